@@ -1,0 +1,93 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind sorts what went wrong by what to do next, which is all a caller
+// branches on.
+type Kind int
+
+const (
+	// Human: the call was refused for a reason that asking again does not
+	// change (denied, invalid, over a limit). Tell a person.
+	Human Kind = iota
+	// Again: throttled, out of reach, or AWS's own trouble. Try later.
+	Again
+	// LookAgain: the world is not what the call assumed (RevisionId mismatch,
+	// update in progress). Observe and decide anew; never repeat blindly.
+	LookAgain
+	// Gone: the thing named does not exist (any more).
+	Gone
+	// Unsure: the answer was lost; it may have happened. Observe before
+	// anything else.
+	Unsure
+	// Stopped: our own context ended. Not a failure of anything.
+	Stopped
+)
+
+func (k Kind) String() string {
+	switch k {
+	case Again:
+		return "try again"
+	case LookAgain:
+		return "look again"
+	case Gone:
+		return "gone"
+	case Unsure:
+		return "may have happened"
+	case Stopped:
+		return "stopped"
+	default:
+		return "refused"
+	}
+}
+
+// Error is what an adapter returns for a call to AWS that did not succeed. It
+// carries no request body and no credentials.
+type Error struct {
+	Op        string // "UpdateFunctionConfiguration"
+	Resource  string // function name or ARN; may be empty
+	Kind      Kind
+	Code      string // AWS's error code, or "" when no answer came
+	Message   string // AWS's words, or ours when no answer came
+	RequestID string // AWS's request id when an answer came
+	Err       error  // the cause, for errors.Is
+}
+
+func (e *Error) Error() string {
+	s := e.Op
+	if e.Resource != "" {
+		s += " " + e.Resource
+	}
+	if e.Code != "" {
+		s += ": " + e.Code
+	}
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf gives the kind of the first Error in err's chain; an error that is
+// not ours counts as Human, since nothing says that trying again would help.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Human
+}
+
+// WrongAccountError says that the credentials belong to another account than
+// the environment names. It stops everything before the first call that could
+// matter.
+type WrongAccountError struct {
+	Want, Have string // 12 digits
+}
+
+func (e *WrongAccountError) Error() string {
+	return fmt.Sprintf("credentials are for account %s, the environment names %s", e.Have, e.Want)
+}

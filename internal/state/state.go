@@ -1,0 +1,169 @@
+package state
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Snapshot is one complete look at one account and Region. The zero value is
+// an empty account. Call Sort once after filling it; the finders rely on it.
+type Snapshot struct {
+	Account   string // 12 digits, as sts:GetCallerIdentity answered
+	Region    string
+	Partition string // from the caller's own ARN: aws, aws-cn, …
+	// ObservedAt is when the look began, so that nothing in it is older.
+	ObservedAt time.Time
+
+	Functions []Function // every function's $LATEST, edge replicas included
+	Layers    []Layer    // the layers that were asked for; absent = not asked
+
+	// Uses is the sweep of published versions; nil when it was not made.
+	Uses *Uses
+	// Aliases lists the aliases of the functions that were asked for. A key
+	// with no aliases means "looked, none"; a missing key means "not looked".
+	Aliases map[string][]Alias
+	// Policies says who else may read a layer version, for those asked for.
+	Policies map[LayerVersionARN]Policy
+	// Probes says whether layer versions of others, found in our functions'
+	// lists, can still be named in an update; for those asked for.
+	Probes map[LayerVersionARN]Probe
+}
+
+// Function is one function's $LATEST, as far as deciding about layers goes.
+type Function struct {
+	Name         string
+	ARN          string            // unqualified
+	Runtime      string            // "python3.12"; empty for images
+	Architecture string            // "x86_64" or "arm64"; AWS's default x86_64 is filled in
+	Image        bool              // PackageType Image: layers do not exist for it
+	Edge         bool              // a Lambda@Edge replica or its namespaced copy
+	Layers       []LayerVersionARN // in AWS's order; nil when there are none
+	RevisionID   string            // of the read; changes on any write, tags included
+	CodeSHA256   string            // base64, as AWS gives it
+	Tags         map[string]string // nil when tags were not asked for
+
+	// The rest is known from GetFunction only, and empty from a list.
+	State            string // "Active", "Pending", "Inactive", "Failed", …
+	LastUpdateStatus string // "Successful", "InProgress", "Failed"
+	StatusReason     string // AWS's own words for a state that is not good
+}
+
+// Has gives the version of layer that the function's $LATEST has, and its
+// place in the list.
+func (f Function) Has(layer LayerARN) (v LayerVersionARN, index int, ok bool) {
+	for i, l := range f.Layers {
+		if l.Layer() == layer {
+			return l, i, true
+		}
+	}
+	return "", -1, false
+}
+
+// Layer is one layer and all its live versions.
+type Layer struct {
+	ARN      LayerARN
+	Versions []LayerVersion // by number, highest first
+}
+
+// Version finds a live version by its number.
+func (l Layer) Version(n int64) (LayerVersion, bool) {
+	for _, v := range l.Versions {
+		if v.Number == n {
+			return v, true
+		}
+	}
+	return LayerVersion{}, false
+}
+
+// LayerVersion is what ListLayerVersions tells of one version. AWS lists
+// neither its bytes' hash nor its size.
+type LayerVersion struct {
+	Number        int64
+	Description   string
+	Created       time.Time // UTC
+	Runtimes      []string  // empty: not said
+	Architectures []string  // empty: not said
+}
+
+// Uses is who runs which layer version through a published function version.
+type Uses struct {
+	SweptAt time.Time
+	// Published has every published function version that carries layers.
+	Published []Published
+	// Versioned names, sorted, all functions with at least one published
+	// version: only these can have an alias that serves something else than
+	// $LATEST does.
+	Versioned []string
+}
+
+// Published is one published version of a function and its frozen layer list.
+type Published struct {
+	Function string
+	Version  string // decimal
+	Layers   []LayerVersionARN
+}
+
+// Alias is one alias and what it serves.
+type Alias struct {
+	Name    string
+	Version string             // "$LATEST" or decimal
+	Weights map[string]float64 // other versions and their share, 0 to 1; nil = none
+}
+
+// Policy is who may read a layer version besides its owner.
+type Policy struct {
+	// Principals are account ids, "*", or "org:o-…"; sorted; empty = private.
+	// A grant to the owning account itself is left out: it shares nothing.
+	Principals []string
+}
+
+// Probe is whether a layer version can be named in an update.
+type Probe struct {
+	Usable bool
+	Reason string // AWS's words when it is not usable
+}
+
+// Sort orders everything that has no order of its own, in place, so that equal
+// worlds are equal values. Layer lists are left alone: their order is data.
+func (s *Snapshot) Sort() {
+	slices.SortFunc(s.Functions, func(a, b Function) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(s.Layers, func(a, b Layer) int { return cmp.Compare(a.ARN, b.ARN) })
+	for i := range s.Layers {
+		slices.SortFunc(s.Layers[i].Versions, func(a, b LayerVersion) int { return cmp.Compare(b.Number, a.Number) })
+	}
+	for _, as := range s.Aliases {
+		slices.SortFunc(as, func(a, b Alias) int { return cmp.Compare(a.Name, b.Name) })
+	}
+	if s.Uses != nil {
+		s.Uses.sort()
+	}
+}
+
+func (u *Uses) sort() {
+	slices.Sort(u.Versioned)
+	slices.SortFunc(u.Published, func(a, b Published) int {
+		// Decimal strings without leading zeros: shorter is smaller.
+		return cmp.Or(cmp.Compare(a.Function, b.Function),
+			cmp.Compare(len(a.Version), len(b.Version)), cmp.Compare(a.Version, b.Version))
+	})
+}
+
+// Function finds a function by name.
+func (s Snapshot) Function(name string) (Function, bool) {
+	i, ok := slices.BinarySearchFunc(s.Functions, name, func(f Function, n string) int { return cmp.Compare(f.Name, n) })
+	if !ok {
+		return Function{}, false
+	}
+	return s.Functions[i], true
+}
+
+// Layer finds a layer that was asked for; ok is false when it was not asked
+// for. A layer without any live version is found, with no versions.
+func (s Snapshot) Layer(arn LayerARN) (Layer, bool) {
+	i, ok := slices.BinarySearchFunc(s.Layers, arn, func(l Layer, a LayerARN) int { return cmp.Compare(l.ARN, a) })
+	if !ok {
+		return Layer{}, false
+	}
+	return s.Layers[i], true
+}
