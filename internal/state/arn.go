@@ -110,7 +110,7 @@ func isNumber(s string) bool {
 }
 
 // PartitionOf gives the AWS partition of a Region by its prefix, from the
-// SDK's own table (AWS.md section 6): cn-, us-gov-, eusc-, us-iso… and aws for
+// SDK's own table: cn-, us-gov-, eusc-, us-iso… and aws for
 // all else.
 func PartitionOf(region string) string {
 	for _, p := range []struct{ prefix, partition string }{

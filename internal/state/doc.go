@@ -24,7 +24,7 @@
 //   - Layer lists keep AWS's order. Later layers win on equal paths below
 //     /opt, so an order is data and is never sorted.
 //
-// LayerARN and LayerVersion parse the two ARN forms of a layer. They compare
+// LayerARN and LayerVersionARN parse the two ARN forms of a layer. They compare
 // whole: the layer foo is not a prefix match for foobar, and a layer of the
 // same name in another account or Region is another layer.
 package state

@@ -41,7 +41,7 @@ type Function struct {
 	Layers       []LayerVersionARN // in AWS's order; nil when there are none
 	RevisionID   string            // of the read; changes on any write, tags included
 	CodeSHA256   string            // base64, as AWS gives it
-	Tags         map[string]string // nil when tags were not asked for
+	Tags         map[string]string // nil when tags were not asked for or not told
 
 	// The rest is known from GetFunction only, and empty from a list.
 	State            string // "Active", "Pending", "Inactive", "Failed", …
@@ -53,7 +53,8 @@ type Function struct {
 // place in the list.
 func (f Function) Has(layer LayerARN) (v LayerVersionARN, index int, ok bool) {
 	for i, l := range f.Layers {
-		if l.Layer() == layer {
+		// An entry of another shape has no layer: it is nobody's.
+		if have, _, ok := l.Split(); ok && have == layer {
 			return l, i, true
 		}
 	}
@@ -100,7 +101,7 @@ type Uses struct {
 // Published is one published version of a function and its frozen layer list.
 type Published struct {
 	Function string
-	Version  string // decimal
+	Version  string // decimal, or "$LATEST.PUBLISHED" where functions run on own instances
 	Layers   []LayerVersionARN
 }
 
@@ -114,7 +115,8 @@ type Alias struct {
 // Policy is who may read a layer version besides its owner.
 type Policy struct {
 	// Principals are account ids, "*", or "org:o-…"; sorted; empty = private.
-	// A grant to the owning account itself is left out: it shares nothing.
+	// A grant to the owning account itself is left out: it shares nothing. A
+	// principal of another form (a deleted role's id) is kept as AWS gave it.
 	Principals []string
 }
 
