@@ -1,0 +1,17 @@
+// Package storetest is the contract of package store, as tests.
+//
+// Every implementation of store.Store runs it from a test of its own and adds
+// only what is peculiar to it:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, func(t *testing.T) store.Store { return store.NewMemory() })
+//	}
+//
+// open returns a store without values, for which it has arranged a t.Cleanup.
+// It is called once for each subtest. An implementation that several processes
+// may share also runs [Shared], with two handles on one set of values.
+//
+// A store that passes keeps the promises of the page of package store, as far
+// as one process can see them. Durability needs a process that is killed, so
+// each adapter tests it itself.
+package storetest
