@@ -1,0 +1,68 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// explain wraps an error with what was being done and to which file, and sorts
+// SQLite's codes by what to do next. The driver's own text stays in the message.
+func (s *Store) explain(doing string, err error) error {
+	var failure *sqlite.Error
+	if ended := contextError(err); ended != nil || !errors.As(err, &failure) {
+		return fmt.Errorf("%s in %s: %w", doing, s.path, err)
+	}
+	sentinel, advice := meaning(failure.Code())
+	if sentinel == nil {
+		return fmt.Errorf("%s in %s: %w%s", doing, s.path, err, advice)
+	}
+	return fmt.Errorf("%s in %s: %w: %w%s", doing, s.path, sentinel, err, advice)
+}
+
+// contextError: a cancelled call is not a failed one, whatever SQLite calls it.
+func contextError(err error) error {
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ended) {
+			return ended
+		}
+	}
+	return nil
+}
+
+// meaning returns the sentinel for a result code, and what a person can do.
+// The low byte is the kind of a code, the rest its detail.
+func meaning(code int) (error, string) {
+	switch code & 0xff {
+	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+		return store.ErrCorrupt, "; restore the file from a copy, or move it away to begin without a past"
+	case lib.SQLITE_FULL:
+		return syscall.ENOSPC, "; make room and try again"
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		return store.ErrBusy, "; another process holds it"
+	case lib.SQLITE_READONLY, lib.SQLITE_PERM:
+		return store.ErrReadOnly, "; this user may not write the file or its folder"
+	case lib.SQLITE_CANTOPEN:
+		return nil, "; may this user read and write the file and its folder?"
+	case lib.SQLITE_IOERR:
+		return nil, "; is the disk full or failing?"
+	}
+	return nil, ""
+}
+
+// cannotShare: SQLite could not make or read the shared memory beside a
+// database that it opens for reading. It has no single code for that.
+func cannotShare(err error) bool {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return false
+	}
+	kind := failure.Code() & 0xff
+	return kind == lib.SQLITE_CANTOPEN || kind == lib.SQLITE_READONLY
+}

@@ -1,0 +1,132 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// applicationID marks a database as ours, in the header that file(1) shows:
+// "lyrd" in ASCII. It is in every database that exists: never change it.
+const applicationID = 0x6c797264
+
+// migrations returns the statements that lead from each version of the schema
+// to the next. The version of a database (PRAGMA user_version) is how many were
+// carried out. Databases with these versions exist: append, never edit.
+func migrations() []string {
+	return []string{
+		// Keys are text and not blobs, so that a person can read them. The
+		// order of text is that of its bytes (collation BINARY).
+		`CREATE TABLE entry (
+			key      TEXT NOT NULL PRIMARY KEY,
+			data     BLOB NOT NULL,
+			revision TEXT NOT NULL
+		) STRICT`,
+	}
+}
+
+// identity is what a database says of itself.
+type identity struct {
+	application int
+	version     int
+	tables      int
+}
+
+// empty: nothing was written yet, by anybody.
+func (id identity) empty() bool { return id == identity{} }
+
+// querier is a pool, a connection or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// identify reads the identity of a database in one statement, so that it cannot
+// be half that of before a migration.
+func identify(ctx context.Context, db querier) (identity, error) {
+	var id identity
+	err := db.QueryRowContext(ctx, `SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+		FROM pragma_application_id, pragma_user_version`).Scan(&id.application, &id.version, &id.tables)
+	return id, err
+}
+
+// check returns why a database with this identity must be left alone by a
+// layerd that knows so many versions.
+func (id identity) check(known int) error {
+	switch {
+	case id.empty():
+		return nil
+	case id.application != applicationID:
+		return errors.New("a SQLite database, but not one of layerd")
+	case id.version > known:
+		return fmt.Errorf("%w: it has schema %d, this layerd knows %d; update layerd", store.ErrNewer, id.version, known)
+	}
+	return nil
+}
+
+// inspect decides whether a database can be read as it is.
+func inspect(ctx context.Context, db querier, known int) error {
+	id, err := identify(ctx, db)
+	if err != nil {
+		return err
+	}
+	switch err := id.check(known); {
+	case err != nil:
+		return err
+	case id.empty():
+		return fmt.Errorf("nothing was written to it yet: %w", fs.ErrNotExist)
+	case id.version < known:
+		return fmt.Errorf("it has schema %d, this layerd reads %d; open it once for writing, as the daemon does", id.version, known)
+	}
+	return nil
+}
+
+// prepare brings a database to the present schema. It looks before it writes:
+// even turning on the log would change a file that may not be ours.
+func prepare(ctx context.Context, db *sql.DB, steps []string) error {
+	id, err := identify(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := id.check(len(steps)); err != nil {
+		return err
+	}
+	var mode string
+	if err := db.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the file system allows no write-ahead log (journal mode %s)", mode)
+	}
+	if id.version == len(steps) {
+		return nil // no write when nothing changes
+	}
+	return migrate(ctx, db, steps)
+}
+
+// migrate carries out the steps that are missing, all or none.
+func migrate(ctx context.Context, db *sql.DB, steps []string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	// Again, now that we hold the lock: another process may have been faster.
+	id, err := identify(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := id.check(len(steps)); err != nil {
+		return err
+	}
+	for version := id.version; version < len(steps); version++ {
+		statement := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d", steps[version], applicationID, version+1)
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("migrate to schema %d: %w", version+1, err)
+		}
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,233 @@
+package sqlitestore
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
+)
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func tempPath(t *testing.T) string { return filepath.Join(t.TempDir(), "layerd.db") }
+
+func create(t *testing.T, s *Store, key, data string) store.Revision {
+	t.Helper()
+	rev, err := s.Create(t.Context(), key, []byte(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rev
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, tempPath(t)) })
+}
+
+// TestContractShared: two handles in one process, which is harder than two
+// processes: they share POSIX locks.
+func TestContractShared(t *testing.T) {
+	storetest.Shared(t, func(t *testing.T) (store.Store, store.Store) {
+		path := tempPath(t)
+		return open(t, path), open(t, path)
+	})
+}
+
+func BenchmarkSQLite(b *testing.B) {
+	storetest.BenchmarkStore(b, func(b *testing.B) store.Store {
+		s, err := Open(filepath.Join(b.TempDir(), "layerd.db"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { s.Close() })
+		return s
+	})
+}
+
+// TestOpenTogether: the first start of several processes at once. Turning on
+// the log needs the file alone for a moment, and the schema is made once.
+func TestOpenTogether(t *testing.T) {
+	for range 10 {
+		path := tempPath(t)
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				s, err := Open(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := s.Get(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+					t.Error(err)
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if left := files(t, filepath.Dir(path)); !cmp.Equal(left, []string{"layerd.db"}) {
+			t.Errorf("after all have closed: %q, want the database alone", left)
+		}
+	}
+}
+
+// TestDurability pins what a power cut depends on and no test can cut.
+func TestDurability(t *testing.T) {
+	s := open(t, tempPath(t))
+	create(t, s, "a", "")
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "application_id": "1819898468", "user_version": "1"} {
+		var got string
+		if err := s.write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s = %s, %v, want %s", pragma, got, err, want)
+		}
+	}
+	if n := s.write.Stats().MaxOpenConnections; n != 1 {
+		t.Errorf("%d connections may write, want 1", n)
+	}
+}
+
+// TestListUsesTheIndex: a list of a few keys must not walk over all the others,
+// in either direction.
+func TestListUsesTheIndex(t *testing.T) {
+	s := open(t, tempPath(t))
+	for _, reverse := range []bool{false, true} {
+		statement, args := listStatement(store.Query{Prefix: "a/", Reverse: reverse}, 1)
+		var id, parent, unused int
+		var detail string
+		err := s.read.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN "+statement, args...).Scan(&id, &parent, &unused, &detail)
+		if err != nil || !strings.Contains(detail, "(key>? AND key<?)") {
+			t.Errorf("plan of %s: %q, %v, want a search with both bounds", statement, detail, err)
+		}
+	}
+}
+
+// TestWaiting: a writer waits for another process's transaction no longer than
+// its context, or the busy timeout.
+func TestWaiting(t *testing.T) {
+	path := tempPath(t)
+	other := open(t, path)
+	holder, err := other.write.BeginTx(t.Context(), nil) // BEGIN IMMEDIATE
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path) // needs no lock: there is nothing to migrate
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	if _, err := s.Create(ctx, "a", nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Create behind a lock: %v, want DeadlineExceeded", err)
+	}
+	if waited := time.Since(begun); waited > busyTimeout/2 {
+		t.Errorf("Create waited %s for a context of 50 ms", waited)
+	}
+	if _, err := s.Get(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get behind a lock: %v, want an answer", err)
+	}
+
+	hasty, err := openWithin(path, 30*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hasty.Close()
+	if _, err := hasty.Create(t.Context(), "a", nil); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), path) {
+		t.Errorf("Create behind a lock: %v, want ErrBusy and the path", err)
+	}
+
+	if err := holder.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	create(t, hasty, "a", "")
+	create(t, s, "b", "")
+}
+
+// TestQueueInProcess: a caller whose context ends while it waits for our own
+// single writer leaves the queue.
+func TestQueueInProcess(t *testing.T) {
+	s := open(t, tempPath(t))
+	holder, err := s.write.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := s.Create(ctx, "a", nil)
+		done <- err
+	}()
+	for s.write.Stats().WaitCount == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Create in the queue: %v, want Canceled", err)
+	}
+	holder.Close()
+	create(t, s, "a", "")
+}
+
+// TestFullDisk limits the pages of the database, which is how SQLite itself
+// simulates a full disk: the write fails whole and the store goes on.
+func TestFullDisk(t *testing.T) {
+	s := open(t, tempPath(t))
+	rev := create(t, s, "small", "before")
+	if _, err := s.write.ExecContext(t.Context(), "PRAGMA max_page_count = 20"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Create(t.Context(), "large", make([]byte, store.MaxValue))
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), s.path) || !strings.Contains(err.Error(), "make room") {
+		t.Errorf("Create on a full disk: %v, want ENOSPC, the path and advice", err)
+	}
+	if _, err := s.Get(t.Context(), "large"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get of what did not fit: %v, want ErrNotFound", err)
+	}
+	if _, err := s.Replace(t.Context(), "small", rev, []byte("after")); err != nil {
+		t.Errorf("Replace that fits: %v", err)
+	}
+	checkIntegrity(t, s)
+}
+
+func checkIntegrity(t *testing.T, s *Store) {
+	t.Helper()
+	var result string
+	if err := s.read.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&result); err != nil || result != "ok" {
+		t.Errorf("integrity_check = %s, %v", result, err)
+	}
+}
+
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
