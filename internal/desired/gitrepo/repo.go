@@ -1,0 +1,188 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// Repo follows one branch. It is safe for concurrent use and keeps nothing
+// open between calls.
+type Repo struct {
+	endpoint *transport.Endpoint // never changed: go-git writes into the copies
+	name     string              // for messages, without credentials
+	branch   plumbing.ReferenceName
+	path     string // as fs.ValidPath wants it
+	auth     Auth
+	timeout  time.Duration
+	max      int64
+
+	transport *http.Transport
+	// noV2 remembers that the server answered protocol 0 where protocol 2
+	// failed, so that not every look costs two requests.
+	noV2 atomic.Bool
+}
+
+// Commit is one commit and what it holds.
+type Commit struct {
+	// Hash is the full hexadecimal name; of Dir also "<hash>+dirty" or empty.
+	Hash string
+	// Author, Email and Subject are as somebody wrote them: not to be trusted,
+	// but valid UTF-8 and without line ends.
+	Author, Email, Subject string
+	When                   time.Time // of the commit, not of the authoring
+	// Files is rooted at Options.Path. It implements fs.ReadDirFS,
+	// fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS.
+	Files fs.FS
+}
+
+// String names the repository for people, without credentials.
+func (r *Repo) String() string { return r.name }
+
+// Tip asks which commit the branch is at and downloads nothing else.
+func (r *Repo) Tip(ctx context.Context) (string, error) {
+	return run(ctx, r, "look at", func(ctx context.Context, op *operation) (string, error) {
+		hash, err := op.tip(ctx)
+		if err != nil {
+			return "", err
+		}
+		return hash.String(), nil
+	})
+}
+
+// Pull returns the commit that the branch is at, and true, unless its hash is
+// last: then the zero Commit and false. An empty last always pulls.
+func (r *Repo) Pull(ctx context.Context, last string) (Commit, bool, error) {
+	commit, err := run(ctx, r, "pull", func(ctx context.Context, op *operation) (Commit, error) {
+		return op.pull(ctx, last)
+	})
+	return commit, commit.Hash != "", err
+}
+
+// operation is one call: its credentials, and what the wire has seen of it.
+type operation struct {
+	*Repo
+	verb    string
+	budget  budget
+	secrets secrets
+	hostErr error // what the check of the SSH host key said
+	status  int   // of the last HTTP response
+	wireErr error // of the last HTTP request, which go-git may have hidden in a text
+
+	v2Refused bool // the server answered, but not the question in protocol 2
+}
+
+// run does f under the deadline. f runs apart, so that the call returns even
+// when something below does not obey the context; the connections it leaves
+// behind are closed by the end of the context.
+func run[T any](ctx context.Context, r *Repo, verb string, f func(context.Context, *operation) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	op := &operation{Repo: r, verb: verb}
+	op.budget.reset(r.max)
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var out outcome
+		// go-git reads what a stranger sent: a panic in there is an error of
+		// the data, not the end of the daemon.
+		defer func() {
+			if p := recover(); p != nil {
+				out.err = op.fail(KindCorrupt, "reading what came failed badly: %v", p)
+			}
+			r.transport.CloseIdleConnections()
+			done <- out
+		}()
+		out.value, out.err = f(ctx, op)
+		if out.err != nil {
+			out.err = op.explain(ctx, out.err)
+		}
+	}()
+	select {
+	case out := <-done:
+		return out.value, out.err
+	case <-ctx.Done():
+		var none T
+		return none, ended(ctx, r, verb)
+	}
+}
+
+// ended is the error of a call whose context is over. It looks at nothing that
+// the abandoned work may still be writing.
+func ended(ctx context.Context, r *Repo, verb string) *Error {
+	message := "interrupted"
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		message = fmt.Sprintf("no complete answer within %s", r.timeout)
+	}
+	return &Error{Op: verb, Repo: r.name, Kind: KindUnreachable, Message: message, cause: ctx.Err()}
+}
+
+func (op *operation) fail(kind Kind, format string, args ...any) *Error {
+	return &Error{Op: op.verb, Repo: op.name, Kind: kind, Message: op.secrets.clean(fmt.Sprintf(format, args...))}
+}
+
+// tip finds the branch in the cheapest way the transport has.
+func (op *operation) tip(ctx context.Context) (plumbing.Hash, error) {
+	switch op.endpoint.Protocol {
+	case "file":
+		local, err := op.openLocal()
+		if err != nil {
+			return plumbing.ZeroHash, err
+		}
+		return local.tip(op)
+	case "http", "https":
+		if hash, ok, err := op.lsRefs(ctx); ok || err != nil {
+			return hash, err
+		}
+	}
+	session, err := op.connect(ctx)
+	if err != nil {
+		return plumbing.ZeroHash, err
+	}
+	defer session.Close()
+	hash, _, err := op.advertised(ctx, session)
+	return hash, err
+}
+
+// pull answers the zero Commit when the branch is still at last.
+func (op *operation) pull(ctx context.Context, last string) (Commit, error) {
+	if op.endpoint.Protocol == "file" {
+		return op.pullLocal(last)
+	}
+	if last != "" && op.endpoint.Protocol != "ssh" {
+		hash, ok, err := op.lsRefs(ctx)
+		if err != nil || ok && hash.String() == last {
+			return Commit{}, err
+		}
+	}
+	session, err := op.connect(ctx)
+	if err != nil {
+		return Commit{}, err
+	}
+	defer session.Close()
+	// What this connection advertises is what is fetched: the branch may have
+	// moved since the look.
+	hash, refs, err := op.advertised(ctx, session)
+	if err != nil || hash.String() == last {
+		return Commit{}, err
+	}
+	pack, err := op.receive(ctx, session, refs, hash)
+	if err != nil {
+		return Commit{}, err
+	}
+	objects, err := op.unpack(pack)
+	if err != nil {
+		return Commit{}, err
+	}
+	return op.commit(objects, hash)
+}

@@ -1,0 +1,244 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
+	"github.com/skeema/knownhosts"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+	"golang.org/x/net/proxy"
+)
+
+var errDenied = errors.New("access denied")
+
+// sshSession is git-upload-pack at the other end of an SSH connection.
+//
+// It is ours and not go-git's because that one ignores the context while it
+// connects, so that a server which accepts and stays silent holds it for ever.
+type sshSession struct {
+	close  []func() error // in this order
+	run    *ssh.Session
+	in     io.WriteCloser
+	out    io.Reader
+	stderr *stderr
+	packed bool
+}
+
+// connectSSH dials, checks the host key, logs in and starts git-upload-pack.
+func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
+	s := &sshSession{stderr: &stderr{}}
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	addr := hostPort(op.endpoint, gitssh.DefaultPort)
+	config, err := op.sshConfig(s, addr)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := proxy.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	// Everything below speaks through conn: closing it ends every wait.
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	s.close = append(s.close, func() error { stop(); return conn.Close() })
+	transport, channels, requests, err := ssh.NewClientConn(meteredConn{conn, &op.budget}, addr, config)
+	if err != nil {
+		return nil, err
+	}
+	client := ssh.NewClient(transport, channels, requests)
+	s.close = append([]func() error{client.Close}, s.close...)
+	if s.run, err = client.NewSession(); err != nil {
+		return nil, err
+	}
+	s.run.Stderr = s.stderr
+	if s.in, err = s.run.StdinPipe(); err != nil {
+		return nil, err
+	}
+	if s.out, err = s.run.StdoutPipe(); err != nil {
+		return nil, err
+	}
+	return s, s.run.Start("git-upload-pack " + quote(remotePath(op.endpoint.Path)))
+}
+
+// remotePath leaves a home folder to the server's shell of git: ssh://host/~me/x.
+func remotePath(path string) string {
+	if strings.HasPrefix(path, "/~") {
+		return path[1:]
+	}
+	return path
+}
+
+// quote wraps s for the shell at the other end, the way git does.
+func quote(s string) string {
+	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(s) + "'"
+}
+
+func (op *operation) sshConfig(s *sshSession, addr string) (*ssh.ClientConfig, error) {
+	auth, err := op.sshAuth(s)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	if op.auth.KnownHosts != "" {
+		files = []string{op.auth.KnownHosts}
+	}
+	hosts, err := gitssh.NewKnownHostsDb(files...)
+	if err != nil {
+		return nil, op.fail(KindHostKey, "read known_hosts: %v; `ssh-keyscan %s` writes one to be checked", err, op.endpoint.Host)
+	}
+	user := op.endpoint.User
+	if user == "" {
+		user = gitssh.DefaultUsername
+	}
+	check := hosts.HostKeyCallback()
+	return &ssh.ClientConfig{
+		User: user,
+		Auth: []ssh.AuthMethod{auth},
+		// Without this list the server may choose a key of another type than
+		// known_hosts has, and a good host looks like a changed one.
+		HostKeyAlgorithms: hosts.HostKeyAlgorithms(addr),
+		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
+			op.hostErr = check(host, remote, key)
+			return op.hostErr
+		},
+	}, nil
+}
+
+// sshAuth finds the key: given, in a file, or held by the user's agent.
+func (op *operation) sshAuth(s *sshSession) (ssh.AuthMethod, error) {
+	op.secrets.add("", op.auth.Passphrase)
+	pem := op.auth.SSHKey
+	if len(pem) == 0 && op.auth.SSHKeyFile != "" {
+		var err error
+		if pem, err = os.ReadFile(op.auth.SSHKeyFile); err != nil {
+			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
+		}
+	}
+	if len(pem) > 0 {
+		keys, err := gitssh.NewPublicKeys("", pem, op.auth.Passphrase)
+		if err != nil {
+			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
+		}
+		return ssh.PublicKeys(keys.Signer), nil
+	}
+	socket := os.Getenv("SSH_AUTH_SOCK")
+	if socket == "" {
+		return nil, op.fail(KindAuth, "no SSH key is configured and no agent runs (SSH_AUTH_SOCK)")
+	}
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		return nil, op.fail(KindAuth, "ask the SSH agent: %v", err)
+	}
+	s.close = append(s.close, conn.Close)
+	return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), nil
+}
+
+func (op *operation) explainHostKey(err error) *Error {
+	host := op.endpoint.Host
+	switch {
+	case knownhosts.IsHostUnknown(err):
+		return op.fail(KindHostKey, "known_hosts does not list %s; `ssh-keyscan %s` writes a line to be checked", host, host)
+	case knownhosts.IsHostKeyChanged(err):
+		return op.fail(KindHostKey, "the host key of %s is not the one in known_hosts: either the server was given a new key, or somebody else answers", host)
+	}
+	return op.fail(KindHostKey, "the host key of %s was not accepted: %v", host, err)
+}
+
+// AdvertisedReferencesContext reads the refs; the context is watched by the
+// connection.
+func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
+	refs := packp.NewAdvRefs()
+	err := refs.Decode(s.out)
+	var line *pktline.ErrorLine
+	switch {
+	case errors.Is(err, packp.ErrEmptyAdvRefs):
+		return nil, transport.ErrEmptyRemoteRepository
+	case errors.As(err, &line):
+		return nil, refusal(line.Text, err)
+	case err != nil:
+		_ = s.run.Wait() // until all of stderr is here, or the connection ends
+		return nil, refusal(s.stderr.String(), err)
+	case refs.IsEmpty():
+		return nil, transport.ErrEmptyRemoteRepository
+	}
+	transport.FilterUnsupportedCapabilities(refs.Capabilities)
+	return refs, nil
+}
+
+// refusal reads what a server says when it does not hand out a repository;
+// there is no code for it, only these sentences.
+func refusal(text string, err error) error {
+	lower := strings.ToLower(text)
+	for _, said := range []string{"not found", "does not exist", "not appear to be a git repository", "not be found", "no such"} {
+		if strings.Contains(lower, said) {
+			return transport.ErrRepositoryNotFound
+		}
+	}
+	for _, said := range []string{"denied", "permission", "not allowed", "unauthorized", "access"} {
+		if strings.Contains(lower, said) {
+			return fmt.Errorf("%w: %s", errDenied, text)
+		}
+	}
+	if text != "" {
+		return errors.New(text)
+	}
+	return err
+}
+
+// UploadPack asks for the pack and leaves the answer to be read.
+func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
+	s.packed = true
+	if err := req.UploadRequest.Encode(s.in); err != nil {
+		return nil, err
+	}
+	if err := pktline.NewEncoder(s.in).EncodeString("done\n"); err != nil {
+		return nil, err
+	}
+	if err := s.in.Close(); err != nil {
+		return nil, err
+	}
+	res := packp.NewUploadPackResponse(req)
+	return res, res.Decode(io.NopCloser(s.out))
+}
+
+// Close says good-bye when nothing was fetched, and ends the connection.
+func (s *sshSession) Close() error {
+	if s.in != nil && !s.packed {
+		_, _ = s.in.Write(pktline.FlushPkt)
+	}
+	var err error
+	for _, shut := range s.close {
+		err = errors.Join(err, shut())
+	}
+	return err
+}
+
+// stderr keeps the beginning of what the server says aside. Only one goroutine
+// writes, and Wait comes before String.
+type stderr struct{ text bytes.Buffer }
+
+func (e *stderr) Write(p []byte) (int, error) {
+	if room := messageLimit - e.text.Len(); room > 0 {
+		e.text.Write(p[:min(room, len(p))])
+	}
+	return len(p), nil
+}
+
+func (e *stderr) String() string { return e.text.String() }
