@@ -50,7 +50,7 @@ func ParseLayerARN(s string) (LayerARN, error) {
 	if len(fields) == 8 && isNumber(fields[7]) {
 		return "", fmt.Errorf("layer ARN %q ends in a version number", s)
 	}
-	if len(fields) != 7 || !isLayer(fields) {
+	if !isLayerARN(s) {
 		return "", fmt.Errorf("%q is not a layer ARN (arn:PARTITION:lambda:REGION:ACCOUNT:layer:NAME)", s)
 	}
 	return LayerARN(s), nil
@@ -62,11 +62,7 @@ func ParseLayerARN(s string) (LayerARN, error) {
 func (v LayerVersionARN) Split() (layer LayerARN, number int64, ok bool) {
 	s := string(v)
 	i := strings.LastIndexByte(s, ':')
-	if i < 0 || !isNumber(s[i+1:]) {
-		return "", 0, false
-	}
-	fields := strings.Split(s[:i], ":")
-	if len(fields) != 7 || !isLayer(fields) {
+	if i < 0 || !isNumber(s[i+1:]) || !isLayerARN(s[:i]) {
 		return "", 0, false
 	}
 	n, err := strconv.ParseInt(s[i+1:], 10, 64)
@@ -74,6 +70,31 @@ func (v LayerVersionARN) Split() (layer LayerARN, number int64, ok bool) {
 		return "", 0, false
 	}
 	return LayerARN(s[:i]), n, true
+}
+
+// isLayerARN says whether s has the seven fields of a layer ARN. It is called
+// for every entry of every function and does not allocate.
+func isLayerARN(s string) bool {
+	field := 0
+	for part := range strings.SplitSeq(s, ":") {
+		switch {
+		case field == 0 && part != "arn",
+			field == 2 && part != "lambda",
+			field == 5 && part != "layer" && part != "awslayer",
+			field == 6 && part == "":
+			return false
+		}
+		field++
+	}
+	return field == 7
+}
+
+// Of says whether v is a version of layer. It compares whole names, so that
+// foo is not found in foobar, and it does not allocate: it is asked for every
+// entry of every function.
+func (v LayerVersionARN) Of(layer LayerARN) bool {
+	n := len(layer)
+	return n > 0 && len(v) > n+1 && v[n] == ':' && string(v[:n]) == string(layer) && isNumber(string(v[n+1:]))
 }
 
 // Layer gives the layer of a version ARN, or "" when the text has another
@@ -88,13 +109,6 @@ func (v LayerVersionARN) Layer() LayerARN {
 func (v LayerVersionARN) Number() int64 {
 	_, n, _ := v.Split()
 	return n
-}
-
-func isLayer(fields []string) bool {
-	if fields[0] != "arn" || fields[2] != "lambda" || fields[6] == "" {
-		return false
-	}
-	return fields[5] == "layer" || fields[5] == "awslayer"
 }
 
 func isNumber(s string) bool {
