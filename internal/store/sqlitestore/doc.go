@@ -14,8 +14,8 @@
 // power supply (write-ahead log, synchronous=FULL). Any number of processes on
 // one host may have the file open. A writer waits for other writers for five
 // seconds, or until its context ends; then it gets store.ErrBusy or the
-// context's error. The file and a folder made for it belong to their owner
-// alone (0600, 0700).
+// context's error. Open waits the same way, and fails where writing would. The
+// file and a folder made for it belong to their owner alone (0600, 0700).
 //
 // A file that is not ours is never changed: another program's database, one of
 // a newer layerd (store.ErrNewer), a damaged one (store.ErrCorrupt). Full disks

@@ -15,31 +15,24 @@ import (
 // explain wraps an error with what was being done and to which file, and sorts
 // SQLite's codes by what to do next. The driver's own text stays in the message.
 func (s *Store) explain(doing string, err error) error {
-	var failure *sqlite.Error
-	if ended := contextError(err); ended != nil || !errors.As(err, &failure) {
+	if ended(err) {
 		return fmt.Errorf("%s in %s: %w", doing, s.path, err)
 	}
-	sentinel, advice := meaning(failure.Code())
+	sentinel, advice := meaning(kindOf(err))
 	if sentinel == nil {
 		return fmt.Errorf("%s in %s: %w%s", doing, s.path, err, advice)
 	}
 	return fmt.Errorf("%s in %s: %w: %w%s", doing, s.path, sentinel, err, advice)
 }
 
-// contextError: a cancelled call is not a failed one, whatever SQLite calls it.
-func contextError(err error) error {
-	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, ended) {
-			return ended
-		}
-	}
-	return nil
+// ended: a cancelled call is not a failed one, whatever SQLite calls it.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// meaning returns the sentinel for a result code, and what a person can do.
-// The low byte is the kind of a code, the rest its detail.
-func meaning(code int) (error, string) {
-	switch code & 0xff {
+// meaning returns the sentinel for a kind of failure, and what a person can do.
+func meaning(kind int) (error, string) {
+	switch kind {
 	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
 		return store.ErrCorrupt, "; restore the file from a copy, or move it away to begin without a past"
 	case lib.SQLITE_FULL:
@@ -56,13 +49,21 @@ func meaning(code int) (error, string) {
 	return nil, ""
 }
 
+func isBusy(err error) bool { return kindOf(err) == lib.SQLITE_BUSY }
+
+// kindOf returns the kind of SQLite's result code, which is its low byte (the
+// rest is detail), and 0 for other errors.
+func kindOf(err error) int {
+	var failure *sqlite.Error
+	if !errors.As(err, &failure) {
+		return 0
+	}
+	return failure.Code() & 0xff
+}
+
 // cannotShare: SQLite could not make or read the shared memory beside a
 // database that it opens for reading. It has no single code for that.
 func cannotShare(err error) bool {
-	var failure *sqlite.Error
-	if !errors.As(err, &failure) {
-		return false
-	}
-	kind := failure.Code() & 0xff
+	kind := kindOf(err)
 	return kind == lib.SQLITE_CANTOPEN || kind == lib.SQLITE_READONLY
 }

@@ -47,7 +47,7 @@ func openWithin(path string, busy time.Duration) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(s.explain("open store", err), s.write.Close())
 	}
-	if err := prepare(context.Background(), s.write, migrations()); err != nil {
+	if err := prepare(context.Background(), s.write, migrations(), busy); err != nil {
 		return nil, errors.Join(s.explain("open store", err), s.Close())
 	}
 	return s, nil

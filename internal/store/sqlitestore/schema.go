@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/layerd/layerd/internal/store"
 )
@@ -86,7 +89,7 @@ func inspect(ctx context.Context, db querier, known int) error {
 
 // prepare brings a database to the present schema. It looks before it writes:
 // even turning on the log would change a file that may not be ours.
-func prepare(ctx context.Context, db *sql.DB, steps []string) error {
+func prepare(ctx context.Context, db *sql.DB, steps []string, busy time.Duration) error {
 	id, err := identify(ctx, db)
 	if err != nil {
 		return err
@@ -94,17 +97,42 @@ func prepare(ctx context.Context, db *sql.DB, steps []string) error {
 	if err := id.check(len(steps)); err != nil {
 		return err
 	}
-	var mode string
-	if err := db.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil {
+	if err := turnOnLog(ctx, db, busy); err != nil {
+		return err
+	}
+	if id.version < len(steps) {
+		return migrate(ctx, db, steps)
+	}
+	return tryWrite(ctx, db)
+}
+
+// turnOnLog makes the write-ahead log the journal of the database, which lasts.
+// Two processes that do so to one new database at once both read it and both
+// want it alone. SQLite sees that waiting would be a deadlock and answers busy
+// at once, whatever its timeout, so this one wait is ours.
+func turnOnLog(ctx context.Context, db *sql.DB, busy time.Duration) error {
+	mode, err := backoff.Retry(ctx, func() (mode string, err error) {
+		err = db.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode)
+		if err != nil && !isBusy(err) {
+			err = backoff.Permanent(err)
+		}
+		return mode, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(busy))
+	if err != nil {
 		return err
 	}
 	if mode != "wal" {
 		return fmt.Errorf("the file system allows no write-ahead log (journal mode %s)", mode)
 	}
-	if id.version == len(steps) {
-		return nil // no write when nothing changes
-	}
-	return migrate(ctx, db, steps)
+	return nil
+}
+
+// tryWrite changes nothing, but needs the right to write: SQLite opens a file
+// that this user may only read without a word, and the first to notice would be
+// the daemon in the middle of a rollout.
+func tryWrite(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `DELETE FROM entry WHERE false`)
+	return err
 }
 
 // migrate carries out the steps that are missing, all or none.

@@ -8,7 +8,7 @@
 //	}
 //
 // open returns a store without values, for which it has arranged a t.Cleanup.
-// It is called once for each subtest. An implementation that several processes
+// It is called once for each subtest, and the subtests run in parallel. An implementation that several processes
 // may share also runs [Shared], with two handles on one set of values.
 //
 // A store that passes keeps the promises of the page of package store, as far

@@ -42,7 +42,10 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"closed", testClosed},
 		{"model", testModel},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel() // most of the time of a store is waiting for its disk
+			test.run(t, open(t))
+		})
 	}
 }
 
