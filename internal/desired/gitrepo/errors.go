@@ -73,7 +73,7 @@ func (s *secrets) add(user, secret string) {
 	if secret == "" {
 		return
 	}
-	*s = append(*s, secret, url.QueryEscape(secret), url.PathEscape(secret), url.UserPassword("", secret).String(),
+	*s = append(*s, secret, url.QueryEscape(secret), url.PathEscape(secret), url.UserPassword("", secret).String()[1:],
 		base64.StdEncoding.EncodeToString([]byte(user+":"+secret)))
 }
 

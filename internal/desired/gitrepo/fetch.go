@@ -39,6 +39,7 @@ func (op *operation) advertised(ctx context.Context, s session) (plumbing.Hash, 
 	if err != nil {
 		return plumbing.ZeroHash, nil, err
 	}
+	op.spoken = true
 	if format := refs.Capabilities.Get(capability.Capability("object-format")); len(format) > 0 && format[0] != "sha1" {
 		return plumbing.ZeroHash, nil, op.fail(KindUnsupported, "the repository names its objects with %s; only sha1 is supported", format[0])
 	}
@@ -120,7 +121,8 @@ func (op *operation) receive(ctx context.Context, s session, refs *packp.AdvRefs
 // unpack turns a pack into objects, in a store that lives for this commit only.
 func (op *operation) unpack(pack []byte) (*memory.Storage, error) {
 	corrupt := func(err error) error {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		// By its text too: go-git does not wrap everywhere.
+		if errors.Is(err, packfile.ErrEmptyPackfile) || errors.Is(err, io.EOF) || strings.HasSuffix(err.Error(), "EOF") {
 			return op.fail(KindUnreachable, "the connection ended in the middle of the pack, after %d bytes", len(pack))
 		}
 		return op.fail(KindCorrupt, "the pack that came is damaged: %v", err)

@@ -21,11 +21,11 @@ import (
 
 func desiredFiles() map[string]string {
 	return map[string]string{
-		"README.md":                    "# layers\n",
-		"layerd.yaml":                  "timezone: Asia/Tokyo\n",
-		"layers/common/layer.yaml":     "name: makoto-common\n",
-		"environments/prod.yaml":       "account: \"123456789012\"\n",
-		"teams/a/environments/x.yaml":  "account: \"210987654321\"\n",
+		"README.md":                     "# layers\n",
+		"layerd.yaml":                   "timezone: Asia/Tokyo\n",
+		"layers/common/layer.yaml":      "name: makoto-common\n",
+		"environments/prod.yaml":        "account: \"123456789012\"\n",
+		"teams/a/environments/x.yaml":   "account: \"210987654321\"\n",
 		"teams/a/layers/日本語/layer.yaml": "name: x\n",
 	}
 }

@@ -76,6 +76,7 @@ type operation struct {
 	status  int   // of the last HTTP response
 	wireErr error // of the last HTTP request, which go-git may have hidden in a text
 
+	spoken    bool // it was Git that answered
 	v2Refused bool // the server answered, but not the question in protocol 2
 }
 

@@ -170,6 +170,7 @@ func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRef
 	case errors.As(err, &line):
 		return nil, refusal(line.Text, err)
 	case err != nil:
+		_ = s.in.Close() // some servers wait for our end before they give theirs
 		_ = s.run.Wait() // until all of stderr is here, or the connection ends
 		return nil, refusal(s.stderr.String(), err)
 	case refs.IsEmpty():
@@ -241,4 +242,4 @@ func (e *stderr) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (e *stderr) String() string { return e.text.String() }
+func (e *stderr) String() string { return strings.TrimSpace(e.text.String()) }

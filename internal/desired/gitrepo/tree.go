@@ -143,7 +143,7 @@ func (w *walker) entry(e object.TreeEntry, name string, depth int) error {
 		}
 		return w.walk(tree, name, depth+1)
 	}
-	bytes, err := w.objects.EncodedObjectSize(e.Hash)
+	bytes, err := sizeOf(w.objects, e.Hash)
 	if err != nil {
 		return w.op.missing("file "+name, e.Hash, err)
 	}
@@ -182,6 +182,20 @@ func (w *walker) file(e object.TreeEntry, name string) (treefs.File, error) {
 		file.Open = func() (io.ReadCloser, error) { return nil, taken }
 	}
 	return file, nil
+}
+
+// sizeOf is how large a blob is, without reading it where that is possible:
+// go-git does not look for sizes in the shared objects of another repository.
+func sizeOf(objects storer.EncodedObjectStorer, hash plumbing.Hash) (int64, error) {
+	bytes, err := objects.EncodedObjectSize(hash)
+	if !errors.Is(err, plumbing.ErrObjectNotFound) {
+		return bytes, err
+	}
+	blob, err := objects.EncodedObject(plumbing.BlobObject, hash)
+	if err != nil {
+		return 0, err
+	}
+	return blob.Size(), nil
 }
 
 // hold returns a blob that lives in memory: what was fetched lies there already,

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
@@ -113,9 +114,13 @@ func (op *operation) explain(ctx context.Context, err error) error {
 		return op.fail(KindEmpty, "the repository is empty: nobody has pushed a commit yet")
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return op.fail(KindNotARepository, "there is no such repository, or these credentials may not see it")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasSuffix(text, "EOF"),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packp.ErrEmptyInput),
 		errors.Is(err, net.ErrClosed), errors.As(err, &network), op.wireErr != nil:
 		return op.fail(KindUnreachable, "the connection failed: %s", text)
+	}
+	if op.spoken {
+		// Also what a branch that was moved under our feet looks like.
+		return op.fail(KindUnreachable, "the answer broke off: %s", text)
 	}
 	return op.fail(KindNotARepository, "what answers does not speak Git: %s", text)
 }
