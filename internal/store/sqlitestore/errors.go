@@ -1,7 +1,6 @@
 package sqlitestore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -14,20 +13,13 @@ import (
 
 // explain wraps an error with what was being done and to which file, and sorts
 // SQLite's codes by what to do next. The driver's own text stays in the message.
+// A call whose context ended comes with the context's error and none of SQLite's.
 func (s *Store) explain(doing string, err error) error {
-	if ended(err) {
-		return fmt.Errorf("%s in %s: %w", doing, s.path, err)
-	}
 	sentinel, advice := meaning(kindOf(err))
 	if sentinel == nil {
 		return fmt.Errorf("%s in %s: %w%s", doing, s.path, err, advice)
 	}
 	return fmt.Errorf("%s in %s: %w: %w%s", doing, s.path, sentinel, err, advice)
-}
-
-// ended: a cancelled call is not a failed one, whatever SQLite calls it.
-func ended(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // meaning returns the sentinel for a kind of failure, and what a person can do.

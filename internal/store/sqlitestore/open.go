@@ -107,7 +107,7 @@ func openReaders(s *Store, params url.Values) (*Store, error) {
 }
 
 func readOnly(busy time.Duration) url.Values {
-	return url.Values{"mode": {"ro"}, "_query_only": {"1"}, "_busy_timeout": {milliseconds(busy)}}
+	return url.Values{"mode": {"ro"}, "_busy_timeout": {milliseconds(busy)}}
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -129,6 +130,23 @@ func TestListUsesTheIndex(t *testing.T) {
 		if err != nil || !strings.Contains(detail, "(key>? AND key<?)") {
 			t.Errorf("plan of %s: %q, %v, want a search with both bounds", statement, detail, err)
 		}
+	}
+}
+
+// TestPageIsBounded: a list of large values must not hold all of them at once,
+// else the history of a large environment is the memory of the daemon.
+func TestPageIsBounded(t *testing.T) {
+	s := open(t, tempPath(t))
+	for i := range 8 {
+		create(t, s, fmt.Sprint(i), strings.Repeat("x", store.MaxValue))
+	}
+	values, more, err := s.page(t.Context(), store.Query{})
+	size := 0
+	for _, v := range values {
+		size += len(v.Data)
+	}
+	if err != nil || !more || size < pageBytes || size > pageBytes+store.MaxValue {
+		t.Errorf("first page: %d values, %d bytes, more %t, %v; want a little over %d bytes", len(values), size, more, err, pageBytes)
 	}
 }
 
