@@ -1,0 +1,41 @@
+// Package awslambda looks at one AWS account and Region through the SDK, and
+// changes what internal/state can describe: the layer list of a function, and
+// whether a layer version exists.
+//
+//	c, err := awslambda.New(ctx, cfg, awslambda.Options{Account: "123456789012", Region: "ap-northeast-1"})
+//	snap, err := c.Observe(ctx, awslambda.Query{Layers: ours, Tags: true})
+//	err = c.Look(ctx, &snap, state.Needs{Uses: true})
+//
+//	f, err := c.Function(ctx, "makoto-chat-prod")
+//	_, err = c.SetLayers(ctx, f.Name, newList, f.RevisionID)
+//	f, err = c.WaitUpdated(ctx, f.Name)
+//
+// What it promises:
+//
+//   - The first call of a Client is GetCallerIdentity. Credentials of another
+//     account than Options.Account give a *state.WrongAccountError, and nothing
+//     else is ever asked with them.
+//   - Observe returns a whole snapshot or an error, never a shorter list. A
+//     sweep follows markers through empty pages, and ends with an error when a
+//     marker repeats. It costs ceil(F/50) calls for F functions, ceil(V/50) for
+//     each own layer of V versions, and ceil(T/100) where tags are asked for.
+//   - Every HTTP attempt, retries included, passes Limits: one token bucket for
+//     the account's shared quota and one for GetFunction, which AWS counts
+//     apart. A throttled answer halves the rate and is waited out; success
+//     brings the rate back. Every attempt has a deadline of its own.
+//   - A write is repeated only after an answer that proves it was not done. An
+//     answer that never came is state.Unsure, also when our own context ended
+//     while the request was on its way: observe before anything else.
+//   - Errors are *state.Error, sorted by what to do next; causes that could hold
+//     a request or a response are left behind. Nothing that AWS returns beside
+//     what a snapshot has room for is kept or logged: environment variables and
+//     download addresses end with the page they came on.
+//
+// What it does not: it decides nothing, and it does not make a list that was
+// read over several calls consistent. Lambda has no snapshot isolation; read a
+// function again just before changing it, and sweep again before deleting.
+//
+// Layers of other accounts, Regions or partitions are never listed: listing is
+// the owner's right. They are absent from the snapshot, and Look's probes say
+// whether they can be named.
+package awslambda

@@ -1,0 +1,273 @@
+package awslambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Look reads what a decision still wants to know and adds it to the snapshot.
+// What one answer refuses does not keep the others from being read: each
+// refusal is part of the returned error, and what it was about stays unread.
+// When AWS is out of reach or throttles for good, the rest is not tried.
+func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) error {
+	if n.Empty() {
+		return nil
+	}
+	partition, err := c.checked(ctx)
+	if err != nil {
+		return err
+	}
+	l := &look{
+		client: c, partition: partition,
+		aliases:  map[string][]state.Alias{},
+		policies: map[state.LayerVersionARN]state.Policy{},
+		probes:   map[state.LayerVersionARN]state.Probe{},
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrent)
+	if n.Uses {
+		g.Go(func() error { return l.uses(gctx) })
+	}
+	for _, name := range n.Aliases {
+		g.Go(func() error { return l.aliasesOf(gctx, name) })
+	}
+	for _, v := range n.Policies {
+		g.Go(func() error { return l.policyOf(gctx, v) })
+	}
+	for _, v := range n.Probes {
+		g.Go(func() error { return l.probeOf(gctx, v) })
+	}
+	err = g.Wait()
+	l.into(s)
+	s.Sort()
+	return errors.Join(err, summary(l.refused))
+}
+
+// summary says one error of each operation and code, with the number of its
+// like: a missing right would else fill a screen with one line per function.
+func summary(refused []error) error {
+	slices.SortFunc(refused, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	type kind struct{ op, code string }
+	more := map[kind]int{}
+	var first []*state.Error
+	for _, err := range refused {
+		e, _ := errors.AsType[*state.Error](err)
+		if k := (kind{e.Op, e.Code}); more[k] == 0 {
+			first = append(first, e)
+		}
+		more[kind{e.Op, e.Code}]++
+	}
+	var all []error
+	for _, e := range first {
+		if n := more[kind{e.Op, e.Code}] - 1; n > 0 {
+			all = append(all, fmt.Errorf("%w (and %d more)", e, n))
+			continue
+		}
+		all = append(all, e)
+	}
+	return errors.Join(all...)
+}
+
+// look collects what the calls of one Look bring, from several goroutines.
+type look struct {
+	client    *Client
+	partition string
+
+	mu       sync.Mutex // guards all below
+	swept    *state.Uses
+	aliases  map[string][]state.Alias
+	policies map[state.LayerVersionARN]state.Policy
+	probes   map[state.LayerVersionARN]state.Probe
+	refused  []error
+}
+
+func (l *look) into(s *state.Snapshot) {
+	if l.swept != nil {
+		s.Uses = l.swept
+	}
+	merge(&s.Aliases, l.aliases)
+	merge(&s.Policies, l.policies)
+	merge(&s.Probes, l.probes)
+}
+
+// merge leaves a map nil when nothing was found: not looked at.
+func merge[K comparable, V any](into *map[K]V, found map[K]V) {
+	if *into == nil && len(found) > 0 {
+		*into = found
+		return
+	}
+	maps.Copy(*into, found)
+}
+
+// failed keeps an error that concerns one thing only, and gives back one that
+// would meet every other call as well.
+func (l *look) failed(err error) error {
+	switch state.KindOf(err) {
+	case state.Again, state.Stopped:
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = append(l.refused, err)
+	return nil
+}
+
+// uses sweeps all published versions. $LATEST rows are left out: the snapshot
+// has them.
+func (l *look) uses(ctx context.Context) error {
+	u := &state.Uses{SweptAt: time.Now().UTC().Round(0)}
+	type version struct{ function, version string }
+	seen := map[version]bool{}
+	versioned := map[string]bool{}
+	in := interner{}
+	err := sweep(ctx, "ListFunctions", "", func(ctx context.Context, marker *string) (*string, error) {
+		out, err := l.client.lambda.ListFunctions(ctx, &lambda.ListFunctionsInput{
+			FunctionVersion: types.FunctionVersionAll, Marker: marker, MaxItems: aws.Int32(pageSize),
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range out.Functions {
+			cfg := &out.Functions[i]
+			v := version{in.text(cfg.FunctionName), in.text(cfg.Version)}
+			if v.version == "$LATEST" {
+				continue
+			}
+			versioned[v.function] = true
+			if seen[v] || len(cfg.Layers) == 0 {
+				continue // one that comes twice is the same: versions never change
+			}
+			seen[v] = true
+			u.Published = append(u.Published, state.Published{
+				Function: v.function, Version: v.version, Layers: layerARNs(cfg.Layers, in),
+			})
+		}
+		return out.NextMarker, nil
+	})
+	if err != nil {
+		return l.failed(err)
+	}
+	for name := range versioned {
+		u.Versioned = append(u.Versioned, name)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.swept = u
+	return nil
+}
+
+func (l *look) aliasesOf(ctx context.Context, name string) error {
+	var all []state.Alias
+	seen := map[string]bool{}
+	err := sweep(ctx, "ListAliases", name, func(ctx context.Context, marker *string) (*string, error) {
+		out, err := l.client.lambda.ListAliases(ctx, &lambda.ListAliasesInput{
+			FunctionName: aws.String(name), Marker: marker, MaxItems: aws.Int32(pageSize),
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range out.Aliases {
+			if alias := alias(a); !seen[alias.Name] {
+				seen[alias.Name] = true
+				all = append(all, alias)
+			}
+		}
+		return out.NextMarker, nil
+	})
+	// A function that was deleted meanwhile has no aliases; that is no reason
+	// to fail the others.
+	if err != nil && state.KindOf(err) != state.Gone {
+		return l.failed(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.aliases[name] = all
+	return nil
+}
+
+func alias(a types.AliasConfiguration) state.Alias {
+	s := state.Alias{Name: aws.ToString(a.Name), Version: aws.ToString(a.FunctionVersion)}
+	if a.RoutingConfig != nil && len(a.RoutingConfig.AdditionalVersionWeights) > 0 {
+		s.Weights = maps.Clone(a.RoutingConfig.AdditionalVersionWeights)
+	}
+	return s
+}
+
+// policyOf reads who else may read an own layer version. Both of AWS's "not
+// found" answers, never had one and has none any more, mean private.
+func (l *look) policyOf(ctx context.Context, v state.LayerVersionARN) error {
+	const op = "GetLayerVersionPolicy"
+	layer, number, ok := v.Split()
+	if !ok || !l.client.owns(layer, l.partition) {
+		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn})
+	}
+	out, err := l.client.lambda.GetLayerVersionPolicy(ctx, &lambda.GetLayerVersionPolicyInput{
+		LayerName: aws.String(layer.Name()), VersionNumber: aws.Int64(number),
+	})
+	var p state.Policy
+	if err != nil {
+		err = readError(op, string(v), err)
+		if state.KindOf(err) != state.Gone {
+			return l.failed(err)
+		}
+	} else if p, err = parsePolicy(aws.ToString(out.Policy), l.client.account); err != nil {
+		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: err.Error(), Err: err})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.policies[v] = p
+	return nil
+}
+
+// probeOf asks whether an update may name a layer version. AWS answers for one
+// of another account that is deleted, in another Region or not granted alike,
+// with "access denied"; all mean that an update naming it would be refused.
+func (l *look) probeOf(ctx context.Context, v state.LayerVersionARN) error {
+	p := state.Probe{Usable: true}
+	// AWS's own old form has no number and cannot be asked for.
+	if _, _, ok := v.Split(); ok {
+		_, err := l.client.lambda.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnInput{Arn: aws.String(string(v))})
+		if err != nil {
+			err = readError("GetLayerVersionByArn", string(v), err)
+			if !unusable(err) {
+				return l.failed(err)
+			}
+			p = state.Probe{Reason: reason(err)}
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.probes[v] = p
+	return nil
+}
+
+func unusable(err error) bool {
+	e, ok := errors.AsType[*state.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Code {
+	case "ResourceNotFoundException", "AccessDeniedException", "InvalidParameterValueException", "ValidationException":
+		// An AssumeRole that was denied says AccessDenied, about us.
+		return strings.HasPrefix(e.Op, "GetLayerVersion")
+	}
+	return false
+}
+
+func reason(err error) string {
+	e, _ := errors.AsType[*state.Error](err)
+	return fmt.Sprintf("%s: %s", e.Code, e.Message)
+}
