@@ -1,0 +1,207 @@
+package window
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+)
+
+// A Window is one recurring time of permission. The zero Window never opens.
+// Windows come from Parse and ParseCron and do not change; two that open at the
+// same times have, but for the spelling of a cron field, the same String.
+type Window struct {
+	text string // normalised, without the zone
+	zone *time.Location
+
+	// starts are the minutes of a day at which an occurrence is scheduled,
+	// ascending: one for an HH:MM window, any number for a cron window.
+	starts []int
+
+	// An HH:MM window has days and to, a cron window has cron and length.
+	days   weekdays
+	to     int // minute of the starting day; above 1440 it is on the next one
+	cron   *cron.SpecSchedule
+	length time.Duration // elapsed
+}
+
+// weekdays is a set; bit 0 is Sunday, as in time.Weekday.
+type weekdays uint8
+
+const everyDay weekdays = 1<<7 - 1
+
+func (d weekdays) has(w time.Weekday) bool { return d&(1<<w) != 0 }
+
+// String returns the window in one normal form that Parse reads again, such as
+// "Saturday 02:00-06:00 Asia/Tokyo", or, of a cron window,
+// "cron 0 2 * * SAT for 4h Asia/Tokyo".
+func (w Window) String() string {
+	if w.text == "" {
+		return "never"
+	}
+	return w.text + " " + w.zone.String()
+}
+
+// Equal reports whether two windows are the same. It makes cmp.Equal work.
+func (w Window) Equal(other Window) bool { return w.String() == other.String() }
+
+// Zone returns the zone in which the window is meant; UTC for the zero Window.
+func (w Window) Zone() *time.Location {
+	if w.zone == nil {
+		return time.UTC
+	}
+	return w.zone
+}
+
+// newClock returns an HH:MM window. from and to are minutes of the day, to up to
+// 1440; one that is not after from is on the next day.
+func newClock(days weekdays, from, to int, zone *time.Location) Window {
+	if to <= from {
+		to += 24 * 60
+	}
+	end := fmt.Sprintf("%02d:%02d", to/60%24, to%60)
+	if to == 24*60 {
+		end = "24:00"
+	}
+	text := fmt.Sprintf("%s %02d:%02d-%s", days, from/60, from%60, end)
+	return Window{text: text, zone: zone, starts: []int{from}, days: days, to: to}
+}
+
+// String names the days as Parse reads them: "daily", "Saturday", "Mon-Fri",
+// "Mon,Wed,Sat,Sun". The week begins on Monday.
+func (d weekdays) String() string {
+	if d == everyDay {
+		return "daily"
+	}
+	var parts []string
+	for i := 0; i < 7; i++ {
+		j := i
+		for j < 7 && d.has(time.Weekday((j+1)%7)) {
+			j++
+		}
+		if run := j - i; run > 2 {
+			parts = append(parts, short(i)+"-"+short(j-1))
+			i = j
+		} else if run > 0 {
+			parts = append(parts, short(i))
+		}
+	}
+	if len(parts) == 1 && len(parts[0]) == 3 {
+		for w := time.Sunday; w <= time.Saturday; w++ {
+			if d.has(w) {
+				return w.String()
+			}
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// short abbreviates the i-th day of a week that begins on Monday.
+func short(i int) string { return time.Weekday((i + 1) % 7).String()[:3] }
+
+// always reports whether the window has no outside at all.
+func (w Window) always() bool {
+	return w.days == everyDay && w.starts[0] == 0 && w.to == 24*60
+}
+
+// on reports whether occurrences are scheduled on a numbered day.
+func (w Window) on(number int64) bool {
+	if w.cron == nil {
+		return w.days.has(weekdayOf(number))
+	}
+	_, month, dom := time.Unix(number*day, 0).UTC().Date()
+	if w.cron.Month&(1<<month) == 0 {
+		return false
+	}
+	inMonth := w.cron.Dom&(1<<dom) != 0
+	inWeek := w.cron.Dow&(1<<weekdayOf(number)) != 0
+	if eitherDay(w.cron) {
+		return inMonth || inWeek
+	}
+	return inMonth && inWeek
+}
+
+// A span is open or frozen time, half-open.
+type span struct{ start, end time.Time }
+
+func (s span) contains(t time.Time) bool { return !t.Before(s.start) && t.Before(s.end) }
+
+// A cursor walks through the occurrences of one window in order of start, which
+// is also their order of end.
+type cursor struct {
+	w     Window
+	day   int64 // the numbered day to look at next
+	i     int   // and the index in w.starts
+	limit int64 // the last day to look at; what makes every walk end
+}
+
+// endingAfter returns a cursor at the first occurrence of w that ends after t.
+func (w Window) endingAfter(t time.Time, limit int64) cursor {
+	c := cursor{w: w, limit: limit}
+	if w.cron == nil {
+		c.day = dayOf(reached(t, w.Zone())-int64(w.to)*60) + 1
+		return c
+	}
+	wall := reached(t.Add(-w.length), w.zone)
+	c.day = dayOf(wall)
+	c.i, _ = slices.BinarySearchFunc(w.starts, wall-c.day*day, func(start int, passed int64) int {
+		if int64(start)*60 > passed {
+			return 1
+		}
+		return -1
+	})
+	return c
+}
+
+// next returns the next occurrence. Occurrences that a gap swallows are passed
+// over, and those of a cron window that follow one another without a pause may
+// come as one.
+func (c *cursor) next() (span, bool) {
+	for ; c.day <= c.limit; c.day, c.i = c.day+1, 0 {
+		if len(c.w.starts) <= c.i || !c.w.on(c.day) {
+			continue
+		}
+		if c.w.cron != nil {
+			return c.elapsed(), true
+		}
+		s := c.w.clock(c.day)
+		c.i++
+		if s.start.Before(s.end) {
+			return s, true
+		}
+	}
+	return span{}, false
+}
+
+// clock returns the occurrence of an HH:MM window that is scheduled on a day. It
+// is empty when the clock jumps over all of it.
+func (w Window) clock(number int64) span {
+	midnight := number * day
+	return span{
+		start: first(midnight+int64(w.starts[0])*60, w.zone),
+		end:   first(midnight+int64(w.to)*60, w.zone),
+	}
+}
+
+// elapsed returns the cron occurrence at the cursor and moves on. As long as the
+// clock does not jump it takes in those that follow without a pause: an hourly
+// window of an hour is one span a day then, not 24, which is what keeps a search
+// over 400 days cheap.
+func (c *cursor) elapsed() span {
+	w, at := c.w, c.w.starts[c.i]
+	wall := c.day*day + int64(at)*60
+	start := first(wall, w.zone)
+	last := start
+	s := stretchAt(start)
+	exact := start.Unix()+s.offset == wall // not pushed out of a gap
+	for c.i++; exact && c.i < len(w.starts); c.i++ {
+		t := start.Add(time.Duration(w.starts[c.i]-at) * time.Minute)
+		if t.Sub(last) > w.length || !t.Before(s.end) {
+			break
+		}
+		last = t
+	}
+	return span{start, last.Add(w.length)}
+}
