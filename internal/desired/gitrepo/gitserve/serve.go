@@ -125,7 +125,9 @@ func (r *Repo) advertise(w io.Writer, service string) error {
 	refs := packp.NewAdvRefs()
 	refs.Prefix = [][]byte{[]byte("# service=" + service), pktline.Flush}
 	caps := map[capability.Capability][]string{capability.Agent: {"layerd-gitserve"}, capability.OFSDelta: nil}
-	if service == receivePack {
+	if service == uploadPack {
+		caps[capability.MultiACKDetailed] = nil
+	} else {
 		caps[capability.ReportStatus], caps[capability.DeleteRefs] = nil, nil
 		// Without this, packs would lean on objects that they do not hold.
 		caps[capability.Capability("no-thin")] = nil
@@ -167,20 +169,8 @@ func (r *Repo) upload(in io.Reader, out io.Writer) error {
 			return fmt.Errorf("%s is not here", want)
 		}
 	}
-	var common []plumbing.Hash
-	done := false
-	for lines := pktline.NewScanner(in); lines.Scan() && !done; {
-		line := strings.TrimSpace(string(lines.Bytes()))
-		done = line == "done"
-		if have, ok := strings.CutPrefix(line, "have "); ok && r.store.HasEncodedObject(plumbing.NewHash(have)) == nil {
-			common = append(common, plumbing.NewHash(have))
-		}
-	}
-	answer := packp.ServerResponse{}
-	if len(common) > 0 {
-		answer.ACKs = common[:1]
-	}
-	if err := answer.Encode(out, false); err != nil || !done {
+	common, done, err := r.negotiate(in, out, req.Capabilities.Supports(capability.MultiACKDetailed))
+	if err != nil || !done {
 		return err
 	}
 	known, err := revlist.Objects(r.store, common, nil)
@@ -193,6 +183,35 @@ func (r *Repo) upload(in io.Reader, out io.Writer) error {
 	}
 	_, err = packfile.NewEncoder(out, r.store, false).Encode(objects, deltaReach)
 	return err
+}
+
+// negotiate reads what the client has and returns what of it is here too. With
+// detailed answers every such commit is confirmed, so that the client repeats it
+// in its next request. Without, nothing is confirmed before the last request:
+// git forgets a plain ACK between two requests, and would take our next answer
+// for a pack.
+func (r *Repo) negotiate(in io.Reader, out io.Writer, detailed bool) ([]plumbing.Hash, bool, error) {
+	var common []plumbing.Hash
+	answer := pktline.NewEncoder(out)
+	done := false
+	for lines := pktline.NewScanner(in); !done && lines.Scan(); {
+		line := strings.TrimSpace(string(lines.Bytes()))
+		done = line == "done"
+		have, ok := strings.CutPrefix(line, "have ")
+		if !ok || r.store.HasEncodedObject(plumbing.NewHash(have)) != nil {
+			continue
+		}
+		common = append(common, plumbing.NewHash(have))
+		if detailed {
+			if err := answer.Encodef("ACK %s common\n", have); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	if done && len(common) > 0 {
+		return common, done, answer.Encodef("ACK %s\n", common[len(common)-1])
+	}
+	return common, done, answer.EncodeString("NAK\n")
 }
 
 // receive takes a push: objects first, then one branch after the other.
