@@ -1,0 +1,140 @@
+package desired
+
+import (
+	"time"
+
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+// Tree is everything one commit of a desired-state repository asks for. It is
+// sorted and never changed after Load returned it.
+type Tree struct {
+	// Store is layerd.yaml's store, the default of every command's --store;
+	// empty when it says nothing.
+	Store string
+	// Environments has one element per valid environment and Region: by name,
+	// then in the order the file lists its Regions.
+	Environments []Environment
+	// Names lists all environments the repository has a file for, valid or
+	// not, sorted.
+	Names []string
+	// Problems has all errors and warnings of the whole tree, by file, line
+	// and column.
+	Problems []Problem
+}
+
+// Environment is what one environment wants in one Region, with all defaults
+// applied and all variables expanded.
+type Environment struct {
+	Name       string
+	Account    string // 12 digits
+	Region     string
+	Partition  string
+	Role       string // ARN to assume; empty = the caller's own credentials
+	ExternalID string
+	Observe    bool // mode: observe
+	// Zone is where times are shown in; never nil, UTC by default.
+	Zone             *time.Location
+	ApprovalRequired bool
+	Calendar         window.Calendar
+	Drift            DriftPolicy
+	MaxNew           int  // functions that may get a layer for the first time without being asked
+	MaxBlocked       *int // nil = no limit
+	// Unmanaged has ARNs or globs of layers that may be attached and are none
+	// of our business.
+	Unmanaged []string
+	Layers    []LayerWish // by name
+	File      string      // "environments/prod.yaml"
+	// NotYet names keys that are valid and that this release does not act on:
+	// plan and apply refuse the environment while there are any.
+	NotYet []Problem
+}
+
+// DriftPolicy is what to do when somebody changed a function by hand.
+type DriftPolicy struct {
+	Report bool          // tell, do not heal
+	After  time.Duration // act only on drift seen this long
+}
+
+// LayerWish is one layer of one environment in one Region.
+type LayerWish struct {
+	Name  string         // the key in the environment file
+	Layer state.LayerARN // what it is called live
+	// Owned says that this environment owns the layer and may prune it; false
+	// for wishes by arn, which have no owner.
+	Owned     bool
+	Version   Version
+	Functions []Selector // any may match
+	Except    []Selector // take away
+	First     bool       // position: first; a new slot goes to the front
+	Pins      []Pin
+	Retention Retention
+	// AllowRuntime permits detaching from OS-only runtimes, whose layers may
+	// hold the runtime itself.
+	AllowRuntime  bool
+	Runtimes      []string // compatible_runtimes; empty = not said
+	Architectures []string // compatible_architectures; empty = not said
+	Description   string   // layer.yaml's, for people
+	// Known maps semantic versions to live numbers in this environment and
+	// Region where the live Description says nothing. Keys are canonical
+	// ("1.4.2").
+	Known map[string]int64
+	// Yanked maps canonical semantic versions that are never attached again to
+	// the reason.
+	Yanked map[string]string
+	// HasArtifact says that layer.yaml names an artifact to publish from.
+	HasArtifact bool
+	At          Position // where the version stands, for problems found at plan time
+}
+
+// Pin keeps some functions at a version other than the layer's.
+type Pin struct {
+	Functions []Selector
+	Version   Version // exact or number
+	Until     time.Time
+	Reason    string
+	Owner     string
+	At        Position
+}
+
+// Retention is the merged rule for pruning one layer. The zero value prunes
+// nothing.
+type Retention struct {
+	Keep             int           // versions_to_keep, at least 2; 0 = prune nothing
+	OlderThan        time.Duration // 0 = age does not matter
+	Grace            time.Duration // how long a version must be a candidate
+	FunctionVersions int           // layerd's own unserved function versions that still protect
+}
+
+// Position is a place in a file of the repository. Lines and columns count
+// from 1; columns count characters, not bytes.
+type Position struct {
+	File   string
+	Line   int
+	Column int
+	Length int // characters of the offending token; at least 1 when known
+}
+
+// Severity tells a problem that stops something from one that only warns.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+)
+
+// Problem is one thing wrong in the repository: where, what, and what to do
+// about it.
+type Problem struct {
+	Position
+	Code       string // stable, lower_snake_case
+	Message    string
+	Suggestion string // may be empty
+	Severity   Severity
+	// Environment names the environment that the problem makes invalid; empty
+	// when it concerns the whole tree (then every environment that depends on
+	// the file is invalid and has its own entry in Invalid).
+	Environment string
+}

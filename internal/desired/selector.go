@@ -1,0 +1,121 @@
+package desired
+
+import (
+	"unicode/utf8"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Selector chooses functions. All fields that are set must match; a selector
+// with nothing set matches nothing.
+type Selector struct {
+	Name         string            // glob on the name: * and ?, case-sensitive
+	Tags         map[string]string // key to glob of the value; all must match
+	Runtime      string            // glob
+	Architecture string            // "x86_64" or "arm64"
+	Attached     bool              // has any version of the layer now
+	At           Position
+}
+
+// Match says whether f is chosen, where layer is the wish's own layer (for
+// Attached).
+func (s Selector) Match(f state.Function, layer state.LayerARN) bool {
+	any := s.Name != "" || len(s.Tags) > 0 || s.Runtime != "" || s.Architecture != "" || s.Attached
+	if !any || s.Name != "" && !Glob(s.Name, f.Name) {
+		return false
+	}
+	for k, want := range s.Tags {
+		have, ok := f.Tags[k]
+		if !ok || !Glob(want, have) {
+			return false
+		}
+	}
+	if s.Runtime != "" && !Glob(s.Runtime, f.Runtime) || s.Architecture != "" && s.Architecture != f.Architecture {
+		return false
+	}
+	if s.Attached {
+		_, _, has := f.Has(layer)
+		return has
+	}
+	return true
+}
+
+// Selects says whether the wish chooses f.
+func (w LayerWish) Selects(f state.Function) bool {
+	return matchAny(w.Functions, f, w.Layer) && !matchAny(w.Except, f, w.Layer)
+}
+
+func matchAny(list []Selector, f state.Function, layer state.LayerARN) bool {
+	for _, s := range list {
+		if s.Match(f, layer) {
+			return true
+		}
+	}
+	return false
+}
+
+// Wants gives the version f should have by this wish: a pin's if one covers
+// f, else the wish's own. pin is nil when none covers f.
+func (w LayerWish) Wants(f state.Function) (v Version, pin *Pin) {
+	for i := range w.Pins {
+		if matchAny(w.Pins[i].Functions, f, w.Layer) {
+			return w.Pins[i].Version, &w.Pins[i]
+		}
+	}
+	return w.Version, nil
+}
+
+// NeedsTags says whether any selector of the environment looks at tags, so
+// that an observer knows to read them.
+func (e Environment) NeedsTags() bool {
+	for _, w := range e.Layers {
+		for _, list := range [][]Selector{w.Functions, w.Except} {
+			for _, s := range list {
+				if len(s.Tags) > 0 {
+					return true
+				}
+			}
+		}
+		for _, p := range w.Pins {
+			for _, s := range p.Functions {
+				if len(s.Tags) > 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// Glob matches name against pattern, where * stands for any characters and ?
+// for one; everything else stands for itself, case included. It takes time
+// proportional to len(pattern)*len(name) at most and does not allocate: it is
+// asked for every function.
+func Glob(pattern, name string) bool {
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(name) {
+		if i < len(pattern) {
+			switch c := pattern[i]; {
+			case c == '*':
+				star, mark, i = i, j, i+1
+				continue
+			case c == '?':
+				_, size := utf8.DecodeRuneInString(name[j:])
+				i, j = i+1, j+size
+				continue
+			case c == name[j]:
+				i, j = i+1, j+1
+				continue
+			}
+		}
+		if star < 0 {
+			return false
+		}
+		mark++
+		i, j = star+1, mark
+	}
+	for i < len(pattern) && pattern[i] == '*' {
+		i++
+	}
+	return i == len(pattern)
+}
