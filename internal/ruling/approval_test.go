@@ -1,0 +1,186 @@
+package ruling
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/window"
+)
+
+const layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod"
+
+var tuesday = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func TestLineIsTheContractsForm(t *testing.T) {
+	got := Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
+	want := "ap-northeast-1 attach " + layer + " makoto-chat-handler-prod 13"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := Line("ap-northeast-1", "detach", layer, "f", ""); !strings.HasSuffix(got, " f ") {
+		t.Errorf("an empty target is kept as an empty field, got %q", got)
+	}
+}
+
+func TestDigestIsSortedLinesHashed(t *testing.T) {
+	sum := sha256.Sum256([]byte("a\nb\n"))
+	if got, want := Digest([]string{"b", "a"}), hex.EncodeToString(sum[:]); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestDigestLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lines := rapid.SliceOfDistinct(rapid.StringMatching(`[a-z ]{1,8}`), rapid.ID[string]).Draw(t, "lines")
+		shuffled := rapid.Permutation(lines).Draw(t, "shuffled")
+		if Digest(lines) != Digest(shuffled) {
+			t.Fatal("order matters")
+		}
+		if len(lines) > 0 && Digest(lines) == Digest(lines[1:]) {
+			t.Fatal("a missing line goes unseen")
+		}
+		before := slices.Clone(lines)
+		Digest(lines)
+		if !slices.Equal(before, lines) {
+			t.Fatal("the argument was changed")
+		}
+	})
+}
+
+func calendar(t *testing.T, text string) window.Calendar {
+	t.Helper()
+	w, err := window.Parse(text, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return window.Calendar{Windows: []window.Window{w}, Zone: time.UTC}
+}
+
+func TestExpiry(t *testing.T) {
+	weekly := calendar(t, "Saturday 02:00-06:00 UTC")
+	monthly, err := window.ParseCron("0 2 1 * *", 4*time.Hour, time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name string
+		cal  window.Calendar
+		want time.Time
+	}{
+		{"always open: seven days", window.Calendar{Zone: time.UTC}, tuesday.AddDate(0, 0, 7)},
+		{"a window within the week: seven days", weekly, tuesday.AddDate(0, 0, 7)},
+		{"the next window ends later", window.Calendar{Windows: []window.Window{monthly}, Zone: time.UTC}, tuesday.AddDate(0, 0, 7)},
+	} {
+		a := Approval{At: tuesday}
+		if got := a.Expires(tc.cal); got.Before(tc.want) {
+			t.Errorf("%s: got %s, want at least %s", tc.name, got, tc.want)
+		}
+	}
+	// 24 November plus seven days is 1 December, 12:00, and the monthly window
+	// of that day ended at 06:00; given on 2 November, the window decides.
+	a := Approval{At: time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)}
+	want := time.Date(2026, 12, 1, 6, 0, 0, 0, time.UTC)
+	if got := a.Expires(window.Calendar{Windows: []window.Window{monthly}, Zone: time.UTC}); !got.Equal(want) {
+		t.Errorf("got %s, want the end of the next window, %s", got, want)
+	}
+}
+
+func TestValid(t *testing.T) {
+	cal := window.Calendar{Zone: time.UTC}
+	a := Approval{At: tuesday}
+	end := a.Expires(cal)
+	if !a.Valid(cal, end.Add(-time.Nanosecond)) || a.Valid(cal, end) {
+		t.Error("an approval holds up to its expiry and not at it")
+	}
+	a.Begun = tuesday.Add(time.Hour)
+	if !a.Valid(cal, end.AddDate(1, 0, 0)) {
+		t.Error("a rollout that has begun keeps its approval")
+	}
+	a.Ended = tuesday.Add(2 * time.Hour)
+	if a.Valid(cal, tuesday.Add(3*time.Hour)) {
+		t.Error("an ended approval covers nothing, so that a later step that looks the same is asked about")
+	}
+}
+
+func TestCovers(t *testing.T) {
+	unbound := Approval{Digest: "d"}
+	if !unbound.Covers("any", "d") || unbound.Covers("any", "e") {
+		t.Error("an unbound approval covers exactly the plan with its digest")
+	}
+	bound := Approval{Digest: "d", Lines: []string{"a", "b"}}
+	if !bound.Covers("a", "what is left") || bound.Covers("c", "d") {
+		t.Error("a bound approval covers its lines, whatever the plan is now, and nothing else")
+	}
+}
+
+func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
+	ctx, s := t.Context(), store.NewMemory()
+	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
+	for range 2 { // offering again changes nothing
+		if err := Offering(ctx, s, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	always := func(Approval) bool { return true }
+	first, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(first.Lines, []string{"a"}) {
+		t.Errorf("lines are %v", first.Lines)
+	}
+	again, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.By != "sato" {
+		t.Error("approving what is approved keeps the first word")
+	}
+	never := func(Approval) bool { return false }
+	anew, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if anew.By != "suzuki" {
+		t.Error("an expired approval is given anew")
+	}
+	list, err := Load(ctx, s, "prod")
+	if err != nil || len(list) != 1 || list[0].By != "suzuki" {
+		t.Errorf("got %v, %v", list, err)
+	}
+	if other, _ := Load(ctx, s, "pro"); len(other) != 0 {
+		t.Error("an environment whose name begins the same has approvals of its own")
+	}
+}
+
+func TestUpdateSurvivesAnotherWriter(t *testing.T) {
+	ctx, s := t.Context(), store.NewMemory()
+	a, err := Approve(ctx, s, Approval{Environment: "prod", Digest: "d", At: tuesday}, func(Approval) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := false
+	err = Update(ctx, s, a, func(now *Approval) {
+		if !met { // somebody else writes between our read and our write
+			met = true
+			if err := Update(ctx, s, a, func(other *Approval) { other.Reason = "theirs" }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now.Begun = tuesday
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := Load(ctx, s, "prod")
+	if len(list) != 1 || list[0].Reason != "theirs" || list[0].Begun.IsZero() {
+		t.Errorf("one of the two writes is lost: %+v", list)
+	}
+}

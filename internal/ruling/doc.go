@@ -1,0 +1,22 @@
+// Package ruling holds what people decided about a plan. For now that is one
+// thing, the approval.
+//
+// An approval names an environment and a digest. The digest is made of the
+// lines of the plan's change steps (Line), so that it says exactly what was
+// approved, and whoever approved can recompute it:
+//
+//	lines := []string{ruling.Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")}
+//	digest := ruling.Digest(lines)
+//
+// What it promises (DESIGN section 2, "Approval"):
+//
+//   - An approval covers the lines of its plan and nothing else. A step that
+//     appears later needs its own.
+//   - What is left of an approved plan stays covered after a part of it was
+//     done: the lines are bound to the approval (Bind) before the first step
+//     of the plan starts.
+//   - It lasts seven days or to the end of the next window, whichever is
+//     later; and once its rollout has begun, until that ends.
+//   - Deciding (Covers, Expires) is pure. Only Approve, Bind, Offer and Load
+//     touch the store they are given.
+package ruling
