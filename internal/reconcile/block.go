@@ -1,0 +1,199 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// obstacle says why a function cannot be changed as the steps ask, or nil. It
+// asks for what it does not know yet (Needs.Probes).
+func (r *region) obstacle(f state.Function, steps []Step) *Blocked {
+	for _, s := range steps {
+		w := r.wish(s.Layer)
+		for _, check := range []func(*wish, state.Function, Step) string{
+			r.conflict, r.incompatible, r.bootstrap, r.unusable,
+		} {
+			if reason := check(w, f, s); reason != "" {
+				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
+			}
+		}
+	}
+	after := Fold(f.Layers, steps)
+	if len(after) > maxLayers {
+		return &Blocked{Function: f.Name, Layer: steps[len(steps)-1].Layer, Reason: fmt.Sprintf(
+			"it would have %d layers, and AWS allows %d", len(after), maxLayers)}
+	}
+	for _, v := range f.Layers {
+		if slices.Contains(after, v) {
+			if reason := r.neighbour(v); reason != "" {
+				return &Blocked{Function: f.Name, Reason: reason}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *region) wish(name string) *wish {
+	for _, w := range r.wishes {
+		if w.Name == name {
+			return w
+		}
+	}
+	return nil
+}
+
+// rival is another environment's wish for a layer that this one wants too.
+type rival struct {
+	environment string
+	wish        *wish
+}
+
+// findRivals resolves what other environments of this account and Region want
+// of the same layers.
+func (r *region) findRivals() map[state.LayerARN][]rival {
+	out := map[state.LayerARN][]rival{}
+	for _, o := range r.others {
+		for _, lw := range o.Layers {
+			w := &wish{LayerWish: lw, catalog: newCatalog(lw, r.snap, LayerPast{})}
+			w.target = w.catalog.resolve(lw, lw.Version, lw.At).target
+			for _, p := range lw.Pins {
+				w.pins = append(w.pins, w.catalog.resolve(lw, p.Version, p.At).target)
+			}
+			out[lw.Layer] = append(out[lw.Layer], rival{environment: o.Name, wish: w})
+		}
+	}
+	return out
+}
+
+// conflict: two environments that want different versions of one layer on it.
+func (r *region) conflict(w *wish, f state.Function, s Step) string {
+	for _, o := range r.rivals[w.Layer] {
+		if !o.wish.Selects(f) {
+			continue
+		}
+		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
+			return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
+				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), numbered(theirs.number, theirs.semver))
+		}
+	}
+	return ""
+}
+
+// incompatible: AWS attaches a layer for another runtime or architecture and
+// lets the function fail at its next start, so layerd must check itself.
+func (r *region) incompatible(w *wish, f state.Function, s Step) string {
+	if s.To == "" {
+		return ""
+	}
+	v, _ := w.catalog.layer.Version(s.To.Number())
+	for _, list := range [][]string{v.Runtimes, w.Runtimes} {
+		if len(list) > 0 && !slices.Contains(list, f.Runtime) {
+			return fmt.Sprintf("its runtime is %s, and %s is for %s", f.Runtime, w.Name, strings.Join(list, ", "))
+		}
+	}
+	for _, list := range [][]string{v.Architectures, w.Architectures} {
+		if len(list) > 0 && !slices.Contains(list, f.Architecture) {
+			return fmt.Sprintf("its architecture is %s, and %s is for %s", f.Architecture, w.Name, strings.Join(list, ", "))
+		}
+	}
+	return ""
+}
+
+// bootstrap: the layer of an OS-only runtime may hold the runtime itself.
+func (r *region) bootstrap(w *wish, f state.Function, s Step) string {
+	if s.To == "" && strings.HasPrefix(f.Runtime, "provided") && !w.AllowRuntime {
+		return fmt.Sprintf("its runtime is %s, so %s may hold the runtime itself; allow_runtime: true permits detaching it", f.Runtime, w.Name)
+	}
+	return ""
+}
+
+// unusable: the wanted version of a layer we do not own cannot be read.
+func (r *region) unusable(w *wish, _ state.Function, s Step) string {
+	if s.To == "" || w.catalog.listed {
+		return ""
+	}
+	return r.probe(s.To, "the wanted version cannot be attached")
+}
+
+// neighbour: a layer that the update must name again, and that is gone or not
+// granted any more, makes every update of the list fail (AWS.md section 11).
+func (r *region) neighbour(v state.LayerVersionARN) string {
+	layer, n, ok := v.Split()
+	if !ok {
+		return "" // AWS's own old form; nothing to ask
+	}
+	if l, listed := r.snap.Layer(layer); listed {
+		if _, live := l.Version(n); !live {
+			return fmt.Sprintf("its layer %s was deleted, and AWS refuses a list that names it", v)
+		}
+		return ""
+	}
+	return r.probe(v, "it has a layer that cannot be named any more")
+}
+
+func (r *region) probe(v state.LayerVersionARN, what string) string {
+	p, ok := r.snap.Probes[v]
+	if !ok {
+		if !slices.Contains(r.plan.Needs.Probes, v) {
+			r.plan.Needs.Probes = append(r.plan.Needs.Probes, v)
+		}
+		return ""
+	}
+	if p.Usable {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s: %s", what, v, p.Reason)
+}
+
+// countSelection doubts a selection that lost more than half of what it had,
+// and selectors that choose nothing.
+func (r *region) countSelection() {
+	for _, w := range r.wishes {
+		before := r.past.Layers[w.Layer].Selected
+		if before > 0 && w.count*2 < before {
+			r.shrunk[w.Name] = fmt.Sprintf("the selection of %s shrank from %d functions to %d", w.Name, before, w.count)
+			r.plan.Notes = append(r.plan.Notes, Note{Code: "selection_shrank", Message: r.shrunk[w.Name]})
+		}
+		if w.count != before {
+			r.plan.Learned.Selected = append(r.plan.Learned.Selected, Selection{Layer: w.Layer, Count: w.count})
+		}
+		for _, s := range w.Functions {
+			if !r.anyMatch(s, w.Layer) {
+				r.plan.Notes = append(r.plan.Notes, Note{Code: "selector_matches_nothing", Message: fmt.Sprintf(
+					"%s:%d: a selector of %s matches no function", s.At.File, s.At.Line, w.Name)})
+			}
+		}
+	}
+}
+
+func (r *region) anyMatch(s desired.Selector, layer state.LayerARN) bool {
+	return slices.ContainsFunc(r.snap.Functions, func(f state.Function) bool { return s.Match(f, layer) })
+}
+
+// countUnselected counts functions that have what layerd applied and are
+// selected no more. They stay as they are.
+func (r *region) countUnselected() {
+	for _, f := range r.snap.Functions {
+		if r.selected[f.Name] {
+			continue
+		}
+		for l, n := range r.past.Functions[f.Name].Applied {
+			if n > 0 && r.named[l] {
+				r.plan.Unselected++
+				break
+			}
+		}
+	}
+}
+
+// checkBlocked makes too many blocked functions a failure.
+func (r *region) checkBlocked() {
+	if most := r.want.MaxBlocked; most != nil && len(r.plan.Blocked) > *most {
+		r.plan.Failure = &Failure{Code: "max_blocked", Message: fmt.Sprintf(
+			"%d functions are blocked, and max_blocked is %d", len(r.plan.Blocked), *most)}
+	}
+}

@@ -1,0 +1,226 @@
+package reconcile
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Decide compares what one environment wants with what AWS has and with what
+// was applied before, and says what to do, in order. It is a function: equal
+// inputs give equal plans, whatever order maps and lists came in.
+func Decide(in Input) Plan {
+	p := Plan{Environment: in.Want[0].Name}
+	regions := make([]*region, len(in.Want))
+	for i := range in.Want {
+		regions[i] = newRegion(in, i)
+		regions[i].decide()
+	}
+	for _, r := range regions {
+		p.Lines = append(p.Lines, r.lines()...)
+	}
+	slices.Sort(p.Lines)
+	p.Digest = ruling.Digest(p.Lines)
+	newPermit(in, p, regions).all(regions)
+	for _, r := range regions {
+		r.finish()
+		p.Regions = append(p.Regions, r.plan)
+	}
+	return p
+}
+
+// Again decides one function anew, as it is now, with everything else as the
+// plan saw it. It gives the steps that may run now, in order; none means that
+// nothing is to be done or that what is to be done must wait.
+func Again(in Input, i int, fresh state.Function) []Step {
+	snap := *in.Have[i]
+	snap.Functions = slices.Clone(snap.Functions)
+	j, ok := slices.BinarySearchFunc(snap.Functions, fresh.Name,
+		func(f state.Function, name string) int { return cmp.Compare(f.Name, name) })
+	if !ok {
+		return nil
+	}
+	snap.Functions[j] = fresh
+	in.Have = slices.Clone(in.Have)
+	in.Have[i] = &snap
+	var steps []Step
+	for _, s := range Decide(in).Regions[i].Steps {
+		if s.Function == fresh.Name && s.Held == nil {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// region is the work on one Region of the plan.
+type region struct {
+	want   desired.Environment
+	others []desired.Environment // those of the same account and Region
+	snap   *state.Snapshot
+	past   Past
+	in     Input
+	plan   RegionPlan
+
+	wishes   []*wish
+	named    map[state.LayerARN]bool // layers that any environment names here
+	selected map[string]bool         // functions any wish selects
+	newSteps int
+	shrunk   map[string]string // layer name to why its selection is doubted
+	rivals   map[state.LayerARN][]rival
+}
+
+// wish is one layer of the environment, resolved.
+type wish struct {
+	desired.LayerWish
+	catalog catalog
+	target  target
+	pins    []target // by index of Pins
+	ok      bool     // everything was found
+	seen    bool     // some function has what is wanted
+	count   int      // functions selected
+}
+
+func newRegion(in Input, i int) *region {
+	r := &region{
+		want: in.Want[i], snap: in.Have[i], in: in,
+		named: map[state.LayerARN]bool{}, selected: map[string]bool{}, shrunk: map[string]string{},
+		plan: RegionPlan{Want: in.Want[i], Window: in.Want[i].Calendar.At(in.Now)},
+	}
+	if i < len(in.Past) {
+		r.past = in.Past[i]
+	}
+	for _, o := range in.Others {
+		if o.Account == r.want.Account && o.Region == r.want.Region {
+			r.others = append(r.others, o)
+		}
+	}
+	if r.snap == nil && i < len(in.Unread) {
+		r.plan.Failure = in.Unread[i]
+	}
+	return r
+}
+
+func (r *region) decide() {
+	if r.snap == nil {
+		return
+	}
+	r.plan.ObservedAt = r.snap.ObservedAt
+	for _, env := range append(slices.Clone(r.others), r.want) {
+		for _, w := range env.Layers {
+			r.named[w.Layer] = true
+		}
+	}
+	r.rivals = r.findRivals()
+	for _, w := range r.want.Layers {
+		r.wishes = append(r.wishes, r.resolve(w))
+	}
+	for _, f := range r.snap.Functions {
+		r.decideFunction(f)
+	}
+	r.countSelection()
+	r.countUnselected()
+	r.fixNumbers()
+	r.retention()
+	r.checkBlocked()
+	r.behind()
+	r.sort()
+}
+
+// resolve finds the live numbers that a wish and its pins stand for, and notes
+// what cannot be found as problems of the whole environment.
+func (r *region) resolve(lw desired.LayerWish) *wish {
+	w := &wish{LayerWish: lw, catalog: newCatalog(lw, r.snap, r.past.Layers[lw.Layer]), ok: true}
+	take := func(v desired.Version, at desired.Position) target {
+		res := w.catalog.resolve(lw, v, at)
+		if res.problem != nil {
+			w.ok = false
+			res.problem.Environment = r.want.Name
+			r.plan.Problems = append(r.plan.Problems, *res.problem)
+		}
+		if res.note != nil {
+			r.plan.Notes = append(r.plan.Notes, *res.note)
+		}
+		return res.target
+	}
+	w.target = take(lw.Version, lw.At)
+	for _, p := range lw.Pins {
+		w.pins = append(w.pins, take(p.Version, p.At))
+	}
+	return w
+}
+
+// wants gives the target for f and whether a pin says so.
+func (w *wish) wants(f state.Function) (t target, pin *desired.Pin) {
+	_, pin = w.Wants(f)
+	if pin == nil {
+		return w.target, nil
+	}
+	for i := range w.Pins {
+		if pin == &w.Pins[i] {
+			return w.pins[i], pin
+		}
+	}
+	return w.target, nil
+}
+
+// fixNumbers remembers which number a semantic version was found at, once some
+// function runs it: from then on a newer twin does not move it.
+func (r *region) fixNumbers() {
+	for _, w := range r.wishes {
+		if w.seen && w.target.semver != "" && r.past.Layers[w.Layer].Numbers[w.target.semver] != w.target.number {
+			r.plan.Learned.Numbers = append(r.plan.Learned.Numbers,
+				Fixed{Layer: w.Layer, Semver: w.target.semver, Number: w.target.number})
+		}
+	}
+}
+
+// lines gives the change steps the way a digest is made of them.
+func (r *region) lines() []string {
+	var out []string
+	for _, s := range r.plan.Steps {
+		if s.Cause == Change {
+			out = append(out, r.line(s))
+		}
+	}
+	return out
+}
+
+func (r *region) line(s Step) string { return Line(r.want.Region, s) }
+
+// Line gives a step of a Region the way a digest is made of it.
+func Line(region string, s Step) string {
+	to := ""
+	if n := s.To.Number(); n > 0 {
+		to = strconv.FormatInt(n, 10)
+	}
+	return ruling.Line(region, string(s.Kind), s.LayerARN, s.Function, to)
+}
+
+// sort orders the plan: functions first, by layer and name, then prunes, the
+// oldest first.
+func (r *region) sort() {
+	rank := func(s Step) int {
+		if s.Kind == Prune {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(r.plan.Steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer),
+			cmp.Compare(a.Function, b.Function), cmp.Compare(a.From.Number(), b.From.Number()))
+	})
+	slices.SortStableFunc(r.plan.Drift, func(a, b Drifted) int {
+		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
+	})
+	slices.SortStableFunc(r.plan.Blocked, func(a, b Blocked) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Layer, b.Layer))
+	})
+	slices.SortStableFunc(r.plan.Notes, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	r.plan.Notes = slices.Compact(r.plan.Notes)
+}

@@ -1,0 +1,225 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// FormatVersion is the version of Document. Fields are only ever added within
+// one version.
+const FormatVersion = "1"
+
+// Document is plans as other programs read them: the JSON of plan and apply
+// (DESIGN section 4). Its lists are never null.
+type Document struct {
+	FormatVersion string            `json:"format_version"`
+	Past          string            `json:"past"` // none, store or server
+	Environments  []EnvironmentView `json:"environments"`
+	Problems      []desired.Problem `json:"problems"`
+}
+
+// EnvironmentView is one environment in one Region.
+type EnvironmentView struct {
+	Environment string        `json:"environment"`
+	Account     string        `json:"account"`
+	Region      string        `json:"region"`
+	Revision    string        `json:"revision"`
+	ObservedAt  string        `json:"observed_at"` // RFC 3339, UTC; empty when not read
+	InSync      bool          `json:"in_sync"`
+	Digest      string        `json:"digest"`
+	Window      WindowView    `json:"window"`
+	Steps       []StepView    `json:"steps"`
+	Drift       []DriftView   `json:"drift"`
+	Blocked     []BlockedView `json:"blocked"`
+	Kept        []KeptView    `json:"kept"`
+	Aliases     []AliasView   `json:"aliases"`
+	Notes       []NoteView    `json:"notes"`
+	Unselected  int           `json:"unselected"`
+	Cost        CostView      `json:"cost"`
+	Error       *ErrorView    `json:"error,omitempty"`
+}
+
+// WindowView is the calendar at the time of the decision.
+type WindowView struct {
+	Open     bool   `json:"open"`
+	NextOpen string `json:"next_open,omitempty"`
+	ClosesAt string `json:"closes_at,omitempty"`
+	Reason   string `json:"reason"`
+}
+
+// StepView is one step.
+type StepView struct {
+	ID          string      `json:"id"`
+	Kind        Kind        `json:"kind"`
+	Layer       string      `json:"layer"`
+	Function    string      `json:"function"`
+	From        string      `json:"from"`
+	To          string      `json:"to"`
+	FromVersion string      `json:"from_version"`
+	ToVersion   string      `json:"to_version"`
+	New         bool        `json:"new"`
+	Cause       Cause       `json:"cause"`
+	Reason      string      `json:"reason"`
+	Wave        int         `json:"wave"`
+	Held        *HeldView   `json:"held,omitempty"`
+	Result      *ResultView `json:"result,omitempty"`
+}
+
+// HeldView is why a step waits.
+type HeldView struct {
+	By     string       `json:"by"`
+	Until  string       `json:"until,omitempty"`
+	Reason string       `json:"reason"`
+	Also   []HolderView `json:"also"`
+}
+
+// HolderView is one more that holds a step.
+type HolderView struct {
+	By     string `json:"by"`
+	Until  string `json:"until,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// ResultView is how a step ended.
+type ResultView struct {
+	Status    Status `json:"status"`
+	Error     string `json:"error,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// DriftView is one difference that nobody asked for.
+type DriftView struct {
+	Kind     string `json:"kind"`
+	Layer    string `json:"layer"`
+	Function string `json:"function"`
+	Want     string `json:"want"`
+	Have     string `json:"have"`
+	Since    string `json:"since"`
+	Reason   string `json:"reason"`
+}
+
+// BlockedView is one function that cannot be changed.
+type BlockedView struct {
+	Function string `json:"function"`
+	Layer    string `json:"layer"`
+	Reason   string `json:"reason"`
+}
+
+// KeptView is one version that retention keeps.
+type KeptView struct {
+	Layer   string `json:"layer"`
+	Version int64  `json:"version"`
+	Semver  string `json:"semver"`
+	Reason  string `json:"reason"`
+}
+
+// AliasView is one alias that serves another version than $LATEST.
+type AliasView struct {
+	Function string `json:"function"`
+	Alias    string `json:"alias"`
+	Version  string `json:"version"`
+	Layer    string `json:"layer"`
+	Serves   string `json:"serves"`
+	Latest   string `json:"latest"`
+}
+
+// NoteView is something worth saying.
+type NoteView struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// CostView is what the plan takes.
+type CostView struct {
+	Calls   int     `json:"calls"`
+	Seconds float64 `json:"seconds"`
+}
+
+// ErrorView is why an environment could not be decided or applied.
+type ErrorView struct {
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	Retryable bool   `json:"retryable"`
+}
+
+// NewDocument lays plans out for other programs. revision is the commit they
+// were made from; problems are those of the repository, to which those found
+// while planning are added.
+func NewDocument(past, revision string, plans []Plan, problems []desired.Problem) Document {
+	d := Document{
+		FormatVersion: FormatVersion, Past: past,
+		Environments: []EnvironmentView{}, Problems: append([]desired.Problem{}, problems...),
+	}
+	for _, p := range plans {
+		for _, r := range p.Regions {
+			d.Environments = append(d.Environments, viewRegion(p, r, revision))
+			d.Problems = append(d.Problems, r.Problems...)
+		}
+	}
+	return d
+}
+
+func viewRegion(p Plan, r RegionPlan, revision string) EnvironmentView {
+	v := EnvironmentView{
+		Environment: p.Environment, Account: r.Want.Account, Region: r.Want.Region,
+		Revision: revision, ObservedAt: stampTime(r.ObservedAt), InSync: r.InSync, Digest: p.Digest,
+		Window: WindowView{
+			Open: r.Window.Open, NextOpen: stampTime(r.Window.NextOpen),
+			ClosesAt: stampTime(r.Window.ClosesAt), Reason: r.Window.Reason,
+		},
+		Steps:   views(r.Steps, viewStep),
+		Drift:   views(r.Drift, viewDrift),
+		Blocked: views(r.Blocked, func(b Blocked) BlockedView { return BlockedView{b.Function, b.Layer, b.Reason} }),
+		Kept:    views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
+		Aliases: views(r.Behind, viewAlias),
+		Notes:   views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
+		Cost:    CostView(r.Cost), Unselected: r.Unselected,
+	}
+	if r.Failure != nil {
+		v.Error = &ErrorView{r.Failure.Code, r.Failure.Message, r.Failure.Retryable}
+	}
+	return v
+}
+
+func viewStep(s Step) StepView {
+	v := StepView{
+		ID: s.ID, Kind: s.Kind, Layer: s.Layer, Function: s.Function,
+		From: string(s.From), To: string(s.To), FromVersion: s.FromVersion, ToVersion: s.ToVersion,
+		New: s.New, Cause: s.Cause, Reason: s.Reason, Wave: s.Wave,
+	}
+	if s.Held != nil {
+		v.Held = &HeldView{
+			By: s.Held.By, Until: stampTime(s.Held.Until), Reason: s.Held.Reason,
+			Also: views(s.Held.Also, func(h Holder) HolderView { return HolderView{h.By, stampTime(h.Until), h.Reason} }),
+		}
+	}
+	if s.Result != nil {
+		v.Result = &ResultView{s.Result.Status, s.Result.Error, s.Result.RequestID}
+	}
+	return v
+}
+
+func viewDrift(d Drifted) DriftView {
+	return DriftView{d.Kind, d.Layer, d.Function, d.Want, d.Have, stampTime(d.Since), d.Reason}
+}
+
+func viewAlias(b Behind) AliasView {
+	return AliasView{b.Function, b.Alias, b.Version, b.Layer, string(b.Serves), string(b.Latest)}
+}
+
+// views maps a list and never gives nil, so that JSON shows [] and not null.
+func views[T, V any](list []T, view func(T) V) []V {
+	out := make([]V, 0, len(list))
+	for _, x := range list {
+		out = append(out, view(x))
+	}
+	return out
+}
+
+func stampTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,159 @@
+package reconcile
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// behind names aliases that serve another version of a layer than $LATEST
+// will have, for the functions that are about to change.
+func (r *region) behind() {
+	latest := map[string][]Step{}
+	var names []string
+	for _, s := range r.plan.Steps {
+		if s.Function == "" {
+			continue
+		}
+		if latest[s.Function] == nil {
+			names = append(names, s.Function)
+		}
+		latest[s.Function] = append(latest[s.Function], s)
+	}
+	if len(names) == 0 {
+		return
+	}
+	if r.snap.Uses == nil {
+		r.plan.Needs.Uses = true
+		return
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if _, ok := slices.BinarySearch(r.snap.Uses.Versioned, name); !ok {
+			continue // no published version, so every alias serves $LATEST
+		}
+		aliases, ok := r.snap.Aliases[name]
+		if !ok {
+			r.plan.Needs.Aliases = append(r.plan.Needs.Aliases, name)
+			continue
+		}
+		for _, a := range aliases {
+			r.behindAlias(name, a, latest[name])
+		}
+	}
+}
+
+func (r *region) behindAlias(function string, a state.Alias, steps []Step) {
+	versions := []string{a.Version}
+	for v := range a.Weights {
+		versions = append(versions, v)
+	}
+	slices.Sort(versions)
+	for _, version := range versions {
+		if strings.HasPrefix(version, "$") {
+			continue
+		}
+		for _, s := range steps {
+			serves := r.published(function, version, s.LayerARN)
+			if serves == s.To {
+				continue
+			}
+			r.plan.Behind = append(r.plan.Behind, Behind{
+				Function: function, Alias: a.Name, Version: version, Layer: s.Layer, Serves: serves, Latest: s.To,
+			})
+		}
+	}
+}
+
+// published gives the version of a layer that a function version carries.
+func (r *region) published(function, version string, layer state.LayerARN) state.LayerVersionARN {
+	list := r.snap.Uses.Published // sorted by function
+	i, _ := slices.BinarySearchFunc(list, function, func(p state.Published, name string) int { return cmp.Compare(p.Function, name) })
+	for ; i < len(list) && list[i].Function == function; i++ {
+		if list[i].Version != version {
+			continue
+		}
+		for _, v := range list[i].Layers {
+			if v.Of(layer) {
+				return v
+			}
+		}
+	}
+	return ""
+}
+
+// finish derives what follows from the whole plan: whether all is in sync,
+// when to look again, what it costs.
+func (r *region) finish() {
+	p := &r.plan
+	p.InSync = p.Failure == nil && len(p.Problems) == 0 && r.snap != nil
+	for _, s := range p.Steps {
+		p.InSync = p.InSync && s.Kind == Prune
+		if s.Held == nil || s.Held.Until.IsZero() {
+			continue
+		}
+		if p.Next.IsZero() || s.Held.Until.Before(p.Next) {
+			p.Next = s.Held.Until
+		}
+	}
+	for _, d := range p.Drift {
+		p.InSync = p.InSync && (d.Kind == Extra || d.Kind == Order)
+	}
+	for _, b := range p.Blocked {
+		p.InSync = p.InSync && b.Permanent
+	}
+	p.Learned.Selected = slices.DeleteFunc(p.Learned.Selected, func(s Selection) bool { return r.doubted(s.Layer) })
+	slices.Sort(p.Needs.Aliases)
+	slices.Sort(p.Needs.Policies)
+	slices.Sort(p.Needs.Probes)
+	r.cost()
+}
+
+// doubted says that a layer's selection shrank and nobody has approved it, so
+// that the smaller number must not become the new normal.
+func (r *region) doubted(l state.LayerARN) bool {
+	for _, w := range r.wishes {
+		if w.Layer != l || r.shrunk[w.Name] == "" {
+			continue
+		}
+		for _, s := range r.plan.Steps {
+			if s.Layer == w.Name && s.Held == nil {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// cost counts what the steps that may run now take: one update and about three
+// reads from their own bucket per function, a sweep and a delete per prune.
+func (r *region) cost() {
+	const readsPerFunction = 3
+	functions, prunes := map[string]bool{}, 0
+	for _, s := range r.plan.Steps {
+		switch {
+		case s.Held != nil:
+		case s.Kind == Prune:
+			prunes++
+		default:
+			functions[s.Function] = true
+		}
+	}
+	writes, reads := len(functions)+prunes, readsPerFunction*len(functions)
+	if prunes > 0 && r.snap != nil {
+		writes += (len(r.snap.Functions) + 49) / 50
+	}
+	rates := r.in.Rates
+	if rates.Requests == 0 {
+		rates.Requests = 5
+	}
+	if rates.GetFunction == 0 {
+		rates.GetFunction = 60
+	}
+	seconds := math.Max(float64(writes)/rates.Requests, float64(reads)/rates.GetFunction)
+	r.plan.Cost = Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
+}

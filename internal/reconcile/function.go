@@ -1,0 +1,313 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// maxLayers is AWS's limit on one function (AWS quotas, fixed).
+const maxLayers = 5
+
+// decideFunction decides all layers of one function. When one of them cannot
+// be done the function is blocked as a whole: layers of one commit wait for
+// each other.
+func (r *region) decideFunction(f state.Function) {
+	var steps []Step
+	chosen := false
+	for _, w := range r.wishes {
+		if !w.Selects(f) {
+			continue
+		}
+		w.count++
+		chosen = true
+		if f.Image || f.Edge {
+			continue
+		}
+		if !w.ok {
+			r.deleted(w, f)
+			continue
+		}
+		if s := r.decideLayer(w, f); s != nil {
+			steps = append(steps, *s)
+		}
+	}
+	if !chosen {
+		return
+	}
+	r.selected[f.Name] = true
+	if f.Image || f.Edge {
+		r.plan.Blocked = append(r.plan.Blocked, Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
+		return
+	}
+	r.foreign(f)
+	if len(steps) == 0 {
+		return
+	}
+	if b := r.obstacle(f, steps); b != nil {
+		r.plan.Blocked = append(r.plan.Blocked, *b)
+		return
+	}
+	for _, s := range steps {
+		if s.New {
+			r.newSteps++
+		}
+	}
+	r.plan.Steps = append(r.plan.Steps, steps...)
+}
+
+func kindReason(f state.Function) string {
+	if f.Image {
+		return "it is a container image, and layers exist only for zip functions"
+	}
+	return "it is a Lambda@Edge replica, and edge functions have no layers"
+}
+
+// past is what is remembered of one layer on one function.
+type layerPast struct {
+	number int64
+	known  bool
+}
+
+func (r *region) pastOf(f string, l state.LayerARN) layerPast {
+	n, ok := r.past.Functions[f].Applied[l]
+	return layerPast{number: n, known: ok}
+}
+
+// decideLayer is the table of DESIGN section 3 for one layer of one function.
+//
+//	past          want, have           what
+//	any           have = want          adopted, no step
+//	none          have ≠ want          change
+//	want = past   have ≠ past          drift
+//	want ≠ past   have = past          change
+//	want ≠ past   have ≠ past          change, and listed as drift
+func (r *region) decideLayer(w *wish, f state.Function) *Step {
+	t, pin := w.wants(f)
+	have := number(f, w.Layer)
+	past := r.pastOf(f.Name, w.Layer)
+	if have == t.number {
+		w.seen = true
+		if !past.known || past.number != t.number {
+			r.adopt(w, f, have)
+		}
+		return nil
+	}
+	drifted := past.known && have != past.number
+	since := r.in.Now
+	if drifted {
+		since = r.drift(w, f, past.number)
+	}
+	s := r.step(w, f, t, have, past)
+	switch {
+	case past.known && t.number == past.number:
+		s.Cause = Drift
+		if r.want.Drift.Report {
+			return nil
+		}
+		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
+			w.show(past.number), w.show(have))
+		r.graceOfDrift(&s, since)
+	default:
+		s.Cause = Change
+		s.Reason = changeReason(w, t, have, pin)
+	}
+	s.Kind = kindOf(s.Cause, t.number, have, past)
+	s.Back = s.Kind == Restore && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
+	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, w.Name, f.Name)
+	return &s
+}
+
+func (r *region) adopt(w *wish, f state.Function, n int64) {
+	r.plan.Learned.Adopted = append(r.plan.Learned.Adopted,
+		Adoption{Function: f.Name, Layer: w.Layer, Number: n, List: f.Layers})
+}
+
+func (r *region) step(w *wish, f state.Function, t target, have int64, past layerPast) Step {
+	s := Step{
+		Layer: w.Name, LayerARN: w.Layer, Function: f.Name, Wave: 1, List: f.Layers, First: w.First,
+		FromVersion: w.catalog.label(have), ToVersion: t.semver,
+		New: have == 0 && t.number > 0 && past.number == 0,
+	}
+	if have > 0 {
+		s.From = w.Layer.Version(have)
+	}
+	if t.number > 0 {
+		s.To = w.Layer.Version(t.number)
+	}
+	return s
+}
+
+// kindOf: a heal is an attach whichever way; a change to a lower number than
+// the one last applied (or had, without a past) is a rollback.
+func kindOf(c Cause, want, have int64, past layerPast) Kind {
+	if want == 0 {
+		return Detach
+	}
+	before := have
+	if past.known {
+		before = past.number
+	}
+	if c == Change && want < before {
+		return Restore
+	}
+	return Attach
+}
+
+func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
+	wish := fmt.Sprintf("Git asks for %s", numbered(t.number, t.semver))
+	switch {
+	case pin != nil && pin.Reason != "":
+		wish = fmt.Sprintf("pinned at %s until %s: %s", numbered(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
+	case pin != nil:
+		wish = fmt.Sprintf("pinned at %s until %s", numbered(t.number, t.semver), pin.Until.Format(time.DateOnly))
+	case w.Version.Kind == desired.None:
+		wish = "Git asks for no version"
+	case w.Version.Kind == desired.Range || w.Version.Kind == desired.Latest:
+		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, numbered(t.number, t.semver))
+	}
+	if have == 0 {
+		return wish + ", and the function does not have the layer"
+	}
+	return wish + ", and the function has " + w.show(have)
+}
+
+func (w *wish) show(n int64) string { return numbered(n, w.catalog.label(n)) }
+
+// number gives which version of a layer a function has; 0 = none.
+func number(f state.Function, l state.LayerARN) int64 {
+	v, _, ok := f.Has(l)
+	if !ok {
+		return 0
+	}
+	return v.Number()
+}
+
+// drift lists that a function has something else than was applied, and gives
+// since when.
+func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
+	have := number(f, w.Layer)
+	d := Drifted{Kind: WrongVersion, Layer: w.Name, Function: f.Name}
+	if past > 0 {
+		d.Want = string(w.Layer.Version(past))
+	}
+	switch {
+	case have == 0:
+		d.Kind = Missing
+		d.Reason = fmt.Sprintf("%s was applied, and the layer is gone from the function", w.show(past))
+	case w.catalog.listed && !w.catalog.live(have):
+		d.Kind = DeletedVersion
+		d.Have = string(w.Layer.Version(have))
+		d.Reason = fmt.Sprintf("the function has %d, which was deleted", have)
+	default:
+		d.Have = string(w.Layer.Version(have))
+		d.Reason = fmt.Sprintf("%s was applied, and the function has %s", w.show(past), w.show(have))
+	}
+	d.Since = r.sight(f.Name, w.Layer, state.LayerVersionARN(d.Have))
+	r.plan.Drift = append(r.plan.Drift, d)
+	return d.Since
+}
+
+// sight gives since when a function has had have in the slot of layer without
+// being asked to, and remembers it.
+func (r *region) sight(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
+	since := r.in.Now
+	if old, ok := r.past.Functions[function].Drift[layer]; ok && old.Have == have {
+		since = old.Since
+	}
+	r.plan.Learned.Sightings = append(r.plan.Learned.Sightings,
+		Sighting{Function: function, Layer: layer, Have: have, Since: since})
+	return since
+}
+
+func (r *region) graceOfDrift(s *Step, since time.Time) {
+	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
+		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", r.want.Drift.After)}
+	}
+}
+
+// deleted blocks a function whose version of the layer was deleted while Git
+// names no live one: any update that keeps the deleted version fails.
+func (r *region) deleted(w *wish, f state.Function) {
+	have := number(f, w.Layer)
+	if have == 0 || !w.catalog.listed || w.catalog.live(have) {
+		return
+	}
+	d := Drifted{
+		Kind: DeletedVersion, Layer: w.Name, Function: f.Name, Have: string(w.Layer.Version(have)),
+		Reason: fmt.Sprintf("the function has %d, which was deleted", have),
+	}
+	d.Since = r.sight(f.Name, w.Layer, w.Layer.Version(have))
+	r.plan.Drift = append(r.plan.Drift, d)
+	r.plan.Blocked = append(r.plan.Blocked, Blocked{
+		Function: f.Name, Layer: w.Name,
+		Reason: fmt.Sprintf("it has version %d, which was deleted, and Git names no live version", have),
+	})
+}
+
+// foreign reports attached layers that nobody named, and a changed order;
+// both are told and never healed.
+func (r *region) foreign(f state.Function) {
+	for _, v := range f.Layers {
+		l := v.Layer()
+		if r.named[l] || r.unmanaged(v) {
+			continue
+		}
+		r.plan.Drift = append(r.plan.Drift, Drifted{
+			Kind: Extra, Layer: string(l), Function: f.Name, Have: string(v),
+			Since: r.sight(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
+		})
+	}
+	past := r.past.Functions[f.Name].List
+	if sameOrder(past, f.Layers) {
+		return
+	}
+	r.plan.Drift = append(r.plan.Drift, Drifted{
+		Kind: Order, Function: f.Name, Want: joined(past), Have: joined(f.Layers),
+		Since: r.sight(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
+	})
+}
+
+func (r *region) unmanaged(v state.LayerVersionARN) bool {
+	for _, pattern := range r.want.Unmanaged {
+		if desired.Glob(pattern, string(v)) || desired.Glob(pattern, string(v.Layer())) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameOrder compares the order of those layers that both lists have.
+func sameOrder(past, have []state.LayerVersionARN) bool {
+	if len(past) < 2 || len(have) < 2 {
+		return true
+	}
+	place := map[state.LayerARN]int{}
+	for i, v := range past {
+		place[v.Layer()] = i
+	}
+	last := -1
+	for _, v := range have {
+		i, ok := place[v.Layer()]
+		if !ok {
+			continue
+		}
+		if i < last {
+			return false
+		}
+		last = i
+	}
+	return true
+}
+
+func joined(list []state.LayerVersionARN) string {
+	parts := make([]string, len(list))
+	for i, v := range list {
+		parts[i] = string(v)
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"time"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Past is what layerd did before in one environment and Region. The zero value
+// is "nothing is known", which makes nothing drift.
+type Past struct {
+	Functions map[string]FunctionPast
+	Layers    map[state.LayerARN]LayerPast
+	Pruned    []time.Time // prunes of the last 24 hours, this environment
+}
+
+// FunctionPast is what layerd last left or found on one function.
+type FunctionPast struct {
+	// List is the whole layer list as it was then, for telling a changed
+	// order.
+	List []state.LayerVersionARN
+	// Applied is the number last applied or adopted, by layer; 0 = detached.
+	Applied map[state.LayerARN]int64
+	// Original is the number the function had before layerd first changed it,
+	// by layer; absent when unknown, when there was none, or once another
+	// writer has set another.
+	Original map[state.LayerARN]int64
+	// Drift is since when the function has had something else than Applied.
+	Drift map[state.LayerARN]Sighting
+}
+
+// LayerPast is what layerd remembers of one layer in one environment.
+type LayerPast struct {
+	// Applied has the numbers applied here, each once, the latest last.
+	Applied []int64
+	// Numbers is which live number a semantic version stood for when first
+	// applied: a newer twin does not move it.
+	Numbers    map[string]int64
+	Candidates map[int64]time.Time // since when nothing protects a version
+	Selected   int                 // functions selected when last applied; 0 = never
+}

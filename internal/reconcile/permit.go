@@ -1,0 +1,185 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/layerd/layerd/internal/ruling"
+)
+
+// permit says of each step whether it may run now, and if not, by whom and
+// until when it is held. It is the table "Who may pass what" of DESIGN
+// section 2 for the steps this release makes.
+type permit struct {
+	in     Input
+	digest string
+	news   int                         // functions that would get a layer for the first time
+	bound  map[string]*ruling.Approval // by line, of the approvals that hold
+	same   *ruling.Approval            // one for exactly this plan, that holds
+	latest time.Time                   // when the latest approval that holds was given
+}
+
+func newPermit(in Input, p Plan, regions []*region) *permit {
+	m := &permit{in: in, digest: p.Digest, bound: map[string]*ruling.Approval{}}
+	for _, r := range regions {
+		m.news += r.newSteps
+	}
+	for i := range in.Approvals {
+		a := &in.Approvals[i]
+		if !a.Valid(in.Want[0].Calendar, in.Now) {
+			continue
+		}
+		for _, line := range a.Lines {
+			m.bound[line] = a
+		}
+		if a.Digest == p.Digest {
+			m.same = a
+		}
+		if a.At.After(m.latest) {
+			m.latest = a.At
+		}
+	}
+	return m
+}
+
+// all fills Held of every step of every Region.
+func (m *permit) all(regions []*region) {
+	left, next := pruneBudget(m.in)
+	for _, r := range regions {
+		for i := range r.plan.Steps {
+			s := &r.plan.Steps[i]
+			holders := m.holders(r, *s)
+			if s.Kind == Prune && len(holders) == 0 && s.Held == nil {
+				if left == 0 {
+					holders = append(holders, Holder{By: ByLimit, Until: next, Reason: fmt.Sprintf(
+						"at most %d versions are pruned per environment and 24 hours", maxPrunes)})
+				} else {
+					left--
+				}
+			}
+			s.Held = r.merge(holders, s.Held)
+		}
+	}
+}
+
+// holders lists who holds a step besides a grace, in order of precedence.
+func (m *permit) holders(r *region, s Step) []Holder {
+	var hs []Holder
+	hold := func(by string, until time.Time, reason string) {
+		hs = append(hs, Holder{By: by, Until: until, Reason: reason})
+	}
+	if r.want.Observe {
+		hold(ByMode, time.Time{}, "mode is observe: layerd tells and does nothing")
+	}
+	if reason := r.desiredReason(s); reason != "" {
+		hold(ByDesired, time.Time{}, reason)
+	}
+	w := r.plan.Window
+	if w.Frozen {
+		hold(ByFreeze, w.NextOpen, w.Reason)
+	}
+	approved := m.approved(r, s)
+	if r.needsApproval(s) && !approved {
+		hold(ByApproval, time.Time{}, m.approvalReason(r))
+	}
+	if !w.Open && (!w.Frozen || !w.InWindow) {
+		hold(ByWindow, w.NextOpen, windowReason(r))
+	}
+	if r.plan.Failure != nil {
+		hold(ByLimit, time.Time{}, r.plan.Failure.Message)
+	} else if reason := m.limitReason(r, s); reason != "" && !approved {
+		hold(ByLimit, time.Time{}, reason)
+	}
+	return hs
+}
+
+func windowReason(r *region) string {
+	if r.plan.Window.Frozen {
+		return "and the change window is closed as well"
+	}
+	return r.plan.Window.Reason
+}
+
+// desiredReason holds changes that cannot be trusted or are not whole. Heals
+// of what was applied go on.
+func (r *region) desiredReason(s Step) string {
+	switch {
+	case s.Cause == Drift:
+		return ""
+	case r.in.Stale != "":
+		return r.in.Stale
+	case len(r.plan.Problems) > 0:
+		return "layers of one commit wait for each other: " + r.plan.Problems[0].Message
+	}
+	return ""
+}
+
+// needsApproval: changes and prunes, where the environment asks for it; not
+// heals, and not Git going back to what was applied here once.
+func (r *region) needsApproval(s Step) bool {
+	return r.want.ApprovalRequired && (s.Cause == Change && !s.Back || s.Cause == Retention)
+}
+
+func (m *permit) approvalReason(r *region) string {
+	for _, a := range m.in.Approvals {
+		if a.Digest == m.digest && a.Ended.IsZero() && !a.Valid(r.want.Calendar, m.in.Now) {
+			return fmt.Sprintf("the approval by %s expired %s", a.By, a.Expires(r.want.Calendar).UTC().Format(time.RFC3339))
+		}
+	}
+	return "needs an approval of this plan"
+}
+
+// approved says whether an approval that holds covers the step. A prune is not
+// in the digest; it is covered by any approval given after the version had
+// become a candidate, since the plan that was approved showed it.
+func (m *permit) approved(r *region, s Step) bool {
+	switch s.Cause {
+	case Change:
+		a := m.bound[r.line(s)]
+		return a != nil || m.same != nil && m.same.Covers(r.line(s), m.digest)
+	case Retention:
+		return !m.latest.IsZero() && !m.latest.Before(r.candidateSince(s))
+	default:
+		return m.same != nil
+	}
+}
+
+// limitReason holds what would do more than a person expects until that
+// person has seen the plan.
+func (m *permit) limitReason(r *region, s Step) string {
+	switch {
+	case r.shrunk[s.Layer] != "":
+		return r.shrunk[s.Layer] + "; nothing follows until the plan is approved"
+	case s.New && m.news > r.want.MaxNew:
+		return fmt.Sprintf("%d functions would get a layer for the first time, and max_new is %d; approve the plan or raise it",
+			m.news, r.want.MaxNew)
+	}
+	return ""
+}
+
+// merge makes one Held of all holders and a grace, if any. Until is when all
+// that is known to end has ended and the calendar is open.
+func (r *region) merge(hs []Holder, grace *Held) *Held {
+	if grace != nil {
+		hs = append(hs, Holder{By: grace.By, Until: grace.Until, Reason: grace.Reason})
+	}
+	if len(hs) == 0 {
+		return nil
+	}
+	h := &Held{By: hs[0].By, Reason: hs[0].Reason}
+	for _, x := range hs {
+		if x.Until.After(h.Until) {
+			h.Until = x.Until
+		}
+	}
+	if len(hs) > 1 {
+		h.Also = hs[1:]
+	}
+	if h.Until.IsZero() {
+		return h
+	}
+	if st := r.want.Calendar.At(h.Until); !st.Open {
+		h.Until = st.NextOpen
+	}
+	return h
+}

@@ -1,0 +1,199 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+)
+
+const (
+	// horizon is how many different applied versions stay for rolling back.
+	horizon = 3
+	// maxPrunes per environment and day bounds what a wrong rule can cost.
+	maxPrunes   = 20
+	prunePeriod = 24 * time.Hour
+)
+
+// retention says of every live version of every owned layer with a rule
+// whether it is kept, with the reason, or may be pruned.
+func (r *region) retention() {
+	for _, w := range r.wishes {
+		if !w.Owned || w.Retention.Keep == 0 || !w.catalog.listed {
+			continue
+		}
+		protected := r.protected(w)
+		for i, v := range w.catalog.layer.Versions {
+			reason := ruleReason(w.Retention, i, v, r.in.Now)
+			if reason == "" {
+				reason = protected[v.Number]
+			}
+			if reason == "" {
+				reason = r.unknownUse(w.Layer.Version(v.Number))
+			}
+			if reason == "" {
+				r.prune(w, v)
+				continue
+			}
+			r.plan.Kept = append(r.plan.Kept, Kept{
+				Layer: w.Name, Version: v.Number, Semver: w.catalog.label(v.Number), Reason: reason,
+			})
+		}
+	}
+}
+
+// ruleReason is why the rule itself keeps the i-th newest version.
+func ruleReason(rule desired.Retention, i int, v state.LayerVersion, now time.Time) string {
+	switch {
+	case i == 0:
+		return "the newest version"
+	case i < rule.Keep:
+		return fmt.Sprintf("one of the newest %d", rule.Keep)
+	case rule.OlderThan > 0 && now.Sub(v.Created) < rule.OlderThan:
+		return fmt.Sprintf("younger than %d days", int(rule.OlderThan.Hours()/24))
+	}
+	return ""
+}
+
+// protected gives why a version must stay, by number; the first reason found
+// is kept, the strongest first.
+func (r *region) protected(w *wish) map[int64]string {
+	why := map[int64]string{}
+	protect := func(n int64, reason string) {
+		if n > 0 && why[n] == "" {
+			why[n] = reason
+		}
+	}
+	for _, f := range r.snap.Functions {
+		protect(number(f, w.Layer), "used by "+f.Name)
+	}
+	if r.snap.Uses != nil {
+		for _, p := range r.snap.Uses.Published {
+			for _, v := range p.Layers {
+				if v.Of(w.Layer) {
+					protect(v.Number(), "used by "+p.Function+":"+p.Version)
+				}
+			}
+		}
+	}
+	r.protectWanted(w, protect)
+	for _, n := range lastOf(r.past.Layers[w.Layer].Applied, horizon) {
+		protect(n, fmt.Sprintf("one of the last %d versions applied here, for rolling back", horizon))
+	}
+	r.protectOriginals(w, protect)
+	if r.in.PruneStop != "" {
+		for _, v := range w.catalog.layer.Versions {
+			protect(v.Number, "nothing is pruned: "+r.in.PruneStop)
+		}
+	}
+	return why
+}
+
+// protectWanted keeps what any environment names, now or for a pin, and
+// everything while some wish could not be resolved.
+func (r *region) protectWanted(w *wish, protect func(int64, string)) {
+	protect(w.target.number, "wanted by "+r.want.Name)
+	for _, p := range w.pins {
+		protect(p.number, "pinned in "+r.want.Name)
+	}
+	for _, o := range r.rivals[w.Layer] {
+		protect(o.wish.target.number, "wanted by "+o.environment)
+		for _, p := range o.wish.pins {
+			protect(p.number, "pinned in "+o.environment)
+		}
+	}
+	if len(r.plan.Problems) > 0 {
+		for _, v := range w.catalog.layer.Versions {
+			protect(v.Number, "nothing is pruned while a version that Git names cannot be found")
+		}
+	}
+}
+
+// protectOriginals keeps what functions had before layerd first changed them:
+// a CloudFormation template may still name it, and a failed deployment rolls
+// back to it.
+func (r *region) protectOriginals(w *wish, protect func(int64, string)) {
+	first := map[int64]string{} // the first function by name, so that the reason does not change from run to run
+	for name, f := range r.past.Functions {
+		n, ok := f.Original[w.Layer]
+		if ok && (first[n] == "" || name < first[n]) {
+			first[n] = name
+		}
+	}
+	for n, name := range first {
+		protect(n, "what "+name+" had before layerd")
+	}
+}
+
+// unknownUse asks for what is not known about a version that nothing known
+// protects; unknown is never unused.
+func (r *region) unknownUse(v state.LayerVersionARN) string {
+	if r.snap.Uses == nil {
+		r.plan.Needs.Uses = true
+		return "who uses it was not read yet"
+	}
+	p, ok := r.snap.Policies[v]
+	if !ok {
+		r.plan.Needs.Policies = append(r.plan.Needs.Policies, v)
+		return "whom it is shared with was not read yet"
+	}
+	if len(p.Principals) > 0 {
+		return fmt.Sprintf("shared with %s, which cannot be looked into", p.Principals[0])
+	}
+	return ""
+}
+
+func (r *region) prune(w *wish, v state.LayerVersion) {
+	since := r.in.Now
+	if seen, ok := r.past.Layers[w.Layer].Candidates[v.Number]; ok {
+		since = seen
+	}
+	r.plan.Learned.Candidates = append(r.plan.Learned.Candidates,
+		Candidate{Layer: w.Layer, Number: v.Number, Since: since})
+	s := Step{
+		ID: fmt.Sprintf("prune/%s/%d", w.Name, v.Number), Kind: Prune, Layer: w.Name, LayerARN: w.Layer,
+		From: w.Layer.Version(v.Number), FromVersion: w.catalog.label(v.Number), Cause: Retention,
+		Reason: fmt.Sprintf("outside the newest %d, and nothing needs it", w.Retention.Keep),
+	}
+	if end := since.Add(w.Retention.Grace); end.After(r.in.Now) {
+		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", w.Retention.Grace)}
+	}
+	r.plan.Steps = append(r.plan.Steps, s)
+}
+
+// candidateSince gives since when a prune step's version has been a candidate.
+func (r *region) candidateSince(s Step) time.Time {
+	for _, c := range r.plan.Learned.Candidates {
+		if c.Layer == s.LayerARN && c.Number == s.From.Number() {
+			return c.Since
+		}
+	}
+	return r.in.Now
+}
+
+// pruneBudget is how many prunes the environment may still make now, in all
+// its Regions, and when the next becomes possible.
+func pruneBudget(in Input) (left int, next time.Time) {
+	var recent []time.Time
+	for _, p := range in.Past {
+		for _, at := range p.Pruned {
+			if in.Now.Sub(at) < prunePeriod {
+				recent = append(recent, at)
+			}
+		}
+	}
+	slices.SortFunc(recent, func(a, b time.Time) int { return cmp.Compare(a.UnixNano(), b.UnixNano()) })
+	if len(recent) > 0 {
+		next = recent[0].Add(prunePeriod)
+	} else {
+		next = in.Now.Add(prunePeriod)
+	}
+	return max(0, maxPrunes-len(recent)), next
+}
+
+func lastOf(list []int64, n int) []int64 {
+	return list[max(0, len(list)-n):]
+}

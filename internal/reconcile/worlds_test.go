@@ -1,0 +1,667 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+const account, tokyo = "123456789012", "ap-northeast-1"
+
+// noon is a Tuesday.
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// world is a generated input together with the truth about it, which the
+// decision may ask for piece by piece.
+type world struct {
+	in     Input
+	truth  []state.Uses
+	grants map[state.LayerVersionARN]state.Policy
+	probes map[state.LayerVersionARN]state.Probe
+}
+
+// TestWorlds checks every promise of the package over many small worlds. A
+// seed is the whole reproduction: LAYERD_SEED=n repeats one world,
+// LAYERD_WORLDS=n sets how many there are.
+func TestWorlds(t *testing.T) {
+	if s := os.Getenv("LAYERD_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkWorld(t, seed)
+		return
+	}
+	n := 2000
+	if s := os.Getenv("LAYERD_WORLDS"); s != "" {
+		var err error
+		if n, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shards := runtime.GOMAXPROCS(0)
+	for shard := range shards {
+		t.Run(strconv.Itoa(shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < n; seed += shards {
+				checkWorld(t, uint64(seed))
+				if t.Failed() {
+					t.Fatalf("LAYERD_SEED=%d repeats this world", seed)
+				}
+			}
+		})
+	}
+}
+
+func FuzzDecide(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { checkWorld(t, seed) })
+}
+
+func checkWorld(t *testing.T, seed uint64) {
+	t.Helper()
+	w := generate(rand.New(rand.NewPCG(seed, 1)))
+	p := w.decide()
+	checkPlan(t, w, p)
+	checkShuffled(t, w, p, seed)
+	checkConverges(t, w)
+}
+
+// decide answers what the decision asks for, as a round does, until it asks
+// for nothing more.
+func (w *world) decide() Plan {
+	for range 4 {
+		p := Decide(w.in)
+		done := true
+		for i, r := range p.Regions {
+			if r.Needs.Empty() {
+				continue
+			}
+			done = false
+			w.answer(i, r.Needs)
+		}
+		if done {
+			return p
+		}
+	}
+	panic("the decision never stops asking")
+}
+
+func (w *world) answer(i int, n state.Needs) {
+	snap := *w.in.Have[i]
+	if n.Uses {
+		snap.Uses = &w.truth[i]
+	}
+	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
+	if snap.Aliases == nil {
+		snap.Aliases, snap.Policies, snap.Probes = map[string][]state.Alias{}, map[state.LayerVersionARN]state.Policy{}, map[state.LayerVersionARN]state.Probe{}
+	}
+	for _, f := range n.Aliases {
+		snap.Aliases[f] = []state.Alias{{Name: "live", Version: "1"}}
+	}
+	for _, v := range n.Policies {
+		snap.Policies[v] = w.grants[v]
+	}
+	for _, v := range n.Probes {
+		p, ok := w.probes[v]
+		if !ok {
+			p = state.Probe{Usable: true}
+		}
+		snap.Probes[v] = p
+	}
+	w.in.Have = slices.Clone(w.in.Have)
+	w.in.Have[i] = &snap
+}
+
+func checkPlan(t *testing.T, w *world, p Plan) {
+	t.Helper()
+	var lines []string
+	prunes, news := 0, 0
+	for _, past := range w.in.Past {
+		prunes += len(past.Pruned)
+	}
+	for i, r := range p.Regions {
+		blocked := map[string]bool{}
+		for _, b := range r.Blocked {
+			if b.Reason == "" {
+				t.Errorf("%s is blocked without a reason", b.Function)
+			}
+			blocked[b.Function] = true
+		}
+		for _, k := range r.Kept {
+			if k.Reason == "" {
+				t.Errorf("version %d is kept without a reason", k.Version)
+			}
+		}
+		for _, s := range r.Steps {
+			if s.Cause == Change {
+				to := ""
+				if s.To != "" {
+					to = strconv.FormatInt(s.To.Number(), 10)
+				}
+				lines = append(lines, ruling.Line(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
+			}
+			if s.New {
+				news++
+			}
+			if s.Kind == Prune && s.Held == nil {
+				prunes++
+			}
+			if blocked[s.Function] && s.Function != "" {
+				t.Errorf("%s: the function is blocked", s.ID)
+			}
+			checkStep(t, w, i, r, s)
+		}
+		checkLists(t, w, i, r)
+	}
+	if got := ruling.Digest(lines); got != p.Digest {
+		t.Errorf("digest is %s, the change steps make %s", p.Digest, got)
+	}
+	if prunes > maxPrunes && prunes > pastPrunes(w) {
+		t.Errorf("%d prunes within a day", prunes)
+	}
+	for _, r := range p.Regions {
+		for _, s := range r.Steps {
+			if s.New && s.Held == nil && news > r.Want.MaxNew && len(w.in.Approvals) == 0 {
+				t.Errorf("%s runs although %d functions are new and max_new is %d", s.ID, news, r.Want.MaxNew)
+			}
+		}
+	}
+}
+
+func pastPrunes(w *world) int {
+	n := 0
+	for _, p := range w.in.Past {
+		n += len(p.Pruned)
+	}
+	return n
+}
+
+func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
+	t.Helper()
+	if s.Reason == "" || s.ID == "" {
+		t.Errorf("step %+v says no reason or has no id", s)
+	}
+	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
+		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
+	}
+	if s.Held != nil {
+		if s.Held.By == "" || s.Held.Reason == "" {
+			t.Errorf("%s is held and does not say by whom and why", s.ID)
+		}
+		if !s.Held.Until.IsZero() && !s.Held.Until.After(w.in.Now) {
+			t.Errorf("%s is held until %s, which has passed", s.ID, s.Held.Until)
+		}
+		return
+	}
+	if !r.Want.Calendar.At(w.in.Now).Open {
+		t.Errorf("%s runs while the calendar is closed", s.ID)
+	}
+	if r.Want.Observe {
+		t.Errorf("%s runs in mode observe", s.ID)
+	}
+	if r.Want.ApprovalRequired && s.Cause == Change && !s.Back && len(w.in.Approvals) == 0 {
+		t.Errorf("%s runs without an approval", s.ID)
+	}
+	if s.Kind == Prune {
+		checkPrune(t, w, i, r, s)
+	}
+}
+
+// checkPrune states the protections anew, in other words than the code.
+func checkPrune(t *testing.T, w *world, i int, r RegionPlan, s Step) {
+	t.Helper()
+	snap, past, v := w.in.Have[i], w.in.Past[i], s.From
+	for _, f := range snap.Functions {
+		if slices.Contains(f.Layers, v) {
+			t.Errorf("%s: %s runs it", s.ID, f.Name)
+		}
+	}
+	for _, p := range w.truth[i].Published {
+		if slices.Contains(p.Layers, v) {
+			t.Errorf("%s: %s:%s runs it", s.ID, p.Function, p.Version)
+		}
+	}
+	if len(w.grants[v].Principals) > 0 {
+		t.Errorf("%s: it is shared", s.ID)
+	}
+	l, _ := snap.Layer(s.LayerARN)
+	newer := 0
+	for _, other := range l.Versions {
+		if other.Number > v.Number() {
+			newer++
+		}
+	}
+	var rule desired.Retention
+	for _, lw := range r.Want.Layers {
+		if lw.Layer == s.LayerARN {
+			rule = lw.Retention
+		}
+	}
+	if newer < rule.Keep || newer < 2 {
+		t.Errorf("%s: only %d versions are newer", s.ID, newer)
+	}
+	if n := len(past.Layers[s.LayerARN].Applied); slices.Contains(past.Layers[s.LayerARN].Applied[max(0, n-3):], v.Number()) {
+		t.Errorf("%s: it is one of the last three applied", s.ID)
+	}
+	for name, f := range past.Functions {
+		if f.Original[s.LayerARN] == v.Number() {
+			t.Errorf("%s: %s had it before", s.ID, name)
+		}
+	}
+	for _, st := range r.Steps {
+		if st.To == v {
+			t.Errorf("%s: %s wants it", s.ID, st.ID)
+		}
+	}
+	if w.in.PruneStop != "" || len(r.Problems) > 0 {
+		t.Errorf("%s: nothing may be pruned now", s.ID)
+	}
+	seen, ok := past.Layers[s.LayerARN].Candidates[v.Number()]
+	if rule.Grace > 0 && (!ok || w.in.Now.Sub(seen) < rule.Grace) {
+		t.Errorf("%s: it has not been a candidate for %s", s.ID, rule.Grace)
+	}
+}
+
+// checkLists: what each function would end with is its old list with our slots
+// changed, and nothing else.
+func checkLists(t *testing.T, w *world, i int, r RegionPlan) {
+	t.Helper()
+	for name, steps := range stepsByFunction(r) {
+		f, ok := w.in.Have[i].Function(name)
+		if !ok || f.Image || f.Edge {
+			t.Errorf("steps for %s, which is not a function with layers", name)
+		}
+		after := Fold(f.Layers, steps)
+		ours := map[state.LayerARN]state.LayerVersionARN{}
+		for _, s := range steps {
+			if _, twice := ours[s.LayerARN]; twice {
+				t.Errorf("%s has two steps for %s", name, s.LayerARN)
+			}
+			ours[s.LayerARN] = s.To
+		}
+		neighbours := func(list []state.LayerVersionARN) []state.LayerVersionARN {
+			return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool { _, is := ours[v.Layer()]; return is })
+		}
+		if got, want := neighbours(after), neighbours(f.Layers); !slices.Equal(got, want) {
+			t.Errorf("%s: neighbours were %v and are %v", name, want, got)
+		}
+		for l, to := range ours {
+			have, _, _ := state.Function{Layers: after}.Has(l)
+			if have != to {
+				t.Errorf("%s ends with %q for %s, not %q", name, have, l, to)
+			}
+		}
+		if len(after) > maxLayers {
+			t.Errorf("%s would have %d layers", name, len(after))
+		}
+	}
+}
+
+func stepsByFunction(r RegionPlan) map[string][]Step {
+	out := map[string][]Step{}
+	for _, s := range r.Steps {
+		if s.Function != "" {
+			out[s.Function] = append(out[s.Function], s)
+		}
+	}
+	return out
+}
+
+func checkShuffled(t *testing.T, w *world, p Plan, seed uint64) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 2))
+	in := w.in
+	in.Others = slices.Clone(in.Others)
+	rnd.Shuffle(len(in.Others), func(i, j int) { in.Others[i], in.Others[j] = in.Others[j], in.Others[i] })
+	in.Approvals = slices.Clone(in.Approvals)
+	rnd.Shuffle(len(in.Approvals), func(i, j int) {
+		in.Approvals[i], in.Approvals[j] = in.Approvals[j], in.Approvals[i]
+	})
+	in.Have = slices.Clone(in.Have)
+	for i, h := range in.Have {
+		s := *h
+		s.Functions, s.Layers = slices.Clone(s.Functions), slices.Clone(s.Layers)
+		rnd.Shuffle(len(s.Functions), func(i, j int) { s.Functions[i], s.Functions[j] = s.Functions[j], s.Functions[i] })
+		rnd.Shuffle(len(s.Layers), func(i, j int) { s.Layers[i], s.Layers[j] = s.Layers[j], s.Layers[i] })
+		s.Sort()
+		in.Have[i] = &s
+	}
+	again := Decide(in)
+	if !reflect.DeepEqual(again.Regions, p.Regions) || again.Digest != p.Digest {
+		t.Errorf("shuffled input gives another plan:\n%s", cmp.Diff(again.Document(), p.Document()))
+	}
+}
+
+// Document is a comparable form of the plan, for tests.
+func (p Plan) Document() Document { return NewDocument("store", "", []Plan{p}, nil) }
+
+// checkConverges opens every gate, applies the plan as internal/apply does,
+// and decides again: after two rounds nothing is left but what is blocked.
+func checkConverges(t *testing.T, w *world) {
+	t.Helper()
+	w.openGates()
+	for round := range 3 {
+		p := w.decide()
+		runnable := 0
+		for i, r := range p.Regions {
+			for _, s := range r.Steps {
+				if s.Held == nil {
+					runnable++
+				} else if s.Held.By != ByDesired && s.Held.By != ByLimit {
+					t.Errorf("%s is held by %s with every gate open: %s", s.ID, s.Held.By, s.Held.Reason)
+				}
+			}
+			w.apply(i, r)
+		}
+		if runnable == 0 {
+			return
+		}
+		if round == 2 {
+			t.Errorf("round %d still has %d steps to do: %+v", round, runnable, p.Regions[0].Steps)
+		}
+	}
+}
+
+func (w *world) openGates() {
+	w.in.Stale, w.in.PruneStop, w.in.Approvals = "", "", nil
+	w.in.Want = slices.Clone(w.in.Want)
+	for i := range w.in.Want {
+		e := &w.in.Want[i]
+		e.Observe, e.ApprovalRequired, e.MaxNew, e.MaxBlocked = false, false, 1000, nil
+		e.Calendar = window.Calendar{Zone: time.UTC}
+		e.Drift.After = 0
+		e.Layers = slices.Clone(e.Layers)
+		for j := range e.Layers {
+			e.Layers[j].Retention.Grace = 0
+		}
+	}
+	for i := range w.in.Past {
+		w.in.Past[i].Pruned = nil
+		for l, lp := range w.in.Past[i].Layers {
+			lp.Selected = 0
+			w.in.Past[i].Layers[l] = lp
+		}
+	}
+}
+
+// apply does what internal/apply and internal/history do, on values.
+func (w *world) apply(i int, r RegionPlan) {
+	snap, past := *w.in.Have[i], &w.in.Past[i]
+	snap.Functions = slices.Clone(snap.Functions)
+	snap.Layers = slices.Clone(snap.Layers)
+	for name, steps := range stepsByFunction(r) {
+		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Held != nil })
+		j := slices.IndexFunc(snap.Functions, func(f state.Function) bool { return f.Name == name })
+		snap.Functions[j].Layers = Fold(snap.Functions[j].Layers, steps)
+		fp := past.Functions[name]
+		fp.Applied, fp.List = maps.Clone(fp.Applied), snap.Functions[j].Layers
+		if fp.Applied == nil {
+			fp.Applied = map[state.LayerARN]int64{}
+		}
+		for _, s := range steps {
+			fp.Applied[s.LayerARN] = s.To.Number()
+			lp := past.Layers[s.LayerARN]
+			lp.Applied = append(slices.DeleteFunc(slices.Clone(lp.Applied), func(n int64) bool { return n == s.To.Number() }), s.To.Number())
+			past.Layers[s.LayerARN] = lp
+		}
+		past.Functions[name] = fp
+	}
+	for _, s := range r.Steps {
+		if s.Kind != Prune || s.Held != nil {
+			continue
+		}
+		j := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
+		snap.Layers[j].Versions = slices.DeleteFunc(slices.Clone(snap.Layers[j].Versions),
+			func(v state.LayerVersion) bool { return v.Number == s.From.Number() })
+	}
+	w.in.Have = slices.Clone(w.in.Have)
+	w.in.Have[i] = &snap
+}
+
+func arnOf(name string) state.LayerARN { return state.NewLayerARN("aws", tokyo, account, name) }
+
+func mustVersion(text string) desired.Version {
+	v, err := desired.ParseVersion(text)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func pick[T any](r *rand.Rand, list ...T) T { return list[r.IntN(len(list))] }
+
+func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
+
+var layerNames = []string{"common", "commonx", "ml"}
+
+// foreignLayer belongs to somebody else.
+const foreignLayer = state.LayerARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog-Python312")
+
+func generate(r *rand.Rand) *world {
+	w := &world{grants: map[state.LayerVersionARN]state.Policy{}, probes: map[state.LayerVersionARN]state.Probe{}}
+	w.in.Now = noon.Add(time.Duration(r.IntN(1000)) * time.Hour)
+	snap := &state.Snapshot{Account: account, Region: tokyo, Partition: "aws", ObservedAt: w.in.Now}
+	var uses state.Uses
+	for _, name := range layerNames {
+		snap.Layers = append(snap.Layers, generateLayer(r, w, name))
+	}
+	for i := range 1 + r.IntN(8) {
+		snap.Functions = append(snap.Functions, generateFunction(r, i))
+		if chance(r, 30) {
+			f := snap.Functions[i]
+			uses.Published = append(uses.Published, state.Published{Function: f.Name, Version: "1", Layers: generateList(r)})
+			uses.Versioned = append(uses.Versioned, f.Name)
+		}
+	}
+	snap.Uses = &uses
+	snap.Sort()
+	snap.Uses = nil
+	w.truth = []state.Uses{uses}
+	w.in.Have = []*state.Snapshot{snap}
+	w.in.Past = []Past{generatePast(r, w.in.Now, snap)}
+	w.in.Want = []desired.Environment{generateEnvironment(r, "prod")}
+	if chance(r, 30) {
+		other := generateEnvironment(r, "dev")
+		for i := range other.Layers {
+			other.Layers[i].Owned = false
+		}
+		w.in.Others = append(w.in.Others, other, generateEnvironment(r, "elsewhere"))
+		w.in.Others[1].Region = "us-east-1"
+	}
+	if chance(r, 20) {
+		w.in.Stale = "Git was not read for 20m"
+	}
+	if chance(r, 20) {
+		w.in.PruneStop = "environments/dev.yaml is invalid"
+	}
+	if chance(r, 30) {
+		w.approve(r)
+	}
+	if chance(r, 20) {
+		w.probes[foreignLayer.Version(1)] = state.Probe{Reason: "not authorized"}
+	}
+	return w
+}
+
+func (w *world) approve(r *rand.Rand) {
+	p := Decide(w.in)
+	a := ruling.Approval{Environment: "prod", Digest: p.Digest, By: "sato", At: w.in.Now.Add(-time.Duration(r.IntN(300)) * time.Hour)}
+	if chance(r, 50) {
+		a.Lines = p.Lines
+	}
+	if chance(r, 20) {
+		a.Ended = w.in.Now
+	}
+	w.in.Approvals = append(w.in.Approvals, a)
+}
+
+func generateLayer(r *rand.Rand, w *world, name string) state.Layer {
+	l := state.Layer{ARN: arnOf(name)}
+	for n := int64(1); n <= 8; n++ {
+		if chance(r, 25) {
+			continue
+		}
+		v := state.LayerVersion{Number: n, Created: w.in.Now.Add(-time.Duration(r.IntN(200)) * 24 * time.Hour)}
+		v.Description = pick(r, "", fmt.Sprintf("x v1.%d.0", n), fmt.Sprintf("MAKOTO（v1.%d.0）", n), "v1.4.0", "v1.5.0-rc.1")
+		if chance(r, 10) {
+			v.Runtimes = []string{"nodejs20.x"}
+		}
+		if chance(r, 10) {
+			w.grants[l.ARN.Version(n)] = state.Policy{Principals: []string{"210987654321"}}
+		}
+		l.Versions = append(l.Versions, v)
+	}
+	return l
+}
+
+func generateList(r *rand.Rand) []state.LayerVersionARN {
+	var list []state.LayerVersionARN
+	for _, i := range r.Perm(len(layerNames) + 3) {
+		switch {
+		case chance(r, 45):
+		case i < len(layerNames):
+			list = append(list, arnOf(layerNames[i]).Version(int64(1+r.IntN(9))))
+		default:
+			list = append(list, state.LayerVersionARN(fmt.Sprintf("%s%d:%d", foreignLayer, i, 1+r.IntN(2))))
+		}
+	}
+	return list[:min(len(list), maxLayers)]
+}
+
+func generateFunction(r *rand.Rand, i int) state.Function {
+	f := state.Function{
+		Name: fmt.Sprintf("%s-%d", pick(r, "makoto-chat", "makoto-api", "other"), i), Runtime: pick(r, "python3.12", "python3.11", "provided.al2023"),
+		Architecture: pick(r, "x86_64", "arm64"), RevisionID: "r", Layers: generateList(r),
+	}
+	if chance(r, 8) {
+		f.Image, f.Runtime, f.Layers = true, "", nil
+	}
+	f.Edge = chance(r, 5)
+	return f
+}
+
+func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) Past {
+	p := Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}}
+	for _, f := range snap.Functions {
+		fp := FunctionPast{Applied: map[state.LayerARN]int64{}, Original: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]Sighting{}}
+		for _, name := range layerNames {
+			l := arnOf(name)
+			switch r.IntN(4) {
+			case 0:
+				fp.Applied[l] = number(f, l)
+			case 1:
+				fp.Applied[l] = int64(r.IntN(9))
+				fp.Original[l] = int64(r.IntN(9))
+				have, _, _ := f.Has(l)
+				fp.Drift[l] = Sighting{Function: f.Name, Layer: l, Have: have, Since: now.Add(-time.Hour)}
+			}
+		}
+		if chance(r, 50) {
+			fp.List = generateList(r)
+		}
+		p.Functions[f.Name] = fp
+	}
+	for _, name := range layerNames {
+		lp := LayerPast{Numbers: map[string]int64{}, Candidates: map[int64]time.Time{}, Selected: r.IntN(12)}
+		for range r.IntN(5) {
+			n := int64(1 + r.IntN(8))
+			lp.Applied = append(slices.DeleteFunc(lp.Applied, func(x int64) bool { return x == n }), n)
+		}
+		for n := int64(1); n < 9; n++ {
+			if chance(r, 60) {
+				lp.Candidates[n] = now.Add(-time.Duration(r.IntN(60)) * time.Hour)
+			}
+		}
+		if chance(r, 40) {
+			lp.Numbers["1.4.0"] = int64(1 + r.IntN(8))
+		}
+		p.Layers[arnOf(name)] = lp
+	}
+	for range pick(r, 0, 0, 3, 20, 25) {
+		p.Pruned = append(p.Pruned, now.Add(-time.Duration(1+r.IntN(22))*time.Hour))
+	}
+	return p
+}
+
+func generateEnvironment(r *rand.Rand, name string) desired.Environment {
+	e := desired.Environment{
+		Name: name, Account: account, Region: tokyo, Partition: "aws", Zone: time.UTC,
+		Observe: chance(r, 10), ApprovalRequired: chance(r, 40), MaxNew: r.IntN(4),
+		Drift:    desired.DriftPolicy{Report: chance(r, 15), After: pick(r, 0, 0, 3*time.Hour)},
+		Calendar: generateCalendar(r), File: "environments/" + name + ".yaml",
+	}
+	if chance(r, 20) {
+		most := r.IntN(3)
+		e.MaxBlocked = &most
+	}
+	if chance(r, 30) {
+		e.Unmanaged = []string{string(foreignLayer) + "*"}
+	}
+	for _, layer := range layerNames {
+		if chance(r, 30) {
+			continue
+		}
+		w := desired.LayerWish{
+			Name: layer, Layer: arnOf(layer), Owned: true, First: chance(r, 20), AllowRuntime: chance(r, 50),
+			Version:   mustVersion(pick(r, "1.4.0", "1.6.0", "3", "7", "none", "latest", "^1.2")),
+			Functions: []desired.Selector{{Name: pick(r, "makoto-*", "*", "makoto-chat-?", "nothing-*")}},
+			Retention: desired.Retention{Keep: pick(r, 0, 2, 3), Grace: pick(r, 0, 24*time.Hour), OlderThan: pick(r, 0, 90*24*time.Hour)},
+			Known:     map[string]int64{}, Yanked: map[string]string{},
+		}
+		if chance(r, 20) {
+			w.Functions = append(w.Functions, desired.Selector{Attached: true})
+		}
+		if chance(r, 20) {
+			w.Except = []desired.Selector{{Name: "*-1"}}
+		}
+		if chance(r, 20) {
+			w.Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "*-2"}}, Version: mustVersion(pick(r, "2", "1.3.0")), Until: noon.AddDate(1, 0, 0), Reason: "an incident"}}
+		}
+		if chance(r, 20) {
+			w.Known["1.4.0"] = int64(1 + r.IntN(8))
+		}
+		if chance(r, 10) {
+			w.Yanked["1.4.0"] = "CVE-2026-1234"
+		}
+		if chance(r, 20) {
+			w.Runtimes = []string{"python3.12"}
+		}
+		e.Layers = append(e.Layers, w)
+	}
+	return e
+}
+
+func generateCalendar(r *rand.Rand) window.Calendar {
+	c := window.Calendar{Zone: time.UTC}
+	if chance(r, 50) {
+		w, err := window.Parse(pick(r, "Saturday 02:00-06:00 JST", "daily 11:00-14:00 UTC", "Mon-Fri 22:00-04:00 UTC"), time.UTC)
+		if err != nil {
+			panic(err)
+		}
+		c.Windows = append(c.Windows, w)
+		c.Cutoff = pick(r, 0, time.Hour)
+	}
+	if chance(r, 20) {
+		f, err := window.ParseFreeze("2026-11-20", "2026-12-05", "", time.UTC)
+		if err != nil {
+			panic(err)
+		}
+		c.Freezes = append(c.Freezes, f)
+	}
+	return c
+}
