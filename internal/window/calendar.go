@@ -56,10 +56,12 @@ func (c Calendar) At(now time.Time) Status {
 	}
 	frozen := c.frozen(now)
 	s := Status{InWindow: c.inWindow(now)}
+	var freeze, open span // what now is in
 	for _, f := range frozen {
-		s.Frozen = s.Frozen || f.contains(now)
+		if f.contains(now) {
+			s.Frozen, freeze = true, f
+		}
 	}
-	var open span
 	for o := range c.openings(now, frozen) {
 		if o.contains(now) {
 			open = o
@@ -78,7 +80,7 @@ func (c Calendar) At(now time.Time) Status {
 	case !s.Open:
 		s.By = "window"
 	}
-	s.Reason = c.reason(now, s, open)
+	s.Reason = c.reason(now, s, freeze, open)
 	return s
 }
 
@@ -152,7 +154,7 @@ func lastDay(t time.Time) int64 { return dayOf(t.Unix()) + 2*horizonDays + 2 }
 func (c Calendar) frozen(t time.Time) []span {
 	var all []span
 	for _, f := range c.Freezes {
-		all = f.spans(all, t.Year()-3, t.Year()+3)
+		all = f.spans(all, t.Year()-2, t.Year()+2)
 	}
 	slices.SortFunc(all, func(a, b span) int { return a.start.Compare(b.start) })
 	merged := all[:0]
@@ -290,8 +292,8 @@ func (u *union) next() (span, bool) {
 				u.advance(i)
 				grown = true
 				if merged.end.Sub(later(merged.start, u.from)) > horizon {
-					merged.end = endOfTime()
-					return merged, true
+					u.heads = nil // nothing comes after what does not end
+					return span{merged.start, endOfTime()}, true
 				}
 			}
 		}

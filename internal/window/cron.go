@@ -36,6 +36,11 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 	}
 	fields, e := cronFields(expr)
 	if e != nil {
+		if e.Suggestion != "" {
+			if _, err := ParseCron(e.Suggestion, length, zone); err != nil {
+				e.Suggestion = "" // what a user copies from a message must work
+			}
+		}
 		return Window{}, e
 	}
 	for i := range fields {
@@ -56,6 +61,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 		return Window{}, cronProblem(expr, 0, err.Error(), "")
 	}
 	w := Window{text: "cron " + text + " for " + shortDuration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
+	w.runs = runsOf(w.starts, length)
 	if !w.opens() {
 		return Window{}, cronProblem(expr, 0, "never opens: no date matches", "")
 	}
@@ -198,11 +204,10 @@ func withoutSixth(fields []string) string {
 	} else if fields[0] != "0" {
 		return ""
 	}
-	suggestion := strings.Join(five, " ")
-	if _, e := cronFields(suggestion); e != nil || strings.ContainsAny(five[4], "0123456789") {
+	if strings.ContainsAny(five[4], "0123456789") {
 		return ""
 	}
-	return suggestion
+	return strings.Join(five, " ")
 }
 
 // parseSpec is the guard around a parser that panics on some texts. The error is
@@ -240,6 +245,18 @@ func minutesOf(s *cron.SpecSchedule) []int {
 		}
 	}
 	return starts
+}
+
+// runsOf returns Window.runs.
+func runsOf(starts []int, length time.Duration) []int {
+	runs := make([]int, len(starts))
+	for i := len(starts) - 1; i >= 0; i-- {
+		runs[i] = i
+		if i+1 < len(starts) && time.Duration(starts[i+1]-starts[i])*time.Minute <= length {
+			runs[i] = runs[i+1]
+		}
+	}
+	return runs
 }
 
 // opens reports whether any date matches. The calendar repeats after 400 years,

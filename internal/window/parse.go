@@ -119,6 +119,9 @@ func (p *parser) weekday(daily bool) (weekdays, *ParseError) {
 	if daily && strings.EqualFold(word, "daily") {
 		return everyDay, nil
 	}
+	if len(word) > 16 {
+		return 0, p.problem(start, "expected a day of the week or daily", "")
+	}
 	best, score := "", 0.6
 	for d := time.Sunday; d <= time.Saturday; d++ {
 		for _, name := range []string{d.String(), d.String()[:3]} {

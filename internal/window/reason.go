@@ -12,11 +12,12 @@ func (c Calendar) moment(t time.Time) string {
 	return t.In(c.zone()).Format("Mon 2006-01-02 15:04 MST")
 }
 
-// reason words a Status. open is the open time that now is in, if any.
-func (c Calendar) reason(now time.Time, s Status, open span) string {
+// reason words a Status. freeze and open are the frozen and the open time that now
+// is in; at most one of them is not empty.
+func (c Calendar) reason(now time.Time, s Status, freeze, open span) string {
 	switch {
 	case s.Frozen:
-		return c.frozenReason(now) + c.reopening(s)
+		return c.frozenReason(now, freeze) + c.reopening(s)
 	case s.Open && len(c.Windows) == 0 && s.ClosesAt.IsZero():
 		return "open: there is no change window"
 	case s.Open && s.ClosesAt.IsZero():
@@ -43,14 +44,12 @@ func (c Calendar) openReason(open span) string {
 	return reason + " (" + c.windows() + ")"
 }
 
-func (c Calendar) frozenReason(now time.Time) string {
+func (c Calendar) frozenReason(now time.Time, freeze span) string {
 	f, _ := c.freezeAt(now)
-	for _, s := range c.frozen(now) {
-		if s.contains(now) && !s.end.Equal(endOfTime()) {
-			return "frozen until " + c.moment(s.end) + f.because()
-		}
+	if freeze.end.Equal(endOfTime()) {
+		return "frozen" + f.because()
 	}
-	return "frozen" + f.because()
+	return "frozen until " + c.moment(freeze.end) + f.because()
 }
 
 func (c Calendar) reopening(s Status) string {

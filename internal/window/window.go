@@ -25,6 +25,10 @@ type Window struct {
 	to     int // minute of the starting day; above 1440 it is on the next one
 	cron   *cron.SpecSchedule
 	length time.Duration // elapsed
+
+	// runs has, for each of the starts of a cron window, the index of the last
+	// one that is reached without a pause while the clock does not jump.
+	runs []int
 }
 
 // weekdays is a set; bit 0 is Sunday, as in time.Weekday.
@@ -193,15 +197,16 @@ func (c *cursor) elapsed() span {
 	w, at := c.w, c.w.starts[c.i]
 	wall := c.day*day + int64(at)*60
 	start := first(wall, w.zone)
-	last := start
+	c.i++
 	s := stretchAt(start)
-	exact := start.Unix()+s.offset == wall // not pushed out of a gap
-	for c.i++; exact && c.i < len(w.starts); c.i++ {
-		t := start.Add(time.Duration(w.starts[c.i]-at) * time.Minute)
-		if t.Sub(last) > w.length || !t.Before(s.end) {
-			break
-		}
-		last = t
+	if start.Unix()+s.offset != wall {
+		return span{start, start.Add(w.length)} // pushed out of a gap
 	}
-	return span{start, last.Add(w.length)}
+	startOf := func(i int) time.Time { return start.Add(time.Duration(w.starts[i]-at) * time.Minute) }
+	last := w.runs[c.i-1]
+	for !startOf(last).Before(s.end) {
+		last--
+	}
+	c.i = last + 1
+	return span{start, startOf(last).Add(w.length)}
 }

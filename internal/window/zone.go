@@ -28,6 +28,9 @@ var zoneShape = regexp.MustCompile(`^[A-Za-z][A-Za-z_]*(/[A-Za-z0-9_+-]+)+$`)
 // ahead of Greenwich, not behind.
 func LoadZone(name string) (*time.Location, error) {
 	if e := foreign("timezone", name); e != nil {
+		if _, err := LoadZone(e.Suggestion); err != nil {
+			e.Suggestion = ""
+		}
 		return nil, e
 	}
 	e := &ParseError{Field: "timezone", Text: name}
@@ -115,6 +118,9 @@ func suggestZone(name string) string {
 // nearestZone compares with whole names and, where name has no slash, with the
 // cities: "Tokyo" means Asia/Tokyo.
 func nearestZone(name string) string {
+	if len(name) > 64 { // no name is that long, and the comparison is quadratic
+		return ""
+	}
 	best, score := "", 0.8 // below this a guess is more confusing than none
 	for z := range strings.Lines(zoneNames) {
 		z = strings.TrimSpace(z)
