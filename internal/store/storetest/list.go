@@ -98,7 +98,7 @@ func testPages(t *testing.T, s store.Store) {
 	}
 	// a caller who pages by hand sees the same
 	var got []string
-	for q := (store.Query{Prefix: "p/", Limit: 97}); ; {
+	for q := (store.Query{Prefix: "p/", Limit: 97}); len(got) <= total; {
 		page := list(t, s, q)
 		for _, v := range page {
 			got = append(got, v.Key)
