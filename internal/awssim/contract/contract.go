@@ -1,0 +1,172 @@
+// Package contract is what AWS does, written down as cases that go through the
+// real SDK and nothing else. Whatever claims to be an AWS runs it:
+//
+//	contract.Test(t, contract.Env{Config: cfg, Role: "arn:aws:iam::123456789012:role/function"})
+//
+// Each case states one fact. Where an implementation is known to be wrong its
+// Env says so, fact by fact and with the reason; a listed fact that has come
+// true fails the suite, so that the list cannot rot.
+//
+// The suite leaves functions and layers behind under names of its own; it is
+// not for an account that matters.
+package contract
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// Env is an AWS to be examined.
+type Env struct {
+	Config aws.Config // endpoint, Region and credentials
+	Role   string     // an execution role that functions may have
+
+	// Other is another account in the same Region; nil leaves the facts about
+	// two accounts out.
+	Other *aws.Config
+
+	// Deviations are the facts that are known not to hold here, and why.
+	Deviations map[string]string
+}
+
+// fact is one sentence about AWS and how to see it.
+type fact struct {
+	name  string
+	two   bool // needs Env.Other
+	check func(*probe)
+}
+
+// Test examines env, each fact a subtest.
+func Test(t *testing.T, env Env) {
+	known := map[string]bool{}
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts()} {
+		for _, f := range group {
+			if known[f.name] {
+				t.Errorf("two facts are called %q", f.name)
+			}
+			known[f.name] = true
+			if f.two && env.Other == nil {
+				continue
+			}
+			t.Run(f.name, func(t *testing.T) { examine(t, env, f) })
+		}
+	}
+	for name := range env.Deviations {
+		if !known[name] {
+			t.Errorf("a deviation is listed for %q, which is no fact", name)
+		}
+	}
+}
+
+func examine(t *testing.T, env Env, f fact) {
+	reason, deviates := env.Deviations[f.name]
+	if !deviates {
+		f.check(newProbe(t.Context(), t, env, f.name))
+		return
+	}
+	r := &recorder{}
+	done := make(chan struct{})
+	go func() { // Fatalf ends its goroutine
+		defer close(done)
+		f.check(newProbe(t.Context(), r, env, f.name))
+	}()
+	<-done
+	if len(r.failures) == 0 {
+		t.Errorf("this holds now; take it off the list of deviations (%s)", reason)
+		return
+	}
+	t.Logf("known to deviate: %s; seen: %s", reason, r.failures[0])
+}
+
+// reporter is the part of testing.T that facts use.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// recorder takes failures that are expected.
+type recorder struct{ failures []string }
+
+func (*recorder) Helper() {}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+// probe is what a fact is examined with: clients, and names nobody else uses.
+type probe struct {
+	reporter
+	ctx     context.Context
+	env     Env
+	lambda  *lambda.Client
+	tagging *resourcegroupstaggingapi.Client
+	sts     *sts.Client
+	prefix  string
+}
+
+func newProbe(ctx context.Context, r reporter, env Env, fact string) *probe {
+	sum := sha256.Sum256([]byte(fact))
+	return &probe{
+		reporter: r, ctx: ctx, env: env,
+		lambda:  lambda.NewFromConfig(env.Config),
+		tagging: resourcegroupstaggingapi.NewFromConfig(env.Config),
+		sts:     sts.NewFromConfig(env.Config),
+		prefix:  "contract-" + hex.EncodeToString(sum[:4]) + "-",
+	}
+}
+
+// name makes s a name of this fact alone.
+func (p *probe) name(s string) string { return p.prefix + s }
+
+// must ends the fact when a call that should work does not.
+func (p *probe) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatalf("unexpected refusal: %v", err)
+	}
+}
+
+// refused checks that err is this refusal: the status, the code, and words of
+// the message (empty: any).
+func (p *probe) refused(err error, status int, code, words string) {
+	p.Helper()
+	var ae smithy.APIError
+	var re *smithyhttp.ResponseError
+	if !errors.As(err, &ae) || !errors.As(err, &re) {
+		p.Fatalf("want %d %s, got %v", status, code, err)
+	}
+	if re.HTTPStatusCode() != status || ae.ErrorCode() != code {
+		p.Errorf("want %d %s, got %d %s: %s", status, code, re.HTTPStatusCode(), ae.ErrorCode(), ae.ErrorMessage())
+	}
+	if !strings.Contains(ae.ErrorMessage(), words) {
+		p.Errorf("message is %q, want %q in it", ae.ErrorMessage(), words)
+	}
+}
+
+const (
+	invalid    = "InvalidParameterValueException"
+	validation = "ValidationException"
+	missing    = "ResourceNotFoundException"
+	conflict   = "ResourceConflictException"
+	stale      = "PreconditionFailedException"
+	denied     = "AccessDeniedException"
+)

@@ -1,0 +1,63 @@
+package contract_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/awssim/contract"
+)
+
+const role = "arn:aws:iam::123456789012:role/function"
+
+func config(endpoint, key string, client *http.Client) aws.Config {
+	return aws.Config{
+		Region: "us-east-1", BaseEndpoint: aws.String(endpoint), HTTPClient: client,
+		Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""),
+	}
+}
+
+func newWorld() *awssim.World {
+	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited()})
+	w.AddKey("AKIDOTHER", "210987654321", "")
+	return w
+}
+
+// Every fact holds without a socket, and every list is preceded by an empty
+// page.
+func TestAwssimTransport(t *testing.T) {
+	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited()})
+	w.AddKey("AKIDOTHER", "210987654321", "")
+	client := &http.Client{Transport: w.Transport()}
+	other := config("http://aws.test", "AKIDOTHER", client)
+	contract.Test(t, contract.Env{Config: config("http://aws.test", "AKIDTEST", client), Other: &other, Role: role})
+}
+
+// Every fact holds over HTTP too.
+func TestAwssimHandler(t *testing.T) {
+	srv := httptest.NewServer(newWorld().Handler())
+	defer srv.Close()
+	other := config(srv.URL, "AKIDOTHER", srv.Client())
+	contract.Test(t, contract.Env{Config: config(srv.URL, "AKIDTEST", srv.Client()), Other: &other, Role: role})
+}
+
+// An AWS somewhere else: LAYERD_TEST_ENDPOINT is its address,
+// LAYERD_TEST_ENDPOINT_KIND=moto says that moto's mistakes are to be expected.
+func TestEndpoint(t *testing.T) {
+	endpoint := os.Getenv("LAYERD_TEST_ENDPOINT")
+	if endpoint == "" {
+		t.Skip("LAYERD_TEST_ENDPOINT is not set")
+	}
+	env := contract.Env{Config: config(endpoint, "test", nil), Role: role}
+	if os.Getenv("LAYERD_TEST_ENDPOINT_KIND") == "moto" {
+		env.Deviations = motoDeviations()
+		env.Role = motoRole(t, endpoint)
+	}
+	contract.Test(t, env)
+}

@@ -1,0 +1,64 @@
+package awssim
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Limits are the request rates of one account in one Region, in requests a
+// second; the burst is one second's worth. The zero Limits are those of AWS:
+// 15 for everything in Lambda together, but 100 for GetFunction, and 15 for
+// the tagging API. In any other Limits a zero field means no limit.
+type Limits struct {
+	Control     float64 // all Lambda calls without a bucket of their own
+	GetFunction float64
+	Tagging     float64
+
+	off bool
+}
+
+// Unlimited returns Limits that never throttle.
+func Unlimited() Limits { return Limits{off: true} }
+
+type limiters struct{ control, getFunction, tagging *rate.Limiter }
+
+func newLimiters(l Limits) *limiters {
+	if l == (Limits{}) {
+		l = Limits{Control: 15, GetFunction: 100, Tagging: 15}
+	}
+	return &limiters{bucket(l.Control), bucket(l.GetFunction), bucket(l.Tagging)}
+}
+
+func bucket(perSecond float64) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
+}
+
+// admit spends one request, or refuses as the service would.
+func (l *limiters) admit(service, operation string, now time.Time) *apiError {
+	switch {
+	case service == "sts":
+		return nil
+	case service == "tagging":
+		if !l.tagging.AllowN(now, 1) {
+			return refuse(400, "ThrottledException", "Rate exceeded")
+		}
+	case operation == "GetFunction":
+		if !l.getFunction.AllowN(now, 1) {
+			return tooMany()
+		}
+	case !l.control.AllowN(now, 1):
+		return tooMany()
+	}
+	return nil
+}
+
+// tooMany carries Retry-After because Lambda does; the SDK's own backoff does
+// not look at it.
+func tooMany() *apiError {
+	return &apiError{status: 429, code: "TooManyRequestsException", message: "Rate exceeded",
+		reason: "CallerRateLimitExceeded", retryAfter: "1"}
+}

@@ -1,0 +1,61 @@
+package awssim
+
+import "time"
+
+// EditFunction changes $LATEST behind everybody's back, as a person in the
+// console or another tool would: unchecked, at once, with a new revision. A
+// LastUpdateStatus of InProgress set here stays until it is edited again.
+// It panics when there is no such function.
+func (w *World) EditFunction(name string, edit func(*Function)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, _ := w.mustFind(name)
+	v := f.latest.Function
+	v.Tags = f.tags
+	v = v.clone()
+	v.RevisionID, v.LastModified = w.newID(), time.Now()
+	edit(&v)
+	f.tags, v.Tags = v.Tags, nil
+	f.latest.Function, f.latest.settles = v, time.Time{}
+	w.tagged(f, time.Now())
+}
+
+// FailNextUpdate lets the next update of a function be accepted and then end
+// as LastUpdateStatus Failed, for example with code "InternalError".
+func (w *World) FailNextUpdate(name, code, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, _ := w.mustFind(name)
+	f.failNext = &updateFailure{code, reason}
+}
+
+// DropFunction deletes a function, if it is there.
+func (w *World) DropFunction(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f, _ := w.find(name); f != nil {
+		delete(w.stores[f.place].functions, f.name)
+		w.tagged(f, time.Now())
+	}
+}
+
+// DropLayerVersion deletes a layer version by its ARN, whoever's it is.
+func (w *World) DropLayerVersion(arn string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ref, n, _ := parseLayerVersion(arn)
+	if v, live := w.layerVersion(ref, n); live {
+		v.deleted, v.Grants = true, nil
+	}
+}
+
+// SetGrants replaces who may use a layer version, by its ARN; none makes it
+// private.
+func (w *World) SetGrants(arn string, grants ...Grant) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ref, n, _ := parseLayerVersion(arn)
+	if v, live := w.layerVersion(ref, n); live {
+		v.Grants, v.policed, v.revision = grants, true, w.newID()
+	}
+}

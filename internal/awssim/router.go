@@ -1,0 +1,316 @@
+package awssim
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/traits"
+)
+
+// maxBody is what Lambda accepts in one request, base64 included, in bytes.
+const maxBody = 70_167_211
+
+// call is one request on its way through the World.
+type call struct {
+	w     *World
+	log   Call
+	who   session
+	store *store // the caller's account in the request's Region
+	now   time.Time
+	base  string // scheme://host the client used, for download links
+	id    string // request id
+
+	status int
+	do     func(*call) (any, *apiError)
+}
+
+// serve answers one request. An error means no answer: the connection was
+// dropped or the client has gone.
+func (w *World) serve(r *http.Request) (answer, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return answer{}, err
+	}
+	if strings.HasPrefix(r.URL.Path, downloadPath) {
+		return w.serveDownload(r), r.Context().Err()
+	}
+	c, refused := w.understand(r, body)
+	log, fault := w.begin(c.log)
+	c.log = log
+	defer func() { w.finish(c.log) }()
+
+	if err := wait(r.Context(), fault.Delay); err != nil {
+		return answer{}, err
+	}
+	if fault.Before != nil {
+		return c.fail(fault.Before)
+	}
+	a := c.carryOut(refused)
+	if err := wait(r.Context(), fault.Linger); err != nil {
+		c.log.Status = 0
+		return answer{}, err
+	}
+	if fault.After != nil {
+		return c.fail(fault.After)
+	}
+	return a, r.Context().Err()
+}
+
+// fail gives the client f for an answer.
+func (c *call) fail(f *Failure) (answer, error) {
+	if f.Drop {
+		c.log.Status, c.log.ErrorCode = 0, ""
+		return answer{}, errDropped
+	}
+	e := f.apiError()
+	c.log.Status, c.log.ErrorCode = e.status, e.code
+	return failed(c.log.Service, c.id, e), nil
+}
+
+// carryOut does what the request asks, unless it was refused already.
+func (c *call) carryOut(refused *apiError) answer {
+	v, e := c.perform(refused)
+	if e != nil {
+		c.log.Status, c.log.ErrorCode = e.status, e.code
+		return failed(c.log.Service, c.id, e)
+	}
+	c.log.Applied = true
+	var a answer
+	switch {
+	case v == nil:
+		a = newAnswer(http.StatusNoContent, "", c.id, nil)
+	case c.log.Service == "sts":
+		a = newAnswer(c.status, "text/xml", c.id, stsResult(c.log.Operation, c.id, v))
+	default:
+		b, err := json.Marshal(v)
+		if err != nil { // unreachable unless bug: the documents are our own
+			return failed(c.log.Service, c.id, refuse(500, "ServiceException", "%v", err))
+		}
+		a = newAnswer(c.status, "application/json", c.id, b)
+	}
+	c.log.Status = a.status
+	return a
+}
+
+func (c *call) perform(refused *apiError) (any, *apiError) {
+	c.w.mu.Lock()
+	defer c.w.mu.Unlock()
+	c.now = time.Now() // a delayed call happens when it happens
+	if c.store != nil {
+		if e := c.store.limits.admit(c.log.Service, c.log.Operation, c.now); e != nil {
+			return nil, e
+		}
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return c.do(c)
+}
+
+// understand finds out who asks for what. The call is usable, for the log and
+// for faults, even when it is refused.
+func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
+	c := &call{w: w, status: 200, base: baseURL(r)}
+	c.log = Call{Time: time.Now(), Service: "lambda", Operation: r.Method + " " + r.URL.Path}
+	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	switch {
+	case r.Header.Get("X-Amz-Target") != "":
+		c.log.Service = "tagging"
+	case form || r.URL.Query().Has("Action"):
+		c.log.Service = "sts"
+	}
+	refused := c.authenticate(r)
+	if e := c.findOperation(r, body); refused == nil {
+		refused = e
+	}
+	if len(body) > maxBody {
+		refused = refuse(413, "RequestEntityTooLargeException", "Request must be smaller than %d bytes for the %s operation",
+			maxBody, c.log.Operation)
+	}
+	return c, refused
+}
+
+func (c *call) findOperation(r *http.Request, body []byte) *apiError {
+	switch c.log.Service {
+	case "tagging":
+		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		c.log.Operation = op
+		return c.routeTagging(body)
+	case "sts":
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return refuse(400, "MalformedQueryString", "%v", err)
+		}
+		for k, v := range r.URL.Query() {
+			form[k] = v
+		}
+		c.log.Operation, c.log.Input = form.Get("Action"), form
+		return c.routeSTS(form)
+	}
+	return c.routeLambda(r, body)
+}
+
+func (c *call) routeLambda(r *http.Request, body []byte) *apiError {
+	path := strings.Split(strings.TrimSuffix(r.URL.EscapedPath(), "/"), "/")
+	for i := range path {
+		if p, err := url.PathUnescape(path[i]); err == nil {
+			path[i] = p
+		}
+	}
+	query := r.URL.Query()
+	for _, op := range c.w.routes {
+		labels, ok := op.match(r.Method, path, query)
+		if !ok {
+			continue
+		}
+		c.log.Operation, c.log.Write, c.status = op.name, op.write, op.status
+		in, e := op.decode(body, labels, query)
+		c.log.Input, c.log.Resource = in, op.resource(in)
+		c.do = func(c *call) (any, *apiError) { return op.do(c, in) }
+		return e
+	}
+	return unsupported(r.Method + " " + r.URL.Path)
+}
+
+// operation is one Lambda operation as the SDK's own schemas describe it.
+type operation struct {
+	name, method string
+	status       int
+	path         []string // segments; {Label} stands for any
+	query        url.Values
+	write        bool
+	input        *smithy.Schema
+	new          func() any
+	do           func(*call, any) (any, *apiError)
+}
+
+// lambdaOp ties an operation's schemas to the function that carries it out.
+func lambdaOp[In any](op, input *smithy.Schema, do func(*call, *In) (any, *apiError)) operation {
+	h, _ := smithy.SchemaTrait[*traits.HTTP](op)
+	path, query, _ := strings.Cut(h.URI, "?")
+	q, _ := url.ParseQuery(query) // a literal of the model
+	return operation{
+		name: op.ID().Name, method: h.Method, status: h.Code,
+		path: strings.Split(path, "/"), query: q,
+		write: h.Method != http.MethodGet,
+		input: input,
+		new:   func() any { return new(In) },
+		do:    func(c *call, in any) (any, *apiError) { return do(c, in.(*In)) },
+	}
+}
+
+func (o *operation) match(method string, path []string, query url.Values) (map[string]string, bool) {
+	if method != o.method || len(path) != len(o.path) {
+		return nil, false
+	}
+	labels := map[string]string{}
+	for i, want := range o.path {
+		if strings.HasPrefix(want, "{") {
+			labels[strings.Trim(want, "{}")] = path[i]
+		} else if want != path[i] {
+			return nil, false
+		}
+	}
+	for k := range o.query {
+		if query.Get(k) != o.query.Get(k) {
+			return nil, false
+		}
+	}
+	return labels, true
+}
+
+func (o *operation) decode(body []byte, labels map[string]string, query url.Values) (any, *apiError) {
+	in := o.new()
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, in); err != nil {
+			return in, refuse(400, "SerializationException", "%v", err)
+		}
+	}
+	v := reflect.ValueOf(in).Elem()
+	for name, m := range o.input.Members() {
+		var values []string
+		if _, ok := smithy.SchemaTrait[*traits.HTTPLabel](m); ok {
+			values = []string{labels[name]}
+		} else if q, ok := smithy.SchemaTrait[*traits.HTTPQuery](m); ok {
+			values = query[q.Name]
+		}
+		if len(values) > 0 && !setField(v.FieldByName(name), values) {
+			return in, refuse(400, "SerializationException", "%s cannot be %q", name, values)
+		}
+	}
+	return in, nil
+}
+
+// setField sets one member bound to the path or the query.
+func setField(f reflect.Value, values []string) bool {
+	switch f.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(f.Type().Elem())
+		f.Set(p)
+		return setField(p.Elem(), values)
+	case reflect.String:
+		f.SetString(values[0])
+	case reflect.Int32, reflect.Int64:
+		n, err := strconv.ParseInt(values[0], 10, f.Type().Bits())
+		f.SetInt(n)
+		return err == nil
+	case reflect.Slice:
+		f.Set(reflect.ValueOf(slices.Clone(values)))
+	default:
+		return false
+	}
+	return true
+}
+
+// resource names what the request is about, for the log: its labels in the
+// order of the path, else what the body or query names.
+func (o *operation) resource(in any) string {
+	v := reflect.ValueOf(in).Elem()
+	var parts []string
+	for _, seg := range o.path {
+		if strings.HasPrefix(seg, "{") {
+			parts = append(parts, text(v.FieldByName(strings.Trim(seg, "{}"))))
+		}
+	}
+	for _, name := range []string{"FunctionName", "Arn", "Name"} {
+		if f := v.FieldByName(name); f.IsValid() && !strings.Contains(strings.Join(o.path, "/"), "{"+name+"}") {
+			parts = append(parts, text(f))
+		}
+	}
+	return strings.Join(parts, ":")
+}
+
+func text(f reflect.Value) string {
+	f = reflect.Indirect(f)
+	switch {
+	case !f.IsValid():
+		return ""
+	case f.CanInt():
+		return strconv.FormatInt(f.Int(), 10)
+	}
+	return f.String()
+}
+
+func baseURL(r *http.Request) string {
+	u := url.URL{Scheme: "http", Host: r.Host}
+	if r.URL.Host != "" { // as a RoundTripper we see the client's own URL
+		u = url.URL{Scheme: r.URL.Scheme, Host: r.URL.Host}
+	}
+	return u.String()
+}
+
+// str reads an optional string; absent is empty.
+func str(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

@@ -1,0 +1,39 @@
+package awssim
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// Transport reaches the World without a socket, whatever host a request
+// names. Every answer is made on the goroutine that asks, so that in a
+// testing/synctest bubble a slow answer costs no time.
+func (w *World) Transport() http.RoundTripper { return transport{w} }
+
+type transport struct{ w *World }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r = r.Clone(r.Context()) // a RoundTripper must not change its request
+		r.Body = http.NoBody
+	}
+	defer r.Body.Close()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	a, err := t.w.serve(r)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Response{
+		Status:     strconv.Itoa(a.status) + " " + http.StatusText(a.status),
+		StatusCode: a.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        a.header,
+		Body:          io.NopCloser(bytes.NewReader(a.body)),
+		ContentLength: int64(len(a.body)),
+		Request:       r,
+	}, nil
+}

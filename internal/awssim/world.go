@@ -1,0 +1,165 @@
+package awssim
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options are the laws of a World. The zero value is a usable one: account
+// 123456789012, us-east-1, updates that settle at the next look, and the rate
+// limits of AWS.
+type Options struct {
+	Account string // of access keys nobody has introduced; default 123456789012
+	Region  string // of seeded things that name none; default us-east-1
+
+	// Settle is how long a create or an update stays in progress. Zero still
+	// answers InProgress; it is over at the next look.
+	Settle time.Duration
+
+	Limits Limits // zero: as AWS; see Unlimited
+
+	// EmptyPages makes every page of every list be preceded by an empty one
+	// with a NextMarker, as AWS is free to do.
+	EmptyPages bool
+
+	// TagLag is how far the tagging API's index is behind the functions.
+	TagLag time.Duration
+
+	// BlockedRuntimes can neither be created nor updated any more.
+	BlockedRuntimes []string
+
+	// CodeStorage is the quota for code in bytes, per account and Region;
+	// zero: 300 GB.
+	CodeStorage int64
+}
+
+// World is the whole of AWS. All methods may be called at any time by anybody.
+type World struct {
+	opts   Options
+	routes []operation
+
+	// mu guards everything below. It is held while an operation is carried
+	// out, never while waiting, so a slow answer delays nobody else.
+	mu        sync.Mutex
+	stores    map[place]*store
+	keys      map[string]session // access key id → who it is
+	roles     map[string]Role    // by ARN
+	orgs      map[string]string  // account → organization id
+	objects   map[string][]byte  // "bucket/key" → S3 object
+	downloads map[string]download
+	tagLog    []tagEvent
+	calls     []Call
+	seq       int // of calls
+	onCall    func(Call) Fault
+	serial    int64 // of revision, request and key ids: a World is reproducible
+}
+
+// place is where things live: names are unique within one.
+type place struct{ account, region string }
+
+// store is one account in one Region.
+type store struct {
+	place
+	functions map[string]*function
+	layers    map[string]*layer
+	limits    *limiters
+}
+
+// New makes an empty World.
+func New(o Options) *World {
+	if o.Account == "" {
+		o.Account = "123456789012"
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	if o.CodeStorage == 0 {
+		o.CodeStorage = 300 << 30
+	}
+	return &World{
+		opts:      o,
+		routes:    lambdaOperations(),
+		stores:    map[place]*store{},
+		keys:      map[string]session{},
+		roles:     map[string]Role{},
+		orgs:      map[string]string{},
+		objects:   map[string][]byte{},
+		downloads: map[string]download{},
+	}
+}
+
+// Handler serves the World over HTTP; every service and Region has the one
+// address. A dropped connection is dropped for real.
+func (w *World) Handler() http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		a, err := w.serve(r)
+		if err != nil {
+			panic(http.ErrAbortHandler) // cuts the connection, logs nothing
+		}
+		maps.Copy(rw.Header(), a.header)
+		rw.WriteHeader(a.status)
+		_, _ = rw.Write(a.body) // nobody is left to tell when this fails
+	})
+}
+
+// store returns the account and Region, made on first sight. Callers hold mu.
+func (w *World) store(account, region string) *store {
+	p := place{account, region}
+	s := w.stores[p]
+	if s == nil {
+		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{}, limits: newLimiters(w.opts.Limits)}
+		w.stores[p] = s
+	}
+	return s
+}
+
+// newID returns the next identifier in the shape of a UUID. Callers hold mu.
+func (w *World) newID() string {
+	w.serial++
+	h := sha256.Sum256(fmt.Appendf(nil, "awssim %d", w.serial))
+	return fmt.Sprintf("%x-%x-4%x-8%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])[:36]
+}
+
+// codeSize is what counts towards the storage quota, in bytes. Deleted layer
+// versions stop counting at once, whoever still uses them.
+func (s *store) codeSize() int64 {
+	var sum int64
+	for _, f := range s.functions {
+		for _, v := range f.all() {
+			sum += v.CodeSize
+		}
+	}
+	for _, l := range s.layers {
+		for _, v := range l.live() {
+			sum += v.Size
+		}
+	}
+	return sum
+}
+
+// sortedKeys returns the keys of m in order: AWS promises none, tests need one.
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
+}
+
+// partition returns the partition a Region is in.
+func partition(region string) string {
+	for _, p := range [][2]string{
+		{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"}, {"us-isob-", "aws-iso-b"},
+		{"us-isof-", "aws-iso-f"}, {"us-iso-", "aws-iso"}, {"eu-isoe-", "aws-iso-e"},
+	} {
+		if strings.HasPrefix(region, p[0]) {
+			return p[1]
+		}
+	}
+	return "aws"
+}
+
+// stamp is how Lambda writes a time: not RFC 3339, the zone has no colon.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000-0700") }
