@@ -1,0 +1,76 @@
+package desired
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The table in doc.go names every code that the package's code makes, and no
+// other. A code is the first argument of one of the functions below, the code
+// of a formError, or the first result of wrongType and notAllowed.
+func TestCodesAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z_0-9]+)  +\S`).FindAllSubmatch(page, -1) {
+		documented[string(m[1])] = true
+	}
+	makers := []string{"problemAt", "complain", "problem", "warning", "add", "one", "report", "shape", "fromWindow"}
+	made := map[string]bool{}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			var first ast.Expr
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				name := ""
+				switch f := n.Fun.(type) {
+				case *ast.Ident:
+					name = f.Name
+				case *ast.SelectorExpr:
+					name = f.Sel.Name
+				}
+				if slices.Contains(makers, name) && len(n.Args) > 0 {
+					first = n.Args[0]
+				}
+			case *ast.ReturnStmt:
+				if len(n.Results) == 4 {
+					first = n.Results[0]
+				}
+			case *ast.KeyValueExpr:
+				if k, ok := n.Key.(*ast.Ident); ok && k.Name == "code" {
+					first = n.Value
+				}
+			}
+			if l, ok := first.(*ast.BasicLit); ok && l.Kind == token.STRING {
+				made[strings.Trim(l.Value, `"`)] = true
+			}
+			return true
+		})
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(made)), slices.Sorted(maps.Keys(documented))); diff != "" {
+		t.Errorf("codes (-made +documented):\n%s", diff)
+	}
+}

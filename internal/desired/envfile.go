@@ -1,0 +1,329 @@
+package desired
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// environmentFile is what one environment wants: environments/NAME.yaml, and
+// the defaults of layerd.yaml.
+//
+// The comments of this file are what an editor shows for a key. Values are
+// judged by the schema made from these types; what needs more than one value
+// at a time is judged in build.go.
+type environmentFile struct {
+	// The account, 12 digits in quotes.
+	Account string `json:"account" jsonschema:"pattern=^[0-9]{12}$"`
+	// The Region.
+	Region string `json:"region" jsonschema:"format=region"`
+	// Several Regions, brought up to date in this order.
+	Regions []regionName `json:"regions" jsonschema:"minItems=1"`
+	// The ARN of the role to assume; without it the caller's own credentials are used.
+	Role string `json:"role" jsonschema:"format=role"`
+	// The external id the role asks for.
+	ExternalID string `json:"external_id" jsonschema:"format=external-id"`
+	// observe tells everything and changes nothing. Default: apply.
+	Mode string `json:"mode" jsonschema:"enum=apply,enum=observe"`
+	// IANA time zone of windows, freezes and messages. Default: the window's, else UTC.
+	Timezone string `json:"timezone" jsonschema:"format=timezone"`
+	// What a layer is called here. Default: ${NAME}.
+	LayerName string `json:"layer_name" jsonschema:"format=layer-name"`
+	// Allows version ranges and latest; a layer without a version is at latest.
+	AutoUpdate bool `json:"auto_update"`
+	// Changes wait until a person approves the plan.
+	ApprovalRequired bool `json:"approval_required"`
+	// Who may approve: teams, and how many people.
+	Approvers approversEntry `json:"approvers"`
+	// The author of a change may not approve it.
+	FourEyes bool `json:"four_eyes"`
+	// What is approved: the plan, or (review) the merged pull request.
+	ApproveBy string `json:"approve_by" jsonschema:"enum=plan,enum=review"`
+	// When changes may start: "Saturday 02:00-06:00 JST", a cron window, or a list. Default: always.
+	ChangeWindow windowsEntry `json:"change_window"`
+	// Start nothing this close to the end of the open time.
+	Cutoff durationEntry `json:"cutoff"`
+	// Times in which no change may start; those of all files add up.
+	Freezes []freezeFile `json:"freezes"`
+	// SSM Change Calendars, or an .ics file.
+	ChangeCalendar calendarEntry `json:"change_calendar"`
+	// What named layers may ignore for a while, and why.
+	Overrides []overrideFile `json:"overrides"`
+	// A version starts here only when it is applied and healthy there.
+	After *afterFile `json:"after"`
+	// What to do about changes made by hand. Default: heal.
+	Drift driftEntry `json:"drift"`
+	// How many versions to keep; without it nothing is pruned.
+	Retention retentionEntry `json:"retention"`
+	// Functions are served through this alias. Default: $LATEST.
+	Alias string `json:"alias" jsonschema:"format=alias"`
+	// How a change spreads. Default: one wave, no bake.
+	Rollout *rolloutFile `json:"rollout"`
+	// How many functions may get a layer for the first time in one plan. Default: 20.
+	MaxNew *int `json:"max_new" jsonschema:"minimum=0,maximum=1000000"`
+	// How many functions may be blocked. Default: no limit.
+	MaxBlocked *int `json:"max_blocked" jsonschema:"minimum=0,maximum=1000000"`
+	// When a new function gets its layers. Default: window.
+	NewFunctions string `json:"new_functions" jsonschema:"enum=window,enum=now"`
+	// ARNs or globs of layers that may be attached and are none of layerd's business.
+	Unmanaged []layerGlob `json:"unmanaged"`
+	// The layers, by the name in their layer.yaml.
+	Layers map[string]layerEntry `json:"layers"`
+	// Functions that stay at a version; each names its layer.
+	Pins []pinFile `json:"pins"`
+}
+
+// layerWishFile is one layer of an environment.
+type layerWishFile struct {
+	// 1.4.2, a layer version number, a range or latest (with auto_update), none to detach, or a map by Region.
+	Version versionEntry `json:"version"`
+	// Which functions get the layer; any selector may match.
+	Functions []selectorEntry `json:"functions"`
+	// Functions taken away again; those of all files add up.
+	Except []selectorEntry `json:"except"`
+	// Where a new layer goes in a function's list. Default: last.
+	Position string `json:"position" jsonschema:"enum=last,enum=first"`
+	// The ARN, without version, of a layer that others publish.
+	ARN string `json:"arn" jsonschema:"format=layer-arn"`
+	// Functions that stay at a version.
+	Pins []pinFile `json:"pins"`
+	// How many versions to keep, field by field before the environment's.
+	Retention retentionEntry `json:"retention"`
+	// Accounts or organizations that may use the layer.
+	ShareWith []principal `json:"share_with"`
+	// How to try a function after a change.
+	SmokeTest any `json:"smoke_test"`
+	// Allows to detach from OS-only runtimes (provided.*).
+	AllowRuntime bool `json:"allow_runtime"`
+}
+
+// selectorFile chooses functions; all keys must match.
+type selectorFile struct {
+	// Glob on the function's name, case-sensitive.
+	Name string `json:"name" jsonschema:"format=function-glob"`
+	// Tags: key to glob of the value.
+	Tags map[string]string `json:"tags"`
+	// Glob on the runtime.
+	Runtime string `json:"runtime" jsonschema:"format=runtime-glob"`
+	// The architecture.
+	Architecture string `json:"architecture" jsonschema:"enum=x86_64,enum=arm64"`
+	// Has any version of this layer now.
+	Attached *bool `json:"attached"`
+}
+
+// pinFile keeps some functions at a version.
+type pinFile struct {
+	// The layer, in pins of an environment.
+	Layer string `json:"layer" jsonschema:"format=plain"`
+	// Which functions.
+	Functions []selectorEntry `json:"functions" jsonschema:"required,minItems=1"`
+	// An exact version or a number.
+	Version pinVersion `json:"version" jsonschema:"required"`
+	// The last day, or the instant at which the pin ends.
+	Until string `json:"until" jsonschema:"format=until"`
+	// Why.
+	Reason string `json:"reason"`
+	// Whom to ask.
+	Owner string `json:"owner"`
+}
+
+// freezeFile is a time in which no change may start.
+type freezeFile struct {
+	// First day or instant: 2026-12-28, "2026-12-28 18:00", or 12-28 with every.
+	From string `json:"from" jsonschema:"required"`
+	// Last day (included) or instant.
+	Until string `json:"until" jsonschema:"required"`
+	// year: comes every year.
+	Every string `json:"every" jsonschema:"enum=year"`
+	// Why.
+	Reason string `json:"reason"`
+	// Whom to ask.
+	Owner string `json:"owner"`
+}
+
+// cronWindow is a window that opens by a cron expression.
+type cronWindow struct {
+	// Minute, hour, day of month, month, day of week.
+	Cron string `json:"cron" jsonschema:"required,format=cron"`
+	// How long it stays open.
+	Duration string `json:"duration" jsonschema:"required,format=length"`
+	// Default: the environment's.
+	Timezone string `json:"timezone" jsonschema:"format=timezone"`
+}
+
+// driftFile is what to do about changes made by hand.
+type driftFile struct {
+	// heal, or report.
+	Action string `json:"action" jsonschema:"enum=heal,enum=report"`
+	// Act only on drift seen this long.
+	After durationEntry `json:"after"`
+}
+
+// retentionFile is how much of a layer's past is kept.
+type retentionFile struct {
+	// The newest versions are kept, at least 2.
+	VersionsToKeep *int `json:"versions_to_keep" jsonschema:"minimum=0,maximum=1000000"`
+	// Only older versions are deleted.
+	DeleteOlderThanDays *int `json:"delete_older_than_days" jsonschema:"minimum=0,maximum=36500"`
+	// How long a version must be a candidate. Default: 24h.
+	Grace durationEntry `json:"grace"`
+	// How many of layerd's own function versions still protect what they use. Default: 5.
+	FunctionVersions *int `json:"function_versions" jsonschema:"minimum=0,maximum=1000000"`
+}
+
+// overrideFile lets named layers ignore something for a while.
+type overrideFile struct {
+	// Which layers.
+	Layers []plainText `json:"layers" jsonschema:"required,minItems=1"`
+	// What they may ignore.
+	Ignore []ignorable `json:"ignore" jsonschema:"required,minItems=1"`
+	// The last day, or the instant at which it ends.
+	Until string `json:"until" jsonschema:"required,format=until"`
+	// Why.
+	Reason string `json:"reason" jsonschema:"required"`
+	// Whom to ask.
+	Owner string `json:"owner"`
+}
+
+// afterFile names the environment that goes first.
+type afterFile struct {
+	// Its name.
+	Environment string `json:"environment" jsonschema:"required,format=plain"`
+	// How long a version must be healthy there.
+	HealthyFor durationEntry `json:"healthy_for"`
+	// Open a pull request that raises the version here.
+	OpenPullRequest bool `json:"open_pull_request"`
+}
+
+// approversFile is who may approve.
+type approversFile struct {
+	// Teams or people.
+	Teams []string `json:"teams" jsonschema:"required,minItems=1"`
+	// How many of them.
+	Minimum *int `json:"minimum" jsonschema:"minimum=1,maximum=100"`
+}
+
+// changeCalendarFile names calendars in which changes may be closed.
+type changeCalendarFile struct {
+	// Names or ARNs of SSM Change Calendars.
+	Calendars []plainText `json:"calendars"`
+	// An .ics file in the repository.
+	File string `json:"file" jsonschema:"format=plain"`
+	// What a calendar counts as that cannot be read. Default: closed.
+	OnError string `json:"on_error" jsonschema:"enum=closed,enum=open"`
+}
+
+// rolloutFile is how a change spreads.
+type rolloutFile struct {
+	// How many functions each wave has: numbers, percentages, or selectors.
+	Waves []waveEntry `json:"waves"`
+	// How many functions change at once.
+	MaxParallel *int `json:"max_parallel" jsonschema:"minimum=1,maximum=1000"`
+	// How long to watch after each wave.
+	Bake durationEntry `json:"bake"`
+	// How to try a function after a change.
+	SmokeTest any `json:"smoke_test"`
+	// CloudWatch alarms that stop the rollout.
+	Alarms []string `json:"alarms"`
+	// Share of errors that stops the rollout, 0 to 1 or a percentage.
+	MaxErrorRate rateEntry `json:"max_error_rate"`
+	// Throttles that stop the rollout.
+	MaxThrottles *int `json:"max_throttles" jsonschema:"minimum=0"`
+	// What follows a failure. Default: rollback.
+	OnFailure string `json:"on_failure" jsonschema:"enum=rollback,enum=stop"`
+	// What follows when health cannot be known.
+	OnUnknown string `json:"on_unknown" jsonschema:"enum=rollback,enum=stop,enum=wait,enum=continue"`
+	// Part of the traffic that goes first.
+	Canary any `json:"canary"`
+	// How long to watch after the last wave.
+	Watch durationEntry `json:"watch"`
+	// A rollout may go on in the next window.
+	SpanWindows bool `json:"span_windows"`
+}
+
+// The entries are values with a short form. Their schemas are next to the
+// generator, in schema_test.go.
+type (
+	regionName    string
+	layerGlob     string
+	plainText     string
+	ignorable     string
+	principal     string
+	durationEntry string
+	pinVersion    string
+	// Nothing reads these four yet; the schema judges them.
+	rateEntry      struct{ unread }
+	waveEntry      struct{ unread }
+	calendarEntry  struct{ unread }
+	approversEntry struct{ unread }
+
+	layerEntry     struct{ layerWishFile }
+	retentionEntry struct{ retentionFile }
+	windowsEntry   []windowEntry
+	windowEntry    struct {
+		cronWindow
+		text string // the short form; then cronWindow is empty
+	}
+	versionEntry struct {
+		text     string
+		byRegion map[string]pinVersion // nil = one for all
+	}
+	selectorEntry struct{ selectorFile }
+	driftEntry    struct{ driftFile }
+)
+
+// unread accepts any value.
+type unread struct{}
+
+func (*unread) UnmarshalJSON([]byte) error { return nil }
+
+func quoted(data []byte) bool { return len(data) > 0 && data[0] == '"' }
+
+func (e *windowsEntry) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) {
+		return json.Unmarshal(data, (*[]windowEntry)(e))
+	}
+	*e = make([]windowEntry, 1)
+	return json.Unmarshal(data, &(*e)[0])
+}
+
+func (e *windowEntry) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, &e.text)
+	}
+	return json.Unmarshal(data, &e.cronWindow)
+}
+
+func (e *versionEntry) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("{")) {
+		return json.Unmarshal(data, &e.byRegion)
+	}
+	return json.Unmarshal(data, (*pinVersion)(&e.text))
+}
+
+// UnmarshalJSON takes a number as it is written.
+func (v *pinVersion) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, (*string)(v))
+	}
+	*v = pinVersion(data)
+	return nil
+}
+
+// UnmarshalJSON takes 0 without a unit.
+func (d *durationEntry) UnmarshalJSON(data []byte) error {
+	return (*pinVersion)(d).UnmarshalJSON(data)
+}
+
+func (e *selectorEntry) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, &e.Name)
+	}
+	return json.Unmarshal(data, &e.selectorFile)
+}
+
+func (e *driftEntry) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, &e.Action)
+	}
+	return json.Unmarshal(data, &e.driftFile)
+}

@@ -1,0 +1,61 @@
+package desired
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// layerFile is what a layer is: layers/DIR/layer.yaml.
+type layerFile struct {
+	// The name by which environments ask for the layer.
+	Name string `json:"name" jsonschema:"required,pattern=^[A-Za-z0-9_-]{1\\,140}$"`
+	// For people, and the beginning of each published version's Description.
+	Description string `json:"description"`
+	// Runtimes the layer is made for.
+	CompatibleRuntimes []runtimeName `json:"compatible_runtimes" jsonschema:"maxItems=15"`
+	// Architectures the layer is made for.
+	CompatibleArchitectures []architecture `json:"compatible_architectures" jsonschema:"maxItems=2"`
+	// An SPDX identifier, a URL or the text of the license.
+	License string `json:"license" jsonschema:"maxLength=512"`
+	// How many versions to keep where the environment does not say.
+	RetentionPolicy retentionEntry `json:"retention_policy"`
+	// Shown; tags of the parameters layerd writes.
+	Metadata map[string]any `json:"metadata"`
+	// Where the archive comes from: an s3:// address or a path in this repository.
+	Artifact string `json:"artifact" jsonschema:"format=plain"`
+	// Accounts or organizations that may use the layer.
+	ShareWith []principal `json:"share_with"`
+	// Semantic version to environment to live number, for versions whose Description says nothing.
+	Known map[string]map[string]numberEntry `json:"known"`
+	// Versions that are never attached again, and why.
+	Yanked map[string]string `json:"yanked"`
+}
+
+type (
+	runtimeName  string
+	architecture string
+	// numberEntry is a layer version number, or a map from Region to one.
+	numberEntry struct {
+		number   int64
+		byRegion map[string]int64 // nil = one for all
+	}
+)
+
+func (e *numberEntry) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("{")) {
+		return json.Unmarshal(data, &e.byRegion)
+	}
+	return json.Unmarshal(data, &e.number)
+}
+
+// layerdFile is what holds for the whole repository: layerd.yaml.
+type layerdFile struct {
+	// IANA time zone of environments that name none.
+	Timezone string `json:"timezone" jsonschema:"format=timezone"`
+	// Where all commands keep the past: sqlite:PATH, dynamodb:TABLE or memory:.
+	Store string `json:"store" jsonschema:"format=store"`
+	// Keys of every environment.
+	Defaults environmentFile `json:"defaults"`
+	// Times in which no change may start anywhere.
+	Freezes []freezeFile `json:"freezes"`
+}

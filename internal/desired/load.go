@@ -1,0 +1,321 @@
+package desired
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Options are what a repository cannot say by itself.
+type Options struct {
+	// Now decides whether a pin is expired and whether a calendar ever opens
+	// again. When it is zero neither is checked.
+	Now time.Time
+}
+
+const (
+	maxEntries    = 5_000    // of one folder
+	maxTotalBytes = 64 << 20 // of all files together
+)
+
+// environmentName is also what may stand in a layer's name and in a metric.
+var environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// loader collects what one Load finds.
+type loader struct {
+	fsys     fs.FS
+	now      time.Time
+	check    *checker
+	bytes    int64 // read so far
+	names    []string
+	problems []Problem
+
+	defaults *node // of layerd.yaml, normalised; nil without
+	store    string
+	layers   []*layerInfo
+	byName   map[string]*layerInfo
+	wishes   []built
+}
+
+// built is an environment in one Region, with what its validity depends on.
+type built struct {
+	Environment
+	uses []string // names of its layers
+	// loose says that one of them has no layer.yaml we could read.
+	loose bool
+}
+
+// Load reads the repository whose root is fsys. It never panics and never
+// returns an error: everything wrong is a Problem, all of them at once. An
+// environment that a problem makes invalid is left out of Environments and is
+// in Invalid; the others are whole. Links are never followed.
+func Load(fsys fs.FS, o Options) (t Tree) {
+	l := &loader{fsys: fsys, now: o.Now, byName: map[string]*layerInfo{}}
+	defer func() {
+		if r := recover(); r != nil {
+			t = l.tree()
+			t.Environments = nil
+			t.Problems = append(t.Problems, problemAt("internal", Position{}, fmt.Sprintf("layerd failed to read this repository: %v", r), "please report it"))
+		}
+	}()
+	c, err := newChecker()
+	if err != nil {
+		return Tree{Problems: []Problem{problemAt("internal", Position{}, err.Error(), "please report it")}}
+	}
+	l.check = c
+	l.readLayerd()
+	l.readLayers()
+	l.readEnvironments()
+	l.ownership()
+	return l.tree()
+}
+
+func (l *loader) add(list ...Problem) { l.problems = append(l.problems, list...) }
+
+// complain adds a problem about a whole file.
+func (l *loader) complain(code, file, env, message, suggestion string) {
+	p := problemAt(code, Position{File: file, Line: 1, Column: 1, Length: 1}, message, suggestion)
+	p.Environment = env
+	l.add(p)
+}
+
+// list gives the entries of a folder, sorted. A missing folder has none.
+func (l *loader) list(folder string) []fs.DirEntry {
+	info, err := fs.Lstat(l.fsys, folder)
+	switch {
+	case err != nil:
+		if !isMissing(err) {
+			l.complain("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
+		}
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0:
+		l.complain("symlink", folder, "", "is a link; links are not followed", "make it a folder")
+		return nil
+	case !info.IsDir():
+		l.complain("not_a_file", folder, "", "must be a folder", "")
+		return nil
+	}
+	entries, err := readDir(l.fsys, folder, maxEntries+1)
+	if err != nil {
+		l.complain("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
+		return nil
+	}
+	if len(entries) > maxEntries {
+		l.complain("too_many_files", folder, "", fmt.Sprintf("has more than %d entries", maxEntries), "")
+		return nil
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	return entries
+}
+
+// readDir reads at most n entries, so that a folder of a billion costs no more.
+func readDir(fsys fs.FS, folder string, n int) ([]fs.DirEntry, error) {
+	f, err := fsys.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d, ok := f.(fs.ReadDirFile)
+	if !ok {
+		return fs.ReadDir(fsys, folder)
+	}
+	entries, err := d.ReadDir(n)
+	if len(entries) > 0 || isEnd(err) {
+		return entries, nil
+	}
+	return entries, err
+}
+
+// read reads and parses one file and checks it against $defs/schema. root is
+// nil when there is no file, and when nothing of it can be used.
+func (l *loader) read(file, schema, env string) (root *node, found bool) {
+	info, err := fs.Lstat(l.fsys, file)
+	switch {
+	case err != nil && isMissing(err):
+		return nil, false
+	case err != nil:
+		l.complain("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
+		return nil, true
+	case info.Mode()&fs.ModeSymlink != 0:
+		l.complain("symlink", file, env, "is a link; links are not followed", "put the file itself here")
+		return nil, true
+	case !info.Mode().IsRegular():
+		l.complain("not_a_file", file, env, "is not a file", "")
+		return nil, true
+	}
+	if l.bytes += info.Size(); l.bytes > maxTotalBytes {
+		l.complain("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
+		return nil, true
+	}
+	data, err := readAll(l.fsys, file)
+	if err != nil {
+		l.complain("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
+		return nil, true
+	}
+	root, problems := parse(file, data)
+	if root != nil {
+		empty := root.empty
+		var more []Problem
+		if schema == "environment" && empty {
+			more = append(more, problemAt("empty_file", root.Position, "the file is empty", ""))
+		} else {
+			root, more = l.check.check(schema, root)
+		}
+		problems = append(problems, more...)
+		problems = append(problems, variables(root, schema == "layer")...)
+	}
+	for i := range problems {
+		problems[i].Environment = env
+	}
+	l.add(problems...)
+	return root, true
+}
+
+// readLayerd reads layerd.yaml. What stands there for the whole repository
+// becomes a default like the others.
+func (l *loader) readLayerd() {
+	l.notNamed("layerd.yml", "layerd.yaml", "")
+	root, _ := l.read("layerd.yaml", "layerd", "")
+	if root == nil {
+		return
+	}
+	var f layerdFile
+	if err := root.decode(&f); err != nil {
+		l.complain("internal", "layerd.yaml", "", err.Error(), "")
+		return
+	}
+	l.store = f.Store
+	base := &node{Position: root.Position, kind: mapping}
+	for _, key := range []string{"timezone", "freezes"} {
+		if n := root.get(key); n != nil {
+			base = base.set(n.key, n)
+		}
+	}
+	l.defaults = base
+	if d := root.get("defaults"); d != nil {
+		l.defaults = merge(base, normalise(d))
+	}
+}
+
+// notNamed reports a file under a name that is nearly right, which would
+// otherwise be ignored.
+func (l *loader) notNamed(file, right, env string) {
+	if _, err := fs.Lstat(l.fsys, file); err == nil {
+		l.complain("wrong_extension", file, env, "is not read under this name", "rename it to "+path.Base(right))
+	}
+}
+
+func (l *loader) readEnvironments() {
+	entries := l.list("environments")
+	type file struct{ name, path string }
+	var files []file
+	for _, e := range entries {
+		base, full := e.Name(), "environments/"+e.Name()
+		ext := path.Ext(base)
+		name := strings.TrimSuffix(base, ext)
+		lower := strings.ToLower(ext)
+		switch {
+		case strings.HasPrefix(base, "."), lower != ".yaml" && lower != ".yml" && !e.IsDir():
+			continue // a README, an editor's backup
+		case e.IsDir():
+			p := problemAt("not_a_file", Position{File: full, Line: 1, Column: 1, Length: 1}, "folders in here are not read; each environment is a file", "")
+			p.Severity = Warning
+			l.add(p)
+			continue
+		case !environmentName.MatchString(name):
+			l.complain("bad_environment_name", full, "", fmt.Sprintf("%q is not a name for an environment: up to 64 letters, digits, - and _", name), "")
+			continue
+		case ext != ".yaml":
+			l.complain("wrong_extension", full, name, "is not read under this name", "rename it to "+name+".yaml")
+		default:
+			files = append(files, file{name, full})
+		}
+		l.names = append(l.names, name)
+	}
+	slices.Sort(l.names)
+	l.names = slices.Compact(l.names)
+	if len(l.names) == 0 {
+		l.complain("no_environment", "environments", "", "the repository has no environment", "write environments/dev.yaml")
+	}
+	after := map[string]*node{}
+	for _, f := range files {
+		if root, _ := l.read(f.path, "environment", f.name); root != nil {
+			l.environment(f.name, f.path, inherit(l.defaults, normalise(root)), after)
+		}
+	}
+	l.afterCycles(after)
+	l.knownNames()
+}
+
+// environment builds one environment for each of its Regions.
+func (l *loader) environment(name, file string, root *node, after map[string]*node) {
+	report := func(code string, at Position, message, suggestion string) {
+		p := problemAt(code, at, message, suggestion)
+		if at.File == file {
+			p.Environment = name
+		}
+		l.add(p)
+	}
+	if root.get("region") != nil && root.get("regions") != nil {
+		report("region_and_regions", root.get("regions").key.Position, "region and regions at once", "keep one of them")
+	}
+	if !root.has("account") {
+		report("missing_account", Position{File: file, Line: 1, Column: 1, Length: 1}, "the environment has no account", `account: "123456789012"`)
+	}
+	if a := root.get("after", "environment"); a != nil {
+		after[name] = a
+		if !slices.Contains(l.names, a.text) {
+			report("unknown_environment", a.where(), fmt.Sprintf("there is no environment %q", a.text), nearest(a.text, l.names))
+		}
+	}
+	var places []*node
+	if r := root.get("region"); r != nil {
+		places = append(places, r)
+	} else if r := root.get("regions"); r != nil {
+		places = r.items
+	} else if !root.has("region") && !root.has("regions") {
+		report("missing_region", Position{File: file, Line: 1, Column: 1, Length: 1}, "the environment has no region", "")
+	}
+	seen := map[string]bool{}
+	for _, r := range places {
+		if seen[r.text] {
+			report("duplicate_region", r.where(), fmt.Sprintf("Region %s a second time", r.text), "")
+			continue
+		}
+		seen[r.text] = true
+		if p := state.PartitionOf(places[0].text); p != state.PartitionOf(r.text) {
+			report("mixed_partitions", r.where(), fmt.Sprintf("%s is not in partition %s like %s; no account has both", r.text, p, places[0].text), "")
+		}
+		l.region(name, file, r.text, root)
+	}
+}
+
+func (l *loader) region(name, file, region string, root *node) {
+	values := map[string]string{"ENVIRONMENT": name, "REGION": region, "PARTITION": state.PartitionOf(region)}
+	if a := root.get("account"); a != nil {
+		values["ACCOUNT"] = a.text
+	}
+	// What was right with its variables may be wrong with their values.
+	expanded, problems := l.check.check("environment", expandEnvironment(root, values))
+	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName}
+	for _, p := range problems {
+		b.problem(p.Code, p.Position, p.Message, p.Suggestion)
+	}
+	if err := expanded.decode(&b.file); err != nil {
+		b.problem("internal", expanded.Position, err.Error(), "")
+	}
+	e := built{Environment: b.environment()}
+	for layer, f := range b.file.Layers {
+		e.uses = append(e.uses, layer)
+		e.loose = e.loose || f.ARN == "" && l.byName[layer] == nil
+	}
+	l.wishes = append(l.wishes, e)
+	l.add(b.problems...)
+}

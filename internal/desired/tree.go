@@ -1,0 +1,172 @@
+package desired
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+const fsLink = fs.ModeSymlink
+
+// claim is a layer that an environment names.
+type claim struct {
+	env  Environment
+	wish LayerWish
+}
+
+// place is in the environment's own file, also when the layer is a default.
+func (c claim) place() Position {
+	if c.wish.At.File == c.env.File {
+		return c.wish.At
+	}
+	return Position{File: c.env.File, Line: 1, Column: 1, Length: 1}
+}
+
+// ownership reports layers that two environments would publish and prune, and
+// two names for one layer within an environment. Each environment gets its own
+// problem, since each is invalid.
+func (l *loader) ownership() {
+	claims := map[state.LayerARN][]claim{}
+	for _, e := range l.wishes {
+		for _, w := range e.Layers {
+			claims[w.Layer] = append(claims[w.Layer], claim{e.Environment, w})
+		}
+	}
+	for arn, list := range claims {
+		for i, a := range list {
+			for j, b := range list {
+				same := a.env.Name == b.env.Name
+				if i == j || !same && !(a.wish.Owned && b.wish.Owned) || same && i < j {
+					continue
+				}
+				p := problemAt("layer_owned_twice", a.place(), "", "")
+				p.Environment = a.env.Name
+				p.Message = fmt.Sprintf("%s also owns %s in %s, %s", b.env.File, arn.Name(), a.env.Account, a.env.Region)
+				p.Suggestion = "put ${ENVIRONMENT} into layer_name"
+				if same {
+					p.Message = fmt.Sprintf("layer %q and layer %q are both %s", a.wish.Name, b.wish.Name, arn)
+					p.Suggestion = ""
+				}
+				l.add(p)
+			}
+		}
+	}
+}
+
+// afterCycles reports environments that wait for one another.
+func (l *loader) afterCycles(after map[string]*node) {
+	for name, n := range after {
+		at := name
+		for range after {
+			next, ok := after[at]
+			if !ok {
+				break
+			}
+			if at = next.text; at == name {
+				p := problemAt("after_cycle", n.where(), fmt.Sprintf("%s waits for itself, by way of %s", name, n.text), "")
+				p.Environment = name
+				l.add(p)
+				break
+			}
+		}
+	}
+}
+
+// tree puts together what was found: problems once and in order, and the
+// environments that none of them makes invalid.
+func (l *loader) tree() Tree {
+	sortProblems(l.problems)
+	t := Tree{Store: l.store, Names: l.names, Problems: slices.CompactFunc(l.problems, func(a, b Problem) bool { return a == b })}
+	invalid, all, layer, loose := map[string]bool{}, false, map[string]bool{}, false
+	for _, p := range t.Problems {
+		switch {
+		case p.Severity != Error:
+		case p.Environment != "":
+			invalid[p.Environment] = true
+		case strings.HasPrefix(p.File, "environments/"): // of no environment
+		case !strings.HasPrefix(p.File, "layers/"):
+			all = true
+		default:
+			name := l.layerAt(p.File)
+			layer[name] = true
+			loose = loose || name == ""
+		}
+	}
+	for _, e := range l.wishes {
+		for _, u := range e.uses {
+			invalid[e.Name] = invalid[e.Name] || layer[u]
+		}
+		// A layer.yaml whose name cannot be read may be the one it lacks.
+		invalid[e.Name] = invalid[e.Name] || all || loose && e.loose
+	}
+	for _, e := range l.wishes {
+		if !invalid[e.Name] {
+			t.Environments = append(t.Environments, e.Environment)
+		}
+	}
+	return t
+}
+
+// layerAt gives the name of the layer that a file below layers/ belongs to, ""
+// when it is not known.
+func (l *loader) layerAt(file string) string {
+	for _, info := range l.layers {
+		if strings.TrimSuffix(info.path, ".yaml") == strings.TrimSuffix(strings.TrimSuffix(file, ".yaml"), ".yml") {
+			return info.file.Name
+		}
+	}
+	return ""
+}
+
+// Invalid names the environments that have a file and are not in Environments,
+// sorted.
+func (t Tree) Invalid() []string {
+	var invalid []string
+	for _, name := range t.Names {
+		if !slices.ContainsFunc(t.Environments, func(e Environment) bool { return e.Name == name }) {
+			invalid = append(invalid, name)
+		}
+	}
+	return invalid
+}
+
+// Errors says whether any of problems is more than a warning.
+func Errors(problems []Problem) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
+}
+
+func sortProblems(problems []Problem) {
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Environment, b.Environment),
+			cmp.Compare(a.Length, b.Length), cmp.Compare(a.Suggestion, b.Suggestion), cmp.Compare(a.Severity, b.Severity))
+	})
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+func isEnd(err error) bool     { return err == nil || errors.Is(err, io.EOF) }
+
+// reasonOf gives the words of err without the path, which on a disk is not the
+// one the repository knows.
+func reasonOf(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// readAll reads one file, and a byte more than is allowed of a larger one.
+func readAll(fsys fs.FS, file string) ([]byte, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+}

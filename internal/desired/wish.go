@@ -1,0 +1,246 @@
+package desired
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// wish makes one layer of an environment. ok is false when too little is right
+// to say which layer it is.
+func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
+	f, at, info := b.file.Layers[name], b.root.get("layers", name), b.layers[name]
+	w = LayerWish{Name: name, Owned: !at.has("arn"), First: f.Position == "first", AllowRuntime: f.AllowRuntime}
+	w.Version, w.At = b.version(name, f, at)
+	w.Functions = selectors(at.get("functions"), f.Functions)
+	w.Except = selectors(at.get("except"), f.Except)
+	b.leftover(at)
+	if !at.has("functions") {
+		b.problem("missing_functions", b.own(at), fmt.Sprintf("layer %q has no functions", name), "")
+	} else if fs := at.get("functions"); fs != nil && len(fs.items) == 0 && !fs.damaged {
+		b.warning("no_functions", fs.where(), fmt.Sprintf("functions of layer %q is empty: it goes nowhere", name), "")
+	}
+	if w.Owned {
+		b.owned(&w, info, e)
+	} else {
+		b.foreign(&w, f, at, e)
+	}
+	w.Pins = b.pins(name, f, at, w)
+	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
+		b.problem("yanked_version", b.own(at.get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
+	}
+	return w, w.Layer != ""
+}
+
+// version finds the wish's version for the Region and where it stands.
+func (b *builder) version(name string, f layerEntry, at *node) (Version, Position) {
+	n, text := at.get("version"), f.Version.text
+	if f.Version.byRegion != nil {
+		text = string(f.Version.byRegion[b.region])
+		if text == "" && !n.damaged {
+			b.problem("missing_version", b.own(n), fmt.Sprintf("layer %q has no version for %s", name, b.region), "")
+			return Version{}, n.where()
+		}
+		n = n.nearest(b.region)
+	}
+	if n == nil {
+		where := b.own(at)
+		if at.has("version") {
+			return Version{}, where
+		}
+		if b.file.AutoUpdate && !at.has("arn") {
+			return Version{Kind: Latest, Text: "latest"}, where
+		}
+		message := fmt.Sprintf("layer %q has no version", name)
+		if at.File != b.path {
+			message += fmt.Sprintf("; %s:%d gives it to every environment", at.File, at.where().Line)
+		}
+		b.problem("missing_version", where, message, "")
+		return Version{}, where
+	}
+	v, err := ParseVersion(text)
+	if err != nil {
+		if text != "" {
+			b.form(n, versionForm(text))
+		}
+		return Version{}, n.where()
+	}
+	if (v.Kind == Range || v.Kind == Latest) && !b.file.AutoUpdate && !b.root.lost["auto_update"] && !at.has("arn") {
+		b.problem("needs_auto_update", b.own(n), fmt.Sprintf("version %s needs auto_update: true, or write an exact version", v), "")
+	}
+	return v, n.where()
+}
+
+// leftover reports ${VERSION} where the version is a range or none.
+func (b *builder) leftover(at *node) {
+	at.each(nil, func(_ []string, n *node) {
+		if strings.Contains(n.text, "${VERSION}") {
+			b.problem("unknown_variable", n.where(), "${VERSION} has no value where the version is a range, latest or none", "")
+		}
+	})
+}
+
+// owned fills in what a layer of our own has: its live name, what its
+// layer.yaml says, and how much of it is kept.
+func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
+	live := b.file.LayerName
+	if live == "" && !b.root.has("layer_name") {
+		live = "${NAME}"
+	}
+	values := map[string]string{"NAME": w.Name}
+	if w.Version.Kind == Exact || w.Version.Kind == Number {
+		values["VERSION"] = w.Version.Text
+	}
+	live = expandText(live, values)
+	at := b.own(b.root.get("layers", w.Name))
+	switch {
+	case live == "":
+	case strings.Contains(live, "${VERSION}"):
+		b.problem("unknown_variable", at, "layer_name has ${VERSION}, which has no value where the version is a range, latest or none", "")
+	case strings.Contains(live, "${"): // reported for the file
+	case !layerNameShape.MatchString(live):
+		b.problem("bad_layer_name", at, fmt.Sprintf("%q, the name of layer %q here, is not a layer name: up to 140 letters, digits, - and _", live, w.Name), "")
+	default:
+		w.Layer = state.NewLayerARN(e.Partition, e.Region, e.Account, live)
+	}
+	if info == nil {
+		b.warning("layer_without_file", at, fmt.Sprintf("no layers/*/layer.yaml is named %q", w.Name), nearest(w.Name, slices.Sorted(maps.Keys(b.layers))))
+		info = &layerInfo{}
+	}
+	values["ENVIRONMENT"], values["REGION"], values["PARTITION"], values["ACCOUNT"] = e.Name, e.Region, e.Partition, e.Account
+	w.Description = expandText(info.file.Description, values)
+	for _, r := range info.file.CompatibleRuntimes {
+		w.Runtimes = append(w.Runtimes, string(r))
+	}
+	for _, a := range info.file.CompatibleArchitectures {
+		w.Architectures = append(w.Architectures, string(a))
+	}
+	w.HasArtifact = info.file.Artifact != ""
+	w.Known = info.known(e.Name, e.Region)
+	w.Yanked = info.yanked()
+	w.Retention = b.retention(w.Name, info)
+}
+
+// foreign fills in a layer that others publish.
+func (b *builder) foreign(w *LayerWish, f layerEntry, at *node, e Environment) {
+	for _, key := range []string{"retention", "share_with"} {
+		if n := at.get(key); n != nil {
+			b.problem("not_ours", n.key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
+		}
+	}
+	if w.Version.Text != "" && w.Version.Kind != Number && w.Version.Kind != None {
+		b.problem("needs_number", b.own(at.get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
+	}
+	if f.ARN == "" || strings.Contains(f.ARN, "${") {
+		return
+	}
+	arn, err := state.ParseLayerARN(f.ARN)
+	if err != nil {
+		b.form(at.get("arn"), arnForm(f.ARN))
+		return
+	}
+	partition := strings.Split(f.ARN, ":")[1]
+	if r := arn.Region(); r != "" && (r != e.Region || partition != e.Partition) {
+		b.problem("arn_region", at.get("arn").where(), fmt.Sprintf("a function in %s (%s) cannot use a layer in %s (%s)", e.Region, e.Partition, r, partition), "write ${REGION} and ${PARTITION}")
+	}
+	w.Layer = arn
+}
+
+func selectors(at *node, list []selectorEntry) []Selector {
+	var all []Selector
+	for i, s := range list {
+		all = append(all, Selector{Name: s.Name, Tags: s.Tags, Runtime: s.Runtime, Architecture: s.Architecture,
+			Attached: s.Attached != nil && *s.Attached, At: at.items[i].Position})
+	}
+	return all
+}
+
+// pins are the layer's own, then those of the environment that name it.
+func (b *builder) pins(name string, f layerEntry, at *node, w LayerWish) []Pin {
+	var all []Pin
+	for i, p := range f.Pins {
+		n := at.get("pins", strconv.Itoa(i))
+		if p.Layer != "" && p.Layer != name {
+			b.problem("unknown_layer", n.get("layer").where(), fmt.Sprintf("a pin of layer %q is about another layer", name), "put it into the environment's pins")
+		}
+		all = append(all, b.pin(p, n, w))
+	}
+	for i, p := range b.file.Pins {
+		if p.Layer == name {
+			all = append(all, b.pin(p, b.root.get("pins", strconv.Itoa(i)), w))
+		}
+	}
+	return all
+}
+
+func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
+	p := Pin{Functions: selectors(n.get("functions"), f.Functions), Reason: f.Reason, Owner: f.Owner, At: n.Position}
+	b.leftover(n)
+	v, err := ParseVersion(string(f.Version))
+	at := n.get("version")
+	switch {
+	case err != nil:
+		b.form(at, versionForm(string(f.Version)))
+	case v.Kind != Exact && v.Kind != Number:
+		b.problem("pin_not_exact", at.where(), fmt.Sprintf("a pin needs an exact version or a number, not %s", v), "")
+	case v.Kind == Exact && !w.Owned:
+		b.problem("needs_number", at.where(), fmt.Sprintf("layer %q is published by others and needs a number, not %s", w.Name, v), "")
+	}
+	if reason, is := w.Yanked[v.Text]; is && v.Kind == Exact {
+		b.warning("yanked_version", at.where(), fmt.Sprintf("functions are pinned to %s of layer %q, which is yanked: %s", v, w.Name, reason), "")
+	}
+	p.Version = v
+	p.Until = b.until(n.get("until"), f.Until)
+	if b.expired(p.Until) {
+		b.problem("expired", n.get("until").where(), "the pin ended "+p.Until.Format(time.RFC3339), "remove it, or set a later date")
+	}
+	return p
+}
+
+// retention merges the three places field by field.
+func (b *builder) retention(name string, info *layerInfo) Retention {
+	at := []*node{b.root.get("layers", name, "retention"), b.root.get("retention"), info.root.get("retention_policy")}
+	from := []retentionFile{b.file.Layers[name].Retention.retentionFile, b.file.Retention.retentionFile, info.file.RetentionPolicy.retentionFile}
+	var m retentionFile
+	var keepAt, ageAt *node
+	for i, f := range from {
+		if m.VersionsToKeep == nil && f.VersionsToKeep != nil {
+			m.VersionsToKeep, keepAt = f.VersionsToKeep, at[i].get("versions_to_keep")
+		}
+		if m.DeleteOlderThanDays == nil && f.DeleteOlderThanDays != nil {
+			m.DeleteOlderThanDays, ageAt = f.DeleteOlderThanDays, at[i].get("delete_older_than_days")
+		}
+		if m.Grace == "" {
+			m.Grace = f.Grace
+		}
+		if m.FunctionVersions == nil {
+			m.FunctionVersions = f.FunctionVersions
+		}
+	}
+	if m.VersionsToKeep == nil {
+		if ageAt != nil {
+			b.warning("retention_without_keep", ageAt.where(), fmt.Sprintf("nothing of layer %q is pruned: versions_to_keep is not set", name), "")
+		}
+		return Retention{}
+	}
+	r := Retention{Keep: *m.VersionsToKeep, Grace: 24 * time.Hour, FunctionVersions: 5}
+	if r.Keep < 2 {
+		b.warning("retention_too_small", keepAt.where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
+		r.Keep = 2
+	}
+	if m.DeleteOlderThanDays != nil {
+		r.OlderThan = time.Duration(*m.DeleteOlderThanDays) * 24 * time.Hour
+	}
+	if m.Grace != "" {
+		r.Grace = length(m.Grace)
+	}
+	if m.FunctionVersions != nil {
+		r.FunctionVersions = *m.FunctionVersions
+	}
+	return r
+}
