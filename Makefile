@@ -1,0 +1,74 @@
+# Everything a developer runs. `make` alone lists the targets.
+
+GOLANGCI_LINT_VERSION := v2.15.0
+TOOLS := $(CURDIR)/.tools
+LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+FUZZTIME ?= 5s
+WORLDS ?= 1000000
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## build ./layerd
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o layerd ./cmd/layerd
+
+.PHONY: test
+test: ## run all tests
+	go test ./...
+
+.PHONY: race
+race: ## run all tests under the race detector
+	go test -race -short ./...
+
+.PHONY: lint
+lint: $(LINT) ## run the linter
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w .
+
+.PHONY: generate
+generate: ## write generated files anew
+	go generate ./...
+
+.PHONY: fuzz
+fuzz: ## check the promises of reconcile over a million worlds, then fuzz for long
+	LAYERD_WORLDS=$(WORLDS) go test -run TestWorlds -timeout 60m ./internal/reconcile
+	$(MAKE) -s fuzz-short FUZZTIME=60s
+
+.PHONY: fuzz-short
+fuzz-short: ## fuzz every target for FUZZTIME
+	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]*' $$file | sed 's/func //' | while read -r target; do \
+			echo "$$target in $$(dirname $$file)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: demo
+demo: ## play the story on a simulated AWS
+	go run ./cmd/layerd demo --once
+
+.PHONY: ci
+ci: ## all that has to hold before a change lands
+	.ci/run
+
+.PHONY: tools
+tools: $(LINT) ## install the pinned linter below .tools
+
+# Built by itself, as its authors advise: its dependencies are its own.
+$(LINT):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $(LINT)
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities (needs the internet)
+	go tool -modfile=tools/go.mod govulncheck ./...
