@@ -236,7 +236,7 @@ func TestBodiesAreNeverLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	observe(t, c, Query{})
-	if s := w.log.String(); strings.Contains(s, planted) || strings.Contains(s, "Authorization") {
+	if s := w.log.String(); s != "" {
 		t.Errorf("logged: %s", s)
 	}
 }

@@ -103,7 +103,10 @@ func TestThrottlingSlowsAndRecovers(t *testing.T) {
 			t.Errorf("rates %v and %v after one 429, want about 2 and 60", shared, get)
 		}
 		began = time.Now()
-		for shared, _ := limits.Rates(); shared < 4; shared, _ = limits.Rates() {
+		for range 100 {
+			if shared, _ := limits.Rates(); shared == 4 {
+				break
+			}
 			observe(t, c, Query{})
 		}
 		if took := time.Since(began); took < 5*time.Second || took > 15*time.Second {
