@@ -76,7 +76,7 @@ func (b *builder) environment() Environment {
 	for _, u := range f.Unmanaged {
 		e.Unmanaged = append(e.Unmanaged, string(u))
 	}
-	if r := strings.Split(f.Role, ":"); len(r) > 4 && f.Account != "" && r[4] != f.Account {
+	if r := strings.Split(f.Role, ":"); len(r) > 4 && f.Account != "" && r[4] != f.Account && !strings.Contains(f.Role, "${") {
 		b.problem("role_account", b.root.get("role").where(), fmt.Sprintf("the role is in account %s, the environment in %s", r[4], f.Account), "")
 	}
 	e.Calendar = b.calendar()
@@ -113,7 +113,7 @@ func (b *builder) calendar() window.Calendar {
 	}
 	c := window.Calendar{Cutoff: length(b.file.Cutoff), Zone: b.zone}
 	windows := b.root.get("change_window")
-	if windows != nil && !windows.damaged {
+	if windows != nil && (windows.kind == list || !windows.damaged) {
 		for i, w := range b.file.ChangeWindow {
 			at := windows
 			if windows.kind == list {

@@ -134,7 +134,10 @@ func fromWindow(code string, err error) *formError {
 	e := &formError{code: code, message: err.Error(), offset: -1}
 	if p, ok := errors.AsType[*window.ParseError](err); ok {
 		e.message = fmt.Sprintf("%q: %s", p.Text, p.Problem)
-		e.suggestion, e.offset = p.Suggestion, p.Rune()
+		e.suggestion = p.Suggestion
+		if p.Rune() > 0 { // 0 is most often the text as a whole
+			e.offset = p.Rune()
+		}
 	}
 	return e
 }

@@ -161,13 +161,12 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 	}
 	root, problems := parse(file, data)
 	if root != nil {
-		empty := root.empty
 		var more []Problem
-		if schema == "environment" && empty {
-			more = append(more, problemAt("empty_file", root.Position, "the file is empty", ""))
-		} else {
-			root, more = l.check.check(schema, root)
+		if schema == "environment" && root.empty {
+			l.complain("empty_file", file, env, "the file is empty", "")
+			return nil, true
 		}
+		root, more = l.check.check(schema, root)
 		problems = append(problems, more...)
 		problems = append(problems, variables(root, schema == "layer")...)
 	}

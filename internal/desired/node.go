@@ -74,9 +74,10 @@ func (n *node) get(path ...string) *node {
 	return n
 }
 
-// has says whether a mapping has a key, be its value good or bad.
+// has says whether a mapping has a key, be its value good or bad. Anything may
+// be in a merge key.
 func (n *node) has(key string) bool {
-	return n != nil && (n.lost[key] || n.get(key) != nil)
+	return n != nil && (n.lost[key] || n.lost["<<"] || n.get(key) != nil)
 }
 
 // nearest follows path as far as it goes.

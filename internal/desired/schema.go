@@ -2,6 +2,7 @@ package desired
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -73,7 +74,10 @@ func (c *checker) check(name string, root *node) (*node, []Problem) {
 	var problems []Problem
 	err := c.schemas[name].Validate(root.value())
 	if top, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		for _, e := range leaves(top) {
+		found := leaves(top)
+		// Unknown keys first: a misspelt key is not missing as well.
+		slices.SortStableFunc(found, func(a, b *jsonschema.ValidationError) int { return cmp.Compare(rank(a), rank(b)) })
+		for _, e := range found {
 			problems = append(problems, c.problems(e, root, bad)...)
 		}
 	} else if err != nil {
@@ -81,6 +85,13 @@ func (c *checker) check(name string, root *node) (*node, []Problem) {
 	}
 	delete(bad, root)
 	return root.prune(bad), problems
+}
+
+func rank(e *jsonschema.ValidationError) int {
+	if _, unknown := e.ErrorKind.(*kind.AdditionalProperties); unknown {
+		return 0
+	}
+	return 1
 }
 
 func problemAt(code string, at Position, message, suggestion string) Problem {
@@ -91,7 +102,8 @@ func problemAt(code string, at Position, message, suggestion string) Problem {
 // form or a mapping) those count whose type is that of the value; when the type
 // fits none, one error names all types.
 func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	if len(e.Causes) == 0 {
+	_, name := e.ErrorKind.(*kind.PropertyNames) // its cause does not know where it is
+	if len(e.Causes) == 0 || name {
 		return []*jsonschema.ValidationError{e}
 	}
 	_, any := e.ErrorKind.(*kind.AnyOf)
@@ -131,12 +143,22 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 	case *kind.AdditionalProperties:
 		return c.unknownKeys(k.Properties, e.SchemaURL, n, bad)
 	case *kind.Required:
-		return one("missing_key", n.where(), "has no "+strings.Join(k.Missing, ", "), "")
+		missing := slices.DeleteFunc(k.Missing, func(key string) bool {
+			return n.has(key) || slices.ContainsFunc(n.items, func(v *node) bool { return v.meant == key })
+		})
+		if len(missing) == 0 {
+			return nil
+		}
+		return one("missing_key", n.where(), "has no "+strings.Join(missing, ", "), "")
 	case *kind.Type:
 		return one(wrongType(n, k.Want))
 	case *kind.Enum:
 		return one(notAllowed(n, k.Want))
 	case *kind.Const:
+		if n.tag == "!!int" { // 0, the one duration that needs no unit
+			e := lengthForm(n.text)
+			return one("bad_duration", n.where(), e.message, n.text+"m")
+		}
 		return one(notAllowed(n, []any{k.Want}))
 	case *kind.Format:
 		if f, ok := errors.AsType[*formError](k.Err); ok {
@@ -144,13 +166,10 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 			if f.offset >= 0 {
 				at = n.inside(f.offset)
 			}
-			if n.kind != scalar { // a property name
-				at = n.keyPlace(k.Got)
-			}
 			return one(f.code, at, f.message, f.suggestion)
 		}
 	case *kind.PropertyNames:
-		return one("bad_key", n.keyPlace(k.Property), fmt.Sprintf("key %q is not of the right form", k.Property), "")
+		return []Problem{badName(e, k, n, bad)}
 	case *kind.Pattern:
 		if e := foreign(n.text); e != nil {
 			return one(e.code, n.inside(e.offset), e.message, e.suggestion)
@@ -173,12 +192,21 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 	return one("invalid_value", n.where(), "breaks the rule "+strings.Join(e.ErrorKind.KeywordPath(), " "), "")
 }
 
-// keyPlace is where a mapping has the key that got names.
-func (n *node) keyPlace(got any) Position {
-	if v := n.get(fmt.Sprint(got)); v != nil && n.kind == mapping {
-		return v.key.Position
+// badName is about a key that has a form, such as the version in known.
+func badName(e *jsonschema.ValidationError, k *kind.PropertyNames, n *node, bad map[*node]bool) Problem {
+	p := problemAt("bad_key", n.where(), fmt.Sprintf("key %q is not of the right form", k.Property), "")
+	if v := n.get(k.Property); v != nil {
+		bad[v] = true
+		p.Position = v.key.Position
 	}
-	return n.where()
+	for _, cause := range e.Causes {
+		if format, ok := cause.ErrorKind.(*kind.Format); ok {
+			if f, ok := errors.AsType[*formError](format.Err); ok {
+				p.Code, p.Message, p.Suggestion = f.code, f.message, f.suggestion
+			}
+		}
+	}
+	return p
 }
 
 func (c *checker) unknownKeys(keys []string, url string, n *node, bad map[*node]bool) []Problem {
@@ -242,11 +270,15 @@ func wrongType(n *node, want []string) (code string, at Position, message, sugge
 		shown, _ := strconv.ParseFloat(n.text, 64)
 		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as the number %s; text must be in quotes", n.text, strconv.FormatFloat(shown, 'f', -1, 64)), quoteFor(n)
 	case n.kind == scalar && n.tag == "!!int" && text:
-		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as a number, in octal where it begins with 0; text must be in quotes", n.text), quoteFor(n)
+		octal := ""
+		if n.text[0] == '0' {
+			octal = ", some readers in octal"
+		}
+		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as a number%s; text must be in quotes", n.text, octal), quoteFor(n)
 	case n.kind == scalar && n.tag == "!!bool" && text:
 		return "wrong_type", at, fmt.Sprintf("YAML reads %s as true or false; text must be in quotes", n.text), quoteFor(n)
-	case n.kind == scalar && n.tag == "!!int":
-		return "wrong_type", at, fmt.Sprintf("%s is %s; readers of YAML disagree about other numbers than plain decimal ones", n.text, wanted(want)), ""
+	case n.kind == scalar && n.tag == "!!int" && slices.Contains(want, "integer"):
+		return "wrong_type", at, fmt.Sprintf("readers of YAML disagree about %s; write plain decimal digits", n.text), ""
 	}
 	message = "must be " + wanted(want)
 	if slices.Contains(want, "boolean") && n.kind == scalar {
@@ -262,7 +294,13 @@ func wrongType(n *node, want []string) (code string, at Position, message, sugge
 	return "wrong_type", at, message, suggestion
 }
 
-func quoteFor(n *node) string { return strconv.Quote(n.text) }
+// quoteFor is n as the text that its key takes.
+func quoteFor(n *node) string {
+	if n.key != nil && strings.HasPrefix(n.key.text, "retention") {
+		return n.text + " versions"
+	}
+	return strconv.Quote(n.text)
+}
 
 func wanted(want []string) string {
 	names := map[string]string{"string": "text", "integer": "a whole number", "number": "a number",
@@ -292,7 +330,11 @@ func notAllowed(n *node, want []any) (code string, at Position, message, suggest
 	if e := foreign(n.text); e != nil {
 		return e.code, n.inside(e.offset), e.message, nearest(e.suggestion, texts)
 	}
-	return "not_allowed", n.where(), fmt.Sprintf("%q is not %s", n.text, strings.Join(texts, " or ")), nearest(n.text, texts)
+	suggestion = map[string]string{"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}[n.text]
+	if suggestion == "" {
+		suggestion = nearest(n.text, texts)
+	}
+	return "not_allowed", n.where(), fmt.Sprintf("%q is not %s", n.text, strings.Join(texts, " or ")), suggestion
 }
 
 // nearest gives the candidate within two edits of text, letter case and - for _

@@ -108,8 +108,10 @@ func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 	default:
 		w.Layer = state.NewLayerARN(e.Partition, e.Region, e.Account, live)
 	}
-	if info == nil {
+	if info == nil && len(b.layers) > 0 {
 		b.warning("layer_without_file", at, fmt.Sprintf("no layers/*/layer.yaml is named %q", w.Name), nearest(w.Name, slices.Sorted(maps.Keys(b.layers))))
+	}
+	if info == nil {
 		info = &layerInfo{}
 	}
 	values["ENVIRONMENT"], values["REGION"], values["PARTITION"], values["ACCOUNT"] = e.Name, e.Region, e.Partition, e.Account

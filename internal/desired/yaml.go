@@ -172,14 +172,14 @@ func (s *source) syntax(err error) {
 	}
 	here = s.at(here.Line, indent+1, len(s.lines[here.Line-1]))
 	if m := unknownAnchor.FindStringSubmatch(err.Error()); m != nil {
-		s.alias("*" + m[1])
+		s.alias("*"+m[1], here, text)
 		return
 	}
 	switch {
 	case errors.Is(err, errSeveral):
 		s.add("several_documents", s.at(line, 1, 3), "the file has a second document; only one is read from a file", "put it in a file of its own")
 	case strings.Contains(text, "alphabetic or numeric character"):
-		s.alias("*")
+		s.alias("*", here, text)
 	case strings.Contains(text, "exceeded max depth"):
 		s.add("yaml_too_deep", here, fmt.Sprintf("nested more than %d deep", maxDepth), "")
 	case s.tab() || s.fullWidth():
@@ -188,14 +188,15 @@ func (s *source) syntax(err error) {
 	}
 }
 
-// alias explains the mistake of a glob that begins with a star.
-func (s *source) alias(text string) {
+// alias explains the mistake of a glob that begins with a star. Where no star
+// is to be seen the parser was confused by something else.
+func (s *source) alias(text string, near Position, words string) {
 	for i, line := range s.lines {
-		column := strings.Index(string(line), text)
-		if column < 0 || strings.HasPrefix(strings.TrimSpace(string(line)), "#") {
+		column := strings.Index(outside(line), text)
+		if column < 0 {
 			continue
 		}
-		column = utf8.RuneCountInString(string(line)[:column])
+		column = utf8.RuneCountInString(outside(line)[:column])
 		rest := string(line[column:])
 		if end := strings.IndexAny(rest, " \t,]}"); end > 0 {
 			rest = rest[:end]
@@ -204,7 +205,25 @@ func (s *source) alias(text string) {
 			fmt.Sprintf("YAML reads %s as an alias; aliases are not used here", rest), strconv.Quote(rest))
 		return
 	}
-	s.add("anchor", s.at(1, 1, 1), "YAML reads "+text+" as an alias; aliases are not used here", "put it in quotes")
+	s.add("yaml_syntax", near, "not YAML near this line: "+words, "")
+}
+
+// outside blanks what is in quotes or comments, as far as one line tells.
+func outside(line []rune) string {
+	quote, c := rune(0), slices.Clone(line)
+	for i, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			c[i] = ' '
+		case r == '"' || r == '\'':
+			quote = r
+		case r == '#' && (i == 0 || line[i-1] == ' '):
+			return string(c[:i])
+		}
+	}
+	return string(c)
 }
 
 // tab names the first tab in an indentation.
@@ -228,21 +247,7 @@ func (s *source) tab() bool {
 // did not read as a mapping.
 func (s *source) fullWidth() bool {
 	for i, line := range s.lines {
-		quote := rune(0)
-		for j, r := range line {
-			switch {
-			case quote != 0:
-				if r == quote {
-					quote = 0
-				}
-				continue
-			case r == '"' || r == '\'':
-				quote = r
-				continue
-			}
-			if r == '#' && (j == 0 || line[j-1] == ' ') {
-				break
-			}
+		for j, r := range []rune(outside(line)) {
 			if strings.ContainsRune("：　，［］｛｝＃＂＇“”‘’－＊", r) {
 				s.add("full_width", s.at(i+1, j+1, 1), fmt.Sprintf("character %q (%U) near which the file is not YAML", r, r), asciiOf(r))
 				return true
