@@ -1,0 +1,291 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+const (
+	// grace is how long work in hand may go on after ctx ended. systemd kills
+	// after 90 seconds by default, ECS after 30.
+	grace = 20 * time.Second
+	// recording is how long one record may take, whatever happened to ctx.
+	recording = 10 * time.Second
+	// tries bounds how often one function or version is attempted in a round.
+	tries = 5
+)
+
+// Cloud is what applying needs of AWS. All errors carry a state.Kind.
+type Cloud interface {
+	// Function reads one function anew; state.Gone when there is none.
+	Function(ctx context.Context, name string) (state.Function, error)
+	// SetLayers replaces the whole list, if the function still is at revision.
+	// It returns once AWS accepted the change, which then takes a while.
+	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
+	// WaitUpdated waits until no update is in progress and gives the function
+	// as it is then. When the update failed, the function says so in
+	// LastUpdateStatus, with or without an error.
+	WaitUpdated(ctx context.Context, name string) (state.Function, error)
+	// DeleteLayerVersion deletes for good, and asks nobody; deleting what is
+	// gone already succeeds.
+	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
+	// Users makes a complete sweep of every $LATEST and every published
+	// version and names one user of each layer version in use. A sweep that is
+	// not complete is an error.
+	Users(ctx context.Context) (map[state.LayerVersionARN]string, error)
+}
+
+// Recorder keeps what is about to be done and how it ended. When Begin returns
+// an error nothing is done. Both may be called from many goroutines.
+type Recorder interface {
+	Begin(ctx context.Context, in Intent) (id string, err error)
+	Finish(ctx context.Context, id string, out Outcome) error
+}
+
+// Intent is one write that is about to be made.
+type Intent struct {
+	// Steps are all of one function, or exactly one prune.
+	Steps []reconcile.Step
+	// Before is the function's whole list, After what it is about to be; both
+	// nil for a prune.
+	Before, After []state.LayerVersionARN
+}
+
+// Function names the function that the intent changes; empty for a prune.
+func (in Intent) Function() string {
+	if len(in.Steps) == 0 {
+		return ""
+	}
+	return in.Steps[0].Function
+}
+
+// Outcome is how an intent ended.
+type Outcome struct {
+	reconcile.Result
+	// List is what the function had at the end; nil = not seen.
+	List []state.LayerVersionARN
+}
+
+// Progress is how far a round is.
+type Progress struct {
+	Done, Total int // functions and versions to prune
+	Name        string
+	Status      reconcile.Status
+}
+
+// Options changes how Run works; the zero value is usable.
+type Options struct {
+	// Parallel is how many functions are looked at and written at once; 0 =
+	// 16. It is what may still be written after a window closed, so it is
+	// small; functions whose write was accepted and that settle do not count,
+	// or a slow update would hold up the rest.
+	Parallel int
+	// Decide decides one function again whose list is not what the plan saw,
+	// and returns only the steps that may run now. It is called from several
+	// goroutines at once. Nil: such a function is left for the next round.
+	Decide func(fresh state.Function) []reconcile.Step
+	// Permit is asked before each function and each prune whether anything may
+	// still be started; not nil says what holds it. Nil: always.
+	Permit func(now time.Time) *reconcile.Held
+	// Progress, when not nil, is told of every function and prune that is done,
+	// one call at a time.
+	Progress func(Progress)
+	Log      *slog.Logger // nil: no log
+}
+
+// inHand bounds how many functions may be settling at once: each is polled.
+const inHand = 256
+
+// run is one call of Run.
+type run struct {
+	Options
+	slots chan struct{} // one token a function that is looked at and written
+	plan  *reconcile.RegionPlan
+	cloud Cloud
+	rec   Recorder
+	total int
+
+	// mu guards what follows, which all functions in hand share.
+	mu      sync.Mutex
+	done    int
+	lost    error // a record could not be written: nothing starts any more
+	stopped bool  // something was left undone because ctx ended
+}
+
+// Run carries out the steps of plan that nothing holds and gives every step a
+// Result. Steps that were decided anew replace those they stand for; ones that
+// nobody planned are added at the end. Failed steps are no error of Run: it
+// returns one when the record could not be written, and ctx's when ctx ended
+// before all was done.
+func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recorder, o Options) error {
+	if o.Parallel <= 0 {
+		o.Parallel = 16
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: plan, cloud: cloud, rec: rec}
+	jobs, prunes := r.sort()
+	r.total = len(jobs) + len(prunes)
+
+	var g errgroup.Group
+	g.SetLimit(max(inHand, o.Parallel))
+	for _, j := range jobs {
+		// Here and not in the goroutine, so that functions begin in the order
+		// of the plan. What is before us is bounded by its own deadlines.
+		r.slots <- struct{}{}
+		j.release = sync.OnceFunc(func() { <-r.slots })
+		g.Go(func() error {
+			j.run1(ctx)
+			return nil
+		})
+	}
+	_ = g.Wait() // jobs return no errors, only results
+	for _, j := range jobs {
+		plan.Steps = append(plan.Steps, j.extra...)
+	}
+	r.pruneAll(ctx, prunes)
+	if r.lost != nil {
+		return r.lost
+	}
+	if r.stopped {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// sort groups the steps that may run by function, in the order of the plan,
+// and marks those that are held.
+func (r *run) sort() (jobs []*job, prunes []int) {
+	byName := map[string]*job{}
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		switch {
+		case s.Held != nil:
+			s.Result = &reconcile.Result{Status: reconcile.Waiting}
+		case s.Kind == reconcile.Prune:
+			prunes = append(prunes, i)
+		default:
+			j := byName[s.Function]
+			if j == nil {
+				j = &job{run: r, name: s.Function}
+				byName[s.Function] = j
+				jobs = append(jobs, j)
+			}
+			j.index = append(j.index, i)
+			j.steps = append(j.steps, *s)
+		}
+	}
+	return jobs, prunes
+}
+
+// mayStart says whether one more thing may be started; otherwise it marks the
+// steps with why not.
+func (r *run) mayStart(ctx context.Context, index []int) bool {
+	r.mu.Lock()
+	lost := r.lost
+	r.mu.Unlock()
+	var held *reconcile.Held
+	result := reconcile.Result{Status: reconcile.Skipped}
+	switch {
+	case lost != nil:
+		result.Error = "not begun: " + lost.Error()
+	case ctx.Err() != nil:
+		r.stop()
+		result.Error = "not begun: stopped"
+	default:
+		if r.Permit != nil {
+			held = r.Permit(time.Now())
+		}
+		if held == nil {
+			return true
+		}
+		result.Status = reconcile.Waiting
+	}
+	for _, i := range index {
+		r.plan.Steps[i].Held = held
+		r.plan.Steps[i].Result = new(result)
+	}
+	return false
+}
+
+func (r *run) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped = true
+}
+
+// lose remembers that the record failed; from then on nothing starts.
+func (r *run) lose(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.lost == nil {
+		r.lost = err
+	}
+}
+
+// told reports one function or prune as done.
+func (r *run) told(name string, status reconcile.Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done++
+	if r.Progress != nil {
+		r.Progress(Progress{Done: r.done, Total: r.total, Name: name, Status: status})
+	}
+}
+
+// begin records an intent, and stops everything when that cannot be done.
+func (r *run) begin(ctx context.Context, in Intent) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	defer cancel()
+	id, err := r.rec.Begin(ctx, in)
+	if err != nil {
+		err = fmt.Errorf("record the intent: %w", err)
+		r.lose(err)
+	}
+	return id, err
+}
+
+// finish records an outcome. The change was made, so it is tried again before
+// everything stops.
+func (r *run) finish(ctx context.Context, id string, out Outcome) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	defer cancel()
+	wait := newBackOff()
+	var err error
+	for range 3 {
+		if err = r.rec.Finish(ctx, id, out); err == nil {
+			return nil
+		}
+		pause(ctx, wait.NextBackOff())
+	}
+	err = fmt.Errorf("record the outcome: %w", err)
+	r.lose(err)
+	return err
+}
+
+// outlive gives a context that ends only some time after ctx did, for finishing
+// what was begun. A deadline of ctx counts as its end.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	hand, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return hand, func() { unhook(); cancel() }
+}
+
+// pause waits for d or for the end of ctx, whichever is first.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,346 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// longestUpdate bounds waiting for one update, in case an adapter does not.
+// Attaching to a VPC takes a minute or more.
+const longestUpdate = 6 * time.Minute
+
+// AWS's words for states (AWS.md section 1.4).
+const (
+	inProgress   = "InProgress"
+	updateFailed = "Failed"
+)
+
+// errAgain marks an attempt that came to no end: look at the function once
+// more, after a pause.
+var errAgain = errors.New("again")
+
+// job is one function in hand.
+type job struct {
+	*run
+	name  string
+	index []int            // its runnable steps in plan.Steps
+	steps []reconcile.Step // what is to be done, as last decided
+	extra []reconcile.Step // steps that were not in the plan, with their results
+
+	id     string // of the open record; empty = none
+	intent Intent // of the open record
+	// sent says that a write was sent and it is not known how it ended. While
+	// it is true the record must not be closed by guessing.
+	sent      bool
+	requestID string
+	// release gives the slot back, once: when the write was accepted, or at
+	// the end.
+	release func()
+}
+
+// newBackOff gives pauses of about 0.5, 1, 2, 4 seconds. An update in progress
+// takes two to three seconds, and a throttled account needs rest.
+func newBackOff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.Multiplier = 2
+	b.MaxInterval = 10 * time.Second
+	return b
+}
+
+// run1 brings the function to an end, whatever happens in between.
+func (j *job) run1(ctx context.Context) {
+	status := reconcile.Waiting
+	defer func() {
+		if p := recover(); p != nil {
+			j.Log.ErrorContext(ctx, "panic while changing a function", "function", j.name, "panic", p, "stack", string(debug.Stack()))
+			// The record, if one is open, stays open: nobody knows how far it went.
+			status = j.settle(reconcile.Result{Status: reconcile.Failed, Error: fmt.Sprintf("panic: %v", p)})
+		}
+		j.told(j.name, status)
+	}()
+	defer j.release()
+	if !j.mayStart(ctx, j.index) {
+		status = j.plan.Steps[j.index[0]].Result.Status
+		return
+	}
+	hand, cancel := outlive(ctx)
+	defer cancel()
+	status = j.settle(j.work(ctx, hand))
+}
+
+// work attempts the function until it came to an end or the tries are used up.
+// ctx stops it before a write; hand is for what was sent already.
+func (j *job) work(ctx, hand context.Context) reconcile.Result {
+	wait := newBackOff()
+	var last error
+	for try := range tries {
+		if try > 0 {
+			pause(j.looking(ctx, hand), wait.NextBackOff())
+		}
+		if ctx.Err() != nil && !j.sent {
+			return j.end(hand, j.stoppedResult(), nil)
+		}
+		out, err := j.attempt(ctx, hand, try == 0)
+		if !errors.Is(err, errAgain) {
+			return j.end(hand, out.Result, out.List)
+		}
+		last = err
+		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
+	}
+	return j.end(hand, failed("given up after %d tries: %s", tries, strings.TrimPrefix(last.Error(), errAgain.Error()+": ")), nil)
+}
+
+// looking gives the context for reads: once a write was sent, finding out how
+// it ended belongs to finishing it.
+func (j *job) looking(ctx, hand context.Context) context.Context {
+	if j.sent {
+		return hand
+	}
+	return ctx
+}
+
+// attempt looks, decides, writes and verifies once. An error is errAgain.
+func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
+	fn, err := j.look(j.looking(ctx, hand))
+	if err != nil {
+		return j.sortError(ctx, err)
+	}
+	if j.id != "" && slices.Equal(fn.Layers, j.intent.After) {
+		// Our own write arrived although nobody told us.
+		return j.verify(fn), nil
+	}
+	if res := refuse(fn); res.Status != "" {
+		return Outcome{Result: res}, nil
+	}
+	if ctx.Err() != nil {
+		return Outcome{Result: j.stoppedResult()}, nil
+	}
+	steps, why := j.decide(fn, first)
+	target := reconcile.Fold(fn.Layers, steps)
+	if len(steps) == 0 || slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed {
+		return Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: why}, List: listOf(fn)}, nil
+	}
+	if err := j.open(hand, Intent{Steps: steps, Before: listOf(fn), After: target}); err != nil {
+		return Outcome{Result: failed("nothing was changed: %s", err)}, nil
+	}
+	j.steps = steps
+	return j.write(ctx, hand, target, fn.RevisionID)
+}
+
+func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, revision string) (Outcome, error) {
+	id, err := j.cloud.SetLayers(hand, j.name, target, revision)
+	if err != nil {
+		// A write that was cut off by our own end may have been made as well.
+		kind := state.KindOf(err)
+		j.sent = j.sent || kind == state.Unsure || kind == state.Stopped
+		return j.sortError(ctx, err)
+	}
+	j.sent, j.requestID = true, id
+	j.release()
+	fn, err := j.wait(hand)
+	if err != nil {
+		return j.sortError(ctx, err)
+	}
+	return j.verify(fn), nil
+}
+
+// look reads the function and waits until no update is in progress. An update
+// that failed is no error here: the next one repairs it.
+func (j *job) look(ctx context.Context) (state.Function, error) {
+	fn, err := j.cloud.Function(ctx, j.name)
+	if err != nil || fn.LastUpdateStatus != inProgress {
+		return fn, err
+	}
+	return j.wait(ctx)
+}
+
+func (j *job) wait(ctx context.Context) (state.Function, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestUpdate)
+	defer cancel()
+	fn, err := j.cloud.WaitUpdated(ctx, j.name)
+	switch {
+	case fn.LastUpdateStatus == updateFailed:
+		return fn, nil
+	case fn.LastUpdateStatus == inProgress, errors.Is(ctx.Err(), context.DeadlineExceeded):
+		// Waiting once more would only double the wait: it is for a person.
+		return fn, &state.Error{Op: "wait for " + j.name, Kind: state.Human, Message: "an update is in progress that does not end"}
+	}
+	return fn, err
+}
+
+// refuse says why a function cannot be changed in its state; the zero Result
+// when it can. An idle function is woken by an update. Emulators know no
+// states: empty is fine.
+func refuse(fn state.Function) reconcile.Result {
+	reason := fn.StatusReason
+	if reason == "" {
+		reason = "AWS gives no reason"
+	}
+	switch fn.State {
+	case "", "Active", "Inactive":
+		return reconcile.Result{}
+	case "Failed":
+		return failed("the function is in state Failed: %s", reason)
+	default:
+		return skipped("the function is in state %s: %s", fn.State, reason)
+	}
+}
+
+// decide gives what is to be done to fn: what was planned while its list is
+// what the plan saw, else what a new decision says. why is the reason should
+// that be nothing; empty when the function already is as wanted.
+func (j *job) decide(fn state.Function, first bool) (steps []reconcile.Step, why string) {
+	if first && slices.Equal(fn.Layers, j.steps[0].List) {
+		return j.steps, ""
+	}
+	if !slices.Equal(fn.Layers, reconcile.Fold(fn.Layers, j.steps)) {
+		why = "the function changed since the plan, and nothing may be done to it now"
+	}
+	if j.Decide == nil {
+		return nil, why
+	}
+	for _, s := range j.Decide(fn) {
+		if s.Held == nil && s.Function == j.name && s.Kind != reconcile.Prune {
+			steps = append(steps, s)
+		}
+	}
+	return steps, why
+}
+
+// open records the intent, unless exactly this one is open already. An older
+// one is closed first: what it meant to write is not what is written now.
+func (j *job) open(ctx context.Context, in Intent) error {
+	if j.id != "" && slices.Equal(in.Before, j.intent.Before) && slices.Equal(in.After, j.intent.After) {
+		return nil
+	}
+	if j.id != "" {
+		old := Outcome{Result: skipped("the function changed meanwhile and was decided again"), List: in.Before}
+		if err := j.finish(ctx, j.id, old); err != nil {
+			return err
+		}
+		j.id, j.sent = "", false
+	}
+	id, err := j.begin(ctx, in)
+	j.id, j.intent = id, in
+	return err
+}
+
+// verify compares what the function has with what was meant.
+func (j *job) verify(fn state.Function) Outcome {
+	j.sent = false
+	out := Outcome{List: listOf(fn), Result: reconcile.Result{Status: reconcile.Applied, RequestID: j.requestID}}
+	if fn.LastUpdateStatus == updateFailed {
+		out.Status = reconcile.Failed
+		out.Error = "the update failed and the function runs as before: " + fn.StatusReason
+		return out
+	}
+	if slices.Equal(fn.Layers, j.intent.After) {
+		return out
+	}
+	for _, s := range j.steps {
+		if v, _, _ := fn.Has(s.LayerARN); v != s.To {
+			out.Status = reconcile.Failed
+			out.Error = fmt.Sprintf("another writer changed the function meanwhile: it has %s, not %s", orNone(v), orNone(s.To))
+			return out
+		}
+	}
+	out.Error = "another writer changed other layers of the function meanwhile"
+	return out
+}
+
+// sortError turns an error into an end or, as errAgain, into another attempt.
+func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
+	res := failed("%s", err)
+	if e, ok := errors.AsType[*state.Error](err); ok {
+		res.RequestID = e.RequestID
+	}
+	switch state.KindOf(err) {
+	case state.Again, state.LookAgain, state.Unsure:
+		return Outcome{}, fmt.Errorf("%w: %w", errAgain, err)
+	case state.Gone:
+		j.sent = false // whatever was sent, the function is gone with it
+		res = skipped("the function is gone")
+	case state.Stopped:
+		if ctx.Err() != nil {
+			res = j.stoppedResult()
+		}
+	}
+	return Outcome{Result: res}, nil
+}
+
+func (j *job) stoppedResult() reconcile.Result {
+	j.stop()
+	if j.sent {
+		return failed("stopped before AWS had finished")
+	}
+	return skipped("stopped before it was changed")
+}
+
+// end closes the open record, if there is one and its end is known.
+func (j *job) end(ctx context.Context, res reconcile.Result, list []state.LayerVersionARN) reconcile.Result {
+	switch {
+	case j.id == "":
+	case j.sent:
+		res.Error += "; it may have happened, and the next round settles the record"
+	default:
+		if err := j.finish(ctx, j.id, Outcome{Result: res, List: list}); err != nil {
+			res.Error = strings.TrimPrefix(res.Error+"; "+err.Error(), "; ")
+		}
+	}
+	j.Log.InfoContext(ctx, "function is done", "function", j.name, "status", res.Status, "err", res.Error, "request_id", res.RequestID)
+	return res
+}
+
+// settle gives the steps of the plan their results. A step that was decided
+// anew takes the place of the planned one of the same layer.
+func (j *job) settle(res reconcile.Result) reconcile.Status {
+	taken := make([]bool, len(j.steps))
+	for _, i := range j.index {
+		s := &j.plan.Steps[i]
+		at := slices.IndexFunc(j.steps, func(d reconcile.Step) bool { return d.LayerARN == s.LayerARN })
+		if at < 0 {
+			s.Result = new(skipped("decided again: not to be done any more"))
+			continue
+		}
+		taken[at] = true
+		*s = j.steps[at]
+		s.Result = new(res)
+	}
+	for at, s := range j.steps {
+		if !taken[at] {
+			s.Result = new(res)
+			j.extra = append(j.extra, s)
+		}
+	}
+	return res.Status
+}
+
+// listOf gives the function's list for a record: seen and empty is not nil.
+func listOf(fn state.Function) []state.LayerVersionARN {
+	return append([]state.LayerVersionARN{}, fn.Layers...)
+}
+
+func orNone(v state.LayerVersionARN) string {
+	if v == "" {
+		return "none"
+	}
+	return string(v)
+}
+
+func failed(format string, args ...any) reconcile.Result {
+	return reconcile.Result{Status: reconcile.Failed, Error: fmt.Sprintf(format, args...)}
+}
+
+func skipped(format string, args ...any) reconcile.Result {
+	return reconcile.Result{Status: reconcile.Skipped, Error: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,138 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// oldestSweep is how old the sweep of uses may be when something is deleted
+// (DESIGN section 2, retention), counted from its beginning: what it read
+// first is that old. AWS deletes what is in use without a word, and what was
+// deleted can never be had again under its number.
+const oldestSweep = 5 * time.Minute
+
+// sweeper keeps the last sweep of uses, for several prunes in a row.
+type sweeper struct {
+	users map[state.LayerVersionARN]string
+	began time.Time
+	err   error // the sweep failed: it is not made again in this round
+}
+
+// pruneAll deletes one version after another; index are places in plan.Steps.
+func (r *run) pruneAll(ctx context.Context, index []int) {
+	bad := r.failedLayers()
+	sweep := &sweeper{}
+	for _, i := range index {
+		s := &r.plan.Steps[i]
+		switch {
+		case bad[s.LayerARN] != "":
+			s.Result = new(skipped("kept, because %s failed", bad[s.LayerARN]))
+		case r.mayStart(ctx, []int{i}):
+			s.Result = new(r.prune(ctx, *s, sweep))
+		}
+		r.told(s.ID, s.Result.Status)
+	}
+}
+
+// failedLayers names a failed step of each layer that has one.
+func (r *run) failedLayers() map[state.LayerARN]string {
+	bad := map[state.LayerARN]string{}
+	for _, s := range r.plan.Steps {
+		if s.Kind != reconcile.Prune && s.Result != nil && s.Result.Status == reconcile.Failed {
+			bad[s.LayerARN] = s.ID
+		}
+	}
+	return bad
+}
+
+func (r *run) prune(ctx context.Context, s reconcile.Step, sweep *sweeper) (res reconcile.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.ErrorContext(ctx, "panic while pruning", "step", s.ID, "panic", p, "stack", string(debug.Stack()))
+			res = failed("panic: %v", p)
+		}
+	}()
+	hand, cancel := outlive(ctx)
+	defer cancel()
+	if res, ok := r.unused(ctx, s, sweep); !ok {
+		return res
+	}
+	id, err := r.begin(hand, Intent{Steps: []reconcile.Step{s}})
+	if err != nil {
+		return failed("nothing was pruned: %s", err)
+	}
+	res, known := r.delete(ctx, hand, s, sweep)
+	if !known {
+		res.Error += "; it may have happened, and the next round settles the record"
+	} else if err := r.finish(hand, id, Outcome{Result: res}); err != nil {
+		res.Error = err.Error()
+	}
+	r.Log.InfoContext(ctx, "prune is done", "step", s.ID, "status", res.Status, "err", res.Error, "request_id", res.RequestID)
+	return res
+}
+
+// delete deletes the version, again when AWS was busy. Deleting twice is
+// harmless, but its use is checked anew each time. known is false when nobody
+// can tell whether it was deleted.
+func (r *run) delete(ctx, hand context.Context, s reconcile.Step, sweep *sweeper) (res reconcile.Result, known bool) {
+	wait := newBackOff()
+	known = true
+	for try := range tries {
+		if try > 0 {
+			pause(ctx, wait.NextBackOff())
+			if res, ok := r.unused(ctx, s, sweep); !ok {
+				return res, known
+			}
+		}
+		id, err := r.cloud.DeleteLayerVersion(hand, s.From)
+		kind := state.KindOf(err)
+		if err == nil || kind == state.Gone {
+			return reconcile.Result{Status: reconcile.Applied, RequestID: id}, true
+		}
+		res = failed("%s", err)
+		if e, ok := errors.AsType[*state.Error](err); ok {
+			res.RequestID = e.RequestID
+		}
+		known = known && kind != state.Unsure && kind != state.Stopped
+		if kind == state.Human || kind == state.Stopped {
+			return res, known
+		}
+	}
+	return res, known
+}
+
+// unused says whether a sweep that is young enough shows nobody using the
+// version; otherwise how the step ends.
+func (r *run) unused(ctx context.Context, s reconcile.Step, sweep *sweeper) (reconcile.Result, bool) {
+	if ctx.Err() != nil {
+		r.stop()
+		return skipped("stopped before it was pruned"), false
+	}
+	if sweep.err == nil && (sweep.users == nil || time.Since(sweep.began) >= oldestSweep) {
+		sweep.began = time.Now()
+		sweep.users, sweep.err = r.cloud.Users(ctx)
+		if sweep.err == nil && sweep.users == nil {
+			sweep.users = map[state.LayerVersionARN]string{}
+		}
+		if took := time.Since(sweep.began); sweep.err == nil && took >= oldestSweep {
+			sweep.err = fmt.Errorf("it took %s, and a delete may rely on it for %s only", took.Round(time.Second), oldestSweep)
+		}
+	}
+	if sweep.err != nil {
+		if state.KindOf(sweep.err) == state.Stopped {
+			r.stop()
+			return skipped("stopped before it was pruned"), false
+		}
+		return failed("kept, because who uses it could not be read: %s", sweep.err), false
+	}
+	if user, used := sweep.users[s.From]; used {
+		return skipped("kept, because it is used by %s", user), false
+	}
+	return reconcile.Result{}, true
+}
