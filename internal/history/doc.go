@@ -1,0 +1,49 @@
+// Package history remembers what layerd did and what it left behind.
+//
+// An entry is one step that was about to be carried out: which commit asked for
+// it, who approved it, the function's list before and after. It is written
+// before AWS is asked to change anything, and its end is added afterwards. An
+// entry without an end means that whoever made it was killed in between, or
+// never learned how AWS answered; somebody has to look.
+//
+//	log := history.Open(s, "https://github.com/acme/layers.git")
+//	past, err := log.Past(ctx, "prod", "ap-northeast-1")      // for reconcile.Decide
+//	err = log.Learn(ctx, "prod", "ap-northeast-1", plan.Regions[0].Learned, now)
+//	round, err := log.BeginRound(ctx, history.Round{Environment: "prod", …})
+//	err = apply.Run(ctx, &plan.Regions[0], cloud, round, options)
+//	err = round.FinishRound(ctx)
+//	for e, err := range log.Entries(ctx, history.Query{Environment: "prod", Limit: 20}) { … }
+//
+// # What is promised
+//
+// Begin returns only after the record is durable. Finish first brings the past
+// up to date and then ends the record, so that an ended record is always in the
+// past as well, and doing it twice changes nothing. A round that changes nothing
+// and learns nothing writes nothing.
+//
+// When an end was lost, the past is behind by one step: Settle brings it up to
+// date once somebody looked; without that the next decision finds the function
+// as wanted and adopts it.
+//
+// # What is not
+//
+// A record is no lock: two layerds at work on one environment at the same time
+// are kept apart by the lease, and each write by its RevisionID. Nothing is ever
+// deleted.
+//
+// # What is kept
+//
+// REPO is the identity of the desired-state repository, so that two of them can
+// share one store; ID is a time in UTC with nanoseconds and a random word.
+//
+//	history/REPO/ID                         one record: all steps of one write
+//	open/REPO/ENVIRONMENT/REGION            which rounds may have records without an end
+//	past/REPO/function/ENVIRONMENT/REGION/NAME
+//	past/REPO/layer/ENVIRONMENT/REGION/ARN
+//	past/REPO/pruned/ENVIRONMENT/REGION     the prunes of the last 24 hours
+//
+// Values are JSON with a version "v"; one that is newer than this program knows
+// is store.ErrNewer, never half understood. The structs that are stored (files
+// document.go and record.go) keep their field names for ever; those that are
+// returned may change.
+package history

@@ -1,0 +1,131 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Query selects entries; what is empty does not matter.
+type Query struct {
+	Environment, Region string
+	Function            string
+	Layer               string    // the name in Git, or an ARN without version
+	Since, Until        time.Time // begun at or after, and before
+	Limit               int       // at most so many entries; 0 = all
+}
+
+func (q Query) match(e Entry) bool {
+	return (q.Environment == "" || q.Environment == e.Environment) &&
+		(q.Region == "" || q.Region == e.Region) &&
+		(q.Function == "" || q.Function == e.Function) &&
+		(q.Layer == "" || q.Layer == e.Layer || q.Layer == string(e.LayerARN))
+}
+
+// Entries yields what was done, newest first. An error is yielded once and
+// ends the list.
+func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
+	list := store.Query{Prefix: store.Prefix("history", l.repository), Reverse: true}
+	if !q.Until.IsZero() {
+		list.After = l.recordKey(q.Until.UTC().Format(idTime))
+	}
+	since := ""
+	if !q.Since.IsZero() {
+		since = q.Since.UTC().Format(idTime)
+	}
+	return func(yield func(Entry, error) bool) {
+		left := q.Limit
+		for id, d := range each[record](ctx, l.store, list) {
+			if d.err != nil {
+				yield(Entry{}, fmt.Errorf("read the history: %w", d.err))
+				return
+			}
+			if id < since {
+				return
+			}
+			for _, e := range d.doc.entries(id) {
+				if !q.match(e) {
+					continue
+				}
+				if !yield(e, nil) {
+					return
+				}
+				if left--; left == 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Unfinished gives the entries without an end that earlier rounds left, oldest
+// first. Ask when no round of the repository is at work: those of one that is
+// look the same. It writes nothing.
+func (l *Log) Unfinished(ctx context.Context) ([]Entry, error) {
+	rounds := map[string]bool{}
+	first := ""
+	for _, d := range each[openDoc](ctx, l.store, store.Query{Prefix: store.Prefix("open", l.repository)}) {
+		if d.err != nil {
+			return nil, fmt.Errorf("read which rounds are open: %w", d.err)
+		}
+		for id := range d.doc.Rounds {
+			rounds[id] = true
+			if first == "" || id < first {
+				first = id
+			}
+		}
+	}
+	return l.unfinished(ctx, rounds, first)
+}
+
+// unfinished looks through the records from the ID first on.
+func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first string) ([]Entry, error) {
+	var open []Entry
+	if len(rounds) == 0 {
+		return nil, nil
+	}
+	q := store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(first)}
+	for id, d := range each[record](ctx, l.store, q) {
+		if d.err != nil {
+			return nil, fmt.Errorf("read what was left open: %w", d.err)
+		}
+		if rounds[d.doc.Round] && d.doc.End == nil {
+			open = append(open, d.doc.entries(id)...)
+		}
+	}
+	return open, nil
+}
+
+// Settle ends the record of an entry without an end, after somebody looked at
+// AWS: out says what was found. All entries of the record end with it; a
+// record that has an end keeps it.
+func (l *Log) Settle(ctx context.Context, e Entry, out apply.Outcome) error {
+	v, err := l.store.Get(ctx, l.recordKey(e.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("settle %s: %w", e.Step, err)
+	}
+	if err != nil {
+		return err
+	}
+	var rec record
+	if err := decode(v, &rec); err != nil {
+		return err
+	}
+	if rec.End == nil {
+		anew := func(stepDoc) bool { return true }
+		if err := l.finish(ctx, e.ID, rec, out, anew); err != nil {
+			return err
+		}
+	}
+	left, err := l.unfinished(ctx, map[string]bool{rec.Round: true}, rec.Round)
+	if err != nil || slices.ContainsFunc(left, func(o Entry) bool { return o.ID != e.ID }) {
+		return err
+	}
+	return l.closeRounds(ctx, rec.Environment, rec.Region, rec.Round)
+}

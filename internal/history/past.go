@@ -1,0 +1,254 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+const (
+	// day is how long a prune counts against the limit of a day.
+	day = 24 * time.Hour
+	// mostNumbers bounds each list in a layer's document: with all of them
+	// full it still is far below store.MaxValue.
+	mostNumbers = 3000
+)
+
+func (l *Log) functionKey(environment, region, name string) string {
+	return store.Key("past", l.repository, "function", environment, region, name)
+}
+
+func (l *Log) layerKey(environment, region string, layer state.LayerARN) string {
+	return store.Key("past", l.repository, "layer", environment, region, string(layer))
+}
+
+func (l *Log) prunedKey(environment, region string) string {
+	return store.Key("past", l.repository, "pruned", environment, region)
+}
+
+// Past gives what was done and found in one environment and Region before. It
+// reads one small value for each function that was ever managed there, and
+// writes nothing.
+func (l *Log) Past(ctx context.Context, environment, region string) (reconcile.Past, error) {
+	past := reconcile.Past{Functions: map[string]reconcile.FunctionPast{}, Layers: map[state.LayerARN]reconcile.LayerPast{}}
+	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
+	for name, d := range each[functionDoc](ctx, l.store, functions) {
+		if d.err != nil {
+			return reconcile.Past{}, d.err
+		}
+		past.Functions[name] = d.doc.past(name)
+	}
+	layers := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
+	for name, d := range each[layerDoc](ctx, l.store, layers) {
+		if d.err != nil {
+			return reconcile.Past{}, d.err
+		}
+		past.Layers[state.LayerARN(name)] = reconcile.LayerPast{
+			Applied: d.doc.Applied, Numbers: d.doc.Numbers, Candidates: d.doc.Candidates, Selected: d.doc.Selected,
+		}
+	}
+	pruned, err := get[prunedDoc](ctx, l.store, l.prunedKey(environment, region))
+	if err != nil {
+		return reconcile.Past{}, err
+	}
+	for _, at := range pruned.At {
+		if time.Since(at) < day {
+			past.Pruned = append(past.Pruned, at)
+		}
+	}
+	slices.SortFunc(past.Pruned, time.Time.Compare)
+	return past, nil
+}
+
+// get reads one document; the zero one when there is none.
+func get[D any](ctx context.Context, s store.Store, key string) (D, error) {
+	var doc D
+	v, err := s.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return doc, nil
+	}
+	if err != nil {
+		return doc, err
+	}
+	return doc, decode(v, &doc)
+}
+
+// found is one document of a list, or why the list ended.
+type found[D any] struct {
+	doc   D
+	value store.Value
+	err   error
+}
+
+// each yields the documents that q selects, by the last segment of their keys.
+func each[D any](ctx context.Context, s store.Store, q store.Query) func(func(string, found[D]) bool) {
+	return func(yield func(string, found[D]) bool) {
+		for v, err := range s.List(ctx, q) {
+			f := found[D]{value: v, err: err}
+			var segments []string
+			if f.err == nil {
+				segments, f.err = store.Split(v.Key)
+			}
+			if f.err == nil {
+				f.err = decode(v, &f.doc)
+			}
+			if f.err != nil {
+				yield("", f)
+				return
+			}
+			if !yield(segments[len(segments)-1], f) {
+				return
+			}
+		}
+	}
+}
+
+func (d functionDoc) past(name string) reconcile.FunctionPast {
+	p := reconcile.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
+	for layer, slot := range d.Layers {
+		p.Applied[layer] = slot.Applied
+		if slot.Original != 0 {
+			if p.Original == nil {
+				p.Original = map[state.LayerARN]int64{}
+			}
+			p.Original[layer] = slot.Original
+		}
+	}
+	for layer, s := range d.Drift {
+		if p.Drift == nil {
+			p.Drift = map[state.LayerARN]reconcile.Sighting{}
+		}
+		p.Drift[layer] = reconcile.Sighting{Function: name, Layer: layer, Have: s.Have, Since: s.Since}
+	}
+	return p
+}
+
+// remember makes what a record applied the past. All of it may be repeated.
+func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+	for _, s := range rec.Steps {
+		if s.Kind == reconcile.Prune {
+			return l.rememberPrune(ctx, id, rec, s)
+		}
+		if s.To == "" || !first(s) {
+			continue
+		}
+		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool { return d.apply(s) })
+		if err != nil {
+			return fmt.Errorf("remember %s: %w", s.To, err)
+		}
+	}
+	if len(rec.Steps) == 0 {
+		return nil
+	}
+	function := rec.Steps[0].Function
+	list := out.List
+	if list == nil {
+		list = rec.After
+	}
+	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
+		return d.apply(rec, list)
+	})
+	if err != nil {
+		return fmt.Errorf("remember what %s has: %w", function, err)
+	}
+	return nil
+}
+
+// apply notes what a record left on the function; false = nothing is new.
+func (d *functionDoc) apply(rec record, list []state.LayerVersionARN) bool {
+	changed := !slices.Equal(d.List, list)
+	d.V, d.List = version, list
+	if d.Layers == nil {
+		d.Layers = map[state.LayerARN]slotDoc{}
+	}
+	for _, s := range rec.Steps {
+		old, known := d.Layers[s.LayerARN]
+		slot := old
+		slot.Applied = s.To.Number()
+		if !slot.Changed {
+			slot.Changed, slot.Original = true, s.From.Number()
+		}
+		changed = changed || !known || slot != old
+		d.Layers[s.LayerARN] = slot
+		if _, drifted := d.Drift[s.LayerARN]; drifted {
+			delete(d.Drift, s.LayerARN)
+			changed = true
+		}
+	}
+	return changed
+}
+
+// apply makes the step's number the latest one applied here.
+func (d *layerDoc) apply(s stepDoc) bool {
+	n := s.To.Number()
+	changed := d.fix(s.ToVersion, n)
+	if len(d.Applied) == 0 || d.Applied[len(d.Applied)-1] != n {
+		d.Applied = append(slices.DeleteFunc(d.Applied, func(x int64) bool { return x == n }), n)
+		changed = true
+	}
+	d.trim()
+	return changed
+}
+
+// fix notes which number a semantic version stands for.
+func (d *layerDoc) fix(semver string, n int64) bool {
+	if semver == "" || d.Numbers[semver] == n {
+		return false
+	}
+	if d.Numbers == nil {
+		d.Numbers = map[string]int64{}
+	}
+	d.Numbers[semver] = n
+	return true
+}
+
+// trim keeps the document within what a store holds: the latest applied, the
+// highest numbers, and the lowest candidates, which are pruned first.
+func (d *layerDoc) trim() {
+	d.V = version
+	d.Applied = d.Applied[max(0, len(d.Applied)-mostNumbers):]
+	if over := len(d.Numbers) - mostNumbers; over > 0 {
+		lowest := slices.Sorted(maps.Values(d.Numbers))[over-1]
+		maps.DeleteFunc(d.Numbers, func(_ string, n int64) bool { return n <= lowest })
+	}
+	if len(d.Candidates) > mostNumbers {
+		highest := slices.Sorted(maps.Keys(d.Candidates))[mostNumbers-1]
+		maps.DeleteFunc(d.Candidates, func(n int64, _ time.Time) bool { return n > highest })
+	}
+}
+
+// rememberPrune counts the prune and forgets the version's candidacy.
+func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDoc) error {
+	err := update(ctx, l.store, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
+		if _, ok := d.At[id]; ok {
+			return false
+		}
+		if d.At == nil {
+			d.At = map[string]time.Time{}
+		}
+		maps.DeleteFunc(d.At, func(_ string, at time.Time) bool { return time.Since(at) >= day })
+		d.V, d.At[id] = version, rec.Started
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("remember that %s was pruned: %w", s.From, err)
+	}
+	err = update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+		_, was := d.Candidates[s.From.Number()]
+		delete(d.Candidates, s.From.Number())
+		d.V = version
+		return was
+	})
+	if err != nil {
+		return fmt.Errorf("remember that %s was pruned: %w", s.From, err)
+	}
+	return nil
+}

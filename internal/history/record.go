@@ -1,0 +1,160 @@
+package history
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// record is one write to AWS: all steps of one function, or one prune. It is
+// whole in itself, so that history can be read newest first without looking
+// anything up. Stored: names and meanings stay.
+type record struct {
+	head
+	Round       string                  `json:"round"` // the ID that its round began with
+	Environment string                  `json:"environment"`
+	Region      string                  `json:"region"`
+	Account     string                  `json:"account,omitempty"`
+	Revision    string                  `json:"revision,omitempty"`
+	Author      string                  `json:"author,omitempty"`
+	Digest      string                  `json:"digest,omitempty"`
+	Window      string                  `json:"window,omitempty"`
+	Approval    string                  `json:"approval,omitempty"`
+	ApprovedBy  string                  `json:"approved_by,omitempty"`
+	Fencing     int64                   `json:"fencing"`
+	Steps       []stepDoc               `json:"steps"`
+	Before      []state.LayerVersionARN `json:"before"`
+	After       []state.LayerVersionARN `json:"after"`
+	Started     time.Time               `json:"started"`
+	End         *endDoc                 `json:"end,omitempty"` // nil: nobody knows yet
+}
+
+type stepDoc struct {
+	ID          string                `json:"id"`
+	Kind        reconcile.Kind        `json:"kind"`
+	Layer       string                `json:"layer"`
+	LayerARN    state.LayerARN        `json:"layer_arn"`
+	Function    string                `json:"function,omitempty"`
+	From        state.LayerVersionARN `json:"from,omitempty"`
+	To          state.LayerVersionARN `json:"to,omitempty"`
+	FromVersion string                `json:"from_version,omitempty"`
+	ToVersion   string                `json:"to_version,omitempty"`
+	Cause       reconcile.Cause       `json:"cause"`
+	Reason      string                `json:"reason,omitempty"`
+}
+
+type endDoc struct {
+	Status    reconcile.Status        `json:"status"`
+	Error     string                  `json:"error,omitempty"`
+	RequestID string                  `json:"request_id,omitempty"`
+	List      []state.LayerVersionARN `json:"list,omitempty"` // what was there at the end, where it differs from what was meant
+	Ended     time.Time               `json:"ended"`
+}
+
+// longestText bounds what AWS or a person wrote; a record must always fit.
+const longestText = 4 << 10
+
+func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
+	rec := record{
+		head: head{version}, Round: round, Environment: r.Environment, Region: r.Region, Account: r.Account,
+		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: short(r.Window),
+		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Before: in.Before, After: in.After, Started: now.UTC(),
+	}
+	for _, s := range in.Steps {
+		rec.Steps = append(rec.Steps, stepDoc{
+			ID: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, Reason: short(s.Reason),
+		})
+	}
+	return rec
+}
+
+// Entry is one step of one write, as history tells it. Ended is zero while
+// nobody knows how it ended.
+type Entry struct {
+	ID                           string // of the record; the steps of one write share it
+	Environment, Region, Account string
+	Revision, Author             string // the commit that asked for it, and who wrote that
+	Digest, Approval, ApprovedBy string // of the plan, of the approval, and by whom
+	Window                       string // why it was open
+	Fencing                      int64  // the lease's token; 0 = there was none
+	Step                         string // "attach/makoto-common/makoto-chat-handler-prod"
+	Kind                         reconcile.Kind
+	Cause                        reconcile.Cause
+	Reason                       string
+	Layer                        string // the name in Git
+	LayerARN                     state.LayerARN
+	Function                     string // empty for a prune
+	From, To                     state.LayerVersionARN
+	FromNumber, ToNumber         int64 // 0 = none
+	FromVersion, ToVersion       string
+	Before, After                []state.LayerVersionARN // the function's whole list; nil for a prune
+	Found                        []state.LayerVersionARN // what was there at the end, where that is not After; else nil
+	Status                       reconcile.Status        // empty without an end
+	Error, RequestID             string
+	Started, Ended               time.Time // UTC
+	Duration                     time.Duration
+}
+
+// entries gives one Entry for each step of a record.
+func (rec record) entries(id string) []Entry {
+	list := make([]Entry, 0, len(rec.Steps))
+	for _, s := range rec.Steps {
+		e := Entry{
+			ID: id, Environment: rec.Environment, Region: rec.Region, Account: rec.Account,
+			Revision: rec.Revision, Author: rec.Author, Digest: rec.Digest, Approval: rec.Approval,
+			ApprovedBy: rec.ApprovedBy, Window: rec.Window, Fencing: rec.Fencing,
+			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Reason: s.Reason, Layer: s.Layer, LayerARN: s.LayerARN,
+			Function: s.Function, From: s.From, To: s.To, FromNumber: s.From.Number(), ToNumber: s.To.Number(),
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Before: rec.Before, After: rec.After,
+			Started: rec.Started,
+		}
+		if end := rec.End; end != nil {
+			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
+			e.Ended, e.Duration = end.Ended, end.Ended.Sub(rec.Started)
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// idTime orders IDs by time: fixed width, UTC, nanoseconds.
+const idTime = "20060102T150405.000000000Z"
+
+// clock gives IDs that only grow within one process, also when two are asked
+// for in one instant or the machine's clock is set back. The random word keeps
+// two processes apart.
+type clock struct {
+	mu   sync.Mutex // guards last; without it two IDs could be in the wrong order
+	last time.Time
+}
+
+func (c *clock) next(now time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now = now.UTC()
+	if !now.After(c.last) {
+		now = c.last.Add(1)
+	}
+	c.last = now
+	return now.Format(idTime) + "-" + rand.Text()[:12]
+}
+
+// short cuts text to longestText bytes without cutting a character.
+func short(s string) string {
+	if len(s) <= longestText {
+		return s
+	}
+	cut := 0
+	for i := range s {
+		if i > longestText {
+			break
+		}
+		cut = i
+	}
+	return s[:cut] + "…"
+}

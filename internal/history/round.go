@@ -1,0 +1,220 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Log is the history of one desired-state repository. Use it from as many
+// goroutines as you like.
+type Log struct {
+	store      store.Store
+	repository string
+	clock      clock
+}
+
+// Open gives the history that s keeps for a repository. It reads and writes
+// nothing.
+func Open(s store.Store, repository string) *Log { return &Log{store: s, repository: repository} }
+
+// Round is why a round changes anything: it is part of each of its records.
+type Round struct {
+	Environment, Region, Account string
+	Revision, Author             string // the commit
+	Digest                       string // of the plan
+	Window                       string // why it is open
+	Approval, ApprovedBy         string // the digest that was approved, and by whom; empty = none was needed
+	Started                      time.Time
+}
+
+// Recording is one round that is being recorded. It is an apply.Recorder.
+type Recording struct {
+	log   *Log
+	round Round
+	id    string
+
+	// mu guards the rest: functions in hand begin and end at the same time.
+	mu     sync.Mutex
+	marked bool                           // the round is in the open document
+	open   map[string]record              // begun and not ended, by ID
+	moved  map[state.LayerVersionARN]bool // applied in this round already: the layer knows
+}
+
+var _ apply.Recorder = (*Recording)(nil)
+
+// BeginRound prepares the record of one round in one environment and Region.
+// Nothing is written before the first Begin, so that a round that finds
+// nothing to do leaves no trace.
+func (l *Log) BeginRound(ctx context.Context, r Round) (*Recording, error) {
+	if r.Environment == "" || r.Region == "" {
+		return nil, fmt.Errorf("a round without environment or region: %w", store.ErrInvalid)
+	}
+	return &Recording{
+		log: l, round: r, id: l.clock.next(time.Now()),
+		open: map[string]record{}, moved: map[state.LayerVersionARN]bool{},
+	}, ctx.Err()
+}
+
+// Begin records what is about to be done. When it returns, the record is
+// durable; after an error nothing must be done.
+func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) {
+	if err := r.mark(ctx); err != nil {
+		return "", err
+	}
+	now := time.Now()
+	id := r.log.clock.next(now)
+	rec := newRecord(r.id, r.round, in, now)
+	err := update(ctx, r.log.store, r.log.recordKey(id), func(d *record) bool {
+		*d = rec
+		return true
+	})
+	if err != nil {
+		return "", fmt.Errorf("record what is about to be done to %s: %w", name(in), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open[id] = rec
+	return id, nil
+}
+
+// mark makes the round findable for Unfinished, before its first record.
+func (r *Recording) mark(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.marked {
+		return nil
+	}
+	err := update(ctx, r.log.store, r.log.openKey(r.round.Environment, r.round.Region), func(d *openDoc) bool {
+		if d.Rounds == nil {
+			d.Rounds = map[string]time.Time{}
+		}
+		d.V, d.Rounds[r.id] = version, time.Now().UTC()
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("record that a round begins: %w", err)
+	}
+	r.marked = true
+	return nil
+}
+
+// Finish records how it ended. What was applied becomes the past first, so
+// that no ended record is missing there.
+func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) error {
+	r.mu.Lock()
+	rec, ok := r.open[id]
+	r.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("end record %s: %w", id, store.ErrNotFound)
+	}
+	if err := r.log.finish(ctx, id, rec, out, r.first); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, id)
+	if out.Status == reconcile.Applied {
+		for _, s := range rec.Steps {
+			r.moved[s.To] = true
+		}
+	}
+	return nil
+}
+
+// first says whether number is applied to layer for the first time in this
+// round. Functions that end at the same time with different numbers (pins)
+// would otherwise rewrite the layer's order in turns.
+func (r *Recording) first(s stepDoc) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.moved[s.To]
+}
+
+// FinishRound says that the round is over. Records that have no end keep it
+// findable.
+func (r *Recording) FinishRound(ctx context.Context) error {
+	r.mu.Lock()
+	over := r.marked && len(r.open) == 0
+	r.mu.Unlock()
+	if !over {
+		return nil
+	}
+	return r.log.closeRounds(ctx, r.round.Environment, r.round.Region, r.id)
+}
+
+// forgotten is after how long a round that left no open record, and never said
+// that it is over, counts as killed between the two.
+const forgotten = time.Hour
+
+// closeRounds takes round out of the open document, and with it older ones
+// that left nothing open.
+func (l *Log) closeRounds(ctx context.Context, environment, region, round string) error {
+	err := update(ctx, l.store, l.openKey(environment, region), func(d *openDoc) bool {
+		had := len(d.Rounds)
+		delete(d.Rounds, round)
+		for id, since := range d.Rounds {
+			if time.Since(since) < forgotten {
+				continue
+			}
+			if left, err := l.unfinished(ctx, map[string]bool{id: true}, id); err == nil && len(left) == 0 {
+				delete(d.Rounds, id)
+			}
+		}
+		d.V = version
+		return len(d.Rounds) != had
+	})
+	if err != nil {
+		return fmt.Errorf("record that a round is over: %w", err)
+	}
+	return nil
+}
+
+// finish brings the past up to date and ends the record. All of it may be
+// repeated.
+func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+	end := endDoc{Status: out.Status, Error: short(out.Error), RequestID: out.RequestID, Ended: time.Now().UTC()}
+	if out.List != nil && !slices.Equal(out.List, rec.After) {
+		end.List = out.List
+	}
+	if out.Status == reconcile.Applied {
+		if err := l.remember(ctx, id, rec, out, first); err != nil {
+			return err
+		}
+	}
+	err := update(ctx, l.store, l.recordKey(id), func(d *record) bool {
+		if d.End != nil {
+			return false // ended by an earlier attempt, or settled by somebody
+		}
+		if d.V == 0 {
+			*d = rec // cannot be missing; if it is, the end must not be lost as well
+		}
+		d.End = &end
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("end record %s: %w", id, err)
+	}
+	return nil
+}
+
+func (l *Log) recordKey(id string) string { return store.Key("history", l.repository, id) }
+
+func (l *Log) openKey(environment, region string) string {
+	return store.Key("open", l.repository, environment, region)
+}
+
+// name says what an intent is about, for errors.
+func name(in apply.Intent) string {
+	if f := in.Function(); f != "" || len(in.Steps) == 0 {
+		return f
+	}
+	return string(in.Steps[0].From)
+}
