@@ -32,7 +32,7 @@ func newWorld() *awssim.World {
 // Every fact holds without a socket, and every list is preceded by an empty
 // page.
 func TestAwssimTransport(t *testing.T) {
-	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited()})
+	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited(), EmptyPages: true})
 	w.AddKey("AKIDOTHER", "210987654321", "")
 	client := &http.Client{Transport: w.Transport()}
 	other := config("http://aws.test", "AKIDOTHER", client)
@@ -54,7 +54,7 @@ func TestEndpoint(t *testing.T) {
 	if endpoint == "" {
 		t.Skip("LAYERD_TEST_ENDPOINT is not set")
 	}
-	env := contract.Env{Config: config(endpoint, "test", nil), Role: role}
+	env := contract.Env{Config: config(endpoint, "test", http.DefaultClient), Role: role}
 	if os.Getenv("LAYERD_TEST_ENDPOINT_KIND") == "moto" {
 		env.Deviations = motoDeviations()
 		env.Role = motoRole(t, endpoint)

@@ -130,7 +130,7 @@ func emptyCompatibility(p *probe) {
 		in.CompatibleRuntimes, in.CompatibleArchitectures = []types.Runtime{}, []types.Architecture{}
 	})
 	if out.CompatibleRuntimes == nil || out.CompatibleArchitectures == nil {
-		p.Errorf("empty: %v and %v, want empty lists", out.CompatibleRuntimes, out.CompatibleArchitectures)
+		p.Errorf("empty: %#v and %#v, want empty lists", out.CompatibleRuntimes, out.CompatibleArchitectures)
 	}
 }
 
@@ -161,6 +161,9 @@ func byARN(p *probe) {
 	out := p.publish("l", described)
 	got, err := p.lambda.GetLayerVersionByArn(p.ctx, &lambda.GetLayerVersionByArnInput{Arn: out.LayerVersionArn})
 	p.must(err)
+	if got.Content == nil {
+		p.Fatalf("no Content: the request was taken for another")
+	}
 	if got.Version != 1 || aws.ToString(got.LayerArn) != aws.ToString(out.LayerArn) || aws.ToString(got.Content.CodeSha256) != aws.ToString(out.Content.CodeSha256) {
 		p.Errorf("version %d of %s with %s", got.Version, aws.ToString(got.LayerArn), aws.ToString(got.Content.CodeSha256))
 	}

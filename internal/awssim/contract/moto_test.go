@@ -26,7 +26,7 @@ func TestMoto(t *testing.T) {
 		t.Skip("moto_server is not installed")
 	}
 	endpoint := startMoto(t, bin)
-	contract.Test(t, contract.Env{Config: config(endpoint, "test", nil), Role: motoRole(t, endpoint), Deviations: motoDeviations()})
+	contract.Test(t, contract.Env{Config: config(endpoint, "test", http.DefaultClient), Role: motoRole(t, endpoint), Deviations: motoDeviations()})
 }
 
 // startMoto runs moto on a free port of the loopback until the test is over.
@@ -84,9 +84,4 @@ func motoRole(t *testing.T, endpoint string) string {
 		t.Fatal(fmt.Errorf("create role: %s: %s", resp.Status, body))
 	}
 	return "arn:aws:iam::123456789012:role/function"
-}
-
-// motoDeviations is where moto 5.2.1 is wrong.
-func motoDeviations() map[string]string {
-	return map[string]string{}
 }

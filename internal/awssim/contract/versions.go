@@ -193,10 +193,15 @@ func heavyWeight(p *probe) {
 func listByVersion(p *probe) {
 	name, _ := p.alias(map[string]float64{"2": 0.5})
 	for version, want := range map[string]int{"1": 1, "2": 0} {
-		out, err := p.lambda.ListAliases(p.ctx, &lambda.ListAliasesInput{FunctionName: &name, FunctionVersion: &version})
-		p.must(err)
-		if len(out.Aliases) != want {
-			p.Errorf("version %s has %d aliases, want %d", version, len(out.Aliases), want)
+		in := &lambda.ListAliasesInput{FunctionName: &name, FunctionVersion: &version}
+		pages, got := lambda.NewListAliasesPaginator(p.lambda, in), 0
+		for pages.HasMorePages() {
+			out, err := pages.NextPage(p.ctx)
+			p.must(err)
+			got += len(out.Aliases)
+		}
+		if got != want {
+			p.Errorf("version %s has %d aliases, want %d", version, got, want)
 		}
 	}
 }

@@ -1,0 +1,85 @@
+package contract_test
+
+// motoDeviations is where moto 5.2.1 is wrong, fact by fact. A fact that comes
+// true with a newer moto fails the suite until it is taken off.
+func motoDeviations() map[string]string {
+	const (
+		noRevision   = "RevisionId is missing on create and update, and never compared"
+		noProgress   = "creates and updates are over at once, so nothing is ever in progress"
+		noPaging     = "MaxItems and Marker are ignored for this list"
+		noLayerRules = "a list of layers is not checked beyond existence"
+		noShapes     = "the shapes of requests are not checked"
+		noRouting    = "the rules of weighted routing are not enforced"
+		otherWords   = "404 in other words"
+		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
+	)
+	return map[string]string{
+		"a created function has a RevisionId at once and another when it is active": noRevision,
+		"the RevisionId of an update is stale once it has settled":                  noRevision,
+		"an update with a stale RevisionId is refused and changes nothing":          noRevision,
+		"tagging changes the RevisionId of the function":                            noRevision,
+		"every update of an alias changes its RevisionId":                           "an alias keeps its RevisionId for life",
+		"a stale RevisionId of an alias is refused":                                 "an alias's RevisionId is never compared",
+
+		"a created function is Pending first":            noProgress,
+		"an update is InProgress first":                  noProgress,
+		"a second update during an update is a conflict": noProgress,
+		"tagging during an update is a conflict":         noProgress,
+
+		"a function without layers has none, not an empty list":             "Layers is [] instead of null",
+		"LastModified has a zone without a colon":                           "the time ends in 000Z, which is no zone",
+		"ListFunctions has layers and RevisionId but no states":             "lists have State and LastUpdateStatus",
+		"publishing with the wrong CodeSha256 is refused":                   "CodeSha256 is ignored on publish",
+		"the account settings tell the quota and what is used":              "GetAccountSettings is not implemented",
+		"a deleted layer version cannot be named even where it is attached": "404 ResourceNotFoundException instead of 400",
+		"a layer version that never was is refused as invalid":              "404 ResourceNotFoundException instead of 400",
+
+		"ListFunctions gives no more than asked for":      noPaging,
+		"ListFunctions refuses a marker that is none":     noPaging,
+		"a list gives at most fifty on a page":            noPaging,
+		"ListLayerVersions follows markers to the end":    noPaging,
+		"ListLayerVersions refuses a marker that is none": noPaging,
+		"ListLayerVersions refuses pages above fifty":     noPaging,
+
+		"six layers are refused":                         noLayerRules,
+		"two versions of one layer are refused":          noLayerRules,
+		"one version named twice is refused":             noLayerRules,
+		"an own layer of another Region is refused":      noLayerRules,
+		"a refused update changes nothing":               noLayerRules,
+		"a layer ARN without a version fails validation": "a 500 with a page of HTML",
+
+		"a layer ARN is not a function name":                         noShapes,
+		"a malformed layer ARN fails validation":                     "GetLayerVersionByArn is taken for ListLayers",
+		"GetLayerVersionByArn is GetLayerVersion":                    "GetLayerVersionByArn is taken for ListLayers",
+		"a layer version number below one is refused":                noShapes,
+		"a Description of more than 256 characters fails validation": noShapes,
+		"publishing what is no zip is refused":                       noShapes,
+		"only GetLayerVersion can be granted":                        noShapes,
+		"tagging a qualified function is refused":                    noShapes,
+		"tagging by name fails validation":                           noShapes,
+		"tagging a layer version fails validation":                   "the layer is looked for among the functions: 404",
+		"the fifty-first tag is refused with the whole call":         noShapes,
+
+		"an alias qualifier gives the ARN of the alias and the version behind it": "the ARN ends in the version",
+		"an alias created twice is a conflict":                                    "the code is ConflictException",
+		"an alias cannot route to its own version twice":                          noRouting,
+		"an alias to LATEST cannot have weights":                                  noRouting,
+		"a weight above one fails validation":                                     noRouting,
+		"ListAliases by version does not see weights":                             "FunctionVersion is ignored",
+
+		"an omitted Description is empty in publish and get and absent in lists": "it is absent everywhere",
+		"omitted compatibility is absent and empty compatibility is empty":       "empty lists are dropped",
+		"a missing layer version is 404":                                         otherWords,
+		"list filters add up and leave out versions that say nothing":            "the filters of ListLayerVersions are ignored",
+		"ListLayers filters by the newest version only":                          "filters are ignored",
+		"deleting a version of a layer that never was succeeds":                  "404 instead of 204",
+
+		"a layer version without a policy is 404":                                otherWords,
+		"a layer version whose last statement was removed is 404 in other words": otherWords,
+		"the policy of a layer version that is not there is 404":                 otherWords,
+		"a grant to an account is stored as its root":                            policyAsSent,
+		"a grant to an organization is a condition":                              policyAsSent,
+		"a statement id used twice is a conflict":                                policyAsSent,
+		"a stale RevisionId of a policy is refused":                              policyAsSent,
+	}
+}
