@@ -65,7 +65,7 @@ func Load(fsys fs.FS, o Options) (t Tree) {
 			t.Problems = append(t.Problems, problemAt("internal", Position{}, fmt.Sprintf("layerd failed to read this repository: %v", r), "please report it"))
 		}
 	}()
-	c, err := newChecker()
+	c, err := compiled()
 	if err != nil {
 		return Tree{Problems: []Problem{problemAt("internal", Position{}, err.Error(), "please report it")}}
 	}

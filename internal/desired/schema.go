@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/agext/levenshtein"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -33,6 +34,10 @@ type checker struct {
 }
 
 const schemaURL = "layerd.schema.json"
+
+// compiled is the schema ready for use, as a regular expression would be: made
+// at the first Load, which takes some 20 ms, and never changed after.
+var compiled = sync.OnceValues(newChecker)
 
 func newChecker() (*checker, error) {
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
@@ -131,10 +136,7 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 
 // problems turns one error of the validator into problems at their places.
 func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*node]bool) []Problem {
-	n := root.get(e.InstanceLocation...)
-	if n == nil {
-		n = root.nearest(e.InstanceLocation...)
-	}
+	n := root.nearest(e.InstanceLocation...)
 	one := func(code string, at Position, message, suggestion string) []Problem {
 		bad[n] = true
 		return []Problem{problemAt(code, at, message, suggestion)}
@@ -169,7 +171,7 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 			return one(f.code, at, f.message, f.suggestion)
 		}
 	case *kind.PropertyNames:
-		return []Problem{badName(e, k, n, bad)}
+		return badNames(e, k, root, bad)
 	case *kind.Pattern:
 		if e := foreign(n.text); e != nil {
 			return one(e.code, n.inside(e.offset), e.message, e.suggestion)
@@ -192,21 +194,34 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 	return one("invalid_value", n.where(), "breaks the rule "+strings.Join(e.ErrorKind.KeywordPath(), " "), "")
 }
 
-// badName is about a key that has a form, such as the version in known.
-func badName(e *jsonschema.ValidationError, k *kind.PropertyNames, n *node, bad map[*node]bool) Problem {
-	p := problemAt("bad_key", n.where(), fmt.Sprintf("key %q is not of the right form", k.Property), "")
-	if v := n.get(k.Property); v != nil {
-		bad[v] = true
-		p.Position = v.key.Position
-	}
+// badNames is about a key that has a form, such as the version in known. The
+// validator (v6.0.3) lets later steps overwrite the location in this one kind
+// of error; its length is right, so the key is looked for at that depth.
+func badNames(e *jsonschema.ValidationError, k *kind.PropertyNames, root *node, bad map[*node]bool) []Problem {
+	code, message, suggestion := "bad_key", fmt.Sprintf("key %q is not of the right form", k.Property), ""
 	for _, cause := range e.Causes {
 		if format, ok := cause.ErrorKind.(*kind.Format); ok {
 			if f, ok := errors.AsType[*formError](format.Err); ok {
-				p.Code, p.Message, p.Suggestion = f.code, f.message, f.suggestion
+				code, message, suggestion = f.code, f.message, f.suggestion
 			}
 		}
 	}
-	return p
+	level := []*node{root}
+	for range e.InstanceLocation {
+		var next []*node
+		for _, n := range level {
+			next = append(next, n.items...)
+		}
+		level = next
+	}
+	var problems []Problem
+	for _, n := range level {
+		if v := n.get(k.Property); v != nil && n.kind == mapping && !bad[v] {
+			bad[v] = true
+			problems = append(problems, problemAt(code, v.key.Position, message, suggestion))
+		}
+	}
+	return problems
 }
 
 func (c *checker) unknownKeys(keys []string, url string, n *node, bad map[*node]bool) []Problem {
