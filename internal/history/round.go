@@ -41,11 +41,16 @@ type Recording struct {
 	round Round
 	id    string
 
+	// marking holds one token for whoever makes the round findable, and guards
+	// marked: a mutex would be held over a write to the store, which a context
+	// must be able to end.
+	marking chan struct{}
+	marked  bool // the round is in the open document
+
 	// mu guards the rest: functions in hand begin and end at the same time.
-	mu     sync.Mutex
-	marked bool                           // the round is in the open document
-	open   map[string]record              // begun and not ended, by ID
-	moved  map[state.LayerVersionARN]bool // applied in this round already: the layer knows
+	mu    sync.Mutex
+	open  map[string]record              // begun and not ended, by ID
+	moved map[state.LayerVersionARN]bool // applied in this round already: the layer knows
 }
 
 var _ apply.Recorder = (*Recording)(nil)
@@ -58,7 +63,7 @@ func (l *Log) BeginRound(ctx context.Context, r Round) (*Recording, error) {
 		return nil, fmt.Errorf("a round without environment or region: %w", store.ErrInvalid)
 	}
 	return &Recording{
-		log: l, round: r, id: l.clock.next(time.Now()),
+		log: l, round: r, id: l.clock.next(time.Now()), marking: make(chan struct{}, 1),
 		open: map[string]record{}, moved: map[state.LayerVersionARN]bool{},
 	}, ctx.Err()
 }
@@ -87,8 +92,12 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 
 // mark makes the round findable for Unfinished, before its first record.
 func (r *Recording) mark(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	select {
+	case r.marking <- struct{}{}:
+		defer func() { <-r.marking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if r.marked {
 		return nil
 	}
@@ -138,8 +147,8 @@ func (r *Recording) first(s stepDoc) bool {
 	return !r.moved[s.To]
 }
 
-// FinishRound says that the round is over. Records that have no end keep it
-// findable.
+// FinishRound says that the round is over; call it when everything that was
+// begun has returned. Records that have no end keep it findable.
 func (r *Recording) FinishRound(ctx context.Context) error {
 	r.mu.Lock()
 	over := r.marked && len(r.open) == 0
