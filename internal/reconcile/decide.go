@@ -87,7 +87,7 @@ type wish struct {
 func newRegion(in Input, i int) *region {
 	r := &region{
 		want: in.Want[i], snap: in.Have[i], in: in,
-		named: map[state.LayerARN]bool{}, selected: map[string]bool{}, shrunk: map[string]string{},
+		named: map[state.LayerARN]bool{}, shrunk: map[string]string{},
 		plan: RegionPlan{Want: in.Want[i], Window: in.Want[i].Calendar.At(in.Now)},
 	}
 	if i < len(in.Past) {
@@ -109,6 +109,7 @@ func (r *region) decide() {
 		return
 	}
 	r.plan.ObservedAt = r.snap.ObservedAt
+	r.selected = make(map[string]bool, len(r.snap.Functions))
 	for _, env := range append(slices.Clone(r.others), r.want) {
 		for _, w := range env.Layers {
 			r.named[w.Layer] = true

@@ -283,7 +283,7 @@ func (r *region) unmanaged(v state.LayerVersionARN) bool {
 
 // sameOrder compares the order of those layers that both lists have.
 func sameOrder(past, have []state.LayerVersionARN) bool {
-	if len(past) < 2 || len(have) < 2 {
+	if len(past) < 2 || len(have) < 2 || slices.Equal(past, have) {
 		return true
 	}
 	place := map[state.LayerARN]int{}
