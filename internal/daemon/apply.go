@@ -1,0 +1,267 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// errNoStore: without a record nothing is changed.
+var errNoStore = errors.New("apply needs a store: what is about to be done is written down first")
+
+// Apply makes the decision Plan makes and carries it out. An error means that
+// the store could not be read or written: nothing was changed after that. A
+// failed step, or an environment that could not be done, is no error; it is in
+// the Result.
+func (r Round) Apply(ctx context.Context) (Result, error) {
+	if r.Store == nil {
+		return Result{}, errNoStore
+	}
+	p, err := r.begin(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := p.settle(ctx); err != nil {
+		return p.result, err
+	}
+	for _, env := range p.chosen {
+		in, err := p.input(ctx, env)
+		if err != nil {
+			return p.result, err
+		}
+		plan := p.decide(ctx, &in)
+		err = p.carryOut(ctx, in, &plan)
+		p.result.Plans = append(p.result.Plans, plan)
+		if err != nil {
+			return p.result, err
+		}
+	}
+	return p.result, ctx.Err()
+}
+
+// carryOut writes down what was learned, then does in each Region what may be
+// done now, one Region after the other.
+func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile.Plan) error {
+	for i, r := range plan.Regions {
+		if in.Have[i] == nil {
+			continue
+		}
+		if err := p.log.Learn(ctx, plan.Environment, r.Want.Region, r.Learned, in.Now); err != nil {
+			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
+		}
+	}
+	if err := p.approvals(ctx, &in, *plan); err != nil {
+		return err
+	}
+	for i := range plan.Regions {
+		if err := p.carryOutRegion(ctx, in, plan, i); err != nil {
+			return err
+		}
+	}
+	return p.endApprovals(ctx, in, *plan)
+}
+
+func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *reconcile.Plan, i int) error {
+	r := &plan.Regions[i]
+	if in.Have[i] == nil {
+		return nil
+	}
+	options := apply.Options{
+		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(in, i, fresh) },
+		Permit: func(time.Time) *reconcile.Held { return stillOpen(r, p.Now()) },
+		Log:    p.Log,
+		Progress: func(a apply.Progress) {
+			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
+		},
+	}
+	if !runnable(*r) {
+		// Nothing starts, so nothing is recorded; Run only marks what is held.
+		return apply.Run(ctx, r, p.regions[placeOf(r.Want)].cloud, nil, options)
+	}
+	rec, err := p.log.BeginRound(ctx, p.record(in, *plan, *r))
+	if err != nil {
+		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
+	}
+	runErr := apply.Run(ctx, r, p.regions[placeOf(r.Want)].cloud, rec, options)
+	r.InSync = inSyncAfter(*r)
+	// The record is finished also when ctx has ended: an orderly stop leaves
+	// nothing open.
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := rec.FinishRound(endCtx); err != nil {
+		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", plan.Environment, err))
+	}
+	if ctx.Err() != nil {
+		return nil // Apply says that it was stopped
+	}
+	return runErr
+}
+
+func runnable(r reconcile.RegionPlan) bool {
+	for _, s := range r.Steps {
+		if s.Held == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// stillOpen is asked again before each function: the window may have closed
+// while the ones before it were changed.
+func stillOpen(r *reconcile.RegionPlan, now time.Time) *reconcile.Held {
+	w := r.Want.Calendar.At(now)
+	if w.Open {
+		return nil
+	}
+	by := reconcile.ByWindow
+	if w.Frozen {
+		by = reconcile.ByFreeze
+	}
+	return &reconcile.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
+}
+
+// inSyncAfter says whether the Region is in sync once the plan was carried
+// out: everything that was to be done to functions was done.
+func inSyncAfter(r reconcile.RegionPlan) bool {
+	if r.Failure != nil || len(r.Problems) > 0 {
+		return false
+	}
+	healed := map[string]bool{}
+	for _, s := range r.Steps {
+		if s.Kind == reconcile.Prune {
+			continue
+		}
+		if s.Result == nil || s.Result.Status == reconcile.Failed || s.Result.Status == reconcile.Waiting || s.Result.Error != "" {
+			return false
+		}
+		healed[s.Layer+"/"+s.Function] = true
+	}
+	for _, d := range r.Drift {
+		if d.Kind != reconcile.Extra && d.Kind != reconcile.Order && !healed[d.Layer+"/"+d.Function] {
+			return false
+		}
+	}
+	for _, b := range r.Blocked {
+		if !b.Permanent {
+			return false
+		}
+	}
+	return true
+}
+
+// approvals binds what was approved to the lines it covers before the first
+// step starts, and offers what waits for an approval.
+func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) error {
+	begins := map[string]bool{}
+	waits := false
+	for _, r := range plan.Regions {
+		for _, s := range r.Steps {
+			if s.Cause == reconcile.Change && s.Held == nil {
+				begins[reconcile.Line(r.Want.Region, s)] = true
+			}
+			waits = waits || s.Held != nil && heldBy(*s.Held, reconcile.ByApproval, reconcile.ByLimit)
+		}
+	}
+	if waits {
+		offer := ruling.Offer{Environment: plan.Environment, Digest: plan.Digest, Lines: plan.Lines, At: in.Now.UTC()}
+		if err := ruling.Offering(ctx, p.Store, offer); err != nil {
+			return fmt.Errorf("record the plan that waits for approval: %w", err)
+		}
+	}
+	for i, a := range in.Approvals {
+		if !a.Valid(in.Want[0].Calendar, in.Now) {
+			continue
+		}
+		lines := a.Lines
+		if len(lines) == 0 && a.Digest == plan.Digest {
+			lines = plan.Lines
+		}
+		begun := a.Begun
+		for _, line := range lines {
+			if begun.IsZero() && begins[line] {
+				begun = in.Now.UTC()
+			}
+		}
+		if len(lines) == len(a.Lines) && begun.Equal(a.Begun) {
+			continue
+		}
+		err := ruling.Update(ctx, p.Store, a, func(now *ruling.Approval) { now.Lines, now.Begun = lines, begun })
+		if err != nil {
+			return fmt.Errorf("bind the approval by %s: %w", a.By, err)
+		}
+		in.Approvals[i].Lines, in.Approvals[i].Begun = lines, begun
+	}
+	return nil
+}
+
+func heldBy(h reconcile.Held, by ...string) bool {
+	for _, b := range by {
+		if h.By == b {
+			return true
+		}
+		for _, also := range h.Also {
+			if also.By == b {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// endApprovals ends those approvals of which nothing is left to do. A Region
+// that was not read may still hold some of it, and ends nothing.
+func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, plan reconcile.Plan) error {
+	left := map[string]bool{}
+	for i, r := range plan.Regions {
+		if in.Have[i] == nil {
+			return nil
+		}
+		for _, s := range r.Steps {
+			done := s.Result != nil && s.Result.Error == "" &&
+				(s.Result.Status == reconcile.Applied || s.Result.Status == reconcile.Skipped)
+			if !done {
+				left[reconcile.Line(r.Want.Region, s)] = true
+			}
+		}
+	}
+	for _, a := range in.Approvals {
+		if len(a.Lines) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Lines, left) {
+			continue
+		}
+		err := ruling.Update(ctx, p.Store, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })
+		if err != nil {
+			return fmt.Errorf("end the approval by %s: %w", a.By, err)
+		}
+	}
+	return nil
+}
+
+func anyLeft(lines []string, left map[string]bool) bool {
+	for _, line := range lines {
+		if left[line] {
+			return true
+		}
+	}
+	return false
+}
+
+// record is what the history says of a round before its first change.
+func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.RegionPlan) history.Round {
+	round := history.Round{
+		Environment: plan.Environment, Region: r.Want.Region, Account: r.Want.Account,
+		Revision: p.Revision, Author: p.Author, Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+	}
+	for _, a := range in.Approvals {
+		if a.Ended.IsZero() && !a.Begun.IsZero() {
+			round.Approval, round.ApprovedBy = a.Digest, a.By
+		}
+	}
+	return round
+}
