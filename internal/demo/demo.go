@@ -1,0 +1,171 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/layerd/layerd/examples"
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Options says where the story is told.
+type Options struct {
+	Out   io.Writer
+	Color bool
+	Width int          // columns; 80 when zero
+	Log   *slog.Logger // nil = no log
+}
+
+// errUntrue is returned when the story did not come true.
+var errUntrue = errors.New("the story did not come true")
+
+// Begin is the story's first instant: a Tuesday morning in Tokyo.
+var tokyo = time.FixedZone("JST", 9*60*60)
+
+func begin() time.Time { return time.Date(2026, 11, 24, 10, 0, 0, 0, tokyo) }
+
+// story is the demo under way.
+type story struct {
+	*teller
+	ctx   context.Context
+	now   time.Time
+	world *awssim.World
+	git   *gitserve.Repo
+	repo  *gitrepo.Repo
+	store store.Store
+
+	connect func(context.Context, desired.Environment) (daemon.Cloud, error)
+	log     *slog.Logger
+}
+
+// Run tells the story. It returns an error as soon as something in it does not
+// come true, or when ctx ends.
+func Run(ctx context.Context, o Options) error {
+	server := gitserve.New()
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listen for the Git server: %w", err)
+	}
+	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = web.Serve(listener) }() // ends with Close, with http.ErrServerClosed
+	defer web.Close()
+
+	s := &story{
+		teller: newTeller(o), ctx: ctx, now: begin(), world: NewWorld(begin(), 200*time.Millisecond),
+		git: server.Add("acme/layers"), store: store.NewMemory(), log: o.Log,
+	}
+	defer s.store.Close()
+	if s.repo, err = gitrepo.New(gitrepo.Options{URL: "http://" + listener.Addr().String() + "/acme/layers"}); err != nil {
+		return err
+	}
+	s.connect = daemon.Connector(aws.Config{
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		HTTPClient:  &http.Client{Transport: s.world.Transport()},
+	}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90, Logger: o.Log})
+	if err := s.seedGit(); err != nil {
+		return err
+	}
+	return s.tell()
+}
+
+// seedGit commits examples/repo as it is embedded.
+func (s *story) seedGit() error {
+	files := map[string]string{}
+	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(examples.Repo(), name)
+		files[name] = string(data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.git.Commit(gitserve.Change{Subject: "Describe the fleet", Files: files})
+	return err
+}
+
+// commit changes makoto-common's version in every environment.
+func (s *story) commit(subject, from, to string) error {
+	files := map[string]string{}
+	for _, env := range environments {
+		name := "environments/" + env + ".yaml"
+		data, err := fs.ReadFile(examples.Repo(), name)
+		if err != nil {
+			return err
+		}
+		// The files on the branch differ from the embedded ones in this line only.
+		text := strings.Replace(string(data), "makoto-common: 1.4.1", "makoto-common: "+to, 1)
+		if !strings.Contains(text, "makoto-common: "+to) {
+			return fmt.Errorf("%s does not ask for makoto-common %s", name, from)
+		}
+		files[name] = text
+	}
+	_, err := s.git.Commit(gitserve.Change{Subject: subject, Files: files})
+	return err
+}
+
+// round pulls and makes one round over some environments; none = all.
+func (s *story) round(environments ...string) (daemon.Result, error) {
+	commit, _, err := s.repo.Pull(s.ctx, "")
+	if err != nil {
+		return daemon.Result{}, err
+	}
+	tree := desired.Load(commit.Files, desired.Options{Now: s.now})
+	for _, p := range tree.Problems {
+		if p.Severity == desired.Error {
+			return daemon.Result{}, fmt.Errorf("%s:%d: %s", p.File, p.Line, p.Message)
+		}
+	}
+	s.world.ResetCalls()
+	return daemon.Round{
+		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: "demo", Environments: environments,
+		Store: s.store, Connect: s.connect, Now: func() time.Time { return s.now }, Log: s.log,
+	}.Apply(s.ctx)
+}
+
+// approve gives an approval of what a plan of the environment waits for.
+func (s *story) approve(plan reconcile.Plan) error {
+	_, err := ruling.Approve(s.ctx, s.store, ruling.Approval{
+		Environment: plan.Environment, Digest: plan.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
+	}, func(ruling.Approval) bool { return true })
+	return err
+}
+
+// layers gives every function's layer list, by name.
+func (s *story) layers() map[string][]string {
+	out := map[string][]string{}
+	for _, f := range s.world.Functions() {
+		out[f.Name] = f.Layers
+	}
+	return out
+}
+
+// plan finds one environment's plan in a result.
+func planOf(r daemon.Result, env string) reconcile.Plan {
+	for _, p := range r.Plans {
+		if p.Environment == env {
+			return p
+		}
+	}
+	return reconcile.Plan{Regions: []reconcile.RegionPlan{{}}}
+}
