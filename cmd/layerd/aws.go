@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+type connector = func(context.Context, desired.Environment) (daemon.Cloud, error)
+
+// connector reads the SDK's usual chain of configuration. It makes no call:
+// the first environment that needs credentials asks for them.
+func (a *app) connector(ctx context.Context, rate float64, log *slog.Logger) (connector, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, &exitError{code: exitInvalid, err: fmt.Errorf("read the AWS configuration: %w", err),
+			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
+	}
+	connect := daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: rate, Logger: log})
+	return func(ctx context.Context, env desired.Environment) (daemon.Cloud, error) {
+		if cfg.Credentials == nil {
+			return nil, a.noCredentials(fmt.Errorf("the chain is empty"))
+		}
+		// Asked for here so that what is missing is named by us, and not in the
+		// middle of the first call. The SDK keeps what it found.
+		if _, err := cfg.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
+			return nil, a.noCredentials(err)
+		}
+		return connect(ctx, env)
+	}, nil
+}
+
+// noCredentials says which chain was asked and which of it was set up, so that
+// nobody has to know the SDK by heart.
+func (a *app) noCredentials(err error) error {
+	var set []string
+	for _, name := range []string{"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN",
+		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
+		if a.env(name) != "" {
+			set = append(set, name)
+		}
+	}
+	found := "none of its variables is set"
+	if len(set) > 0 {
+		found = strings.Join(set, " and ") + " is set"
+	}
+	return fmt.Errorf("no AWS credentials: the SDK's usual chain was asked (AWS_* variables, profile in ~/.aws, SSO, "+
+		"web identity, container, EC2 instance), %s: %w", found, innermost(err))
+}
+
+// innermost keeps the last word of a long chain of wrapping.
+func innermost(err error) error { return plainCause(err) }
+
+// failureHint says what to do about an environment that could not be done.
+func failureHint(f reconcile.Failure) string {
+	switch {
+	case f.Code == "wrong_account":
+		return "use a profile of that account (AWS_PROFILE), or give the environment a role to assume"
+	case strings.Contains(f.Message, "no AWS credentials"):
+		return "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	case strings.Contains(f.Message, "AccessDenied"):
+		return "the role lacks a permission that layerd needs"
+	}
+	return ""
+}

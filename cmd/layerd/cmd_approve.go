@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os/user"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/window"
+)
+
+var (
+	wholeDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	partDigest  = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+)
+
+// approveFlags are those of one approval.
+type approveFlags struct {
+	repo       repoFlags
+	store      storeFlags
+	by, reason string
+}
+
+func (a *app) approveCommand() *cobra.Command {
+	var f approveFlags
+	cmd := &cobra.Command{
+		Use:   "approve ENV DIGEST",
+		Short: "Release a plan that waits for an approval",
+		Long: `approve releases exactly the steps of one plan of one environment. DIGEST is what
+plan and apply print; its first eight digits are enough once apply has offered
+the plan. A step that appears later needs its own approval.
+
+It is written to the store that apply reads: name the same --repo, whose
+layerd.yaml says which store that is, or the same --store.`,
+		Example:           `  layerd approve prod 3f2a9c41 --repo . --reason "release 1.4.2"`,
+		Args:              arguments("ENV", "DIGEST"),
+		ValidArgsFunction: a.completeEnvironments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.approve(cmd.Context(), f, args[0], strings.ToLower(args[1]))
+		},
+	}
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	cmd.Flags().StringVar(&f.by, "by", "", "who approves (default: the user of this machine)")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history")
+	return cmd
+}
+
+func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) error {
+	if !partDigest.MatchString(digest) {
+		return usage("it is printed by layerd plan and layerd apply",
+			"digest %q: 8 to 64 of the digits 0-9 and a-f are expected", digest)
+	}
+	tree, calendar, err := a.approveContext(ctx, f, env)
+	if err != nil {
+		return err
+	}
+	by, err := approver(f.by)
+	if err != nil {
+		return err
+	}
+	spec, err := a.whichStore(f.store, tree)
+	if err != nil {
+		return err
+	}
+	if spec.Kind == store.KindMemory {
+		return usage("name the store that apply reads", "an approval in memory: is forgotten at once")
+	}
+	s, err := openStore(spec)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if digest, err = findDigest(ctx, s, spec, env, digest); err != nil {
+		return err
+	}
+	now := a.now().UTC()
+	asked := ruling.Approval{Environment: env, Digest: digest, By: by, At: now, Reason: f.reason}
+	given, err := ruling.Approve(ctx, s, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
+	if err != nil {
+		return fmt.Errorf("approve %s: %w", env, err)
+	}
+	return a.tellApproved(asked, given, calendar, spec)
+}
+
+// approveContext finds what the repository says, where one was named: which
+// store is meant, that the environment exists, and until when an approval
+// holds.
+func (a *app) approveContext(ctx context.Context, f approveFlags, env string) (desired.Tree, window.Calendar, error) {
+	if f.repo.repo == "" {
+		return desired.Tree{}, window.Calendar{}, nil
+	}
+	src, err := a.load(ctx, f.repo)
+	if err != nil {
+		return desired.Tree{}, window.Calendar{}, err
+	}
+	regions, err := environmentsNamed(src.tree, env)
+	if err != nil {
+		return desired.Tree{}, window.Calendar{}, err
+	}
+	return src.tree, regions[0].Calendar, nil
+}
+
+func approver(by string) (string, error) {
+	if by != "" {
+		return by, nil
+	}
+	u, err := user.Current()
+	if err != nil || u.Username == "" {
+		return "", usage("", "who approves? this machine does not say; pass --by NAME")
+	}
+	return u.Username, nil
+}
+
+// findDigest completes a prefix from the plans that apply has offered. A whole
+// digest needs no offer: plan prints it without writing anything.
+func findDigest(ctx context.Context, s store.Store, spec store.Spec, env, digest string) (string, error) {
+	if wholeDigest.MatchString(digest) {
+		return digest, nil
+	}
+	var matches []string
+	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("offer", env)}) {
+		if err != nil {
+			return "", err
+		}
+		var o ruling.Offer
+		if err := json.Unmarshal(v.Data, &o); err != nil {
+			return "", fmt.Errorf("read %s: %w", v.Key, err)
+		}
+		if strings.HasPrefix(o.Digest, digest) {
+			matches = append(matches, o.Digest)
+		}
+	}
+	switch len(matches) {
+	case 0:
+		return "", usage("give all 64 digits, or name the store that apply offered it in",
+			"no plan of %s that begins with %s was offered in %s", env, digest, spec)
+	case 1:
+		return matches[0], nil
+	default:
+		return "", usage("give more digits", "%d plans of %s begin with %s", len(matches), env, digest)
+	}
+}
+
+func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calendar, spec store.Spec) error {
+	p := &page{palette: a.palette(), width: width(a.out)}
+	verb := "approved"
+	if !given.At.Equal(asked.At) || given.By != asked.By {
+		verb = fmt.Sprintf("approved already by %s, %s:", given.By, moment(given.At, calendar.Zone))
+	}
+	p.linef(0, "%s %s the plan %s of %s, until %s", p.good("✓"), verb, given.Digest[:12], p.bold(given.Environment),
+		moment(given.Expires(calendar), calendar.Zone))
+	p.linef(2, "as %s, in %s", given.By, spec)
+	if len(given.Lines) == 0 {
+		a.say("warning: no apply has offered this plan in %s; the approval counts once a plan has exactly this digest", spec)
+		return a.print(p.String())
+	}
+	p.linef(2, "it releases %s:", count(len(given.Lines), "step"))
+	for _, line := range released(given.Lines) {
+		p.linef(4, "%s", line)
+	}
+	return a.print(p.String())
+}
+
+// released says what the lines of a digest stand for, one line for all
+// functions to which the same is done.
+func released(lines []string) []string {
+	var order []string
+	functions := map[string][]string{}
+	for _, line := range lines {
+		f := strings.Split(line, " ") // region kind layer function target
+		if len(f) != 5 {
+			continue
+		}
+		target := f[4]
+		if target == "" {
+			target = "none"
+		}
+		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
+		if functions[what] == nil {
+			order = append(order, what)
+		}
+		functions[what] = append(functions[what], f[3])
+	}
+	var out []string
+	for _, what := range order {
+		names := functions[what]
+		text := what + "  " + count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
+		if more := len(names) - someItems; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		out = append(out, text)
+	}
+	return out
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// historyFlags choose entries.
+type historyFlags struct {
+	repo            repoFlags
+	store           storeFlags
+	envs            []string
+	layer, function string
+	since, until    string
+	limit           int
+	output          oneOf
+	verbose         bool
+}
+
+func (a *app) historyCommand() *cobra.Command {
+	var f historyFlags
+	cmd := &cobra.Command{
+		Use:   "history",
+		Short: "Show what was done, the latest first",
+		Example: `  layerd history --repo . --env prod
+  layerd history --function 'makoto-chat-*' --since 7d
+  layerd history --since 2026-11-01 --limit 0 --output csv`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), f) },
+	}
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	a.envFlag(cmd, &f.envs)
+	fs := cmd.Flags()
+	fs.StringVar(&f.layer, "layer", "", "only this layer (glob)")
+	fs.StringVar(&f.function, "function", "", "only this function (glob)")
+	fs.StringVar(&f.since, "since", "", "from then on: 7d, 12h, a date or RFC 3339")
+	fs.StringVar(&f.until, "until", "", "up to then, likewise")
+	fs.IntVar(&f.limit, "limit", 50, "at most so many steps; 0 for all")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+	outputFlag(cmd, &f.output, "text", "json", "csv")
+	return cmd
+}
+
+func (a *app) history(ctx context.Context, f historyFlags) error {
+	if f.limit < 0 {
+		return usage("0 shows all", "--limit %d is negative", f.limit)
+	}
+	tree, err := a.historyTree(ctx, f)
+	if err != nil {
+		return err
+	}
+	zone := zoneOf(tree, f.envs)
+	since, err := parseWhen("since", f.since, zone, a.now())
+	if err != nil {
+		return err
+	}
+	until, err := parseWhen("until", f.until, zone, a.now())
+	if err != nil {
+		return err
+	}
+	spec, err := a.whichStore(f.store, tree)
+	if err != nil {
+		return err
+	}
+	s, err := openToRead(spec)
+	if err != nil {
+		return err
+	}
+	var entries []history.Entry
+	if s != nil {
+		defer s.Close()
+		repository, err := historyOf(ctx, s, f.repo.repo)
+		if err != nil {
+			return err
+		}
+		if entries, err = f.choose(ctx, history.Open(s, repository), since, until); err != nil {
+			return err
+		}
+	}
+	switch f.output.value {
+	case "json":
+		return a.printJSON(viewHistory(entries))
+	case "csv":
+		return a.print(historyCSV(entries))
+	}
+	if len(entries) == 0 {
+		return a.print(fmt.Sprintf("nothing was recorded in %s\n", spec))
+	}
+	return a.print(renderHistory(entries, f.verbose, zone, a.palette(), width(a.out)))
+}
+
+// historyTree reads the repository where one is named, for its store and its
+// zones. Names of environments are not checked: one that is gone from Git
+// still has a past.
+func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, error) {
+	if f.repo.repo == "" {
+		return desired.Tree{}, f.store.check()
+	}
+	src, err := a.load(ctx, f.repo)
+	return src.tree, err
+}
+
+// zoneOf is the zone that all chosen environments share, else UTC.
+func zoneOf(t desired.Tree, names []string) *time.Location {
+	zone := (*time.Location)(nil)
+	for _, e := range t.Environments {
+		if len(names) > 0 && !slices.Contains(names, e.Name) {
+			continue
+		}
+		if zone != nil && zone.String() != e.Zone.String() {
+			return time.UTC
+		}
+		zone = e.Zone
+	}
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// historyOf says whose history is meant. Without --repo that is the only one
+// that the store has.
+func historyOf(ctx context.Context, s store.Store, repo string) (string, error) {
+	if repo != "" {
+		return gitrepo.Identity(repo)
+	}
+	names, err := repositories(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	switch len(names) {
+	case 0:
+		return "", nil
+	case 1:
+		return names[0], nil
+	}
+	return "", usage("name one with --repo", "the store has the history of %d repositories: %s", len(names), strings.Join(names, ", "))
+}
+
+// repositories lists whose history a store has. It leaps from one to the next,
+// so that it costs one look each however much they did.
+func repositories(ctx context.Context, s store.Store) ([]string, error) {
+	var names []string
+	after := ""
+	for {
+		found := false
+		for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("history"), After: after, Limit: 1}) {
+			if err != nil {
+				return nil, err
+			}
+			segments, err := store.Split(v.Key)
+			if err != nil || len(segments) < 2 {
+				return nil, fmt.Errorf("unexpected key %s in the store", v.Key)
+			}
+			found = true
+			names = append(names, segments[1])
+			after = store.Prefix("history", segments[1]) + string(rune(0x10FFFF))
+		}
+		if !found {
+			return names, nil
+		}
+	}
+}
+
+// choose reads the entries that the flags mean, the latest first.
+func (f historyFlags) choose(ctx context.Context, log *history.Log, since, until time.Time) ([]history.Entry, error) {
+	q := history.Query{Since: since, Until: until}
+	if len(f.envs) == 1 {
+		q.Environment = f.envs[0]
+	}
+	var entries []history.Entry
+	for e, err := range log.Entries(ctx, q) {
+		if err != nil {
+			return nil, fmt.Errorf("read the history: %w", err)
+		}
+		if !f.means(e) {
+			continue
+		}
+		entries = append(entries, e)
+		if f.limit > 0 && len(entries) == f.limit {
+			break
+		}
+	}
+	return entries, nil
+}
+
+func (f historyFlags) means(e history.Entry) bool {
+	return (len(f.envs) == 0 || slices.Contains(f.envs, e.Environment)) &&
+		(f.layer == "" || desired.Glob(f.layer, e.Layer)) &&
+		(f.function == "" || desired.Glob(f.function, e.Function))
+}
+
+var ago = regexp.MustCompile(`^([0-9]{1,5})([mhdw])$`)
+
+// parseWhen reads --since and --until: an instant, or how long ago.
+func parseWhen(flag, text string, zone *time.Location, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if m := ago.FindStringSubmatch(text); m != nil {
+		n, _ := strconv.Atoi(m[1]) // digits only, and few
+		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[m[2]]
+		return now.Add(-time.Duration(n) * unit), nil
+	}
+	t, err := parseAt(text, zone, now)
+	if err != nil {
+		return t, usage("write 7d, 12h, 2026-11-01, or an RFC 3339 time", "--%s %q is not a time", flag, text)
+	}
+	return t, nil
+}

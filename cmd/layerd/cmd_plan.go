@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// roundFlags are what plan and apply have in common.
+type roundFlags struct {
+	repo    repoFlags
+	store   storeFlags
+	envs    []string
+	output  oneOf
+	rate    float64
+	verbose bool
+}
+
+func (f *roundFlags) add(a *app, cmd *cobra.Command) {
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	a.envFlag(cmd, &f.envs)
+	outputFlag(cmd, &f.output, "text", "json", "markdown", "github")
+	// AWS gives 15 a second to everybody in an account and Region together; a
+	// third of that is ours.
+	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+}
+
+func (f *roundFlags) check() error {
+	if !(f.rate > 0 && f.rate <= 15) { // this way round, so that NaN is refused
+		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
+			"--requests-per-second %g is not above 0 and at most 15", f.rate)
+	}
+	return f.store.check()
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var f roundFlags
+	var detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan --repo PATH|URL",
+		Short: "Show what would be done; change nothing",
+		Long: `plan compares what Git wants with what AWS has and shows every step, what holds
+it and until when. It changes nothing, neither AWS nor the store.`,
+		Example: `  layerd plan --repo .
+  layerd plan --repo https://github.com/acme/layers.git --env prod -v
+  layerd plan --repo . --output markdown --detailed-exitcode`,
+		Args: arguments(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := a.prepare(cmd.Context(), &f, openToRead)
+			if err != nil {
+				return err
+			}
+			defer r.close()
+			result, err := r.round.Plan(cmd.Context())
+			r.endProgress()
+			return a.finish(&f, r, result, err, func() int { return planCode(result, f.envs, detailed) })
+		},
+	}
+	f.add(a, cmd)
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there is something to do")
+	return cmd
+}
+
+// errInterrupted says it once more at the end, below a long result.
+var errInterrupted = errors.New("interrupted before everything was done")
+
+// prepared is a round that is ready to go.
+type prepared struct {
+	round       daemon.Round
+	spec        store.Spec
+	applied     bool
+	endProgress func()
+}
+
+func (p prepared) close() {
+	p.endProgress()
+	if p.round.Store != nil {
+		_ = p.round.Store.Close() // everything was written; nothing can be lost here
+	}
+}
+
+// prepare reads the desired state and opens the store. It asks AWS nothing.
+func (a *app) prepare(ctx context.Context, f *roundFlags, open func(store.Spec) (store.Store, error)) (prepared, error) {
+	if err := f.check(); err != nil {
+		return prepared{}, err
+	}
+	src, err := a.load(ctx, f.repo)
+	if err != nil {
+		return prepared{}, err
+	}
+	if err := checkEnvironments(src.tree, f.envs); err != nil {
+		return prepared{}, err
+	}
+	p := prepared{}
+	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {
+		return prepared{}, err
+	}
+	report, end := a.startProgress()
+	p.endProgress = end
+	log := a.logger()
+	connect, err := a.connector(ctx, f.rate, log)
+	if err != nil {
+		return prepared{}, err
+	}
+	s, err := open(p.spec)
+	if err != nil {
+		return prepared{}, err
+	}
+	p.round = daemon.Round{
+		Tree: src.tree, Revision: src.revision, Author: src.author, Repository: src.repository, Environments: f.envs,
+		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
+	}
+	return p, nil
+}
+
+// finish shows a result, also the part of one that was reached before an
+// error, and ends with the worse of both.
+func (a *app) finish(f *roundFlags, p prepared, result daemon.Result, err error, code func() int) error {
+	if err != nil && len(result.Plans) == 0 {
+		return err
+	}
+	if printErr := a.show(f, p, result); printErr != nil {
+		return printErr
+	}
+	if err == nil {
+		return exit(code())
+	}
+	end := &exitError{code: worst(code(), codeOf(err)), err: err}
+	if interrupted(err) {
+		end.err, end.hint = errInterrupted, "what is shown above was done; run it again, it goes on from there"
+	}
+	return end
+}
+
+func (a *app) show(f *roundFlags, p prepared, result daemon.Result) error {
+	v := view{
+		palette: a.palette(), width: width(a.out), verbose: f.verbose, applied: p.applied,
+		now: a.now(), rate: f.rate, chosen: f.envs, store: p.spec.String(),
+		approve: func(environment, digest string) string {
+			text := fmt.Sprintf("layerd approve %s %s%s", shellQuote(environment), digest, f.repo.asFlags())
+			if f.store.store != "" {
+				text += " --store " + shellQuote(f.store.store)
+			}
+			return text
+		},
+	}
+	switch f.output.value {
+	case "json":
+		return a.printJSON(result.Document())
+	case "markdown":
+		return a.print(renderMarkdown(result, v))
+	case "github":
+		return a.print(renderGitHub(result, v, f.repo.root()))
+	default:
+		return a.print(renderText(result, v))
+	}
+}
+
+// root is where the files of the desired state are, seen from the folder of a
+// CI job: annotations name files that way.
+func (f *repoFlags) root() string {
+	if isFolder(f.repo) && !filepath.IsAbs(f.repo) {
+		return filepath.ToSlash(filepath.Join(f.repo, f.path))
+	}
+	return f.path
+}

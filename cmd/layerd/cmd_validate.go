@@ -1,0 +1,110 @@
+package main
+
+import (
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// validateView is the JSON of validate.
+type validateView struct {
+	FormatVersion string            `json:"format_version"`
+	Valid         bool              `json:"valid"`
+	Revision      string            `json:"revision"`
+	Environments  []string          `json:"environments"`
+	Problems      []desired.Problem `json:"problems"`
+	// NotYet are keys that are right and that this release does not act on.
+	NotYet []desired.Problem `json:"not_supported_yet"`
+}
+
+func (a *app) validateCommand() *cobra.Command {
+	var repo repoFlags
+	var output oneOf
+	cmd := &cobra.Command{
+		Use:   "validate [PATH|URL]",
+		Short: "Check a desired-state repository",
+		Long: `validate reads a desired-state repository, by default the folder it is called in,
+and reports everything that is wrong, all at once. It asks AWS nothing.`,
+		Example: `  layerd validate
+  layerd validate ./layers --output github`,
+		Args: arguments("[PATH|URL]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			repo.repo = "."
+			if len(args) > 0 {
+				repo.repo = args[0]
+			}
+			src, err := a.load(cmd.Context(), repo)
+			if err != nil {
+				return err
+			}
+			view := validateView{
+				FormatVersion: "1", Valid: countErrors(src.tree.Problems) == 0, Revision: src.revision,
+				Environments: append([]string{}, src.tree.Names...), Problems: append([]desired.Problem{}, src.tree.Problems...),
+				NotYet: notYet(src.tree),
+			}
+			if output.value == "json" {
+				err = a.printJSON(view)
+			} else {
+				err = a.print(a.renderValidate(view, output.value, repo, src.files))
+			}
+			if err != nil {
+				return err
+			}
+			return exit(problemCode(view.Problems, nil))
+		},
+	}
+	repo.addGit(cmd)
+	outputFlag(cmd, &output, "text", "json", "github")
+	return cmd
+}
+
+// notYet lists each key once, however many Regions its environment has.
+func notYet(t desired.Tree) []desired.Problem {
+	list := []desired.Problem{}
+	seen := map[desired.Position]bool{}
+	for _, e := range t.Environments {
+		for _, p := range e.NotYet {
+			if !seen[p.Position] {
+				seen[p.Position] = true
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
+// renderValidate shows the problems with the lines they are in, and one line
+// that says it all.
+func (a *app) renderValidate(v validateView, form string, repo repoFlags, files fs.FS) string {
+	p := &page{palette: a.palette(), width: width(a.out)}
+	if form == "github" {
+		p.palette = palette{}
+		var notes annotations
+		notes.problems(v.Problems, repo.root())
+		p.WriteString(notes.String())
+	}
+	_ = desired.Format(p, files, v.Problems, p.on) // a builder never fails
+	for _, x := range v.NotYet {
+		p.linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
+	}
+	errors := countErrors(v.Problems)
+	parts := []string{count(len(v.Environments), "environment")}
+	if len(v.Environments) > 0 {
+		parts[0] += " (" + strings.Join(v.Environments, ", ") + ")"
+	}
+	if errors > 0 {
+		parts = append(parts, count(errors, "error"))
+	}
+	if n := len(v.Problems) - errors; n > 0 {
+		parts = append(parts, count(n, "warning"))
+	}
+	mark := p.good("✓ valid:")
+	if !v.Valid {
+		mark = p.bad("✗ invalid:")
+	}
+	p.linef(0, "%s %s", mark, strings.Join(parts, ", "))
+	return p.String()
+}

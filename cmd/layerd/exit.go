@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// The exit codes are a contract: scripts and systemd units branch on them
+// (DESIGN section 4).
+const (
+	exitOK      = 0
+	exitFailed  = 1  // a step, an environment, a limit
+	exitChanges = 2  // plan --detailed-exitcode: there is something to do
+	exitHeld    = 3  // apply: nothing failed, something waits
+	exitUsage   = 64 // the command line
+	exitRetry   = 75 // the same command may succeed later
+	exitInvalid = 78 // the configuration or the desired state
+)
+
+// worstFirst is the order in which one code hides another.
+var worstFirst = [...]int{exitUsage, exitInvalid, exitFailed, exitRetry, exitHeld, exitChanges, exitOK}
+
+// worst gives the code that hides all the others; a code that is not in the
+// contract hides everything, so that it is seen.
+func worst(codes ...int) int {
+	rank := func(code int) int { return slices.Index(worstFirst[:], code) }
+	out := exitOK
+	for _, c := range codes {
+		if rank(c) < rank(out) {
+			out = c
+		}
+	}
+	return out
+}
+
+// exitError is an error that knows how the process ends. Only main turns it
+// into an exit code.
+type exitError struct {
+	code int
+	err  error  // nil: what there was to say is on standard output already
+	hint string // what to do about it; may be empty
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usage is a wrong command line.
+func usage(hint, format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// exit ends with a code after everything was said; nil for 0.
+func exit(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// codeOf sorts an error by what whoever started the command should do next.
+func codeOf(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	if e, ok := errors.AsType[*gitrepo.Error](err); ok {
+		return gitCode(e.Kind)
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, store.ErrBusy):
+		return exitRetry
+	case state.KindOf(err) == state.Again, state.KindOf(err) == state.Stopped:
+		return exitRetry
+	}
+	return exitFailed
+}
+
+// gitCode: out of reach may pass; what is not in the repository is a matter of
+// the desired state; the rest needs a person at the server or at the keys.
+func gitCode(kind gitrepo.Kind) int {
+	switch kind {
+	case gitrepo.KindUnreachable:
+		return exitRetry
+	case gitrepo.KindInvalid:
+		return exitUsage
+	case gitrepo.KindEmpty, gitrepo.KindBranchGone, gitrepo.KindPathGone, gitrepo.KindTooLarge,
+		gitrepo.KindSubmodule, gitrepo.KindLFS:
+		return exitInvalid
+	default:
+		return exitFailed
+	}
+}
+
+// planCode is how plan ends. chosen are the environments of --env; empty = all.
+func planCode(r daemon.Result, chosen []string, detailed bool) int {
+	code := roundCode(r, chosen)
+	for _, s := range allSteps(r) {
+		if detailed && !(s.Kind == reconcile.Prune && heldBy(s, reconcile.ByGrace)) {
+			code = worst(code, exitChanges)
+		}
+	}
+	return code
+}
+
+// applyCode is how apply ends.
+func applyCode(r daemon.Result, chosen []string) int {
+	code := roundCode(r, chosen)
+	for _, s := range allSteps(r) {
+		if s.Result != nil && s.Result.Status == reconcile.Failed {
+			code = worst(code, exitFailed)
+		}
+		if waits(s) {
+			code = worst(code, exitHeld)
+		}
+	}
+	return code
+}
+
+// roundCode is what plan and apply have in common: the desired state and the
+// environments that could not be looked at.
+func roundCode(r daemon.Result, chosen []string) int {
+	code := exitOK
+	if len(r.Skipped) > 0 {
+		code = exitInvalid
+	}
+	code = worst(code, problemCode(r.Problems, chosen))
+	for _, p := range r.Plans {
+		for _, region := range p.Regions {
+			code = worst(code, problemCode(region.Problems, nil), failureCode(region.Failure))
+		}
+	}
+	return code
+}
+
+// problemCode: warnings never fail a command, and neither does what is wrong
+// with an environment that was not asked for.
+func problemCode(problems []desired.Problem, chosen []string) int {
+	for _, p := range problems {
+		if p.Severity != desired.Warning && concerns(p, chosen) {
+			return exitInvalid
+		}
+	}
+	return exitOK
+}
+
+func concerns(p desired.Problem, chosen []string) bool {
+	return p.Environment == "" || len(chosen) == 0 || slices.Contains(chosen, p.Environment)
+}
+
+func failureCode(f *reconcile.Failure) int {
+	switch {
+	case f == nil:
+		return exitOK
+	case f.Retryable:
+		return exitRetry
+	default:
+		return exitFailed
+	}
+}
+
+// waits says whether a step is held by something that a person, or the next
+// opening, has to end. A grace and a limit end by themselves and are no news.
+func waits(s reconcile.Step) bool {
+	if s.Held == nil || s.Result != nil && s.Result.Status != reconcile.Waiting {
+		return false
+	}
+	calm := func(by string) bool { return by == reconcile.ByGrace || by == reconcile.ByLimit }
+	return !calm(s.Held.By) ||
+		slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return !calm(h.By) })
+}
+
+// heldBy says whether by is among those that hold the step.
+func heldBy(s reconcile.Step, by string) bool {
+	return s.Held != nil && (s.Held.By == by ||
+		slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return h.By == by }))
+}
+
+func allSteps(r daemon.Result) []reconcile.Step {
+	var all []reconcile.Step
+	for _, p := range r.Plans {
+		for _, region := range p.Regions {
+			all = append(all, region.Steps...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+func TestWorst(t *testing.T) {
+	for i, bad := range worstFirst {
+		for _, better := range worstFirst[i:] {
+			if got := worst(better, bad); got != bad {
+				t.Errorf("worst(%d, %d) = %d", better, bad, got)
+			}
+		}
+	}
+	if got := worst(); got != exitOK {
+		t.Errorf("worst() = %d", got)
+	}
+	if got := worst(exitUsage, 99); got != 99 {
+		t.Errorf("a code outside the contract is hidden: %d", got)
+	}
+}
+
+func result(steps ...reconcile.Step) daemon.Result {
+	return daemon.Result{Plans: []reconcile.Plan{{Environment: "prod", Regions: []reconcile.RegionPlan{{Steps: steps}}}}}
+}
+
+func failing(f reconcile.Failure, steps ...reconcile.Step) daemon.Result {
+	r := result(steps...)
+	r.Plans[0].Regions[0].Failure = &f
+	return r
+}
+
+func problemIn(env string, severity desired.Severity) daemon.Result {
+	return daemon.Result{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
+}
+
+func TestExitCodes(t *testing.T) {
+	someday := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	step := attach("f", 12, 13)
+	by := func(holders ...string) reconcile.Step {
+		var also []reconcile.Holder
+		for _, h := range holders[1:] {
+			also = append(also, reconcile.Holder{By: h})
+		}
+		return held(ended(step, reconcile.Waiting, ""), holders[0], someday, "r", also...)
+	}
+	graced := held(prune(3, ""), reconcile.ByGrace, someday, "r")
+	atPlanTime := result()
+	atPlanTime.Plans[0].Regions[0].Problems = []desired.Problem{{Severity: desired.Error}}
+	tests := []struct {
+		name                  string
+		r                     daemon.Result
+		chosen                []string
+		plan, detailed, apply int
+	}{
+		{"nothing", result(), nil, 0, 0, 0},
+		{"a step that may run", result(ended(step, reconcile.Applied, "")), nil, 0, 2, 0},
+		{"held by the window", result(by("window")), nil, 0, 2, 3},
+		{"held by approval and window", result(by("approval", "window")), nil, 0, 2, 3},
+		{"held by mode", result(by("mode")), nil, 0, 2, 3},
+		{"held by limit", result(by("limit")), nil, 0, 2, 0},
+		{"held by limit and grace", result(by("limit", "grace")), nil, 0, 2, 0},
+		{"held by limit and lease", result(by("limit", "lease")), nil, 0, 2, 3},
+		{"a heal in its grace", result(by("grace")), nil, 0, 2, 0},
+		{"a prune in its grace", result(graced), nil, 0, 0, 0},
+		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", reconcile.Holder{By: "grace"})), nil, 0, 0, 3},
+		{"a prune that may run", result(prune(3, "")), nil, 0, 2, 0},
+		{"a failed step", result(ended(step, reconcile.Failed, "x")), nil, 0, 2, 1},
+		{"failed and held", result(ended(step, reconcile.Failed, "x"), by("window")), nil, 0, 2, 1},
+		{"AWS out of reach", failing(reconcile.Failure{Retryable: true}), nil, 75, 75, 75},
+		{"AWS out of reach and held", failing(reconcile.Failure{Retryable: true}, by("window")), nil, 75, 75, 75},
+		{"wrong account", failing(reconcile.Failure{Code: "wrong_account"}), nil, 1, 1, 1},
+		{"an error of the tree", problemIn("", desired.Error), []string{"dev"}, 78, 78, 78},
+		{"a warning", problemIn("", desired.Warning), nil, 0, 0, 0},
+		{"an error elsewhere", problemIn("prod", desired.Error), []string{"dev"}, 0, 0, 0},
+		{"an error here", problemIn("prod", desired.Error), []string{"dev", "prod"}, 78, 78, 78},
+		{"an error, all asked for", problemIn("prod", desired.Error), nil, 78, 78, 78},
+		{"not looked at", daemon.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
+		{"a version that is not live", atPlanTime, nil, 78, 78, 78},
+		{"invalid hides failed", daemon.Result{Skipped: []string{"x"}, Plans: failing(reconcile.Failure{}).Plans}, nil, 78, 78, 78},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := planCode(tt.r, tt.chosen, false); got != tt.plan {
+				t.Errorf("plan: %d, want %d", got, tt.plan)
+			}
+			if got := planCode(tt.r, tt.chosen, true); got != tt.detailed {
+				t.Errorf("plan --detailed-exitcode: %d, want %d", got, tt.detailed)
+			}
+			if got := applyCode(tt.r, tt.chosen); got != tt.apply {
+				t.Errorf("apply: %d, want %d", got, tt.apply)
+			}
+		})
+	}
+}
+
+func TestCodeOf(t *testing.T) {
+	git := func(k gitrepo.Kind) error { return fmt.Errorf("pull: %w", &gitrepo.Error{Kind: k}) }
+	tests := []struct {
+		err  error
+		want int
+	}{
+		{nil, exitOK},
+		{errors.New("anything"), exitFailed},
+		{usage("", "x"), exitUsage},
+		{&ranError{usage("", "x")}, exitUsage},
+		{exit(exitHeld), exitHeld},
+		{context.Canceled, exitRetry},
+		{fmt.Errorf("open: %w", store.ErrBusy), exitRetry},
+		{fmt.Errorf("open: %w", store.ErrCorrupt), exitFailed},
+		{&state.Error{Kind: state.Again}, exitRetry},
+		{&state.Error{Kind: state.Human}, exitFailed},
+		{git(gitrepo.KindUnreachable), exitRetry},
+		{git(gitrepo.KindInvalid), exitUsage},
+		{git(gitrepo.KindBranchGone), exitInvalid},
+		{git(gitrepo.KindEmpty), exitInvalid},
+		{git(gitrepo.KindAuth), exitFailed},
+		{git(gitrepo.KindHostKey), exitFailed},
+	}
+	for _, tt := range tests {
+		if got := codeOf(tt.err); got != tt.want {
+			t.Errorf("codeOf(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// repoFlags say where the desired state is.
+type repoFlags struct {
+	repo, ref, path               string
+	tokenFile, sshKey, knownHosts string
+}
+
+func (f *repoFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository: a folder or a Git URL")
+	f.addGit(cmd)
+}
+
+// addGit adds what goes with a repository that was named otherwise.
+func (f *repoFlags) addGit(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.StringVar(&f.ref, "ref", "", `branch to read (default "main"; a local folder is read as it lies on disk)`)
+	fs.StringVar(&f.path, "path", "", "folder inside the repository")
+	fs.StringVar(&f.tokenFile, "git-token-file", "", "file with the token for HTTPS (default: the variable LAYERD_GIT_TOKEN)")
+	fs.StringVar(&f.sshKey, "ssh-key", "", "private key file for SSH (default: the SSH agent)")
+	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts file for SSH (default: the user's and the machine's)")
+}
+
+// asFlags repeats what names the repository, for commands that we suggest.
+func (f *repoFlags) asFlags() string {
+	var b strings.Builder
+	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
+		if x[1] != "" {
+			fmt.Fprintf(&b, " --%s %s", x[0], shellQuote(x[1]))
+		}
+	}
+	return b.String()
+}
+
+// shellQuote leaves plain words alone and quotes the rest for a shell.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// storeFlags say where the past and the rulings are kept.
+type storeFlags struct{ store, server string }
+
+func (f *storeFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.store, "store", "", "sqlite:PATH, dynamodb:TABLE or memory: (default: layerd.yaml's store, else a file of this user)")
+	cmd.Flags().StringVar(&f.server, "server", "", "ask a daemon instead (not supported yet)")
+}
+
+func (f *storeFlags) check() error {
+	if f.server != "" {
+		return usage("use --store; the daemon that --server would ask comes with a later release", "--server is not supported yet")
+	}
+	return nil
+}
+
+// outputFlag adds --output with the forms that a command has.
+func outputFlag(cmd *cobra.Command, o *oneOf, forms ...string) {
+	*o = oneOf{forms[0], forms}
+	cmd.Flags().VarP(o, "output", "o", "form of the result")
+}
+
+// envFlag adds --env, which may be repeated.
+func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
+	cmd.Flags().StringArrayVar(envs, "env", nil, "only this environment (may be repeated)")
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+}
+
+// checkEnvironments refuses names that the repository has no file for: asking
+// for "prd" must not end in a calm "nothing to do".
+func checkEnvironments(t desired.Tree, names []string) error {
+	for _, n := range names {
+		if slices.Contains(t.Names, n) {
+			continue
+		}
+		hint := "the repository has no environment at all"
+		if len(t.Names) > 0 {
+			hint = "environments: " + strings.Join(t.Names, ", ")
+		}
+		return usage(hint, "no environment %q%s", n, didYouMean(n, t.Names))
+	}
+	return nil
+}
+
+// completeValues lets the shell complete the values of flags that have a few.
+func completeValues(cmd *cobra.Command) {
+	complete := func(f *pflag.Flag) {
+		if o, ok := f.Value.(*oneOf); ok {
+			// Fails only when done twice for one flag, which changes nothing.
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(o.allowed, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	cmd.LocalFlags().VisitAll(complete)
+	if cmd.Flags().Lookup("store") != nil {
+		_ = cmd.RegisterFlagCompletionFunc("store", cobra.FixedCompletions(
+			[]string{"sqlite:", "dynamodb:", "memory:"}, cobra.ShellCompDirectiveNoSpace))
+	}
+}
+
+// completeEnvironments offers the names of a repository on this machine; it
+// never goes to the network, because a person waits for the Tab key.
+func (a *app) completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	const no = cobra.ShellCompDirectiveNoFileComp
+	repo, _ := cmd.Flags().GetString("repo")
+	if repo == "" {
+		repo = "."
+	}
+	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(repo) {
+		return nil, no
+	}
+	path, _ := cmd.Flags().GetString("path")
+	src, err := a.load(cmd.Context(), repoFlags{repo: repo, path: path})
+	if err != nil {
+		return nil, no
+	}
+	return src.tree.Names, no
+}

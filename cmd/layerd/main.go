@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	_ "time/tzdata" // so that a container without a zone database knows Asia/Tokyo
+)
+
+func main() { os.Exit(run()) }
+
+// run is main without the end of the process.
+func run() int {
+	// A reader that went away (layerd history | head) is no reason to die in
+	// the middle of an apply: writing fails with EPIPE instead, which is quiet.
+	signal.Ignore(syscall.SIGPIPE)
+	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv, environ: os.Environ(), now: time.Now}
+	ctx, stop := a.interruptible(context.Background())
+	defer stop()
+	return a.execute(ctx, os.Args[1:])
+}
+
+// interruptible gives a context that the first SIGINT or SIGTERM cancels: the
+// function in hand is finished and nothing new is begun. After that the
+// signals have their usual meaning again, so that a second Ctrl-C ends the
+// process at once.
+func (a *app) interruptible(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+			signal.Stop(signals)
+			a.say("interrupted: finishing what is in hand; once more to stop at once")
+			cancel()
+		case <-ctx.Done():
+			signal.Stop(signals)
+		}
+	}()
+	return ctx, cancel
+}
+
+// execute runs one command line and gives the exit code. It is the only place
+// where an error becomes words and a number.
+func (a *app) execute(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	// What a command returns is sorted already; all else is from cobra, about
+	// the command line.
+	if _, ok := errors.AsType[*ranError](err); !ok {
+		err = sayUsage(cmd, err)
+	}
+	a.explain(err)
+	return codeOf(err)
+}
+
+// ranError marks an error that comes from a command and not from the parsing
+// of its command line.
+type ranError struct{ err error }
+
+func (e *ranError) Error() string { return e.err.Error() }
+func (e *ranError) Unwrap() error { return e.err }
+
+// explain prints an error once, with what to do about it.
+func (a *app) explain(err error) {
+	if errors.Is(err, syscall.EPIPE) {
+		return // whoever read our output has left
+	}
+	e, ok := errors.AsType[*exitError](err)
+	if ok && e.err == nil {
+		return
+	}
+	a.say("%v", err)
+	if ok && e.hint != "" {
+		fmt.Fprintln(a.err, "  "+e.hint)
+	}
+}
+
+// say writes one line for the person at the terminal, never to standard output.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.err, "layerd: "+format+"\n", args...)
+}
+
+// print writes a whole result at once. A reader that has left is not an error
+// of the command.
+func (a *app) print(text string) error {
+	_, err := io.WriteString(a.out, text)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}

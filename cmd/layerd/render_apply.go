@@ -1,0 +1,80 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// results shows what was done, what failed and what was left, in this order:
+// the failures are last, where the eye is when the prompt returns.
+func (p *planPage) results(runs []reconcile.Step) {
+	by := map[reconcile.Status][]reconcile.Step{}
+	for _, s := range runs {
+		status := reconcile.Status("")
+		if s.Result != nil {
+			status = s.Result.Status
+		}
+		by[status] = append(by[status], s)
+	}
+	done := groupSteps(by[reconcile.Applied])
+	for _, g := range done {
+		p.group(2, p.page.good("✓"), g.done(), widest(done), g)
+	}
+	p.unsettled(by[reconcile.Applied])
+	left := groupSteps(by[reconcile.Skipped])
+	for _, g := range left {
+		p.group(2, p.page.faint("·"), "skipped", widest(left), g)
+		p.told(g.steps)
+	}
+	failed := groupSteps(by[reconcile.Failed])
+	for _, g := range failed {
+		p.group(2, p.page.bad("✗"), "failed", widest(failed), g)
+		p.told(g.steps)
+	}
+	// A Region that could not be begun has steps without a result.
+	p.groups(2, groupSteps(by[""]))
+}
+
+// told says of each step why; the same words for many functions stand once.
+func (p *planPage) told(steps []reconcile.Step) {
+	var order []string
+	names := map[string][]string{}
+	for _, s := range steps {
+		why := s.Result.Error
+		if why == "" {
+			continue
+		}
+		if names[why] == nil {
+			order = append(order, why)
+		}
+		name := subject(s)
+		if s.Result.RequestID != "" {
+			name += " (request " + s.Result.RequestID + ")"
+		}
+		names[why] = append(names[why], name)
+	}
+	for _, why := range order {
+		p.linef(6, "%s", why)
+		shown := p.some(len(names[why]))
+		for _, name := range names[why][:shown] {
+			p.linef(8, "%s", name)
+		}
+		p.more(8, len(names[why])-shown)
+	}
+}
+
+// unsettled: a step can be applied and still have something to say, such as a
+// version that was changed but not yet seen.
+func (p *planPage) unsettled(steps []reconcile.Step) {
+	var said []reconcile.Step
+	for _, s := range steps {
+		if s.Result.Error != "" {
+			said = append(said, s)
+		}
+	}
+	p.told(said)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// annotations are GitHub's workflow commands. It shows at most ten of a kind
+// per step, so that few and whole ones are better than one per function.
+type annotations struct{ strings.Builder }
+
+// renderGitHub puts annotations in front of the text, which the log of the job
+// shows. root is the folder of the desired state inside the repository.
+func renderGitHub(r daemon.Result, v view, root string) string {
+	var a annotations
+	a.problems(r.Problems, root)
+	for _, plan := range r.Plans {
+		for _, region := range plan.Regions {
+			a.region(region, v, root)
+		}
+	}
+	v.palette = palette{}
+	return a.String() + renderText(r, v)
+}
+
+func (a *annotations) region(r reconcile.RegionPlan, v view, root string) {
+	title := r.Want.Name + " " + r.Want.Region
+	a.problems(r.Problems, root)
+	if r.Failure != nil {
+		a.add("error", title, r.Failure.Message)
+	}
+	failed := map[string]int{}
+	for _, s := range r.Steps {
+		if s.Result != nil && s.Result.Status == reconcile.Failed {
+			failed[s.Result.Error]++
+		}
+	}
+	for _, why := range sortedKeys(failed) {
+		a.add("error", title, fmt.Sprintf("%s failed: %s", count(failed[why], "step"), why))
+	}
+	if n := len(r.Drift); n > 0 {
+		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", count(n, "item"), r.Drift[0].Function, r.Drift[0].Reason))
+	}
+	reasons, groups := blockedByReason(r)
+	for _, reason := range reasons {
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", count(len(groups[reason]), "function"), reason))
+	}
+	if text := tally(r.Steps); text != "" {
+		if w := waitingFor(r, v); w != "" {
+			text += ", waiting for " + w
+		}
+		a.add("notice", title, text)
+	}
+}
+
+// problems names files as the pull request knows them.
+func (a *annotations) problems(list []desired.Problem, root string) {
+	moved := slices.Clone(list)
+	for i := range moved {
+		if moved[i].File != "" {
+			moved[i].File = path.Join(root, moved[i].File)
+		}
+	}
+	_ = desired.FormatGitHub(a, moved) // a builder never fails
+}
+
+func (a *annotations) add(kind, title, text string) {
+	fmt.Fprintf(a, "::%s title=%s::%s\n", kind, property(title), data(text))
+}
+
+// data and property escape as GitHub's runner reads it back; a line end in a
+// message would let it end the command and begin another.
+func data(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func property(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data(s))
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// group is steps that a person reads as one: the same thing done to many
+// functions, or many versions of one layer pruned.
+type group struct {
+	symbol string // + - ~ ↓; tells apart without colour
+	verb   string
+	noun   string // what is counted
+	what   string // "makoto-common 12 (1.4.1) → 13 (1.4.2)"
+	steps  []reconcile.Step
+}
+
+// waiting is groups that the same holders hold until the same time.
+type waiting struct {
+	held   reconcile.Held
+	groups []group
+}
+
+// groupSteps keeps the order in which the groups first appear in the plan.
+func groupSteps(steps []reconcile.Step) []group {
+	type key struct {
+		kind             reconcile.Kind
+		cause            reconcile.Cause
+		layer, from, to  string
+		newLayer, goBack bool
+	}
+	var groups []group
+	index := map[key]int{}
+	for _, s := range steps {
+		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
+		if s.Kind != reconcile.Prune {
+			k.from, k.to = label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+			k.newLayer, k.goBack = s.New, s.Back
+		}
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, newGroup(s))
+		}
+		groups[i].steps = append(groups[i].steps, s)
+	}
+	for i := range groups {
+		if groups[i].noun == "version" {
+			groups[i].what = pruned(groups[i].steps)
+		}
+	}
+	return groups
+}
+
+func newGroup(s reconcile.Step) group {
+	from, to := label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to)}
+	switch {
+	case s.Kind == reconcile.Prune:
+		g.symbol, g.noun = "-", "version"
+	case s.Kind == reconcile.Detach:
+		g.symbol = "-"
+	case s.Kind == reconcile.Restore:
+		g.symbol = "↓"
+	case s.New:
+		g.symbol = "+"
+		g.what = fmt.Sprintf("%s %s, for the first time", s.Layer, to)
+	}
+	switch {
+	case s.Cause == reconcile.Drift:
+		g.what += ", heals drift"
+	case s.Back:
+		g.what += ", was applied here before"
+	}
+	return g
+}
+
+// pruned lists the versions of one layer that go.
+func pruned(steps []reconcile.Step) string {
+	var versions []string
+	for _, s := range steps {
+		versions = append(versions, label(s.From, s.FromVersion))
+	}
+	return steps[0].Layer + " " + strings.Join(versions, ", ")
+}
+
+// names lists the functions of the group.
+func (g group) names() []string {
+	var names []string
+	for _, s := range g.steps {
+		if s.Function != "" {
+			names = append(names, s.Function)
+		}
+	}
+	return names
+}
+
+// reason gives the one reason that all steps of the group share, or "".
+func (g group) reason() string {
+	for _, s := range g.steps[1:] {
+		if s.Reason != g.steps[0].Reason {
+			return ""
+		}
+	}
+	return g.steps[0].Reason
+}
+
+// done is the verb of a group that was carried out.
+func (g group) done() string {
+	switch g.steps[0].Kind {
+	case reconcile.Restore:
+		return "rolled back"
+	case reconcile.Prune:
+		return "pruned"
+	default:
+		return g.verb + "ed"
+	}
+}
+
+// split separates what may run from what waits; of a carried out plan the
+// first are those that were begun.
+func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
+	held := map[string]int{}
+	var order [][]reconcile.Step
+	for _, s := range steps {
+		if s.Held == nil {
+			runs = append(runs, s)
+			continue
+		}
+		k := heldKey(*s.Held)
+		i, ok := held[k]
+		if !ok {
+			i = len(order)
+			held[k] = i
+			order = append(order, nil)
+		}
+		order[i] = append(order[i], s)
+	}
+	for _, list := range order {
+		waits = append(waits, waiting{held: *list[0].Held, groups: groupSteps(list)})
+	}
+	return runs, waits
+}
+
+func heldKey(h reconcile.Held) string {
+	key := fmt.Sprintf("%s %d %s", h.By, h.Until.UnixNano(), h.Reason)
+	for _, also := range h.Also {
+		key += fmt.Sprintf("\n%s %s", also.By, also.Reason)
+	}
+	return key
+}
+
+// holders lists all who hold, the first one first.
+func holders(h reconcile.Held) []reconcile.Holder {
+	return append([]reconcile.Holder{{By: h.By, Until: h.Until, Reason: h.Reason}}, h.Also...)
+}
+
+// waitsFor writes who holds and until when: "waits for approval, window, not
+// before Sat 2026-11-28 02:00 JST (in 3d4h)". "Not before" is said when one of
+// the holders has no end that anybody knows.
+func waitsFor(h reconcile.Held, now time.Time, zone *time.Location) string {
+	var by []string
+	endless := false
+	for _, x := range holders(h) {
+		by = append(by, x.By)
+		endless = endless || endsUnknown(x.By)
+	}
+	text := "waits for " + strings.Join(by, ", ")
+	switch {
+	case h.Until.IsZero():
+		return text
+	case endless:
+		return text + ", not before " + until(h.Until, now, zone)
+	default:
+		return text + ", until " + until(h.Until, now, zone)
+	}
+}
+
+// endsUnknown says whether a person has to end it.
+func endsUnknown(by string) bool {
+	return slices.Contains([]string{reconcile.ByMode, reconcile.ByDesired, reconcile.ByPause,
+		reconcile.ByQuarantine, reconcile.ByApproval}, by)
+}
+
+// tally counts steps by verb in a fixed order: "212 to attach (3 new), 2 to
+// prune".
+func tally(steps []reconcile.Step) string {
+	counts := map[reconcile.Kind]int{}
+	fresh := 0
+	for _, s := range steps {
+		counts[s.Kind]++
+		if s.New {
+			fresh++
+		}
+	}
+	var parts []string
+	for _, k := range []struct {
+		kind reconcile.Kind
+		verb string
+	}{{reconcile.Attach, "attach"}, {reconcile.Restore, "roll back"}, {reconcile.Detach, "detach"}, {reconcile.Prune, "prune"}} {
+		if n := counts[k.kind]; n > 0 {
+			part := fmt.Sprintf("%d to %s", n, k.verb)
+			if k.kind == reconcile.Attach && fresh > 0 {
+				part += fmt.Sprintf(" (%d new)", fresh)
+			}
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// needsWord says whether an approval would release something: it is asked for,
+// or a limit waits for somebody to have seen the plan.
+func needsWord(p reconcile.Plan) bool {
+	for _, r := range p.Regions {
+		for _, s := range r.Steps {
+			if heldBy(s, reconcile.ByApproval) || r.Failure == nil && s.Cause == reconcile.Change && heldBy(s, reconcile.ByLimit) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// historyView is the JSON of history.
+type historyView struct {
+	FormatVersion string      `json:"format_version"`
+	Entries       []entryView `json:"entries"`
+}
+
+// entryView is one step that was carried out, or was about to be. Its status
+// is "open" while nobody knows how it ended.
+type entryView struct {
+	ID          string   `json:"id"`
+	Environment string   `json:"environment"`
+	Account     string   `json:"account"`
+	Region      string   `json:"region"`
+	Step        string   `json:"step"`
+	Kind        string   `json:"kind"`
+	Cause       string   `json:"cause"`
+	Reason      string   `json:"reason"`
+	Layer       string   `json:"layer"`
+	Function    string   `json:"function"`
+	From        string   `json:"from"`
+	To          string   `json:"to"`
+	FromVersion string   `json:"from_version"`
+	ToVersion   string   `json:"to_version"`
+	Before      []string `json:"before"`
+	After       []string `json:"after"`
+	Status      string   `json:"status"`
+	Error       string   `json:"error,omitempty"`
+	RequestID   string   `json:"request_id,omitempty"`
+	StartedAt   string   `json:"started_at"`
+	EndedAt     string   `json:"ended_at,omitempty"`
+	Seconds     float64  `json:"seconds"`
+	Revision    string   `json:"revision"`
+	Author      string   `json:"author"`
+	Digest      string   `json:"digest"`
+	ApprovedBy  string   `json:"approved_by"`
+	Window      string   `json:"window"`
+}
+
+// openStatus is what is said of a record without an end.
+const openStatus = "open"
+
+func viewHistory(entries []history.Entry) historyView {
+	v := historyView{FormatVersion: "1", Entries: []entryView{}}
+	for _, e := range entries {
+		v.Entries = append(v.Entries, viewEntry(e))
+	}
+	return v
+}
+
+func viewEntry(e history.Entry) entryView {
+	v := entryView{
+		ID: e.ID, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
+		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
+		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
+		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
+		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
+		Author: e.Author, Digest: e.Digest, ApprovedBy: e.ApprovedBy, Window: e.Window,
+	}
+	if !e.Ended.IsZero() {
+		v.EndedAt = e.Ended.UTC().Format(time.RFC3339)
+	}
+	return v
+}
+
+func texts[S ~string](list []S) []string {
+	out := make([]string, 0, len(list))
+	for _, s := range list {
+		out = append(out, string(s))
+	}
+	return out
+}
+
+func statusOf(e history.Entry) string {
+	if e.Status == "" {
+		return openStatus
+	}
+	return string(e.Status)
+}
+
+// historyCSV is for spreadsheets and auditors. A cell that begins like a
+// formula is quoted with an apostrophe: names of functions and people's words
+// are in there.
+func historyCSV(entries []history.Entry) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
+		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id"}}
+	for _, e := range entries {
+		v := viewEntry(e)
+		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
+			number(e.FromNumber), v.FromVersion, number(e.ToNumber), v.ToVersion, v.Status, v.Error, v.Reason, v.Revision,
+			v.Author, v.ApprovedBy, v.Digest, v.RequestID})
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+				row[i] = "'" + cell
+			}
+		}
+		_ = w.Write(row) // a builder never fails
+	}
+	w.Flush()
+	return b.String()
+}
+
+func number(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// renderHistory shows the latest first; what one round did to many functions
+// is one line.
+func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p palette, width int) string {
+	pg := &page{palette: p, width: width}
+	day := ""
+	for i := 0; i < len(entries); {
+		n := 1
+		for i+n < len(entries) && together(entries[i], entries[i+n]) {
+			n++
+		}
+		if d := entries[i].Started.In(zone).Format("Mon 2006-01-02 MST"); d != day {
+			day = d
+			pg.linef(0, "%s", p.bold(d))
+		}
+		pg.did(entries[i:i+n], verbose, zone)
+		i += n
+	}
+	return pg.String()
+}
+
+// together says whether two neighbours tell the same of two functions.
+func together(a, b history.Entry) bool {
+	return a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
+		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
+		a.Error == b.Error && a.Digest == b.Digest
+}
+
+func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
+	e := entries[0]
+	mark := map[string]string{string(reconcile.Applied): p.good("✓"), string(reconcile.Failed): p.bad("✗"),
+		openStatus: p.warn("?")}[statusOf(e)]
+	if mark == "" {
+		mark = "·"
+	}
+	noun := "function"
+	if e.Kind == reconcile.Prune {
+		noun = "version"
+	}
+	what := fmt.Sprintf("%s %s → %s", e.Layer, label(e.From, e.FromVersion), label(e.To, e.ToVersion))
+	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+		statusOf(e), e.Kind, count(len(entries), noun), what))
+	by := "for " + string(e.Cause)
+	if e.Revision != "" {
+		by += ", revision " + shorten(e.Revision)
+	}
+	if e.Author != "" {
+		by += " by " + e.Author
+	}
+	if e.ApprovedBy != "" {
+		by += ", approved by " + e.ApprovedBy
+	}
+	p.line(10, 2, p.faint(by))
+	if e.Error != "" {
+		p.linef(10, "%s", e.Error)
+	}
+	if !verbose && len(entries) > 1 {
+		return
+	}
+	for _, e := range entries {
+		p.linef(10, "%s  %s", subjectOf(e), p.faint(e.Reason))
+	}
+}
+
+func subjectOf(e history.Entry) string {
+	if e.Function != "" {
+		return e.Function
+	}
+	return e.Layer + " " + label(e.From, e.FromVersion)
+}

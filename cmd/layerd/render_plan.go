@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// view is how a result is shown.
+type view struct {
+	palette
+	width   int
+	verbose bool // names and every reason
+	applied bool // the result of apply, not of plan
+	now     time.Time
+	rate    float64 // requests per second, as the plan's cost was reckoned
+	chosen  []string
+	// store says which past was looked at, for people.
+	store string
+	// approve gives the command that approves a plan.
+	approve func(environment, digest string) string
+}
+
+// renderText shows what plan or apply found, for people.
+func renderText(r daemon.Result, v view) string {
+	p := &planPage{page: page{palette: v.palette, width: v.width}, view: v}
+	p.preface(r)
+	for _, plan := range r.Plans {
+		p.environment(plan)
+	}
+	for _, name := range r.Skipped {
+		p.ends(p.page.bold(name), p.page.bad("✗ not looked at"))
+		p.linef(2, "its desired state is invalid or needs what is not supported yet, see above")
+	}
+	if len(r.Plans)+len(r.Skipped) > 0 {
+		p.blank()
+	}
+	p.line(0, 2, p.summary(r))
+	return p.String()
+}
+
+// planPage is a page with what it shows.
+type planPage struct {
+	page
+	view
+}
+
+// preface has what concerns all environments: the revision, the problems.
+func (p *planPage) preface(r daemon.Result) {
+	revision := "no commit"
+	if r.Revision != "" {
+		revision = "revision " + shorten(r.Revision)
+	}
+	past := "past: " + p.store
+	if r.Past == "none" {
+		past = "past: none, so nothing counts as drift"
+		if p.store != "" {
+			past += " (" + p.store + " is not there)"
+		}
+	}
+	p.line(0, 2, p.page.faint(revision+", "+past))
+	p.blank()
+	for _, x := range r.Problems {
+		p.problem(0, x)
+	}
+	if len(r.Unfinished) > 0 {
+		p.linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
+			count(len(r.Unfinished), "record"), map[bool]string{true: "was", false: "were"}[len(r.Unfinished) == 1])
+	}
+	if len(r.Problems)+len(r.Unfinished) > 0 {
+		p.blank()
+	}
+}
+
+func (p *planPage) problem(indent int, x desired.Problem) {
+	mark := p.page.bad("✗ error:")
+	if x.Severity == desired.Warning {
+		mark = p.page.warn("! warning:")
+	}
+	where := ""
+	if x.File != "" {
+		where = fmt.Sprintf("%s:%d:%d: ", x.File, x.Line, x.Column)
+	}
+	p.linef(indent, "%s %s%s [%s]", mark, where, x.Message, x.Code)
+	if x.Suggestion != "" {
+		p.linef(indent+2, "%s", x.Suggestion)
+	}
+}
+
+func (p *planPage) environment(plan reconcile.Plan) {
+	for _, r := range plan.Regions {
+		p.region(r)
+	}
+	if len(plan.Lines) == 0 || !needsWord(plan) {
+		return
+	}
+	p.linef(2, "%s to release this plan, after looking at it:", p.page.held("?"))
+	// Not wrapped: it is there to be copied.
+	p.WriteString("      " + p.approve(plan.Environment, plan.Digest) + "\n")
+}
+
+// region shows one environment in one Region; a calm one takes one line.
+func (p *planPage) region(r reconcile.RegionPlan) {
+	name := p.page.bold(r.Want.Name) + " · " + r.Want.Region
+	if p.calm(r) {
+		p.ends(p.page.good("✓")+" "+name+"  in sync, "+count(len(r.Want.Layers), "layer"), p.page.faint(r.Want.Account))
+		p.asides(r)
+		return
+	}
+	p.ends(name, p.page.faint(r.Want.Account))
+	p.circumstances(r)
+	if f := r.Failure; f != nil {
+		p.failure(*f)
+	}
+	for _, x := range r.Problems {
+		p.problem(2, x)
+	}
+	runs, waits := split(r.Steps)
+	if p.applied {
+		p.results(runs)
+	} else {
+		p.groups(2, groupSteps(runs))
+	}
+	for _, w := range waits {
+		p.waiting(r, w)
+	}
+	p.drift(r)
+	p.blocked(r)
+	p.aliases(r)
+	p.asides(r)
+	p.kept(r)
+	p.cost(r)
+}
+
+// calm says that there is nothing a person has to read.
+func (p *planPage) calm(r reconcile.RegionPlan) bool {
+	return r.InSync && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.verbose || len(r.Kept) == 0)
+}
+
+// circumstances is what allows or forbids: the window, the mode, the approval.
+func (p *planPage) circumstances(r reconcile.RegionPlan) {
+	if reason := r.Window.Reason; reason != "" {
+		draw := p.page.good
+		if !r.Window.Open {
+			draw = p.page.held
+		}
+		// The reason begins with the word that matters: open, closed, frozen.
+		state, rest := reason, ""
+		if i := strings.IndexAny(reason, " ,:"); i > 0 {
+			state, rest = reason[:i], reason[i:]
+		}
+		if !r.Window.Open && !r.Window.NextOpen.IsZero() {
+			rest += ", in " + span(r.Window.NextOpen.Sub(p.now))
+		}
+		p.linef(2, "window: %s%s", draw(state), rest)
+	}
+	if r.Want.Observe {
+		p.linef(2, "mode: observe, so that nothing is changed")
+	}
+	if r.Want.ApprovalRequired {
+		p.linef(2, "approval: %s", p.approvalState(r))
+	}
+}
+
+func (p *planPage) approvalState(r reconcile.RegionPlan) string {
+	changes := 0
+	for _, s := range r.Steps {
+		if heldBy(s, reconcile.ByApproval) {
+			return p.page.held("required, and missing for this plan")
+		}
+		if s.Cause == reconcile.Change && !s.Back {
+			changes++
+		}
+	}
+	if changes > 0 {
+		return p.page.good("given")
+	}
+	return "required, nothing to approve"
+}
+
+func (p *planPage) failure(f reconcile.Failure) {
+	advice := ""
+	if f.Retryable {
+		advice = "; try again later"
+	}
+	p.linef(2, "%s %s%s [%s]", p.page.bad("✗"), f.Message, advice, f.Code)
+	if hint := failureHint(f); hint != "" {
+		p.linef(4, "%s", hint)
+	}
+}
+
+// groups shows steps that belong together, the counts in one column.
+func (p *planPage) groups(indent int, groups []group) {
+	for _, g := range groups {
+		p.group(indent, p.symbol(g), g.verb, widest(groups), g)
+	}
+}
+
+func widest(groups []group) int {
+	n := 0
+	for _, g := range groups {
+		n = max(n, len(count(len(g.steps), g.noun)))
+	}
+	return n
+}
+
+// group is one line, and the names below it where they were asked for or
+// there is one only.
+func (p *planPage) group(indent int, symbol, verb string, counted int, g group) {
+	names := g.names()
+	head := symbol + " " + pad(verb, 8) + "  " + padLeft(count(len(g.steps), g.noun), counted) + "  "
+	text := g.what
+	told := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
+	if len(names) == 1 && !p.verbose && !told {
+		text += "  " + names[0]
+	}
+	hang := 2 + 8 + 2 + counted + 2
+	p.line(indent, hang, head+text)
+	if !p.verbose {
+		return
+	}
+	if reason := g.reason(); reason != "" {
+		p.linef(indent+4, "%s", p.page.faint(reason))
+		if len(names) > 0 {
+			p.line(indent+4, 0, strings.Join(names, " "))
+		}
+		return
+	}
+	for _, s := range g.steps {
+		p.linef(indent+4, "%s  %s", subject(s), p.page.faint(s.Reason))
+	}
+}
+
+// subject is what a step is about.
+func subject(s reconcile.Step) string {
+	if s.Function != "" {
+		return s.Function
+	}
+	return s.Layer + " " + label(s.From, s.FromVersion)
+}
+
+func (p *planPage) symbol(g group) string {
+	switch g.symbol {
+	case "+":
+		return p.page.good(g.symbol)
+	case "-":
+		return p.page.bad(g.symbol)
+	default:
+		return p.page.warn(g.symbol)
+	}
+}
+
+// waiting shows what is held, by whom, why and until when.
+func (p *planPage) waiting(r reconcile.RegionPlan, w waiting) {
+	p.line(2, 4, p.page.held("… "+waitsFor(w.held, p.now, r.Want.Zone)))
+	for _, h := range holders(w.held) {
+		// The window's reason stands at the top of the Region already.
+		if h.Reason != "" && h.Reason != r.Window.Reason {
+			p.linef(6, "%s: %s", h.By, h.Reason)
+		}
+	}
+	p.groups(6, w.groups)
+}
+
+// summary is the last line: everything in one sentence.
+func (p *planPage) summary(r daemon.Result) string {
+	t := totals(r)
+	var parts []string
+	switch {
+	case p.applied:
+		parts = append(parts, "Apply: "+t.outcome())
+	case t.steps > 0:
+		text := "Plan: " + tally(allSteps(r))
+		if t.held > 0 {
+			text += fmt.Sprintf("; %d of %d wait", t.held, t.steps)
+		}
+		parts = append(parts, text)
+	case t.unread > 0 || len(r.Skipped) > 0:
+		parts = append(parts, "Plan: incomplete")
+	default:
+		parts = append(parts, "Plan: nothing to do")
+	}
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{t.drift, "drifted"}, {t.blocked, "blocked"}, {t.errors, "invalid"}, {t.unread, "not done"}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return strings.Join(parts, ", ") + "."
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// someItems is how many items of a list are shown without -v.
+const someItems = 10
+
+// drift tells apart what somebody changed from what Git changed.
+func (p *planPage) drift(r reconcile.RegionPlan) {
+	if len(r.Drift) == 0 {
+		return
+	}
+	p.linef(2, "drift: changed by somebody else")
+	shown := p.some(len(r.Drift))
+	for _, d := range r.Drift[:shown] {
+		layer := ""
+		if d.Layer != "" {
+			layer = ", " + d.Layer
+		}
+		since := ""
+		if !d.Since.IsZero() {
+			since = ", since " + moment(d.Since, r.Want.Zone)
+			if age := p.now.Sub(d.Since); age > 0 {
+				since += " (" + span(age) + " ago)"
+			}
+		}
+		p.linef(4, "%s %s  %s%s: %s%s", p.page.warn("!"), d.Kind, d.Function, layer, d.Reason, since)
+	}
+	p.more(4, len(r.Drift)-shown)
+}
+
+// blocked groups functions by why they cannot be changed. Those that never can
+// be are counted only: nobody waits for them.
+func (p *planPage) blocked(r reconcile.RegionPlan) {
+	reasons, groups := blockedByReason(r)
+	if len(reasons) > 0 {
+		p.linef(2, "blocked")
+	}
+	for _, reason := range reasons {
+		names := groups[reason]
+		text := fmt.Sprintf("%s %s: %s", p.page.bad("✗"), count(len(names), "function"), reason)
+		p.linef(4, "%s", text)
+		shown := p.some(len(names))
+		p.line(6, 0, strings.Join(names[:shown], " "))
+		p.more(6, len(names)-shown)
+	}
+}
+
+// blockedByReason gives the reasons in order, and the functions of each.
+func blockedByReason(r reconcile.RegionPlan) ([]string, map[string][]string) {
+	var reasons []string
+	groups := map[string][]string{}
+	for _, b := range r.Blocked {
+		if b.Permanent {
+			continue
+		}
+		reason := b.Reason
+		if b.Layer != "" {
+			reason = b.Layer + ": " + reason
+		}
+		if groups[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		groups[reason] = append(groups[reason], b.Function)
+	}
+	return reasons, groups
+}
+
+// aliases warns where $LATEST will have the layer and callers will not.
+func (p *planPage) aliases(r reconcile.RegionPlan) {
+	type key struct{ alias, layer, serves, latest string }
+	var order []key
+	groups := map[key][]string{}
+	for _, b := range r.Behind {
+		k := key{b.Alias, b.Layer, label(b.Serves, ""), label(b.Latest, "")}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], b.Function+":"+b.Version)
+	}
+	for _, k := range order {
+		p.linef(2, "%s alias %s serves %s %s while $LATEST gets %s: %s", p.page.warn("!"), k.alias, k.layer, k.serves, k.latest,
+			count(len(groups[k]), "function"))
+		if p.verbose || len(groups[k]) == 1 {
+			p.line(6, 0, strings.Join(groups[k], " "))
+		}
+	}
+}
+
+// asides are worth a line and change nothing.
+func (p *planPage) asides(r reconcile.RegionPlan) {
+	for _, n := range r.Notes {
+		p.linef(2, "· %s", n.Message)
+	}
+	if r.Unselected > 0 {
+		p.linef(2, "· %s no longer selected, left as it is", count(r.Unselected, "function"))
+	}
+	permanent := map[string][]string{}
+	for _, b := range r.Blocked {
+		if b.Permanent {
+			permanent[b.Reason] = append(permanent[b.Reason], b.Function)
+		}
+	}
+	for _, reason := range sortedKeys(permanent) {
+		names := permanent[reason]
+		if p.verbose {
+			p.linef(2, "· %s left out, %s: %s", count(len(names), "function"), reason, strings.Join(names, " "))
+		} else {
+			p.linef(2, "· %s left out: %s", count(len(names), "function"), reason)
+		}
+	}
+}
+
+// kept says why versions stay: the commonest reasons, all with -v. It is told
+// where something is pruned; elsewhere nobody asked.
+func (p *planPage) kept(r reconcile.RegionPlan) {
+	prunes := slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Kind == reconcile.Prune })
+	if len(r.Kept) == 0 || !prunes && !p.verbose {
+		return
+	}
+	type key struct{ layer, reason string }
+	var order []key
+	groups := map[key][]string{}
+	for _, k := range r.Kept {
+		at := key{k.Layer, k.Reason}
+		if groups[at] == nil {
+			order = append(order, at)
+		}
+		groups[at] = append(groups[at], numbered(k.Version, k.Semver))
+	}
+	p.linef(2, "kept: %s", count(len(r.Kept), "version"))
+	shown := len(order)
+	if !p.verbose {
+		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
+		shown = min(shown, 5)
+	}
+	for _, k := range order[:shown] {
+		versions := strings.Join(groups[k], ", ")
+		if !p.verbose && len(groups[k]) > 3 {
+			versions = fmt.Sprintf("%d versions", len(groups[k]))
+		}
+		p.linef(4, "= %s %s: %s", k.layer, versions, k.reason)
+	}
+	p.more(4, len(order)-shown)
+}
+
+func numbered(n int64, semver string) string {
+	if semver == "" {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%d (%s)", n, semver)
+}
+
+func (p *planPage) cost(r reconcile.RegionPlan) {
+	if r.Cost.Calls == 0 || p.applied {
+		return
+	}
+	p.line(2, 2, p.page.faint(costText(r.Cost, p.rate)))
+}
+
+// costText is "21 calls, about 4 s at 5 requests/s".
+func costText(c reconcile.Cost, rate float64) string {
+	text := count(c.Calls, "call")
+	if c.Seconds >= 0.5 {
+		length := fmt.Sprintf("%.0f s", c.Seconds)
+		if c.Seconds >= 120 {
+			length = fmt.Sprintf("%.0f min", c.Seconds/60)
+		}
+		text += ", about " + length
+	}
+	if rate > 0 {
+		text += fmt.Sprintf(" at %g requests/s", rate)
+	}
+	return text
+}
+
+// some is how many of n items to show.
+func (p *planPage) some(n int) int {
+	if p.verbose || n <= someItems {
+		return n
+	}
+	return someItems
+}
+
+func (p *planPage) more(indent, n int) {
+	if n > 0 {
+		p.linef(indent, "… and %d more (all with -v)", n)
+	}
+}
+
+// sums are what the last line is made of.
+type sums struct {
+	steps, held, drift, blocked, errors, unread int
+	applied, failed, skipped                    int
+}
+
+func totals(r daemon.Result) sums {
+	var t sums
+	t.errors = countErrors(r.Problems)
+	for _, plan := range r.Plans {
+		for _, region := range plan.Regions {
+			t.drift += len(region.Drift)
+			t.errors += countErrors(region.Problems)
+			if region.Failure != nil {
+				t.unread++
+			}
+			for _, b := range region.Blocked {
+				if !b.Permanent {
+					t.blocked++
+				}
+			}
+		}
+	}
+	for _, s := range allSteps(r) {
+		t.steps++
+		if s.Held != nil {
+			t.held++
+		}
+		if s.Result == nil {
+			continue
+		}
+		switch s.Result.Status {
+		case reconcile.Applied:
+			t.applied++
+		case reconcile.Failed:
+			t.failed++
+		case reconcile.Skipped:
+			t.skipped++
+		}
+	}
+	return t
+}
+
+func countErrors(problems []desired.Problem) int {
+	n := 0
+	for _, p := range problems {
+		if p.Severity != desired.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// outcome sums up an apply.
+func (t sums) outcome() string {
+	if t.steps == 0 {
+		return "nothing to do"
+	}
+	parts := []string{fmt.Sprintf("%d done", t.applied)}
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{t.failed, "failed"}, {t.held, "waiting"}, {t.skipped, "skipped"}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

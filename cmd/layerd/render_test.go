@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+func TestRenderText(t *testing.T) {
+	golden(t, "plan.txt", renderText(busyWorld(t), testView()))
+	golden(t, "apply.txt", renderText(appliedWorld(t), func() view { v := testView(); v.applied = true; return v }()))
+	small := busyWorld(t)
+	region := &small.Plans[1].Regions[0]
+	region.Steps = append(region.Steps[209:212:212], region.Steps[212:]...)
+	verbose := testView()
+	verbose.verbose = true
+	golden(t, "plan-verbose.txt", renderText(small, verbose))
+}
+
+func TestRenderFailure(t *testing.T) {
+	r := testRegionPlan(t, "prod")
+	r.Failure = &reconcile.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
+	r.Cost = reconcile.Cost{}
+	result := daemon.Result{Past: "none", Plans: []reconcile.Plan{{Environment: "prod", Regions: []reconcile.RegionPlan{r}}}}
+	golden(t, "failure.txt", renderText(result, testView()))
+}
+
+// Nothing is wider than the terminal but what has no space to break at.
+func TestRenderWidth(t *testing.T) {
+	for _, width := range []int{60, 80, 120} {
+		v := testView()
+		v.width = width
+		for line := range strings.Lines(renderText(busyWorld(t), v)) {
+			line = strings.TrimRight(line, "\n")
+			longest := 0
+			for word := range strings.FieldsSeq(line) {
+				longest = max(longest, lipgloss.Width(word))
+			}
+			if strings.Contains(line, "layerd approve") {
+				continue // is not broken, to be copied
+			}
+			if w := lipgloss.Width(line); w > width && longest < width/2 {
+				t.Errorf("width %d: %d columns: %q", width, w, line)
+			}
+		}
+	}
+}
+
+// Without its escape sequences coloured text is the plain text.
+func TestRenderColour(t *testing.T) {
+	v := testView()
+	plain := renderText(busyWorld(t), v)
+	v.palette = palette{on: true}
+	coloured := renderText(busyWorld(t), v)
+	if !strings.Contains(coloured, "\x1b[") {
+		t.Error("nothing is coloured")
+	}
+	if got := stripEscapes(coloured); got != plain {
+		golden(t, "plan.txt", got)
+	}
+}
+
+func stripEscapes(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "\x1b[")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		_, s, _ = strings.Cut(rest, "m")
+	}
+}
+
+func TestRenderMarkdown(t *testing.T) {
+	golden(t, "plan.md", renderMarkdown(busyWorld(t), testView()))
+}
+
+func TestRenderMarkdownLimit(t *testing.T) {
+	for _, environments := range []int{1, 3, 40, 2000} {
+		big := daemon.Result{Past: "store"}
+		for i := range environments {
+			r := testRegionPlan(t, fmt.Sprintf("env-%d", i))
+			for _, f := range functions(3000 / min(environments, 40)) {
+				r.Steps = append(r.Steps, attach(f, 12, 13))
+			}
+			big.Plans = append(big.Plans, reconcile.Plan{Environment: r.Want.Name, Regions: []reconcile.RegionPlan{r}})
+		}
+		text := renderMarkdown(big, testView())
+		if len(text) > markdownLimit {
+			t.Errorf("%d environments: %d bytes", environments, len(text))
+		}
+		if !strings.HasPrefix(text, "<!-- layerd:plan:env-0 -->\n") {
+			t.Errorf("%d environments: no marker at the start: %.60q", environments, text)
+		}
+		if open, closed := strings.Count(text, "<details>"), strings.Count(text, "</details>"); open != closed {
+			t.Errorf("%d environments: %d details opened, %d closed", environments, open, closed)
+		}
+	}
+}
+
+// What people wrote cannot break out of where it is shown.
+func TestEscapes(t *testing.T) {
+	evil := "a|b <img> @team\n::error::x"
+	if got := escape(evil); strings.ContainsAny(got, "<>@\n") {
+		t.Errorf("escape = %q", got)
+	}
+	var a annotations
+	a.add("error", "t,x:y", "50% of\n::error::x")
+	if got, want := a.String(), "::error title=t%2Cx%3Ay::50%25 of%0A::error::x\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestRenderGitHub(t *testing.T) {
+	text := renderGitHub(busyWorld(t), testView(), "desired")
+	head, _, _ := strings.Cut(text, "\nrevision")
+	golden(t, "plan.github", head+"\n")
+}

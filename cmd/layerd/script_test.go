@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"layerd": func() { os.Exit(run()) }})
+}
+
+// TestScripts drives the real binary. Every script has an AWS of its own, and
+// a Git server at $GIT that serves what the command commit gave it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "expand": expand, "commit": commit,
+			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest,
+		},
+		Setup:               setUp,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+const (
+	simAccount = "123456789012"
+	simKey     = "sim"
+	gitKey     = "git"
+)
+
+// newWorld has six functions, three of each environment, and four versions of
+// the layer makoto-common in each.
+func newWorld() *awssim.World {
+	w := awssim.New(awssim.Options{Account: simAccount, Region: testRegion, Limits: awssim.Unlimited()})
+	w.AddKey("OTHER", "999999999999", "arn:aws:iam::999999999999:user/other")
+	for _, env := range []string{"dev", "prod"} {
+		for i, version := range []string{"1.3.0", "1.4.0", "1.4.1", "1.4.2"} {
+			w.PutLayerVersion(awssim.LayerVersion{
+				Name: "makoto-common-" + env, Description: "MAKOTO共通ライブラリ v" + version,
+				Created: time.Now().AddDate(0, 0, -100+10*i), Runtimes: []string{"python3.12"},
+			})
+		}
+		for _, name := range []string{"api", "chat-handler", "notifier"} {
+			w.PutFunction(awssim.Function{
+				Name: "makoto-" + name + "-" + env, Runtime: "python3.12",
+				Layers: []string{w.LayerARN("makoto-common-"+env, 3)},
+			})
+		}
+	}
+	return w
+}
+
+func setUp(e *testscript.Env) error {
+	world, git := newWorld(), gitserve.New()
+	aws, web := httptest.NewServer(world.Handler()), httptest.NewServer(git)
+	e.Defer(aws.Close)
+	e.Defer(web.Close)
+	e.Values[simKey], e.Values[gitKey] = world, git
+	home := filepath.Join(e.WorkDir, "home")
+	for key, value := range map[string]string{
+		"HOME": home, "XDG_STATE_HOME": filepath.Join(home, "state"), "GIT": web.URL,
+		"AWS_ENDPOINT_URL": aws.URL, "AWS_REGION": testRegion, "AWS_ACCESS_KEY_ID": "TEST", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_EC2_METADATA_DISABLED": "true", "TERM": "xterm-256color",
+		"CLOSED": closedWindow(72 * time.Hour), "OPEN": "daily 00:00-24:00 Asia/Tokyo",
+	} {
+		e.Setenv(key, value)
+	}
+	return os.MkdirAll(home, 0o700)
+}
+
+// closedWindow is four hours on the day that is so far away, so that it is closed
+// whenever the test runs.
+func closedWindow(away time.Duration) string {
+	return time.Now().UTC().Add(away).Format("Monday") + " 02:00-06:00 UTC"
+}
+
+// exits CODE COMMAND...: the command ends with exactly this code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// expand FILE...: replaces $NAME by the environment, which txtar files lack.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		text := os.Expand(ts.ReadFile(name), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// commit NAME FOLDER [BRANCH]: commits a folder to the repository $GIT/NAME.
+func commit(ts *testscript.TestScript, _ bool, args []string) {
+	files := map[string]string{}
+	folder := ts.MkAbs(args[1])
+	ts.Check(fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files[name] = ts.ReadFile(filepath.Join(args[1], name))
+		}
+		return err
+	}))
+	change := gitserve.Change{Subject: "test", Files: files}
+	if len(args) > 2 {
+		change.Branch = args[2]
+	}
+	_, err := ts.Value(gitKey).(*gitserve.Server).Add(args[0]).Commit(change)
+	ts.Check(err)
+}
+
+// layers: what every function has, to standard output.
+func showLayers(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, f := range world(ts).Functions() {
+		var short []string
+		for _, l := range f.Layers {
+			short = append(short, l[strings.LastIndex(l, ":layer:")+7:])
+		}
+		fmt.Fprintln(ts.Stdout(), f.Name, strings.Join(short, " "))
+	}
+}
+
+// meddle FUNCTION LAYER NUMBER: somebody else sets the function's only layer.
+func meddle(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[2], 10, 64)
+	ts.Check(err)
+	w := world(ts)
+	w.EditFunction(args[0], func(f *awssim.Function) { f.Layers = []string{w.LayerARN(args[1], n)} })
+}
+
+// calls OPERATION N: it was called so often since the last calls; * stands for
+// all writes.
+func calls(ts *testscript.TestScript, _ bool, args []string) {
+	w := world(ts)
+	got := w.Count(args[0])
+	if args[0] == "*" {
+		got = w.Writes()
+	}
+	w.ResetCalls()
+	if fmt.Sprint(got) != args[1] {
+		ts.Fatalf("%d calls of %s, want %s", got, args[0], args[1])
+	}
+}
+
+// deny OPERATION [RESOURCE]: IAM refuses it from now on.
+func deny(ts *testscript.TestScript, _ bool, args []string) {
+	world(ts).OnCall(func(c awssim.Call) awssim.Fault {
+		if c.Operation == args[0] && (len(args) < 2 || strings.Contains(c.Resource, args[1])) {
+			return awssim.Denied(c)
+		}
+		return awssim.Fault{}
+	})
+}
+
+func world(ts *testscript.TestScript) *awssim.World { return ts.Value(simKey).(*awssim.World) }
+
+var approveLine = regexp.MustCompile(`layerd approve \S+ ([0-9a-f]{64})`)
+
+// digest WHOLE SHORT: sets two variables from the last plan's output.
+func digest(ts *testscript.TestScript, _ bool, args []string) {
+	m := approveLine.FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("no layerd approve in the output")
+	}
+	ts.Setenv(args[0], m[1])
+	ts.Setenv(args[1], m[1][:8])
+}

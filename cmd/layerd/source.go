@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+)
+
+// source is a desired-state repository that was read.
+type source struct {
+	tree       desired.Tree
+	files      fs.FS  // what tree was made of, for showing lines of it
+	revision   string // commit; "<commit>+dirty" or empty for a folder
+	author     string // of the commit, for the history
+	repository string // identity, for the history
+}
+
+// remote is what Git takes for an address and not for a path: scheme://… or
+// host:path without a slash before the colon.
+var remote = regexp.MustCompile(`^([a-z+]+://|[^/]+:)`)
+
+// load reads the desired state that the flags name.
+func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
+	if f.repo == "" {
+		return source{}, usage(a.repoHint(), "which desired-state repository? --repo is missing")
+	}
+	if !remote.MatchString(f.repo) {
+		if _, err := os.Stat(f.repo); err != nil {
+			return source{}, usage("--repo takes a folder or a Git URL", "--repo %s: %w", f.repo, plainCause(err))
+		}
+		if !isFolder(f.repo) {
+			return source{}, usage("--repo takes the folder that layerd.yaml and environments/ are in", "--repo %s is a file", f.repo)
+		}
+	}
+	commit, err := a.read(ctx, f)
+	if err != nil {
+		return source{}, err
+	}
+	id, err := gitrepo.Identity(f.repo)
+	if err != nil {
+		return source{}, err
+	}
+	tree := desired.Load(commit.Files, desired.Options{Now: a.now()})
+	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, repository: id}, nil
+}
+
+// repoHint looks around: who stands in the repository means that one.
+func (a *app) repoHint() string {
+	for _, name := range []string{"layerd.yaml", "environments"} {
+		if _, err := os.Stat(name); err == nil {
+			return "this folder looks like one: --repo ."
+		}
+	}
+	return "pass --repo PATH or --repo URL"
+}
+
+func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
+	if f.ref == "" && isFolder(f.repo) {
+		if f.path != "" && !filepath.IsLocal(f.path) {
+			return gitrepo.Commit{}, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
+		}
+		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path))
+		if !errors.Is(err, gitrepo.KindNotARepository) {
+			return commit, err
+		}
+		// A bare repository has no files on disk: its branch is meant.
+	}
+	auth, err := a.gitAuth(f)
+	if err != nil {
+		return gitrepo.Commit{}, err
+	}
+	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Auth: auth})
+	if err != nil {
+		return gitrepo.Commit{}, err
+	}
+	commit, _, err := repo.Pull(ctx, "")
+	return commit, err
+}
+
+func (a *app) gitAuth(f repoFlags) (gitrepo.Auth, error) {
+	auth := gitrepo.Auth{
+		Token:      gitrepo.StaticToken(a.env("LAYERD_GIT_TOKEN")),
+		SSHKeyFile: f.sshKey, KnownHosts: f.knownHosts,
+	}
+	for _, file := range [][2]string{{"ssh-key", f.sshKey}, {"known-hosts", f.knownHosts}} {
+		if file[1] == "" {
+			continue
+		}
+		if _, err := os.Stat(file[1]); err != nil {
+			return auth, usage("", "--%s %s: %w", file[0], file[1], plainCause(err))
+		}
+	}
+	if f.tokenFile != "" {
+		data, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return auth, usage("", "--git-token-file %s: %w", f.tokenFile, plainCause(err))
+		}
+		if auth.Token = gitrepo.StaticToken(string(data)); auth.Token == nil {
+			return auth, usage("", "--git-token-file %s is empty", f.tokenFile)
+		}
+	}
+	return auth, nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// environmentsNamed gives the valid environment name, one element per Region.
+// Whoever asks for one that exists and is invalid is told what is wrong.
+func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, error) {
+	if err := checkEnvironments(t, []string{name}); err != nil {
+		return nil, err
+	}
+	var found []desired.Environment
+	for _, e := range t.Environments {
+		if e.Name == name {
+			found = append(found, e)
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	var b strings.Builder
+	for _, p := range t.Problems {
+		if p.Severity != desired.Warning && concerns(p, []string{name}) {
+			fmt.Fprintf(&b, "\n  %s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+		}
+	}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+}

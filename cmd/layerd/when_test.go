@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/csv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/window"
+)
+
+func TestParseAt(t *testing.T) {
+	zone := tokyo(t)
+	tests := []struct{ text, want string }{
+		{"", "2026-11-25T01:30:00Z"},
+		{"2026-11-28T02:00:00+09:00", "2026-11-27T17:00:00Z"},
+		{"2026-11-28 02:00", "2026-11-27T17:00:00Z"},
+		{"2026-11-28T02:00", "2026-11-27T17:00:00Z"},
+		{"2026-11-28", "2026-11-27T15:00:00Z"},
+	}
+	for _, tt := range tests {
+		got, err := parseAt(tt.text, zone, testNow)
+		if err != nil || got.UTC().Format(time.RFC3339) != tt.want {
+			t.Errorf("parseAt(%q) = %s, %v; want %s", tt.text, got, err, tt.want)
+		}
+	}
+	for _, text := range []string{"tomorrow", "2026-13-01", "02:00", "2026-11-28 25:00"} {
+		if got, err := parseAt(text, zone, testNow); codeOf(err) != exitUsage {
+			t.Errorf("parseAt(%q) = %s, %v", text, got, err)
+		}
+	}
+}
+
+func TestParseWhen(t *testing.T) {
+	for text, want := range map[string]time.Duration{"7d": 7 * 24 * time.Hour, "12h": 12 * time.Hour, "90m": 90 * time.Minute, "2w": 14 * 24 * time.Hour} {
+		got, err := parseWhen("since", text, time.UTC, testNow)
+		if err != nil || testNow.Sub(got) != want {
+			t.Errorf("parseWhen(%q) = %s, %v", text, got, err)
+		}
+	}
+	if got, err := parseWhen("since", "", time.UTC, testNow); err != nil || !got.IsZero() {
+		t.Errorf("nothing is %s, %v", got, err)
+	}
+}
+
+// An opening over a change of the clocks says so.
+func TestOpenings(t *testing.T) {
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := window.Parse("Sunday 00:00-04:00", zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{
+		"2026-03-06": "Sun 2026-03-08 00:00 EST – 04:00 EDT  3h, the clock goes forward meanwhile",
+		"2026-10-30": "Sun 2026-11-01 00:00 EDT – 04:00 EST  5h, the clock goes back meanwhile",
+		"2026-11-06": "Sun 2026-11-08 00:00 EST – 04:00 EST  4h",
+	} {
+		at, err := time.ParseInLocation(time.DateOnly, from, zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := window.Calendar{Windows: []window.Window{w}, Zone: zone}.Next(at, 1)
+		if got := openingText(viewOpening(next[0], zone)); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+// A cell is never a formula, whatever somebody called a function.
+func TestHistoryCSV(t *testing.T) {
+	text := historyCSV([]history.Entry{{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc", Status: reconcile.Applied}, {Function: "-1"}})
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != "a, \"b\"\nc" || rows[2][13] != openStatus {
+		t.Errorf("%q", rows)
+	}
+}
+
+func TestRenderHistory(t *testing.T) {
+	entry := func(function string, at time.Time, status reconcile.Status, problem string) history.Entry {
+		return history.Entry{
+			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Author: "佐藤", ApprovedBy: "鈴木",
+			Kind: reconcile.Attach, Cause: reconcile.Change, Layer: "makoto-common", Function: function, From: layer("makoto-common-prod", 12),
+			To: layer("makoto-common-prod", 13), FromVersion: "1.4.1", ToVersion: "1.4.2", Started: at, Status: status, Error: problem,
+			Reason: "Git wants 1.4.2",
+		}
+	}
+	list := []history.Entry{
+		entry("makoto-会話-prod", testNow, "", ""),
+		entry("makoto-api-prod", testNow, reconcile.Failed, "AccessDeniedException: not authorized"),
+	}
+	for _, f := range functions(30) {
+		list = append(list, entry(f, testNow.Add(-time.Hour), reconcile.Applied, ""))
+	}
+	golden(t, "history.txt", renderHistory(list, false, tokyo(t), palette{}, 80))
+}
+
+func TestDefaultStore(t *testing.T) {
+	tests := []struct{ state, xdg, home, want string }{
+		{"/var/lib/layerd:/var/lib/other", "/x", "/h", "/var/lib/layerd/layerd.db"},
+		{"", "/x", "/h", "/x/layerd/layerd.db"},
+		{"", "relative", "/h", "/h/.local/state/layerd/layerd.db"},
+		{"", "", "/h", "/h/.local/state/layerd/layerd.db"},
+		{"", "", "", ""},
+	}
+	for _, tt := range tests {
+		a := &app{env: func(name string) string {
+			return map[string]string{"STATE_DIRECTORY": tt.state, "XDG_STATE_HOME": tt.xdg, "HOME": tt.home}[name]
+		}}
+		got, err := a.defaultStorePath()
+		if got != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%+v: %q, %v", tt, got, err)
+		}
+	}
+}

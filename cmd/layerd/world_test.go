@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+const (
+	testDigest = "3f2a9c4100000000000000000000000000000000000000000000000000000000"
+	testRegion = "ap-northeast-1"
+)
+
+// testNow is a Wednesday morning in Tokyo.
+var testNow = time.Date(2026, 11, 25, 1, 30, 0, 0, time.UTC)
+
+func tokyo(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func saturday(t *testing.T) window.Calendar {
+	t.Helper()
+	w, err := window.Parse("Saturday 02:00-06:00", tokyo(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return window.Calendar{Windows: []window.Window{w}, Zone: tokyo(t)}
+}
+
+// layer is a layer version of the test account.
+func layer(name string, n int64) state.LayerVersionARN {
+	return state.NewLayerARN("aws", testRegion, "123456789012", name).Version(n)
+}
+
+func attach(function string, from, to int64) reconcile.Step {
+	s := reconcile.Step{
+		ID: "attach/makoto-common/" + function, Kind: reconcile.Attach, Layer: "makoto-common", Function: function,
+		From: layer("makoto-common-prod", from), To: layer("makoto-common-prod", to), FromVersion: "1.4.1", ToVersion: "1.4.2",
+		Cause: reconcile.Change, Reason: "Git wants 1.4.2, which is version 13; the function has 12 (1.4.1)",
+	}
+	if from == 0 {
+		s.From, s.FromVersion, s.New = "", "", true
+	}
+	return s
+}
+
+func prune(n int64, semver string) reconcile.Step {
+	return reconcile.Step{
+		ID: fmt.Sprintf("prune/makoto-common/%d", n), Kind: reconcile.Prune, Layer: "makoto-common",
+		From: layer("makoto-common-prod", n), FromVersion: semver, Cause: reconcile.Retention,
+		Reason: "outside the newest 5, and nothing needs it",
+	}
+}
+
+func held(s reconcile.Step, by string, until time.Time, reason string, also ...reconcile.Holder) reconcile.Step {
+	s.Held = &reconcile.Held{By: by, Until: until, Reason: reason, Also: also}
+	return s
+}
+
+func ended(s reconcile.Step, status reconcile.Status, problem string) reconcile.Step {
+	s.Result = &reconcile.Result{Status: status, Error: problem}
+	return s
+}
+
+func functions(n int) []string {
+	var names []string
+	for i := range n {
+		names = append(names, fmt.Sprintf("makoto-関数-%03d-prod", i+1))
+	}
+	return names
+}
+
+func testRegionPlan(t *testing.T, name string) reconcile.RegionPlan {
+	t.Helper()
+	calendar := saturday(t)
+	return reconcile.RegionPlan{
+		Want: desired.Environment{
+			Name: name, Account: "123456789012", Region: testRegion, Zone: tokyo(t), Calendar: calendar,
+			Layers: []desired.LayerWish{{Name: "makoto-common"}},
+		},
+		ObservedAt: testNow, Window: calendar.At(testNow), Cost: reconcile.Cost{Calls: 21, Seconds: 4.2},
+	}
+}
+
+// busyWorld has one of everything that a plan can say.
+func busyWorld(t *testing.T) daemon.Result {
+	t.Helper()
+	r := testRegionPlan(t, "prod")
+	r.Want.ApprovalRequired = true
+	open := r.Window.NextOpen
+	closed := reconcile.Holder{By: reconcile.ByWindow, Until: open, Reason: r.Window.Reason}
+	for _, f := range functions(212) {
+		r.Steps = append(r.Steps, held(attach(f, 12, 13), reconcile.ByApproval, open, "needs an approval of this plan", closed))
+	}
+	r.Steps = append(r.Steps, held(attach("makoto-新規-prod", 0, 13), reconcile.ByApproval, open, "needs an approval of this plan", closed))
+	heal := attach("makoto-会話ハンドラー-prod", 11, 12)
+	heal.Cause, heal.Reason, heal.FromVersion, heal.ToVersion = reconcile.Drift, "layerd applied 12 (1.4.1) here and the function has 11", "1.4.0", "1.4.1"
+	r.Steps = append(r.Steps, heal, prune(3, "1.0.0"),
+		held(prune(4, "1.0.1"), reconcile.ByGrace, testNow.Add(20*time.Hour), "a version must be a candidate for 24h before it is pruned"))
+	r.Drift = []reconcile.Drifted{{
+		Kind: reconcile.WrongVersion, Layer: "makoto-common", Function: "makoto-会話ハンドラー-prod", Want: string(layer("makoto-common-prod", 12)),
+		Have: string(layer("makoto-common-prod", 11)), Since: testNow.Add(-3 * time.Hour), Reason: "12 (1.4.1) was applied, and the function has 11 (1.4.0)",
+	}}
+	r.Blocked = []reconcile.Blocked{
+		{Function: "makoto-ocr-prod", Reason: "a container image has no layers", Permanent: true},
+		{Function: "makoto-五枚-prod", Layer: "makoto-common", Reason: "it has five layers already, the most that AWS allows"},
+	}
+	r.Kept = []reconcile.Kept{
+		{Layer: "makoto-common", Version: 13, Semver: "1.4.2", Reason: "among the newest 5"},
+		{Layer: "makoto-common", Version: 12, Semver: "1.4.1", Reason: "among the newest 5"},
+		{Layer: "makoto-common", Version: 2, Reason: "used by makoto-api-prod:12"},
+	}
+	r.Behind = []reconcile.Behind{{
+		Function: "makoto-会話ハンドラー-prod", Alias: "live", Version: "7", Layer: "makoto-common",
+		Serves: layer("makoto-common-prod", 11), Latest: layer("makoto-common-prod", 13),
+	}}
+	r.Notes = []reconcile.Note{{Code: "newer_twin", Message: "makoto-common: version 14 also says it is 1.4.2; layerd stays at 13, which was applied first"}}
+	r.Unselected, r.Next = 2, open
+	calm := testRegionPlan(t, "dev")
+	calm.InSync = true
+	return daemon.Result{
+		Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []reconcile.Plan{
+			{Environment: "dev", Regions: []reconcile.RegionPlan{calm}},
+			{Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []reconcile.RegionPlan{r}},
+		},
+		Problems: []desired.Problem{{
+			Position: desired.Position{File: "environments/staging.yaml", Line: 4, Column: 3}, Code: "unknown_key", Environment: "staging",
+			Message: `unknown key "chnage_window"`, Suggestion: "did you mean change_window?", Severity: desired.Error,
+		}},
+		Skipped: []string{"staging"},
+	}
+}
+
+// appliedWorld is what apply made of a plan in which everything happened.
+func appliedWorld(t *testing.T) daemon.Result {
+	t.Helper()
+	r := testRegionPlan(t, "prod")
+	for i, f := range functions(12) {
+		s := ended(attach(f, 12, 13), reconcile.Applied, "")
+		switch {
+		case i == 3, i == 4:
+			s = ended(s, reconcile.Failed, "UpdateFunctionConfiguration: AccessDeniedException: not authorized to perform lambda:GetLayerVersion")
+			s.Result.RequestID = fmt.Sprintf("req-%d", i)
+		case i == 5:
+			s = ended(s, reconcile.Skipped, "not begun: stopped")
+		case i > 8:
+			s = held(ended(s, reconcile.Waiting, ""), reconcile.ByWindow, r.Window.NextOpen, r.Window.Reason)
+		}
+		r.Steps = append(r.Steps, s)
+	}
+	r.Steps = append(r.Steps, ended(prune(3, "1.0.0"), reconcile.Applied, ""))
+	return daemon.Result{Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []reconcile.Plan{{
+		Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []reconcile.RegionPlan{r},
+	}}}
+}
+
+func testView() view {
+	return view{
+		width: 80, now: testNow, rate: 5, store: "sqlite:/var/lib/layerd/layerd.db",
+		approve: func(env, digest string) string { return "layerd approve " + env + " " + digest + " --repo ." },
+	}
+}
