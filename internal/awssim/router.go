@@ -3,6 +3,7 @@ package awssim
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -149,9 +150,7 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 		if err != nil {
 			return refuse(400, "MalformedQueryString", "%v", err)
 		}
-		for k, v := range r.URL.Query() {
-			form[k] = v
-		}
+		maps.Copy(form, r.URL.Query())
 		c.log.Operation, c.log.Input = form.Get("Action"), form
 		return c.routeSTS(form)
 	}

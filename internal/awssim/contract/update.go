@@ -125,7 +125,7 @@ func replaces(p *probe) {
 
 func sixLayers(p *probe) {
 	var six []string
-	for _, s := range strings.Split("abcdef", "") {
+	for s := range strings.SplitSeq("abcdef", "") {
 		six = append(six, p.layer(s))
 	}
 	name := p.create("f", six[:5]...)
