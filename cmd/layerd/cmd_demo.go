@@ -50,7 +50,7 @@ layerd itself, until Ctrl-C.`,
 
 // serveAWS serves the demo's fleet until ctx ends.
 func (a *app) serveAWS(ctx context.Context, address string) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return usage("an address is HOST:PORT, as in 127.0.0.1:4599; port 0 takes a free one", "--serve-aws %s: %w", address, err)
 	}

@@ -148,11 +148,12 @@ func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 }
 
 func heldKey(h reconcile.Held) string {
-	key := fmt.Sprintf("%s %d %s", h.By, h.Until.UnixNano(), h.Reason)
+	var key strings.Builder
+	fmt.Fprintf(&key, "%s %d %s", h.By, h.Until.UnixNano(), h.Reason)
 	for _, also := range h.Also {
-		key += fmt.Sprintf("\n%s %s", also.By, also.Reason)
+		fmt.Fprintf(&key, "\n%s %s", also.By, also.Reason)
 	}
-	return key
+	return key.String()
 }
 
 // holders lists all who hold, the first one first.

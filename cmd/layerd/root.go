@@ -40,7 +40,7 @@ window, after the approval, with a reason for every step.`,
 	a.logLevel = oneOf{"off", []string{"off", "error", "warn", "info", "debug"}}
 	root.PersistentFlags().Var(&a.color, "color", "colour: on a terminal, always or never")
 	root.PersistentFlags().Var(&a.logLevel, "log-level", "what is logged to standard error; the result says what matters")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return sayUsage(cmd, err) })
+	root.SetFlagErrorFunc(sayUsage)
 	root.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.windowCommand(),
 		a.historyCommand(), a.approveCommand(), a.schemaCommand(), a.versionCommand(),
 		a.completionCommand(), a.demoCommand())

@@ -34,10 +34,10 @@ func TestLine(t *testing.T) {
 // A colour is no column, and control characters never reach the terminal.
 func TestHarmless(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain 日本":                   "plain 日本",
-		"\x1b[31mred\x1b[0m":         "\x1b[31mred\x1b[0m",
+		"plain 日本":                    "plain 日本",
+		"\x1b[31mred\x1b[0m":          "\x1b[31mred\x1b[0m",
 		"gone\x1b[2J\r\nline\x07\x9b": "gone\uFFFD[2J\uFFFD\uFFFDline\uFFFD\uFFFD",
-		"\x1b]0;title\x07":           "\uFFFD]0;title\uFFFD",
+		"\x1b]0;title\x07":            "\uFFFD]0;title\uFFFD",
 	} {
 		if got := harmless(text); strings.ToValidUTF8(got, "\uFFFD") != want {
 			t.Errorf("harmless(%q) = %q, want %q", text, got, want)

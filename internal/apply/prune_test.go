@@ -43,7 +43,7 @@ func TestPrune(t *testing.T) {
 		{
 			name: "a layer whose name begins alike is another layer",
 			world: func(w *applytest.World) {
-				w.Publish("chat:7", state.LayerARN(common+"-2").Version(1), common.Version(11))
+				w.Publish("chat:7", (common + "-2").Version(1), common.Version(11))
 			},
 			status: reconcile.Applied, deleted: true, deletes: 1, sweeps: 1,
 		},

@@ -263,6 +263,9 @@ func parseLength(text string) (time.Duration, error) {
 	if text == "0" {
 		return 0, nil
 	}
+	if text == "" {
+		return 0, bad
+	}
 	days, rest, found := strings.Cut(text, "d")
 	if !found {
 		days, rest = "0", text

@@ -257,7 +257,7 @@ func (c *checker) unknownKeys(keys []string, url string, n *node, bad map[*node]
 // lookup resolves the fragment of a schema location.
 func (c *checker) lookup(url string) map[string]any {
 	_, fragment, _ := strings.Cut(url, "#")
-	var at any = c.document
+	at := c.document
 	for part := range strings.SplitSeq(strings.TrimPrefix(fragment, "/"), "/") {
 		switch v := at.(type) {
 		case map[string]any:

@@ -44,7 +44,7 @@ func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
 		}
 	}()
 	addr := hostPort(op.endpoint, gitssh.DefaultPort)
-	config, err := op.sshConfig(s, addr)
+	config, err := op.sshConfig(ctx, s, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +87,8 @@ func quote(s string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(s) + "'"
 }
 
-func (op *operation) sshConfig(s *sshSession, addr string) (*ssh.ClientConfig, error) {
-	auth, err := op.sshAuth(s)
+func (op *operation) sshConfig(ctx context.Context, s *sshSession, addr string) (*ssh.ClientConfig, error) {
+	auth, err := op.sshAuth(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (op *operation) sshConfig(s *sshSession, addr string) (*ssh.ClientConfig, e
 }
 
 // sshAuth finds the key: given, in a file, or held by the user's agent.
-func (op *operation) sshAuth(s *sshSession) (ssh.AuthMethod, error) {
+func (op *operation) sshAuth(ctx context.Context, s *sshSession) (ssh.AuthMethod, error) {
 	op.secrets.add("", op.auth.Passphrase)
 	pem := op.auth.SSHKey
 	if len(pem) == 0 && op.auth.SSHKeyFile != "" {
@@ -139,7 +139,7 @@ func (op *operation) sshAuth(s *sshSession) (ssh.AuthMethod, error) {
 	if socket == "" {
 		return nil, op.fail(KindAuth, "no SSH key is configured and no agent runs (SSH_AUTH_SOCK)")
 	}
-	conn, err := net.Dial("unix", socket)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	if err != nil {
 		return nil, op.fail(KindAuth, "ask the SSH agent: %v", err)
 	}
