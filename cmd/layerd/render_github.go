@@ -44,8 +44,8 @@ func (a *annotations) region(r reconcile.RegionPlan, v view, root string) {
 	for _, why := range sortedKeys(failed) {
 		a.add("error", title, fmt.Sprintf("%s failed: %s", count(failed[why], "step"), why))
 	}
-	if n := len(r.Drift); n > 0 {
-		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", count(n, "item"), r.Drift[0].Function, r.Drift[0].Reason))
+	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
+		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", count(len(drift), "item"), drift[0].Function, drift[0].Reason))
 	}
 	reasons, groups := blockedByReason(r)
 	for _, reason := range reasons {

@@ -164,7 +164,11 @@ func (m markdownPlan) region(b *strings.Builder, r reconcile.RegionPlan) {
 	if len(r.Steps) > 0 {
 		b.WriteString("```diff\n" + strings.ReplaceAll(m.diff(r), "```", "'''") + "```\n\n")
 	}
-	for _, d := range r.Drift {
+	drift, extra := splitDrift(r.Drift)
+	if len(extra) > 0 {
+		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", count(len(extra), "layer"))
+	}
+	for _, d := range drift {
 		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), moment(d.Since, r.Want.Zone))
 	}
 	reasons, groups := blockedByReason(r)

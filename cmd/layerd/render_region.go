@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,12 +16,14 @@ const someItems = 10
 
 // drift tells apart what somebody changed from what Git changed.
 func (p *planPage) drift(r reconcile.RegionPlan) {
-	if len(r.Drift) == 0 {
+	drift, extra := splitDrift(r.Drift)
+	p.extra(extra)
+	if len(drift) == 0 {
 		return
 	}
 	p.linef(2, "drift: changed by somebody else")
-	shown := p.some(len(r.Drift))
-	for _, d := range r.Drift[:shown] {
+	shown := p.some(len(drift))
+	for _, d := range drift[:shown] {
 		layer := ""
 		if d.Layer != "" {
 			layer = ", " + d.Layer
@@ -34,7 +37,38 @@ func (p *planPage) drift(r reconcile.RegionPlan) {
 		}
 		p.linef(4, "%s %s  %s%s: %s%s", p.page.warn("!"), d.Kind, d.Function, layer, d.Reason, since)
 	}
-	p.more(4, len(r.Drift)-shown)
+	p.more(4, len(drift)-shown)
+}
+
+// splitDrift takes apart what was changed and what is only there as well.
+func splitDrift(all []reconcile.Drifted) (drift, extra []reconcile.Drifted) {
+	for _, d := range all {
+		if d.Kind == reconcile.Extra {
+			extra = append(extra, d)
+			continue
+		}
+		drift = append(drift, d)
+	}
+	return drift, extra
+}
+
+// extra groups layers that nobody named by version: a team's agent is on every
+// function, and one line says so.
+func (p *planPage) extra(extra []reconcile.Drifted) {
+	if len(extra) == 0 {
+		return
+	}
+	p.linef(2, "also attached, named neither by Git nor by unmanaged; left as it is")
+	functions := map[string][]string{}
+	for _, d := range extra {
+		functions[d.Have] = append(functions[d.Have], d.Function)
+	}
+	for _, arn := range slices.Sorted(maps.Keys(functions)) {
+		p.linef(4, "%s extra  %s  %s", p.page.warn("!"), count(len(functions[arn]), "function"), arn)
+		if p.verbose {
+			p.line(6, 0, strings.Join(functions[arn], " "))
+		}
+	}
 }
 
 // blocked groups functions by why they cannot be changed. Those that never can
@@ -207,7 +241,8 @@ func totals(r daemon.Result) sums {
 	t.errors = countErrors(r.Problems)
 	for _, plan := range r.Plans {
 		for _, region := range plan.Regions {
-			t.drift += len(region.Drift)
+			drift, _ := splitDrift(region.Drift)
+			t.drift += len(drift)
 			t.errors += countErrors(region.Problems)
 			if region.Failure != nil {
 				t.unread++

@@ -189,8 +189,9 @@ func TestTroubledAWS(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, 60, awssim.Options{Settle: 2 * time.Second})
 				before := f.lists()
-				rnd := rand.New(rand.NewPCG(1, 2))
-				f.world.OnCall(func(c awssim.Call) awssim.Fault { return trouble(rnd, c) })
+				f.world.OnCall(func(c awssim.Call) awssim.Fault {
+					return trouble(rand.New(rand.NewPCG(1, uint64(c.Seq))), c)
+				})
 				f.apply(t.Context())
 				f.world.OnCall(nil)
 				f.apply(t.Context())
