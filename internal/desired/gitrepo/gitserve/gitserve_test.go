@@ -180,8 +180,12 @@ func TestGoGitClones(t *testing.T) {
 }
 
 func TestAllow(t *testing.T) {
-	s, repo, url := serve(t)
+	s := New()
 	s.Allow = func(user, password string) bool { return user == "me" && password == "secret" }
+	repo := s.Add("acme/layers")
+	web := httptest.NewServer(s)
+	t.Cleanup(web.Close)
+	url := web.URL + "/acme/layers.git"
 	commit(t, repo, Change{Subject: "first", Files: map[string]string{"a": "1"}})
 	dir := t.TempDir()
 	if out, err := tryGit(t, dir, "ls-remote", url); err == nil {
