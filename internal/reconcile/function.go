@@ -224,9 +224,22 @@ func (r *region) sight(function string, layer state.LayerARN, have state.LayerVe
 	return since
 }
 
+// short writes a duration the way people write it in the files: 24h, not
+// 24h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 func (r *region) graceOfDrift(s *Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
-		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", r.want.Drift.After)}
+		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
 	}
 }
 

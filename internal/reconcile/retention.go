@@ -159,7 +159,7 @@ func (r *region) prune(w *wish, v state.LayerVersion) {
 		Reason: fmt.Sprintf("outside the newest %d, and nothing needs it", w.Retention.Keep),
 	}
 	if end := since.Add(w.Retention.Grace); end.After(r.in.Now) {
-		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", w.Retention.Grace)}
+		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", short(w.Retention.Grace))}
 	}
 	r.plan.Steps = append(r.plan.Steps, s)
 }
