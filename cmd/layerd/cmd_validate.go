@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -76,6 +79,22 @@ func notYet(t desired.Tree) []desired.Problem {
 	return list
 }
 
+// invalidNames gives the environments that are invalid, in order; none when an
+// error concerns the whole repository.
+func invalidNames(problems []desired.Problem) []string {
+	names := map[string]bool{}
+	for _, p := range problems {
+		if p.Severity != desired.Error {
+			continue
+		}
+		if p.Environment == "" {
+			return nil
+		}
+		names[p.Environment] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
 // renderValidate shows the problems with the lines they are in, and one line
 // that says it all.
 func (a *app) renderValidate(v validateView, form string, repo repoFlags, files fs.FS) string {
@@ -94,6 +113,9 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 	parts := []string{count(len(v.Environments), "environment")}
 	if len(v.Environments) > 0 {
 		parts[0] += " (" + strings.Join(v.Environments, ", ") + ")"
+	}
+	if bad := invalidNames(v.Problems); len(bad) > 0 {
+		parts[0] = fmt.Sprintf("%s, of %s", strings.Join(bad, ", "), count(len(v.Environments), "environment"))
 	}
 	if errors > 0 {
 		parts = append(parts, count(errors, "error"))
