@@ -271,7 +271,7 @@ func parseLength(text string) (time.Duration, error) {
 		days, rest = "0", text
 	}
 	n, err := strconv.ParseUint(days, 10, 12)
-	if err != nil || text == "" || strings.ContainsAny(rest, "-+.nuµμ") || strings.Contains(rest, "ms") {
+	if err != nil || strings.ContainsAny(rest, "-+.nuµμ") || strings.Contains(rest, "ms") {
 		return 0, bad
 	}
 	d := time.Duration(n) * 24 * time.Hour

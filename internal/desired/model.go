@@ -91,8 +91,8 @@ type LayerWish struct {
 // Pin keeps some functions at a version other than the layer's.
 type Pin struct {
 	Functions []Selector
-	Version   Version // exact or number
-	Until     time.Time
+	Version   Version   // exact or number
+	Until     time.Time // the first instant after it; zero = no end
 	Reason    string
 	Owner     string
 	At        Position

@@ -77,7 +77,7 @@ regions: [us-east-1, ap-northeast-1]
 layer_name: ${NAME}-${REGION}-${ACCOUNT}
 role: arn:${PARTITION}:iam::${ACCOUNT}:role/layerd-${ENVIRONMENT}
 layers:
-  a: {version: {us-east-1: 3, ap-northeast-1: 1.4.2}, functions: ["${ENVIRONMENT}-${NAME}-*"], position: first, allow_runtime: true}
+  a: {version: {us-east-1: 3, ap-northeast-1: 1.4.2}, functions: [{name: "${ENVIRONMENT}-${NAME}", tags: {v: "${VERSION}"}}], position: first, allow_runtime: true}
 -- environments/gov.yaml --
 account: "123456789012"
 region: us-gov-west-1
@@ -86,7 +86,7 @@ region: us-gov-west-1
 	for _, e := range tree.Environments {
 		got = append(got, e.Name+" "+e.Region+" "+e.Partition+" "+e.Role)
 		for _, w := range e.Layers {
-			got = append(got, string(w.Layer)+" "+w.Version.Text+" "+w.Functions[0].Name)
+			got = append(got, string(w.Layer)+" "+w.Version.Text+" "+w.Functions[0].Name+" "+w.Functions[0].Tags["v"])
 			if !w.First || !w.AllowRuntime {
 				t.Errorf("first %v, allow_runtime %v", w.First, w.AllowRuntime)
 			}
@@ -94,9 +94,9 @@ region: us-gov-west-1
 	}
 	want := []string{
 		"dev us-east-1 aws arn:aws:iam::123456789012:role/layerd-dev",
-		string(state.NewLayerARN("aws", "us-east-1", "123456789012", "a-us-east-1-123456789012")) + " 3 dev-a-*",
+		string(state.NewLayerARN("aws", "us-east-1", "123456789012", "a-us-east-1-123456789012")) + " 3 dev-a 3",
 		"dev ap-northeast-1 aws arn:aws:iam::123456789012:role/layerd-dev",
-		string(state.NewLayerARN("aws", "ap-northeast-1", "123456789012", "a-ap-northeast-1-123456789012")) + " 1.4.2 dev-a-*",
+		string(state.NewLayerARN("aws", "ap-northeast-1", "123456789012", "a-ap-northeast-1-123456789012")) + " 1.4.2 dev-a 1.4.2",
 		"gov us-gov-west-1 aws-us-gov ",
 	}
 	if diff := cmp.Diff(got, want); diff != "" {
