@@ -71,6 +71,7 @@ type region struct {
 	newSteps int
 	shrunk   map[string]string // layer name to why its selection is doubted
 	rivals   map[state.LayerARN][]rival
+	expects  map[state.LayerVersionARN]bool // see expected
 }
 
 // wish is one layer of the environment, resolved.
@@ -87,7 +88,7 @@ type wish struct {
 func newRegion(in Input, i int) *region {
 	r := &region{
 		want: in.Want[i], snap: in.Have[i], in: in,
-		named: map[state.LayerARN]bool{}, shrunk: map[string]string{},
+		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{},
 		plan: RegionPlan{Want: in.Want[i], Window: in.Want[i].Calendar.At(in.Now)},
 	}
 	if i < len(in.Past) {

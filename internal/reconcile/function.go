@@ -266,10 +266,10 @@ func (r *region) deleted(w *wish, f state.Function) {
 // both are told and never healed.
 func (r *region) foreign(f state.Function) {
 	for _, v := range f.Layers {
-		l := v.Layer()
-		if r.named[l] || r.unmanaged(v) {
+		if r.expected(v) {
 			continue
 		}
+		l := v.Layer()
 		r.plan.Drift = append(r.plan.Drift, Drifted{
 			Kind: Extra, Layer: string(l), Function: f.Name, Have: string(v),
 			Since: r.sight(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
@@ -283,6 +283,18 @@ func (r *region) foreign(f state.Function) {
 		Kind: Order, Function: f.Name, Want: joined(past), Have: joined(f.Layers),
 		Since: r.sight(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
 	})
+}
+
+// expected says that an attached layer is named by somebody or declared to be
+// none of our business. A fleet has few different layers on many functions, so
+// the answer is kept.
+func (r *region) expected(v state.LayerVersionARN) bool {
+	known, ok := r.expects[v]
+	if !ok {
+		known = r.named[v.Layer()] || r.unmanaged(v)
+		r.expects[v] = known
+	}
+	return known
 }
 
 func (r *region) unmanaged(v state.LayerVersionARN) bool {
