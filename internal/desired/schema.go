@@ -180,18 +180,26 @@ func (c *checker) problems(e *jsonschema.ValidationError, root *node, bad map[*n
 			return one("bad_account", n.where(), fmt.Sprintf("%q is not an account: 12 digits", n.text), "")
 		}
 		return one("bad_layer_name", n.where(), fmt.Sprintf("%q is not a layer name: up to 140 letters, digits, - and _", n.text), "")
-	case *kind.MinItems, *kind.MinProperties:
-		return one("out_of_range", n.where(), "must not be empty", "")
-	case *kind.Minimum:
-		return one("out_of_range", n.where(), fmt.Sprintf("%s is less than %s", n.text, k.Want.RatString()), "")
-	case *kind.Maximum:
-		return one("out_of_range", n.where(), fmt.Sprintf("%s is more than %s", n.text, k.Want.RatString()), "")
-	case *kind.MaxItems:
-		return one("out_of_range", n.where(), fmt.Sprintf("has %d entries, at most %d are allowed", k.Got, k.Want), "")
-	case *kind.MaxLength:
-		return one("out_of_range", n.where(), fmt.Sprintf("has %d characters, at most %d are allowed", k.Got, k.Want), "")
 	}
-	return one("invalid_value", n.where(), "breaks the rule "+strings.Join(e.ErrorKind.KeywordPath(), " "), "")
+	code, message := outOfRange(e.ErrorKind, n)
+	return one(code, n.where(), message, "")
+}
+
+// outOfRange is about the rules that count, and whatever else the schema may say.
+func outOfRange(rule jsonschema.ErrorKind, n *node) (code, message string) {
+	switch k := rule.(type) {
+	case *kind.MinItems, *kind.MinProperties:
+		return "out_of_range", "must not be empty"
+	case *kind.Minimum:
+		return "out_of_range", fmt.Sprintf("%s is less than %s", n.text, k.Want.RatString())
+	case *kind.Maximum:
+		return "out_of_range", fmt.Sprintf("%s is more than %s", n.text, k.Want.RatString())
+	case *kind.MaxItems:
+		return "out_of_range", fmt.Sprintf("has %d entries, at most %d are allowed", k.Got, k.Want)
+	case *kind.MaxLength:
+		return "out_of_range", fmt.Sprintf("has %d characters, at most %d are allowed", k.Got, k.Want)
+	}
+	return "invalid_value", "breaks the rule " + strings.Join(rule.KeywordPath(), " ")
 }
 
 // badNames is about a key that has a form, such as the version in known. The
