@@ -1,0 +1,260 @@
+package lease
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Term is how long a lease outlives its last renewal, where nobody says
+// otherwise. A holder that is killed is followed within two of these.
+const Term = time.Minute
+
+// ErrLost: the lease is not ours any more, or cannot be shown to be.
+var ErrLost = errors.New("the lease is lost")
+
+// Holder says who has a lease.
+type Holder struct {
+	// ID tells processes apart; New makes it, and nobody else needs to.
+	ID string `json:"id"`
+	// Name is for people: a host and a process.
+	Name string `json:"name"`
+	// Repository is the identity of the desired state that the holder follows.
+	Repository string `json:"repository"`
+}
+
+// View is a lease as somebody sees it who may not have it.
+type View struct {
+	By    Holder
+	Fence int64
+	// Renewed is by the holder's wall clock, in UTC: good for telling people,
+	// good for giving up early, never good for taking over.
+	Renewed  time.Time
+	Term     time.Duration
+	Released bool // nobody has it; Renewed is when it was given back
+}
+
+// HeldError says that somebody else has the lease.
+type HeldError struct {
+	Account string
+	View
+	// Reserved: nobody has it, and it was given back for somebody who asked.
+	Reserved bool
+}
+
+func (e *HeldError) Error() string {
+	if e.Reserved {
+		return fmt.Sprintf("the lease of account %s is being handed over by %s", e.Account, e.By.Name)
+	}
+	return fmt.Sprintf("%s acts on account %s (lease %d, renewed %s)", e.By.Name, e.Account, e.Fence, e.Renewed.Format(time.RFC3339))
+}
+
+// doc is a lease as it is stored: names and meanings stay.
+type doc struct {
+	V int `json:"v"`
+	Holder
+	Fence    int64     `json:"fence"`
+	Beat     int64     `json:"beat"`    // raised by every renewal
+	Seconds  float64   `json:"seconds"` // the holder's term
+	Renewed  time.Time `json:"renewed"`
+	Released bool      `json:"released,omitempty"`
+	// Waiting is who asked for it, Next whom it is reserved for once released.
+	Waiting *Holder `json:"waiting,omitempty"`
+	Next    *Holder `json:"next,omitempty"`
+}
+
+const version = 1
+
+func (d doc) term() time.Duration { return time.Duration(d.Seconds * float64(time.Second)) }
+
+func (d doc) view() View {
+	return View{By: d.Holder, Fence: d.Fence, Renewed: d.Renewed, Term: d.term(), Released: d.Released}
+}
+
+// Keeper takes leases for one process. All methods may be called from many
+// goroutines.
+type Keeper struct {
+	store store.Store
+	me    Holder
+	term  time.Duration
+
+	mu   sync.Mutex // guards both: rounds of several accounts ask at once
+	seen map[string]sight
+	held map[string]bool // the accounts whose leases this process has not released
+}
+
+// sight is a beat and since when it has been seen.
+type sight struct {
+	fence, beat int64
+	since       instant
+}
+
+// New makes a Keeper. A term that is not positive means Term.
+func New(s store.Store, me Holder, term time.Duration) *Keeper {
+	if me.ID == "" {
+		me.ID = rand.Text()
+	}
+	if term <= 0 {
+		term = Term
+	}
+	return &Keeper{store: s, me: me, term: term, seen: map[string]sight{}, held: map[string]bool{}}
+}
+
+// Term is how long the leases of this Keeper last.
+func (k *Keeper) Term() time.Duration { return k.term }
+
+// Me is who this Keeper takes leases for.
+func (k *Keeper) Me() Holder { return k.me }
+
+func key(account string) string { return store.Key("lease", account) }
+
+// read gives the lease as it is stored; a zero fence when there never was one.
+func (k *Keeper) read(ctx context.Context, account string) (doc, store.Revision, error) {
+	v, err := k.store.Get(ctx, key(account))
+	if errors.Is(err, store.ErrNotFound) {
+		return doc{}, "", nil
+	}
+	if err != nil {
+		return doc{}, "", fmt.Errorf("read the lease of %s: %w", account, err)
+	}
+	var d doc
+	if err := json.Unmarshal(v.Data, &d); err != nil {
+		return doc{}, "", fmt.Errorf("read the lease of %s: %w: %w", account, store.ErrCorrupt, err)
+	}
+	if d.V > version {
+		return doc{}, "", fmt.Errorf("read the lease of %s: %w", account, store.ErrNewer)
+	}
+	return d, v.Revision, nil
+}
+
+// write swaps the lease; an empty revision creates it.
+func (k *Keeper) write(ctx context.Context, account string, old store.Revision, d doc) (store.Revision, error) {
+	d.V = version
+	data, err := json.Marshal(d)
+	if err != nil {
+		return "", err
+	}
+	if old == "" {
+		return k.store.Create(ctx, key(account), data)
+	}
+	return k.store.Replace(ctx, key(account), old, data)
+}
+
+// Look says who has the lease of an account; false when nobody ever had it.
+func (k *Keeper) Look(ctx context.Context, account string) (View, bool, error) {
+	d, rev, err := k.read(ctx, account)
+	return d.view(), rev != "", err
+}
+
+// Try takes the lease if it is free, or if its holder has not been heard of for
+// a whole term that this Keeper has watched; call it several times a term.
+// Otherwise the error is a *HeldError. It waits for nothing but the store.
+func (k *Keeper) Try(ctx context.Context, account string) (*Lease, error) {
+	if !k.claim(account) {
+		return nil, fmt.Errorf("take the lease of %s: %w", account, errTwice)
+	}
+	l, err := k.take(ctx, account)
+	if err != nil {
+		k.forget(account)
+	}
+	return l, err
+}
+
+func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
+	before, rev, err := k.read(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	if rev != "" {
+		if err := k.refuse(account, before); err != nil {
+			return nil, err
+		}
+	}
+	asked := now()
+	mine := doc{
+		Holder: k.me, Fence: before.Fence + 1, Seconds: k.term.Seconds(), Renewed: asked.awake.UTC().Round(0),
+	}
+	got, err := k.write(ctx, account, rev, mine)
+	if err != nil {
+		// Somebody was faster, or it is ours and the answer got lost: the value
+		// says which. The ID is that of this process alone.
+		after, now, again := k.read(ctx, account)
+		switch {
+		case again != nil:
+			return nil, fmt.Errorf("take the lease of %s: %w", account, err)
+		case after.ID == k.me.ID && after.Fence == mine.Fence && !after.Released:
+			got, mine = now, after
+		case errors.Is(err, store.ErrChanged), errors.Is(err, store.ErrExists):
+			k.watch(account, after)
+			return nil, &HeldError{Account: account, View: after.view()}
+		default:
+			return nil, fmt.Errorf("take the lease of %s: %w", account, err)
+		}
+	}
+	return k.begin(account, mine, got, asked, before), nil
+}
+
+// errTwice: whoever had it last in this process has not released it.
+var errTwice = errors.New("this process has it already")
+
+// claim lets one call at a time take a lease, until it is released.
+func (k *Keeper) claim(account string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	free := !k.held[account]
+	k.held[account] = true
+	return free
+}
+
+func (k *Keeper) forget(account string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.held, account)
+}
+
+// refuse says why a lease that there is cannot be taken now. One that is still
+// ours can always: it was lost for want of an answer, and released.
+func (k *Keeper) refuse(account string, d doc) error {
+	watched := k.watch(account, d)
+	switch {
+	case d.Released && d.Next != nil && d.Next.ID != k.me.ID && watched < k.term:
+		return &HeldError{Account: account, View: d.view(), Reserved: true}
+	case d.Released, d.ID == k.me.ID:
+		return nil
+	case watched < max(d.term(), k.term):
+		return &HeldError{Account: account, View: d.view()}
+	}
+	return nil
+}
+
+// watch notes what was seen and says for how long it has been so.
+func (k *Keeper) watch(account string, d doc) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s, ok := k.seen[account]
+	if !ok || s.fence != d.Fence || s.beat != d.Beat {
+		s = sight{fence: d.Fence, beat: d.Beat, since: now()}
+		k.seen[account] = s
+	}
+	return s.since.atLeast()
+}
+
+// Ask leaves a wish for a lease that another has. The latest wish counts; it
+// costs one write and is not repeated while it stands.
+func (k *Keeper) Ask(ctx context.Context, account string) error {
+	d, rev, err := k.read(ctx, account)
+	if err != nil || rev == "" || d.Released || d.ID == k.me.ID || d.Waiting != nil && d.Waiting.ID == k.me.ID {
+		return err
+	}
+	d.Waiting = &k.me
+	if _, err := k.write(ctx, account, rev, d); err != nil && !errors.Is(err, store.ErrChanged) {
+		return fmt.Errorf("ask for the lease of %s: %w", account, err)
+	}
+	return nil // when it changed, the next look asks again
+}

@@ -1,0 +1,242 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Lease is the right to act on one account. It renews itself until Release or
+// until it is lost. Every Lease must be released, lost ones too.
+type Lease struct {
+	keeper   *Keeper
+	account  string
+	fence    int64
+	previous View // who had it before; zero: nobody ever
+
+	stop context.CancelFunc // ends the renewal
+	done chan struct{}      // closed by keep when it has ended
+	over chan struct{}      // closed by end, when the lease is no longer ours
+
+	mu      sync.Mutex // guards the rest
+	doc     doc
+	rev     store.Revision
+	renewed instant // before the store was asked for the last renewal that it confirmed
+	sent    attempt // the last renewal that was asked for
+	err     error   // why it is over; nil while it is not
+}
+
+// attempt is a renewal that the store was asked for, at first at since.
+type attempt struct {
+	beat  int64
+	since instant
+}
+
+// begin starts the renewal of a lease that was just taken. asked is from
+// before the store was asked for it.
+func (k *Keeper) begin(account string, mine doc, rev store.Revision, asked instant, before doc) *Lease {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &Lease{
+		keeper: k, account: account, fence: mine.Fence, doc: mine, rev: rev, renewed: asked,
+		stop: stop, done: make(chan struct{}), over: make(chan struct{}),
+	}
+	if before.Fence > 0 {
+		l.previous = before.view()
+	}
+	go l.keep(ctx)
+	return l
+}
+
+// Account is the account that the lease is about.
+func (l *Lease) Account() string { return l.account }
+
+// Fence is the fencing number: higher than that of every lease of this account
+// before.
+func (l *Lease) Fence() int64 { return l.fence }
+
+// Previous says who had the lease before, and until when it was renewed; false
+// when nobody ever had it.
+func (l *Lease) Previous() (View, bool) { return l.previous, l.previous.Fence > 0 }
+
+// margin is how long before its end a lease counts as lost.
+func (l *Lease) margin() time.Duration { return l.keeper.term / 3 }
+
+// left is how long the lease lasts for sure. It may be negative.
+func (l *Lease) left() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return 0
+	}
+	return l.keeper.term - l.renewed.atMost()
+}
+
+// Until is when the lease ends if it is not renewed any more. A request that
+// changes something must not be on its way then.
+func (l *Lease) Until() time.Time { return time.Now().Add(l.left()) }
+
+// Check says nil while the lease has more than its safety margin left. Ask
+// right before each change, and above all before those that AWS itself cannot
+// refuse (publishing and deleting a layer version).
+func (l *Lease) Check() error {
+	l.mu.Lock()
+	err := l.err
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if l.left() <= l.margin() {
+		return fmt.Errorf("%w: it was not renewed in time", ErrLost)
+	}
+	return nil
+}
+
+// Asked says whether somebody else wants the lease.
+func (l *Lease) Asked() (Holder, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.doc.Waiting == nil {
+		return Holder{}, false
+	}
+	return *l.doc.Waiting, true
+}
+
+// Bind gives a context that ends with parent, or when the lease is over or has
+// only its safety margin left; then its cause is an ErrLost.
+func (l *Lease) Bind(parent context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(parent)
+	go func() {
+		select {
+		case <-l.over:
+			cancel(l.Check())
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(context.Canceled) }
+}
+
+// Release gives the lease back, to whoever asked for it. Releasing twice, or
+// what was lost, is fine. When the store cannot be told, the lease runs out by
+// itself.
+func (l *Lease) Release(ctx context.Context) error {
+	l.stop()
+	<-l.done
+	defer l.keeper.forget(l.account)
+	if !l.end(fmt.Errorf("%w: it was released", ErrLost)) {
+		return nil
+	}
+	l.mu.Lock()
+	d, rev := l.doc, l.rev // from here on nobody else changes them
+	l.mu.Unlock()
+	for range 3 {
+		free := d
+		free.Released, free.Next, free.Waiting = true, d.Waiting, nil
+		free.Beat, free.Renewed = d.Beat+1, time.Now().UTC().Round(0)
+		_, err := l.keeper.write(ctx, l.account, rev, free)
+		if !errors.Is(err, store.ErrChanged) {
+			return err
+		}
+		// A renewal of ours whose answer got lost, or somebody who asks.
+		d, rev, err = l.keeper.read(ctx, l.account)
+		if err != nil || d.ID != l.keeper.me.ID || d.Fence != l.fence || d.Released {
+			return err
+		}
+	}
+	return fmt.Errorf("release the lease of %s: %w", l.account, store.ErrBusy)
+}
+
+// end notes why the lease is over; false when it was over already.
+func (l *Lease) end(why error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return false
+	}
+	l.err = why
+	close(l.over)
+	return true
+}
+
+// keep renews until it is stopped or the lease is lost.
+func (l *Lease) keep(ctx context.Context) {
+	defer close(l.done)
+	pause := l.keeper.term / 3
+	for {
+		// Not beyond the margin: that is when the lease counts as lost.
+		t := time.NewTimer(max(0, min(pause, l.left()-l.margin())))
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		left := l.left() - l.margin()
+		if left <= 0 {
+			l.end(fmt.Errorf("%w: it could not be renewed", ErrLost))
+			return
+		}
+		pause = l.keeper.term / 3
+		switch err := l.renew(ctx, min(left, pause)); {
+		case errors.Is(err, ErrLost):
+			l.end(err)
+			return
+		case err != nil:
+			pause = l.keeper.term / 30 // soon again: there is still time
+		}
+	}
+}
+
+// renew raises the beat once. An error that is ErrLost says that another has
+// the lease; any other that the store did not confirm, which may be tried
+// again.
+func (l *Lease) renew(ctx context.Context, most time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	asked := now()
+	l.mu.Lock()
+	d, rev := l.doc, l.rev
+	d.Beat, d.Renewed = d.Beat+1, asked.awake.UTC().Round(0)
+	if l.sent.beat != d.Beat {
+		l.sent = attempt{d.Beat, asked}
+	}
+	l.mu.Unlock()
+	got, err := l.keeper.write(ctx, l.account, rev, d)
+	if errors.Is(err, store.ErrChanged) {
+		return l.reread(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doc, l.rev, l.renewed = d, got, asked
+	return nil
+}
+
+// reread finds out who changed the lease. A renewal of ours whose answer got
+// lost counts from when it was first asked for. When it was somebody who asks
+// for the lease, the renewal has to be made again, on what is there now.
+func (l *Lease) reread(ctx context.Context) error {
+	d, rev, err := l.keeper.read(ctx, l.account)
+	if err != nil {
+		return err
+	}
+	if d.ID != l.keeper.me.ID || d.Fence != l.fence {
+		return fmt.Errorf("%w: %s has it now", ErrLost, d.Name)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doc, l.rev = d, rev
+	if d.Beat == l.sent.beat {
+		l.renewed = l.sent.since
+		return nil
+	}
+	return errAgain
+}
+
+// errAgain: what was written was old; write once more.
+var errAgain = errors.New("the lease was written meanwhile")
