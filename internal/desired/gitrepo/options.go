@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/http"
 	"net/netip"
 	"path"
 	"path/filepath"
@@ -39,6 +40,9 @@ type Options struct {
 	// MaxBytes bounds what is received and what it unpacks to, in bytes; zero
 	// means DefaultMaxBytes. It counts the whole tree, not only Path.
 	MaxBytes int64
+	// HTTP makes the requests; nil means Go's own transport, with TLS 1.2 and
+	// the proxies of the environment.
+	HTTP http.RoundTripper
 }
 
 // Auth are the credentials. What the URL's scheme does not need is ignored.
@@ -105,7 +109,9 @@ func New(o Options) (*Repo, error) {
 	if ep.Protocol == "http" && (o.Auth.Token != nil || ep.User != "") && !isLoopback(ep.Host) {
 		return invalid("a token is not sent over plain http to another machine; use https")
 	}
-	r.transport = newTransport()
+	if r.transport = o.HTTP; o.HTTP == nil {
+		r.transport = newTransport()
+	}
 	return r, nil
 }
 

@@ -24,7 +24,7 @@ type Repo struct {
 	timeout  time.Duration
 	max      int64
 
-	transport *http.Transport
+	transport http.RoundTripper
 	// noV2 remembers that the server answered protocol 0 where protocol 2
 	// failed, so that not every look costs two requests.
 	noV2 atomic.Bool
@@ -101,7 +101,9 @@ func run[T any](ctx context.Context, r *Repo, verb string, f func(context.Contex
 			if p := recover(); p != nil {
 				out.err = op.fail(KindCorrupt, "reading what came failed badly: %v", p)
 			}
-			r.transport.CloseIdleConnections()
+			if t, ok := r.transport.(interface{ CloseIdleConnections() }); ok {
+				t.CloseIdleConnections()
+			}
 			done <- out
 		}()
 		out.value, out.err = f(ctx, op)
