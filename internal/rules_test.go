@@ -24,7 +24,7 @@ const module = "github.com/layerd/layerd"
 // an idea (internal/store/sqlitestore) is an adapter: it may import its own
 // idea and what is below it, and only floors 6 and 7 may import it.
 var floors = map[string]int{
-	"window": 0, "state": 0, "store": 0, "archive": 0,
+	"window": 0, "state": 0, "store": 0, "archive": 0, "strictyaml": 0,
 	"desired": 1, "lease": 1, "ruling": 1,
 	"reconcile": 2, "health": 2,
 	"apply": 3, "inspect": 3,

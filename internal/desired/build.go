@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -45,19 +46,19 @@ func (b *builder) form(n *node, e *formError) {
 	if e == nil {
 		return
 	}
-	at := n.where()
-	if e.offset >= 0 {
-		at = n.inside(e.offset)
+	at := n.Where()
+	if e.Offset >= 0 {
+		at = n.Inside(e.Offset)
 	}
-	b.problem(e.code, at, e.message, e.suggestion)
+	b.problem(e.Code, at, e.Message, e.Suggestion)
 }
 
 // own is the place of a value, or the head of the environment's file when the
 // value came from layerd.yaml and what is wrong is this environment's matter.
 func (b *builder) own(n *node) Position {
-	for _, c := range []*node{n, b.root.get("layers"), b.root} {
+	for _, c := range []*node{n, b.root.Get("layers"), b.root} {
 		if c != nil && c.File == b.path {
-			return c.where()
+			return c.Where()
 		}
 	}
 	return Position{File: b.path, Line: 1, Column: 1, Length: 1}
@@ -77,7 +78,7 @@ func (b *builder) environment() Environment {
 		e.Unmanaged = append(e.Unmanaged, string(u))
 	}
 	if r := strings.Split(f.Role, ":"); len(r) > 4 && f.Account != "" && r[4] != f.Account && !strings.Contains(f.Role, "${") {
-		b.problem("role_account", b.root.get("role").where(), fmt.Sprintf("the role is in account %s, the environment in %s", r[4], f.Account), "")
+		b.problem("role_account", b.root.Get("role").Where(), fmt.Sprintf("the role is in account %s, the environment in %s", r[4], f.Account), "")
 	}
 	e.Calendar = b.calendar()
 	e.Zone = e.Calendar.Zone
@@ -100,7 +101,7 @@ func length(d durationEntry) time.Duration {
 	if d == "" {
 		return 0
 	}
-	v, err := parseLength(string(d))
+	v, err := strictyaml.ParseDuration(string(d))
 	if err != nil {
 		return 0
 	}
@@ -112,12 +113,12 @@ func (b *builder) calendar() window.Calendar {
 		b.zone, _ = window.LoadZone(b.file.Timezone) // the schema has checked it
 	}
 	c := window.Calendar{Cutoff: length(b.file.Cutoff), Zone: b.zone}
-	windows := b.root.get("change_window")
-	if windows != nil && (windows.kind == list || !windows.damaged) {
+	windows := b.root.Get("change_window")
+	if windows != nil && (windows.Kind == list || !windows.Damaged) {
 		for i, w := range b.file.ChangeWindow {
 			at := windows
-			if windows.kind == list {
-				at = windows.items[i]
+			if windows.Kind == list {
+				at = windows.Items[i]
 			}
 			parsed, err := b.window(w)
 			if err != nil {
@@ -133,7 +134,7 @@ func (b *builder) calendar() window.Calendar {
 	if c.Zone == nil {
 		c.Zone = time.UTC
 	}
-	c.Freezes = freezes(b.root.get("freezes"), b.file.Freezes, c.Zone, b.form)
+	c.Freezes = freezes(b.root.Get("freezes"), b.file.Freezes, c.Zone, b.form)
 	return c
 }
 
@@ -151,7 +152,7 @@ func (b *builder) window(w windowEntry) (window.Window, error) {
 // placeOf is the key that a problem of package window is about, in a mapping.
 func placeOf(n *node, err error) *node {
 	e := err.(*window.ParseError) // package window has no others
-	if at := n.get(e.Field); at != nil {
+	if at := n.Get(e.Field); at != nil {
 		return at
 	}
 	return n
@@ -163,7 +164,7 @@ func freezes(at *node, files []freezeFile, zone *time.Location, report func(*nod
 	for i, f := range files {
 		freeze, err := window.ParseFreeze(f.From, f.Until, f.Every, zone)
 		if err != nil {
-			report(placeOf(at.items[i], err), fromWindow("bad_freeze", err))
+			report(placeOf(at.Items[i], err), fromWindow("bad_freeze", err))
 			continue
 		}
 		freeze.Reason, freeze.Owner = f.Reason, f.Owner
@@ -175,16 +176,16 @@ func freezes(at *node, files []freezeFile, zone *time.Location, report func(*nod
 // notices tells what people should know before it happens. That an opening is
 // an hour shorter in spring is told by the window command, not at each load.
 func (b *builder) notices(c window.Calendar) {
-	at := b.root.get("change_window")
+	at := b.root.Get("change_window")
 	if at == nil {
-		at = b.root.nearest("freezes")
+		at = b.root.Nearest("freezes")
 	}
 	for _, n := range c.Check(b.now) {
 		switch n.Kind {
 		case window.NeverOpens:
 			b.problem("never_opens", b.own(at), n.Message, "")
 		case window.EitherDay, window.Overlap, window.Skipped:
-			b.warning("window_notice", at.where(), n.Message, "")
+			b.warning("window_notice", at.Where(), n.Message, "")
 		}
 	}
 }
@@ -219,25 +220,25 @@ func (b *builder) calendarZone() *time.Location {
 // what is about its layer.
 func (b *builder) environmentPins(e Environment) {
 	for i, p := range b.file.Pins {
-		at := b.root.get("pins", strconv.Itoa(i))
+		at := b.root.Get("pins", strconv.Itoa(i))
 		if p.Layer == "" {
-			b.problem("missing_key", at.where(), "a pin of an environment has no layer", "")
-		} else if !b.root.get("layers").has(p.Layer) {
-			b.problem("unknown_layer", at.get("layer").where(), fmt.Sprintf("the environment has no layer %q", p.Layer), nearest(p.Layer, slices.Sorted(maps.Keys(b.file.Layers))))
+			b.problem("missing_key", at.Where(), "a pin of an environment has no layer", "")
+		} else if !b.root.Get("layers").Has(p.Layer) {
+			b.problem("unknown_layer", at.Get("layer").Where(), fmt.Sprintf("the environment has no layer %q", p.Layer), nearest(p.Layer, slices.Sorted(maps.Keys(b.file.Layers))))
 		}
 	}
 }
 
 func (b *builder) overrides() {
 	for i, o := range b.file.Overrides {
-		at := b.root.get("overrides", strconv.Itoa(i))
+		at := b.root.Get("overrides", strconv.Itoa(i))
 		for j, name := range o.Layers {
-			if !b.root.get("layers").has(string(name)) {
-				b.problem("unknown_layer", at.get("layers", strconv.Itoa(j)).where(), fmt.Sprintf("the environment has no layer %q", name), nearest(string(name), slices.Sorted(maps.Keys(b.file.Layers))))
+			if !b.root.Get("layers").Has(string(name)) {
+				b.problem("unknown_layer", at.Get("layers", strconv.Itoa(j)).Where(), fmt.Sprintf("the environment has no layer %q", name), nearest(string(name), slices.Sorted(maps.Keys(b.file.Layers))))
 			}
 		}
-		if t := b.until(at.get("until"), o.Until); b.expired(t) {
-			b.problem("expired", at.get("until").where(), "the override ended "+t.Format(time.RFC3339), "remove it")
+		if t := b.until(at.Get("until"), o.Until); b.expired(t) {
+			b.problem("expired", at.Get("until").Where(), "the override ended "+t.Format(time.RFC3339), "remove it")
 		}
 	}
 }
@@ -253,20 +254,20 @@ func (b *builder) notYet() []Problem {
 		if n == nil {
 			return
 		}
-		p := problemAt("not_supported_yet", n.key.Position, n.key.text+" is not supported yet", "")
+		p := problemAt("not_supported_yet", n.Key.Position, n.Key.Text+" is not supported yet", "")
 		p.Environment = b.name
 		list = append(list, p)
 	}
 	for _, key := range []string{"new_functions", "alias", "rollout", "approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
-		add(b.root.get(key))
+		add(b.root.Get(key))
 	}
 	for name, l := range b.file.Layers {
-		add(b.root.get("layers", name, "share_with"))
-		add(b.root.get("layers", name, "smoke_test"))
+		add(b.root.Get("layers", name, "share_with"))
+		add(b.root.Get("layers", name, "smoke_test"))
 		if info := b.layers[name]; info != nil && l.ARN == "" {
-			add(info.root.get("share_with"))
+			add(info.root.Get("share_with"))
 		}
 	}
-	sortProblems(list)
+	strictyaml.Sort(list)
 	return list
 }

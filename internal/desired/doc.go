@@ -12,10 +12,10 @@
 //		fmt.Println("invalid:", tree.Invalid())
 //	}
 //
-// A file goes through these stages, and each reports all it finds: text to
-// nodes (yaml.go, which refuses what YAML readers disagree about), nodes against
-// the JSON Schema made from the file types (schema.go, forms.go), defaults and
-// environment to one (merge.go), variables to values for one Region
+// A file goes through these stages, and each reports all it finds: text to nodes
+// (package strictyaml, which refuses what YAML readers disagree about), nodes
+// against the JSON Schema made from the file types (schema.go, forms.go),
+// defaults and environment to one (merge.go), variables to values for one Region
 // (expand.go), and from there to an Environment (build.go, wish.go). Values keep
 // the place they were written at through all of it.
 //

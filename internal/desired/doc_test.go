@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The table in doc.go names every code that the package's code makes, and no
-// other. A code is the first argument of one of the functions below, the code
-// of a formError, or what a function returns first and calls code.
+// The table in doc.go names every code that the package's code and that of
+// strictyaml make, and no other. A code is the first argument of one of the functions below, the code
+// of a FormError, or what a function returns first and calls code.
 func TestCodesAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -27,13 +27,17 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z_0-9]+)  +\S`).FindAllSubmatch(page, -1) {
 		documented[string(m[1])] = true
 	}
-	makers := []string{"problemAt", "complain", "problem", "warning", "add", "one", "report", "shape", "fromWindow"}
+	makers := []string{"problemAt", "NewProblem", "complain", "problem", "warning", "add", "one", "report", "Shape", "fromWindow"}
 	made := map[string]bool{}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range files {
+	reader, err := filepath.Glob("../strictyaml/*.go")
+	if err != nil || len(reader) == 0 {
+		t.Fatal(err, reader)
+	}
+	for _, file := range append(files, reader...) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
@@ -69,7 +73,7 @@ func TestCodesAreDocumented(t *testing.T) {
 					return true
 				})
 			case *ast.KeyValueExpr:
-				if k, ok := n.Key.(*ast.Ident); ok && k.Name == "code" {
+				if k, ok := n.Key.(*ast.Ident); ok && k.Name == "Code" {
 					first = n.Value
 				}
 			}

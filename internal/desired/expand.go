@@ -20,28 +20,28 @@ func layerVariables() []string { return []string{"NAME", "VERSION"} }
 // where everything is about a layer, in layer.yaml.
 func variables(root *node, layer bool) []Problem {
 	var problems []Problem
-	root.each(nil, func(path []string, n *node) {
+	root.Each(nil, func(path []string, n *node) {
 		known := environmentVariables()
 		if layer || slices.Contains(path, "layers") && len(path) > 1 || slices.Contains(path, "layer_name") {
 			known = append(known, layerVariables()...)
 		}
-		problems = append(problems, n.variables(known)...)
+		problems = append(problems, unknownVariables(n, known)...)
 	})
-	root.eachKey(func(k *node) {
-		if strings.Contains(k.text, "${") {
+	eachKey(root, func(k *node) {
+		if strings.Contains(k.Text, "${") {
 			problems = append(problems, problemAt("unknown_variable", k.Position, "variables work in values, not in keys", ""))
 		}
 	})
 	return problems
 }
 
-func (n *node) variables(known []string) []Problem {
+func unknownVariables(n *node, known []string) []Problem {
 	var problems []Problem
-	for _, m := range variable.FindAllStringSubmatchIndex(n.text, -1) {
-		name, closed := n.text[m[2]:m[3]], m[4] != m[5]
-		at := n.inside(utf8.RuneCountInString(n.text[:m[0]]))
-		if at.Length == 1 && at != n.where() {
-			at.Length = utf8.RuneCountInString(n.text[m[0]:m[1]])
+	for _, m := range variable.FindAllStringSubmatchIndex(n.Text, -1) {
+		name, closed := n.Text[m[2]:m[3]], m[4] != m[5]
+		at := n.Inside(utf8.RuneCountInString(n.Text[:m[0]]))
+		if at.Length == 1 && at != n.Where() {
+			at.Length = utf8.RuneCountInString(n.Text[m[0]:m[1]])
 		}
 		switch {
 		case !closed:
@@ -58,37 +58,37 @@ func (n *node) variables(known []string) []Problem {
 }
 
 // eachKey calls f for every key of every mapping below n.
-func (n *node) eachKey(f func(k *node)) {
+func eachKey(n *node, f func(k *node)) {
 	if n == nil {
 		return
 	}
-	for _, k := range n.keys {
+	for _, k := range n.Keys {
 		f(k)
 	}
-	for _, item := range n.items {
-		item.eachKey(f)
+	for _, item := range n.Items {
+		eachKey(item, f)
 	}
 }
 
 // expand returns n with variables replaced. One without a value here stays as
 // it is, for a later expansion to find.
-func (n *node) expand(values map[string]string) *node {
+func expand(n *node, values map[string]string) *node {
 	if n == nil {
 		return nil
 	}
-	if n.kind == scalar {
-		if !strings.Contains(n.text, "${") {
+	if n.Kind == scalar {
+		if !strings.Contains(n.Text, "${") {
 			return n
 		}
 		c := *n
-		c.inner, c.tag = 0, "!!str"
-		c.text = expandText(n.text, values)
+		c.Inner, c.Tag = 0, "!!str"
+		c.Text = expandText(n.Text, values)
 		return &c
 	}
 	c := *n
-	c.items = make([]*node, len(n.items))
-	for i, item := range n.items {
-		c.items[i] = item.expand(values)
+	c.Items = make([]*node, len(n.Items))
+	for i, item := range n.Items {
+		c.Items[i] = expand(item, values)
 	}
 	return &c
 }
@@ -104,34 +104,34 @@ func expandText(text string, values map[string]string) string {
 
 // expandEnvironment expands a merged environment for one Region.
 func expandEnvironment(env *node, values map[string]string) *node {
-	layers := env.get("layers")
-	env = env.expand(values)
-	if layers == nil || layers.kind != mapping {
+	layers := env.Get("layers")
+	env = expand(env, values)
+	if layers == nil || layers.Kind != mapping {
 		return env
 	}
-	expanded := *env.get("layers")
-	expanded.items = slices.Clone(expanded.items)
-	for i, l := range expanded.items {
-		of := map[string]string{"NAME": expanded.keys[i].text}
+	expanded := *env.Get("layers")
+	expanded.Items = slices.Clone(expanded.Items)
+	for i, l := range expanded.Items {
+		of := map[string]string{"NAME": expanded.Keys[i].Text}
 		if v, ok := fixedVersion(l, values["REGION"]); ok {
 			of["VERSION"] = v
 		}
-		expanded.items[i] = l.expand(of)
+		expanded.Items[i] = expand(l, of)
 	}
-	return env.set(layers.key, &expanded)
+	return env.Set(layers.Key, &expanded)
 }
 
 // fixedVersion gives the version of a layer where it is known without looking
 // at AWS: not for a range, latest or none.
 func fixedVersion(layer *node, region string) (string, bool) {
-	v := layer.get("version")
-	if v != nil && v.kind == mapping {
-		v = v.get(region)
+	v := layer.Get("version")
+	if v != nil && v.Kind == mapping {
+		v = v.Get(region)
 	}
-	if v == nil || v.kind != scalar {
+	if v == nil || v.Kind != scalar {
 		return "", false
 	}
-	parsed, err := ParseVersion(v.text)
+	parsed, err := ParseVersion(v.Text)
 	if err != nil || parsed.Kind != Exact && parsed.Kind != Number {
 		return "", false
 	}

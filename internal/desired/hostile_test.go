@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 const account = "account: \"123456789012\"\nregion: ap-northeast-1\n"
@@ -43,7 +45,7 @@ func TestHostileBytes(t *testing.T) {
 		{"NUL", account + "mode: \x00", "not_utf8"},
 		{"Latin-1", account + "role: caf\xe9", "not_utf8"},
 		{"a control character", account + "role: \x07", "yaml_syntax"},
-		{"more than a mebibyte", account + strings.Repeat("#", maxFileBytes), "file_too_large"},
+		{"more than a mebibyte", account + strings.Repeat("#", strictyaml.MaxFileBytes), "file_too_large"},
 		{"a tag", account + "role: !!python/object:os.system x", "yaml_tag"},
 		{"documents", "---\n" + account + "---\n" + account, "several_documents"},
 		{"a broken second document", account + "--- }\n", "yaml_syntax"},

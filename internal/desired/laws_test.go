@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Positions differ when keys move, and parsed versions hold their own text.
@@ -150,13 +152,13 @@ func TestMergeLaws(t *testing.T) {
 			}
 			return "{" + strings.Join(parts, ", ") + "}"
 		}
-		root, problems := parse("f", []byte("top: {"+"in: "+tree(3)+"}"))
+		root, problems := strictyaml.Parse("f", []byte("top: {"+"in: "+tree(3)+"}"), "")
 		if root == nil {
 			t.Fatalf("problems %v", problems)
 		}
 		return root
 	}
-	show := func(n *node) string { return fmt.Sprint(n.value()) }
+	show := func(n *node) string { return fmt.Sprint(n.Value()) }
 	rapid.Check(t, func(t *rapid.T) {
 		a, b, c := draw(t, "a"), draw(t, "b"), draw(t, "c")
 		if x, y := show(merge(merge(a, b), c)), show(merge(a, merge(b, c))); x != y && sameKinds(a, b, c) {
@@ -186,11 +188,11 @@ func sameKinds(list ...*node) bool {
 }
 
 func alike(a, b *node) bool {
-	if a.kind != b.kind {
+	if a.Kind != b.Kind {
 		return false
 	}
-	for i, k := range a.keys {
-		if other := b.get(k.text); other != nil && !alike(a.items[i], other) {
+	for i, k := range a.Keys {
+		if other := b.Get(k.Text); other != nil && !alike(a.Items[i], other) {
 			return false
 		}
 	}

@@ -36,7 +36,7 @@ func (l *loader) readLayers() {
 		}
 		root = longRetention(root, "retention_policy")
 		info.root = root
-		if err := root.decode(&info.file); err != nil {
+		if err := root.Decode(&info.file); err != nil {
 			l.complain("internal", info.path, "", err.Error(), "")
 			continue
 		}
@@ -51,7 +51,7 @@ func (l *loader) layer(info *layerInfo) {
 		return
 	}
 	if other, ok := l.byName[name]; ok {
-		l.add(problemAt("duplicate_layer", info.root.get("name").where(), fmt.Sprintf("layer %q is already in %s", name, other.path), ""))
+		l.add(problemAt("duplicate_layer", info.root.Get("name").Where(), fmt.Sprintf("layer %q is already in %s", name, other.path), ""))
 		return
 	}
 	l.byName[name] = info
@@ -67,7 +67,7 @@ func (l *loader) layer(info *layerInfo) {
 			for _, region := range slices.Sorted(maps.Keys(numbers)) {
 				key := fmt.Sprintf("%s %s %d", env, region, numbers[region])
 				if first, twice := seen[key]; twice {
-					l.add(problemAt("known_twice", info.root.get("known", version, env).where(),
+					l.add(problemAt("known_twice", info.root.Get("known", version, env).Where(),
 						fmt.Sprintf("number %d in %s is already known as %s", numbers[region], env, first), ""))
 				}
 				seen[key] = version
@@ -85,7 +85,7 @@ func (l *loader) knownNames() {
 				if slices.Contains(l.names, env) {
 					continue
 				}
-				p := problemAt("unknown_environment", info.root.get("known", version, env).key.Position,
+				p := problemAt("unknown_environment", info.root.Get("known", version, env).Key.Position,
 					fmt.Sprintf("there is no environment %q", env), nearest(env, l.names))
 				p.Severity = Warning
 				l.add(p)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Options are what a repository cannot say by itself.
@@ -32,7 +33,7 @@ var environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 type loader struct {
 	fsys     fs.FS
 	now      time.Time
-	check    *checker
+	check    *strictyaml.Checker
 	bytes    int64 // read so far
 	names    []string
 	problems []Problem
@@ -154,19 +155,19 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 		l.complain("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
 		return nil, true
 	}
-	data, err := readAll(l.fsys, file)
+	data, err := strictyaml.ReadFile(l.fsys, file)
 	if err != nil {
 		l.complain("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
 		return nil, true
 	}
-	root, problems := parse(file, data)
+	root, problems := strictyaml.Parse(file, data, "layerd.yaml's defaults")
 	if root != nil {
 		var more []Problem
-		if schema == "environment" && root.empty {
+		if schema == "environment" && root.Empty {
 			l.complain("empty_file", file, env, "the file is empty", "")
 			return nil, true
 		}
-		root, more = l.check.check(schema, root)
+		root, more = l.check.Check(schema, root)
 		problems = append(problems, more...)
 		problems = append(problems, variables(root, schema == "layer")...)
 	}
@@ -186,19 +187,19 @@ func (l *loader) readLayerd() {
 		return
 	}
 	var f layerdFile
-	if err := root.decode(&f); err != nil {
+	if err := root.Decode(&f); err != nil {
 		l.complain("internal", "layerd.yaml", "", err.Error(), "")
 		return
 	}
 	l.store = f.Store
-	base := &node{Position: root.Position, kind: mapping}
+	base := &node{Position: root.Position, Kind: mapping}
 	for _, key := range []string{"timezone", "freezes"} {
-		if n := root.get(key); n != nil {
-			base = base.set(n.key, n)
+		if n := root.Get(key); n != nil {
+			base = base.Set(n.Key, n)
 		}
 	}
 	l.defaults = base
-	if d := root.get("defaults"); d != nil {
+	if d := root.Get("defaults"); d != nil {
 		l.defaults = merge(base, normalise(d))
 	}
 }
@@ -262,52 +263,52 @@ func (l *loader) environment(name, file string, root *node, after map[string]*no
 		}
 		l.add(p)
 	}
-	if root.get("region") != nil && root.get("regions") != nil {
-		report("region_and_regions", root.get("regions").key.Position, "region and regions at once", "keep one of them")
+	if root.Get("region") != nil && root.Get("regions") != nil {
+		report("region_and_regions", root.Get("regions").Key.Position, "region and regions at once", "keep one of them")
 	}
-	if !root.has("account") {
+	if !root.Has("account") {
 		report("missing_account", Position{File: file, Line: 1, Column: 1, Length: 1}, "the environment has no account", `account: "123456789012"`)
 	}
-	if a := root.get("after", "environment"); a != nil {
+	if a := root.Get("after", "environment"); a != nil {
 		after[name] = a
-		if !slices.Contains(l.names, a.text) {
-			report("unknown_environment", a.where(), fmt.Sprintf("there is no environment %q", a.text), nearest(a.text, l.names))
+		if !slices.Contains(l.names, a.Text) {
+			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, l.names))
 		}
 	}
 	var places []*node
-	if r := root.get("region"); r != nil {
+	if r := root.Get("region"); r != nil {
 		places = append(places, r)
-	} else if r := root.get("regions"); r != nil {
-		places = r.items
-	} else if !root.has("region") && !root.has("regions") {
+	} else if r := root.Get("regions"); r != nil {
+		places = r.Items
+	} else if !root.Has("region") && !root.Has("regions") {
 		report("missing_region", Position{File: file, Line: 1, Column: 1, Length: 1}, "the environment has no region", "")
 	}
 	seen := map[string]bool{}
 	for _, r := range places {
-		if seen[r.text] {
-			report("duplicate_region", r.where(), fmt.Sprintf("Region %s a second time", r.text), "")
+		if seen[r.Text] {
+			report("duplicate_region", r.Where(), fmt.Sprintf("Region %s a second time", r.Text), "")
 			continue
 		}
-		seen[r.text] = true
-		if p := state.PartitionOf(places[0].text); p != state.PartitionOf(r.text) {
-			report("mixed_partitions", r.where(), fmt.Sprintf("%s is not in partition %s like %s; no account has both", r.text, p, places[0].text), "")
+		seen[r.Text] = true
+		if p := state.PartitionOf(places[0].Text); p != state.PartitionOf(r.Text) {
+			report("mixed_partitions", r.Where(), fmt.Sprintf("%s is not in partition %s like %s; no account has both", r.Text, p, places[0].Text), "")
 		}
-		l.region(name, file, r.text, root)
+		l.region(name, file, r.Text, root)
 	}
 }
 
 func (l *loader) region(name, file, region string, root *node) {
 	values := map[string]string{"ENVIRONMENT": name, "REGION": region, "PARTITION": state.PartitionOf(region)}
-	if a := root.get("account"); a != nil {
-		values["ACCOUNT"] = a.text
+	if a := root.Get("account"); a != nil {
+		values["ACCOUNT"] = a.Text
 	}
 	// What was right with its variables may be wrong with their values.
-	expanded, problems := l.check.check("environment", expandEnvironment(root, values))
+	expanded, problems := l.check.Check("environment", expandEnvironment(root, values))
 	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName}
 	for _, p := range problems {
 		b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 	}
-	if err := expanded.decode(&b.file); err != nil {
+	if err := expanded.Decode(&b.file); err != nil {
 		b.problem("internal", expanded.Position, err.Error(), "")
 	}
 	e := built{Environment: b.environment()}

@@ -10,42 +10,42 @@ import (
 // {version: 1.4.2}, "20 versions" is {versions_to_keep: 20}.
 func normalise(env *node) *node {
 	env = longRetention(env, "retention")
-	layers := env.get("layers")
-	if layers == nil || layers.kind != mapping {
+	layers := env.Get("layers")
+	if layers == nil || layers.Kind != mapping {
 		return env
 	}
 	c := *layers
-	c.items = slices.Clone(layers.items)
-	for i, l := range layers.items {
-		if l.kind == scalar {
+	c.Items = slices.Clone(layers.Items)
+	for i, l := range layers.Items {
+		if l.Kind == scalar {
 			l = wrap(l, "version", l)
 		}
-		c.items[i] = longRetention(l, "retention")
+		c.Items[i] = longRetention(l, "retention")
 	}
-	return env.set(layers.key, &c)
+	return env.Set(layers.Key, &c)
 }
 
 func longRetention(n *node, key string) *node {
-	r := n.get(key)
-	if r == nil || r.kind != scalar {
+	r := n.Get(key)
+	if r == nil || r.Kind != scalar {
 		return n
 	}
-	keep, ok := versionsToKeep(r.text)
+	keep, ok := versionsToKeep(r.Text)
 	if !ok { // a variable that is not expanded yet
 		return n
 	}
 	count := *r
-	count.tag, count.text, count.inner = "!!int", strconv.Itoa(keep), 0
-	return n.set(r.key, wrap(r, "versions_to_keep", &count))
+	count.Tag, count.Text, count.Inner = "!!int", strconv.Itoa(keep), 0
+	return n.Set(r.Key, wrap(r, "versions_to_keep", &count))
 }
 
 // wrap makes the mapping {name: value} that stands where short stands. The
 // place of its key is that of the value: there is no other.
 func wrap(short *node, name string, value *node) *node {
-	key := &node{Position: short.Position, kind: scalar, tag: "!!str", text: name}
+	key := &node{Position: short.Position, Kind: scalar, Tag: "!!str", Text: name}
 	v := *value
-	v.key = key
-	return &node{Position: short.Position, kind: mapping, key: short.key, keys: []*node{key}, items: []*node{&v}}
+	v.Key = key
+	return &node{Position: short.Position, Kind: mapping, Key: short.Key, Keys: []*node{key}, Items: []*node{&v}}
 }
 
 // merge lays over on base: mappings key by key; freezes and except add up;
@@ -56,29 +56,29 @@ func merge(base, over *node) *node {
 		return over
 	case over == nil:
 		return base
-	case base.kind == list && over.kind == list && over.key != nil && (over.key.text == "freezes" || over.key.text == "except"):
+	case base.Kind == list && over.Kind == list && over.Key != nil && (over.Key.Text == "freezes" || over.Key.Text == "except"):
 		c := *over
-		c.items = slices.Concat(base.items, over.items)
-		c.damaged = base.damaged || over.damaged
+		c.Items = slices.Concat(base.Items, over.Items)
+		c.Damaged = base.Damaged || over.Damaged
 		return &c
-	case base.kind != mapping || over.kind != mapping:
+	case base.Kind != mapping || over.Kind != mapping:
 		return over
 	}
 	c := *over
-	c.keys, c.items = slices.Clone(base.keys), slices.Clone(base.items)
-	c.damaged = base.damaged || over.damaged
-	for k := range base.lost {
-		if over.get(k) == nil {
-			c.lose(k)
+	c.Keys, c.Items = slices.Clone(base.Keys), slices.Clone(base.Items)
+	c.Damaged = base.Damaged || over.Damaged
+	for k := range base.Lost {
+		if over.Get(k) == nil {
+			c.Lose(k)
 		}
 	}
-	for i, k := range over.keys {
-		j := slices.IndexFunc(c.keys, func(b *node) bool { return b.text == k.text })
+	for i, k := range over.Keys {
+		j := slices.IndexFunc(c.Keys, func(b *node) bool { return b.Text == k.Text })
 		if j < 0 {
-			c.keys, c.items = append(c.keys, k), append(c.items, over.items[i])
+			c.Keys, c.Items = append(c.Keys, k), append(c.Items, over.Items[i])
 			continue
 		}
-		c.keys[j], c.items[j] = k, merge(c.items[j], over.items[i])
+		c.Keys[j], c.Items[j] = k, merge(c.Items[j], over.Items[i])
 	}
 	return &c
 }
@@ -86,8 +86,8 @@ func merge(base, over *node) *node {
 // inherit is merge for a whole environment: a Region named in one way replaces
 // one named in the other.
 func inherit(defaults, env *node) *node {
-	if defaults != nil && (env.has("region") || env.has("regions")) {
-		defaults = defaults.without("region", "regions")
+	if defaults != nil && (env.Has("region") || env.Has("regions")) {
+		defaults = defaults.Without("region", "regions")
 	}
 	return merge(defaults, env)
 }

@@ -106,35 +106,3 @@ type Retention struct {
 	Grace            time.Duration // how long a version must be a candidate
 	FunctionVersions int           // layerd's own unserved function versions that still protect
 }
-
-// Position is a place in a file of the repository. Lines and columns count
-// from 1; columns count characters, not bytes.
-type Position struct {
-	File   string
-	Line   int
-	Column int
-	Length int // characters of the offending token; at least 1 when known
-}
-
-// Severity tells a problem that stops something from one that only warns.
-type Severity string
-
-// The severities.
-const (
-	Error   Severity = "error"
-	Warning Severity = "warning"
-)
-
-// Problem is one thing wrong in the repository: where, what, and what to do
-// about it.
-type Problem struct {
-	Position
-	Code       string // stable, lower_snake_case
-	Message    string
-	Suggestion string // may be empty
-	Severity   Severity
-	// Environment names the environment that the problem makes invalid; empty
-	// when it concerns the whole tree (then every environment that depends on
-	// the file is invalid and has its own entry in Invalid).
-	Environment string
-}

@@ -4,18 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
-	"path/filepath"
-	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/layerd/layerd/internal/strictyaml/schematest"
 )
 
 var update = flag.Bool("update", false, "write schema.json, its copies in the examples, and the golden texts")
@@ -110,25 +106,14 @@ func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 // generate makes the schema document from the file types.
 func generate(t *testing.T) []byte {
 	t.Helper()
-	comments := commentsOf(t, "envfile.go", "layerfile.go")
-	r := jsonschema.Reflector{
-		RequiredFromJSONSchemaTags: true,
-		Anonymous:                  true,
-		Namer:                      func(t reflect.Type) string { return strings.TrimSuffix(t.Name(), "File") },
-		LookupComment:              func(t reflect.Type, field string) string { return comments[strings.Trim(t.Name()+"."+field, ".")] },
-	}
 	root := &jsonschema.Schema{
 		Version:     jsonschema.Version,
 		Title:       "layerd",
 		Description: "The files of a desired-state repository. Use $defs/environment for environments/NAME.yaml, $defs/layer for layers/DIR/layer.yaml and $defs/layerd for layerd.yaml.",
 		AnyOf:       []*jsonschema.Schema{ref("environment"), ref("layer"), ref("layerd")},
-		Definitions: jsonschema.Definitions{},
-	}
-	for _, v := range []any{layerdFile{}, layerFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
-		retentionFile{}, driftFile{}, selectorFile{}, approversFile{}, changeCalendarFile{}, pinVersion("")} {
-		for name, s := range r.Reflect(v).Definitions {
-			root.Definitions[name] = s
-		}
+		Definitions: schematest.Definitions(t, []string{"envfile.go", "layerfile.go"},
+			layerdFile{}, layerFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
+			retentionFile{}, driftFile{}, selectorFile{}, approversFile{}, changeCalendarFile{}, pinVersion("")),
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -138,38 +123,6 @@ func generate(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-// commentsOf maps "type" and "type.Field" to what is written above them. The
-// generator's own reader looks at exported types only.
-func commentsOf(t *testing.T, files ...string) map[string]string {
-	t.Helper()
-	comments := map[string]string{}
-	for _, file := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(f, func(n ast.Node) bool {
-			d, ok := n.(*ast.GenDecl)
-			if !ok || len(d.Specs) != 1 {
-				return true
-			}
-			spec, ok := d.Specs[0].(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			if s, ok := spec.Type.(*ast.StructType); ok {
-				for _, field := range s.Fields.List {
-					for _, name := range field.Names {
-						comments[spec.Name.Name+"."+name.Name] = strings.ReplaceAll(strings.TrimSpace(field.Doc.Text()), "\n", " ")
-					}
-				}
-			}
-			return true
-		})
-	}
-	return comments
 }
 
 func TestSchemaIsGenerated(t *testing.T) {
@@ -226,28 +179,5 @@ func TestSchemaFormatsAreKnown(t *testing.T) {
 	walk(doc)
 	if seen < 20 {
 		t.Errorf("only %d formats in the schema", seen)
-	}
-}
-
-// One file imports the YAML parser, so that another parser is one file's work.
-func TestOneFileImportsYAML(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, file := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, i := range f.Imports {
-			if strings.Contains(i.Path.Value, "yaml") {
-				found = append(found, file)
-			}
-		}
-	}
-	if diff := cmp.Diff(found, []string{"yaml.go"}); diff != "" {
-		t.Errorf("files that import a YAML parser (-have +want):\n%s", diff)
 	}
 }

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 const fsLink = fs.ModeSymlink
@@ -68,8 +68,8 @@ func (l *loader) afterCycles(after map[string]*node) {
 			if !ok {
 				break
 			}
-			if at = next.text; at == name {
-				p := problemAt("after_cycle", n.where(), fmt.Sprintf("%s waits for itself, by way of %s", name, n.text), "")
+			if at = next.Text; at == name {
+				p := problemAt("after_cycle", n.Where(), fmt.Sprintf("%s waits for itself, by way of %s", name, n.Text), "")
 				p.Environment = name
 				l.add(p)
 				break
@@ -81,7 +81,7 @@ func (l *loader) afterCycles(after map[string]*node) {
 // tree puts together what was found: problems once and in order, and the
 // environments that none of them makes invalid.
 func (l *loader) tree() Tree {
-	sortProblems(l.problems)
+	strictyaml.Sort(l.problems)
 	t := Tree{Store: l.store, Names: l.names, Problems: slices.CompactFunc(l.problems, func(a, b Problem) bool { return a == b })}
 	invalid, all, layer, loose := map[string]bool{}, false, map[string]bool{}, false
 	for _, p := range t.Problems {
@@ -136,19 +136,6 @@ func (t Tree) Invalid() []string {
 	return invalid
 }
 
-// Errors says whether any of problems is more than a warning.
-func Errors(problems []Problem) bool {
-	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
-}
-
-func sortProblems(problems []Problem) {
-	slices.SortFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message), cmp.Compare(a.Environment, b.Environment),
-			cmp.Compare(a.Length, b.Length), cmp.Compare(a.Suggestion, b.Suggestion), cmp.Compare(a.Severity, b.Severity))
-	})
-}
-
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 func isEnd(err error) bool     { return err == nil || errors.Is(err, io.EOF) }
 
@@ -159,14 +146,4 @@ func reasonOf(err error) string {
 		return p.Err.Error()
 	}
 	return err.Error()
-}
-
-// readAll reads one file, and a byte more than is allowed of a larger one.
-func readAll(fsys fs.FS, file string) ([]byte, error) {
-	f, err := fsys.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 }

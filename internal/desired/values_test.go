@@ -201,28 +201,10 @@ func TestNoClock(t *testing.T) {
 	}
 }
 
-func TestLengths(t *testing.T) {
-	for text, want := range map[string]time.Duration{"0": 0, "30m": 30 * time.Minute, "24h": 24 * time.Hour, "7d": 168 * time.Hour, "1d12h": 36 * time.Hour, "90s": 90 * time.Second, "1h30m": 90 * time.Minute, "0s": 0} {
-		if got, err := parseLength(text); err != nil || got != want {
-			t.Errorf("parseLength(%q) = %s, %v; want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "d", "7", "-1h", "+1h", "1.5h", "1h1d", "5000d", "999999999h", "10ns", "10ms", "１h", "7 d", "1d1d", "1dd"} {
-		if got, err := parseLength(text); err == nil {
-			t.Errorf("parseLength(%q) = %s, want an error", text, got)
-		}
-	}
-	for text, want := range map[string]string{"30 min": "30m", "1 hour": "1h", "2 weeks": "14d", "7 Days": "7d", "1 month": "", "5": "", "soon": "", "10 sec": "10s"} {
-		if got := likelyLength(text); got != want {
-			t.Errorf("likelyLength(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestRegionShape(t *testing.T) {
 	for _, r := range append(regions(), "us-iso-east-1", "us-isob-east-1", "us-isof-south-1", "eu-isoe-west-1", "ap-southeast-42") {
 		if e := regionForm(r); e != nil {
-			t.Errorf("%s: %s", r, e.message)
+			t.Errorf("%s: %s", r, e.Message)
 		}
 	}
 	for _, r := range []string{"", "us-east", "useast-1", "us-east-0", "us-east-1a", "US-EAST-1", "${REGION}", "aws-global", "us-midwest-1"} {

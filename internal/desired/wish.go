@@ -14,16 +14,16 @@ import (
 // wish makes one layer of an environment. ok is false when too little is right
 // to say which layer it is.
 func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
-	f, at, info := b.file.Layers[name], b.root.get("layers", name), b.layers[name]
-	w = LayerWish{Name: name, Owned: !at.has("arn"), First: f.Position == "first", AllowRuntime: f.AllowRuntime}
+	f, at, info := b.file.Layers[name], b.root.Get("layers", name), b.layers[name]
+	w = LayerWish{Name: name, Owned: !at.Has("arn"), First: f.Position == "first", AllowRuntime: f.AllowRuntime}
 	w.Version, w.At = b.version(name, f, at)
-	w.Functions = selectors(at.get("functions"), f.Functions)
-	w.Except = selectors(at.get("except"), f.Except)
+	w.Functions = selectors(at.Get("functions"), f.Functions)
+	w.Except = selectors(at.Get("except"), f.Except)
 	b.leftover(at)
-	if !at.has("functions") {
+	if !at.Has("functions") {
 		b.problem("missing_functions", b.own(at), fmt.Sprintf("layer %q has no functions", name), "")
-	} else if fs := at.get("functions"); fs != nil && len(fs.items) == 0 && !fs.damaged {
-		b.warning("no_functions", fs.where(), fmt.Sprintf("functions of layer %q is empty: it goes nowhere", name), "")
+	} else if fs := at.Get("functions"); fs != nil && len(fs.Items) == 0 && !fs.Damaged {
+		b.warning("no_functions", fs.Where(), fmt.Sprintf("functions of layer %q is empty: it goes nowhere", name), "")
 	}
 	if w.Owned {
 		b.owned(&w, info, e)
@@ -32,33 +32,33 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 	}
 	w.Pins = b.pins(name, f, at, w)
 	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
-		b.problem("yanked_version", b.own(at.get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
+		b.problem("yanked_version", b.own(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
 	}
 	return w, w.Layer != ""
 }
 
 // version finds the wish's version for the Region and where it stands.
 func (b *builder) version(name string, f layerEntry, at *node) (Version, Position) {
-	n, text := at.get("version"), f.Version.text
+	n, text := at.Get("version"), f.Version.text
 	if f.Version.byRegion != nil {
 		text = string(f.Version.byRegion[b.region])
-		if text == "" && !n.damaged {
+		if text == "" && !n.Damaged {
 			b.problem("missing_version", b.own(n), fmt.Sprintf("layer %q has no version for %s", name, b.region), "")
-			return Version{}, n.where()
+			return Version{}, n.Where()
 		}
-		n = n.nearest(b.region)
+		n = n.Nearest(b.region)
 	}
 	if n == nil {
 		where := b.own(at)
-		if at.has("version") {
+		if at.Has("version") {
 			return Version{}, where
 		}
-		if b.file.AutoUpdate && !at.has("arn") {
+		if b.file.AutoUpdate && !at.Has("arn") {
 			return Version{Kind: Latest, Text: "latest"}, where
 		}
 		message := fmt.Sprintf("layer %q has no version", name)
 		if at.File != b.path {
-			message += fmt.Sprintf("; %s:%d gives it to every environment", at.File, at.where().Line)
+			message += fmt.Sprintf("; %s:%d gives it to every environment", at.File, at.Where().Line)
 		}
 		b.problem("missing_version", where, message, "")
 		return Version{}, where
@@ -68,19 +68,19 @@ func (b *builder) version(name string, f layerEntry, at *node) (Version, Positio
 		if text != "" {
 			b.form(n, versionForm(text))
 		}
-		return Version{}, n.where()
+		return Version{}, n.Where()
 	}
-	if (v.Kind == Range || v.Kind == Latest) && !b.file.AutoUpdate && !b.root.lost["auto_update"] && !at.has("arn") {
+	if (v.Kind == Range || v.Kind == Latest) && !b.file.AutoUpdate && !b.root.Lost["auto_update"] && !at.Has("arn") {
 		b.problem("needs_auto_update", b.own(n), fmt.Sprintf("version %s needs auto_update: true, or write an exact version", v), "")
 	}
-	return v, n.where()
+	return v, n.Where()
 }
 
 // leftover reports ${VERSION} where the version is a range or none.
 func (b *builder) leftover(at *node) {
-	at.each(nil, func(_ []string, n *node) {
-		if strings.Contains(n.text, "${VERSION}") {
-			b.problem("unknown_variable", n.where(), "${VERSION} has no value where the version is a range, latest or none", "")
+	at.Each(nil, func(_ []string, n *node) {
+		if strings.Contains(n.Text, "${VERSION}") {
+			b.problem("unknown_variable", n.Where(), "${VERSION} has no value where the version is a range, latest or none", "")
 		}
 	})
 }
@@ -89,7 +89,7 @@ func (b *builder) leftover(at *node) {
 // layer.yaml says, and how much of it is kept.
 func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 	live := b.file.LayerName
-	if live == "" && !b.root.has("layer_name") {
+	if live == "" && !b.root.Has("layer_name") {
 		live = "${NAME}"
 	}
 	values := map[string]string{"NAME": w.Name}
@@ -97,7 +97,7 @@ func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 		values["VERSION"] = w.Version.Text
 	}
 	live = expandText(live, values)
-	at := b.own(b.root.get("layers", w.Name))
+	at := b.own(b.root.Get("layers", w.Name))
 	switch {
 	case live == "":
 	case strings.Contains(live, "${VERSION}"):
@@ -131,24 +131,24 @@ func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 // foreign fills in a layer that others publish.
 func (b *builder) foreign(w *LayerWish, f layerEntry, at *node, e Environment) {
 	for _, key := range []string{"retention", "share_with"} {
-		if n := at.get(key); n != nil {
-			b.problem("not_ours", n.key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
+		if n := at.Get(key); n != nil {
+			b.problem("not_ours", n.Key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
 		}
 	}
 	if w.Version.Text != "" && w.Version.Kind != Number && w.Version.Kind != None {
-		b.problem("needs_number", b.own(at.get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
+		b.problem("needs_number", b.own(at.Get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
 	}
 	if f.ARN == "" || strings.Contains(f.ARN, "${") {
 		return
 	}
 	arn, err := state.ParseLayerARN(f.ARN)
 	if err != nil {
-		b.form(at.get("arn"), arnForm(f.ARN))
+		b.form(at.Get("arn"), arnForm(f.ARN))
 		return
 	}
 	partition := strings.Split(f.ARN, ":")[1]
 	if r := arn.Region(); r != "" && (r != e.Region || partition != e.Partition) {
-		b.problem("arn_region", at.get("arn").where(), fmt.Sprintf("a function in %s (%s) cannot use a layer in %s (%s)", e.Region, e.Partition, r, partition), "write ${REGION} and ${PARTITION}")
+		b.problem("arn_region", at.Get("arn").Where(), fmt.Sprintf("a function in %s (%s) cannot use a layer in %s (%s)", e.Region, e.Partition, r, partition), "write ${REGION} and ${PARTITION}")
 	}
 	w.Layer = arn
 }
@@ -157,7 +157,7 @@ func selectors(at *node, list []selectorEntry) []Selector {
 	var all []Selector
 	for i, s := range list {
 		all = append(all, Selector{Name: s.Name, Tags: s.Tags, Runtime: s.Runtime, Architecture: s.Architecture,
-			Attached: s.Attached != nil && *s.Attached, At: at.items[i].Position})
+			Attached: s.Attached != nil && *s.Attached, At: at.Items[i].Position})
 	}
 	return all
 }
@@ -166,56 +166,56 @@ func selectors(at *node, list []selectorEntry) []Selector {
 func (b *builder) pins(name string, f layerEntry, at *node, w LayerWish) []Pin {
 	var all []Pin
 	for i, p := range f.Pins {
-		n := at.get("pins", strconv.Itoa(i))
+		n := at.Get("pins", strconv.Itoa(i))
 		if p.Layer != "" && p.Layer != name {
-			b.problem("unknown_layer", n.get("layer").where(), fmt.Sprintf("a pin of layer %q is about another layer", name), "put it into the environment's pins")
+			b.problem("unknown_layer", n.Get("layer").Where(), fmt.Sprintf("a pin of layer %q is about another layer", name), "put it into the environment's pins")
 		}
 		all = append(all, b.pin(p, n, w))
 	}
 	for i, p := range b.file.Pins {
 		if p.Layer == name {
-			all = append(all, b.pin(p, b.root.get("pins", strconv.Itoa(i)), w))
+			all = append(all, b.pin(p, b.root.Get("pins", strconv.Itoa(i)), w))
 		}
 	}
 	return all
 }
 
 func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
-	p := Pin{Functions: selectors(n.get("functions"), f.Functions), Reason: f.Reason, Owner: f.Owner, At: n.Position}
+	p := Pin{Functions: selectors(n.Get("functions"), f.Functions), Reason: f.Reason, Owner: f.Owner, At: n.Position}
 	b.leftover(n)
 	v, err := ParseVersion(string(f.Version))
-	at := n.get("version")
+	at := n.Get("version")
 	switch {
 	case err != nil:
 		b.form(at, versionForm(string(f.Version)))
 	case v.Kind != Exact && v.Kind != Number:
-		b.problem("pin_not_exact", at.where(), fmt.Sprintf("a pin needs an exact version or a number, not %s", v), "")
+		b.problem("pin_not_exact", at.Where(), fmt.Sprintf("a pin needs an exact version or a number, not %s", v), "")
 	case v.Kind == Exact && !w.Owned:
-		b.problem("needs_number", at.where(), fmt.Sprintf("layer %q is published by others and needs a number, not %s", w.Name, v), "")
+		b.problem("needs_number", at.Where(), fmt.Sprintf("layer %q is published by others and needs a number, not %s", w.Name, v), "")
 	}
 	if reason, is := w.Yanked[v.Text]; is && v.Kind == Exact {
-		b.warning("yanked_version", at.where(), fmt.Sprintf("functions are pinned to %s of layer %q, which is yanked: %s", v, w.Name, reason), "")
+		b.warning("yanked_version", at.Where(), fmt.Sprintf("functions are pinned to %s of layer %q, which is yanked: %s", v, w.Name, reason), "")
 	}
 	p.Version = v
-	p.Until = b.until(n.get("until"), f.Until)
+	p.Until = b.until(n.Get("until"), f.Until)
 	if b.expired(p.Until) {
-		b.problem("expired", n.get("until").where(), "the pin ended "+p.Until.Format(time.RFC3339), "remove it, or set a later date")
+		b.problem("expired", n.Get("until").Where(), "the pin ended "+p.Until.Format(time.RFC3339), "remove it, or set a later date")
 	}
 	return p
 }
 
 // retention merges the three places field by field.
 func (b *builder) retention(name string, info *layerInfo) Retention {
-	at := []*node{b.root.get("layers", name, "retention"), b.root.get("retention"), info.root.get("retention_policy")}
+	at := []*node{b.root.Get("layers", name, "retention"), b.root.Get("retention"), info.root.Get("retention_policy")}
 	from := []retentionFile{b.file.Layers[name].Retention.retentionFile, b.file.Retention.retentionFile, info.file.RetentionPolicy.retentionFile}
 	var m retentionFile
 	var keepAt, ageAt *node
 	for i, f := range from {
 		if m.VersionsToKeep == nil && f.VersionsToKeep != nil {
-			m.VersionsToKeep, keepAt = f.VersionsToKeep, at[i].get("versions_to_keep")
+			m.VersionsToKeep, keepAt = f.VersionsToKeep, at[i].Get("versions_to_keep")
 		}
 		if m.DeleteOlderThanDays == nil && f.DeleteOlderThanDays != nil {
-			m.DeleteOlderThanDays, ageAt = f.DeleteOlderThanDays, at[i].get("delete_older_than_days")
+			m.DeleteOlderThanDays, ageAt = f.DeleteOlderThanDays, at[i].Get("delete_older_than_days")
 		}
 		if m.Grace == "" {
 			m.Grace = f.Grace
@@ -226,13 +226,13 @@ func (b *builder) retention(name string, info *layerInfo) Retention {
 	}
 	if m.VersionsToKeep == nil {
 		if ageAt != nil {
-			b.warning("retention_without_keep", ageAt.where(), fmt.Sprintf("nothing of layer %q is pruned: versions_to_keep is not set", name), "")
+			b.warning("retention_without_keep", ageAt.Where(), fmt.Sprintf("nothing of layer %q is pruned: versions_to_keep is not set", name), "")
 		}
 		return Retention{}
 	}
 	r := Retention{Keep: *m.VersionsToKeep, Grace: 24 * time.Hour, FunctionVersions: 5}
 	if r.Keep < 2 {
-		b.warning("retention_too_small", keepAt.where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
+		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
 		r.Keep = 2
 	}
 	if m.DeleteOlderThanDays != nil {

@@ -1,4 +1,4 @@
-package desired
+package strictyaml
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 // on a merge key with a sequence inside, and where 1.0 silently becomes 1.
 
 const (
-	maxFileBytes = 1 << 20
+	MaxFileBytes = 1 << 20
 	maxDepth     = 50
 )
 
@@ -33,6 +33,7 @@ type source struct {
 	file     string
 	lines    [][]rune // without line ends
 	problems []Problem
+	shared   string // as for Parse
 }
 
 func (s *source) add(code string, at Position, message, suggestion string) {
@@ -48,19 +49,20 @@ func (s *source) at(line, column, length int) Position {
 	return Position{File: s.file, Line: line, Column: column, Length: max(1, min(length, len(s.lines[line-1])+1-column))}
 }
 
-// parse reads one YAML file of the small language that a desired-state
-// repository is written in: one document of mappings, lists and scalars, in
-// UTF-8, without anchors, merge keys and tags. root is nil when nothing of the
-// file can be trusted; a file with only comments has an empty mapping.
-func parse(file string, data []byte) (root *node, problems []Problem) {
-	s := &source{file: file, lines: split(data)}
+// Parse reads one YAML file of a small language: one document of mappings,
+// lists and scalars, in UTF-8, without anchors, merge keys and tags. root is nil
+// when nothing of the file can be trusted; a file with only comments has an
+// empty mapping. shared says where a value can be put that several places need,
+// for those who miss anchors; empty when there is no such place.
+func Parse(file string, data []byte, shared string) (root *Node, problems []Problem) {
+	s := &source{file: file, lines: split(data), shared: shared}
 	if !s.encoding(data) {
 		return nil, s.problems
 	}
 	document, err := document(data)
 	switch {
 	case errors.Is(err, io.EOF):
-		return &node{Position: s.at(1, 1, 1), kind: mapping, empty: true}, nil
+		return &Node{Position: s.at(1, 1, 1), Kind: Mapping, Empty: true}, nil
 	case err != nil:
 		s.syntax(err)
 		return nil, s.problems
@@ -69,7 +71,7 @@ func parse(file string, data []byte) (root *node, problems []Problem) {
 		document = document.Content[0]
 	}
 	root = s.convert(document, 1)
-	if root != nil && root.kind != mapping {
+	if root != nil && root.Kind != Mapping {
 		if !s.fullWidth() {
 			s.add("wrong_type", root.Position, "the file must be a mapping of keys to values", "")
 		}
@@ -90,8 +92,8 @@ func split(data []byte) [][]rune {
 // encoding refuses what is not plain UTF-8 text. The parser itself would take
 // UTF-16, where every column would be wrong.
 func (s *source) encoding(data []byte) bool {
-	if len(data) > maxFileBytes {
-		s.add("file_too_large", s.at(1, 1, 1), fmt.Sprintf("the file has more than %d bytes", maxFileBytes), "")
+	if len(data) > MaxFileBytes {
+		s.add("file_too_large", s.at(1, 1, 1), fmt.Sprintf("the file has more than %d bytes", MaxFileBytes), "")
 		return false
 	}
 	for _, bom := range []struct{ bytes, name string }{{"\xff\xfe", "UTF-16"}, {"\xfe\xff", "UTF-16"}, {"\xef\xbb\xbf", "UTF-8 with a byte order mark"}} {
@@ -259,15 +261,15 @@ func (s *source) fullWidth() bool {
 
 // convert copies a parsed node into our own form and refuses, all at once,
 // what makes two readers see two different things in one text.
-func (s *source) convert(y *yaml.Node, depth int) *node {
-	n := &node{Position: s.at(y.Line, y.Column, 1)}
+func (s *source) convert(y *yaml.Node, depth int) *Node {
+	n := &Node{Position: s.at(y.Line, y.Column, 1)}
 	if depth > maxDepth {
 		s.add("yaml_too_deep", n.Position, fmt.Sprintf("nested more than %d deep", maxDepth), "")
 		return nil
 	}
 	switch {
 	case y.Kind == yaml.AliasNode || y.Anchor != "":
-		s.add("anchor", n.Position, "anchors and aliases are not used here", "write the value out, or put it into layerd.yaml's defaults")
+		s.add("anchor", n.Position, "anchors and aliases are not used here", s.instead("write the value out", "it"))
 		return nil
 	case y.Style&yaml.TaggedStyle != 0:
 		s.add("yaml_tag", n.Position, fmt.Sprintf("tags such as %s are not used here", y.Tag), "")
@@ -277,12 +279,12 @@ func (s *source) convert(y *yaml.Node, depth int) *node {
 	case yaml.ScalarNode:
 		s.scalar(n, y)
 	case yaml.SequenceNode:
-		n.kind = list
+		n.Kind = List
 		for _, item := range y.Content {
 			if c := s.convert(item, depth+1); c != nil {
-				n.items = append(n.items, c)
+				n.Items = append(n.Items, c)
 			} else {
-				n.damaged = true
+				n.Damaged = true
 			}
 		}
 	case yaml.MappingNode:
@@ -291,10 +293,18 @@ func (s *source) convert(y *yaml.Node, depth int) *node {
 	return n
 }
 
-func (s *source) scalar(n *node, y *yaml.Node) {
-	n.kind, n.tag, n.text = scalar, y.ShortTag(), y.Value
-	if n.tag == "!!timestamp" || n.tag == "!!merge" {
-		n.tag = "!!str" // a date is text here
+// instead is what to do without anchors.
+func (s *source) instead(write, them string) string {
+	if s.shared == "" {
+		return write
+	}
+	return fmt.Sprintf("%s, or put %s into %s", write, them, s.shared)
+}
+
+func (s *source) scalar(n *Node, y *yaml.Node) {
+	n.Kind, n.Tag, n.Text = Scalar, y.ShortTag(), y.Value
+	if n.Tag == "!!timestamp" || n.Tag == "!!merge" {
+		n.Tag = "!!str" // a date is text here
 	}
 	quote := ""
 	switch {
@@ -307,38 +317,38 @@ func (s *source) scalar(n *node, y *yaml.Node) {
 	token := []rune(quote + y.Value + quote)
 	// A value with escapes or over several lines has no columns of its own.
 	if len(token) <= len(rest) && string(rest[:len(token)]) == string(token) {
-		n.inner = 1 + len(quote)
+		n.Inner = 1 + len(quote)
 		n.Length = max(1, len(token))
 	}
 }
 
-func (s *source) mapping(n *node, y *yaml.Node, depth int) {
-	n.kind = mapping
+func (s *source) mapping(n *Node, y *yaml.Node, depth int) {
+	n.Kind = Mapping
 	seen := map[string]Position{}
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		k, v := y.Content[i], y.Content[i+1]
-		key := &node{Position: s.at(k.Line, k.Column, 1)}
+		key := &Node{Position: s.at(k.Line, k.Column, 1)}
 		value := s.convert(v, depth+1)
 		if k.Kind == yaml.ScalarNode {
 			s.scalar(key, k)
 		}
-		first, twice := seen[key.text]
+		first, twice := seen[key.Text]
 		switch {
-		case k.Kind != yaml.ScalarNode || k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 || key.tag == "!!null":
+		case k.Kind != yaml.ScalarNode || k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 || key.Tag == "!!null":
 			s.add("bad_key", key.Position, "a key must be plain text", "")
 		case k.ShortTag() == "!!merge":
-			s.add("merge_key", key.Position, "merge keys (<<) are not used here", "write the keys out, or put them into layerd.yaml's defaults")
+			s.add("merge_key", key.Position, "merge keys (<<) are not used here", s.instead("write the keys out", "them"))
 		case twice:
-			s.add("duplicate_key", key.Position, fmt.Sprintf("key %q a second time; the first is at %d:%d", key.text, first.Line, first.Column), "")
+			s.add("duplicate_key", key.Position, fmt.Sprintf("key %q a second time; the first is at %d:%d", key.Text, first.Line, first.Column), "")
 		case value != nil:
-			seen[key.text] = key.Position
-			value.key = key
-			n.keys, n.items = append(n.keys, key), append(n.items, value)
+			seen[key.Text] = key.Position
+			value.Key = key
+			n.Keys, n.Items = append(n.Keys, key), append(n.Items, value)
 			continue
 		default:
-			seen[key.text] = key.Position
+			seen[key.Text] = key.Position
 		}
-		n.damaged = true
-		n.lose(key.text)
+		n.Damaged = true
+		n.Lose(key.Text)
 	}
 }

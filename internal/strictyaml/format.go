@@ -1,4 +1,4 @@
-package desired
+package strictyaml
 
 import (
 	"encoding/json"
@@ -28,8 +28,14 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 
 // Format writes problems for people: what is wrong, where, the line of the file
 // with a mark below the place, and what to write instead. fsys is where the
-// files are, as for Load. An error is one of w.
+// files are. An error is one of w.
 func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
+	return FormatText(w, func(file string) []byte { return sourceOf(fsys, file) }, problems, color)
+}
+
+// FormatText is Format for files that are not in a file system, or not to be
+// shown as they are: text gives what may be seen of one, nil for nothing.
+func FormatText(w io.Writer, text func(file string) []byte, problems []Problem, color bool) error {
 	style := func(s lipgloss.Style, text string) string {
 		if !color {
 			return text
@@ -53,7 +59,7 @@ func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
 		}
 		lines, read := files[p.File]
 		if !read {
-			lines = sourceOf(fsys, p.File)
+			lines = split(text(p.File))
 			files[p.File] = lines
 		}
 		help := clean(p.Suggestion)
@@ -76,19 +82,19 @@ func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
 
 // sourceOf reads a file for excerpts; nil when it cannot be read, or is a link
 // or too large to be shown.
-func sourceOf(fsys fs.FS, file string) [][]rune {
+func sourceOf(fsys fs.FS, file string) []byte {
 	if fsys == nil || !fs.ValidPath(file) || file == "" {
 		return nil
 	}
 	info, err := fs.Lstat(fsys, file)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxFileBytes {
+	if err != nil || !info.Mode().IsRegular() || info.Size() > MaxFileBytes {
 		return nil
 	}
-	data, err := readAll(fsys, file)
+	data, err := ReadFile(fsys, file)
 	if err != nil {
 		return nil
 	}
-	return split(data)
+	return data
 }
 
 // excerpt gives the part of a line around a column as a terminal shows it, the
@@ -160,4 +166,14 @@ func FormatGitHub(w io.Writer, problems []Problem) error {
 		}
 	}
 	return nil
+}
+
+// ReadFile reads one file, and a byte more than is allowed of a larger one.
+func ReadFile(fsys fs.FS, file string) ([]byte, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1))
 }

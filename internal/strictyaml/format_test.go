@@ -1,0 +1,64 @@
+package strictyaml
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestProblemJSON(t *testing.T) {
+	p := Problem{Position: Position{File: "environments/prod.yaml", Line: 4, Column: 3, Length: 7}, Code: "unknown_key", Message: "m", Severity: Error, Environment: "prod"}
+	got, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"code":"unknown_key","file":"environments/prod.yaml","line":4,"column":3,"message":"m","suggestion":"","severity":"error"}`
+	if string(got) != want {
+		t.Errorf("have %s\nwant %s", got, want)
+	}
+}
+
+// Text from the repository must not end an annotation or begin another.
+func TestFormatGitHub(t *testing.T) {
+	var b bytes.Buffer
+	err := FormatGitHub(&b, []Problem{
+		{Position: Position{File: "environments/a,b:c.yaml", Line: 4, Column: 3, Length: 7}, Code: "unknown_key", Message: "50%: x\n::error::y", Suggestion: "z", Severity: Error},
+		{Code: "no_environment", Message: "none", Severity: Warning},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "::error file=environments/a%2Cb%3Ac.yaml,line=4,col=3,endColumn=10,title=unknown_key::50%25: x%0A::error::y%0Ahelp: z\n" +
+		"::warning title=no_environment::none\n"
+	if diff := cmp.Diff(b.String(), want); diff != "" {
+		t.Errorf("annotations (-have +want):\n%s", diff)
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("あ", 300)
+	for _, tt := range []struct {
+		name, line     string
+		column, length int
+		shown, below   string
+	}{
+		{"narrow", "abc: def", 6, 3, "abc: def", "     ^^^"},
+		{"wide", "日本: 値段", 5, 2, "日本: 値段", "      ^^^^"},
+		{"tabs", "\ta: b", 5, 1, "    a: b", "       ^"},
+		{"past the end", "a:", 3, 1, "a:", "  ^"},
+		{"beyond the line", "a: b", 4, 99, "a: b", "   ^"},
+		{"control characters", "a: \x1b[31mx", 9, 1, "a: �[31mx", "        ^"},
+		{"the end of a long line", long, 300, 1, "…" + strings.Repeat("あ", 61), strings.Repeat(" ", 121) + "^^"},
+		{"the start of a long line", long, 1, 1, strings.Repeat("あ", 120) + "…", "^^"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			shown, before, marks := excerpt([]rune(tt.line), tt.column, tt.length)
+			if diff := cmp.Diff([]string{shown, before + marks}, []string{tt.shown, tt.below}); diff != "" {
+				t.Errorf("excerpt (-have +want):\n%s", diff)
+			}
+		})
+	}
+}
