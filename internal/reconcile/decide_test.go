@@ -546,8 +546,12 @@ func TestDriftKeepsItsFirstSighting(t *testing.T) {
 	fp := in.Past[0].Functions["f"]
 	fp.Drift = map[state.LayerARN]Sighting{common: {Have: common.Version(3), Since: since}}
 	in.Past[0].Functions["f"] = fp
-	if d := only(t, in).Drift[0]; !d.Since.Equal(since) {
+	d := only(t, in).Drift[0]
+	if !d.Since.Equal(since) {
 		t.Errorf("since %s, want %s", d.Since, since)
+	}
+	if d.WantVersion != "1.3.0" || d.HaveVersion != "1.2.0" {
+		t.Errorf("want %q and have %q, not 1.3.0 and 1.2.0", d.WantVersion, d.HaveVersion)
 	}
 }
 

@@ -191,7 +191,10 @@ func number(f state.Function, l state.LayerARN) int64 {
 // since when.
 func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 	have := number(f, w.Layer)
-	d := Drifted{Kind: WrongVersion, Layer: w.Name, Function: f.Name}
+	d := Drifted{
+		Kind: WrongVersion, Layer: w.Name, Function: f.Name,
+		WantVersion: w.catalog.label(past), HaveVersion: w.catalog.label(have),
+	}
 	if past > 0 {
 		d.Want = string(w.Layer.Version(past))
 	}

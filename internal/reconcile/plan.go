@@ -127,8 +127,10 @@ type Drifted struct {
 	Function string
 	Want     string // ARN, or empty for "none"
 	Have     string // ARN, or empty for "none"
-	Since    time.Time
-	Reason   string
+	// WantVersion and HaveVersion are the semantic versions, where known.
+	WantVersion, HaveVersion string
+	Since                    time.Time
+	Reason                   string
 }
 
 // Blocked is a function that cannot be changed, and why.
