@@ -1,0 +1,248 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Options changes how a Book works.
+type Options struct {
+	Targets []Target // none: alerts are kept, and told to nobody
+	// Repeat is after how long an alert that nobody did anything about is told
+	// again; 0 = 24 hours.
+	Repeat time.Duration
+}
+
+// Book keeps what was told and what waits to be delivered, for one
+// desired-state repository. Use it from as many goroutines as you like.
+type Book struct {
+	store      store.Store
+	repository string
+	targets    []Target
+	repeat     time.Duration
+
+	// sending holds one token for whoever delivers: two at once would deliver
+	// everything twice.
+	sending chan struct{}
+
+	// mu guards the rest.
+	mu sync.Mutex
+	// docs are the documents as last read or written, by environment, so that
+	// delivering asks the store only when there is something to deliver.
+	docs map[string]document
+	// memory is the document of what cannot be kept: that the store fails.
+	memory document
+	// sent are messages that a target has and that could not be taken out of
+	// the outbox, by ID and target.
+	sent map[[2]string]bool
+	// gate is until when a target is left alone.
+	gate map[string]time.Time
+}
+
+// NewBook gives the book that s keeps for a repository. It reads and writes
+// nothing.
+func NewBook(s store.Store, repository string, o Options) *Book {
+	if o.Repeat <= 0 {
+		o.Repeat = 24 * time.Hour
+	}
+	return &Book{
+		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, sending: make(chan struct{}, 1),
+		docs: map[string]document{}, sent: map[[2]string]bool{}, gate: map[string]time.Time{},
+	}
+}
+
+// Since is from when on the steps that ended must be given to Tell. Zero:
+// nothing was told of this environment yet, and only the steps of this round
+// are wanted.
+func (b *Book) Since(ctx context.Context, environment string, now time.Time) (time.Time, error) {
+	d, _, err := b.read(ctx, environment)
+	return d.since(now), err
+}
+
+// Tell compares a situation with what was told, and queues what is to be told
+// now. Alerts and messages are written at once or not at all; when nothing is
+// to be told, nothing is written. After an error, telling it again later loses
+// nothing.
+func (b *Book) Tell(ctx context.Context, s Situation) ([]Event, error) {
+	if s.Environment == "" {
+		return nil, fmt.Errorf("tell of an environment without a name: %w", store.ErrInvalid)
+	}
+	var events []Event
+	err := b.update(ctx, s.Environment, func(d *document) (changed bool) {
+		events, changed = d.tell(s, b.names(), b.repeat)
+		return changed
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keep what is told of %s: %w", s.Environment, err)
+	}
+	return events, nil
+}
+
+// TellRepository is Tell for what concerns no environment. That the store
+// fails is kept in memory: a restart may tell it once more.
+func (b *Book) TellRepository(ctx context.Context, r Repository) ([]Event, error) {
+	events := b.tellStore(r)
+	if r.Store != "" {
+		return events, nil
+	}
+	var more []Event
+	err := b.update(ctx, "", func(d *document) (changed bool) {
+		more, changed = d.tellRepository(r, b.names(), b.repeat)
+		return changed
+	})
+	if err != nil {
+		return events, fmt.Errorf("keep what is told of the repository: %w", err)
+	}
+	return append(events, more...), nil
+}
+
+func (b *Book) tellStore(r Repository) []Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events, alerts := Events(b.memory.Alerts, StoreFacts(r), r.Now, b.repeat)
+	b.memory.Alerts = alerts
+	for _, e := range events {
+		// The number starts again with each process, the time does not.
+		b.memory.queue(compose(e, "", r.Now, r.Zone), fmt.Sprintf("store/%s/%d", r.Instance, r.Now.UnixNano()), b.names())
+	}
+	return events
+}
+
+// Alerts gives the alerts of an environment that are not over; "" is the
+// repository.
+func (b *Book) Alerts(ctx context.Context, environment string) ([]Alert, error) {
+	d, _, err := b.read(ctx, environment)
+	return slices.DeleteFunc(d.Alerts, func(a Alert) bool { return !a.Resolved.IsZero() }), err
+}
+
+// Environments lists those that something was told of, sorted: one that the
+// repository does not have any more was removed.
+func (b *Book) Environments(ctx context.Context) ([]string, error) {
+	var list []string
+	for v, err := range b.store.List(ctx, store.Query{Prefix: store.Prefix("alert", b.repository)}) {
+		if err != nil {
+			return nil, fmt.Errorf("list what was told: %w", err)
+		}
+		segments, err := store.Split(v.Key)
+		if err != nil {
+			return nil, err
+		}
+		if name := segments[len(segments)-1]; name != "" {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+func (b *Book) names() []string {
+	var list []string
+	for _, t := range b.targets {
+		list = append(list, t.Name())
+	}
+	return list
+}
+
+func (b *Book) key(environment string) string { return store.Key("alert", b.repository, environment) }
+
+// read gives a document and the revision it is at; "" when there is none.
+func (b *Book) read(ctx context.Context, environment string) (document, store.Revision, error) {
+	v, err := b.store.Get(ctx, b.key(environment))
+	if errors.Is(err, store.ErrNotFound) {
+		return document{}, "", nil
+	}
+	if err != nil {
+		return document{}, "", err
+	}
+	d, err := decode(v)
+	return d, v.Revision, err
+}
+
+// patience is how often a write is tried that others got in the way of.
+const patience = 20
+
+// update reads a document, lets change alter it and writes it back, unless
+// change says that nothing is different. When somebody else wrote meanwhile,
+// all of that is done again.
+func (b *Book) update(ctx context.Context, environment string, change func(*document) bool) error {
+	operation := func() (document, error) {
+		d, err := b.updateOnce(ctx, environment, change)
+		if err == nil || errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrBusy) {
+			return d, err
+		}
+		return d, backoff.Permanent(err)
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 2*time.Millisecond, time.Second
+	d, err := backoff.Retry(ctx, operation, backoff.WithBackOff(wait), backoff.WithMaxTries(patience))
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.docs[environment] = d
+	return nil
+}
+
+func (b *Book) updateOnce(ctx context.Context, environment string, change func(*document) bool) (document, error) {
+	d, revision, err := b.read(ctx, environment)
+	if err != nil || !change(&d) {
+		return d, err
+	}
+	data, err := d.encode()
+	if err != nil {
+		return d, fmt.Errorf("write %s: %w", b.key(environment), err)
+	}
+	if revision == "" {
+		_, err = b.store.Create(ctx, b.key(environment), data)
+	} else {
+		_, err = b.store.Replace(ctx, b.key(environment), revision, data)
+	}
+	return d, err
+}
+
+// tell is what Tell does to the document.
+func (d *document) tell(s Situation, targets []string, repeat time.Duration) (events []Event, changed bool) {
+	s.Ended, s.Missed = d.fresh(s.Ended, s.Now), d.unmissed(s.Missed)
+	found := Facts(s)
+	events, d.Alerts = Events(d.Alerts, found, s.Now, repeat)
+	if d.Baseline.IsZero() && found.Whole {
+		events = firstLook(events, s, s.Now)
+		d.Baseline = s.Now.UTC()
+	}
+	if d.Until.IsZero() {
+		d.Until = s.Now.UTC()
+	}
+	context := commit(s.Revision, s.Subject)
+	if s.Plan == nil && s.Revision == "" {
+		context = ""
+	}
+	for _, e := range events {
+		d.queue(compose(e, context, s.Now, s.Zone), s.Environment, targets)
+	}
+	dropped := d.forget(targets, s.Now)
+	return events, dropped || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0
+}
+
+func (d *document) tellRepository(r Repository, targets []string, repeat time.Duration) (events []Event, changed bool) {
+	found := RepositoryFacts(r)
+	// What another daemon found is for that one to resolve.
+	others := slices.DeleteFunc(slices.Clone(d.Alerts), func(a Alert) bool { return a.Key == r.Instance })
+	mine := slices.DeleteFunc(slices.Clone(d.Alerts), func(a Alert) bool { return a.Key != r.Instance })
+	events, d.Alerts = Events(mine, found, r.Now, repeat)
+	d.Alerts = append(d.Alerts, others...)
+	slices.SortFunc(d.Alerts, byID)
+	for _, e := range events {
+		d.queue(compose(e, "", r.Now, r.Zone), "", targets)
+	}
+	dropped := d.forget(targets, r.Now)
+	return events, dropped || len(events) > 0
+}

@@ -1,0 +1,177 @@
+package notify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// Headline is the title with what the message says about its alert.
+func (m Message) Headline() string {
+	switch m.Status {
+	case Updated:
+		return "Update: " + m.Title
+	case Reminded:
+		return "Reminder: " + m.Title
+	case Resolved:
+		return "Resolved: " + m.Title
+	default:
+		return m.Title
+	}
+}
+
+// compose words an event. context is one line about where it comes from.
+func compose(e Event, context string, now time.Time, zone *time.Location) Message {
+	m := Message{
+		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
+		Context: strings.TrimPrefix(context+" · "+moment(now, zone), " · "), At: now.UTC(),
+	}
+	switch e.Status {
+	case Updated:
+		if text := changes(*e.Before, e.Alert); text != "" {
+			m.Sections = append(m.Sections, Section{Text: text})
+		}
+	case Reminded:
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("It is so since %s (%s).", moment(e.Alert.Opened, zone), span(now.Sub(e.Alert.Opened)))})
+	case Resolved:
+		m.Severity = Info
+		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
+		if e.Fact == nil {
+			was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
+		}
+		m.Sections = append(m.Sections, was)
+	}
+	if e.Fact != nil {
+		m.Sections = append(m.Sections, e.Fact.Sections...)
+	}
+	for i, a := range e.Ended {
+		if a.ID == e.Alert.ID {
+			continue // that is what the message says anyway
+		}
+		if i == mostGroups {
+			m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("And %s more are over with it.", count(len(e.Ended)-i, "alert"))})
+			break
+		}
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This is the end of what was told %s: %s", moment(a.Told, zone), a.Title)})
+	}
+	return m
+}
+
+// changes says who came and who went since an alert was told last.
+func changes(before, after Alert) string {
+	if before.Count > len(before.Names) || after.Count > len(after.Names) {
+		if before.Count == after.Count {
+			return ""
+		}
+		return fmt.Sprintf("It is about %d now, and was about %d when told last.", after.Count, before.Count)
+	}
+	without := func(list, other []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return slices.Contains(other, n) })
+	}
+	var parts []string
+	if came := without(after.Names, before.Names); len(came) > 0 {
+		parts = append(parts, "New: "+strings.Join(came, ", ")+".")
+	}
+	if went := without(before.Names, after.Names); len(went) > 0 {
+		parts = append(parts, "No more: "+strings.Join(went, ", ")+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// firstLook makes one event of all that the first look at an environment
+// found. What is over is told as always: it was told before there was a
+// decision.
+func firstLook(events []Event, s Situation, now time.Time) []Event {
+	f := &finder{Situation: s}
+	x := Fact{ID: f.id(Baseline, "", ""), Once: true}
+	inSync := true
+	for _, r := range f.regions() {
+		x.Sections = append(x.Sections, Section{Text: summary(r)})
+		inSync = inSync && r.InSync
+	}
+	x.Title = "first look: not in sync"
+	if inSync {
+		x.Title = "first look: in sync"
+	}
+	var kept []Event
+	left := 0
+	for _, e := range events {
+		switch {
+		case e.Status == Resolved:
+			kept = append(kept, e)
+			continue
+		case left > 0 || len(x.Sections) >= mostItems:
+			left++
+		default:
+			x.Sections = append(x.Sections, Section{Text: e.Fact.Title})
+		}
+		for _, section := range e.Fact.Sections {
+			if section.Code != "" {
+				x.Sections = append(x.Sections, section)
+			}
+		}
+	}
+	if left > 0 {
+		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", count(left, "alert"))})
+	}
+	x.Sections = append(x.Sections, Section{Text: "From now on layerd tells what changes."})
+	f.add(x)
+	x = f.out.Facts[0]
+	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
+}
+
+// summary says in one sentence how a Region is.
+func summary(r reconcile.RegionPlan) string {
+	if r.ObservedAt.IsZero() {
+		if r.Failure == nil {
+			return r.Want.Region + ": not read yet."
+		}
+		return sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
+	}
+	parts := []string{"not in sync"}
+	if r.InSync {
+		parts[0] = "in sync"
+	}
+	var changes, held, prunes, drift, foreignDrift, blocked, permanent int
+	for _, s := range r.Steps {
+		switch {
+		case s.Kind == reconcile.Prune:
+			prunes++
+		case s.Cause != reconcile.Drift:
+			changes++
+			if s.Held != nil {
+				held++
+			}
+		}
+	}
+	for _, d := range r.Drift {
+		if foreign(d) {
+			foreignDrift++
+		} else {
+			drift++
+		}
+	}
+	for _, b := range r.Blocked {
+		if b.Permanent {
+			permanent++
+		} else {
+			blocked++
+		}
+	}
+	for _, p := range []struct {
+		n    int
+		noun string
+		rest string
+	}{
+		{changes, "change", fmt.Sprintf(" (%d held)", held)}, {drift, "drift", ""}, {foreignDrift, "difference", " that is never healed"},
+		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, count(p.n, p.noun)+p.rest)
+		}
+	}
+	return r.Want.Region + ": " + strings.Join(parts, ", ") + "."
+}

@@ -1,0 +1,203 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	// firstRetry doubles up to lastRetry while a target does not work; for one
+	// that a person has to mend it begins higher.
+	firstRetry  = 30 * time.Second
+	brokenRetry = 10 * time.Minute
+	lastRetry   = time.Hour
+	// stubborn is after how many attempts a message does not hold up those
+	// behind it any more: it may be the reason itself.
+	stubborn = 8
+	// tooOld is after how long a message that nobody would take is given up.
+	tooOld = 7 * 24 * time.Hour
+	// recording is how long the note may take that a message was delivered,
+	// whatever happened to the context.
+	recording = 10 * time.Second
+)
+
+// Delivery is what became of the messages that waited.
+type Delivery struct {
+	Sent    int
+	Waiting int       // still
+	Next    time.Time // when something may be tried again; zero = nothing waits
+	Failed  []Undelivered
+}
+
+// Undelivered is a message that a target did not take.
+type Undelivered struct {
+	Target  string
+	Message Message
+	Err     error
+	Dropped bool // it will not be tried again
+}
+
+// parcel is a message on its way to one target.
+type parcel struct {
+	environment string
+	memory      bool // it is not in the store
+	message     Message
+	target      Target
+	attempts    attempts
+}
+
+// Deliver sends what waits to the targets that do not have it, oldest first,
+// and notes each message that was taken before it sends the next. It tries
+// everything that is due once. It knows the messages of those environments
+// that Tell was called for. An error is the store's or the context's; what
+// targets said is in the Delivery.
+func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
+	select {
+	case b.sending <- struct{}{}:
+		defer func() { <-b.sending }()
+	case <-ctx.Done():
+		return Delivery{}, ctx.Err()
+	}
+	var out Delivery
+	held := map[string]bool{} // targets that an older message waits for
+	for _, p := range b.parcels() {
+		name := p.target.Name()
+		if due := b.due(p); held[name] || due.After(time.Now()) {
+			if p.attempts.Count < stubborn {
+				held[name] = true
+			}
+			continue
+		}
+		if err := b.deliver(ctx, p, &out); err != nil {
+			return out, err
+		}
+	}
+	for _, p := range b.parcels() {
+		out.Waiting++
+		if due := b.due(p); out.Next.IsZero() || due.Before(out.Next) {
+			out.Next = due
+		}
+	}
+	return out, nil
+}
+
+// due is when a parcel may be tried.
+func (b *Book) due(p parcel) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if gate := b.gate[p.target.Name()]; gate.After(p.attempts.Next) {
+		return gate
+	}
+	return p.attempts.Next
+}
+
+// parcels lists what waits, oldest first.
+func (b *Book) parcels() []parcel {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []parcel
+	add := func(environment string, memory bool, d document) {
+		for _, w := range d.Outbox {
+			for _, t := range b.targets {
+				if a, ok := w.To[t.Name()]; ok {
+					list = append(list, parcel{environment, memory, w.Message, t, a})
+				}
+			}
+		}
+	}
+	add("", true, b.memory)
+	for environment, d := range b.docs {
+		add(environment, false, d)
+	}
+	slices.SortStableFunc(list, func(x, y parcel) int {
+		return cmp.Or(x.message.At.Compare(y.message.At), cmp.Compare(x.environment, y.environment))
+	})
+	return list
+}
+
+// deliver tries one parcel and notes what became of it.
+func (b *Book) deliver(ctx context.Context, p parcel, out *Delivery) error {
+	name, now := p.target.Name(), time.Now()
+	key := [2]string{p.message.ID, name}
+	var err error
+	b.mu.Lock()
+	sent := b.sent[key]
+	b.mu.Unlock()
+	if !sent {
+		if err = p.target.Send(ctx, p.message); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	v, after := verdict(err)
+	if err == nil || v == Never || now.Sub(p.message.At) > tooOld {
+		if err != nil {
+			out.Failed = append(out.Failed, Undelivered{Target: name, Message: p.message, Err: err, Dropped: true})
+		} else if !sent {
+			out.Sent++
+		}
+		b.mu.Lock()
+		b.sent[key] = true
+		delete(b.gate, name)
+		b.mu.Unlock()
+		if err := b.note(ctx, p, func(d *document) bool { return d.delivered(p.message.ID, name) }); err != nil {
+			return fmt.Errorf("note that %s has a message: %w", name, err)
+		}
+		b.mu.Lock()
+		delete(b.sent, key)
+		b.mu.Unlock()
+		return nil
+	}
+	out.Failed = append(out.Failed, Undelivered{Target: name, Message: p.message, Err: err})
+	a := attempts{Count: p.attempts.Count + 1, Error: clip(err.Error(), 200)}
+	a.Next = time.Now().Add(delay(a.Count, v, after)).UTC()
+	if after > 0 || a.Count < stubborn {
+		b.mu.Lock()
+		b.gate[name] = a.Next
+		b.mu.Unlock()
+	}
+	err = b.note(ctx, p, func(d *document) bool {
+		return d.waiting(p.message.ID, name, func(w *waitingMessage) { w.To[name] = a })
+	})
+	if err != nil {
+		return fmt.Errorf("note that %s did not take a message: %w", name, err)
+	}
+	return nil
+}
+
+// note writes down what became of a parcel, also when ctx has ended: what was
+// delivered and not noted is delivered again.
+func (b *Book) note(ctx context.Context, p parcel, change func(*document) bool) error {
+	if p.memory {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		change(&b.memory)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	defer cancel()
+	return b.update(ctx, p.environment, change)
+}
+
+// delay is how long to wait after the n-th attempt. What the target asks for
+// is done.
+func delay(n int, v Verdict, asked time.Duration) time.Duration {
+	if asked > 0 {
+		return min(asked, tooOld)
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.Multiplier, wait.MaxInterval, wait.RandomizationFactor = firstRetry, 2, lastRetry, 0
+	if v == Broken {
+		wait.InitialInterval = brokenRetry
+	}
+	wait.Reset()
+	d := wait.InitialInterval
+	for range min(n, 20) {
+		d = wait.NextBackOff()
+	}
+	return d
+}

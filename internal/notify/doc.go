@@ -1,0 +1,62 @@
+// Package notify decides which facts deserve a message, and sees to it that
+// each is told once.
+//
+// A fact is so (makoto-common drifted on three functions) or has happened (it
+// was applied to two hundred). A fact that is so makes an alert with a life:
+// opened, updated when its facts change, reminded when nobody does anything,
+// resolved when it is so no more. What happened is told once.
+//
+//	book := notify.NewBook(store, repository, notify.Options{Targets: targets})
+//	since, err := book.Since(ctx, "prod", now)       // which steps of the history to give
+//	events, err := book.Tell(ctx, notify.Situation{  // at the end of each round
+//		Environment: "prod", Now: now, Plan: &plan, Revision: commit, Ended: entries, LookedAt: …,
+//	})
+//	events, err = book.TellRepository(ctx, notify.Repository{Now: now, ReadAt: pulled, Error: …})
+//	result, err := book.Deliver(ctx)                 // again after each Tell, and at result.Next
+//	for _, f := range result.Failed { log.Warn("message not delivered", "target", f.Target, "err", f.Err) }
+//
+// # Deciding
+//
+// Facts, RepositoryFacts and Events are functions: no clock, no store, no
+// randomness. There is one alert for each kind, environment, Region and layer,
+// with the functions inside; never one for each function. Whether an alert
+// changed is decided by its facts alone (Item): other words, other times and
+// another order are no news. What is not known (AWS was not read) neither opens
+// nor resolves anything.
+//
+// An alert is updated at most every five minutes, and one that is over does not
+// open again for five minutes; what changes back meanwhile is never told. The
+// first look at an environment is one message that sums up everything it found.
+// Functions that can never have layers, layers that nobody named and changed
+// orders are told when they change, and nobody is reminded of them. A message
+// about what was done also ends the alerts that it settles.
+//
+// # Delivering
+//
+// Alerts and the messages that wait for delivery are one value in the store, so
+// that a message is never decided and lost. What targets did not take is tried
+// again, the oldest first and for each target on its own, for seven days.
+//
+// Delivery is at least once: when the process dies between a target's answer
+// and our note of it, that one message is sent again. Messages of an environment
+// are bounded (200, and 200 KiB). When more wait, the oldest of the same alert
+// are dropped, and the next one says how many.
+//
+// That the store fails is kept in memory only, since there is nowhere else.
+//
+// # What is kept
+//
+//	alert/REPO/ENVIRONMENT    alerts, cursor and outbox; ENVIRONMENT is empty for the repository
+//
+// Values are JSON with a version "v"; one that is newer than this program knows
+// is store.ErrNewer, never half understood. What is stored (document.go, Alert,
+// Message, Section, ID) keeps its field names for ever.
+//
+// # Where a rule is
+//
+//   - facts.go, planned.go, ended.go, repository.go: from a situation to facts
+//   - events.go: the life of an alert
+//   - compose.go, words.go: from an event to a message
+//   - document.go: the cursor, the outbox and its bounds
+//   - book.go, deliver.go: the store and the targets
+package notify

@@ -1,0 +1,239 @@
+package notify
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// version is what this program writes as "v" and the newest it understands.
+const version = 1
+
+const (
+	// mostWaiting and mostBytes bound the messages of one environment that wait
+	// to be delivered, so that the value fits into every store together with
+	// its alerts (store.MaxValue).
+	mostWaiting = 200
+	mostBytes   = 200 << 10
+	// overlap is how far two daemons' clocks may be apart before a step that
+	// one of them ended is taken for one that was told already.
+	overlap = time.Minute
+	// unwanted is how long a message waits for a target that is not configured
+	// any more. Not at once: during an update two daemons have two
+	// configurations.
+	unwanted = 7 * 24 * time.Hour
+)
+
+// document is what is kept of one environment, or of the repository: the
+// alerts, how far its history was told, and what waits to be delivered. One
+// value, so that deciding and queueing are one write. Stored: names and
+// meanings stay.
+type document struct {
+	V        int              `json:"v"`
+	Baseline time.Time        `json:"baseline,omitzero"` // when the first look was told; zero: it was not
+	Number   int              `json:"number,omitempty"`  // of the last message
+	Until    time.Time        `json:"until,omitzero"`    // the latest end of a step that was told
+	Told     map[string]int64 `json:"told,omitempty"`    // steps that ended shortly before it, and when (Unix)
+	Missed   time.Time        `json:"missed,omitzero"`   // the start of the last missed opening that was told
+	Alerts   []Alert          `json:"alerts,omitempty"`
+	Outbox   []waitingMessage `json:"outbox,omitempty"` // oldest first
+}
+
+// waitingMessage is a message and the targets that do not have it yet.
+type waitingMessage struct {
+	Message Message             `json:"message"`
+	To      map[string]attempts `json:"to"`
+}
+
+// attempts is how often a message was tried at one target.
+type attempts struct {
+	Count int       `json:"count,omitempty"`
+	Next  time.Time `json:"next,omitzero"`
+	Error string    `json:"error,omitempty"`
+}
+
+// decode reads a stored document, and refuses one that a newer layerd wrote.
+func decode(v store.Value) (document, error) {
+	var head struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(v.Data, &head); err != nil {
+		return document{}, fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
+	}
+	if head.V > version {
+		return document{}, fmt.Errorf("read %s: %w: it has version %d, this program knows %d", v.Key, store.ErrNewer, head.V, version)
+	}
+	var d document
+	if err := json.Unmarshal(v.Data, &d); err != nil {
+		return document{}, fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
+	}
+	return d, nil
+}
+
+// encode writes the document so that it fits: an alert can do without the
+// names it is about, a message that was never delivered cannot.
+func (d document) encode() ([]byte, error) {
+	d.V = version
+	data, err := json.Marshal(d)
+	if err != nil || len(data) <= store.MaxValue {
+		return data, err
+	}
+	d.Alerts = slices.Clone(d.Alerts)
+	for i := range d.Alerts {
+		d.Alerts[i].Names, d.Alerts[i].Title = nil, clip(d.Alerts[i].Title, 80)
+	}
+	return json.Marshal(d)
+}
+
+// since is from when on steps must be given to be told.
+func (d document) since(now time.Time) time.Time {
+	if d.Until.IsZero() {
+		return time.Time{}
+	}
+	// A cursor to come was written by a clock that was wrong.
+	return earlier(d.Until, now).Add(-overlap)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// fresh gives those of the steps that were not told, and moves the cursor
+// behind them.
+func (d *document) fresh(entries []history.Entry, now time.Time) []history.Entry {
+	from := d.since(now)
+	var list []history.Entry
+	until, told := d.Until, map[string]int64{}
+	for key, at := range d.Told {
+		told[key] = at
+	}
+	for _, e := range entries {
+		key := stepKey(e)
+		if _, known := told[key]; known || e.Ended.IsZero() || e.Ended.Before(from) {
+			continue
+		}
+		list = append(list, e)
+		told[key] = e.Ended.Unix()
+		if e.Ended.After(until) {
+			until = e.Ended
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	d.Until, d.Told = earlier(until, now).UTC(), map[string]int64{}
+	for key, at := range told {
+		if at >= d.Until.Add(-overlap).Unix() {
+			d.Told[key] = at
+		}
+	}
+	return list
+}
+
+// stepKey names a step of a record in few bytes: a large rollout ends hundreds
+// within the overlap.
+func stepKey(e history.Entry) string {
+	sum := sha256.Sum256([]byte(e.ID + "\n" + e.Step))
+	return hex.EncodeToString(sum[:6])
+}
+
+// unmissed gives those missed openings that were not told.
+func (d *document) unmissed(list []Missed) []Missed {
+	list = slices.DeleteFunc(slices.Clone(list), func(m Missed) bool { return !m.Start.After(d.Missed) })
+	for _, m := range list {
+		if m.Start.After(d.Missed) {
+			d.Missed = m.Start.UTC()
+		}
+	}
+	return list
+}
+
+// queue puts a message into the outbox for the targets.
+func (d *document) queue(m Message, owner string, targets []string) {
+	if len(targets) == 0 {
+		return
+	}
+	d.Number++
+	m.ID = fmt.Sprintf("%s#%d", owner, d.Number)
+	w := waitingMessage{Message: m, To: map[string]attempts{}}
+	for _, name := range targets {
+		w.To[name] = attempts{}
+	}
+	d.Outbox = append(d.Outbox, w)
+	for len(d.Outbox) > mostWaiting || len(d.Outbox) > 1 && bytesOf(d.Outbox) > mostBytes {
+		d.fold()
+	}
+}
+
+func bytesOf(list []waitingMessage) int {
+	n := 0
+	for _, w := range list {
+		data, err := json.Marshal(w)
+		if err != nil {
+			return 0 // strings and times always marshal
+		}
+		n += len(data) + 1
+	}
+	return n
+}
+
+// fold drops the oldest message whose alert has a younger one waiting, which
+// then says so; when there is none, the oldest at all, and the next one says so.
+func (d *document) fold() {
+	drop, heir := 0, 1
+	for i, w := range d.Outbox {
+		j := slices.IndexFunc(d.Outbox[i+1:], func(o waitingMessage) bool { return o.Message.Alert == w.Message.Alert })
+		if j >= 0 {
+			drop, heir = i, i+1+j
+			break
+		}
+	}
+	d.Outbox[heir].Message.Folded += d.Outbox[drop].Message.Folded + 1
+	d.Outbox = slices.Delete(d.Outbox, drop, drop+1)
+}
+
+// delivered takes a target off a message, and the message out of the outbox
+// once every target is off. It says whether there was anything to take.
+func (d *document) delivered(id, target string) bool {
+	return d.waiting(id, target, func(w *waitingMessage) { delete(w.To, target) })
+}
+
+// waiting lets change alter a message that waits for target.
+func (d *document) waiting(id, target string, change func(*waitingMessage)) bool {
+	i := slices.IndexFunc(d.Outbox, func(w waitingMessage) bool { return w.Message.ID == id })
+	if i < 0 {
+		return false
+	}
+	if _, ok := d.Outbox[i].To[target]; !ok {
+		return false
+	}
+	change(&d.Outbox[i])
+	if len(d.Outbox[i].To) == 0 {
+		d.Outbox = slices.Delete(d.Outbox, i, i+1)
+	}
+	return true
+}
+
+// forget takes off targets that nobody configures any more.
+func (d *document) forget(targets []string, now time.Time) (changed bool) {
+	for i := range d.Outbox {
+		w := &d.Outbox[i]
+		for name := range w.To {
+			if !slices.Contains(targets, name) && now.Sub(w.Message.At) > unwanted {
+				delete(w.To, name)
+				changed = true
+			}
+		}
+	}
+	d.Outbox = slices.DeleteFunc(d.Outbox, func(w waitingMessage) bool { return len(w.To) == 0 })
+	return changed
+}

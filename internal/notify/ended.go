@@ -1,0 +1,211 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// ended tells what steps became of those that were begun: what was applied
+// happened once; what failed last is so until it is mended.
+func (f *finder) ended() {
+	applied := map[ID][]history.Entry{}
+	failed := map[ID][]attempt{}
+	for _, e := range f.latest() {
+		switch e.Status {
+		case reconcile.Applied:
+			id := f.id(appliedKind(e), e.Region, e.Layer)
+			applied[id] = append(applied[id], e)
+		case reconcile.Failed:
+			a := attempt{kind: e.Kind, region: e.Region, layer: e.Layer, name: subject(e), to: string(e.To), err: e.Error, request: e.RequestID}
+			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
+		}
+	}
+	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if s.Result == nil || s.Result.Status != reconcile.Failed {
+				continue
+			}
+			a := attemptOf(r.Want.Region, s)
+			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
+		}
+	}
+	for id, list := range applied {
+		f.applied(id, list)
+	}
+	for id, list := range failed {
+		f.failed(id, list)
+	}
+}
+
+// latest gives the last end of every step, in the order of their names: a
+// failure that was mended meanwhile is history, and no alert.
+func (f *finder) latest() []history.Entry {
+	last := map[[2]string]history.Entry{}
+	for _, e := range f.Ended {
+		key := [2]string{e.Region, e.Layer + "/" + subject(e)}
+		if old, ok := last[key]; !ok || cmp.Or(old.Ended.Compare(e.Ended), cmp.Compare(old.ID, e.ID)) < 0 {
+			last[key] = e
+		}
+	}
+	return slices.SortedFunc(maps.Values(last), func(a, b history.Entry) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Layer, b.Layer), cmp.Compare(subject(a), subject(b)))
+	})
+}
+
+// subject is the function of an entry, or the version that was pruned.
+func subject(e history.Entry) string {
+	if e.Kind == reconcile.Prune {
+		return label(e.From, e.FromVersion)
+	}
+	return e.Function
+}
+
+func appliedKind(e history.Entry) Kind {
+	switch {
+	case e.Kind == reconcile.Prune:
+		return Pruned
+	case e.Cause == reconcile.Drift:
+		return Drift
+	case e.Cause == reconcile.Rollback:
+		return RolledBack
+	default:
+		return ChangeApplied
+	}
+}
+
+// applied is one fact for everything that was done to one layer.
+func (f *finder) applied(id ID, list []history.Entry) {
+	x := Fact{ID: id, Once: true}
+	stories, moved := tally{}, []string{}
+	first, last := list[0].Started, list[0].Ended
+	for _, e := range list {
+		x.Items = append(x.Items, Item{Name: subject(e), Layer: e.Layer, Have: string(e.From), Want: string(e.To)})
+		move := label(e.From, e.FromVersion) + " → " + label(e.To, e.ToVersion)
+		stories.add(move+f.because(e), subject(e))
+		moved = append(moved, move)
+		if e.Started.Before(first) {
+			first = e.Started
+		}
+		if e.Ended.After(last) {
+			last = e.Ended
+		}
+	}
+	slices.Sort(moved)
+	on := count(names(x.Items), "function")
+	what := "a change of " + id.Key + " was"
+	if len(slices.Compact(moved)) == 1 {
+		what = id.Key + " " + moved[0] + " was"
+	}
+	noun := "function"
+	text := func(n int, story string) string { return count(n, "function") + ": " + story }
+	switch id.Kind {
+	case Pruned:
+		noun = "version"
+		x.Title = fmt.Sprintf("%s of %s pruned", count(names(x.Items), "version"), id.Key)
+		x.Ends = []Scope{{Kind: PruneBlocked, Region: id.Region, Key: id.Key}}
+		text = func(n int, _ string) string { return fmt.Sprintf("%s deleted for good.", count(n, "version")) }
+		stories = tally{}
+		for _, e := range list {
+			stories.add("", subject(e))
+		}
+	case Drift:
+		x.Title = fmt.Sprintf("%s was changed by somebody else on %s, and layerd set it right", id.Key, on)
+		x.Ends = []Scope{{Kind: Drift, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key}}
+	case RolledBack:
+		x.Title = fmt.Sprintf("%s rolled back on %s", what, on)
+	default:
+		x.Title = fmt.Sprintf("%s applied to %s", what, on)
+		x.Ends = []Scope{
+			{Kind: ChangeHeld, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key},
+			{Kind: Drift, Region: id.Region, Key: id.Key},
+		}
+	}
+	x.Sections = append(stories.sections(noun, text), Section{Text: f.took(first, last)})
+	f.add(x)
+}
+
+// because says on whose word a step was made.
+func (f *finder) because(e history.Entry) string {
+	subject := ""
+	if e.Revision == f.Revision {
+		subject = f.Subject
+	}
+	text := ", set back to what layerd had applied."
+	if e.Cause != reconcile.Drift {
+		text = ", asked for by " + commit(e.Revision, subject)
+		if e.Author != "" {
+			text += " of " + e.Author
+		}
+		if e.ApprovedBy != "" {
+			text += ", approved by " + e.ApprovedBy
+		}
+		text += "."
+	}
+	return text
+}
+
+// took says when it was done.
+func (f *finder) took(first, last time.Time) string {
+	if d := last.Sub(first); d >= time.Minute {
+		return fmt.Sprintf("Done %s, in %s.", moment(last, f.Zone), span(d))
+	}
+	return fmt.Sprintf("Done %s.", moment(last, f.Zone))
+}
+
+// attempt is one thing that was tried and failed.
+type attempt struct {
+	kind                                  reconcile.Kind
+	region, layer, name, to, err, request string
+}
+
+func attemptOf(region string, s reconcile.Step) attempt {
+	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
+	if s.Kind == reconcile.Prune {
+		a.name = label(s.From, s.FromVersion)
+	}
+	if s.Result != nil {
+		a.err, a.request = s.Result.Error, s.Result.RequestID
+	}
+	return a
+}
+
+func (f *finder) failedID(a attempt) ID {
+	if a.kind == reconcile.Prune {
+		return f.id(PruneBlocked, a.region, a.layer)
+	}
+	return f.id(ApplyFailed, a.region, a.layer)
+}
+
+// failed is one fact for everything of one layer whose last attempt failed.
+func (f *finder) failed(id ID, list []attempt) {
+	x := Fact{ID: id}
+	whys := tally{}
+	seen := map[string]bool{} // a step of this round has a record as well
+	for _, a := range list {
+		if seen[a.name] {
+			continue
+		}
+		seen[a.name] = true
+		x.Items = append(x.Items, Item{Name: a.name, Layer: a.layer, Want: a.to})
+		name := a.name
+		if a.request != "" {
+			name += " (request " + clip(a.request, 60) + ")"
+		}
+		whys.add(sentence(clip(a.err, longestText/2)), name)
+	}
+	noun := "function"
+	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, count(len(x.Items), noun))
+	if id.Kind == PruneBlocked {
+		noun = "version"
+		x.Title = fmt.Sprintf("%s of %s could not be pruned", count(len(x.Items), noun), id.Key)
+	}
+	x.Sections = append(whys.sections(noun, func(n int, why string) string { return count(n, noun) + ": " + why }),
+		Section{Text: "The others are not affected. It is tried again as soon as it may be."})
+	f.add(x)
+}

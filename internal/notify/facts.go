@@ -1,0 +1,238 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// stale is after how long Git or AWS counts as unread when nobody says
+// otherwise (DESIGN section 2, isolation).
+const stale = 15 * time.Minute
+
+// ofPlan are the kinds that only a decision can say anything about.
+var ofPlan = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, PruneBlocked}
+
+// finder turns a situation into facts, one method for each kind.
+type finder struct {
+	Situation
+	out Findings
+}
+
+// Facts says what is so and what happened in one environment. It is a
+// function: equal situations give equal findings, whatever order their lists
+// are in.
+func Facts(s Situation) Findings {
+	f := &finder{Situation: s}
+	if s.Removed {
+		f.removed()
+		return f.out
+	}
+	f.invalid()
+	f.aws()
+	f.missed()
+	f.ended()
+	f.plan()
+	slices.SortStableFunc(f.out.Facts, func(a, b Fact) int { return a.compare(b.ID) })
+	slices.SortFunc(f.out.Unknown, Scope.compare)
+	return f.out
+}
+
+func (f *finder) id(k Kind, region, key string) ID {
+	return ID{Kind: k, Environment: f.Environment, Region: region, Key: key}
+}
+
+// add takes a fact, puts its items in order, and says in its title where it is.
+func (f *finder) add(x Fact) {
+	where := f.Environment
+	if x.Region != "" {
+		where += " " + x.Region
+	}
+	x.Title = clip(where+": "+x.Title, longestTitle)
+	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
+	for i := range x.Sections {
+		x.Sections[i].Text = clip(x.Sections[i].Text, longestText)
+	}
+	f.out.Facts = append(f.out.Facts, x)
+}
+
+func (f *finder) unknown(region, key string, kinds ...Kind) {
+	for _, k := range kinds {
+		f.out.Unknown = append(f.out.Unknown, Scope{Kind: k, Region: region, Key: key})
+	}
+}
+
+// plan finds what a decision says; where there is none, nothing is known.
+func (f *finder) plan() {
+	if f.Plan == nil {
+		f.unknown("", "", ofPlan...)
+		return
+	}
+	for i := range f.Plan.Regions {
+		r := &f.Plan.Regions[i]
+		if r.ObservedAt.IsZero() {
+			f.unknown(r.Want.Region, "", ofPlan...)
+			f.unknown("", "", ApprovalNeeded) // it is of all Regions
+			continue
+		}
+		f.out.Whole = true
+		f.drift(r)
+		f.held(r)
+		f.blocked(r)
+		f.untried(r)
+	}
+	f.approval()
+}
+
+// untried keeps the failures of layers that still have something to do: a step
+// that was held after it failed is not mended.
+func (f *finder) untried(r *reconcile.RegionPlan) {
+	scopes := map[ID]*Scope{}
+	for _, s := range r.Steps {
+		if done(s) {
+			continue
+		}
+		a := attemptOf(r.Want.Region, s)
+		id := f.failedID(a)
+		if scopes[id] == nil {
+			scopes[id] = &Scope{Kind: id.Kind, Region: id.Region, Key: id.Key}
+		}
+		scopes[id].Names = append(scopes[id].Names, a.name)
+	}
+	for _, scope := range scopes {
+		slices.Sort(scope.Names)
+		f.out.Unknown = append(f.out.Unknown, *scope)
+	}
+}
+
+func (f *finder) removed() {
+	f.add(Fact{
+		ID: f.id(EnvironmentRemoved, "", ""), Ends: []Scope{{}},
+		Title: "the environment is in the repository no more",
+		Sections: []Section{{Text: "layerd has stopped managing it. Nothing is detached, and its layer versions stay protected. " +
+			"If that was not meant, put the file back."}},
+	})
+}
+
+// invalid says why the newest commit is not followed.
+func (f *finder) invalid() {
+	items, sections := problems(f.Invalid)
+	if len(items) == 0 {
+		return
+	}
+	text := fmt.Sprintf("layerd stays with %s: no change starts, drift is healed.", commit(f.Revision, f.Subject))
+	if f.Plan == nil || f.Revision == "" {
+		text = "Nothing is done here until that is mended."
+	}
+	newest := cmp.Or(f.Observed, f.Revision)
+	f.add(Fact{
+		ID: f.id(DesiredInvalid, "", ""), Items: items, Sections: append(sections, Section{Text: text}),
+		Title: fmt.Sprintf("%s is not followed: %s", commit(newest, ""), count(len(items), "problem")),
+	})
+}
+
+// problems gives an item for each error, and paragraphs for the first ones in
+// the order of the files.
+func problems(list []desired.Problem) (items []Item, sections []Section) {
+	list = slices.DeleteFunc(slices.Clone(list), func(p desired.Problem) bool { return p.Severity == desired.Warning })
+	slices.SortFunc(list, func(a, b desired.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	for i, p := range list {
+		at := fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+		items = append(items, Item{Name: at, Code: p.Code})
+		if i >= mostGroups {
+			continue
+		}
+		text := at + ": " + p.Message
+		if p.Suggestion != "" {
+			text += "\nSuggestion: " + p.Suggestion
+		}
+		sections = append(sections, Section{Text: text})
+	}
+	if left := len(list) - mostGroups; left > 0 {
+		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", count(left, "problem"))})
+	}
+	return items, sections
+}
+
+// aws says that AWS was not read for too long, or never will be until somebody
+// does something.
+func (f *finder) aws() {
+	after := cmp.Or(f.StaleAfter, stale)
+	late := !f.LookedAt.IsZero() && f.Now.Sub(f.LookedAt) >= after
+	var items []Item
+	var sections []Section
+	refused := false
+	for _, r := range f.regions() {
+		if r.Failure == nil || !r.ObservedAt.IsZero() {
+			continue
+		}
+		refused = refused || !r.Failure.Retryable
+		items = append(items, Item{Name: r.Want.Region, Code: r.Failure.Code})
+		sections = append(sections, Section{Text: sentence(r.Want.Region + ": " + clip(r.Failure.Message, longestText-40))})
+	}
+	if !late && !refused {
+		return
+	}
+	if f.Error != "" {
+		sections = append(sections, Section{Text: sentence(clip(f.Error, longestText-2))})
+	}
+	title, since := "AWS cannot be read", ""
+	if !f.LookedAt.IsZero() {
+		title = "AWS was not read for " + span(f.Now.Sub(f.LookedAt))
+		since = fmt.Sprintf("It was last read completely %s. ", moment(f.LookedAt, f.Zone))
+	}
+	f.add(Fact{
+		ID: f.id(AWSStale, "", ""), Items: items, Title: title,
+		Sections: append(sections, Section{Text: since + "Until it can be read nothing is changed there, and drift is not seen."}),
+	})
+}
+
+// regions are those of the plan, in the order of their names.
+func (f *finder) regions() []reconcile.RegionPlan {
+	if f.Plan == nil {
+		return nil
+	}
+	return slices.SortedFunc(slices.Values(f.Plan.Regions), func(a, b reconcile.RegionPlan) int {
+		return cmp.Compare(a.Want.Region, b.Want.Region)
+	})
+}
+
+// missed says which openings passed while nobody could act.
+func (f *finder) missed() {
+	if len(f.Missed) == 0 {
+		return
+	}
+	list := slices.SortedFunc(slices.Values(f.Missed), func(a, b Missed) int { return a.Start.Compare(b.Start) })
+	last := list[len(list)-1]
+	x := Fact{
+		ID: f.id(WindowMissed, "", ""), Once: true,
+		Title: fmt.Sprintf("the change window of %s was missed", opening(last.Start, last.End, f.Zone)),
+	}
+	for _, m := range list {
+		x.Items = append(x.Items, Item{Name: m.Start.UTC().Format(time.RFC3339)})
+	}
+	if len(list) > 1 {
+		x.Title = fmt.Sprintf("%d change windows were missed, the last one %s", len(list), opening(last.Start, last.End, f.Zone))
+		shown := Section{Text: "All of them:"}
+		for _, m := range list[:min(len(list), mostItems)] {
+			shown.Items = append(shown.Items, opening(m.Start, m.End, f.Zone))
+		}
+		shown.More = len(list) - len(shown.Items)
+		x.Sections = append(x.Sections, shown)
+	}
+	text := sentence(last.Why)
+	if last.Next.IsZero() {
+		text += " No further opening is known."
+	} else {
+		text += fmt.Sprintf(" What waited for it waits for the next, %s.", moment(last.Next, f.Zone))
+	}
+	x.Sections = append(x.Sections, Section{Text: text})
+	f.add(x)
+}

@@ -1,0 +1,66 @@
+package notify
+
+// Kind is what an alert is about. The names are part of the contract (DESIGN
+// section 5).
+type Kind string
+
+// The kinds. Those below the blank line cannot be produced by this release;
+// they are named so that their place is kept.
+const (
+	Baseline           Kind = "baseline" // what the first look at an environment found
+	Drift              Kind = "drift"
+	ApprovalNeeded     Kind = "approval_needed"
+	ChangeHeld         Kind = "change_held"
+	ChangeApplied      Kind = "change_applied"
+	ApplyFailed        Kind = "apply_failed"
+	Blocked            Kind = "blocked"
+	Pruned             Kind = "pruned"
+	PruneBlocked       Kind = "prune_blocked"
+	DesiredInvalid     Kind = "desired_invalid"
+	EnvironmentRemoved Kind = "environment_removed"
+	GitStale           Kind = "git_stale"
+	AWSStale           Kind = "aws_stale"
+	StoreFailed        Kind = "store_failed"
+	WindowMissed       Kind = "window_missed"
+	LeaseLost          Kind = "lease_lost"
+
+	RolloutFailed Kind = "rollout_failed"
+	RolledBack    Kind = "rolled_back"
+	Quarantined   Kind = "quarantined"
+	TugOfWar      Kind = "tug_of_war"
+	RulingEnding  Kind = "ruling_ending"
+)
+
+// Severity is how much an alert should disturb.
+type Severity string
+
+// The severities.
+const (
+	Info    Severity = "info"    // good to know
+	Warning Severity = "warning" // look at it today
+	Failure Severity = "failure" // something does not work
+)
+
+// severity of each kind while it is so; what is resolved is Info.
+func (k Kind) severity() Severity {
+	switch k {
+	case ApplyFailed, DesiredInvalid, GitStale, AWSStale, StoreFailed, LeaseLost, RolloutFailed, Quarantined:
+		return Failure
+	case Drift, ApprovalNeeded, Blocked, PruneBlocked, EnvironmentRemoved, WindowMissed, RolledBack, TugOfWar, RulingEnding:
+		return Warning
+	default:
+		return Info
+	}
+}
+
+// Status is what a message says about its alert.
+type Status string
+
+// The statuses.
+const (
+	Opened   Status = "opened"   // it is so since now
+	Updated  Status = "updated"  // it still is so, and its facts changed
+	Reminded Status = "reminded" // it still is so, and nobody did anything
+	Resolved Status = "resolved" // it is so no more
+	Told     Status = "told"     // it happened; there is nothing to resolve
+)

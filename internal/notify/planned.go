@@ -1,0 +1,301 @@
+package notify
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// place is one layer on one function.
+type place struct{ layer, function string }
+
+// drift is one fact for each layer, and one for each kind that is never
+// healed. What was healed in this very round is told by its record instead.
+func (f *finder) drift(r *reconcile.RegionPlan) {
+	steps := map[place]reconcile.Step{}
+	for _, s := range r.Steps {
+		if s.Kind != reconcile.Prune {
+			steps[place{s.Layer, s.Function}] = s
+		}
+	}
+	stuck := map[string]string{} // function to why it is blocked
+	for _, b := range r.Blocked {
+		stuck[b.Function] = b.Reason
+	}
+	facts := map[string]*Fact{}
+	stories := map[string]tally{}
+	for _, d := range drifted(*r) {
+		s, planned := steps[place{d.Layer, d.Function}]
+		if planned && done(s) {
+			continue
+		}
+		key := d.Layer
+		if foreign(d) {
+			key = d.Kind
+		}
+		if facts[key] == nil {
+			facts[key] = &Fact{ID: f.id(Drift, r.Want.Region, key), Quiet: foreign(d)}
+			stories[key] = tally{}
+		}
+		facts[key].Items = append(facts[key].Items, Item{Name: d.Function, Layer: d.Layer, Code: d.Kind, Have: d.Have, Want: d.Want})
+		stories[key].add(f.driftStory(r, d, s, planned, stuck[d.Function]), d.Function)
+	}
+	for key, x := range facts {
+		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, count(names(x.Items), "function"))
+		switch key {
+		case reconcile.Extra:
+			x.Title = count(names(x.Items), "function") + " with a layer that nobody named"
+		case reconcile.Order:
+			x.Title = count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
+		}
+		x.Sections = stories[key].sections("function", func(n int, text string) string { return many(n) + text })
+		f.add(*x)
+	}
+}
+
+// drifted is sorted, so that a shuffled plan gives the same words.
+func drifted(r reconcile.RegionPlan) []reconcile.Drifted {
+	return slices.SortedFunc(slices.Values(r.Drift), func(a, b reconcile.Drifted) int {
+		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
+	})
+}
+
+// foreign drift is told and never healed.
+func foreign(d reconcile.Drifted) bool { return d.Kind == reconcile.Extra || d.Kind == reconcile.Order }
+
+// done says that there is nothing left to do about a step.
+func done(s reconcile.Step) bool {
+	return s.Result != nil && s.Result.Error == "" && (s.Result.Status == reconcile.Applied || s.Result.Status == reconcile.Skipped)
+}
+
+// names counts the different names among items.
+func names(items []Item) int {
+	seen := map[string]bool{}
+	for _, i := range items {
+		if i.Name != "" {
+			seen[i.Name] = true
+		}
+	}
+	return len(seen)
+}
+
+// many begins a paragraph about n functions.
+func many(n int) string {
+	if n == 1 {
+		return "1 function has "
+	}
+	return fmt.Sprintf("%d functions have ", n)
+}
+
+// driftStory says what a function has, since when, and what layerd will do
+// about it and when. It goes on from "2 functions have".
+func (f *finder) driftStory(r *reconcile.RegionPlan, d reconcile.Drifted, s reconcile.Step, planned bool, stuck string) string {
+	have, want := state.LayerVersionARN(d.Have), state.LayerVersionARN(d.Want)
+	since := ", seen since " + moment(d.Since, f.Zone) + "."
+	switch d.Kind {
+	case reconcile.Extra:
+		return fmt.Sprintf("%s attached, which neither Git nor unmanaged names%s layerd leaves it alone.", d.Have, since)
+	case reconcile.Order:
+		return "the layers in another order" + since + " layerd leaves it alone."
+	case reconcile.Missing:
+		return fmt.Sprintf("lost the layer; layerd had applied %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+	case reconcile.DeletedVersion:
+		return fmt.Sprintf("%s, which was deleted%s %s", label(have, d.HaveVersion), since, f.fate(r, s, planned, stuck))
+	default:
+		return fmt.Sprintf("%s; layerd had applied %s%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+	}
+}
+
+// fate is what layerd will do about a drift, and when.
+func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, stuck string) string {
+	switch {
+	case stuck != "":
+		return sentence("It is blocked: " + stuck)
+	case !planned && r.Want.Drift.Report:
+		return "layerd leaves it alone: drift is set to report."
+	case !planned:
+		return "layerd leaves it alone."
+	}
+	heals := "layerd sets it right"
+	if s.Cause == reconcile.Change {
+		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", label(s.To, s.ToVersion))
+	}
+	switch {
+	case s.Held != nil && s.Held.By == reconcile.ByMode:
+		return "layerd leaves it alone: mode is observe."
+	case s.Held != nil && s.Held.By == reconcile.ByGrace && len(s.Held.Also) == 0:
+		return fmt.Sprintf("%s from %s on.", heals, moment(s.Held.Until, f.Zone))
+	case s.Held != nil && s.Held.By == reconcile.ByWindow && len(s.Held.Also) == 0 && !s.Held.Until.IsZero():
+		return fmt.Sprintf("%s when the change window opens, %s.", heals, moment(s.Held.Until, f.Zone))
+	case s.Held != nil:
+		return heals + " later. " + f.waits(*s.Held)
+	case s.Result != nil && s.Result.Status == reconcile.Failed:
+		return sentence(fmt.Sprintf("layerd tried to set it right and could not: %s", clip(s.Result.Error, 200))) + " It is tried again."
+	case s.Result != nil:
+		return sentence(fmt.Sprintf("layerd has not set it right yet: %s", clip(s.Result.Error, 200)))
+	default:
+		return heals + " at once."
+	}
+}
+
+// waits says by whom a step is held, until when, and why.
+func (f *finder) waits(h reconcile.Held) string {
+	by, why := []string{h.By}, []string{h.By + ": " + h.Reason}
+	endless := endsUnknown(h.By)
+	for _, also := range h.Also {
+		by, why = append(by, also.By), append(why, also.By+": "+also.Reason)
+		endless = endless || endsUnknown(also.By)
+	}
+	text := "Held by " + strings.Join(by, " and ")
+	switch {
+	case h.Until.IsZero():
+	case endless:
+		text += ", not before " + moment(h.Until, f.Zone)
+	default:
+		text += " until " + moment(h.Until, f.Zone)
+	}
+	return text + " (" + strings.Join(why, "; ") + ")."
+}
+
+// endsUnknown says whether a person has to end it.
+func endsUnknown(by string) bool {
+	return slices.Contains([]string{reconcile.ByMode, reconcile.ByDesired, reconcile.ByPause, reconcile.ByQuarantine, reconcile.ByApproval}, by)
+}
+
+// byApproval says that a word of a person would release the step: it is asked
+// for, or a limit waits for somebody to have seen the plan.
+func byApproval(r *reconcile.RegionPlan, s reconcile.Step) bool {
+	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode {
+		return false
+	}
+	holders := []string{s.Held.By}
+	for _, also := range s.Held.Also {
+		holders = append(holders, also.By)
+	}
+	return slices.Contains(holders, reconcile.ByApproval) ||
+		slices.Contains(holders, reconcile.ByLimit) && r.Failure == nil && s.Cause == reconcile.Change
+}
+
+// momentary holders end by themselves within the round.
+func momentary(by string) bool {
+	return by == reconcile.ByLease || by == reconcile.ByWave || by == reconcile.ByOrder || by == reconcile.ByGrace
+}
+
+// moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)".
+func moves(s reconcile.Step) string {
+	if s.New {
+		return label(s.To, s.ToVersion) + " for the first time"
+	}
+	return label(s.From, s.FromVersion) + " → " + label(s.To, s.ToVersion)
+}
+
+// held is one fact for each layer whose change must wait for anything but an
+// approval.
+func (f *finder) held(r *reconcile.RegionPlan) {
+	facts := map[string]*Fact{}
+	stories := map[string]tally{}
+	change := map[string][]string{}
+	for _, s := range r.Steps {
+		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || byApproval(r, s) || momentary(s.Held.By) {
+			continue
+		}
+		if facts[s.Layer] == nil {
+			facts[s.Layer] = &Fact{ID: f.id(ChangeHeld, r.Want.Region, s.Layer)}
+			stories[s.Layer] = tally{}
+		}
+		x := facts[s.Layer]
+		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Code: s.Held.By, Have: string(s.From), Want: string(s.To)})
+		stories[s.Layer].add(moves(s)+". "+f.waits(*s.Held), s.Function)
+		change[s.Layer] = append(change[s.Layer], moves(s))
+	}
+	for layer, x := range facts {
+		what := "a change of " + layer
+		if slices.Sort(change[layer]); len(slices.Compact(change[layer])) == 1 {
+			what = layer + " " + change[layer][0]
+		}
+		x.Title = fmt.Sprintf("%s waits on %s", what, count(names(x.Items), "function"))
+		x.Sections = stories[layer].sections("function", func(n int, text string) string { return count(n, "function") + ": " + text })
+		f.add(*x)
+	}
+}
+
+// approval is one fact for the environment: one word releases the plan in all
+// Regions.
+func (f *finder) approval() {
+	x := Fact{ID: f.id(ApprovalNeeded, "", "")}
+	steps, rest := tally{}, tally{}
+	prunes := 0
+	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if !byApproval(&r, s) {
+				continue
+			}
+			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, moves(s))
+			if s.Kind == reconcile.Prune {
+				prunes++
+				name, what = label(s.From, s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
+			}
+			steps.add(what, name)
+			rest.add(f.waits(*s.Held), name)
+			x.Items = append(x.Items, Item{Name: name, Layer: s.Layer, Code: r.Want.Region + " " + string(s.Kind), Have: string(s.From), Want: string(s.To)})
+		}
+	}
+	if len(x.Items) == 0 {
+		return
+	}
+	what := count(len(x.Items)-prunes, "change")
+	switch {
+	case prunes == len(x.Items):
+		what = count(prunes, "prune")
+	case prunes > 0:
+		what += " and " + count(prunes, "prune")
+	}
+	x.Title = "a plan of " + what + " needs an approval"
+	x.Items = append(x.Items, Item{Code: "digest", Want: f.Plan.Digest})
+	x.Sections = steps.sections("step", func(n int, text string) string { return text + ", " + count(n, "step") })
+	for _, w := range rest.sections("step", func(_ int, text string) string { return text }) {
+		x.Sections = append(x.Sections, Section{Text: w.Text})
+	}
+	x.Sections = append(x.Sections, Section{Text: "The digest is " + f.Plan.Digest + ". To release exactly this plan:", Code: fmt.Sprintf("layerd approve %s %s", f.Environment, f.Plan.Digest)})
+	f.add(x)
+}
+
+// blocked is one fact for the functions of a Region that cannot be changed,
+// and a quiet one for those that never can.
+func (f *finder) blocked(r *reconcile.RegionPlan) {
+	told := map[string]bool{} // by drift, with the same reason
+	for _, d := range r.Drift {
+		told[d.Function] = told[d.Function] || !foreign(d)
+	}
+	now, forGood := Fact{ID: f.id(Blocked, r.Want.Region, "")}, Fact{ID: f.id(Blocked, r.Want.Region, "permanent"), Quiet: true}
+	whys, never := tally{}, tally{}
+	for _, b := range r.Blocked {
+		item := Item{Name: b.Function, Layer: b.Layer}
+		switch {
+		case b.Permanent:
+			forGood.Items = append(forGood.Items, item)
+			never.add(sentence(b.Reason), b.Function)
+		case !told[b.Function]:
+			now.Items = append(now.Items, item)
+			whys.add(sentence(b.Reason), b.Function)
+		}
+	}
+	text := func(n int, why string) string { return count(n, "function") + ": " + why }
+	forGood.Title = count(names(forGood.Items), "function") + " cannot have layers and stay as they are"
+	forGood.Sections = never.sections("function", text)
+	now.Title = count(names(now.Items), "function") + " cannot be changed"
+	now.Sections = whys.sections("function", text)
+	if r.Failure != nil {
+		now.Title = "nothing is changed: " + r.Failure.Message
+		now.Items = append(now.Items, Item{Code: r.Failure.Code})
+	}
+	for _, x := range []Fact{now, forGood} {
+		if len(x.Items) > 0 {
+			f.add(x)
+		}
+	}
+}
