@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os/user"
 	"regexp"
@@ -38,8 +37,9 @@ func (a *app) approveCommand() *cobra.Command {
 plan and apply print; its first eight digits are enough once apply has offered
 the plan. A step that appears later needs its own approval.
 
-It is written to the store that apply reads: name the same --repo, whose
-layerd.yaml says which store that is, or the same --store.`,
+It is written to the store that apply reads, for one repository: name the same
+--repo, whose layerd.yaml says which store that is, or the same --store. Without
+--repo the only repository that the store knows is meant.`,
 		Example:           `  layerd approve prod 3f2a9c41 --repo . --reason "release 1.4.2"`,
 		Args:              arguments("ENV", "DIGEST"),
 		ValidArgsFunction: a.completeEnvironments,
@@ -79,12 +79,16 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 		return err
 	}
 	defer s.Close()
-	if digest, err = findDigest(ctx, s, spec, env, digest); err != nil {
+	repository, err := approvedRepository(ctx, s, spec, f.repo.repo)
+	if err != nil {
+		return err
+	}
+	if digest, err = findDigest(ctx, s, spec, repository, env, digest); err != nil {
 		return err
 	}
 	now := a.now().UTC()
 	asked := ruling.Approval{Environment: env, Digest: digest, By: by, At: now, Reason: f.reason}
-	given, err := ruling.Approve(ctx, s, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
+	given, err := ruling.Approve(ctx, s, repository, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
 	if err != nil {
 		return fmt.Errorf("approve %s: %w", env, err)
 	}
@@ -120,31 +124,32 @@ func approver(by string) (string, error) {
 	return u.Username, nil
 }
 
+// approvedRepository says whose plan is approved. A store that knows none yet
+// cannot tell, and an approval in the wrong place would never be found.
+func approvedRepository(ctx context.Context, s store.Store, spec store.Spec, repo string) (string, error) {
+	name, err := repositoryOf(ctx, s, repo, "offer", "approval", "history", "past")
+	if err == nil && name == "" {
+		err = usage("name the repository with --repo, or the store that apply offered the plan in", "%s knows no repository yet", spec)
+	}
+	return name, err
+}
+
 // findDigest completes a prefix from the plans that apply has offered. A whole
 // digest needs no offer: plan prints it without writing anything.
-func findDigest(ctx context.Context, s store.Store, spec store.Spec, env, digest string) (string, error) {
+func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository, env, digest string) (string, error) {
 	if wholeDigest.MatchString(digest) {
 		return digest, nil
 	}
-	var matches []string
-	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("offer", env)}) {
-		if err != nil {
-			return "", err
-		}
-		var o ruling.Offer
-		if err := json.Unmarshal(v.Data, &o); err != nil {
-			return "", fmt.Errorf("read %s: %w", v.Key, err)
-		}
-		if strings.HasPrefix(o.Digest, digest) {
-			matches = append(matches, o.Digest)
-		}
+	matches, err := ruling.Offers(ctx, s, repository, env, digest)
+	if err != nil {
+		return "", err
 	}
 	switch len(matches) {
 	case 0:
 		return "", usage("give all 64 digits, or name the store that apply offered it in",
 			"no plan of %s that begins with %s was offered in %s", env, digest, spec)
 	case 1:
-		return matches[0], nil
+		return matches[0].Digest, nil
 	default:
 		return "", usage("give more digits", "%d plans of %s begin with %s", len(matches), env, digest)
 	}

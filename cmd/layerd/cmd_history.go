@@ -6,15 +6,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/store"
 )
 
 // historyFlags choose entries.
@@ -82,7 +79,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	var entries []history.Entry
 	if s != nil {
 		defer s.Close()
-		repository, err := historyOf(ctx, s, f.repo.repo)
+		repository, err := repositoryOf(ctx, s, f.repo.repo, "history")
 		if err != nil {
 			return err
 		}
@@ -129,50 +126,6 @@ func zoneOf(t desired.Tree, names []string) *time.Location {
 		return time.UTC
 	}
 	return zone
-}
-
-// historyOf says whose history is meant. Without --repo that is the only one
-// that the store has.
-func historyOf(ctx context.Context, s store.Store, repo string) (string, error) {
-	if repo != "" {
-		return gitrepo.Identity(repo)
-	}
-	names, err := repositories(ctx, s)
-	if err != nil {
-		return "", err
-	}
-	switch len(names) {
-	case 0:
-		return "", nil
-	case 1:
-		return names[0], nil
-	}
-	return "", usage("name one with --repo", "the store has the history of %d repositories: %s", len(names), strings.Join(names, ", "))
-}
-
-// repositories lists whose history a store has. It leaps from one to the next,
-// so that it costs one look each however much they did.
-func repositories(ctx context.Context, s store.Store) ([]string, error) {
-	var names []string
-	after := ""
-	for {
-		found := false
-		for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("history"), After: after, Limit: 1}) {
-			if err != nil {
-				return nil, err
-			}
-			segments, err := store.Split(v.Key)
-			if err != nil || len(segments) < 2 {
-				return nil, fmt.Errorf("unexpected key %s in the store", v.Key)
-			}
-			found = true
-			names = append(names, segments[1])
-			after = store.Prefix("history", segments[1]) + string(rune(0x10FFFF))
-		}
-		if !found {
-			return names, nil
-		}
-	}
 }
 
 // choose reads the entries that the flags mean, the latest first.

@@ -171,7 +171,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 	}
 	if waits {
 		offer := ruling.Offer{Environment: plan.Environment, Digest: plan.Digest, Lines: plan.Lines, At: in.Now.UTC()}
-		if err := ruling.Offering(ctx, p.Store, offer); err != nil {
+		if err := ruling.Offering(ctx, p.Store, p.Repository, offer); err != nil {
 			return fmt.Errorf("record the plan that waits for approval: %w", err)
 		}
 	}
@@ -192,7 +192,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 		if len(lines) == len(a.Lines) && begun.Equal(a.Begun) {
 			continue
 		}
-		err := ruling.Update(ctx, p.Store, a, func(now *ruling.Approval) { now.Lines, now.Begun = lines, begun })
+		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Lines, now.Begun = lines, begun })
 		if err != nil {
 			return fmt.Errorf("bind the approval by %s: %w", a.By, err)
 		}
@@ -235,7 +235,7 @@ func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, plan reconc
 		if len(a.Lines) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Lines, left) {
 			continue
 		}
-		err := ruling.Update(ctx, p.Store, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })
+		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })
 		if err != nil {
 			return fmt.Errorf("end the approval by %s: %w", a.By, err)
 		}

@@ -214,7 +214,7 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 		in.Past = append(in.Past, past)
 	}
 	if p.Store != nil {
-		approvals, err := ruling.Load(ctx, p.Store, env[0].Name)
+		approvals, err := ruling.Load(ctx, p.Store, p.Repository, env[0].Name)
 		if err != nil {
 			return in, err
 		}

@@ -291,10 +291,10 @@ func TestApprovalIsBoundBeforeTheFirstChangeAndEnds(t *testing.T) {
 			t.Fatalf("results are %v", n)
 		}
 		digest := r.Plans[0].Digest
-		if _, ok, err := ruling.FindOffer(t.Context(), f.store, "prod", digest); !ok || err != nil {
+		if _, ok, err := ruling.FindOffer(t.Context(), f.store, "test", "prod", digest); !ok || err != nil {
 			t.Errorf("the waiting plan was not offered: %v", err)
 		}
-		_, err := ruling.Approve(t.Context(), f.store, ruling.Approval{Environment: "prod", Digest: digest, By: "sato", At: time.Now()},
+		_, err := ruling.Approve(t.Context(), f.store, "test", ruling.Approval{Environment: "prod", Digest: digest, By: "sato", At: time.Now()},
 			func(ruling.Approval) bool { return true })
 		if err != nil {
 			t.Fatal(err)
@@ -314,7 +314,7 @@ func TestApprovalIsBoundBeforeTheFirstChangeAndEnds(t *testing.T) {
 		if n := statuses(f.apply(t.Context())); n[reconcile.Applied] != 1 {
 			t.Fatalf("results are %v", n)
 		}
-		list, err := ruling.Load(t.Context(), f.store, "prod")
+		list, err := ruling.Load(t.Context(), f.store, "test", "prod")
 		if err != nil || len(list) != 1 || list[0].Ended.IsZero() {
 			t.Errorf("approvals are %+v, %v", list, err)
 		}

@@ -34,6 +34,9 @@ type Options struct {
 	Log   *slog.Logger // nil = no log
 }
 
+// repository is the identity under which the story's past is kept.
+const repository = "demo"
+
 // errUntrue is returned when the story did not come true.
 var errUntrue = errors.New("the story did not come true")
 
@@ -138,14 +141,14 @@ func (s *story) round(environments ...string) (daemon.Result, error) {
 	}
 	s.world.ResetCalls()
 	return daemon.Round{
-		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: "demo", Environments: environments,
+		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: repository, Environments: environments,
 		Store: s.store, Connect: s.connect, Now: func() time.Time { return s.now }, Log: s.log,
 	}.Apply(s.ctx)
 }
 
 // approve gives an approval of what a plan of the environment waits for.
 func (s *story) approve(plan reconcile.Plan) error {
-	_, err := ruling.Approve(s.ctx, s.store, ruling.Approval{
+	_, err := ruling.Approve(s.ctx, s.store, repository, ruling.Approval{
 		Environment: plan.Environment, Digest: plan.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
 	}, func(ruling.Approval) bool { return true })
 	return err

@@ -3,6 +3,7 @@ package ruling
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
 )
+
+const repo = "github.com/acme/layers"
 
 const layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod"
 
@@ -124,19 +127,19 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
 	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
 	for range 2 { // offering again changes nothing
-		if err := Offering(ctx, s, o); err != nil {
+		if err := Offering(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	always := func(Approval) bool { return true }
-	first, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always)
+	first, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(first.Lines, []string{"a"}) {
 		t.Errorf("lines are %v", first.Lines)
 	}
-	again, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	again, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,33 +147,115 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 		t.Error("approving what is approved keeps the first word")
 	}
 	never := func(Approval) bool { return false }
-	anew, err := Approve(ctx, s, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, never)
+	anew, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, never)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if anew.By != "suzuki" {
 		t.Error("an expired approval is given anew")
 	}
-	list, err := Load(ctx, s, "prod")
+	list, err := Load(ctx, s, repo, "prod")
 	if err != nil || len(list) != 1 || list[0].By != "suzuki" {
 		t.Errorf("got %v, %v", list, err)
 	}
-	if other, _ := Load(ctx, s, "pro"); len(other) != 0 {
+	if other, _ := Load(ctx, s, repo, "pro"); len(other) != 0 {
 		t.Error("an environment whose name begins the same has approvals of its own")
+	}
+}
+
+// Two repositories may share a store, and both may have a prod: what one of
+// them offers and approves is not the other's.
+func TestRepositoriesAreKeptApart(t *testing.T) {
+	ctx, s := t.Context(), store.NewMemory()
+	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
+	if err := Offering(ctx, s, repo, o); err != nil {
+		t.Fatal(err)
+	}
+	always := func(Approval) bool { return true }
+	if _, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []string{"github.com/acme/layer", "github.com", "github.com/acme", repo + "/prod", ""} {
+		if list, err := Load(ctx, s, other, "prod"); len(list) != 0 || err != nil {
+			t.Errorf("%q sees the approvals %v, %v", other, list, err)
+		}
+		if list, err := Offers(ctx, s, other, "prod", ""); len(list) != 0 || err != nil {
+			t.Errorf("%q sees the offers %v, %v", other, list, err)
+		}
+		if _, ok, err := FindOffer(ctx, s, other, "prod", o.Digest); ok || err != nil {
+			t.Errorf("%q finds the offer, %v", other, err)
+		}
+		if err := Update(ctx, s, other, Approval{Environment: "prod", Digest: o.Digest}, func(*Approval) {}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%q changes the approval: %v", other, err)
+		}
+	}
+	a, err := Approve(ctx, s, "github.com/acme/other", Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	if err != nil || a.By != "suzuki" || a.Lines != nil {
+		t.Errorf("the other repository's approval is %+v, %v", a, err)
+	}
+	if list, err := Offers(ctx, s, repo, "prod", o.Digest[:8]); err != nil || len(list) != 1 || list[0].Digest != o.Digest {
+		t.Errorf("offers are %v, %v", list, err)
+	}
+	if list, err := Offers(ctx, s, repo, "prod", "x"); err != nil || len(list) != 0 {
+		t.Errorf("offers that begin with x are %v, %v", list, err)
+	}
+}
+
+// What a newer layerd wrote, or what is damaged, is an error everywhere and
+// never half of an approval; what was written without a version is read.
+func TestStoredValuesHaveAVersion(t *testing.T) {
+	ctx := t.Context()
+	a := Approval{Environment: "prod", Digest: "d"}
+	for _, tc := range []struct {
+		data string
+		want error
+	}{
+		{`{"v":1,"environment":"prod","digest":"d","by":"sato","at":"2026-11-24T12:00:00Z"}`, nil},
+		{`{"environment":"prod","digest":"d","by":"sato","at":"2026-11-24T12:00:00Z"}`, nil},
+		{`{"v":2,"environment":"prod","digest":"d","by":["sato","suzuki"]}`, store.ErrNewer},
+		{`{"v":1,"environment":"prod"`, store.ErrCorrupt},
+		{`{"v":1,"digest":7}`, store.ErrCorrupt},
+	} {
+		s := store.NewMemory()
+		for _, kind := range []string{"approval", "offer"} {
+			if _, err := s.Create(ctx, store.Key(kind, repo, "prod", "d"), []byte(tc.data)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list, err := Load(ctx, s, repo, "prod")
+		if !errors.Is(err, tc.want) || tc.want == nil && (len(list) != 1 || list[0].By != "sato") {
+			t.Errorf("%s: Load gives %v, %v", tc.data, list, err)
+		}
+		_, _, findErr := FindOffer(ctx, s, repo, "prod", "d")
+		_, offersErr := Offers(ctx, s, repo, "prod", "d")
+		updateErr := Update(ctx, s, repo, a, func(a *Approval) { a.Begun = tuesday })
+		_, approveErr := Approve(ctx, s, repo, a, func(Approval) bool { return true })
+		for call, err := range map[string]error{"FindOffer": findErr, "Offers": offersErr, "Update": updateErr, "Approve": approveErr} {
+			if !errors.Is(err, tc.want) {
+				t.Errorf("%s: %s gives %v, want %v", tc.data, call, err, tc.want)
+			}
+		}
+		if tc.want != nil {
+			continue
+		}
+		v, err := s.Get(ctx, store.Key("approval", repo, "prod", "d"))
+		if err != nil || !strings.HasPrefix(string(v.Data), `{"v":1,`) {
+			t.Errorf("written as %s, %v", v.Data, err)
+		}
 	}
 }
 
 func TestUpdateSurvivesAnotherWriter(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	a, err := Approve(ctx, s, Approval{Environment: "prod", Digest: "d", At: tuesday}, func(Approval) bool { return true })
+	a, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: "d", At: tuesday}, func(Approval) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
 	met := false
-	err = Update(ctx, s, a, func(now *Approval) {
+	err = Update(ctx, s, repo, a, func(now *Approval) {
 		if !met { // somebody else writes between our read and our write
 			met = true
-			if err := Update(ctx, s, a, func(other *Approval) { other.Reason = "theirs" }); err != nil {
+			if err := Update(ctx, s, repo, a, func(other *Approval) { other.Reason = "theirs" }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -179,7 +264,7 @@ func TestUpdateSurvivesAnotherWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, _ := Load(ctx, s, "prod")
+	list, _ := Load(ctx, s, repo, "prod")
 	if len(list) != 1 || list[0].Reason != "theirs" || list[0].Begun.IsZero() {
 		t.Errorf("one of the two writes is lost: %+v", list)
 	}

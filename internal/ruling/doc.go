@@ -13,10 +13,22 @@
 //   - An approval covers the lines of its plan and nothing else. A step that
 //     appears later needs its own.
 //   - What is left of an approved plan stays covered after a part of it was
-//     done: the lines are bound to the approval (Bind) before the first step
+//     done: the lines are bound to the approval (Update) before the first step
 //     of the plan starts.
 //   - It lasts seven days or to the end of the next window, whichever is
 //     later; and once its rollout has begun, until that ends.
-//   - Deciding (Covers, Expires) is pure. Only Approve, Bind, Offer and Load
-//     touch the store they are given.
+//   - Deciding (Covers, Expires) is pure. Only Approve, Update, Load, Offering,
+//     FindOffer and Offers touch the store they are given.
+//   - The approvals of two desired-state repositories that share a store never
+//     meet, although both may have an environment prod.
+//
+// # What is kept
+//
+// REPO is the identity of the desired-state repository.
+//
+//	approval/REPO/ENVIRONMENT/DIGEST
+//	offer/REPO/ENVIRONMENT/DIGEST
+//
+// Values are JSON with a version "v"; one that is newer than this program knows
+// is store.ErrNewer.
 package ruling

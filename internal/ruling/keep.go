@@ -19,10 +19,24 @@ type Offer struct {
 	At          time.Time `json:"at"`
 }
 
+// version is what this program writes as "v" and the newest it understands.
+const version = 1
+
+// approvalDoc and offerDoc are what is stored. Names and meanings stay.
+type approvalDoc struct {
+	V int `json:"v"`
+	Approval
+}
+
+type offerDoc struct {
+	V int `json:"v"`
+	Offer
+}
+
 // Offering records a waiting plan. Recording the same plan again changes
 // nothing.
-func Offering(ctx context.Context, s store.Store, o Offer) error {
-	_, err := create(ctx, s, store.Key("offer", o.Environment, o.Digest), o)
+func Offering(ctx context.Context, s store.Store, repository string, o Offer) error {
+	_, err := create(ctx, s, offerKey(repository, o.Environment, o.Digest), offerDoc{version, o})
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -31,28 +45,61 @@ func Offering(ctx context.Context, s store.Store, o Offer) error {
 
 // FindOffer gives the waiting plan with digest; ok is false when none was
 // recorded in this store.
-func FindOffer(ctx context.Context, s store.Store, environment, digest string) (o Offer, ok bool, err error) {
-	v, err := s.Get(ctx, store.Key("offer", environment, digest))
+func FindOffer(ctx context.Context, s store.Store, repository, environment, digest string) (o Offer, ok bool, err error) {
+	v, err := s.Get(ctx, offerKey(repository, environment, digest))
 	if errors.Is(err, store.ErrNotFound) {
 		return Offer{}, false, nil
 	}
 	if err != nil {
 		return Offer{}, false, err
 	}
-	return o, true, unmarshal(v, &o)
+	var doc offerDoc
+	if err := decode(v, &doc); err != nil {
+		return Offer{}, false, err
+	}
+	return doc.Offer, true, nil
+}
+
+// Offers gives the plans of an environment that waited at some time and whose
+// digests begin with prefix, by digest. Old ones are included: a plan is not
+// taken back when another replaces it.
+func Offers(ctx context.Context, s store.Store, repository, environment, prefix string) ([]Offer, error) {
+	var list []Offer
+	q := store.Query{Prefix: store.Prefix("offer", repository, environment) + prefix}
+	for v, err := range s.List(ctx, q) {
+		if err != nil {
+			return nil, fmt.Errorf("list the waiting plans of %s: %w", environment, err)
+		}
+		var doc offerDoc
+		if err := decode(v, &doc); err != nil {
+			return nil, err
+		}
+		list = append(list, doc.Offer)
+	}
+	return list, nil
 }
 
 // Approve records a's word. Approving what is approved and still open is no
 // error and keeps the first word; an approval that ended or expired is given
 // anew. A plan recorded by Offering is bound at once.
-func Approve(ctx context.Context, s store.Store, a Approval, stillValid func(Approval) bool) (Approval, error) {
-	if o, ok, err := FindOffer(ctx, s, a.Environment, a.Digest); err != nil {
+func Approve(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
+	if o, ok, err := FindOffer(ctx, s, repository, a.Environment, a.Digest); err != nil {
 		return a, fmt.Errorf("read the waiting plan: %w", err)
 	} else if ok {
 		a.Lines = o.Lines
 	}
-	key := approvalKey(a)
-	_, err := create(ctx, s, key, a)
+	for {
+		given, err := approveOnce(ctx, s, repository, a, stillValid)
+		if !errors.Is(err, store.ErrChanged) {
+			return given, err
+		}
+		// Somebody approved at the same time: theirs may be the first word.
+	}
+}
+
+func approveOnce(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
+	key := approvalKey(repository, a)
+	_, err := create(ctx, s, key, approvalDoc{version, a})
 	if !errors.Is(err, store.ErrExists) {
 		return a, err
 	}
@@ -60,28 +107,28 @@ func Approve(ctx context.Context, s store.Store, a Approval, stillValid func(App
 	if err != nil {
 		return a, err
 	}
-	var old Approval
-	if err := unmarshal(v, &old); err != nil {
+	var old approvalDoc
+	if err := decode(v, &old); err != nil {
 		return a, err
 	}
-	if stillValid(old) {
-		return old, nil
+	if stillValid(old.Approval) {
+		return old.Approval, nil
 	}
-	return a, replace(ctx, s, v, a)
+	return a, replace(ctx, s, v, approvalDoc{version, a})
 }
 
 // Load gives all approvals of an environment, ended ones included, by digest.
-func Load(ctx context.Context, s store.Store, environment string) ([]Approval, error) {
+func Load(ctx context.Context, s store.Store, repository, environment string) ([]Approval, error) {
 	var list []Approval
-	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("approval", environment)}) {
+	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("approval", repository, environment)}) {
 		if err != nil {
 			return nil, fmt.Errorf("list approvals of %s: %w", environment, err)
 		}
-		var a Approval
-		if err := unmarshal(v, &a); err != nil {
+		var doc approvalDoc
+		if err := decode(v, &doc); err != nil {
 			return nil, err
 		}
-		list = append(list, a)
+		list = append(list, doc.Approval)
 	}
 	return list, nil
 }
@@ -89,25 +136,31 @@ func Load(ctx context.Context, s store.Store, environment string) ([]Approval, e
 // Update changes an approval in place: to bind its lines, to note that its
 // rollout has begun or ended. It reads again and repeats when somebody else
 // wrote meanwhile.
-func Update(ctx context.Context, s store.Store, a Approval, change func(*Approval)) error {
+func Update(ctx context.Context, s store.Store, repository string, a Approval, change func(*Approval)) error {
 	for {
-		v, err := s.Get(ctx, approvalKey(a))
+		v, err := s.Get(ctx, approvalKey(repository, a))
 		if err != nil {
 			return err
 		}
-		var now Approval
-		if err := unmarshal(v, &now); err != nil {
+		var now approvalDoc
+		if err := decode(v, &now); err != nil {
 			return err
 		}
-		change(&now)
-		err = replace(ctx, s, v, now)
+		change(&now.Approval)
+		err = replace(ctx, s, v, approvalDoc{version, now.Approval})
 		if !errors.Is(err, store.ErrChanged) {
 			return err
 		}
 	}
 }
 
-func approvalKey(a Approval) string { return store.Key("approval", a.Environment, a.Digest) }
+func approvalKey(repository string, a Approval) string {
+	return store.Key("approval", repository, a.Environment, a.Digest)
+}
+
+func offerKey(repository, environment, digest string) string {
+	return store.Key("offer", repository, environment, digest)
+}
 
 func create(ctx context.Context, s store.Store, key string, v any) (store.Revision, error) {
 	data, err := json.Marshal(v)
@@ -126,9 +179,21 @@ func replace(ctx context.Context, s store.Store, old store.Value, v any) error {
 	return err
 }
 
-func unmarshal(v store.Value, into any) error {
+// decode reads a stored value. One that a newer layerd wrote is refused and
+// never half understood: an approval may have gained a condition that this
+// program would not look at.
+func decode(v store.Value, into any) error {
+	var head struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(v.Data, &head); err != nil {
+		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
+	}
+	if head.V > version {
+		return fmt.Errorf("read %s: %w: it has version %d, this program knows %d", v.Key, store.ErrNewer, head.V, version)
+	}
 	if err := json.Unmarshal(v.Data, into); err != nil {
-		return fmt.Errorf("read %s: %w", v.Key, err)
+		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
 	}
 	return nil
 }
