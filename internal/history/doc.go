@@ -28,8 +28,11 @@
 // # What is not
 //
 // A record is no lock: two layerds at work on one environment at the same time
-// are kept apart by the lease, and each write by its RevisionID. Nothing is ever
-// deleted.
+// are kept apart by the lease, and each write by its RevisionID. But one that
+// was stopped, lost its lease and wakes does not turn the past back: what it
+// still has to say is older than what the lease's next holder wrote, and each
+// document of the past knows the highest fencing number that wrote it. Nothing
+// is ever deleted.
 //
 // # What is kept
 //

@@ -21,6 +21,34 @@ type head struct {
 	V int `json:"v"`
 }
 
+// fence says which hold of an account's lease a write was made under. The
+// number is 0 without a lease.
+type fence struct {
+	account string
+	number  int64
+}
+
+// fences has the highest number that wrote a document, by account: the lease
+// is an account's, and when an environment moves to another account its numbers
+// are those of another lease.
+type fences map[string]int64
+
+// passed says that a later holder has written the document, so that whoever
+// comes with f was asleep and must leave it alone.
+func (fs fences) passed(f fence) bool { return f.number < fs[f.account] }
+
+// raise notes f; false = it was known.
+func (fs *fences) raise(f fence) bool {
+	if f.number <= (*fs)[f.account] {
+		return false
+	}
+	if *fs == nil {
+		*fs = fences{}
+	}
+	(*fs)[f.account] = f.number
+	return true
+}
+
 // functionDoc is what is remembered of one function in one environment and
 // Region. Stored: names and meanings stay.
 type functionDoc struct {
@@ -28,6 +56,7 @@ type functionDoc struct {
 	List   []state.LayerVersionARN     `json:"list,omitempty"`
 	Layers map[state.LayerARN]slotDoc  `json:"layers,omitempty"`
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
+	Fences fences                      `json:"fencing,omitempty"`
 }
 
 // slotDoc is one layer of one function.
@@ -53,6 +82,7 @@ type layerDoc struct {
 	Numbers    map[string]int64    `json:"numbers,omitempty"`
 	Candidates map[int64]time.Time `json:"candidates,omitempty"`
 	Selected   int                 `json:"selected,omitempty"`
+	Fences     fences              `json:"fencing,omitempty"`
 }
 
 // prunedDoc has the prunes of the last day, by record, so that one that is
@@ -98,9 +128,17 @@ func update[D any](ctx context.Context, s store.Store, key string, change func(*
 // updateFrom is update for a caller that has read the value already; a value
 // without revision means that there was none.
 func updateFrom[D any](ctx context.Context, s store.Store, key string, seen *store.Value, change func(*D) bool) error {
-	operation := func() (struct{}, error) {
+	return patiently(ctx, func() error {
 		err := updateOnce(ctx, s, key, seen, change)
 		seen = nil // it is old by now
+		return err
+	})
+}
+
+// patiently does it again while others are in the way.
+func patiently(ctx context.Context, do func() error) error {
+	operation := func() (struct{}, error) {
+		err := do()
 		if err == nil || errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrBusy) {
 			return struct{}{}, err
 		}

@@ -182,7 +182,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 		}
 		e := got[0]
 		wantEntry := history.Entry{
-			ID: id, Environment: env, Region: region, Account: "123456789012", Revision: "c0ffee", Author: "Aiko <aiko@example.com>",
+			ID: id, Round: e.Round, Environment: env, Region: region, Account: "123456789012", Revision: "c0ffee", Author: "Aiko <aiko@example.com>",
 			Digest: "d1", Approval: "d1", ApprovedBy: "hiro", Window: "Saturday 02:00-06:00",
 			Step: "attach/makoto-common/chat", Kind: reconcile.Attach, Cause: reconcile.Change, Reason: "Git asks for it",
 			Layer: "makoto-common", LayerARN: common, Function: "chat", From: common.Version(12), To: common.Version(13),
@@ -192,6 +192,9 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
+		}
+		if e.Round == "" || e.Round >= id {
+			t.Errorf("the round began at %q, its record at %q", e.Round, id)
 		}
 		if e.Started.Location() != time.UTC {
 			t.Errorf("started: %v", e.Started)

@@ -23,7 +23,8 @@ const writers = 8
 // Learn remembers what a look at the world taught. It must be given what was
 // learned from a whole look at the Region: a drift that is not in learned has
 // ended, a candidate that is not in it is protected again. What is known
-// already is not written, so learning the same twice writes nothing.
+// already is not written, so learning the same twice writes nothing; what a
+// later holder of the lease wrote is left alone (Holding).
 func (l *Log) Learn(ctx context.Context, environment, region string, learned reconcile.Learned, now time.Time) error {
 	if err := l.learnFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
 		return fmt.Errorf("remember what functions have: %w", err)
@@ -67,7 +68,7 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 		if d.err != nil {
 			return d.err
 		}
-		if d.doc.learn(lessons[name]) {
+		if d.doc.learn(lessons[name], l.held) {
 			pending[name] = &d.value
 		} else {
 			delete(lessons, name)
@@ -83,14 +84,17 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 	for _, name := range slices.Sorted(maps.Keys(pending)) {
 		g.Go(func() error {
 			return updateFrom(ctx, l.store, l.functionKey(environment, region, name), pending[name],
-				func(d *functionDoc) bool { return d.learn(lessons[name]) })
+				func(d *functionDoc) bool { return d.learn(lessons[name], l.held) })
 		})
 	}
 	return g.Wait()
 }
 
 // learn notes what was found on the function; false = nothing is new.
-func (d *functionDoc) learn(le lesson) bool {
+func (d *functionDoc) learn(le lesson, by fence) bool {
+	if by.number > 0 && d.Fences.passed(by) {
+		return false
+	}
 	changed := false
 	d.V = version
 	for _, a := range le.adopted {
@@ -121,6 +125,9 @@ func (d *functionDoc) learn(le lesson) bool {
 	if !maps.EqualFunc(d.Drift, le.drift, same) {
 		d.Drift, changed = le.drift, true
 	}
+	if changed { // raising it alone would write every document at every change of holder
+		d.Fences.raise(by)
+	}
 	return changed
 }
 
@@ -141,7 +148,7 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 			return d.err
 		}
 		layer := state.LayerARN(name)
-		if d.doc.learn(lessons[layer]) {
+		if d.doc.learn(lessons[layer], l.held) {
 			pending[layer] = &d.value
 		} else {
 			delete(lessons, layer)
@@ -154,7 +161,7 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 	}
 	for _, layer := range slices.Sorted(maps.Keys(pending)) {
 		err := updateFrom(ctx, l.store, l.layerKey(environment, region, layer), pending[layer],
-			func(d *layerDoc) bool { return d.learn(lessons[layer]) })
+			func(d *layerDoc) bool { return d.learn(lessons[layer], l.held) })
 		if err != nil {
 			return err
 		}
@@ -193,7 +200,10 @@ func layerLessons(learned reconcile.Learned) map[state.LayerARN]layerLesson {
 }
 
 // learn notes what was found of the layer; false = nothing is new.
-func (d *layerDoc) learn(le layerLesson) bool {
+func (d *layerDoc) learn(le layerLesson, by fence) bool {
+	if by.number > 0 && d.Fences.passed(by) {
+		return false
+	}
 	changed := false
 	for _, n := range le.adopted {
 		if slices.Contains(d.Applied, n) {
@@ -216,6 +226,9 @@ func (d *layerDoc) learn(le layerLesson) bool {
 	}
 	if n := cmp.Or(le.selected, d.Selected); n != d.Selected {
 		d.Selected, changed = n, true
+	}
+	if changed {
+		d.Fences.raise(by)
 	}
 	d.trim()
 	return changed

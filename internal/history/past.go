@@ -133,6 +133,7 @@ func (d functionDoc) past(name string) reconcile.FunctionPast {
 
 // remember makes what a record applied the past. All of it may be repeated.
 func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+	by := l.fenceOf(rec)
 	for _, s := range rec.Steps {
 		if s.Kind == reconcile.Prune {
 			return l.rememberPrune(ctx, id, rec, s)
@@ -140,7 +141,9 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		if s.To == "" || !first(s) {
 			continue
 		}
-		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool { return d.apply(s) })
+		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+			return d.apply(s, by)
+		})
 		if err != nil {
 			return fmt.Errorf("remember %s: %w", s.To, err)
 		}
@@ -154,7 +157,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		list = rec.After
 	}
 	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
-		return d.apply(rec, list)
+		return d.apply(rec, list, by)
 	})
 	if err != nil {
 		return fmt.Errorf("remember what %s has: %w", function, err)
@@ -162,9 +165,25 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 	return nil
 }
 
+// fenceOf is under which hold of the lease a record's outcome is written:
+// under that of its round, or of whoever settles it after looking at AWS, which
+// is the newer knowledge.
+func (l *Log) fenceOf(rec record) fence {
+	f := fence{rec.Account, rec.Fencing}
+	if l.held.account == rec.Account {
+		f.number = max(f.number, l.held.number)
+	}
+	return f
+}
+
 // apply notes what a record left on the function; false = nothing is new.
-func (d *functionDoc) apply(rec record, list []state.LayerVersionARN) bool {
-	changed := !slices.Equal(d.List, list)
+func (d *functionDoc) apply(rec record, list []state.LayerVersionARN, by fence) bool {
+	if d.Fences.passed(by) {
+		return false
+	}
+	// Raised also when nothing else is new: the next to come may be one who
+	// was asleep before this and knows something older.
+	changed := d.Fences.raise(by) || !slices.Equal(d.List, list)
 	d.V, d.List = version, list
 	if d.Layers == nil {
 		d.Layers = map[state.LayerARN]slotDoc{}
@@ -187,9 +206,13 @@ func (d *functionDoc) apply(rec record, list []state.LayerVersionARN) bool {
 }
 
 // apply makes the step's number the latest one applied here.
-func (d *layerDoc) apply(s stepDoc) bool {
+func (d *layerDoc) apply(s stepDoc, by fence) bool {
+	if d.Fences.passed(by) {
+		return false
+	}
 	n := s.To.Number()
-	changed := d.fix(s.ToVersion, n)
+	changed := d.Fences.raise(by)
+	changed = d.fix(s.ToVersion, n) || changed
 	if len(d.Applied) == 0 || d.Applied[len(d.Applied)-1] != n {
 		d.Applied = append(slices.DeleteFunc(d.Applied, func(x int64) bool { return x == n }), n)
 		changed = true
@@ -225,7 +248,10 @@ func (d *layerDoc) trim() {
 	}
 }
 
-// rememberPrune counts the prune and forgets the version's candidacy.
+// rememberPrune counts the prune and forgets the version's candidacy. It asks
+// for no fencing number: that a version was deleted stays true whoever deleted
+// it and however late it is told, and a prune that was not counted would let
+// one more be made today.
 func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDoc) error {
 	err := update(ctx, l.store, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
 		if _, ok := d.At[id]; ok {

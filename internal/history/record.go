@@ -62,7 +62,7 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	rec := record{
 		head: head{version}, Round: round, Environment: r.Environment, Region: r.Region, Account: r.Account,
 		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: short(r.Window),
-		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Before: in.Before, After: in.After, Started: now.UTC(),
+		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Fencing: r.Fencing, Before: in.Before, After: in.After, Started: now.UTC(),
 	}
 	for _, s := range in.Steps {
 		rec.Steps = append(rec.Steps, stepDoc{
@@ -77,6 +77,7 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 // nobody knows how it ended.
 type Entry struct {
 	ID                           string // of the record; the steps of one write share it
+	Round                        string // the ID that its round began with
 	Environment, Region, Account string
 	Revision, Author             string // the commit that asked for it, and who wrote that
 	Digest, Approval, ApprovedBy string // of the plan, of the approval, and by whom
@@ -105,7 +106,7 @@ func (rec record) entries(id string) []Entry {
 	list := make([]Entry, 0, len(rec.Steps))
 	for _, s := range rec.Steps {
 		e := Entry{
-			ID: id, Environment: rec.Environment, Region: rec.Region, Account: rec.Account,
+			ID: id, Round: rec.Round, Environment: rec.Environment, Region: rec.Region, Account: rec.Account,
 			Revision: rec.Revision, Author: rec.Author, Digest: rec.Digest, Approval: rec.Approval,
 			ApprovedBy: rec.ApprovedBy, Window: rec.Window, Fencing: rec.Fencing,
 			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Reason: s.Reason, Layer: s.Layer, LayerARN: s.LayerARN,

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,12 +19,24 @@ import (
 type Log struct {
 	store      store.Store
 	repository string
-	clock      clock
+	clock      *clock
+	held       fence // the lease that its user holds; zero = none
 }
 
 // Open gives the history that s keeps for a repository. It reads and writes
 // nothing.
-func Open(s store.Store, repository string) *Log { return &Log{store: s, repository: repository} }
+func Open(s store.Store, repository string) *Log {
+	return &Log{store: s, repository: repository, clock: &clock{}}
+}
+
+// Holding is the same history for somebody who holds the lease of account
+// under the fencing number given: Learn and Settle leave alone what a later
+// holder has written, and rounds in that account carry the number.
+func (l *Log) Holding(account string, fencing int64) *Log {
+	held := *l
+	held.held = fence{account, fencing}
+	return &held
+}
 
 // Round is why a round changes anything: it is part of each of its records.
 type Round struct {
@@ -32,6 +45,7 @@ type Round struct {
 	Digest                       string // of the plan
 	Window                       string // why it is open
 	Approval, ApprovedBy         string // the digest that was approved, and by whom; empty = none was needed
+	Fencing                      int64  // the token of the account's lease; 0 = that of Holding, else none
 	Started                      time.Time
 }
 
@@ -62,6 +76,9 @@ func (l *Log) BeginRound(ctx context.Context, r Round) (*Recording, error) {
 	if r.Environment == "" || r.Region == "" {
 		return nil, fmt.Errorf("a round without environment or region: %w", store.ErrInvalid)
 	}
+	if r.Fencing == 0 && r.Account == l.held.account {
+		r.Fencing = l.held.number
+	}
 	return &Recording{
 		log: l, round: r, id: l.clock.next(time.Now()), marking: make(chan struct{}, 1),
 		open: map[string]record{}, moved: map[state.LayerVersionARN]bool{},
@@ -84,10 +101,31 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 	if err != nil {
 		return "", fmt.Errorf("record what is about to be done to %s: %w", name(in), err)
 	}
+	if took := elapsed(now); took > late {
+		return "", r.tooLate(ctx, id, rec, took)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open[id] = rec
 	return id, nil
+}
+
+// late is how long after it was begun a record may reach the store. Whoever
+// was stopped in between for longer holds no lease any more, and readers that
+// follow the history (Ended) have gone past the place of the record.
+const late = time.Minute
+
+// elapsed is by the clock that counts longer: one of them stands still while a
+// machine sleeps, and the other may be set back.
+func elapsed(since time.Time) time.Duration {
+	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
+}
+
+// tooLate ends a record that must not be acted on.
+func (r *Recording) tooLate(ctx context.Context, id string, rec record, took time.Duration) error {
+	err := fmt.Errorf("record what is about to be done: it took %s, more than %s", took.Round(time.Second), late)
+	out := apply.Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: "not begun: it took too long to record it"}}
+	return errors.Join(err, r.log.finish(ctx, id, rec, out, r.first))
 }
 
 // mark makes the round findable for Unfinished, before its first record.
@@ -116,7 +154,8 @@ func (r *Recording) mark(ctx context.Context) error {
 }
 
 // Finish records how it ended. What was applied becomes the past first, so
-// that no ended record is missing there.
+// that no ended record is missing there. A record that somebody else has
+// settled meanwhile is left as it is, and so is the past.
 func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) error {
 	r.mu.Lock()
 	rec, ok := r.open[id]
@@ -189,6 +228,15 @@ func (l *Log) closeRounds(ctx context.Context, environment, region, round string
 // finish brings the past up to date and ends the record. All of it may be
 // repeated.
 func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+	seen, ended, err := l.ended(ctx, id)
+	if err != nil {
+		return fmt.Errorf("end record %s: %w", id, err)
+	}
+	if ended {
+		// By an earlier attempt of ours, or settled by a later holder of the
+		// lease who has gone on since: what we know is not the latest.
+		return nil
+	}
 	end := endDoc{Status: out.Status, Error: short(out.Error), RequestID: out.RequestID, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
@@ -198,9 +246,9 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 			return err
 		}
 	}
-	err := update(ctx, l.store, l.recordKey(id), func(d *record) bool {
+	err = updateFrom(ctx, l.store, l.recordKey(id), seen, func(d *record) bool {
 		if d.End != nil {
-			return false // ended by an earlier attempt, or settled by somebody
+			return false // settled by somebody in this very moment
 		}
 		if d.V == 0 {
 			*d = rec // cannot be missing; if it is, the end must not be lost as well
@@ -212,6 +260,26 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		return fmt.Errorf("end record %s: %w", id, err)
 	}
 	return nil
+}
+
+// ended says whether a record has an end. seen is its value, for updateFrom.
+func (l *Log) ended(ctx context.Context, id string) (seen *store.Value, ended bool, err error) {
+	var v store.Value
+	err = patiently(ctx, func() (err error) {
+		v, err = l.store.Get(ctx, l.recordKey(id))
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return &store.Value{}, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	var rec record
+	if err := decode(v, &rec); err != nil {
+		return nil, false, err
+	}
+	return &v, rec.End != nil, nil
 }
 
 func (l *Log) recordKey(id string) string { return store.Key("history", l.repository, id) }
