@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
@@ -17,33 +19,74 @@ import (
 var errNoStore = errors.New("apply needs a store: what is about to be done is written down first")
 
 // Apply makes the decision Plan makes and carries it out. An error means that
-// the store could not be read or written: nothing was changed after that. A
-// failed step, or an environment that could not be done, is no error; it is in
-// the Result.
+// the store could not be read, or that ctx ended: then not everything was done.
+// A failed step, or an environment that could not be done, is no error; it is
+// in the Result.
 func (r Round) Apply(ctx context.Context) (Result, error) {
-	if r.Store == nil {
-		return Result{}, errNoStore
-	}
-	p, err := r.begin(ctx)
+	p, err := r.beginApply(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := p.settle(ctx); err != nil {
-		return p.result, err
-	}
 	for _, env := range p.chosen {
-		in, err := p.input(ctx, env)
-		if err != nil {
-			return p.result, err
-		}
-		plan := p.decide(ctx, &in)
-		err = p.carryOut(ctx, in, &plan)
-		p.result.Plans = append(p.result.Plans, plan)
-		if err != nil {
-			return p.result, err
-		}
+		p.result.Plans = append(p.result.Plans, p.apply(ctx, env))
 	}
 	return p.result, ctx.Err()
+}
+
+// beginApply is begin for a round that may change something: nothing is looked
+// at before the lease is ours, and nothing where it is not.
+func (r Round) beginApply(ctx context.Context) (*pass, error) {
+	if r.Store == nil {
+		return nil, errNoStore
+	}
+	leases, refused := r.takeLeases(ctx)
+	p, err := r.beginWith(ctx, refused)
+	if err != nil {
+		return nil, err
+	}
+	p.leases = leases
+	return p, nil
+}
+
+// takeLeases asks for the lease of every account that the round is about.
+func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*reconcile.Failure) {
+	leases, refused := map[string]Lease{}, map[string]*reconcile.Failure{}
+	for _, e := range r.Tree.Environments {
+		if r.Lease == nil || len(r.Environments) > 0 && !slices.Contains(r.Environments, e.Name) {
+			continue
+		}
+		if leases[e.Account] != nil || refused[e.Account] != nil {
+			continue
+		}
+		l, err := r.Lease(ctx, e.Account)
+		if err != nil {
+			refused[e.Account] = leaseFailure(err)
+			continue
+		}
+		leases[e.Account] = l
+	}
+	return leases, refused
+}
+
+// apply decides about one environment and does what may be done, as long as the
+// lease of its account lasts.
+func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.Plan {
+	return p.isolated(env, func() (reconcile.Plan, error) {
+		if l := p.leases[env[0].Account]; l != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = l.Bind(ctx)
+			defer cancel()
+		}
+		if err := p.settle(ctx, env[0].Name); err != nil {
+			return reconcile.Plan{}, err
+		}
+		in, err := p.input(ctx, env)
+		if err != nil {
+			return reconcile.Plan{}, err
+		}
+		plan := p.decide(ctx, &in)
+		return plan, p.carryOut(ctx, in, &plan)
+	})
 }
 
 // carryOut writes down what was learned, then does in each Region what may be
@@ -53,7 +96,7 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 		if in.Have[i] == nil {
 			continue
 		}
-		if err := p.log.Learn(ctx, plan.Environment, r.Want.Region, r.Learned, in.Now); err != nil {
+		if err := p.history(r.Want.Account).Learn(ctx, plan.Environment, r.Want.Region, r.Learned, in.Now); err != nil {
 			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
 		}
 	}
@@ -83,14 +126,17 @@ func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *rec
 	}
 	if !runnable(*r) {
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
-		return apply.Run(ctx, r, p.regions[placeOf(r.Want)].cloud, nil, options)
+		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
-	rec, err := p.log.BeginRound(ctx, p.record(in, *plan, *r))
+	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(in, *plan, *r))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
 	}
-	runErr := apply.Run(ctx, r, p.regions[placeOf(r.Want)].cloud, rec, options)
+	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	r.InSync = inSyncAfter(*r)
+	if anyFailed(*r) {
+		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why
+	}
 	// The record is finished also when ctx has ended: an orderly stop leaves
 	// nothing open.
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -102,6 +148,20 @@ func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *rec
 		return nil // Apply says that it was stopped
 	}
 	return runErr
+}
+
+// cloud is where an environment is changed: only while the lease lasts.
+func (p *pass) cloud(e desired.Environment) apply.Cloud {
+	cloud := p.regions[placeOf(e)].cloud
+	if l := p.leases[e.Account]; l != nil {
+		return guarded{cloud, l}
+	}
+	return cloud
+}
+
+// anyFailed says whether a step failed, or was not done for a reason.
+func anyFailed(r reconcile.RegionPlan) bool {
+	return slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Result != nil && s.Result.Error != "" })
 }
 
 func runnable(r reconcile.RegionPlan) bool {
@@ -256,7 +316,12 @@ func anyLeft(lines []string, left map[string]bool) bool {
 func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.RegionPlan) history.Round {
 	round := history.Round{
 		Environment: plan.Environment, Region: r.Want.Region, Account: r.Want.Account,
-		Revision: p.Revision, Author: p.Author, Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+		Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+	}
+	origin := p.origin(plan.Environment)
+	round.Revision, round.Author = origin.Revision, origin.Author
+	if l := p.leases[r.Want.Account]; l != nil {
+		round.Fencing = l.Fence()
 	}
 	for _, a := range in.Approvals {
 		if a.Ended.IsZero() && !a.Begun.IsZero() {

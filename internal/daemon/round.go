@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
+	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +30,9 @@ type Round struct {
 	// Revision and Author are of the commit that Tree was read from; they go
 	// into the record. Repository is its identity, part of every key.
 	Revision, Author, Repository string
+	// Origins names the environments that come from another commit than that,
+	// or that must not change although they are valid.
+	Origins map[string]Origin
 	// Environments chooses by name; empty = all. Names that the repository
 	// does not have are ignored: the caller knows better how to say so.
 	Environments []string
@@ -34,11 +40,25 @@ type Round struct {
 	// requires one.
 	Store   store.Store
 	Connect func(context.Context, desired.Environment) (Cloud, error)
-	Now     func() time.Time // nil = time.Now
-	Rates   reconcile.Rates  // for the cost of a plan
-	Log     *slog.Logger     // nil = no log
+	// Lease gives the lease of an account, and an error where it is not to be
+	// had; then the environments of that account are left alone. It is asked
+	// once for each account, by Apply only. Nil: there is nobody else.
+	Lease func(ctx context.Context, account string) (Lease, error)
+	Now   func() time.Time // nil = time.Now
+	Rates reconcile.Rates  // for the cost of a plan
+	// Looks keeps what earlier rounds looked up; nil = look again.
+	Looks *Looks
+	Log   *slog.Logger // nil = no log
 	// Progress, when not nil, is told what is being done, one call at a time.
 	Progress func(Progress)
+}
+
+// Origin is where the wish of one environment comes from.
+type Origin struct {
+	Revision, Author string
+	// Held says why nothing new may start there although what is wanted is
+	// known; empty = it may.
+	Held string
 }
 
 // Progress is what a round is doing right now.
@@ -48,43 +68,54 @@ type Progress struct {
 	Done, Total         int    // functions, while applying
 }
 
-// pass is a Round under way.
+// pass is a Round under way. Its environments may be worked on at the same
+// time; begin has to be over before.
 type pass struct {
 	Round
 	log     *history.Log // nil without a store
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[place]*seen
+	leases  map[string]Lease              // by account; nil without Lease
+	refused map[string]*reconcile.Failure // accounts whose lease was not to be had
 }
 
 // seen is one account, Region and role as it was observed.
 type seen struct {
 	cloud   Cloud
-	snap    *state.Snapshot
 	failure *reconcile.Failure
+
+	mu   sync.Mutex // guards snap, which environments add to as they look
+	snap *state.Snapshot
+}
+
+func (s *seen) snapshot() *state.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.snap
 }
 
 // Plan decides and changes nothing: not AWS, not the store. An error means
-// that the store could not be read; everything else is in the Result.
+// that the store could not be read, or that ctx ended; everything else is in
+// the Result.
 func (r Round) Plan(ctx context.Context) (Result, error) {
 	p, err := r.begin(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		in, err := p.input(ctx, env)
-		if err != nil {
-			return p.result, err
-		}
-		p.result.Plans = append(p.result.Plans, p.decide(ctx, &in))
+		p.result.Plans = append(p.result.Plans, p.plan(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
 
 // begin chooses the environments, reads what is remembered and observes every
 // place once.
-func (r Round) begin(ctx context.Context) (*pass, error) {
-	p := &pass{Round: r, regions: map[place]*seen{}}
+func (r Round) begin(ctx context.Context) (*pass, error) { return r.beginWith(ctx, nil) }
+
+// beginWith leaves accounts alone whose lease was refused.
+func (r Round) beginWith(ctx context.Context, refused map[string]*reconcile.Failure) (*pass, error) {
+	p := &pass{Round: r, regions: map[place]*seen{}, refused: refused}
 	if p.Now == nil {
 		p.Now = time.Now
 	}
@@ -92,6 +123,7 @@ func (r Round) begin(ctx context.Context) (*pass, error) {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
 	p.result = Result{Past: "none", Revision: r.Revision, Repository: r.Repository, Problems: slices.Clone(r.Tree.Problems)}
+	p.choose()
 	if r.Store != nil {
 		p.result.Past = "store"
 		p.log = history.Open(r.Store, r.Repository)
@@ -99,11 +131,14 @@ func (r Round) begin(ctx context.Context) (*pass, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read what earlier rounds left: %w", err)
 		}
-		p.result.Unfinished = unfinished
+		p.result.Unfinished = slices.DeleteFunc(unfinished, func(e history.Entry) bool { return !p.has(e.Environment) })
 	}
-	p.choose()
 	p.observe(ctx)
 	return p, nil
+}
+
+func (p *pass) has(environment string) bool {
+	return slices.ContainsFunc(p.chosen, func(env []desired.Environment) bool { return env[0].Name == environment })
 }
 
 // choose groups the chosen, valid environments by name. One that uses a key
@@ -139,6 +174,9 @@ func (p *pass) observe(ctx context.Context) {
 	for _, env := range p.chosen {
 		for _, e := range env {
 			at := placeOf(e)
+			if p.refused[e.Account] != nil {
+				continue
+			}
 			if queries[at] == nil {
 				queries[at], first[at] = &awslambda.Query{}, e
 				p.regions[at] = &seen{}
@@ -165,6 +203,12 @@ func (p *pass) observe(ctx context.Context) {
 }
 
 func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Query, s *seen) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.failure = panicked(r)
+			p.Log.Error("panic while looking", "env", env.Name, "region", env.Region, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
 	var err error
 	if s.cloud, err = p.Connect(ctx, env); err == nil {
 		if err = s.cloud.Check(ctx); err == nil {
@@ -176,7 +220,9 @@ func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Que
 		}
 	}
 	s.failure = failure(err)
-	p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
+	if ctx.Err() == nil {
+		p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
+	}
 }
 
 // failure sorts an error of AWS into what the reader can do about it.
@@ -192,18 +238,88 @@ func failure(err error) *reconcile.Failure {
 	}
 }
 
+// panicked is the failure of what ended in a panic: its environment's alone.
+func panicked(p any) *reconcile.Failure {
+	return &reconcile.Failure{Code: "internal", Message: fmt.Sprintf("a mistake in layerd (panic): %v", p)}
+}
+
+// storeFailure is why an environment was left alone whose past or rulings could
+// not be read or written.
+func storeFailure(err error) *reconcile.Failure {
+	return &reconcile.Failure{Code: "store_failed", Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
+}
+
+// isolated runs what is done about one environment, so that an error or a panic
+// is that one's failure and nobody else's.
+func (p *pass) isolated(env []desired.Environment, do func() (reconcile.Plan, error)) (plan reconcile.Plan) {
+	fail := func(f *reconcile.Failure) {
+		if len(plan.Regions) == 0 {
+			plan = undecided(env)
+		}
+		for i := range plan.Regions {
+			plan.Regions[i].Failure, plan.Regions[i].InSync = f, false
+		}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			plan = reconcile.Plan{}
+			fail(panicked(r))
+			p.Log.Error("panic in an environment", "env", env[0].Name, "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	plan, err := do()
+	if err != nil {
+		fail(storeFailure(err))
+		p.Log.Error("environment not done", "env", env[0].Name, "err", err)
+	}
+	return plan
+}
+
+// undecided is the plan of an environment about which nothing was decided.
+func undecided(env []desired.Environment) reconcile.Plan {
+	plan := reconcile.Plan{Environment: env[0].Name, Digest: ruling.Digest(nil)}
+	for _, e := range env {
+		plan.Regions = append(plan.Regions, reconcile.RegionPlan{Want: e})
+	}
+	return plan
+}
+
+// plan decides about one environment.
+func (p *pass) plan(ctx context.Context, env []desired.Environment) reconcile.Plan {
+	return p.isolated(env, func() (reconcile.Plan, error) {
+		in, err := p.input(ctx, env)
+		if err != nil {
+			return reconcile.Plan{}, err
+		}
+		return p.decide(ctx, &in), nil
+	})
+}
+
+// origin is where the wish of an environment comes from.
+func (p *pass) origin(environment string) Origin {
+	if o, ok := p.Origins[environment]; ok {
+		return o
+	}
+	return Origin{Revision: p.Revision, Author: p.Author}
+}
+
 // input gathers everything a decision about one environment looks at.
 func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
-	in := reconcile.Input{Want: env, Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop()}
+	in := reconcile.Input{
+		Want: env, Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held,
+	}
 	for _, o := range p.Tree.Environments {
 		if o.Name != env[0].Name {
 			in.Others = append(in.Others, o)
 		}
 	}
 	for _, e := range env {
-		s := p.regions[placeOf(e)]
-		in.Have = append(in.Have, s.snap)
-		in.Unread = append(in.Unread, s.failure)
+		if refused := p.refused[e.Account]; refused != nil {
+			in.Have, in.Unread = append(in.Have, nil), append(in.Unread, refused)
+		} else {
+			s := p.regions[placeOf(e)]
+			in.Have, in.Unread = append(in.Have, s.snapshot()), append(in.Unread, s.failure)
+		}
 		past := reconcile.Past{}
 		if p.log != nil {
 			var err error
@@ -236,11 +352,29 @@ func (p *pass) pruneStop() string {
 
 // decide decides, looks where the decision asks it to, and decides again,
 // until nothing more is asked. What could not be read stays unknown, which
-// prunes nothing.
+// prunes nothing. What earlier rounds looked up is good enough for saying what
+// waits; before a version is deleted it is looked up again.
 func (p *pass) decide(ctx context.Context, in *reconcile.Input) reconcile.Plan {
-	const rounds = 4 // uses, then aliases and policies, then probes; one spare
 	p.tell(Progress{Environment: in.Want[0].Name, Phase: "decide"})
-	plan := reconcile.Decide(*in)
+	before := slices.Clone(in.Have)
+	plan, recalled := p.ask(ctx, in, p.Looks)
+	if recalled && slices.ContainsFunc(plan.Regions, prunes) {
+		in.Have = before
+		plan, _ = p.ask(ctx, in, nil)
+	}
+	return plan
+}
+
+// prunes says whether a version may be deleted now.
+func prunes(r reconcile.RegionPlan) bool {
+	return slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Kind == reconcile.Prune && s.Held == nil })
+}
+
+// ask decides until nothing more is wanted. recalled says that some of what was
+// wanted came from looks.
+func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan reconcile.Plan, recalled bool) {
+	const rounds = 4 // uses, then aliases and policies, then probes; one spare
+	plan = reconcile.Decide(*in)
 	refused := make([]error, len(in.Want))
 	for range rounds {
 		asked := false
@@ -249,7 +383,8 @@ func (p *pass) decide(ctx context.Context, in *reconcile.Input) reconcile.Plan {
 				continue
 			}
 			asked = true
-			refused[i] = p.look(ctx, in, i, r.Needs)
+			old, err := p.look(ctx, in, i, r.Needs, looks)
+			recalled, refused[i] = recalled || old, err
 		}
 		if !asked {
 			break
@@ -264,30 +399,40 @@ func (p *pass) decide(ctx context.Context, in *reconcile.Input) reconcile.Plan {
 		}
 		plan.Regions[i].Cost.Calls += p.callsOf(in.Want[i])
 	}
-	return plan
+	return plan, recalled
 }
 
 // look adds what is asked for to the snapshot, which other environments of the
 // same place then have as well. When AWS cannot be reached the Region counts
-// as not read: a plan that is half known must not be acted on.
-func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs) error {
-	s := p.regions[placeOf(in.Want[i])]
-	snap := *s.snap
+// as not read: a plan that is half known must not be acted on. recalled says
+// that some of it was looked up by an earlier round.
+func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Looks) (recalled bool, err error) {
+	at := placeOf(in.Want[i])
+	s := p.regions[at]
+	snap := *in.Have[i]
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
-	err := s.cloud.Look(ctx, &snap, n)
-	s.snap, in.Have[i] = &snap, &snap
+	rest := looks.recall(at, &snap, n, p.Now())
+	recalled = !reflect.DeepEqual(rest, n)
+	if !rest.Empty() {
+		err = s.cloud.Look(ctx, &snap, rest)
+	}
+	p.Looks.keep(at, snap, p.Now())
+	s.mu.Lock()
+	s.snap = &snap
+	s.mu.Unlock()
+	in.Have[i] = &snap
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
 		if err != nil {
 			in.Have[i], in.Unread[i] = nil, failure(err)
 		}
 	}
-	return err
+	return recalled, err
 }
 
 // callsOf is what looking at the place of an environment has cost so far.
 func (p *pass) callsOf(e desired.Environment) int {
-	if s := p.regions[placeOf(e)]; s.cloud != nil {
+	if s := p.regions[placeOf(e)]; s != nil && s.cloud != nil {
 		return s.cloud.Calls().Total()
 	}
 	return 0

@@ -11,19 +11,23 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// settle closes the records that an earlier, killed process left open, by
-// looking at what AWS has now. They stay in the Result, to be told. A record
-// whose place is not looked at in this round stays open for a later one.
-func (p *pass) settle(ctx context.Context) error {
+// settle closes the records that an earlier, killed process left open in an
+// environment, by looking at what AWS has now. They stay in the Result, to be
+// told. A record whose place was not seen in this round stays open for a later
+// one, and so does one whose function is still being updated.
+func (p *pass) settle(ctx context.Context, environment string) error {
 	done := map[string]bool{} // the steps of one write share a record
 	for _, e := range p.result.Unfinished {
-		snap := p.snapshot(e.Environment, e.Region)
-		if snap == nil || done[e.ID] {
+		seen := p.seen(e.Environment, e.Region)
+		if e.Environment != environment || seen == nil || seen.snapshot() == nil || done[e.ID] {
 			continue
 		}
 		done[e.ID] = true
-		out := settled(*snap, e)
-		if err := p.log.Settle(ctx, e, out); err != nil {
+		out, known := settled(ctx, seen, e)
+		if !known {
+			continue
+		}
+		if err := p.history(e.Account).Settle(ctx, e, out); err != nil {
 			return fmt.Errorf("settle an unfinished record: %w", err)
 		}
 		p.Log.Warn("settled an unfinished record", "env", e.Environment, "step", e.Step, "status", string(out.Status))
@@ -31,12 +35,12 @@ func (p *pass) settle(ctx context.Context) error {
 	return nil
 }
 
-// snapshot is what was seen of an environment's Region in this round, or nil.
-func (p *pass) snapshot(environment, region string) *state.Snapshot {
+// seen is what was observed of an environment's Region in this round, or nil.
+func (p *pass) seen(environment, region string) *seen {
 	for _, env := range p.chosen {
 		for _, want := range env {
 			if want.Name == environment && want.Region == region {
-				return p.regions[placeOf(want)].snap
+				return p.regions[placeOf(want)]
 			}
 		}
 	}
@@ -45,24 +49,40 @@ func (p *pass) snapshot(environment, region string) *state.Snapshot {
 
 // settled says how a write without an end ended: what was meant is there, or
 // it is not. Somebody else may have made it so since; the outcome is the same.
-func settled(snap state.Snapshot, e history.Entry) apply.Outcome {
-	out := apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}}
+// known is false while that cannot be told.
+func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
+	failed := func(why string) apply.Outcome {
+		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: why}}
+	}
 	if e.Kind == reconcile.Prune {
 		layer, n, _ := e.From.Split()
-		l, listed := snap.Layer(layer)
+		l, listed := s.snapshot().Layer(layer)
 		if _, live := l.Version(n); live || !listed {
-			out.Result = reconcile.Result{Status: reconcile.Failed, Error: "it was stopped before the version was deleted"}
+			return failed("it was stopped before the version was deleted"), true
 		}
-		return out
+		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}}, true
 	}
-	f, ok := snap.Function(e.Function)
-	if !ok {
-		out.Result = reconcile.Result{Status: reconcile.Failed, Error: "the function is gone"}
-		return out
+	// Not from the list: only this answer says whether the update has ended
+	// well, and costs nothing of the shared quota.
+	f, err := s.cloud.Function(ctx, e.Function)
+	switch {
+	case state.KindOf(err) == state.Gone && err != nil:
+		return failed("the function is gone"), true
+	case err != nil || f.LastUpdateStatus == updating:
+		return apply.Outcome{}, false
+	case !slices.Equal(f.Layers, e.After):
+		out = failed("it was stopped, and the function does not have what was meant")
+	case f.LastUpdateStatus == updateFailed:
+		out = failed("AWS could not finish the update: " + f.StatusReason)
+	default:
+		out.Status = reconcile.Applied
 	}
-	out.List = f.Layers
-	if !slices.Equal(f.Layers, e.After) {
-		out.Result = reconcile.Result{Status: reconcile.Failed, Error: "it was stopped, and the function does not have what was meant"}
-	}
-	return out
+	out.List = append([]state.LayerVersionARN{}, f.Layers...)
+	return out, true
 }
+
+// AWS's words (AWS.md section 1.4).
+const (
+	updating     = "InProgress"
+	updateFailed = "Failed"
+)

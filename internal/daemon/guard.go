@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Lease is the right to change one account. *lease.Lease is one.
+type Lease interface {
+	Fence() int64
+	// Bind gives a context that ends before the lease does.
+	Bind(ctx context.Context) (context.Context, context.CancelFunc)
+	// Check says nil while something may still be begun.
+	Check() error
+	// Until is when nothing may be on its way any more.
+	Until() time.Time
+}
+
+// leaseFailure is why an account was left alone.
+func leaseFailure(err error) *reconcile.Failure {
+	if held, ok := errors.AsType[*lease.HeldError](err); ok {
+		return &reconcile.Failure{Code: "lease_held", Message: held.Error(), Retryable: true}
+	}
+	return storeFailure(err)
+}
+
+// guarded sends a change to AWS only while the lease lasts, and not so late
+// that it could still be on its way when somebody else may act. Changes that
+// were sent are seen through with what was left of apply's patience.
+type guarded struct {
+	Cloud
+	lease Lease
+}
+
+// allowed gives a context for one change, or an error that says that it was
+// not sent.
+func (g guarded) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
+	if err := g.lease.Check(); err != nil {
+		// Again, and not Stopped: it is known that nothing was sent.
+		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
+	}
+	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
+	return ctx, cancel, nil
+}
+
+func (g guarded) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
+	ctx, cancel, err := g.allowed(ctx, "UpdateFunctionConfiguration", name)
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return g.Cloud.SetLayers(ctx, name, layers, revision)
+}
+
+func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
+	ctx, cancel, err := g.allowed(ctx, "DeleteLayerVersion", string(v))
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return g.Cloud.DeleteLayerVersion(ctx, v)
+}
+
+// history is the history as whoever holds the account's lease writes it.
+func (p *pass) history(account string) *history.Log {
+	if l := p.leases[account]; l != nil {
+		return p.log.Holding(account, l.Fence())
+	}
+	return p.log
+}
