@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,15 +196,24 @@ func outOfRange(rule jsonschema.ErrorKind, n *Node) (code, message string) {
 	case *kind.MinItems, *kind.MinProperties:
 		return "out_of_range", "must not be empty"
 	case *kind.Minimum:
-		return "out_of_range", fmt.Sprintf("%s is less than %s", n.Text, k.Want.RatString())
+		return "out_of_range", fmt.Sprintf("%s is less than %s", n.Text, decimal(k.Want))
 	case *kind.Maximum:
-		return "out_of_range", fmt.Sprintf("%s is more than %s", n.Text, k.Want.RatString())
+		return "out_of_range", fmt.Sprintf("%s is more than %s", n.Text, decimal(k.Want))
 	case *kind.MaxItems:
 		return "out_of_range", fmt.Sprintf("has %d entries, at most %d are allowed", k.Got, k.Want)
 	case *kind.MaxLength:
 		return "out_of_range", fmt.Sprintf("has %d characters, at most %d are allowed", k.Got, k.Want)
 	}
 	return "invalid_value", "breaks the rule " + strings.Join(rule.KeywordPath(), " ")
+}
+
+// decimal writes a bound as a file would: 0.01, not 1/100.
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.RatString()
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
 // badNames is about a key that has a form, such as the version in known. The
