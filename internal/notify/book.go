@@ -95,7 +95,7 @@ func (b *Book) TellRepository(ctx context.Context, r Repository) ([]Event, error
 	}
 	var more []Event
 	err := b.update(ctx, "", func(d *document) (changed bool) {
-		more, changed = d.tellRepository(r, b.names(), b.repeat)
+		more, changed = d.tellRepository(r, b.repository, b.names(), b.repeat)
 		return changed
 	})
 	if err != nil {
@@ -111,7 +111,7 @@ func (b *Book) tellStore(r Repository) []Event {
 	b.memory.Alerts = alerts
 	for _, e := range events {
 		// The number starts again with each process, the time does not.
-		b.memory.queue(compose(e, "", r.Now, r.Zone), fmt.Sprintf("store/%s/%d", r.Instance, r.Now.UnixNano()), b.names())
+		b.memory.queue(compose(e, b.repository, r.Now, r.Zone), fmt.Sprintf("store/%s/%d", r.Instance, r.Now.UnixNano()), b.names())
 	}
 	return events
 }
@@ -232,7 +232,7 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 	return events, dropped || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0
 }
 
-func (d *document) tellRepository(r Repository, targets []string, repeat time.Duration) (events []Event, changed bool) {
+func (d *document) tellRepository(r Repository, repository string, targets []string, repeat time.Duration) (events []Event, changed bool) {
 	found := RepositoryFacts(r)
 	// What another daemon found is for that one to resolve.
 	others := slices.DeleteFunc(slices.Clone(d.Alerts), func(a Alert) bool { return a.Key == r.Instance })
@@ -241,7 +241,7 @@ func (d *document) tellRepository(r Repository, targets []string, repeat time.Du
 	d.Alerts = append(d.Alerts, others...)
 	slices.SortFunc(d.Alerts, byID)
 	for _, e := range events {
-		d.queue(compose(e, "", r.Now, r.Zone), "", targets)
+		d.queue(compose(e, repository, r.Now, r.Zone), "", targets)
 	}
 	dropped := d.forget(targets, r.Now)
 	return events, dropped || len(events) > 0

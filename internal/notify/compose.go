@@ -106,7 +106,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		case left > 0 || len(x.Sections) >= mostItems:
 			left++
 		default:
-			x.Sections = append(x.Sections, Section{Text: e.Fact.Title})
+			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + clip(e.Fact.Sections[0].Text, longestText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {

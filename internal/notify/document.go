@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -112,9 +113,9 @@ func earlier(a, b time.Time) time.Time {
 func (d *document) fresh(entries []history.Entry, now time.Time) []history.Entry {
 	from := d.since(now)
 	var list []history.Entry
-	until, told := d.Until, map[string]int64{}
-	for key, at := range d.Told {
-		told[key] = at
+	until, told := d.Until, maps.Clone(d.Told)
+	if told == nil {
+		told = map[string]int64{}
 	}
 	for _, e := range entries {
 		key := stepKey(e)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -48,10 +49,7 @@ func (f *finder) id(k Kind, region, key string) ID {
 
 // add takes a fact, puts its items in order, and says in its title where it is.
 func (f *finder) add(x Fact) {
-	where := f.Environment
-	if x.Region != "" {
-		where += " " + x.Region
-	}
+	where := cmp.Or(strings.TrimSpace(f.Environment+" "+x.Region), "layerd")
 	x.Title = clip(where+": "+x.Title, longestTitle)
 	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
 	for i := range x.Sections {
@@ -184,8 +182,10 @@ func (f *finder) aws() {
 		sections = append(sections, Section{Text: sentence(clip(f.Error, longestText-2))})
 	}
 	title, since := "AWS cannot be read", ""
-	if !f.LookedAt.IsZero() {
+	if !refused {
 		title = "AWS was not read for " + span(f.Now.Sub(f.LookedAt))
+	}
+	if !f.LookedAt.IsZero() {
 		since = fmt.Sprintf("It was last read completely %s. ", moment(f.LookedAt, f.Zone))
 	}
 	f.add(Fact{

@@ -102,11 +102,11 @@ func (f *finder) driftStory(r *reconcile.RegionPlan, d reconcile.Drifted, s reco
 	case reconcile.Order:
 		return "the layers in another order" + since + " layerd leaves it alone."
 	case reconcile.Missing:
-		return fmt.Sprintf("lost the layer; layerd had applied %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("lost %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
 	case reconcile.DeletedVersion:
 		return fmt.Sprintf("%s, which was deleted%s %s", label(have, d.HaveVersion), since, f.fate(r, s, planned, stuck))
 	default:
-		return fmt.Sprintf("%s; layerd had applied %s%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
 	}
 }
 
@@ -144,11 +144,13 @@ func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, s
 
 // waits says by whom a step is held, until when, and why.
 func (f *finder) waits(h reconcile.Held) string {
-	by, why := []string{h.By}, []string{h.By + ": " + h.Reason}
-	endless := endsUnknown(h.By)
-	for _, also := range h.Also {
-		by, why = append(by, also.By), append(why, also.By+": "+also.Reason)
-		endless = endless || endsUnknown(also.By)
+	var by, why []string
+	endless := false
+	for _, x := range append([]reconcile.Holder{{By: h.By, Reason: h.Reason}}, h.Also...) {
+		// The reason of a window repeats when it opens.
+		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+moment(h.Until, f.Zone)+" ")
+		by, why = append(by, x.By), append(why, x.By+": "+strings.Trim(reason, "()"))
+		endless = endless || endsUnknown(x.By)
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
@@ -285,7 +287,7 @@ func (f *finder) blocked(r *reconcile.RegionPlan) {
 		}
 	}
 	text := func(n int, why string) string { return count(n, "function") + ": " + why }
-	forGood.Title = count(names(forGood.Items), "function") + " cannot have layers and stay as they are"
+	forGood.Title = count(names(forGood.Items), "function") + " cannot have layers"
 	forGood.Sections = never.sections("function", text)
 	now.Title = count(names(now.Items), "function") + " cannot be changed"
 	now.Sections = whys.sections("function", text)

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,14 +125,17 @@ func clip(text string, n int) string {
 	return text[:cut] + "…"
 }
 
+// word is a first word that is no name of anything.
+var word = regexp.MustCompile(`^[a-z]+[ ,.]`)
+
 // sentence begins with a capital and ends with a full stop.
 func sentence(text string) string {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return ""
 	}
-	if c := text[0]; c >= 'a' && c <= 'z' && !strings.HasPrefix(text, "layerd") {
-		text = string(c-'a'+'A') + text[1:]
+	if word.MatchString(text) && !strings.HasPrefix(text, "layerd") {
+		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "…") {
 		text += "."

@@ -1,0 +1,170 @@
+package slack_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/notify/slack"
+)
+
+func open(t *testing.T, transport http.RoundTripper) *slack.Webhook {
+	t.Helper()
+	w, err := slack.NewWebhook(slack.Options{Transport: transport, URL: func(context.Context) (string, error) { return address + "\n", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// secrets are all the parts of the URL, the host included.
+func secrets() []string {
+	return append(strings.Split(secret, "/"), "hooks.slack.example", address)
+}
+
+func TestTarget(t *testing.T) {
+	notifytest.Run(t, notifytest.Contract{
+		New:     func(w http.RoundTripper) notify.Target { return open(t, w) },
+		Secrets: secrets(),
+		Service: func() func(*http.Request) (int, string, error) { return (&fakeSlack{}).Answer },
+	})
+}
+
+func TestTheFakeRefuses(t *testing.T) {
+	long := strings.Repeat("x", 3001)
+	ok := block{Type: "section", Text: &text{Type: "mrkdwn", Text: "x", Verbatim: true}}
+	for name, p := range map[string]payload{
+		"no_text":             {Blocks: []block{ok}},
+		"invalid_blocks":      {Text: "x", Blocks: []block{{Type: "section", Text: &text{Type: "mrkdwn", Text: long}}}},
+		"msg_blocks_too_long": {Text: "x", Blocks: []block{big(), big(), big(), big(), big()}},
+	} {
+		if got := p.refuse(); got != name {
+			t.Errorf("it answers %q, not %s", got, name)
+		}
+	}
+	many := payload{Text: "x"}
+	for range 51 {
+		many.Blocks = append(many.Blocks, ok)
+	}
+	header := payload{Text: "x", Blocks: []block{{Type: "header", Text: &text{Type: "plain_text", Text: strings.Repeat("x", 151)}}}}
+	for _, p := range []payload{many, header} {
+		if p.refuse() != "invalid_blocks" {
+			t.Error("it takes what Slack refuses")
+		}
+	}
+	if p := (payload{Text: "<!channel>", Parse: "none"}); p.dislike() == nil {
+		t.Error("it lets everybody be mentioned")
+	}
+}
+
+func big() block {
+	return block{Type: "section", Text: &text{Type: "mrkdwn", Text: strings.Repeat("x", 3000), Verbatim: true}}
+}
+
+// Slack's own words, from its documentation of webhooks.
+func TestWords(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		body   string
+		want   notify.Verdict
+		shown  string
+	}{
+		{400, "invalid_payload", notify.Never, "slack: 400 Bad Request: invalid_payload"},
+		{400, "invalid_blocks", notify.Never, "slack: 400 Bad Request: invalid_blocks"},
+		{400, "no_text", notify.Never, "slack: 400 Bad Request: no_text"},
+		{400, "msg_blocks_too_long\n", notify.Never, "slack: 400 Bad Request: msg_blocks_too_long"},
+		{403, "invalid_token", notify.Broken, "slack: 403 Forbidden: invalid_token"},
+		{403, "action_prohibited", notify.Broken, "slack: 403 Forbidden: action_prohibited"},
+		{404, "no_service", notify.Broken, "slack: 404 Not Found: no_service"},
+		{404, "channel_not_found", notify.Broken, "slack: 404 Not Found: channel_not_found"},
+		{410, "channel_is_archived", notify.Broken, "slack: 410 Gone: channel_is_archived"},
+		{400, "Bad Request: " + address, notify.Broken, "slack: 400 Bad Request"},
+		{400, "services_are_down at the proxy", notify.Broken, "slack: 400 Bad Request: services_are_down"},
+		{500, "rollup_error", notify.Later, "slack: 500 Internal Server Error: rollup_error"},
+		{429, "rate_limited", notify.Later, "slack: 429 Too Many Requests: rate_limited"},
+		{200, "<html>please log in</html>", notify.Later, "slack: 200 OK, but the answer is not Slack's"},
+		{200, `{"ok": false, "error": "invalid_auth"}`, notify.Later, "slack: 200 OK, but the answer is not Slack's"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			err := open(t, answer(tc.status, tc.body)).Send(t.Context(), notifytest.Plain())
+			e, ok := errors.AsType[*notify.SendError](err)
+			if !ok || e.Verdict != tc.want || e.Error() != tc.shown {
+				t.Errorf("%d %q gives %+v", tc.status, tc.body, err)
+			}
+			notifytest.AssertLeaksNoSecret(t, err, secrets()...)
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func answer(status int, body string) roundTrip {
+	return func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+}
+
+func TestOneMessageASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &fakeSlack{}
+		w := open(t, fake)
+		start := time.Now()
+		for range 5 {
+			if err := w.Send(t.Context(), notifytest.Plain()); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took < 4*time.Second || took > 5*time.Second || len(fake.took) != 5 {
+			t.Errorf("%d messages in %s", len(fake.took), took)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := w.Send(ctx, notifytest.Plain()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting for its turn it ignores the context: %v", err)
+		}
+	})
+}
+
+// The address is read before each message, and never trusted.
+func TestAddress(t *testing.T) {
+	fake := &fakeSlack{}
+	for _, tc := range []struct {
+		address string
+		err     error
+		want    notify.Verdict
+		shown   string
+	}{
+		{"", errors.New("no such file: /run/secrets/slack"), notify.Later, "slack: read the address of the webhook: no such file: /run/secrets/slack"},
+		{address, fmt.Errorf("bad line %q", address), notify.Later, fmt.Sprintf("slack: read the address of the webhook: bad line \"<%d characters>\"", len(address))},
+		{"http://hooks.slack.example/services/" + secret, nil, notify.Broken, "slack: the address of the webhook is no https URL"},
+		{"https://%zz/" + secret, nil, notify.Broken, "slack: the address of the webhook is no https URL"},
+		{secret, nil, notify.Broken, "slack: the address of the webhook is no https URL"},
+		{"", nil, notify.Broken, "slack: the address of the webhook is no https URL"},
+	} {
+		w, err := slack.NewWebhook(slack.Options{Name: "ops", Transport: fake, URL: func(context.Context) (string, error) { return tc.address, tc.err }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.Send(t.Context(), notifytest.Plain())
+		if e, ok := errors.AsType[*notify.SendError](err); !ok || e.Verdict != tc.want || e.Error() != tc.shown {
+			t.Errorf("%q gives %+v", tc.address, err)
+		}
+		notifytest.AssertLeaksNoSecret(t, err, secrets()...)
+	}
+	if len(fake.took) != 0 {
+		t.Error("something was sent")
+	}
+	if _, err := slack.NewWebhook(slack.Options{}); err == nil {
+		t.Error("a webhook without an address")
+	}
+}

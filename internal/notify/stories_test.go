@@ -1,0 +1,72 @@
+package notify_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/notify/notifytest"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares text with a file that a person has read.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got, string(want)); diff != "" {
+		t.Errorf("%s (-got +want):\n%s", name, diff)
+	}
+}
+
+// show writes a message for people who read the golden files.
+func show(m notify.Message) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "## %s (%s %s)\n\n", m.Headline(), m.Severity, m.Alert.Kind)
+	for _, s := range m.Sections {
+		b.WriteString(s.Text)
+		if len(s.Items) > 0 {
+			b.WriteString("\n  " + strings.Join(s.Items, "\n  "))
+		}
+		if s.More > 0 {
+			fmt.Fprintf(&b, "\n  and %d more", s.More)
+		}
+		if s.Code != "" {
+			b.WriteString("\n  $ " + s.Code)
+		}
+		b.WriteString("\n\n")
+	}
+	fmt.Fprintf(&b, "  -- %s\n\n", m.Context)
+	return b.String()
+}
+
+func TestStories(t *testing.T) {
+	for _, s := range notifytest.Stories() {
+		t.Run(s.Name, func(t *testing.T) {
+			messages, err := s.Messages(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var b strings.Builder
+			for _, m := range messages {
+				b.WriteString(show(m))
+			}
+			golden(t, s.Name, b.String())
+		})
+	}
+}
