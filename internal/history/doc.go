@@ -13,6 +13,10 @@
 //	err = apply.Run(ctx, &plan.Regions[0], cloud, round, options)
 //	err = round.FinishRound(ctx)
 //	for e, err := range log.Entries(ctx, history.Query{Environment: "prod", Limit: 20}) { … }
+//	entries, cursor, err = log.Ended(ctx, cursor)             // what has ended since
+//
+// What people decide is part of it: Approve gives an approval and appends who
+// gave it.
 //
 // # What is promised
 //
@@ -40,6 +44,7 @@
 // share one store; ID is a time in UTC with nanoseconds and a random word.
 //
 //	history/REPO/ID                         one record: all steps of one write
+//	history/REPO/ID/ruling                  one decision of a person
 //	open/REPO/ENVIRONMENT/REGION            which rounds may have records without an end
 //	past/REPO/function/ENVIRONMENT/REGION/NAME
 //	past/REPO/layer/ENVIRONMENT/REGION/ARN

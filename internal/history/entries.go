@@ -21,15 +21,18 @@ type Query struct {
 	Limit               int       // at most so many entries; 0 = all
 }
 
+// match: a ruling is of all Regions of its environment, and of no function or
+// layer.
 func (q Query) match(e Entry) bool {
 	return (q.Environment == "" || q.Environment == e.Environment) &&
-		(q.Region == "" || q.Region == e.Region) &&
+		(q.Region == "" || q.Region == e.Region || e.Cause == CauseRuling) &&
 		(q.Function == "" || q.Function == e.Function) &&
 		(q.Layer == "" || q.Layer == e.Layer || q.Layer == string(e.LayerARN))
 }
 
-// Entries yields what was done, newest first. An error is yielded once and
-// ends the list.
+// Entries yields what was done and what people ruled, newest first. An error
+// is yielded once and ends the list. It holds one page of the store in memory,
+// however long the history is.
 func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 	list := store.Query{Prefix: store.Prefix("history", l.repository), Reverse: true}
 	if !q.Until.IsZero() {
@@ -41,15 +44,15 @@ func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 	}
 	return func(yield func(Entry, error) bool) {
 		left := q.Limit
-		for id, d := range each[record](ctx, l.store, list) {
-			if d.err != nil {
-				yield(Entry{}, fmt.Errorf("read the history: %w", d.err))
+		for v := range l.lines(ctx, list) {
+			if v.err != nil {
+				yield(Entry{}, fmt.Errorf("read the history: %w", v.err))
 				return
 			}
-			if id < since {
+			if v.id < since {
 				return
 			}
-			for _, e := range d.doc.entries(id) {
+			for _, e := range v.entries() {
 				if !q.match(e) {
 					continue
 				}
@@ -59,6 +62,48 @@ func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 				if left--; left == 0 {
 					return
 				}
+			}
+		}
+	}
+}
+
+// line is one value of the history, or why reading it ended: a record, or a
+// ruling that was made between two records.
+type line struct {
+	id     string
+	record record
+	ruling *rulingDoc
+	err    error
+}
+
+func (v line) entries() []Entry {
+	if v.ruling != nil {
+		return []Entry{v.ruling.entry(v.id)}
+	}
+	return v.record.entries(v.id)
+}
+
+// lines yields what q selects of the history.
+func (l *Log) lines(ctx context.Context, q store.Query) iter.Seq[line] {
+	return func(yield func(line) bool) {
+		for v, err := range l.store.List(ctx, q) {
+			segments, splitErr := []string(nil), error(nil)
+			if err == nil {
+				segments, splitErr = store.Split(v.Key)
+			}
+			next := line{err: errors.Join(err, splitErr)}
+			switch {
+			case next.err != nil:
+			case len(segments) == 3:
+				next.id, next.err = segments[2], decode(v, &next.record)
+			case len(segments) == 4 && segments[3] == rulingSegment:
+				next.id, next.ruling = segments[2], new(rulingDoc)
+				next.err = decode(v, next.ruling)
+			default:
+				continue // of a newer layerd, beside a record that we know
+			}
+			if !yield(next) || next.err != nil {
+				return
 			}
 		}
 	}
@@ -91,12 +136,12 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 		return nil, nil
 	}
 	q := store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(first)}
-	for id, d := range each[record](ctx, l.store, q) {
-		if d.err != nil {
-			return nil, fmt.Errorf("read what was left open: %w", d.err)
+	for v := range l.lines(ctx, q) {
+		if v.err != nil {
+			return nil, fmt.Errorf("read what was left open: %w", v.err)
 		}
-		if rounds[d.doc.Round] && d.doc.End == nil {
-			open = append(open, d.doc.entries(id)...)
+		if v.ruling == nil && v.record.End == nil && rounds[v.record.Round] {
+			open = append(open, v.entries()...)
 		}
 	}
 	return open, nil

@@ -74,7 +74,8 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 }
 
 // Entry is one step of one write, as history tells it. Ended is zero while
-// nobody knows how it ended.
+// nobody knows how it ended. An entry with CauseRuling is no step: it tells what
+// a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps.
 type Entry struct {
 	ID                           string // of the record; the steps of one write share it
 	Round                        string // the ID that its round began with
@@ -97,6 +98,7 @@ type Entry struct {
 	Found                        []state.LayerVersionARN // what was there at the end, where that is not After; else nil
 	Status                       reconcile.Status        // empty without an end
 	Error, RequestID             string
+	Steps                        int       // of a ruling: how many steps it releases; 0 = not known
 	Started, Ended               time.Time // UTC
 	Duration                     time.Duration
 }

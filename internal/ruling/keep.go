@@ -79,7 +79,24 @@ func Offers(ctx context.Context, s store.Store, repository, environment, prefix 
 	return list, nil
 }
 
-// Approve records a's word. Approving what is approved and still open is no
+// Find gives the approval with digest; ok is false when there is none.
+func Find(ctx context.Context, s store.Store, repository, environment, digest string) (a Approval, ok bool, err error) {
+	v, err := s.Get(ctx, approvalKey(repository, Approval{Environment: environment, Digest: digest}))
+	if errors.Is(err, store.ErrNotFound) {
+		return Approval{}, false, nil
+	}
+	if err != nil {
+		return Approval{}, false, err
+	}
+	var doc approvalDoc
+	if err := decode(v, &doc); err != nil {
+		return Approval{}, false, err
+	}
+	return doc.Approval, true, nil
+}
+
+// Approve records a's word; for a person's word call history.Log.Approve,
+// which writes it into the history as well. Approving what is approved and still open is no
 // error and keeps the first word; an approval that ended or expired is given
 // anew. A plan recorded by Offering is bound at once.
 func Approve(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
