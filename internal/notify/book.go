@@ -197,7 +197,7 @@ func (b *Book) updateOnce(ctx context.Context, environment string, change func(*
 	if err != nil || !change(&d) {
 		return d, err
 	}
-	data, err := d.encode()
+	data, err := d.encode() // may fold, so that what is cached is what is stored
 	if err != nil {
 		return d, fmt.Errorf("write %s: %w", b.key(environment), err)
 	}

@@ -51,6 +51,9 @@ type parcel struct {
 	attempts    attempts
 }
 
+// key tells a parcel from all others.
+func (p parcel) key() [2]string { return [2]string{p.message.ID, p.target.Name()} }
+
 // Deliver sends what waits to the targets that do not have it, oldest first,
 // and notes each message that was taken before it sends the next. It tries
 // everything that is due once. It knows the messages of those environments
@@ -122,45 +125,62 @@ func (b *Book) parcels() []parcel {
 
 // deliver tries one parcel and notes what became of it.
 func (b *Book) deliver(ctx context.Context, p parcel, out *Delivery) error {
-	name, now := p.target.Name(), time.Now()
-	key := [2]string{p.message.ID, name}
 	var err error
-	b.mu.Lock()
-	sent := b.sent[key]
-	b.mu.Unlock()
-	if !sent {
+	if sent := b.isSent(p); !sent {
 		if err = p.target.Send(ctx, p.message); err != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
-	}
-	v, after := verdict(err)
-	if err == nil || v == Never || now.Sub(p.message.At) > tooOld {
-		if err != nil {
-			out.Failed = append(out.Failed, Undelivered{Target: name, Message: p.message, Err: err, Dropped: true})
-		} else if !sent {
+		if err == nil {
 			out.Sent++
 		}
-		b.mu.Lock()
-		b.sent[key] = true
-		delete(b.gate, name)
-		b.mu.Unlock()
-		if err := b.note(ctx, p, func(d *document) bool { return d.delivered(p.message.ID, name) }); err != nil {
-			return fmt.Errorf("note that %s has a message: %w", name, err)
-		}
-		b.mu.Lock()
-		delete(b.sent, key)
-		b.mu.Unlock()
-		return nil
 	}
-	out.Failed = append(out.Failed, Undelivered{Target: name, Message: p.message, Err: err})
-	a := attempts{Count: p.attempts.Count + 1, Error: clip(err.Error(), 200)}
-	a.Next = time.Now().Add(delay(a.Count, v, after)).UTC()
-	if after > 0 || a.Count < stubborn {
+	if err == nil {
+		return b.done(ctx, p)
+	}
+	v, asked := verdict(err)
+	drop := v == Never || time.Since(p.message.At) > tooOld
+	out.Failed = append(out.Failed, Undelivered{Target: p.target.Name(), Message: p.message, Err: err, Dropped: drop})
+	if drop {
+		return b.done(ctx, p)
+	}
+	return b.postpone(ctx, p, err, v, asked)
+}
+
+func (b *Book) isSent(p parcel) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sent[p.key()]
+}
+
+// done takes a parcel out of the outbox. Should that fail, this process at
+// least does not send it a second time.
+func (b *Book) done(ctx context.Context, p parcel) error {
+	name := p.target.Name()
+	b.mu.Lock()
+	b.sent[p.key()] = true
+	delete(b.gate, name)
+	b.mu.Unlock()
+	if err := b.note(ctx, p, func(d *document) bool { return d.delivered(p.message.ID, name) }); err != nil {
+		return fmt.Errorf("note that %s has a message: %w", name, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.sent, p.key())
+	return nil
+}
+
+// postpone notes that a parcel was refused and when it is tried again; until
+// then its target is left alone.
+func (b *Book) postpone(ctx context.Context, p parcel, why error, v Verdict, asked time.Duration) error {
+	name := p.target.Name()
+	a := attempts{Count: p.attempts.Count + 1, Error: clip(why.Error(), 200)}
+	a.Next = time.Now().Add(delay(a.Count, v, asked)).UTC()
+	if asked > 0 || a.Count < stubborn {
 		b.mu.Lock()
 		b.gate[name] = a.Next
 		b.mu.Unlock()
 	}
-	err = b.note(ctx, p, func(d *document) bool {
+	err := b.note(ctx, p, func(d *document) bool {
 		return d.waiting(p.message.ID, name, func(w *waitingMessage) { w.To[name] = a })
 	})
 	if err != nil {

@@ -78,8 +78,8 @@ func decode(v store.Value) (document, error) {
 }
 
 // encode writes the document so that it fits: an alert can do without the
-// names it is about, a message that was never delivered cannot.
-func (d document) encode() ([]byte, error) {
+// names it is about, and when that is not enough, messages are folded.
+func (d *document) encode() ([]byte, error) {
 	d.V = version
 	data, err := json.Marshal(d)
 	if err != nil || len(data) <= store.MaxValue {
@@ -89,7 +89,12 @@ func (d document) encode() ([]byte, error) {
 	for i := range d.Alerts {
 		d.Alerts[i].Names, d.Alerts[i].Title = nil, clip(d.Alerts[i].Title, 80)
 	}
-	return json.Marshal(d)
+	data, err = json.Marshal(d)
+	for err == nil && len(data) > store.MaxValue && len(d.Outbox) > 1 {
+		d.fold()
+		data, err = json.Marshal(d)
+	}
+	return data, err
 }
 
 // since is from when on steps must be given to be told.
@@ -170,19 +175,24 @@ func (d *document) queue(m Message, owner string, targets []string) {
 		w.To[name] = attempts{}
 	}
 	d.Outbox = append(d.Outbox, w)
-	for len(d.Outbox) > mostWaiting || len(d.Outbox) > 1 && bytesOf(d.Outbox) > mostBytes {
+	for len(d.Outbox) > mostWaiting || len(d.Outbox) > 1 && weigh(d.Outbox) > mostBytes {
 		d.fold()
 	}
 }
 
-func bytesOf(list []waitingMessage) int {
+// weigh says about how many bytes messages take. It is asked for each message
+// that is queued; encode looks at the bytes.
+func weigh(list []waitingMessage) int {
 	n := 0
 	for _, w := range list {
-		data, err := json.Marshal(w)
-		if err != nil {
-			return 0 // strings and times always marshal
+		m := w.Message
+		n += 400 + len(m.Title) + len(m.Context) + len(m.ID) + len(m.Alert.Region) + len(m.Alert.Key)
+		for _, s := range m.Sections {
+			n += 40 + len(s.Text) + len(s.Code)
+			for _, item := range s.Items {
+				n += 3 + len(item)
+			}
 		}
-		n += len(data) + 1
 	}
 	return n
 }

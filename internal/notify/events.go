@@ -43,6 +43,7 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 			events = append(events, Event{Status: Told, Alert: newAlert(f, now), Fact: f})
 		}
 	}
+	slices.SortFunc(events, inOrder) // of two that are the end of an alert, the first says so
 	for _, a := range slices.SortedFunc(slices.Values(before), byID) {
 		switch {
 		case left[a.ID]:
@@ -59,10 +60,15 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 		}
 	}
 	slices.SortFunc(after, byID)
-	slices.SortStableFunc(events, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(rank(a.Status), rank(b.Status)), a.Alert.compare(b.Alert.ID))
-	})
+	slices.SortFunc(events, inOrder)
 	return events, after
+}
+
+// inOrder is how a round's events are told: what is over or done before what
+// is new.
+func inOrder(a, b Event) int {
+	rank := func(s Status) int { return slices.Index([]Status{Resolved, Told, Opened, Updated, Reminded}, s) }
+	return cmp.Or(cmp.Compare(rank(a.Status), rank(b.Status)), a.Alert.compare(b.Alert.ID))
 }
 
 func byID(a, b Alert) int { return a.compare(b.ID) }
@@ -124,10 +130,4 @@ func resolve(events []Event, a Alert) []Event {
 		return events
 	}
 	return append(events, Event{Status: Resolved, Alert: a, Before: &a})
-}
-
-// rank is the order in which a round's events are told: what is over or done
-// before what is new.
-func rank(s Status) int {
-	return slices.Index([]Status{Resolved, Told, Opened, Updated, Reminded}, s)
 }

@@ -3,6 +3,7 @@ package notifytest
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -221,4 +222,37 @@ func (w *World) learn(l reconcile.Learned) {
 		layer.Candidates[c.Number] = c.Since
 	}
 	w.Past.Layers[Common] = layer
+}
+
+// Stir lets something happen: hands meddle, Git asks for something else, AWS
+// refuses or is not read, somebody approves, time goes by.
+func Stir(r *rand.Rand, w *World) {
+	w.Now = w.Now.Add(time.Duration(r.IntN(30)) * time.Minute)
+	names := slices.Sorted(maps.Keys(w.Functions))
+	name := names[r.IntN(len(names))]
+	switch r.IntN(9) {
+	case 0:
+		w.Meddle(name, Common.Version(int64(9+r.IntN(5))))
+	case 1:
+		w.Meddle(name, Foreign.Version(3), Common.Version(12))
+	case 2:
+		w.Meddle(name)
+	case 3:
+		w.Commit([]string{"1.4.0", "1.4.1", "1.4.2", "9.9.9"}[r.IntN(4)], fmt.Sprintf("%07x", r.IntN(1<<28)))
+	case 4:
+		w.Failing = map[string]string{name: "AccessDeniedException: no"}
+	case 5:
+		w.Failing = nil
+		w.Images = append(w.Images[:0:0], name)
+	case 6:
+		w.Unread = &reconcile.Failure{Code: "aws_unreachable", Message: "timeout", Retryable: r.IntN(2) == 0}
+	case 7:
+		w.Unread = nil
+		w.Approve("sato")
+	case 8:
+		w.Now = w.Now.Add(time.Duration(r.IntN(72)) * time.Hour)
+	}
+	if r.IntN(3) == 0 {
+		w.Unread = nil
+	}
 }

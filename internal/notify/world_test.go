@@ -1,0 +1,181 @@
+package notify_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/store"
+)
+
+const repository = "https://github.com/acme/layers.git"
+
+var errDead = errors.New("killed")
+
+// life is a process that is killed at one of its calls to the store or to a
+// target, before or after the call had its effect. A dead process has no effect
+// at all, which is what a kill is to everybody else.
+type process struct {
+	mu    sync.Mutex // guards the rest
+	left  int        // calls until the kill; below 0 at the start: never
+	after bool       // the last call has its effect
+	dead  bool
+	calls int
+}
+
+// call says whether the call has its effect and whether its answer arrives.
+func (p *process) call() (do bool, err error) {
+	if p == nil {
+		return true, nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.dead {
+		return false, errDead
+	}
+	p.calls++
+	if p.left < 0 || p.calls <= p.left {
+		return true, nil
+	}
+	p.dead = true
+	return p.after, errDead
+}
+
+// mortal is a store as a process sees it. It counts writes.
+type mortal struct {
+	store.Store
+	process *process
+	mu      sync.Mutex // guards writes
+	writes  int
+	fail    error // of every write
+}
+
+func (m *mortal) Get(ctx context.Context, key string) (store.Value, error) {
+	if _, err := m.process.call(); err != nil {
+		return store.Value{}, err
+	}
+	return m.Store.Get(ctx, key)
+}
+
+func (m *mortal) write(f func() (store.Revision, error)) (store.Revision, error) {
+	do, dead := m.process.call()
+	if !do {
+		return "", dead
+	}
+	m.mu.Lock()
+	m.writes++
+	fail := m.fail
+	m.mu.Unlock()
+	if fail != nil {
+		return "", fail
+	}
+	rev, err := f()
+	return rev, errors.Join(err, dead)
+}
+
+func (m *mortal) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	return m.write(func() (store.Revision, error) { return m.Store.Create(ctx, key, data) })
+}
+
+func (m *mortal) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	return m.write(func() (store.Revision, error) { return m.Store.Replace(ctx, key, old, data) })
+}
+
+func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	if _, err := m.process.call(); err != nil {
+		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
+	}
+	return m.Store.List(ctx, q)
+}
+
+// channel is a target that keeps what it took.
+type channel struct {
+	name    string
+	process *process
+	mu      sync.Mutex // guards the rest
+	took    []notify.Message
+	at      []time.Time // of every attempt
+	refuse  func(m notify.Message) error
+}
+
+func (c *channel) Name() string { return c.name }
+
+func (c *channel) Send(_ context.Context, m notify.Message) error {
+	do, dead := c.process.call()
+	if !do {
+		return dead
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = append(c.at, time.Now())
+	if c.refuse != nil {
+		if err := c.refuse(m); err != nil {
+			return err
+		}
+	}
+	c.took = append(c.took, m)
+	return dead
+}
+
+// titles are what it took, in order.
+func (c *channel) titles() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := []string{}
+	for _, m := range c.took {
+		list = append(list, m.Headline())
+	}
+	return list
+}
+
+// archive is the history: it outlives every process.
+type archive []history.Entry
+
+// since gives what ended at or after t; at first, what ended at now.
+func (a archive) since(t, now time.Time) []history.Entry {
+	var list []history.Entry
+	for _, e := range a {
+		if !e.Ended.Before(t) && (!t.IsZero() || !e.Ended.Before(now)) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// round is what the daemon does about notifying in one round.
+func round(ctx context.Context, b *notify.Book, w *notifytest.World, a *archive) error {
+	s := w.Round()
+	*a = append(*a, s.Ended...)
+	return retell(ctx, b, s, *a)
+}
+
+func retell(ctx context.Context, b *notify.Book, s notify.Situation, a archive) error {
+	since, err := b.Since(ctx, s.Environment, s.Now)
+	if err != nil {
+		return err
+	}
+	s.Ended = a.since(since, s.Now)
+	if _, err := b.Tell(ctx, s); err != nil {
+		return err
+	}
+	_, err = b.Deliver(ctx)
+	return err
+}
+
+func book(s store.Store, targets ...notify.Target) *notify.Book {
+	return notify.NewBook(s, repository, notify.Options{Targets: targets})
+}
+
+// fact gives a situation in which one function drifted, told by number.
+func drifted(t *testing.T, w *notifytest.World, after time.Duration, number int64) notify.Situation {
+	t.Helper()
+	w.Now = w.Now.Add(after)
+	w.Meddle("makoto-api", notifytest.Common.Version(number))
+	return w.Round()
+}
