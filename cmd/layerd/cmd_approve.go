@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -88,7 +89,7 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	}
 	now := a.now().UTC()
 	asked := ruling.Approval{Environment: env, Digest: digest, By: by, At: now, Reason: f.reason}
-	given, err := ruling.Approve(ctx, s, repository, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
+	given, err := history.Open(s, repository).Approve(ctx, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
 	if err != nil {
 		return fmt.Errorf("approve %s: %w", env, err)
 	}

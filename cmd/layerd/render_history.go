@@ -18,9 +18,11 @@ type historyView struct {
 }
 
 // entryView is one step that was carried out, or was about to be. Its status
-// is "open" while nobody knows how it ended.
+// is "open" while nobody knows how it ended. A ruling has kind "approval", cause
+// "ruling" and status "given", and of the rest what a person's decision has.
 type entryView struct {
 	ID          string   `json:"id"`
+	Round       string   `json:"round"`
 	Environment string   `json:"environment"`
 	Account     string   `json:"account"`
 	Region      string   `json:"region"`
@@ -36,6 +38,7 @@ type entryView struct {
 	ToVersion   string   `json:"to_version"`
 	Before      []string `json:"before"`
 	After       []string `json:"after"`
+	Found       []string `json:"found,omitempty"` // what was there at the end, where that is not after
 	Status      string   `json:"status"`
 	Error       string   `json:"error,omitempty"`
 	RequestID   string   `json:"request_id,omitempty"`
@@ -45,8 +48,11 @@ type entryView struct {
 	Revision    string   `json:"revision"`
 	Author      string   `json:"author"`
 	Digest      string   `json:"digest"`
+	Approval    string   `json:"approval"` // the digest that was approved
 	ApprovedBy  string   `json:"approved_by"`
 	Window      string   `json:"window"`
+	Fencing     int64    `json:"fencing"`         // the lease's token; 0 = without a lease
+	Steps       int      `json:"steps,omitempty"` // of a ruling: how many steps it releases
 }
 
 // openStatus is what is said of a record without an end.
@@ -62,12 +68,16 @@ func viewHistory(entries []history.Entry) historyView {
 
 func viewEntry(e history.Entry) entryView {
 	v := entryView{
-		ID: e.ID, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
+		ID: e.ID, Round: e.Round, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
 		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
 		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
-		Author: e.Author, Digest: e.Digest, ApprovedBy: e.ApprovedBy, Window: e.Window,
+		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
+		Fencing: e.Fencing, Steps: e.Steps,
+	}
+	if e.Found != nil {
+		v.Found = texts(e.Found)
 	}
 	if !e.Ended.IsZero() {
 		v.EndedAt = e.Ended.UTC().Format(time.RFC3339)
@@ -97,12 +107,16 @@ func historyCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
-		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id"}}
+		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
+		// New columns come last: people have spreadsheets that count them.
+		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps"}}
 	for _, e := range entries {
 		v := viewEntry(e)
 		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
 			number(e.FromNumber), v.FromVersion, number(e.ToNumber), v.ToVersion, v.Status, v.Error, v.Reason, v.Revision,
-			v.Author, v.ApprovedBy, v.Digest, v.RequestID})
+			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
+			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
+			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps))})
 	}
 	for _, row := range rows {
 		for i, cell := range row {
@@ -145,13 +159,17 @@ func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p
 
 // together says whether two neighbours tell the same of two functions.
 func together(a, b history.Entry) bool {
-	return a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
+	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
 		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
 		a.Error == b.Error && a.Digest == b.Digest
 }
 
 func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	e := entries[0]
+	if e.Cause == history.CauseRuling {
+		p.ruled(e, zone)
+		return
+	}
 	mark := map[string]string{string(reconcile.Applied): p.good("✓"), string(reconcile.Failed): p.bad("✗"),
 		openStatus: p.warn("?")}[statusOf(e)]
 	if mark == "" {
@@ -184,6 +202,21 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	for _, e := range entries {
 		p.linef(10, "%s  %s", subjectOf(e), p.faint(e.Reason))
 	}
+}
+
+// ruled tells what a person decided.
+func (p *page) ruled(e history.Entry, zone *time.Location) {
+	text := fmt.Sprintf("%s %s %s  %s %s  plan %s", e.Started.In(zone).Format("15:04"), p.good("✓"), e.Environment,
+		e.Kind, e.Status, e.Digest[:min(len(e.Digest), 12)])
+	if e.Steps > 0 {
+		text += "  " + count(e.Steps, "step")
+	}
+	p.line(2, 10, text)
+	by := "by " + e.ApprovedBy
+	if e.Reason != "" {
+		by += ": " + e.Reason
+	}
+	p.line(10, 2, p.faint(by))
 }
 
 func subjectOf(e history.Entry) string {

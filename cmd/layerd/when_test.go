@@ -2,12 +2,16 @@ package main
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -71,6 +75,49 @@ func TestOpenings(t *testing.T) {
 	}
 }
 
+// Everything an auditor asks for is in each form, and what was there before
+// keeps its column.
+func TestHistoryViews(t *testing.T) {
+	began := time.Date(2026, 11, 25, 1, 30, 0, 0, time.UTC)
+	e := history.Entry{
+		ID: "i", Round: "r", Environment: "prod", Region: testRegion, Account: "123456789012", Revision: "c0ffee", Author: "佐藤", Digest: "d",
+		Approval: "a", ApprovedBy: "鈴木", Window: "Saturday", Fencing: 57, Step: "attach/x/f", Kind: reconcile.Attach, Cause: reconcile.Change,
+		Reason: "why", Layer: "x", Function: "f", From: layer("x", 1), To: layer("x", 2), FromNumber: 1, ToNumber: 2, FromVersion: "1.0.0", ToVersion: "2.0.0",
+		Before: []state.LayerVersionARN{layer("x", 1), layer("y", 7)}, After: []state.LayerVersionARN{layer("x", 2), layer("y", 7)},
+		Status: reconcile.Applied, RequestID: "req", Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond,
+	}
+	rows, err := csv.NewReader(strings.NewReader(historyCSV([]history.Entry{e}))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for i, name := range rows[0] {
+		got[name] = rows[1][i]
+	}
+	want := map[string]string{
+		"started_at": "2026-11-25T01:30:00Z", "ended_at": "2026-11-25T01:30:02Z", "environment": "prod", "account": "123456789012",
+		"region": testRegion, "kind": "attach", "cause": "change", "layer": "x", "function": "f", "from": "1", "from_version": "1.0.0",
+		"to": "2", "to_version": "2.0.0", "status": "applied", "error": "", "reason": "why", "revision": "c0ffee", "author": "佐藤",
+		"approved_by": "鈴木", "digest": "d", "request_id": "req", "seconds": "2.300", "before": string(layer("x", 1) + " " + layer("y", 7)),
+		"after": string(layer("x", 2) + " " + layer("y", 7)), "approval": "a", "window": "Saturday", "fencing": "57", "id": "i", "round": "r", "steps": "",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("csv (-want +got):\n%s", diff)
+	}
+	if rows[0][20] != "request_id" {
+		t.Errorf("the old columns moved: %v", rows[0])
+	}
+	data, err := json.Marshal(viewEntry(e))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"round":"r"`, `"fencing":57`, `"approval":"a"`, `"digest":"d"`, `"window":"Saturday"`, `"request_id":"req"`, `"seconds":2.3`, `"before":["arn`, `"after":["arn`} {
+		if !strings.Contains(string(data), part) {
+			t.Errorf("json lacks %s: %s", part, data)
+		}
+	}
+}
+
 // A cell is never a formula, whatever somebody called a function.
 func TestHistoryCSV(t *testing.T) {
 	text := historyCSV([]history.Entry{{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc", Status: reconcile.Applied}, {Function: "-1"}})
@@ -96,6 +143,10 @@ func TestRenderHistory(t *testing.T) {
 		entry("makoto-会話-prod", testNow, "", ""),
 		entry("makoto-api-prod", testNow, reconcile.Failed, "AccessDeniedException: not authorized"),
 	}
+	list = append(list, history.Entry{
+		Environment: "prod", Kind: history.KindApproval, Cause: history.CauseRuling, Status: history.StatusGiven, Digest: testDigest,
+		ApprovedBy: "鈴木", Reason: "release 1.4.2", Steps: 212, Started: testNow.Add(-30 * time.Minute),
+	})
 	for _, f := range functions(30) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), reconcile.Applied, ""))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
@@ -148,7 +149,7 @@ func (s *story) round(environments ...string) (daemon.Result, error) {
 
 // approve gives an approval of what a plan of the environment waits for.
 func (s *story) approve(plan reconcile.Plan) error {
-	_, err := ruling.Approve(s.ctx, s.store, repository, ruling.Approval{
+	_, err := history.Open(s.store, repository).Approve(s.ctx, ruling.Approval{
 		Environment: plan.Environment, Digest: plan.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
 	}, func(ruling.Approval) bool { return true })
 	return err
