@@ -10,6 +10,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -59,12 +60,19 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 	}
 }
 
-// Since is from when on the steps that ended must be given to Tell. Zero:
-// nothing was told of this environment yet, and only the steps of this round
-// are wanted.
-func (b *Book) Since(ctx context.Context, environment string, now time.Time) (time.Time, error) {
+// Cursor is how far the history of an environment was told; empty = nothing was
+// told of it yet, and only what ends from now on is wanted.
+func (b *Book) Cursor(ctx context.Context, environment string) (history.Cursor, error) {
 	d, _, err := b.read(ctx, environment)
-	return d.since(now), err
+	return d.Cursor, err
+}
+
+// Forget leaves the delivery of what was told of an environment to somebody
+// else. What waits stays in the store.
+func (b *Book) Forget(environment string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.docs, environment)
 }
 
 // Tell compares a situation with what was told, and queues what is to be told
@@ -211,15 +219,12 @@ func (b *Book) updateOnce(ctx context.Context, environment string, change func(*
 
 // tell is what Tell does to the document.
 func (d *document) tell(s Situation, targets []string, repeat time.Duration) (events []Event, changed bool) {
-	s.Ended, s.Missed = d.fresh(s.Ended, s.Now), d.unmissed(s.Missed)
+	s.Ended, s.Missed = d.fresh(s), d.unmissed(s.Missed)
 	found := Facts(s)
 	events, d.Alerts = Events(d.Alerts, found, s.Now, repeat)
 	if d.Baseline.IsZero() && found.Whole {
 		events = firstLook(events, s, s.Now)
 		d.Baseline = s.Now.UTC()
-	}
-	if d.Until.IsZero() {
-		d.Until = s.Now.UTC()
 	}
 	context := commit(s.Revision, s.Subject)
 	if s.Plan == nil && s.Revision == "" {
@@ -229,7 +234,11 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 		d.queue(compose(e, context, s.Now, s.Zone), s.Environment, targets)
 	}
 	dropped := d.forget(targets, s.Now)
-	return events, dropped || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0
+	changed = dropped || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0 || d.Cursor == "" && s.To != ""
+	if changed && s.To != "" && (d.Cursor == "" || d.Cursor == s.From) {
+		d.Cursor = s.To
+	}
+	return events, changed
 }
 
 func (d *document) tellRepository(r Repository, repository string, targets []string, repeat time.Duration) (events []Event, changed bool) {

@@ -169,18 +169,14 @@ func entry(id string, ended time.Time) history.Entry {
 	}
 }
 
-// However steps are given, each is told once.
+// A step is told once, when it is given from the place that was told.
 func TestCursor(t *testing.T) {
 	w, c := notifytest.NewWorld(), &channel{name: "c"}
 	b := book(store.NewMemory(), c)
-	start := w.Now
-	if _, err := b.Tell(t.Context(), w.Round()); err != nil {
-		t.Fatal(err)
-	}
-	tell := func(after time.Duration, list ...history.Entry) (names []string) {
+	tell := func(from, to history.Cursor, list ...history.Entry) (names []string) {
 		t.Helper()
 		s := w.Round()
-		s.Now, s.Ended = start.Add(after), list
+		s.Ended, s.From, s.To = list, from, to
 		events, err := b.Tell(t.Context(), s)
 		if err != nil {
 			t.Fatal(err)
@@ -192,32 +188,29 @@ func TestCursor(t *testing.T) {
 		}
 		return names
 	}
-	a, late, unended := entry("a", start.Add(time.Minute)), entry("late", start.Add(time.Minute-20*time.Second)), entry("unended", time.Time{})
-	future, next := entry("future", start.Add(2*time.Hour)), entry("next", start.Add(4*time.Minute))
+	if told, err := b.Cursor(t.Context(), "prod"); told != "" || err != nil {
+		t.Errorf("nothing was told yet: %q, %v", told, err)
+	}
+	tell("0", "0") // the baseline
+	one, two := entry("one", w.Now), entry("two", w.Now.AddDate(0, 0, -9))
 	for _, tc := range []struct {
-		name  string
-		after time.Duration
-		list  []history.Entry
-		want  string
+		name     string
+		from, to history.Cursor
+		list     []history.Entry
+		want     string
+		cursor   history.Cursor
 	}{
-		{"told", time.Minute, []history.Entry{a, unended}, "a"},
-		{"given again", time.Minute, []history.Entry{a}, ""},
-		{"of a daemon whose clock is behind", 2 * time.Minute, []history.Entry{late, a}, "late"},
-		{"given again in another order", 2 * time.Minute, []history.Entry{a, late}, ""},
-		{"the clock was wrong", 3 * time.Minute, []history.Entry{future}, "future"},
-		{"and does not silence what comes", 4 * time.Minute, []history.Entry{next, future}, "next"},
-		{"long ago", time.Hour, []history.Entry{a, late, next}, ""},
+		{"nothing ended", "0", "1", nil, "", "0"},
+		{"told", "0", "2", []history.Entry{one, entry("unended", time.Time{})}, "one", "2"},
+		{"read from where it is told already", "0", "2", []history.Entry{one}, "", "2"},
+		{"ended long after it began", "2", "3", []history.Entry{two}, "two", "3"},
 	} {
-		if got := strings.Join(tell(tc.after, tc.list...), " "); got != tc.want {
+		if got := strings.Join(tell(tc.from, tc.to, tc.list...), " "); got != tc.want {
 			t.Errorf("%s: told %q, want %q", tc.name, got, tc.want)
 		}
-	}
-	since, err := b.Since(t.Context(), "prod", start.Add(time.Hour))
-	if err != nil || since.After(start.Add(4*time.Minute)) || since.Before(start) {
-		t.Errorf("since %s, %v", since, err)
-	}
-	if since, err := b.Since(t.Context(), "other", start); err != nil || !since.IsZero() {
-		t.Errorf("since %s, %v", since, err)
+		if at, err := b.Cursor(t.Context(), "prod"); at != tc.cursor || err != nil {
+			t.Errorf("%s: the cursor is at %q, %v, want %q", tc.name, at, err, tc.cursor)
+		}
 	}
 }
 
@@ -325,7 +318,7 @@ func TestStoredNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	situation := drifted(t, w, time.Minute, 11)
-	situation.Ended = []history.Entry{entry("a", w.Now)}
+	situation.Ended, situation.From, situation.To = []history.Entry{entry("a", w.Now)}, "1;a;;", "1;b;;"
 	if _, err := b.Tell(t.Context(), situation); err != nil {
 		t.Fatal(err)
 	}

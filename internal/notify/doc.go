@@ -7,9 +7,10 @@
 // resolved when it is so no more. What happened is told once.
 //
 //	book := notify.NewBook(store, repository, notify.Options{Targets: targets})
-//	since, err := book.Since(ctx, "prod", now)       // which steps of the history to give
+//	from, err := book.Cursor(ctx, "prod")            // how far the history was told
+//	entries, to, err := log.Ended(ctx, from)         // what has ended since
 //	events, err := book.Tell(ctx, notify.Situation{  // at the end of each round
-//		Environment: "prod", Now: now, Plan: &plan, Revision: commit, Ended: entries, LookedAt: …,
+//		Environment: "prod", Now: now, Plan: &plan, Revision: commit, Ended: entries, From: from, To: to, LookedAt: …,
 //	})
 //	events, err = book.TellRepository(ctx, notify.Repository{Now: now, ReadAt: pulled, Error: …})
 //	result, err := book.Deliver(ctx)                 // again after each Tell, and at result.Next

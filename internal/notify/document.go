@@ -1,11 +1,8 @@
 package notify
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -22,9 +19,6 @@ const (
 	// its alerts (store.MaxValue).
 	mostWaiting = 200
 	mostBytes   = 200 << 10
-	// overlap is how far two daemons' clocks may be apart before a step that
-	// one of them ended is taken for one that was told already.
-	overlap = time.Minute
 	// unwanted is how long a message waits for a target that is not configured
 	// any more. Not at once: during an update two daemons have two
 	// configurations.
@@ -39,8 +33,7 @@ type document struct {
 	V        int              `json:"v"`
 	Baseline time.Time        `json:"baseline,omitzero"` // when the first look was told; zero: it was not
 	Number   int              `json:"number,omitempty"`  // of the last message
-	Until    time.Time        `json:"until,omitzero"`    // the latest end of a step that was told
-	Told     map[string]int64 `json:"told,omitempty"`    // steps that ended shortly before it, and when (Unix)
+	Cursor   history.Cursor   `json:"cursor,omitempty"`  // how far the history was told
 	Missed   time.Time        `json:"missed,omitzero"`   // the start of the last missed opening that was told
 	Alerts   []Alert          `json:"alerts,omitempty"`
 	Outbox   []waitingMessage `json:"outbox,omitempty"` // oldest first
@@ -97,59 +90,14 @@ func (d *document) encode() ([]byte, error) {
 	return data, err
 }
 
-// since is from when on steps must be given to be told.
-func (d document) since(now time.Time) time.Time {
-	if d.Until.IsZero() {
-		return time.Time{}
-	}
-	// A cursor to come was written by a clock that was wrong.
-	return earlier(d.Until, now).Add(-overlap)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// fresh gives those of the steps that were not told, and moves the cursor
-// behind them.
-func (d *document) fresh(entries []history.Entry, now time.Time) []history.Entry {
-	from := d.since(now)
-	var list []history.Entry
-	until, told := d.Until, maps.Clone(d.Told)
-	if told == nil {
-		told = map[string]int64{}
-	}
-	for _, e := range entries {
-		key := stepKey(e)
-		if _, known := told[key]; known || e.Ended.IsZero() || e.Ended.Before(from) {
-			continue
-		}
-		list = append(list, e)
-		told[key] = e.Ended.Unix()
-		if e.Ended.After(until) {
-			until = e.Ended
-		}
-	}
-	if len(list) == 0 {
+// fresh gives the steps that ended, unless they were read from another place
+// than the one that was told: then somebody told of them meanwhile, and the next
+// round reads on from there.
+func (d *document) fresh(s Situation) []history.Entry {
+	if d.Cursor != "" && s.From != "" && d.Cursor != s.From {
 		return nil
 	}
-	d.Until, d.Told = earlier(until, now).UTC(), map[string]int64{}
-	for key, at := range told {
-		if at >= d.Until.Add(-overlap).Unix() {
-			d.Told[key] = at
-		}
-	}
-	return list
-}
-
-// stepKey names a step of a record in few bytes: a large rollout ends hundreds
-// within the overlap.
-func stepKey(e history.Entry) string {
-	sum := sha256.Sum256([]byte(e.ID + "\n" + e.Step))
-	return hex.EncodeToString(sum[:6])
+	return slices.DeleteFunc(slices.Clone(s.Ended), func(e history.Entry) bool { return e.Ended.IsZero() })
 }
 
 // unmissed gives those missed openings that were not told.

@@ -33,9 +33,11 @@ type Situation struct {
 	// Missed are openings that passed while nobody could act. One that was
 	// told before may be given again.
 	Missed []Missed
-	// Ended are the steps that ended since [Book.Since]; steps told before may
-	// be given again, in any order.
-	Ended []history.Entry
+	// Ended are the steps that ended between the cursors From and To of the
+	// history. From is [Book.Cursor], or where nothing was told yet, where the
+	// history stood before the round.
+	Ended    []history.Entry
+	From, To history.Cursor
 	// LookedAt is when AWS was last read completely; while that never
 	// happened, when somebody first tried to. It is what aws_stale counts from.
 	LookedAt time.Time

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"sync"
 	"testing"
@@ -137,15 +138,18 @@ func (c *channel) titles() []string {
 // archive is the history: it outlives every process.
 type archive []history.Entry
 
-// since gives what ended at or after t; at first, what ended at now.
-func (a archive) since(t, now time.Time) []history.Entry {
-	var list []history.Entry
-	for _, e := range a {
-		if !e.Ended.Before(t) && (!t.IsZero() || !e.Ended.Before(now)) {
-			list = append(list, e)
+// place is the cursor behind the first n entries.
+func place(n int) history.Cursor { return history.Cursor(fmt.Sprint("place ", n)) }
+
+// since gives what is behind a cursor; at first, what ended at now.
+func (a archive) since(c history.Cursor, now time.Time) (list []history.Entry, from history.Cursor) {
+	n := 0
+	if _, err := fmt.Sscanf(string(c), "place %d", &n); err != nil {
+		for n < len(a) && a[n].Ended.Before(now) {
+			n++
 		}
 	}
-	return list
+	return a[n:], place(n)
 }
 
 // round is what the daemon does about notifying in one round.
@@ -156,11 +160,12 @@ func round(ctx context.Context, b *notify.Book, w *notifytest.World, a *archive)
 }
 
 func retell(ctx context.Context, b *notify.Book, s notify.Situation, a archive) error {
-	since, err := b.Since(ctx, s.Environment, s.Now)
+	told, err := b.Cursor(ctx, s.Environment)
 	if err != nil {
 		return err
 	}
-	s.Ended = a.since(since, s.Now)
+	s.Ended, s.From = a.since(told, s.Now)
+	s.To = place(len(a))
 	if _, err := b.Tell(ctx, s); err != nil {
 		return err
 	}
