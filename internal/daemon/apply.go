@@ -85,6 +85,11 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 			return reconcile.Plan{}, err
 		}
 		plan := p.decide(ctx, &in)
+		if p.Decided != nil {
+			if err := p.Decided(ctx, plan); err != nil {
+				return plan, err
+			}
+		}
 		return plan, p.carryOut(ctx, in, &plan)
 	})
 }
@@ -119,7 +124,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *rec
 	options := apply.Options{
 		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(in, i, fresh) },
 		Permit: func(time.Time) *reconcile.Held { return stillOpen(r, p.Now()) },
-		Log:    p.Log,
+		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -14,14 +15,37 @@ const lookAge = 6 * time.Hour
 
 // Looks keeps what rounds looked up beside the snapshot, by account, Region and
 // role: while a version waits for its grace, asking again every minute who
-// uses it would cost more than everything else. The nil Looks keeps nothing.
+// uses it would cost more than everything else. It also keeps the past as last
+// read, for a round that has no store. The nil Looks keeps nothing.
 type Looks struct {
-	mu     sync.Mutex // guards places
+	mu     sync.Mutex // guards both
 	places map[place]*looked
+	pasts  map[[2]string]reconcile.Past // by environment and Region
 }
 
 // NewLooks makes an empty one.
-func NewLooks() *Looks { return &Looks{places: map[place]*looked{}} }
+func NewLooks() *Looks {
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]reconcile.Past{}}
+}
+
+// past gives the past of an environment in a Region as last read.
+func (l *Looks) past(environment, region string) reconcile.Past {
+	if l == nil {
+		return reconcile.Past{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pasts[[2]string{environment, region}]
+}
+
+func (l *Looks) keepPast(environment, region string, p reconcile.Past) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pasts[[2]string{environment, region}] = p
+}
 
 // looked is what is kept of one place. Maps are replaced and never changed:
 // snapshots share them.

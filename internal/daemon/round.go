@@ -46,6 +46,12 @@ type Round struct {
 	Lease func(ctx context.Context, account string) (Lease, error)
 	Now   func() time.Time // nil = time.Now
 	Rates reconcile.Rates  // for the cost of a plan
+	// Watching says why nothing may be done at all, for a Plan that shows what
+	// would be; empty = for no such reason.
+	Watching string
+	// Decided, when not nil, is told of each plan before it is carried out; an
+	// error leaves the environment alone. Only Apply calls it.
+	Decided func(ctx context.Context, plan reconcile.Plan) error
 	// Looks keeps what earlier rounds looked up; nil = look again.
 	Looks *Looks
 	Log   *slog.Logger // nil = no log
@@ -83,6 +89,7 @@ type pass struct {
 // seen is one account, Region and role as it was observed.
 type seen struct {
 	cloud   Cloud
+	before  int // calls that cloud had made before this round
 	failure *reconcile.Failure
 
 	mu   sync.Mutex // guards snap, which environments add to as they look
@@ -211,6 +218,7 @@ func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Que
 	}()
 	var err error
 	if s.cloud, err = p.Connect(ctx, env); err == nil {
+		s.before = s.cloud.Calls().Total()
 		if err = s.cloud.Check(ctx); err == nil {
 			var snap state.Snapshot
 			if snap, err = s.cloud.Observe(ctx, q); err == nil {
@@ -243,10 +251,13 @@ func panicked(p any) *reconcile.Failure {
 	return &reconcile.Failure{Code: "internal", Message: fmt.Sprintf("a mistake in layerd (panic): %v", p)}
 }
 
+// codeStore is the code of a failure that is the store's.
+const codeStore = "store_failed"
+
 // storeFailure is why an environment was left alone whose past or rulings could
 // not be read or written.
 func storeFailure(err error) *reconcile.Failure {
-	return &reconcile.Failure{Code: "store_failed", Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
+	return &reconcile.Failure{Code: codeStore, Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
 }
 
 // isolated runs what is done about one environment, so that an error or a panic
@@ -307,6 +318,7 @@ func (p *pass) origin(environment string) Origin {
 func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
 	in := reconcile.Input{
 		Want: env, Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held,
+		Unleased: p.Watching,
 	}
 	for _, o := range p.Tree.Environments {
 		if o.Name != env[0].Name {
@@ -320,12 +332,13 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 			s := p.regions[placeOf(e)]
 			in.Have, in.Unread = append(in.Have, s.snapshot()), append(in.Unread, s.failure)
 		}
-		past := reconcile.Past{}
+		past := p.Looks.past(e.Name, e.Region)
 		if p.log != nil {
 			var err error
 			if past, err = p.log.Past(ctx, e.Name, e.Region); err != nil {
 				return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 			}
+			p.Looks.keepPast(e.Name, e.Region, past)
 		}
 		in.Past = append(in.Past, past)
 	}
@@ -430,10 +443,11 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 	return recalled, err
 }
 
-// callsOf is what looking at the place of an environment has cost so far.
+// callsOf is what looking at the place of an environment has cost in this
+// round.
 func (p *pass) callsOf(e desired.Environment) int {
 	if s := p.regions[placeOf(e)]; s != nil && s.cloud != nil {
-		return s.cloud.Calls().Total()
+		return s.cloud.Calls().Total() - s.before
 	}
 	return 0
 }

@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	account = "123456789012"
-	region  = "ap-northeast-1"
-	datadog = "arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog-Python312:98"
+	accountID = "123456789012"
+	region    = "ap-northeast-1"
+	datadog   = "arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog-Python312:98"
 )
 
 // fixture is a simulated account and a repository that wants common at a
@@ -43,7 +43,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, functions int, o awssim.Options) *fixture {
 	t.Helper()
-	o.Account, o.Region = account, region
+	o.Account, o.Region = accountID, region
 	f := &fixture{t: t, world: awssim.New(o), store: store.NewMemory(), aws: AWSOptions{RequestsPerSecond: 14, GetFunctionPerSecond: 90}}
 	f.world.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Grants: []awssim.Grant{{Principal: "*"}},
@@ -72,10 +72,10 @@ func (f *fixture) want(version string) {
 		f.t.Fatal(err)
 	}
 	f.tree = desired.Tree{Names: []string{"prod"}, Environments: []desired.Environment{{
-		Name: "prod", Account: account, Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
+		Name: "prod", Account: accountID, Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
 		Calendar: window.Calendar{Zone: time.UTC}, Unmanaged: []string{datadog, "*:layer:other"},
 		Layers: []desired.LayerWish{{
-			Name: "common", Layer: state.NewLayerARN("aws", region, account, "common"), Owned: true, Version: v,
+			Name: "common", Layer: state.NewLayerARN("aws", region, accountID, "common"), Owned: true, Version: v,
 			Functions: []desired.Selector{{Name: "makoto-*"}},
 		}},
 	}}}

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -37,7 +38,8 @@ type View struct {
 	// good for giving up early, never good for taking over.
 	Renewed  time.Time
 	Term     time.Duration
-	Released bool // nobody has it; Renewed is when it was given back
+	Released bool   // nobody has it; Renewed is when it was given back
+	Waiting  string // the ID of who asked for it, or whom it is reserved for; empty = nobody
 }
 
 // HeldError says that somebody else has the lease.
@@ -74,7 +76,11 @@ const version = 1
 func (d doc) term() time.Duration { return time.Duration(d.Seconds * float64(time.Second)) }
 
 func (d doc) view() View {
-	return View{By: d.Holder, Fence: d.Fence, Renewed: d.Renewed, Term: d.term(), Released: d.Released}
+	v := View{By: d.Holder, Fence: d.Fence, Renewed: d.Renewed, Term: d.term(), Released: d.Released}
+	if next := cmp.Or(d.Waiting, d.Next); next != nil {
+		v.Waiting = next.ID
+	}
+	return v
 }
 
 // Keeper takes leases for one process. All methods may be called from many

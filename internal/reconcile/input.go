@@ -28,6 +28,9 @@ type Input struct {
 	// Stale says why no change may start although the environment is valid
 	// (Git not read for too long); empty = it may. It holds by "desired".
 	Stale string
+	// Unleased says why nothing may be done at all, by whoever is deciding; empty
+	// = it may. It holds by "lease".
+	Unleased string
 	// PruneStop says why nothing at all may be pruned (an invalid file
 	// anywhere, an environment not read); empty = it may.
 	PruneStop string

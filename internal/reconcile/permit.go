@@ -49,7 +49,7 @@ func (m *permit) all(regions []*region) {
 		for i := range r.plan.Steps {
 			s := &r.plan.Steps[i]
 			holders := m.holders(r, *s)
-			if s.Kind == Prune && len(holders) == 0 && s.Held == nil {
+			if s.Kind == Prune && len(holders) == 0 && s.Held == nil && m.in.Unleased == "" {
 				if left == 0 {
 					holders = append(holders, Holder{By: ByLimit, Until: next, Reason: fmt.Sprintf(
 						"at most %d versions are pruned per environment and 24 hours", maxPrunes)})
@@ -57,7 +57,7 @@ func (m *permit) all(regions []*region) {
 					left--
 				}
 			}
-			s.Held = r.merge(holders, s.Held)
+			s.Held = r.merge(m.grace(holders, s.Held))
 		}
 	}
 }
@@ -89,6 +89,17 @@ func (m *permit) holders(r *region, s Step) []Holder {
 		hold(ByLimit, time.Time{}, r.plan.Failure.Message)
 	} else if reason := m.limitReason(r, s); reason != "" && !approved {
 		hold(ByLimit, time.Time{}, reason)
+	}
+	return hs
+}
+
+// grace adds the two that hold last: a grace, and that we may do nothing.
+func (m *permit) grace(hs []Holder, grace *Held) []Holder {
+	if grace != nil {
+		hs = append(hs, Holder{By: grace.By, Until: grace.Until, Reason: grace.Reason})
+	}
+	if m.in.Unleased != "" {
+		hs = append(hs, Holder{By: ByLease, Reason: m.in.Unleased})
 	}
 	return hs
 }
@@ -157,12 +168,9 @@ func (m *permit) limitReason(r *region, s Step) string {
 	return ""
 }
 
-// merge makes one Held of all holders and a grace, if any. Until is when all
-// that is known to end has ended and the calendar is open.
-func (r *region) merge(hs []Holder, grace *Held) *Held {
-	if grace != nil {
-		hs = append(hs, Holder{By: grace.By, Until: grace.Until, Reason: grace.Reason})
-	}
+// merge makes one Held of all holders. Until is when all that is known to end
+// has ended and the calendar is open.
+func (r *region) merge(hs []Holder) *Held {
 	if len(hs) == 0 {
 		return nil
 	}

@@ -1,0 +1,535 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// account is one AWS account: its lease and its environments, each of which has
+// its own time to come. A long rollout of one does not keep another from its
+// window.
+type account struct {
+	*Daemon
+	id   string
+	bell chan struct{} // something is new; holds one token
+
+	// Only the loop touches these.
+	lease   *lease.Lease
+	tried   time.Time // when the lease was last tried for
+	blind   bool      // we had the lease last, and the store does not answer
+	standby string    // who has the lease, as last logged
+
+	working sync.WaitGroup // rounds under way
+
+	// mu guards what follows, which rounds write. It may be taken while the
+	// daemon's is held, never the other way round.
+	mu      sync.Mutex
+	duties  map[string]*duty
+	ticked  time.Time
+	holding bool // the lease is ours
+}
+
+// duty is one environment of an account.
+type duty struct {
+	busy bool
+	// last is when its last round began, and pause how long the next may wait;
+	// on the monotonic clock, so that a clock that is set changes nothing.
+	last  time.Time
+	pause time.Duration
+	// at is when something that is held may move, by the wall clock; zero =
+	// nothing is known to.
+	at time.Time
+	// touched is when a round of it was last heard of.
+	touched time.Time
+	// looked is when AWS was last read completely for it, by the wall clock,
+	// and first when that was first tried.
+	looked, first time.Time
+	// fresh says that the lease was taken since its last round: what ended
+	// before, and what was missed, is still to be told.
+	fresh bool
+	// since is until when somebody is known to have looked after it before.
+	since time.Time
+	// revision is of the commit that its last round was about.
+	revision string
+	// told is how far its history was told, and read where that is kept.
+	told, read history.Cursor
+}
+
+func newAccount(d *Daemon, id string) *account {
+	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}}
+}
+
+func (a *account) ring() {
+	select {
+	case a.bell <- struct{}{}:
+	default:
+	}
+}
+
+// run looks after the account until ctx ends; then it waits for its rounds and
+// gives the lease back.
+func (a *account) run(ctx context.Context) {
+	defer a.leave(context.WithoutCancel(ctx))
+	a.every(ctx, "account "+a.id, a.bell, a.tick)
+}
+
+func (a *account) leave(ctx context.Context) {
+	a.working.Wait()
+	if a.lease == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	if err := a.lease.Release(ctx); err != nil {
+		a.Log.Warn("lease not given back", "account", a.id, "err", err)
+		return
+	}
+	a.Log.Info("lease given back", "account", a.id, "fencing", a.lease.Fence())
+}
+
+// holds notes for others whether the lease is ours.
+func (a *account) holds(yes bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.holding = yes
+}
+
+// isFirst says whether this daemon has the lease of the first account.
+func (a *account) isFirst(w *wanted) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := w.accounts()
+	return a.holding && len(all) > 0 && all[0] == a.id
+}
+
+// tick does what is due and says how long nothing will be.
+func (a *account) tick(ctx context.Context) time.Duration {
+	w := a.wants()
+	names := w.of(a.id)
+	a.mu.Lock()
+	a.ticked = time.Now()
+	for _, name := range names {
+		if a.duties[name] == nil {
+			a.duties[name] = &duty{fresh: true, first: time.Now()}
+		}
+	}
+	a.mu.Unlock()
+	if len(names) == 0 {
+		a.letGo(ctx, "no environment is in it any more")
+		return tick
+	}
+	if !a.hold(ctx) {
+		if a.blind {
+			a.start(ctx, w, names)
+		}
+		return min(tick, a.keeper.Term()/6)
+	}
+	if who, asked := a.lease.Asked(); asked && a.idle() && a.rested() {
+		a.letGo(ctx, "asked for by "+who.Name)
+		return tick
+	}
+	return a.start(ctx, w, names)
+}
+
+// hold says whether the lease is ours, after trying to get it if it is not.
+func (a *account) hold(ctx context.Context) bool {
+	if a.lease != nil && a.lease.Check() == nil {
+		return true
+	}
+	if a.lease != nil {
+		a.lose(ctx)
+	}
+	if !a.tried.IsZero() && time.Since(a.tried) < a.keeper.Term()/6 {
+		return false
+	}
+	a.tried = time.Now()
+	asking, cancel := context.WithTimeout(ctx, a.keeper.Term()/3)
+	defer cancel()
+	l, err := a.keeper.Try(asking, a.id)
+	held, taken := errors.AsType[*lease.HeldError](err)
+	switch {
+	case ctx.Err() != nil:
+		if l != nil {
+			a.lease = l // given back by leave
+		}
+		return false
+	case taken:
+		a.storeWorks()
+		a.waitFor(held)
+		return false
+	case err != nil:
+		a.storeFails(err)
+		return false
+	}
+	a.storeWorks()
+	a.took(ctx, l)
+	return true
+}
+
+// lose lets go of a lease that is not ours any more. Rounds under way have
+// noticed, and finish what they sent.
+func (a *account) lose(ctx context.Context) {
+	err := a.lease.Check()
+	_ = a.lease.Release(ctx) // it is lost: this only ends the renewal
+	a.lease, a.tried = nil, time.Time{}
+	a.holds(false)
+	a.Log.Error("lease lost", "account", a.id, "err", err)
+	a.Daemon.loses(a.id, err)
+	// Watching goes on, unless somebody else turns out to have it.
+	a.blind = true
+}
+
+// letGo gives the lease back in the middle of life.
+func (a *account) letGo(ctx context.Context, why string) {
+	if a.lease == nil || !a.idle() {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, a.keeper.Term()/3)
+	defer cancel()
+	err := a.lease.Release(bounded)
+	a.Log.Info("lease given back", "account", a.id, "fencing", a.lease.Fence(), "why", why, "err", err)
+	a.lease, a.blind, a.tried = nil, false, time.Now()
+	a.holds(false)
+	a.forgetAlerts()
+}
+
+// waitFor notes that somebody else has the lease.
+func (a *account) waitFor(held *lease.HeldError) {
+	if a.blind {
+		a.blind = false
+		a.forgetAlerts()
+	}
+	a.Daemon.found(a.id)
+	if who := held.By.ID; who != a.standby {
+		a.standby = who
+		a.Log.Info("standing by", "account", a.id, "holder", held.By.Name, "fencing", held.Fence, "renewed", held.Renewed)
+	}
+}
+
+// took begins to look after the account: what the one before left in the store
+// is what counts now.
+func (a *account) took(ctx context.Context, l *lease.Lease) {
+	before, had := l.Previous()
+	a.lease, a.blind, a.standby = l, false, ""
+	a.holds(true)
+	a.Log.Info("lease taken", "account", a.id, "fencing", l.Fence(), "before", before.By.Name)
+	a.Daemon.found(a.id)
+	w := a.wants()
+	for _, name := range w.of(a.id) {
+		if err := a.rememberOne(ctx, name); err != nil {
+			a.Log.Error("last good commit not read", "env", name, "err", err)
+		}
+		if _, err := a.recall(ctx, name); err != nil {
+			a.Log.Error("revisions not read", "env", name, "err", err)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range a.duties {
+		d.fresh, d.last = true, time.Time{} // due at once
+		if had && before.Renewed.After(d.since) {
+			d.since = before.Renewed
+		}
+	}
+}
+
+// idle says whether no round is under way.
+func (a *account) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range a.duties {
+		if d.busy {
+			return false
+		}
+	}
+	return true
+}
+
+// rested says whether every environment had its round since the lease was
+// taken: handing it on before that would leave all of them waiting.
+func (a *account) rested() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, d := range a.duties {
+		if d.last.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// start begins a round over the environments that are due, and says how long
+// none of the others will be.
+func (a *account) start(ctx context.Context, w *wanted, names []string) time.Duration {
+	due, next := a.due(w, names, time.Now())
+	if len(due) == 0 {
+		return next
+	}
+	l := a.lease
+	a.working.Go(func() {
+		defer a.ring()
+		defer a.ended(due)
+		a.guard("round of "+a.id, func() time.Duration {
+			if a.blind || l == nil {
+				a.watch(ctx, w, due)
+			} else {
+				a.round(ctx, w, due, l)
+			}
+			return 0
+		})
+	})
+	return next
+}
+
+// due picks the environments whose time has come and marks them as busy.
+func (a *account) due(w *wanted, names []string, now time.Time) (due []string, next time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next = tick
+	for _, name := range names {
+		d := a.duties[name]
+		if d.busy {
+			continue
+		}
+		left := time.Duration(0)
+		if !d.last.IsZero() {
+			left = d.pause - now.Sub(d.last)
+		}
+		if !d.at.IsZero() {
+			left = min(left, d.at.Sub(now.Round(0)))
+		}
+		// A commit that is new to it does not wait for the minute to pass.
+		if revision := w.origins[name].Revision; d.revision != revision {
+			left, d.revision = 0, revision
+		}
+		if left <= 0 {
+			d.busy, d.last, d.touched, d.at = true, now, now, time.Time{}
+			d.pause = jitter(a.Interval)
+			due = append(due, name)
+			continue
+		}
+		next = min(next, left)
+	}
+	slices.Sort(due)
+	return due, next
+}
+
+// ended marks environments as free again.
+func (a *account) ended(names []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range names {
+		a.duties[name].busy = false
+	}
+}
+
+// touch notes that a round of the environment is alive.
+func (a *account) touch(p Progress) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d := a.duties[p.Environment]; d != nil {
+		d.touched = time.Now()
+	}
+}
+
+// round makes one round over some environments. They look at AWS together and
+// go on each for itself.
+func (a *account) round(ctx context.Context, w *wanted, names []string, l *lease.Lease) {
+	bound, cancel := l.Bind(ctx)
+	defer cancel()
+	r := a.newRound(w, names)
+	r.Store = a.Store
+	r.Lease = func(context.Context, string) (Lease, error) { return l, nil }
+	r.Decided = func(ctx context.Context, plan reconcile.Plan) error { return a.decided(ctx, w, plan) }
+	for _, name := range names {
+		if err := a.saveGood(bound, name); err != nil && bound.Err() == nil {
+			a.Log.Error("last good commit not kept", "env", name, "err", err)
+		}
+	}
+	a.begin(bound, names)
+	p, err := r.beginApply(bound)
+	if err != nil {
+		if bound.Err() == nil {
+			a.storeFails(err)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for _, env := range p.chosen {
+		wg.Go(func() {
+			defer a.ended([]string{env[0].Name})
+			began := time.Now()
+			plan := p.apply(bound, env)
+			a.after(bound, w, plan, time.Since(began))
+		})
+	}
+	wg.Wait()
+}
+
+// newRound is a round over some environments as they are followed now.
+func (a *account) newRound(w *wanted, names []string) Round {
+	return Round{
+		Tree: w.tree, Revision: w.newest, Origins: w.origins, Repository: a.Repository, Environments: names,
+		Connect: a.Connect, Rates: a.Rates, Looks: a.looks, Log: a.Log, Progress: a.touch,
+	}
+}
+
+// decided writes down what is about to be begun.
+func (a *account) decided(ctx context.Context, w *wanted, plan reconcile.Plan) error {
+	begins, _ := changes(plan)
+	return a.note(ctx, plan.Environment, func(m *memory) {
+		m.Observed, m.Planned = w.newest, w.origins[plan.Environment].Revision
+		if begins {
+			m.Attempted = m.Planned
+		}
+	})
+}
+
+// after does what comes after a round of one environment: the next time, the
+// record, and telling.
+func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, took time.Duration) {
+	a.schedule(plan)
+	a.logPlan(plan, w, took)
+	if errors.Is(context.Cause(ctx), lease.ErrLost) {
+		return // whoever has the lease next tells what became of it
+	}
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), farewell)
+		defer cancel()
+	}
+	_, left := changes(plan)
+	err := a.note(ctx, plan.Environment, func(m *memory) {
+		m.Decision = decision(plan)
+		if !left {
+			m.Applied = m.Planned
+		}
+	})
+	if err == nil {
+		err = a.tell(ctx, w, plan)
+	}
+	for _, r := range plan.Regions {
+		if r.Failure != nil && r.Failure.Code == codeStore && err == nil {
+			err = errors.New(r.Failure.Message)
+		}
+	}
+	if err != nil {
+		a.storeFails(err)
+		return
+	}
+	a.storeWorks()
+}
+
+// schedule says when the environment is to be looked at next.
+func (a *account) schedule(plan reconcile.Plan) {
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.duties[plan.Environment]
+	d.touched = now
+	whole := true
+	for _, r := range plan.Regions {
+		whole = whole && r.Failure == nil
+		at := r.Next
+		if status := r.Want.Calendar.At(now); !status.Open && !status.NextOpen.IsZero() && (at.IsZero() || status.NextOpen.Before(at)) {
+			// The opening itself, whatever waits for it: a window that is
+			// shorter than the interval is met as well.
+			at = status.NextOpen
+		}
+		if at.After(now) && (d.at.IsZero() || at.Before(d.at)) {
+			d.at = at
+		}
+	}
+	if whole {
+		d.looked = now.Round(0)
+	}
+}
+
+// logPlan writes one line for each Region; what was changed has lines of its
+// own (apply).
+func (a *account) logPlan(plan reconcile.Plan, w *wanted, took time.Duration) {
+	for _, r := range plan.Regions {
+		var held, applied, failed int
+		for _, s := range r.Steps {
+			switch {
+			case s.Held != nil:
+				held++
+			case s.Result != nil && s.Result.Status == reconcile.Applied:
+				applied++
+			case s.Result != nil && s.Result.Status == reconcile.Failed:
+				failed++
+			}
+		}
+		log := a.Log.With("env", plan.Environment, "account", r.Want.Account, "region", r.Want.Region,
+			"revision", w.origins[plan.Environment].Revision, "seconds", took.Round(time.Millisecond).Seconds())
+		if r.Failure != nil {
+			log.Error("round failed", "code", r.Failure.Code, "err", r.Failure.Message)
+			continue
+		}
+		log.Info("round", "in_sync", r.InSync, "steps", len(r.Steps), "held", held, "applied", applied, "failed", failed,
+			"drift", len(r.Drift), "blocked", len(r.Blocked), "calls", r.Cost.Calls)
+	}
+}
+
+// watch makes a round that changes nothing and writes nothing: the store does
+// not answer, and what happens in AWS still matters to somebody.
+func (a *account) watch(ctx context.Context, w *wanted, names []string) {
+	r := a.newRound(w, names)
+	r.Watching = "nothing is changed while the store does not work"
+	result, err := r.Plan(ctx)
+	if err != nil {
+		return
+	}
+	for _, plan := range result.Plans {
+		a.schedule(plan)
+		a.logPlan(plan, w, 0)
+	}
+}
+
+// attend shares the accounts out, again and again.
+func (d *Daemon) attend(ctx context.Context) {
+	d.every(ctx, "share", nil, func(ctx context.Context) time.Duration {
+		if err := d.share(ctx); err != nil && ctx.Err() == nil {
+			d.Log.Warn("leases not read", "err", err)
+		}
+		return d.keeper.Term() / 3
+	})
+}
+
+// share asks other daemons for accounts until each has about as many, and
+// daemons of other repositories for their turn.
+func (d *Daemon) share(ctx context.Context) error {
+	me := d.keeper.Me()
+	count, of := map[string]int{}, map[string][]string{}
+	for _, id := range d.wants().accounts() {
+		v, known, err := d.keeper.Look(ctx, id)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look at the lease of %s: %w", id, err)
+		case !known || v.Released:
+		case v.Waiting == me.ID:
+			count[me.ID]++ // as good as ours
+		case v.By.Repository != me.Repository:
+			if err := d.keeper.Ask(ctx, id); err != nil {
+				return err
+			}
+		default:
+			count[v.By.ID]++
+			of[v.By.ID] = append(of[v.By.ID], id)
+		}
+	}
+	for who, n := range count {
+		if who != me.ID && n > count[me.ID]+1 {
+			return d.keeper.Ask(ctx, of[who][n-1])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+)
+
+// head is what is known of the branch.
+type head struct {
+	commit gitrepo.Commit // the newest that was read; no Hash = none yet
+	// readAt is when the branch was last looked at with success, and
+	// triedSince when that was first tried; both with a monotonic reading.
+	readAt, triedSince time.Time
+	err                error // why the last look failed; nil = it did not
+}
+
+// stale says why the branch counts as not read; empty = it was read lately.
+func (h head) stale() string {
+	switch {
+	case h.readAt.IsZero() && h.err != nil:
+		return "Git could not be read since layerd started: " + h.err.Error()
+	case h.readAt.IsZero():
+		return "Git was not read yet"
+	case time.Since(h.readAt) < staleAfter:
+		return ""
+	}
+	why := fmt.Sprintf("Git was not read for %s", time.Since(h.readAt).Round(time.Minute))
+	if h.err != nil {
+		why += ": " + h.err.Error()
+	}
+	return why
+}
+
+// follow looks at the branch again and again.
+func (d *Daemon) follow(ctx context.Context) {
+	d.every(ctx, "git", nil, func(ctx context.Context) time.Duration {
+		pause := jitter(d.GitInterval)
+		t := time.NewTimer(pause)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+			d.pull(ctx)
+		}
+		return 0
+	})
+}
+
+// jitter stretches or shortens a pause by up to a tenth.
+func jitter(pause time.Duration) time.Duration {
+	return pause - pause/10 + rand.N(pause/5+1)
+}
+
+// pull looks at the branch once.
+func (d *Daemon) pull(ctx context.Context) {
+	d.mu.Lock()
+	last := d.head.commit.Hash
+	d.mu.Unlock()
+	commit, changed, err := d.Source.Pull(ctx, last)
+	if ctx.Err() != nil {
+		return
+	}
+	d.mu.Lock()
+	before := d.head
+	d.head.err = err
+	if err == nil {
+		d.head.readAt = time.Now()
+	}
+	if changed {
+		d.head.commit, d.wanted = commit, nil
+	}
+	if before.stale() != "" && err == nil {
+		d.wanted = nil
+	}
+	d.mu.Unlock()
+	switch {
+	case err != nil && before.err == nil:
+		// Told once, and again when it is something else: a line a minute for
+		// a weekend would bury what matters.
+		d.Log.Warn("git not read", "err", err)
+	case err != nil && before.err.Error() != err.Error():
+		d.Log.Warn("git not read", "err", err)
+	case err == nil && before.err != nil:
+		d.Log.Info("git read again", "revision", commit.Hash)
+	}
+	if g, ok := errors.AsType[*gitrepo.Error](err); ok && !g.Retryable() && before.err == nil {
+		d.Log.Error("git needs a person", "kind", string(g.Kind), "err", err)
+	}
+	if changed {
+		d.Log.Info("new commit", "revision", commit.Hash, "author", commit.Author, "subject", commit.Subject)
+		d.wakeAll()
+	}
+}
+
+func stack() string { return string(debug.Stack()) }

@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Health is how the daemon does.
+type Health struct {
+	// Alive says that its loops turn. Nothing else may restart it: a restart
+	// mends neither Git nor AWS.
+	Alive bool `json:"alive"`
+	// Ready says that it does what it is there for.
+	Ready bool `json:"ready"`
+	// Reasons say what is not so, sorted; never null.
+	Reasons []string `json:"reasons"`
+	// Accounts say who looks after which account, sorted; never null.
+	Accounts []AccountHealth `json:"accounts"`
+}
+
+// AccountHealth is one account as this daemon sees it.
+type AccountHealth struct {
+	Account string `json:"account"`
+	Holding bool   `json:"holding"` // this daemon has its lease
+	// Environments are those of the account, sorted; never null.
+	Environments []EnvironmentHealth `json:"environments"`
+}
+
+// EnvironmentHealth is one environment. Ages are in seconds; -1 = never.
+type EnvironmentHealth struct {
+	Environment string `json:"environment"`
+	// Decision is the last one that was made, by whoever had the lease, and
+	// Since how long it has been the same.
+	Decision  string  `json:"decision"`
+	Since     float64 `json:"since_seconds"`
+	LookedAt  float64 `json:"looked_seconds"` // since AWS was last read completely, by this daemon
+	Observed  string  `json:"observed"`
+	Planned   string  `json:"planned"`
+	Attempted string  `json:"attempted"`
+	Applied   string  `json:"applied"`
+}
+
+// Health says how the daemon does right now. It asks nobody.
+func (d *Daemon) Health() Health {
+	h := Health{Alive: true, Reasons: []string{}, Accounts: []AccountHealth{}}
+	w := d.wants()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	reason := func(format string, args ...any) { h.Reasons = append(h.Reasons, fmt.Sprintf(format, args...)) }
+	if d.started.IsZero() {
+		reason("not started")
+	} else if why := d.head.stale(); why != "" {
+		reason("%s", why)
+	}
+	if d.store != "" {
+		reason("the store does not work: %s", d.store)
+	}
+	if len(w.accounts()) == 0 && d.head.commit.Hash != "" {
+		reason("the repository has no environment that could be followed")
+	}
+	for _, id := range w.accounts() {
+		a := d.accounts[id]
+		if a == nil {
+			continue // it is about to be started
+		}
+		view, alive := a.health(d, reason)
+		h.Alive = h.Alive && alive
+		h.Accounts = append(h.Accounts, view)
+	}
+	slices.Sort(h.Reasons)
+	h.Ready = h.Alive && len(h.Reasons) == 0
+	return h
+}
+
+// health needs the daemon's mu.
+func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHealth, alive bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	view = AccountHealth{Account: a.id, Holding: a.holding, Environments: []EnvironmentHealth{}}
+	// A loop waits for the store at most a third of a term, and sleeps at most
+	// a tick.
+	alive = time.Since(a.ticked) < d.keeper.Term()+2*tick
+	if !alive {
+		reason("the loop of account %s stands still since %s", a.id, age(a.ticked))
+	}
+	for name, x := range a.duties {
+		e := EnvironmentHealth{Environment: name, Since: -1, LookedAt: -1}
+		if m := d.memory[name]; m != nil {
+			e.Decision, e.Observed, e.Planned, e.Attempted, e.Applied = m.Decision, m.Observed, m.Planned, m.Attempted, m.Applied
+			if !m.Since.IsZero() {
+				e.Since = time.Since(m.Since).Round(time.Second).Seconds()
+			}
+		}
+		if !x.looked.IsZero() {
+			e.LookedAt = time.Since(x.looked).Round(time.Second).Seconds()
+		}
+		view.Environments = append(view.Environments, e)
+		if !a.holding {
+			continue
+		}
+		if overdue := time.Since(x.touched) - 3*d.Interval; overdue > 0 && !x.touched.IsZero() {
+			reason("the round of %s is overdue since %s", name, overdue.Round(time.Second))
+		}
+		if last := later(x.looked, x.first); time.Since(last) > staleAfter {
+			reason("AWS was not read completely for %s for %s", name, age(last))
+		}
+	}
+	slices.SortFunc(view.Environments, func(x, y EnvironmentHealth) int {
+		if x.Environment < y.Environment {
+			return -1
+		}
+		return 1
+	})
+	return view, alive
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func age(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
+
+// Handler serves /healthz and /readyz, each with Health as JSON and 200, or 503
+// when it is not so.
+func (d *Daemon) Handler() http.Handler {
+	mux := http.NewServeMux()
+	answer := func(good func(Health) bool) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			h := d.Health()
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Cache-Control", "no-store")
+			if !good(h) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			// Whoever asked may have left; there is nobody to tell.
+			_ = json.NewEncoder(w).Encode(h)
+		}
+	}
+	mux.HandleFunc("GET /healthz", answer(func(h Health) bool { return h.Alive }))
+	mux.HandleFunc("GET /readyz", answer(func(h Health) bool { return h.Ready }))
+	return mux
+}

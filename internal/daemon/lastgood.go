@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/store"
+)
+
+// good is the last commit at which an environment was valid.
+type good struct {
+	hash, author, subject string
+	when                  time.Time // of the commit
+	files                 fs.FS
+	at                    time.Time // when it was last seen to be valid
+	saved                 bool      // it is in the store
+}
+
+// goodDoc is the head of what is kept of it. The files are a zip archive, cut
+// into parts: a store's values are small. Stored: names and meanings stay.
+type goodDoc struct {
+	V       int       `json:"v"`
+	Hash    string    `json:"hash"`
+	Author  string    `json:"author"`
+	Subject string    `json:"subject"`
+	When    time.Time `json:"when"`
+	At      time.Time `json:"at"`
+	// Slot says which of two sets of parts is meant: the other one is written
+	// while this one may still be read.
+	Slot  int `json:"slot"`
+	Parts int `json:"parts"`
+}
+
+const docVersion = 1
+
+// partSize keeps a part below store.MaxValue.
+const partSize = 300 << 10
+
+func (d *Daemon) goodKey(environment string, more ...string) string {
+	return store.Key(append([]string{"desired", d.Repository, environment}, more...)...)
+}
+
+// saveGood keeps the last good commit of an environment, unless it is kept
+// already. The head is written last: a kill in between leaves the old one.
+func (d *Daemon) saveGood(ctx context.Context, environment string) error {
+	d.mu.Lock()
+	g := d.good[environment]
+	d.mu.Unlock()
+	if g == nil || g.saved {
+		return nil
+	}
+	var old goodDoc
+	revision, err := d.readDoc(ctx, d.goodKey(environment), &old)
+	if err != nil {
+		return fmt.Errorf("read the last good commit of %s: %w", environment, err)
+	}
+	if old.Hash != g.hash || old.Hash == "" {
+		data, err := archive(g.files)
+		if err != nil {
+			return fmt.Errorf("pack %s for %s: %w", g.hash, environment, err)
+		}
+		doc := goodDoc{V: docVersion, Hash: g.hash, Author: g.author, Subject: g.subject, When: g.when.UTC(), At: g.at.UTC(), Slot: 1 - old.Slot}
+		for ; len(data) > partSize*doc.Parts; doc.Parts++ {
+			part := data[partSize*doc.Parts : min(len(data), partSize*(doc.Parts+1))]
+			if err := d.put(ctx, d.goodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(doc.Parts)), part); err != nil {
+				return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
+			}
+		}
+		if err := d.writeDoc(ctx, d.goodKey(environment), revision, doc); err != nil {
+			return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	g.saved = true
+	return nil
+}
+
+// remember reads the last good commits and the four revisions of all
+// environments, for a start while Git is out of reach or invalid. What cannot
+// be read is said and left out: a newer commit will replace it.
+func (d *Daemon) remember(ctx context.Context) {
+	names, err := d.rememberedNames(ctx)
+	if err != nil {
+		d.storeFails(err)
+		return
+	}
+	for _, name := range names {
+		if err := d.rememberOne(ctx, name); err != nil {
+			d.Log.Error("last good commit not read", "env", name, "err", err)
+		}
+	}
+	d.mu.Lock()
+	d.wanted = nil
+	d.mu.Unlock()
+}
+
+func (d *Daemon) rememberedNames(ctx context.Context) ([]string, error) {
+	var names []string
+	for v, err := range d.Store.List(ctx, store.Query{Prefix: store.Prefix("desired", d.Repository)}) {
+		if err != nil {
+			return nil, err
+		}
+		segments, err := store.Split(v.Key)
+		if err != nil {
+			return nil, err
+		}
+		if len(segments) == 3 {
+			names = append(names, segments[2])
+		}
+	}
+	return names, nil
+}
+
+func (d *Daemon) rememberOne(ctx context.Context, environment string) error {
+	var doc goodDoc
+	if _, err := d.readDoc(ctx, d.goodKey(environment), &doc); err != nil || doc.Hash == "" {
+		return err
+	}
+	d.mu.Lock()
+	known := d.good[environment]
+	d.mu.Unlock()
+	if known != nil && known.hash == doc.Hash {
+		known.saved = true
+		return nil
+	}
+	var data []byte
+	for i := range doc.Parts {
+		v, err := d.Store.Get(ctx, d.goodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(i)))
+		if err != nil {
+			return err
+		}
+		data = append(data, v.Data...)
+	}
+	files, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return fmt.Errorf("unpack: %w: %w", store.ErrCorrupt, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := d.good[environment]; now == nil || now == known {
+		d.good[environment] = &good{hash: doc.Hash, author: doc.Author, subject: doc.Subject, when: doc.When, files: files, at: doc.At, saved: true}
+	}
+	return nil
+}
+
+// archive packs the files that desired.Load may look at.
+func archive(files fs.FS) ([]byte, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || !wishes(name) {
+			return err
+		}
+		data, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(name)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(data)
+		return err
+	})
+	return b.Bytes(), errors.Join(err, z.Close())
+}
+
+// wishes says whether a file may be one that says what is wanted.
+func wishes(name string) bool {
+	dir, file := path.Split(name)
+	ext := strings.ToLower(path.Ext(file))
+	return (ext == ".yaml" || ext == ".yml") && (dir == "" || dir == "environments/" || strings.HasPrefix(dir, "layers/"))
+}
+
+// readDoc reads a JSON value with a version; a missing one leaves into alone
+// and has no revision.
+func (d *Daemon) readDoc(ctx context.Context, key string, into any) (store.Revision, error) {
+	v, err := d.Store.Get(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var head struct {
+		V int `json:"v"`
+	}
+	if err := errors.Join(json.Unmarshal(v.Data, &head), json.Unmarshal(v.Data, into)); err != nil {
+		return "", fmt.Errorf("read %s: %w: %w", key, store.ErrCorrupt, err)
+	}
+	if head.V > docVersion {
+		return "", fmt.Errorf("read %s: %w", key, store.ErrNewer)
+	}
+	return v.Revision, nil
+}
+
+// writeDoc replaces the value that was at revision; "" = there was none.
+func (d *Daemon) writeDoc(ctx context.Context, key string, revision store.Revision, doc any) error {
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	if revision == "" {
+		_, err = d.Store.Create(ctx, key, data)
+	} else {
+		_, err = d.Store.Replace(ctx, key, revision, data)
+	}
+	return err
+}
+
+// put writes over whatever is there.
+func (d *Daemon) put(ctx context.Context, key string, data []byte) error {
+	v, err := d.Store.Get(ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		_, err = d.Store.Create(ctx, key, data)
+	case err == nil && !bytes.Equal(v.Data, data):
+		_, err = d.Store.Replace(ctx, key, v.Revision, data)
+	}
+	return err
+}

@@ -1,0 +1,263 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// lostLease is an account that was lost.
+type lostLease struct {
+	since time.Time
+	why   string
+}
+
+// begin notes, before a round changes anything, how far the history of its
+// environments was told: for one that was never told of, that is up to here.
+func (a *account) begin(ctx context.Context, names []string) {
+	for _, name := range names {
+		told, err := a.book.Cursor(ctx, name)
+		if err == nil && told == "" {
+			told, err = a.history.Now(ctx)
+		}
+		if err != nil {
+			a.Log.Warn("what was told is not known", "env", name, "err", err)
+			continue
+		}
+		a.mu.Lock()
+		if d := a.duties[name]; d.told != told {
+			d.told, d.read = told, told
+		}
+		a.mu.Unlock()
+	}
+}
+
+// tell says what a round found out about an environment.
+func (a *account) tell(ctx context.Context, w *wanted, plan reconcile.Plan) error {
+	now := time.Now()
+	name := plan.Environment
+	a.mu.Lock()
+	d := *a.duties[name]
+	a.mu.Unlock()
+	s := notify.Situation{
+		Environment: name, Zone: plan.Regions[0].Want.Zone, Now: now, Plan: &plan,
+		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: w.invalid[name],
+		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told,
+	}
+	if w.newest != s.Revision {
+		s.Observed = w.newest
+	}
+	if s.LookedAt.IsZero() {
+		s.LookedAt = d.first
+	}
+	if d.fresh {
+		s.Missed = missed(plan, w.when[name], d.since, now)
+	}
+	var err error
+	if s.Ended, s.To, err = a.ended1(ctx, name, d.read); err != nil {
+		return err
+	}
+	events, err := a.book.Tell(ctx, s)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		a.Log.Info("told", "env", name, "kind", string(e.Alert.Kind), "status", string(e.Status), "title", e.Alert.Title)
+	}
+	a.mu.Lock()
+	a.duties[name].read, a.duties[name].fresh, a.duties[name].since = s.To, false, now.Round(0)
+	a.mu.Unlock()
+	if len(events) > 0 {
+		a.ringDelivery()
+	}
+	return nil
+}
+
+// ended1 gives the steps of an environment that ended since the cursor.
+func (a *account) ended1(ctx context.Context, name string, from history.Cursor) ([]history.Entry, history.Cursor, error) {
+	var list []history.Entry
+	for {
+		entries, next, err := a.history.Ended(ctx, from)
+		if err != nil {
+			return nil, from, fmt.Errorf("read what has ended in %s: %w", name, err)
+		}
+		from = next
+		if len(entries) == 0 {
+			return list, from, nil
+		}
+		for _, e := range entries {
+			if e.Environment == name {
+				list = append(list, e)
+			}
+		}
+	}
+}
+
+// mostMissed bounds how many missed openings are told at once.
+const mostMissed = 3
+
+// missed lists the latest openings that nobody was there for, if something
+// waits that could have been done in them.
+func missed(plan reconcile.Plan, committed, since, now time.Time) []notify.Missed {
+	var list []notify.Missed
+	for _, r := range plan.Regions {
+		if since.IsZero() || !slices.ContainsFunc(r.Steps, waitsForWindow) {
+			continue
+		}
+		status := r.Want.Calendar.At(now)
+		for from := since; ; {
+			next := r.Want.Calendar.Next(from, 1)
+			if len(next) == 0 || next[0].End.IsZero() || next[0].End.After(now) {
+				break
+			}
+			o := next[0]
+			from = o.End
+			if o.Start.Before(since) || committed.After(o.End) {
+				continue // there was somebody for a part of it, or nothing to do
+			}
+			m := notify.Missed{Opening: o, Why: "layerd was not running", Next: status.NextOpen}
+			if !slices.ContainsFunc(list, func(x notify.Missed) bool { return x.Start.Equal(o.Start) }) {
+				list = append(list, m)
+			}
+		}
+	}
+	return list[max(0, len(list)-mostMissed):]
+}
+
+func waitsForWindow(s reconcile.Step) bool {
+	return s.Kind != reconcile.Prune && s.Held != nil && heldBy(*s.Held, reconcile.ByWindow)
+}
+
+// forgetAlerts leaves the delivery of what was told to whoever has the lease.
+func (a *account) forgetAlerts() {
+	for _, name := range a.wants().of(a.id) {
+		a.book.Forget(name)
+	}
+}
+
+// storeFails notes that the store does not work; storeWorks that it does.
+func (d *Daemon) storeFails(err error) {
+	d.mu.Lock()
+	before := d.store
+	d.store = err.Error()
+	d.mu.Unlock()
+	if before == "" {
+		d.Log.Error("store does not work", "err", err)
+	}
+}
+
+func (d *Daemon) storeWorks() {
+	d.mu.Lock()
+	before := d.store
+	d.store = ""
+	d.mu.Unlock()
+	if before != "" {
+		d.Log.Info("store works again")
+	}
+}
+
+// loses notes that an account was lost, found that somebody has it.
+func (d *Daemon) loses(account string, why error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lost[account] = lostLease{time.Now().Round(0), why.Error()}
+}
+
+func (d *Daemon) found(account string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.lost, account)
+}
+
+func (d *Daemon) ringDelivery() {
+	select {
+	case d.rung <- struct{}{}:
+	default:
+	}
+}
+
+// deliver sends what was told, and tells what concerns the repository as a
+// whole: once a minute and whenever something was told.
+func (d *Daemon) deliver(ctx context.Context) {
+	d.every(ctx, "deliver", d.rung, func(ctx context.Context) time.Duration {
+		d.tellRepository(ctx)
+		out, err := d.book.Deliver(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.Log.Warn("delivery not noted", "err", err)
+		}
+		for _, f := range out.Failed {
+			d.Log.Warn("message not delivered", "target", f.Target, "title", f.Message.Title, "given_up", f.Dropped, "err", f.Err)
+		}
+		pause := time.Minute
+		if !out.Next.IsZero() {
+			pause = min(pause, max(time.Until(out.Next), time.Second))
+		}
+		return pause
+	})
+}
+
+// tellRepository tells what is so of Git, the store and the leases. Of several
+// daemons the one that has the first account does it for all.
+func (d *Daemon) tellRepository(ctx context.Context) {
+	w := d.wants()
+	d.mu.Lock()
+	r := notify.Repository{
+		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
+		Invalid: w.whole, Store: d.store,
+	}
+	if d.head.err != nil {
+		r.Error = d.head.err.Error()
+	}
+	if r.ReadAt.IsZero() {
+		r.ReadAt = d.head.triedSince.Round(0)
+	}
+	for id, l := range d.lost {
+		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
+	}
+	voice := d.store != "" || len(d.accounts) == 0
+	for _, a := range d.accounts {
+		voice = voice || a.isFirst(w)
+	}
+	d.mu.Unlock()
+	if len(w.tree.Environments) > 0 {
+		r.Zone = w.tree.Environments[0].Zone
+	}
+	if !voice {
+		d.book.Forget("")
+		return
+	}
+	if _, err := d.book.TellRepository(ctx, r); err != nil && ctx.Err() == nil {
+		d.Log.Warn("alerts of the repository not kept", "err", err)
+	}
+	if r.Store == "" {
+		d.tellRemoved(ctx, w)
+	}
+}
+
+// tellRemoved tells of environments that were told of before and that the
+// repository has no file for any more.
+func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
+	if w.newest == "" || len(w.whole) > 0 {
+		return // nothing is known of what the repository has
+	}
+	known, err := d.book.Environments(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.Log.Warn("told environments not listed", "err", err)
+		}
+		return
+	}
+	for _, name := range known {
+		if slices.Contains(w.tree.Names, name) {
+			continue
+		}
+		if _, err := d.book.Tell(ctx, notify.Situation{Environment: name, Now: time.Now(), Removed: true}); err != nil && ctx.Err() == nil {
+			d.Log.Warn("removed environment not told", "env", name, "err", err)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package daemon
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// wanted is what is followed at one moment: each environment as the newest
+// commit wants it, or, where that is invalid, as the last good one did.
+type wanted struct {
+	at time.Time // when it was worked out; wishes change with time, as pins end
+	// tree has the environments that are followed. Its problems are those of
+	// the newest commit: with an invalid file anywhere nothing is pruned.
+	tree    desired.Tree
+	origins map[string]Origin
+	subject map[string]string            // of the commit, by environment
+	when    map[string]time.Time         // of the commit, by environment
+	invalid map[string][]desired.Problem // why the newest commit is not followed, by environment
+	whole   []desired.Problem            // those of them that are of the whole tree
+	newest  string                       // the newest commit seen
+}
+
+// wantedFor bounds how old a wanted may be: what ends with time ends this late.
+const wantedFor = 10 * time.Second
+
+// wants gives what is followed now. The caller must not change it.
+func (d *Daemon) wants() *wanted {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if w := d.wanted; w != nil && now.Sub(w.at) < wantedFor && !now.Before(w.at) {
+		return w
+	}
+	d.wanted = d.workOut(now)
+	return d.wanted
+}
+
+// workOut needs mu. It reads only what is in memory.
+func (d *Daemon) workOut(now time.Time) *wanted {
+	w := &wanted{
+		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
+		invalid: map[string][]desired.Problem{}, newest: d.head.commit.Hash,
+	}
+	var tree desired.Tree
+	if d.head.commit.Files != nil {
+		tree = desired.Load(d.head.commit.Files, desired.Options{Now: now})
+	}
+	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
+	if len(tree.Names) == 0 {
+		// No commit was read, or the newest has no environment at all, which is
+		// a problem and not a wish.
+		for name := range d.good {
+			w.tree.Names = append(w.tree.Names, name)
+		}
+		slices.Sort(w.tree.Names)
+		w.whole = errorsOf(tree.Problems, "")
+	}
+	stale := d.head.stale()
+	for _, name := range w.tree.Names {
+		d.workOutOne(w, tree, name, stale)
+	}
+	return w
+}
+
+// workOutOne needs mu.
+func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
+	envs := named(tree.Environments, name)
+	c := d.head.commit
+	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
+		g := d.good[name]
+		if g == nil || g.hash != c.Hash {
+			g = &good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files}
+			d.good[name] = g
+		}
+		g.at = w.at
+		w.follow(name, envs, *g, d.holdStale(name, *g, stale))
+		return
+	}
+	if d.head.commit.Files != nil {
+		w.invalid[name] = errorsOf(tree.Problems, name)
+		if len(envs) > 0 {
+			w.invalid[name] = append(w.invalid[name], envs[0].NotYet...)
+		}
+	}
+	g := d.good[name]
+	if g == nil {
+		return // it was never valid: there is nothing to follow
+	}
+	// As it was when it was valid: a pin that has ended since would make it
+	// invalid as well, and must not move anything.
+	envs = named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
+	if len(envs) == 0 {
+		return
+	}
+	held := stale
+	if ps := w.invalid[name]; len(ps) > 0 {
+		held = fmt.Sprintf("the newest commit %s is not valid here: %s:%d:%d: %s", short(c.Hash), ps[0].File, ps[0].Line, ps[0].Column, ps[0].Message)
+	}
+	w.follow(name, envs, *g, d.holdStale(name, *g, held))
+}
+
+// holdStale needs mu. A rollout that has begun goes on whatever happened to
+// Git since.
+func (d *Daemon) holdStale(name string, g good, why string) string {
+	if m := d.memory[name]; m != nil && m.Attempted == g.hash && m.Applied != g.hash && g.hash != "" {
+		return ""
+	}
+	return why
+}
+
+func (w *wanted) follow(name string, envs []desired.Environment, g good, held string) {
+	w.tree.Environments = append(w.tree.Environments, envs...)
+	w.origins[name] = Origin{Revision: g.hash, Author: g.author, Held: held}
+	w.subject[name], w.when[name] = g.subject, g.when
+}
+
+// accounts lists the accounts of all environments that are followed.
+func (w *wanted) accounts() []string {
+	var list []string
+	for _, e := range w.tree.Environments {
+		list = append(list, e.Account)
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// of lists the environments of one account.
+func (w *wanted) of(account string) []string {
+	var list []string
+	for _, e := range w.tree.Environments {
+		if e.Account == account && !slices.Contains(list, e.Name) {
+			list = append(list, e.Name)
+		}
+	}
+	return list
+}
+
+func named(all []desired.Environment, name string) []desired.Environment {
+	var list []desired.Environment
+	for _, e := range all {
+		if e.Name == name {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// errorsOf gives the problems that make an environment invalid.
+func errorsOf(all []desired.Problem, name string) []desired.Problem {
+	var list []desired.Problem
+	for _, p := range all {
+		if p.Severity == desired.Error && (p.Environment == name || p.Environment == "") {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// short is how people write a commit.
+func short(hash string) string { return hash[:min(len(hash), 7)] }
