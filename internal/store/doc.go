@@ -39,7 +39,8 @@
 // [ErrInvalid] is a mistake of the caller; [ErrReadOnly], [ErrCorrupt] and
 // [ErrNewer] need a person. After one of these nothing was written. After any
 // other error of a write, a cancelled context included, the write may have
-// happened: look again before going on.
+// happened: look again before going on. [ErrUnreachable] is of that kind: the
+// store is over a network, and no answer came.
 //
 // The implementations are [Memory] here, and adapters in packages below, which
 // all pass the contract in package storetest. This package opens none of them:

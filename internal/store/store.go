@@ -28,6 +28,8 @@ var (
 	ErrCorrupt = errors.New("damaged")
 	// ErrNewer: the database was written by a newer layerd.
 	ErrNewer = errors.New("written by a newer layerd")
+	// ErrUnreachable: no answer came. Look again; a write may have happened.
+	ErrUnreachable = errors.New("out of reach")
 )
 
 // The limits hold in every implementation, so that what works in a test works

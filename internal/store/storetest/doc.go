@@ -8,10 +8,11 @@
 //	}
 //
 // open returns a store without values, for which it has arranged a t.Cleanup.
-// It is called once for each subtest, and the subtests run in parallel. An implementation that several processes
-// may share also runs [Shared], with two handles on one set of values.
+// It is called once for each subtest, and the subtests run in parallel. An
+// implementation that several processes may share also runs [Shared], with two
+// handles on one set of values, and [Killed], with processes that are ended in
+// the middle of a write. One that is reached over a network runs [Unreliable].
 //
 // A store that passes keeps the promises of the page of package store, as far
-// as one process can see them. Durability needs a process that is killed, so
-// each adapter tests it itself.
+// as a test can see them.
 package storetest

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -127,6 +129,39 @@ func testLargeValues(t *testing.T, s store.Store) {
 	}
 	if got := list(t, s, store.Query{Reverse: true, Limit: 7}); !cmp.Equal(got, reversed(want)[:7], byBytes()) {
 		t.Errorf("List of large values in reverse: %d values, want 7, or other bytes", len(got))
+	}
+}
+
+// testLongestKeys: what a list begins behind, or with, may be as long as a key
+// and longer, which is a bound that some database has no room for.
+func testLongestKeys(t *testing.T, s store.Store) {
+	long := func(n int, end string) string { return strings.Repeat("k", n-len(end)) + end }
+	keys := []string{"j", long(store.MaxKey-1, "b"), long(store.MaxKey, "a"), long(store.MaxKey, "b"),
+		long(store.MaxKey, "層"), long(store.MaxKey, "\U0010ffff"), "l"}
+	for _, key := range keys {
+		create(t, s, key, "")
+	}
+	bounds := append(slices.Clone(keys), long(store.MaxKey+1, "b"), long(store.MaxKey+1, "層"), long(2*store.MaxKey, "k"))
+	for _, bound := range bounds {
+		for _, q := range []store.Query{
+			{After: bound}, {After: bound, Reverse: true}, {Prefix: bound}, {Prefix: bound, Reverse: true},
+			{Prefix: "kk", After: bound}, {Prefix: "kk", After: bound, Reverse: true, Limit: 1},
+		} {
+			from, to := q.Range()
+			var want []string
+			for _, key := range sorted(keys) {
+				if from <= key && (to == "" || key < to) {
+					want = append(want, key)
+				}
+			}
+			if q.Reverse {
+				want = reversed(want)
+			}
+			if q.Limit > 0 {
+				want = want[:min(len(want), q.Limit)]
+			}
+			wantKeys(t, s, q, want...)
+		}
 	}
 }
 

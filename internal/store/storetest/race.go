@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -42,11 +44,13 @@ func Shared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 	t.Run("one creator", func(t *testing.T) { a, b := open(t); raceCreate(t, a, b) })
 	t.Run("one replacer", func(t *testing.T) { a, b := open(t); raceReplace(t, a, b) })
 	t.Run("counter", func(t *testing.T) { a, b := open(t); raceCount(t, a, b) })
+	t.Run("writers", func(t *testing.T) { a, b := open(t); raceWrite(t, a, b) })
 }
 
 func testOneCreator(t *testing.T, s store.Store)  { raceCreate(t, s) }
 func testOneReplacer(t *testing.T, s store.Store) { raceReplace(t, s) }
 func testCounter(t *testing.T, s store.Store)     { raceCount(t, s) }
+func testWriters(t *testing.T, s store.Store)     { raceWrite(t, s) }
 
 // together runs f in several goroutines over the handles, and waits for all.
 func together(handles []store.Store, f func(i int, s store.Store)) {
@@ -125,6 +129,40 @@ func raceCount(t *testing.T, handles ...store.Store) {
 	})
 	if got, want := string(get(t, handles[0], "count").Data), strconv.Itoa(racers*rounds); got != want {
 		t.Errorf("%d goroutines added up %s, want %s", racers, got, want)
+	}
+}
+
+// raceWrite has everybody write keys of their own among those of the others,
+// each twice, as an append to a history is: none may get lost or old again.
+func raceWrite(t *testing.T, handles ...store.Store) {
+	var mu sync.Mutex
+	want := map[string]store.Value{}
+	together(handles, func(i int, s store.Store) {
+		for round := range rounds {
+			key := fmt.Sprintf("w/%02d/%d", round, i)
+			rev, err := s.Create(t.Context(), key, []byte("begun"))
+			if err == nil {
+				rev, err = s.Replace(t.Context(), key, rev, []byte("ended "+key))
+			}
+			if err != nil {
+				t.Errorf("write of %s: %v", key, err)
+				return
+			}
+			mu.Lock()
+			want[key] = store.Value{Key: key, Data: []byte("ended " + key), Revision: rev}
+			mu.Unlock()
+		}
+	})
+	for _, s := range handles {
+		got := list(t, s, store.Query{Prefix: "w/"})
+		if len(got) != len(want) {
+			t.Errorf("List has %d values, %d were written", len(got), len(want))
+		}
+		for _, v := range got {
+			if diff := cmp.Diff(want[v.Key], v, byBytes()); diff != "" {
+				t.Errorf("value of %s (-want +got):\n%s", v.Key, diff)
+			}
+		}
 	}
 }
 

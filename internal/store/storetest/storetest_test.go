@@ -1,14 +1,17 @@
 package storetest_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/layerd/layerd/internal/store"
@@ -26,10 +29,23 @@ const brokenVar = "STORETEST_BROKEN"
 func TestSuite(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Store {
 		honest := store.NewMemory()
-		if b, ok := brokenStores()[os.Getenv(brokenVar)]; ok {
+		if b, ok := brokenStores()[os.Getenv(brokenVar)]; ok && b.wrap != nil {
 			return b.wrap(honest)
 		}
 		return honest
+	})
+}
+
+// TestUnreliable has the honest store tell that an answer was lost, and the one
+// that TestSuiteNotices asks for tell something else.
+func TestUnreliable(t *testing.T) {
+	storetest.Unreliable(t, func(*testing.T) (bad, good store.Store) {
+		good = store.NewMemory()
+		line := badLine{good}
+		if os.Getenv(brokenVar) == "repeats blindly" {
+			return repeatsBlindly{line}, good
+		}
+		return line, good
 	})
 }
 
@@ -49,12 +65,16 @@ func brokenStores() map[string]broken {
 		"no limit": {func(s store.Store) store.Store {
 			return listing{s, func(q *store.Query) { q.Limit = max(0, -q.Limit) }}
 		}, []string{"list", "list_pages", "limits"}},
-		"always up":   {func(s store.Store) store.Store { return listing{s, func(q *store.Query) { q.Reverse = false }} }, []string{"list", "keys"}},
-		"no start":    {func(s store.Store) store.Store { return listing{s, func(q *store.Query) { q.After = "" }} }, []string{"list", "model"}},
-		"one page":    {func(s store.Store) store.Store { return listing{s, onePage} }, []string{"list_pages", "list_and_write"}},
-		"folds case":  {func(s store.Store) store.Store { return foldsCase{s} }, []string{"keys"}},
-		"deaf":        {func(s store.Store) store.Store { return deaf{s} }, []string{"cancelled"}},
-		"never shuts": {func(s store.Store) store.Store { return neverShuts{s} }, []string{"closed"}},
+		"always up":       {func(s store.Store) store.Store { return listing{s, func(q *store.Query) { q.Reverse = false }} }, []string{"list", "keys"}},
+		"no start":        {func(s store.Store) store.Store { return listing{s, func(q *store.Query) { q.After = "" }} }, []string{"list", "model"}},
+		"one page":        {func(s store.Store) store.Store { return listing{s, onePage} }, []string{"list_pages", "list_and_write"}},
+		"folds case":      {func(s store.Store) store.Store { return foldsCase{s} }, []string{"keys"}},
+		"stale lists":     {func(s store.Store) store.Store { return &staleLists{Store: s} }, []string{"writers"}},
+		"short bounds":    {func(s store.Store) store.Store { return shortBounds{s} }, []string{"list_longest_keys"}},
+		"wrong excuse":    {func(s store.Store) store.Store { return wrongExcuse{s} }, []string{"interrupted"}},
+		"repeats blindly": {nil, []string{"one_writer", "many_writers"}}, // over a badLine
+		"deaf":            {func(s store.Store) store.Store { return deaf{s} }, []string{"cancelled"}},
+		"never shuts":     {func(s store.Store) store.Store { return neverShuts{s} }, []string{"closed"}},
 	}
 }
 
@@ -66,14 +86,14 @@ func TestSuiteNotices(t *testing.T) {
 	for name, b := range brokenStores() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(exe, "-test.run=^TestSuite$", "-rapid.nofailfile", "-rapid.shrinktime=0")
+			cmd := exec.Command(exe, "-test.run=^(TestSuite|TestUnreliable)$", "-rapid.nofailfile", "-rapid.shrinktime=0")
 			cmd.Env = append(os.Environ(), brokenVar+"="+name)
 			out, err := cmd.CombinedOutput()
 			if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
 				t.Fatalf("the suite ended with %v, want a failure:\n%s", err, out)
 			}
 			for _, subtest := range b.noticed {
-				if !strings.Contains(string(out), "--- FAIL: TestSuite/"+subtest+" ") {
+				if !strings.Contains(string(out), "--- FAIL: TestSuite/"+subtest+" ") && !strings.Contains(string(out), "--- FAIL: TestUnreliable/"+subtest+" ") {
 					t.Errorf("%s did not notice; the suite said:\n%.2000s", subtest, out)
 				}
 			}
@@ -173,3 +193,97 @@ func (s deaf) Create(ctx context.Context, key string, data []byte) (store.Revisi
 type neverShuts struct{ store.Store }
 
 func (neverShuts) Close() error { return nil }
+
+// staleLists reads its lists from an index that hears of new keys only.
+type staleLists struct {
+	store.Store
+	mu    sync.Mutex
+	first map[string]store.Value
+}
+
+func (s *staleLists) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	rev, err := s.Store.Create(ctx, key, data)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.first == nil {
+		s.first = map[string]store.Value{}
+	}
+	s.first[key] = store.Value{Key: key, Data: bytes.Clone(data), Revision: rev}
+	return rev, nil
+}
+
+func (s *staleLists) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	return func(yield func(store.Value, error) bool) {
+		for v, err := range s.Store.List(ctx, q) {
+			s.mu.Lock()
+			stale := s.first[v.Key]
+			s.mu.Unlock()
+			if err == nil {
+				v = stale
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}
+
+// shortBounds has room for keys and for nothing longer.
+type shortBounds struct{ store.Store }
+
+func (s shortBounds) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	if from, to := q.Range(); len(from) > store.MaxKey || len(to) > store.MaxKey {
+		return func(yield func(store.Value, error) bool) { yield(store.Value{}, store.ErrInvalid) }
+	}
+	return s.Store.List(ctx, q)
+}
+
+// wrongExcuse says that it was busy when its caller has gone, and wrote.
+type wrongExcuse struct{ store.Store }
+
+func (s wrongExcuse) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	rev, err := s.Store.Replace(context.WithoutCancel(ctx), key, old, data)
+	if err == nil && ctx.Err() != nil {
+		return "", store.ErrBusy
+	}
+	return rev, err
+}
+
+// badLine loses every third request and every third answer.
+type badLine struct{ store.Store }
+
+var errLost = errors.New("connection reset by peer")
+
+func (s badLine) lossy(write func() (store.Revision, error)) (store.Revision, error) {
+	fate := rand.N(3)
+	if fate == 0 {
+		return "", errLost
+	}
+	rev, err := write()
+	if fate == 1 {
+		return "", errLost
+	}
+	return rev, err
+}
+
+func (s badLine) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	return s.lossy(func() (store.Revision, error) { return s.Store.Create(ctx, key, data) })
+}
+
+func (s badLine) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	return s.lossy(func() (store.Revision, error) { return s.Store.Replace(ctx, key, old, data) })
+}
+
+// repeatsBlindly tries again and takes its own write for somebody else's.
+type repeatsBlindly struct{ badLine }
+
+func (s repeatsBlindly) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	for {
+		if rev, err := s.badLine.Replace(ctx, key, old, data); !errors.Is(err, errLost) {
+			return rev, err
+		}
+	}
+}
