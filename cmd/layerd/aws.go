@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/layerd/layerd/internal/daemon"
@@ -18,23 +19,38 @@ type connector = func(context.Context, desired.Environment) (daemon.Cloud, error
 // connector reads the SDK's usual chain of configuration. It makes no call:
 // the first environment that needs credentials asks for them.
 func (a *app) connector(ctx context.Context, rate float64, log *slog.Logger) (connector, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := a.awsConfig(ctx)
 	if err != nil {
-		return nil, &exitError{code: exitInvalid, err: fmt.Errorf("read the AWS configuration: %w", err),
-			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
+		return nil, err
 	}
 	connect := daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: rate, Logger: log})
 	return func(ctx context.Context, env desired.Environment) (daemon.Cloud, error) {
-		if cfg.Credentials == nil {
-			return nil, a.noCredentials(fmt.Errorf("the chain is empty"))
-		}
-		// Asked for here so that what is missing is named by us, and not in the
-		// middle of the first call. The SDK keeps what it found.
-		if _, err := cfg.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
-			return nil, a.noCredentials(err)
+		if err := a.credentials(ctx, cfg); err != nil {
+			return nil, err
 		}
 		return connect(ctx, env)
 	}, nil
+}
+
+func (a *app) awsConfig(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return cfg, &exitError{code: exitInvalid, err: fmt.Errorf("read the AWS configuration: %w", err),
+			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
+	}
+	return cfg, nil
+}
+
+// credentials asks the chain, so that what is missing is named by us, and not
+// in the middle of the first call. The SDK keeps what it found.
+func (a *app) credentials(ctx context.Context, cfg aws.Config) error {
+	if cfg.Credentials == nil {
+		return a.noCredentials(fmt.Errorf("the chain is empty"))
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
+		return a.noCredentials(err)
+	}
+	return nil
 }
 
 // noCredentials says which chain was asked and which of it was set up, so that
@@ -58,13 +74,15 @@ func (a *app) noCredentials(err error) error {
 // innermost keeps the last word of a long chain of wrapping.
 func innermost(err error) error { return plainCause(err) }
 
+const credentialsHint = "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+
 // failureHint says what to do about an environment that could not be done.
 func failureHint(f reconcile.Failure) string {
 	switch {
 	case f.Code == "wrong_account":
 		return "use a profile of that account (AWS_PROFILE), or give the environment a role to assume"
 	case strings.Contains(f.Message, "no AWS credentials"):
-		return "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		return credentialsHint
 	case strings.Contains(f.Message, "AccessDenied"):
 		return "the role lacks a permission that layerd needs"
 	}

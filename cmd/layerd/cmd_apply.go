@@ -23,7 +23,7 @@ approval, 75 try again, 78 the desired state is invalid somewhere.`,
   layerd apply --repo . --env dev --output json`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := a.prepare(cmd.Context(), &f, openStore)
+			r, err := a.prepare(cmd.Context(), &f, a.openStore)
 			if err != nil {
 				return err
 			}

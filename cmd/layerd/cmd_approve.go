@@ -75,7 +75,7 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	if spec.Kind == store.KindMemory {
 		return usage("name the store that apply reads", "an approval in memory: is forgotten at once")
 	}
-	s, err := openStore(spec)
+	s, err := a.openStore(ctx, spec)
 	if err != nil {
 		return err
 	}

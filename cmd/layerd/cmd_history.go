@@ -72,7 +72,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := openToRead(spec)
+	s, err := a.openToRead(ctx, spec)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ it and until when. It changes nothing, neither AWS nor the store.`,
   layerd plan --repo . --output markdown --detailed-exitcode`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := a.prepare(cmd.Context(), &f, openToRead)
+			r, err := a.prepare(cmd.Context(), &f, a.openToRead)
 			if err != nil {
 				return err
 			}
@@ -88,8 +88,11 @@ func (p prepared) close() {
 	}
 }
 
-// prepare reads the desired state and opens the store. It asks AWS nothing.
-func (a *app) prepare(ctx context.Context, f *roundFlags, open func(store.Spec) (store.Store, error)) (prepared, error) {
+// opener opens a store for writing, or for reading.
+type opener = func(context.Context, store.Spec) (store.Store, error)
+
+// prepare reads the desired state and opens the store. It asks Lambda nothing.
+func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared, error) {
 	if err := f.check(); err != nil {
 		return prepared{}, err
 	}
@@ -111,7 +114,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open func(store.Spec) 
 	if err != nil {
 		return prepared{}, err
 	}
-	s, err := open(p.spec)
+	s, err := open(ctx, p.spec)
 	if err != nil {
 		return prepared{}, err
 	}

@@ -84,7 +84,7 @@ func codeOf(err error) int {
 		return gitCode(e.Kind)
 	}
 	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, store.ErrBusy):
+	case errors.Is(err, context.Canceled), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnreachable):
 		return exitRetry
 	case state.KindOf(err) == state.Again, state.KindOf(err) == state.Stopped:
 		return exitRetry

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/dynamostore"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
@@ -23,15 +27,9 @@ func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 		if err != nil {
 			return spec, usage("", "--store: %w", err)
 		}
-		if spec.Kind == store.KindDynamoDB {
-			return spec, usage("use sqlite:PATH; DynamoDB comes with a later release", "--store %s: dynamodb is not supported yet", f.store)
-		}
 		return spec, nil
 	case t.Store != "":
 		spec, err := store.ParseSpec(t.Store)
-		if err == nil && spec.Kind == store.KindDynamoDB {
-			err = fmt.Errorf("dynamodb is not supported yet")
-		}
 		if err != nil {
 			return spec, &exitError{code: exitInvalid, err: fmt.Errorf("layerd.yaml, store %s: %w", t.Store, err),
 				hint: "until it is changed, name another one: --store sqlite:PATH"}
@@ -59,29 +57,61 @@ func (a *app) defaultStorePath() (string, error) {
 	return filepath.Join(home, ".local", "state", "layerd", file), nil
 }
 
-// openStore opens a store for writing and makes it where there is none.
-func openStore(spec store.Spec) (store.Store, error) {
-	if spec.Kind == store.KindMemory {
+// openStore opens a store for writing. It makes a file where there is none; a
+// table costs money and is made by store init alone.
+func (a *app) openStore(ctx context.Context, spec store.Spec) (store.Store, error) {
+	switch spec.Kind {
+	case store.KindMemory:
 		return store.NewMemory(), nil
+	case store.KindDynamoDB:
+		cfg, err := a.storeConfig(ctx, spec)
+		if err != nil {
+			return nil, err
+		}
+		return opened(dynamostore.Open(ctx, cfg, spec.Location, dynamostore.Options{}))
 	}
-	s, err := sqlitestore.Open(spec.Location)
-	if err != nil {
-		return nil, err // not s: a nil *Store in an interface is not nil
-	}
-	return s, nil
+	return opened(sqlitestore.Open(spec.Location))
 }
 
 // openToRead opens a store and never makes one; nil where there is none.
-func openToRead(spec store.Spec) (store.Store, error) {
-	if spec.Kind == store.KindMemory {
+func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, error) {
+	var s store.Store
+	var err error
+	switch spec.Kind {
+	case store.KindMemory:
 		return nil, nil
+	case store.KindDynamoDB:
+		cfg, cfgErr := a.storeConfig(ctx, spec)
+		if cfgErr != nil {
+			return nil, cfgErr
+		}
+		s, err = opened(dynamostore.OpenReadOnly(ctx, cfg, spec.Location, dynamostore.Options{}))
+	default:
+		s, err = opened(sqlitestore.OpenReadOnly(spec.Location))
 	}
-	s, err := sqlitestore.OpenReadOnly(spec.Location)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	return s, err
+}
+
+// opened makes of a nil adapter a nil store: in an interface it would not be nil.
+func opened[S store.Store](s S, err error) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// storeConfig is how the table is reached: by the SDK's usual chain, without a
+// role, whatever the environments say.
+func (a *app) storeConfig(ctx context.Context, spec store.Spec) (aws.Config, error) {
+	cfg, err := a.awsConfig(ctx)
+	if err != nil {
+		return cfg, err
+	}
+	if err := a.credentials(ctx, cfg); err != nil {
+		return cfg, &exitError{code: exitFailed, err: fmt.Errorf("open store %s: %w", spec, err), hint: credentialsHint}
+	}
+	return cfg, nil
 }

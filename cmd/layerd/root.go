@@ -43,8 +43,8 @@ window, after the approval, with a reason for every step.`,
 	root.SetFlagErrorFunc(sayUsage)
 	root.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.windowCommand(),
 		a.historyCommand(), a.approveCommand(), a.schemaCommand(), a.versionCommand(),
-		a.completionCommand(), a.demoCommand())
-	for _, c := range append(root.Commands(), root) {
+		a.completionCommand(), a.demoCommand(), a.storeCommand())
+	for _, c := range allCommands(root) {
 		completeValues(c)
 		if run := c.RunE; run != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
@@ -56,6 +56,15 @@ window, after the approval, with a reason for every step.`,
 		}
 	}
 	return root
+}
+
+// allCommands gives a command and all below it.
+func allCommands(c *cobra.Command) []*cobra.Command {
+	all := []*cobra.Command{c}
+	for _, sub := range c.Commands() {
+		all = append(all, allCommands(sub)...)
+	}
+	return all
 }
 
 // logger writes for people on a terminal and for machines everywhere else. By

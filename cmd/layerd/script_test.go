@@ -18,6 +18,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/store/dynamostore/dynamotest"
 )
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
-			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest,
+			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest, "dynamo": dynamo,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -43,6 +44,7 @@ const (
 	simAccount = "123456789012"
 	simKey     = "sim"
 	gitKey     = "git"
+	tablesKey  = "tables"
 )
 
 // newWorld has six functions, three of each environment, and four versions of
@@ -68,15 +70,16 @@ func newWorld() *awssim.World {
 }
 
 func setUp(e *testscript.Env) error {
-	world, git := newWorld(), gitserve.New()
-	aws, web := httptest.NewServer(world.Handler()), httptest.NewServer(git)
+	world, git, tables := newWorld(), gitserve.New(), dynamotest.New()
+	aws, web, dynamo := httptest.NewServer(world.Handler()), httptest.NewServer(git), httptest.NewServer(tables)
 	e.Defer(aws.Close)
 	e.Defer(web.Close)
-	e.Values[simKey], e.Values[gitKey] = world, git
+	e.Defer(dynamo.Close)
+	e.Values[simKey], e.Values[gitKey], e.Values[tablesKey] = world, git, tables
 	home := filepath.Join(e.WorkDir, "home")
 	for key, value := range map[string]string{
 		"HOME": home, "XDG_STATE_HOME": filepath.Join(home, "state"), "GIT": web.URL,
-		"AWS_ENDPOINT_URL": aws.URL, "AWS_REGION": testRegion, "AWS_ACCESS_KEY_ID": "TEST", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_ENDPOINT_URL": aws.URL, "AWS_ENDPOINT_URL_DYNAMODB": dynamo.URL, "AWS_REGION": testRegion, "AWS_ACCESS_KEY_ID": "TEST", "AWS_SECRET_ACCESS_KEY": "secret",
 		"AWS_EC2_METADATA_DISABLED": "true", "TERM": "xterm-256color",
 		"CLOSED": closedWindow(72 * time.Hour), "OPEN": "daily 00:00-24:00 Asia/Tokyo",
 	} {
@@ -174,6 +177,24 @@ func deny(ts *testscript.TestScript, _ bool, args []string) {
 			return awssim.Denied(c)
 		}
 		return awssim.Fault{}
+	})
+}
+
+// dynamo deny|allow OPERATION: what IAM says of it from now on.
+// dynamo calls OPERATION N: it was called so often.
+func dynamo(ts *testscript.TestScript, _ bool, args []string) {
+	db := ts.Value(tablesKey).(*dynamotest.DB)
+	if args[0] == "calls" {
+		if got := fmt.Sprint(db.Count(args[1])); got != args[2] {
+			ts.Fatalf("%s calls of %s, want %s", got, args[1], args[2])
+		}
+		return
+	}
+	db.OnCall(func(c dynamotest.Call) dynamotest.Fault {
+		if args[0] == "deny" && c.Operation == args[1] {
+			return dynamotest.Denied(c)
+		}
+		return dynamotest.Fault{}
 	})
 }
 
