@@ -68,6 +68,17 @@ func Load(name string, data []byte) (Config, []strictyaml.Problem) {
 	return d.config.withDefaults(), d.problems
 }
 
+// Listen is http.listen of a configuration as far as it can be read, and its
+// default otherwise. It is for a health check, which must not judge a running
+// daemon by a file that was changed since.
+func Listen(name string, data []byte) string {
+	c := read(name, data).config.withDefaults()
+	if listenForm(c.HTTP.Listen) != nil {
+		return Config{}.withDefaults().HTTP.Listen
+	}
+	return c.HTTP.Listen
+}
+
 // Format writes problems for people, with the lines of the file they are about
 // as far as nothing in them may be a secret. name and data are as for Load. An
 // error is one of w.

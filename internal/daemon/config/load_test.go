@@ -187,6 +187,22 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A health check asks where the daemon listens, whatever else is wrong.
+func TestListen(t *testing.T) {
+	for file, want := range map[string]string{
+		"":                                    "127.0.0.1:8080",
+		"git: {url: /srv}":                    "127.0.0.1:8080",
+		"http: {listen: \"[::1]:9000\"}":      "[::1]:9000",
+		"http: {listen: \"h:9\", x: 1}\ny: 2": "h:9",
+		"http: {listen: here}":                "127.0.0.1:8080",
+		"http: {listen: \"h:9\"":              "127.0.0.1:8080",
+	} {
+		if got := Listen("f", []byte(file)); got != want {
+			t.Errorf("%q: %s, want %s", file, got, want)
+		}
+	}
+}
+
 // What is printed of a problem: the line with a mark below the place.
 func TestFormat(t *testing.T) {
 	data := []byte("git: {url: /srv}\ninterval: 5 min\n")
