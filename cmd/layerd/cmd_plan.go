@@ -24,14 +24,28 @@ type roundFlags struct {
 }
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
+	f.addTo(a, cmd, "text", "json", "markdown", "github")
+	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+}
+
+// addTo adds what every command has that looks at AWS.
+func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	f.repo.add(cmd)
 	f.store.add(cmd)
 	a.envFlag(cmd, &f.envs)
-	outputFlag(cmd, &f.output, "text", "json", "markdown", "github")
+	outputFlag(cmd, &f.output, outputs...)
 	// AWS gives 15 a second to everybody in an account and Region together; a
 	// third of that is ours.
 	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
-	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+}
+
+// approveLine is the command that releases a plan, as the flags would have it.
+func (f *roundFlags) approveLine(environment, digest string) string {
+	text := fmt.Sprintf("layerd approve %s %s%s", shellQuote(environment), digest, f.repo.asFlags())
+	if f.store.store != "" {
+		text += " --store " + shellQuote(f.store.store)
+	}
+	return text
 }
 
 func (f *roundFlags) check() error {
@@ -148,13 +162,7 @@ func (a *app) show(f *roundFlags, p prepared, result daemon.Result) error {
 	v := view{
 		palette: a.palette(), width: width(a.out), verbose: f.verbose, applied: p.applied,
 		now: a.now(), rate: f.rate, chosen: f.envs, store: p.spec.String(),
-		approve: func(environment, digest string) string {
-			text := fmt.Sprintf("layerd approve %s %s%s", shellQuote(environment), digest, f.repo.asFlags())
-			if f.store.store != "" {
-				text += " --store " + shellQuote(f.store.store)
-			}
-			return text
-		},
+		approve: f.approveLine,
 	}
 	switch f.output.value {
 	case "json":

@@ -41,9 +41,21 @@ window, after the approval, with a reason for every step.`,
 	root.PersistentFlags().Var(&a.color, "color", "colour: on a terminal, always or never")
 	root.PersistentFlags().Var(&a.logLevel, "log-level", "what is logged to standard error; the result says what matters")
 	root.SetFlagErrorFunc(sayUsage)
-	root.AddCommand(a.validateCommand(), a.planCommand(), a.applyCommand(), a.windowCommand(),
-		a.historyCommand(), a.approveCommand(), a.storeCommand(), a.schemaCommand(), a.versionCommand(),
-		a.completionCommand(), a.demoCommand(), a.healthcheckCommand())
+	root.AddCommand(
+		a.validateCommand(),
+		a.planCommand(),
+		a.applyCommand(),
+		a.windowCommand(),
+		a.historyCommand(),
+		a.whyCommand(),
+		a.approveCommand(),
+		a.storeCommand(),
+		a.schemaCommand(),
+		a.versionCommand(),
+		a.completionCommand(),
+		a.demoCommand(),
+		a.healthcheckCommand(),
+	)
 	for _, c := range allCommands(root) {
 		completeValues(c)
 		if run := c.RunE; run != nil {

@@ -32,7 +32,8 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
-			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest, "dynamo": dynamo,
+			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest,
+			"dynamo": dynamo, "alias": alias,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -154,6 +155,12 @@ func meddle(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	w := world(ts)
 	w.EditFunction(args[0], func(f *awssim.Function) { f.Layers = []string{w.LayerARN(args[1], n)} })
+}
+
+// alias FUNCTION NAME: somebody publishes a version and points an alias at it.
+func alias(ts *testscript.TestScript, _ bool, args []string) {
+	w := world(ts)
+	w.PutAlias(awssim.Alias{Function: args[0], Name: args[1], Version: w.PutVersion(args[0])})
 }
 
 // calls OPERATION N: it was called so often since the last calls; * stands for

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+const whyFunction = "makoto-会話-prod"
+
+// whyWorld has one of everything that why can say of a selected function.
+func whyWorld(t *testing.T) whyPlace {
+	t.Helper()
+	at := func(file string, line int) desired.Position { return desired.Position{File: file, Line: line} }
+	glob := []desired.Selector{{Name: "makoto-*-prod", At: at("layerd.yaml", 5)}}
+	r := testRegionPlan(t, "prod")
+	version := func(text string) desired.Version {
+		v, err := desired.ParseVersion(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	arn := func(name string) state.LayerARN { return state.NewLayerARN("aws", testRegion, "123456789012", name) }
+	r.Want.Unmanaged = []string{"arn:aws:lambda:*:464622532012:layer:*"}
+	r.Want.Layers = []desired.LayerWish{
+		{Name: "makoto-common", Layer: arn("makoto-common-prod"), Owned: true, Version: version("1.4.2"), At: at("environments/prod.yaml", 7), Functions: glob},
+		{Name: "makoto-ml", Layer: arn("makoto-ml-prod"), Owned: true, Version: version("2.0.0"), At: at("environments/prod.yaml", 8), Functions: glob,
+			Pins: []desired.Pin{{Functions: glob, Version: version("1.9.0"), Until: testNow.Add(48 * time.Hour), Owner: "鈴木", Reason: "2.0.0 needs python3.12", At: at("environments/prod.yaml", 12)}}},
+		{Name: "makoto-third", Layer: arn("makoto-third-prod"), Owned: true, Version: version("3.0.0"), At: at("environments/prod.yaml", 9), Functions: glob},
+	}
+	step := attach(whyFunction, 11, 13)
+	step.LayerARN, step.FromVersion = arn("makoto-common-prod"), "1.4.0"
+	r.Steps = []reconcile.Step{
+		attach("another-prod", 12, 13),
+		held(step, reconcile.ByApproval, r.Window.NextOpen, "needs an approval of this plan", reconcile.Holder{By: reconcile.ByWindow, Until: r.Window.NextOpen, Reason: r.Window.Reason}),
+	}
+	r.Drift = []reconcile.Drifted{{Kind: reconcile.WrongVersion, Layer: "makoto-common", Function: whyFunction, Since: testNow.Add(-3 * time.Hour), Reason: "12 (1.4.1) was applied, and the function has 11 (1.4.0)"}}
+	r.Blocked = []reconcile.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}
+	vendor := state.LayerVersionARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog:98")
+	f := state.Function{Name: whyFunction, Runtime: "python3.11", Layers: []state.LayerVersionARN{layer("makoto-common-prod", 11), vendor, layer("makoto-ml-prod", 4), layer("stray", 1)}}
+	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "ML v1.9.0"}}}}}
+	put := history.Entry{
+		Environment: "prod", Region: testRegion, Kind: reconcile.Attach, Cause: reconcile.Change, Layer: "makoto-ml", Function: whyFunction, ToNumber: 4,
+		From: layer("makoto-ml-prod", 3), To: layer("makoto-ml-prod", 4), FromVersion: "1.8.0", ToVersion: "1.9.0", Status: reconcile.Applied,
+		Started: testNow.AddDate(0, 0, -4), Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木", RequestID: "8f2c1a", Fencing: 57,
+	}
+	failed := put
+	failed.Status, failed.Error, failed.Started = reconcile.Failed, "AccessDeniedException: not authorized", testNow.AddDate(0, 0, -5)
+	return whyPlace{
+		region: r, digest: testDigest, snap: snap, changes: []history.Entry{put, failed}, put: map[state.LayerARN]history.Entry{arn("makoto-ml-prod"): put},
+		aliases: []servedAlias{{"live", "7", []state.LayerVersionARN{layer("makoto-common-prod", 10), layer("makoto-ml-prod", 4)}}, {"same", "8", f.Layers}},
+	}
+}
+
+func TestRenderWhy(t *testing.T) {
+	place := whyWorld(t)
+	f := &roundFlags{repo: repoFlags{repo: "."}}
+	v := answerWhy(daemon.Result{Past: "store", Revision: strings.Repeat("ab12", 10)}, []whyPlace{place}, whyFunction)
+	text := renderWhy(v, []whyPlace{place}, f, palette{}, 80, testNow)
+	golden(t, "why.txt", text)
+	for line := range strings.Lines(text) {
+		if lipgloss.Width(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "layerd approve") {
+			t.Errorf("wider than 80 columns: %s", line)
+		}
+	}
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "why.json", string(data)+"\n")
+	if strings.Contains(string(data), "null") {
+		t.Error("a list is null")
+	}
+}
+
+// An approval is told where it covers the step, and nowhere else.
+func TestWhyApproval(t *testing.T) {
+	place := whyWorld(t)
+	line := reconcile.Line(testRegion, place.region.Steps[1])
+	for name, tt := range map[string]struct {
+		a    ruling.Approval
+		want bool
+	}{
+		"of this plan":            {ruling.Approval{Digest: testDigest, By: "鈴木", At: testNow}, true},
+		"of another plan":         {ruling.Approval{Digest: "x", By: "鈴木", At: testNow}, false},
+		"bound, begun":            {ruling.Approval{Digest: "x", Lines: []string{line}, By: "鈴木", At: testNow, Begun: testNow}, true},
+		"bound to something else": {ruling.Approval{Digest: testDigest, Lines: []string{"y"}, By: "鈴木", At: testNow}, false},
+	} {
+		place.given = []ruling.Approval{tt.a}
+		v := answerWhy(daemon.Result{}, []whyPlace{place}, whyFunction)
+		got := v.Environments[0].Layers[0].Approval
+		if (got != nil) != tt.want || got != nil && (got.Until == "") != !tt.a.Begun.IsZero() {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if other := v.Environments[0].Layers[1].Approval; other != nil {
+			t.Errorf("%s: a layer without a step has %+v", name, other)
+		}
+	}
+}
+
+// A function is blocked as a whole: a layer that is not the reason, and has no
+// step for that reason, is not in sync because of it.
+func TestWhyBlockedAsAWhole(t *testing.T) {
+	place := whyWorld(t)
+	place.region.Steps, place.region.Drift = nil, nil
+	status := func() (all []string) {
+		for _, l := range answerWhy(daemon.Result{}, []whyPlace{place}, whyFunction).Environments[0].Layers {
+			all = append(all, l.Status)
+		}
+		return all
+	}
+	if got := strings.Join(status(), " "); got != "blocked in_sync blocked" {
+		t.Errorf("blocked: %s", got)
+	}
+	place.region.Blocked = nil
+	place.region.Failure = &reconcile.Failure{Code: "x", Message: "no"}
+	if got := strings.Join(status(), " "); got != "unknown unknown unknown" {
+		t.Errorf("failed: %s", got)
+	}
+}
+
+func TestNotSelected(t *testing.T) {
+	f := state.Function{Name: "makoto-api-prod", Runtime: "python3.11", Architecture: "arm64", Tags: map[string]string{"team": "web"}}
+	at := func(line int) desired.Position { return desired.Position{File: "e.yaml", Line: line} }
+	for _, tt := range []struct {
+		name   string
+		wish   desired.LayerWish
+		reason string
+		line   int
+	}{
+		{"except", desired.LayerWish{Functions: []desired.Selector{{Name: "*", At: at(1)}}, Except: []desired.Selector{{Name: "x", At: at(2)}, {Name: "makoto-*", At: at(3)}}}, "except takes it away", 3},
+		{"the nearest name", desired.LayerWish{Functions: []desired.Selector{{Name: "billing-*", At: at(1)}, {Name: "makoto-api-dev", At: at(2)}}}, "the name does not match", 2},
+		{"the runtime", desired.LayerWish{Functions: []desired.Selector{{Name: "makoto-api-pro", At: at(1)}, {Name: "makoto-*", Runtime: "python3.12", At: at(2)}}}, "its runtime is python3.11", 2},
+		{"a tag's value", desired.LayerWish{Functions: []desired.Selector{{Tags: map[string]string{"team": "platform"}, At: at(4)}}}, "its tag team is web", 4},
+		{"a tag", desired.LayerWish{Functions: []desired.Selector{{Tags: map[string]string{"tier": "*"}, At: at(4)}}}, "it has no tag tier", 4},
+		{"architecture", desired.LayerWish{Functions: []desired.Selector{{Name: "*", Architecture: "x86_64", At: at(4)}}}, "its architecture is arm64", 4},
+		{"attached", desired.LayerWish{Functions: []desired.Selector{{Attached: true, At: at(4)}}}, "it does not have the layer", 4},
+		{"nothing", desired.LayerWish{At: at(9)}, "it has no selector", 9},
+	} {
+		if got := notSelected(tt.wish, f); got.Reason != tt.reason || got.Line != tt.line {
+			t.Errorf("%s: %+v", tt.name, got)
+		}
+	}
+}
