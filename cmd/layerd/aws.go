@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,12 +17,12 @@ type connector = func(context.Context, desired.Environment) (daemon.Cloud, error
 
 // connector reads the SDK's usual chain of configuration. It makes no call:
 // the first environment that needs credentials asks for them.
-func (a *app) connector(ctx context.Context, rate float64, log *slog.Logger) (connector, error) {
+func (a *app) connector(ctx context.Context, o daemon.AWSOptions) (connector, error) {
 	cfg, err := a.awsConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	connect := daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: rate, Logger: log})
+	connect := daemon.Connector(cfg, o)
 	return func(ctx context.Context, env desired.Environment) (daemon.Cloud, error) {
 		if err := a.credentials(ctx, cfg); err != nil {
 			return nil, err

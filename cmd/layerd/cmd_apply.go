@@ -3,19 +3,27 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/state"
 )
 
 func (a *app) applyCommand() *cobra.Command {
 	var f roundFlags
+	var patience time.Duration
 	cmd := &cobra.Command{
 		Use:   "apply --repo PATH|URL",
 		Short: "Do one round: what may be done now is done, the rest waits",
 		Long: `apply makes the decision that plan shows and carries out what may be done now.
 Windows, freezes and approvals hold for it as they do for the daemon.
+
+One layerd acts on an account at a time: where a daemon on the same store has the
+account's lease, apply leaves it alone and exits 75. With --lease-timeout it asks
+the daemon for the lease, which gives it between two rounds.
 
 Exit codes: 0 done, 1 something failed, 3 something waits for a window or an
 approval, 75 try again, 78 the desired state is invalid somewhere.`,
@@ -29,13 +37,53 @@ approval, 75 try again, 78 the desired state is invalid somewhere.`,
 			}
 			defer r.close()
 			r.applied = true
+			leases := a.newLeases(r, patience)
+			defer leases.release(cmd.Context())
+			r.round.Lease = leases.take
 			result, err := r.round.Apply(cmd.Context())
 			r.endProgress()
 			return a.finish(&f, r, result, err, func() int { return applyCode(result, f.envs) })
 		},
 	}
 	f.add(a, cmd)
+	cmd.Flags().DurationVar(&patience, "lease-timeout", 0, "how long to wait for the lease of an account that a daemon has")
 	return cmd
+}
+
+// leases are those that one apply takes, one for each account.
+type leases struct {
+	*app
+	keeper   *lease.Keeper
+	patience time.Duration
+	taken    []*lease.Lease
+}
+
+func (a *app) newLeases(p prepared, patience time.Duration) *leases {
+	me := lease.Holder{Name: processName() + " (apply)", Repository: p.round.Repository}
+	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
+}
+
+// take is daemon.Round.Lease.
+func (l *leases) take(ctx context.Context, account string) (daemon.Lease, error) {
+	got, err := l.keeper.Acquire(ctx, account, l.patience, func(h *lease.HeldError) {
+		l.say("waiting for the lease of account %s, which %s has", account, h.By.Name)
+	})
+	if err != nil {
+		return nil, err // not got: a nil *Lease in an interface is not nil
+	}
+	l.taken = append(l.taken, got)
+	return got, nil
+}
+
+// release gives them back, also after an interrupt.
+func (l *leases) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	for _, one := range l.taken {
+		if err := one.Release(ctx); err != nil {
+			l.say("the lease of account %s was not given back and runs out within a minute: %v", one.Account(), err)
+		}
+	}
 }
 
 // interrupted says whether an error is only our own context's end.

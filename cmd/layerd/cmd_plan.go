@@ -124,7 +124,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	report, end := a.startProgress()
 	p.endProgress = end
 	log := a.logger()
-	connect, err := a.connector(ctx, f.rate, log)
+	connect, err := a.connector(ctx, daemon.AWSOptions{RequestsPerSecond: f.rate, Logger: log})
 	if err != nil {
 		return prepared{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -37,7 +38,11 @@ func (a *app) interruptible(parent context.Context) (context.Context, context.Ca
 		select {
 		case <-signals:
 			signal.Stop(signals)
-			a.say("interrupted: finishing what is in hand; once more to stop at once")
+			if log := a.service.Load(); log != nil {
+				log.Info("told to stop: finishing what is in hand")
+			} else {
+				a.say("interrupted: finishing what is in hand; once more to stop at once")
+			}
 			cancel()
 		case <-ctx.Done():
 			signal.Stop(signals)
@@ -90,6 +95,12 @@ func (a *app) explain(err error) {
 func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, "layerd: "+format+"\n", args...)
 }
+
+// sayRaw writes text that is laid out already to standard error.
+func (a *app) sayRaw(text string) { fmt.Fprint(a.err, text) }
+
+// logTo makes everything that is said from now on a line of the log.
+func (a *app) logTo(log *slog.Logger) { a.service.Store(log) }
 
 // print writes a whole result at once. A reader that has left is not an error
 // of the command.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,8 @@ type app struct {
 	color    oneOf
 	logLevel oneOf
 	progress *statusLine // nil until a command shows progress
+	// service is the log of the daemon; nil for commands that talk to a person.
+	service atomic.Pointer[slog.Logger]
 }
 
 func (a *app) root() *cobra.Command {
@@ -45,6 +48,7 @@ window, after the approval, with a reason for every step.`,
 		a.validateCommand(),
 		a.planCommand(),
 		a.applyCommand(),
+		a.runCommand(),
 		a.windowCommand(),
 		a.historyCommand(),
 		a.whyCommand(),

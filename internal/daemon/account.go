@@ -289,37 +289,43 @@ func (a *account) start(ctx context.Context, w *wanted, names []string) time.Dur
 	return next
 }
 
-// due picks the environments whose time has come and marks them as busy.
+// due picks the environments whose time has come and marks them as busy. When
+// it has come for one it has for all that are free: they look at AWS together.
 func (a *account) due(w *wanted, names []string, now time.Time) (due []string, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next = tick
+	var free []*duty
 	for _, name := range names {
 		d := a.duties[name]
 		if d.busy {
 			continue
 		}
-		left := time.Duration(0)
-		if !d.last.IsZero() {
-			left = d.pause - now.Sub(d.last)
-		}
-		if !d.at.IsZero() {
-			left = min(left, d.at.Sub(now.Round(0)))
-		}
-		// A commit that is new to it does not wait for the minute to pass.
-		if revision := w.origins[name].Revision; d.revision != revision {
-			left, d.revision = 0, revision
-		}
-		if left <= 0 {
-			d.busy, d.last, d.touched, d.at = true, now, now, time.Time{}
-			d.pause = jitter(a.Interval)
-			due = append(due, name)
-			continue
-		}
-		next = min(next, left)
+		next = min(next, d.left(w.origins[name].Revision, now))
+		free, due = append(free, d), append(due, name)
+	}
+	if next > 0 {
+		return nil, next
+	}
+	pause := jitter(a.Interval)
+	for i, d := range free {
+		d.busy, d.last, d.touched, d.at, d.pause = true, now, now, time.Time{}, pause
+		d.revision = w.origins[due[i]].Revision
 	}
 	slices.Sort(due)
-	return due, next
+	return due, tick
+}
+
+// left is how long the environment may wait for its next round.
+func (d *duty) left(revision string, now time.Time) time.Duration {
+	if d.last.IsZero() || d.revision != revision {
+		return 0 // a commit that is new to it does not wait for the minute to pass
+	}
+	left := d.pause - now.Sub(d.last)
+	if !d.at.IsZero() {
+		left = min(left, d.at.Sub(now.Round(0)))
+	}
+	return max(left, 0)
 }
 
 // ended marks environments as free again.

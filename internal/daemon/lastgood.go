@@ -171,7 +171,10 @@ func archive(files fs.FS) ([]byte, error) {
 		_, err = w.Write(data)
 		return err
 	})
-	return b.Bytes(), errors.Join(err, z.Close())
+	if err := errors.Join(err, z.Close()); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }
 
 // wishes says whether a file may be one that says what is wanted.

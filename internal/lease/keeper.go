@@ -264,3 +264,42 @@ func (k *Keeper) Ask(ctx context.Context, account string) error {
 	}
 	return nil // when it changed, the next look asks again
 }
+
+// Acquire is Try for somebody who can wait. A holder that is alive is asked to
+// hand the lease over, if patience is more than nothing, and when that has
+// passed the *HeldError is returned. A holder that looks dead is watched for as
+// long as it takes to be sure, at most a term. waiting, when not nil, is told
+// once whom it waits for.
+func (k *Keeper) Acquire(ctx context.Context, account string, patience time.Duration, waiting func(*HeldError)) (*Lease, error) {
+	var first *HeldError
+	for began := time.Now(); ; {
+		l, err := k.Try(ctx, account)
+		held, ok := errors.AsType[*HeldError](err)
+		if !ok {
+			return l, err
+		}
+		// Renewed is by another clock: good enough for giving up early.
+		alive := time.Since(held.Renewed) < max(held.Term, k.term) || first != nil && !first.Renewed.Equal(held.Renewed)
+		if alive && time.Since(began) >= patience {
+			return nil, held
+		}
+		if first == nil {
+			first = held
+			if waiting != nil {
+				waiting(held)
+			}
+		}
+		if alive && !held.Reserved {
+			if err := k.Ask(ctx, account); err != nil {
+				return nil, err
+			}
+		}
+		t := time.NewTimer(k.term / 60)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+}

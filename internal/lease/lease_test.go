@@ -440,3 +440,59 @@ func neverTwo(t *testing.T, seed uint64) {
 		t.Errorf("seed %d: only %d changes of hands: this proves little", seed, len(fences))
 	}
 }
+
+func TestAcquire(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := store.NewMemory()
+		a, b := keeper(s, "a"), keeper(s, "b")
+		l := take(t, a)
+		began := time.Now()
+		// A holder that is alive is not waited for by somebody without patience.
+		if _, err := b.Acquire(t.Context(), account, 0, nil); time.Since(began) != 0 || err == nil {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+		// With patience it is asked, and hands over when it can.
+		time.AfterFunc(90*time.Second, func() {
+			if _, asked := l.Asked(); asked {
+				_ = l.Release(t.Context())
+			}
+		})
+		told := 0
+		got, err := b.Acquire(t.Context(), account, 5*time.Minute, func(h *HeldError) {
+			if told++; h.By.Name != "a" {
+				t.Errorf("told to wait for %s", h.By.Name)
+			}
+		})
+		if took := time.Since(began); err != nil || took < 90*time.Second || took > 92*time.Second || told != 1 {
+			t.Fatalf("after %s, told %d times: %v", took, told, err)
+		}
+		_ = got.Release(t.Context())
+	})
+}
+
+// Nobody has to be patient with the dead.
+func TestAcquireFromTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := store.NewMemory()
+		dead, err := json.Marshal(doc{V: 1, Holder: Holder{ID: "dead", Name: "dead"}, Fence: 7, Seconds: 60, Renewed: time.Now().Add(-2 * time.Minute)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Create(t.Context(), key(account), dead); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		l, err := keeper(s, "b").Acquire(t.Context(), account, 0, nil)
+		if took := time.Since(began); err != nil || took < Term || took > Term+2*time.Second {
+			t.Fatalf("after %s: %v", took, err)
+		}
+		_ = l.Release(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		other := take(t, keeper(s, "c"))
+		if _, err := keeper(s, "d").Acquire(ctx, account, time.Hour, nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting ends with the context: %v", err)
+		}
+		_ = other.Release(t.Context())
+	})
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/daemon/config"
+	"github.com/layerd/layerd/internal/daemon/config/awssecrets"
+	"github.com/layerd/layerd/internal/daemon/systemd"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/notify/slack"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/store"
+)
+
+var errInvalidConfig = errors.New("the configuration is invalid")
+
+// service is the process around one daemon after another: each configuration
+// that is taken in has a daemon of its own. What need not change is handed on.
+type service struct {
+	*app
+	where   string
+	log     *slog.Logger
+	level   *slog.LevelVar
+	manager *systemd.Manager
+	current atomic.Pointer[daemon.Daemon] // whom /healthz asks
+	unit    *unit                         // what runs now
+}
+
+// unit is one configuration and all that was opened for it.
+type unit struct {
+	config   config.Config
+	spec     store.Spec
+	store    store.Store
+	listener net.Listener
+	server   *http.Server
+	daemon   *daemon.Daemon
+}
+
+// serve runs the daemon until ctx ends.
+func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) error {
+	c, err := a.readConfig(where)
+	if err != nil {
+		return err
+	}
+	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New()}
+	s.level.Set(c.Level())
+	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
+	a.logTo(s.log)
+	if s.unit, err = s.assemble(ctx, c); err != nil {
+		return err
+	}
+	defer func() { s.unit.close(nil) }()
+	for ctx.Err() == nil {
+		s.life(ctx, hangup)
+	}
+	s.told(s.manager.Stopping())
+	return nil
+}
+
+// life runs one daemon, until ctx ends or another configuration takes its
+// place.
+func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	s.level.Set(s.unit.config.Level())
+	s.current.Store(s.unit.daemon)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Run reports what goes wrong in the log, and ends with its context.
+		_ = s.unit.daemon.Run(running)
+	}()
+	s.told(s.manager.Ready())
+	beat, end := s.heart()
+	defer end()
+	for {
+		select {
+		case <-ctx.Done():
+			s.told(s.manager.Stopping())
+			<-done
+			return
+		case <-beat:
+			s.beat()
+		case <-hangup:
+			s.told(s.manager.Reloading())
+			next, err := s.reload(ctx)
+			if err != nil {
+				s.log.Error("configuration refused, the old one stays", "config", s.where, "err", err)
+				s.told(s.manager.Ready())
+				continue
+			}
+			stop()
+			<-done
+			old := s.unit
+			s.unit = next
+			old.close(next)
+			s.log.Info("configuration taken in", "config", s.where)
+			return
+		}
+	}
+}
+
+// reload makes everything that a new configuration needs before anything of
+// the old one is touched.
+func (s *service) reload(ctx context.Context) (*unit, error) {
+	c, err := s.readConfig(s.where)
+	if err != nil {
+		return nil, err
+	}
+	return s.assemble(ctx, c)
+}
+
+// assemble opens what a configuration names and wires a daemon to it.
+func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err error) {
+	u := &unit{config: c}
+	defer func() {
+		if err != nil {
+			u.close(s.unit)
+		}
+	}()
+	if u.spec, err = s.whichStore(storeFlags{store: c.Store}, desired.Tree{}); err != nil {
+		return nil, err
+	}
+	cfg, err := s.awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets := &config.Secrets{SecretsManager: awssecrets.Manager(cfg), SSM: awssecrets.Parameters(cfg)}
+	git, err := c.Git.Options(ctx, secrets)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := gitrepo.New(git)
+	if err != nil {
+		return nil, &exitError{code: exitInvalid, err: err}
+	}
+	identity, err := gitrepo.Identity(c.Git.URL)
+	if err != nil {
+		return nil, err
+	}
+	targets, repeat, err := slackTargets(c, secrets)
+	if err != nil {
+		return nil, err
+	}
+	connect, err := s.connector(ctx, daemon.AWSOptions{
+		RequestsPerSecond: c.AWS.RequestsPerSecond, GetFunctionPerSecond: c.AWS.GetFunctionPerSecond, Logger: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.unit != nil && s.unit.spec == u.spec {
+		u.store = s.unit.store // memory: would forget, and a file needs no second handle
+	} else if u.store, err = s.openStore(ctx, u.spec); err != nil {
+		return nil, err
+	}
+	u.daemon, err = daemon.New(daemon.Options{
+		Repository: identity, Source: repo, Store: u.store, Connect: connect,
+		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
+		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(),
+		Targets: targets, Repeat: repeat, Log: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, s.listen(ctx, u)
+}
+
+// listen serves the daemon's health, at the address that is served already
+// where that is the same.
+func (s *service) listen(ctx context.Context, u *unit) error {
+	if s.unit != nil && s.unit.config.HTTP.Listen == u.config.HTTP.Listen {
+		u.listener, u.server = s.unit.listener, s.unit.server
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", u.config.HTTP.Listen)
+	if err != nil {
+		return &exitError{code: exitFailed, err: fmt.Errorf("serve http.listen %s: %w", u.config.HTTP.Listen, err),
+			hint: "is another layerd running here? name another port in http.listen"}
+	}
+	u.listener = listener
+	u.server = &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if d := s.current.Load(); d != nil {
+				d.Handler().ServeHTTP(w, r)
+				return
+			}
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+	}
+	s.log.Info("serving", "address", listener.Addr().String())
+	go func() {
+		if err := u.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("serving ended", "err", err)
+		}
+	}()
+	return nil
+}
+
+// close gives back what was opened, but for what heir goes on using.
+func (u *unit) close(heir *unit) {
+	if u.server != nil && (heir == nil || heir.server != u.server) {
+		_ = u.server.Close() // health checks may be cut off
+	}
+	if u.store != nil && (heir == nil || heir.store != u.store) {
+		_ = u.store.Close() // everything was written; nothing can be lost here
+	}
+}
+
+// slackTargets are those who are told. The shortest repeat interval is that of
+// all.
+func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, time.Duration, error) {
+	var targets []notify.Target
+	var repeat time.Duration
+	for i, n := range c.Notify {
+		if n.Slack == nil {
+			continue
+		}
+		name := "slack"
+		if i > 0 {
+			name = fmt.Sprintf("slack-%d", i+1)
+		}
+		t, err := slack.NewWebhook(slack.Options{Name: name, URL: secrets.Source(n.Slack.WebhookURL)})
+		if err != nil {
+			return nil, 0, err
+		}
+		targets = append(targets, t)
+		if d := n.Slack.RepeatInterval.Duration; repeat == 0 || d < repeat {
+			repeat = d
+		}
+	}
+	return targets, repeat, nil
+}
+
+// processName is how people find the process.
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown-host"
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
+
+// heart gives the watchdog's rhythm, and half a minute where there is none: the
+// status line wants news as well.
+func (s *service) heart() (<-chan time.Time, func()) {
+	every := 30 * time.Second
+	if w := s.manager.WatchdogInterval(); w > 0 {
+		every = min(every, w)
+	}
+	t := time.NewTicker(every)
+	return t.C, t.Stop
+}
+
+// beat feeds the watchdog only while the loops turn.
+func (s *service) beat() {
+	h := s.unit.daemon.Health()
+	if h.Alive {
+		s.told(s.manager.Watchdog())
+	} else {
+		s.log.Error("not alive", "reasons", h.Reasons)
+	}
+	s.told(s.manager.Status(statusLineOf(h)))
+}
+
+func statusLineOf(h daemon.Health) string {
+	held := 0
+	for _, a := range h.Accounts {
+		if a.Holding {
+			held++
+		}
+	}
+	text := fmt.Sprintf("%d of %d accounts are ours", held, len(h.Accounts))
+	if len(h.Reasons) > 0 {
+		text += "; not ready: " + h.Reasons[0]
+	}
+	return text
+}
+
+// told: that the service manager was not told changes nothing.
+func (s *service) told(err error) {
+	if err != nil {
+		s.log.Warn("service manager not told", "err", err)
+	}
+}
