@@ -69,7 +69,7 @@ func (b *builder) environment() Environment {
 	e := Environment{
 		Name: b.name, Account: f.Account, Region: b.region, Partition: state.PartitionOf(b.region),
 		Role: f.Role, ExternalID: f.ExternalID, Observe: f.Mode == "observe",
-		ApprovalRequired: f.ApprovalRequired, MaxNew: 20, MaxBlocked: f.MaxBlocked, File: b.path,
+		ApprovalRequired: f.ApprovalRequired, MaxNew: 20, MaxBlocked: f.MaxBlocked, NewAtOnce: f.NewFunctions == "now", File: b.path,
 	}
 	if f.MaxNew != nil {
 		e.MaxNew = *f.MaxNew
@@ -258,7 +258,7 @@ func (b *builder) notYet() []Problem {
 		p.Environment = b.name
 		list = append(list, p)
 	}
-	for _, key := range []string{"new_functions", "alias", "rollout", "approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
+	for _, key := range []string{"alias", "rollout", "approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
 	for name, l := range b.file.Layers {

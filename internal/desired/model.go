@@ -41,6 +41,9 @@ type Environment struct {
 	Drift            DriftPolicy
 	MaxNew           int  // functions that may get a layer for the first time without being asked
 	MaxBlocked       *int // nil = no limit
+	// NewAtOnce is new_functions: now. A function that gets a layer for the
+	// first time, at the number applied here last, need not wait for a window.
+	NewAtOnce bool
 	// Unmanaged has ARNs or globs of layers that may be attached and are none
 	// of our business.
 	Unmanaged []string

@@ -121,6 +121,7 @@ drift: report
 mode: observe
 max_new: 0
 max_blocked: 3
+new_functions: now
 layers:
   a: {version: 1.0.0, functions: [x], except: [y], pins: [{functions: [p], version: 3, until: 2026-11-24, reason: r, owner: o}]}
 pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
@@ -145,7 +146,7 @@ pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
 	if got := pins[0].Until.UTC().Format(time.RFC3339); got != "2026-11-24T15:00:00Z" || !pins[1].Until.IsZero() {
 		t.Errorf("until %s and %s", got, pins[1].Until)
 	}
-	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || e.Calendar.Cutoff != 36*time.Hour {
+	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || !e.NewAtOnce || e.Calendar.Cutoff != 36*time.Hour {
 		t.Errorf("environment %+v", e)
 	}
 }
@@ -157,6 +158,7 @@ func TestDefaults(t *testing.T) {
 defaults:
   region: us-east-1
   max_new: 5
+  new_functions: now
   unmanaged: [a, b]
   change_window: ["Sat 02:00-06:00", "Sun 02:00-06:00"]
   layers: {l: {version: 1.0.0, functions: [x], except: [y], position: first}}
@@ -165,6 +167,7 @@ account: "123456789012"
 regions: [us-west-2, us-east-2]
 timezone: Europe/Berlin
 unmanaged: [c]
+new_functions: window
 change_window: "Mon 02:00-06:00"
 layers: {l: {version: none, except: [z]}}
 -- environments/prod.yaml --
@@ -174,7 +177,7 @@ account: "210987654321"
 		t.Fatal("not three environments")
 	}
 	dev, prod := tree.Environments[0], tree.Environments[2]
-	if dev.Region != "us-west-2" || dev.MaxNew != 5 || !slices.Equal(dev.Unmanaged, []string{"c"}) || dev.Zone.String() != "Europe/Berlin" {
+	if dev.Region != "us-west-2" || dev.MaxNew != 5 || dev.NewAtOnce || !slices.Equal(dev.Unmanaged, []string{"c"}) || dev.Zone.String() != "Europe/Berlin" {
 		t.Errorf("dev %+v", dev)
 	}
 	l := dev.Layers[0]
@@ -184,7 +187,7 @@ account: "210987654321"
 	if len(dev.Calendar.Windows) != 1 || dev.Calendar.Windows[0].String() != "Monday 02:00-06:00 Europe/Berlin" {
 		t.Errorf("windows %v", dev.Calendar.Windows)
 	}
-	if prod.Region != "us-east-1" || len(prod.Calendar.Windows) != 2 || prod.Layers[0].Version.Text != "1.0.0" || prod.Zone != time.UTC {
+	if prod.Region != "us-east-1" || !prod.NewAtOnce || len(prod.Calendar.Windows) != 2 || prod.Layers[0].Version.Text != "1.0.0" || prod.Zone != time.UTC {
 		t.Errorf("prod %+v", prod)
 	}
 }

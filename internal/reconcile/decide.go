@@ -8,6 +8,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // Decide compares what one environment wants with what AWS has and with what
@@ -72,6 +73,7 @@ type region struct {
 	shrunk   map[string]string // layer name to why its selection is doubted
 	rivals   map[state.LayerARN][]rival
 	expects  map[state.LayerVersionARN]bool // see expected
+	anytime  *window.Status                 // see freezes
 }
 
 // wish is one layer of the environment, resolved.

@@ -638,3 +638,86 @@ func BenchmarkDecide100000(b *testing.B) {
 		}
 	}
 }
+
+// TestNewFunctions: who may join at once what all the others have, and what
+// still holds those who may.
+func TestNewFunctions(t *testing.T) {
+	saturday := mustWindow("Saturday 02:00-06:00 JST") // noon is a Tuesday
+	freeze, err := window.ParseFreeze("2026-11-24", "2026-11-25", "", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const opens, thaws = "2026-11-27T17:00:00Z", "2026-11-26T00:00:00Z"
+	for _, tc := range []struct {
+		name    string
+		change  func(in *Input)
+		applied []int64 // here, the last one last
+		have    int64
+		past    int64
+		held    string // by whom, also by whom; empty: it runs
+		until   string
+	}{
+		{"at the number applied last", nil, []int64{3, 4}, 0, unknown, "", ""},
+		{"it had the layer once and was detached", nil, []int64{3, 4}, 0, 0, "", ""},
+		{"at a number applied before the last one", nil, []int64{4, 3}, 0, unknown, "window", opens},
+		{"at a number that nobody has", nil, []int64{3}, 0, unknown, "window", opens},
+		{"of a layer that was never applied", nil, nil, 0, unknown, "window", opens},
+		{"the default", func(in *Input) { in.Want[0].NewAtOnce = false }, []int64{4}, 0, unknown, "window", opens},
+		{"a function that has another number", nil, []int64{4}, 3, unknown, "window", opens},
+		{"a function that lost the layer", nil, []int64{4}, 0, 4, "window", opens}, // drift heals in a window
+		{"pinned at another number", func(in *Input) {
+			in.Want[0].Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "f"}}, Version: mustVersion("3")}}
+		}, []int64{4}, 0, unknown, "window", opens},
+		{"shortly before the window ends", func(in *Input) {
+			in.Want[0].Calendar.Windows, in.Want[0].Calendar.Cutoff = []window.Window{mustWindow("daily 11:00-12:30 UTC")}, time.Hour
+		}, []int64{4}, 0, unknown, "", ""},
+		{"in a freeze", func(in *Input) { in.Want[0].Calendar.Freezes = []window.Freeze{freeze} }, []int64{4}, 0, unknown, "freeze", thaws},
+		{"in a freeze, by default", func(in *Input) {
+			in.Want[0].NewAtOnce, in.Want[0].Calendar.Freezes = false, []window.Freeze{freeze}
+		}, []int64{4}, 0, unknown, "freeze window", opens},
+		{"without an approval", func(in *Input) { in.Want[0].ApprovalRequired = true }, []int64{4}, 0, unknown, "approval", ""},
+		{"in mode observe", func(in *Input) { in.Want[0].Observe = true }, []int64{4}, 0, unknown, "mode", ""},
+		{"while Git is stale", func(in *Input) { in.Stale = "Git was not read for 20m" }, []int64{4}, 0, unknown, "desired", ""},
+		{"too many at once", func(in *Input) { in.Want[0].MaxNew = 0 }, []int64{4}, 0, unknown, "limit", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			in := scene("1.3.0", tc.have, tc.past)
+			in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: tc.applied}}
+			in.Want[0].NewAtOnce = true
+			in.Want[0].Calendar.Windows = []window.Window{saturday}
+			if tc.change != nil {
+				tc.change(&in)
+			}
+			r := only(t, in)
+			if len(r.Steps) != 1 {
+				t.Fatalf("steps %+v", r.Steps)
+			}
+			s := r.Steps[0]
+			var by []string
+			until := ""
+			if h := s.Held; h != nil {
+				by = append(by, h.By)
+				for _, also := range h.Also {
+					by = append(by, also.By)
+				}
+				if !h.Until.IsZero() {
+					until = h.Until.UTC().Format(time.RFC3339)
+				}
+			}
+			if got := strings.Join(by, " "); got != tc.held || until != tc.until {
+				t.Errorf("held by %q until %q, want %q and %q", got, until, tc.held, tc.until)
+			}
+			if s.Held == nil && !strings.HasSuffix(s.Reason, "; new functions do not wait for the change window here") {
+				t.Errorf("it runs outside the window and does not say why: %s", s.Reason)
+			}
+		})
+	}
+}
+
+func mustWindow(text string) window.Window {
+	w, err := window.Parse(text, time.UTC)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}

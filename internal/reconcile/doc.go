@@ -33,7 +33,9 @@
 //
 //   - After a plan was applied, deciding again finds nothing to do (two rounds
 //     at most).
-//   - No step starts while the calendar is closed.
+//   - No step starts while the calendar is closed, except that, where
+//     new_functions is now, a function that gets a layer for the first time, at
+//     the number applied here last, waits for freezes and not for windows.
 //   - No change starts without a covering, unexpired approval where one is
 //     required, except Git going back to a version once applied here.
 //   - A protected version is never pruned: not the newest, not one that any

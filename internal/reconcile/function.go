@@ -116,10 +116,23 @@ func (r *region) decideLayer(w *wish, f state.Function) *Step {
 		s.Cause = Change
 		s.Reason = changeReason(w, t, have, pin)
 	}
+	if s.AnyTime = r.anyTime(s); s.AnyTime && !r.plan.Window.Open {
+		s.Reason += "; new functions do not wait for the change window here"
+	}
 	s.Kind = kindOf(s.Cause, t.number, have, past)
 	s.Back = s.Kind == Restore && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
 	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, w.Name, f.Name)
 	return &s
+}
+
+// anyTime: a new function gets at once what all the others have already. What
+// nobody has yet is a change like any other, also on a new function.
+func (r *region) anyTime(s Step) bool {
+	if !r.want.NewAtOnce || !s.New {
+		return false
+	}
+	applied := r.past.Layers[s.LayerARN].Applied
+	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number()
 }
 
 func (r *region) adopt(w *wish, f state.Function, n int64) {

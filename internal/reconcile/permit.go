@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // permit says of each step whether it may run now, and if not, by whom and
@@ -57,7 +58,7 @@ func (m *permit) all(regions []*region) {
 					left--
 				}
 			}
-			s.Held = r.merge(m.grace(holders, s.Held))
+			s.Held = r.merge(*s, m.grace(holders, s.Held))
 		}
 	}
 }
@@ -75,6 +76,9 @@ func (m *permit) holders(r *region, s Step) []Holder {
 		hold(ByDesired, time.Time{}, reason)
 	}
 	w := r.plan.Window
+	if s.AnyTime {
+		w = r.freezes()
+	}
 	if w.Frozen {
 		hold(ByFreeze, w.NextOpen, w.Reason)
 	}
@@ -168,9 +172,17 @@ func (m *permit) limitReason(r *region, s Step) string {
 	return ""
 }
 
+// freezes is what the calendar says now to steps that no window holds.
+func (r *region) freezes() window.Status {
+	if r.anytime == nil {
+		r.anytime = new(Step{AnyTime: true}.Obeys(r.want.Calendar).At(r.in.Now))
+	}
+	return *r.anytime
+}
+
 // merge makes one Held of all holders. Until is when all that is known to end
-// has ended and the calendar is open.
-func (r *region) merge(hs []Holder) *Held {
+// has ended and the step's calendar is open.
+func (r *region) merge(s Step, hs []Holder) *Held {
 	if len(hs) == 0 {
 		return nil
 	}
@@ -186,7 +198,7 @@ func (r *region) merge(hs []Holder) *Held {
 	if h.Until.IsZero() {
 		return h
 	}
-	if st := r.want.Calendar.At(h.Until); !st.Open {
+	if st := s.Obeys(r.want.Calendar).At(h.Until); !st.Open {
 		h.Until = st.NextOpen
 	}
 	return h

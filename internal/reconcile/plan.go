@@ -109,6 +109,18 @@ type Step struct {
 	// Back says that Git returned to a number that was applied here before,
 	// which needs no approval.
 	Back bool
+	// AnyTime says that no change window holds the step (new_functions: now);
+	// a freeze does, and everything else that holds steps.
+	AnyTime bool
+}
+
+// Obeys gives the calendar that says when the step may start. Where no window
+// holds it, the cutoff before the end of one does not either.
+func (s Step) Obeys(c window.Calendar) window.Calendar {
+	if s.AnyTime {
+		c.Windows, c.Cutoff = nil, 0
+	}
+	return c
 }
 
 // The kinds of drift.

@@ -199,6 +199,9 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
+	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && heldBy(s, ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !heldBy(s, ByWindow) {
+		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewAtOnce, st, s.Held)
+	}
 	if s.Held != nil {
 		if s.Held.By == "" || s.Held.Reason == "" {
 			t.Errorf("%s is held and does not say by whom and why", s.ID)
@@ -208,7 +211,7 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 		}
 		return
 	}
-	if !r.Want.Calendar.At(w.in.Now).Open {
+	if st := r.Want.Calendar.At(w.in.Now); !st.Open && (st.Frozen || !mayJoin(w, i, r, s)) {
 		t.Errorf("%s runs while the calendar is closed", s.ID)
 	}
 	if r.Want.Observe {
@@ -220,6 +223,20 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	if s.Kind == Prune {
 		checkPrune(t, w, i, r, s)
 	}
+}
+
+// mayJoin is the one exception from the window, in other words than the code:
+// the layer comes to a function that has none of it and never had, and its
+// number is where all of the environment was brought last.
+func mayJoin(w *world, i int, r RegionPlan, s Step) bool {
+	applied := w.in.Past[i].Layers[s.LayerARN].Applied
+	return r.Want.NewAtOnce && s.Kind == Attach && s.From == "" && s.Cause == Change &&
+		w.in.Past[i].Functions[s.Function].Applied[s.LayerARN] == 0 &&
+		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
+}
+
+func heldBy(s Step, by string) bool {
+	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
 }
 
 // checkPrune states the protections anew, in other words than the code.
@@ -601,7 +618,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) Past {
 func generateEnvironment(r *rand.Rand, name string) desired.Environment {
 	e := desired.Environment{
 		Name: name, Account: account, Region: tokyo, Partition: "aws", Zone: time.UTC,
-		Observe: chance(r, 10), ApprovalRequired: chance(r, 40), MaxNew: r.IntN(4),
+		Observe: chance(r, 10), ApprovalRequired: chance(r, 40), MaxNew: r.IntN(4), NewAtOnce: chance(r, 50),
 		Drift:    desired.DriftPolicy{Report: chance(r, 15), After: pick(r, 0, 0, 3*time.Hour)},
 		Calendar: generateCalendar(r), File: "environments/" + name + ".yaml",
 	}
