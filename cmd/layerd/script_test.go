@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
-			"layers": showLayers, "meddle": meddle, "calls": calls, "deny": deny, "digest": digest,
+			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
 			"dynamo": dynamo, "alias": alias,
 		},
 		Setup:               setUp,
@@ -161,6 +161,11 @@ func meddle(ts *testscript.TestScript, _ bool, args []string) {
 func alias(ts *testscript.TestScript, _ bool, args []string) {
 	w := world(ts)
 	w.PutAlias(awssim.Alias{Function: args[0], Name: args[1], Version: w.PutVersion(args[0])})
+}
+
+// newfunction NAME: somebody makes a function, which has no layers.
+func newFunction(ts *testscript.TestScript, _ bool, args []string) {
+	world(ts).PutFunction(awssim.Function{Name: args[0], Runtime: "python3.12"})
 }
 
 // calls OPERATION N: it was called so often since the last calls; * stands for

@@ -92,9 +92,9 @@ type Options struct {
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
 	Decide func(fresh state.Function) []reconcile.Step
-	// Permit is asked before each function and each prune whether anything may
-	// still be started; not nil says what holds it. Nil: always.
-	Permit func(now time.Time) *reconcile.Held
+	// Permit is asked before each function and each prune whether its steps may
+	// still be started; not nil says what holds them. Nil: always.
+	Permit func(now time.Time, steps []reconcile.Step) *reconcile.Held
 	// Progress, when not nil, is told of every function and prune that is done,
 	// one call at a time.
 	Progress func(Progress)
@@ -203,7 +203,11 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 		result.Error = "not begun: stopped"
 	default:
 		if r.Permit != nil {
-			held = r.Permit(time.Now())
+			steps := make([]reconcile.Step, len(index))
+			for i, at := range index {
+				steps[i] = r.plan.Steps[at]
+			}
+			held = r.Permit(time.Now(), steps)
 		}
 		if held == nil {
 			return true

@@ -3,7 +3,7 @@
 //
 //	err := apply.Run(ctx, &plan.Regions[0], cloud, record, apply.Options{
 //		Decide: func(f state.Function) []reconcile.Step { … },   // one function, anew
-//		Permit: func(now time.Time) *reconcile.Held { … },       // still open?
+//		Permit: func(now time.Time, steps []reconcile.Step) *reconcile.Held { … }, // still open?
 //	})
 //	for _, s := range plan.Regions[0].Steps { fmt.Println(s.ID, s.Result.Status) }
 //

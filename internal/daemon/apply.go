@@ -123,7 +123,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *rec
 	}
 	options := apply.Options{
 		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(in, i, fresh) },
-		Permit: func(time.Time) *reconcile.Held { return stillOpen(r, p.Now()) },
+		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
 		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
@@ -179,17 +179,21 @@ func runnable(r reconcile.RegionPlan) bool {
 }
 
 // stillOpen is asked again before each function: the window may have closed
-// while the ones before it were changed.
-func stillOpen(r *reconcile.RegionPlan, now time.Time) *reconcile.Held {
-	w := r.Want.Calendar.At(now)
-	if w.Open {
-		return nil
+// while the ones before it were changed. What one of its steps must wait for,
+// all of them wait for.
+func stillOpen(r *reconcile.RegionPlan, steps []reconcile.Step, now time.Time) *reconcile.Held {
+	for _, s := range steps {
+		w := s.Obeys(r.Want.Calendar).At(now)
+		if w.Open {
+			continue
+		}
+		by := reconcile.ByWindow
+		if w.Frozen {
+			by = reconcile.ByFreeze
+		}
+		return &reconcile.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
 	}
-	by := reconcile.ByWindow
-	if w.Frozen {
-		by = reconcile.ByFreeze
-	}
-	return &reconcile.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
+	return nil
 }
 
 // inSyncAfter says whether the Region is in sync once the plan was carried
