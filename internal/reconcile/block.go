@@ -174,18 +174,13 @@ func (r *region) anyMatch(s desired.Selector, layer state.LayerARN) bool {
 	return slices.ContainsFunc(r.snap.Functions, func(f state.Function) bool { return s.Match(f, layer) })
 }
 
-// countUnselected counts functions that have what layerd applied and are
-// selected no more. They stay as they are.
-func (r *region) countUnselected() {
-	for _, f := range r.snap.Functions {
-		if r.selected[f.Name] {
-			continue
-		}
-		for l, n := range r.past.Functions[f.Name].Applied {
-			if n > 0 && r.named[l] {
-				r.plan.Unselected++
-				break
-			}
+// unselected counts a function that no wish selects, if it has what layerd
+// applied. It stays as it is.
+func (r *region) unselected(past FunctionPast) {
+	for l, n := range past.Applied {
+		if n > 0 && r.named[l] {
+			r.plan.Unselected++
+			return
 		}
 	}
 }

@@ -68,7 +68,6 @@ type region struct {
 
 	wishes   []*wish
 	named    map[state.LayerARN]bool // layers that any environment names here
-	selected map[string]bool         // functions any wish selects
 	newSteps int
 	shrunk   map[string]string // layer name to why its selection is doubted
 	rivals   map[state.LayerARN][]rival
@@ -112,7 +111,6 @@ func (r *region) decide() {
 		return
 	}
 	r.plan.ObservedAt = r.snap.ObservedAt
-	r.selected = make(map[string]bool, len(r.snap.Functions))
 	for _, env := range append(slices.Clone(r.others), r.want) {
 		for _, w := range env.Layers {
 			r.named[w.Layer] = true
@@ -126,7 +124,6 @@ func (r *region) decide() {
 		r.decideFunction(f)
 	}
 	r.countSelection()
-	r.countUnselected()
 	r.fixNumbers()
 	r.retention()
 	r.checkBlocked()

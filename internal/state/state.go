@@ -53,8 +53,7 @@ type Function struct {
 // place in the list.
 func (f Function) Has(layer LayerARN) (v LayerVersionARN, index int, ok bool) {
 	for i, l := range f.Layers {
-		// An entry of another shape has no layer: it is nobody's.
-		if have, _, ok := l.Split(); ok && have == layer {
+		if l.Of(layer) {
 			return l, i, true
 		}
 	}
