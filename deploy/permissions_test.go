@@ -1,0 +1,207 @@
+package deploy_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// permission is what IAM calls an operation of an SDK client.
+type permission struct {
+	action string // "" = none is needed
+	person bool   // a person's, at layerd store init, and never the daemon's
+}
+
+// permissions is the one list of what layerd asks of AWS. An operation that is
+// not in it, and an entry that nothing calls, fail the test below; so do actions
+// of the task's role that are not here.
+func permissions() map[string]permission {
+	return map[string]permission{
+		"lambda.ListFunctions":                  {action: "lambda:ListFunctions"},
+		"lambda.ListLayerVersions":              {action: "lambda:ListLayerVersions"},
+		"lambda.ListAliases":                    {action: "lambda:ListAliases"},
+		"lambda.GetFunction":                    {action: "lambda:GetFunction"},
+		"lambda.GetLayerVersionByArn":           {action: "lambda:GetLayerVersion"},
+		"lambda.GetLayerVersionPolicy":          {action: "lambda:GetLayerVersionPolicy"},
+		"lambda.UpdateFunctionConfiguration":    {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
+		"lambda.DeleteLayerVersion":             {action: "lambda:DeleteLayerVersion"},
+		"resourcegroupstaggingapi.GetResources": {action: "tag:GetResources"},
+		"sts.GetCallerIdentity":                 {},
+		"stscreds.AssumeRole":                   {action: "sts:AssumeRole"},
+		"secretsmanager.GetSecretValue":         {action: "secretsmanager:GetSecretValue"},
+		"ssm.GetParameter":                      {action: "ssm:GetParameter"},
+		"dynamodb.GetItem":                      {action: "dynamodb:GetItem"},
+		"dynamodb.Query":                        {action: "dynamodb:Query"},
+		"dynamodb.UpdateItem":                   {action: "dynamodb:UpdateItem"},
+		"dynamodb.DescribeTable":                {action: "dynamodb:DescribeTable", person: true},
+		"dynamodb.CreateTable":                  {action: "dynamodb:CreateTable", person: true},
+		"dynamodb.UpdateTable":                  {action: "dynamodb:UpdateTable", person: true},
+		"dynamodb.Scan":                         {action: "dynamodb:Scan", person: true},
+		"dynamodb.DescribeContinuousBackups":    {action: "dynamodb:DescribeContinuousBackups", person: true},
+		"dynamodb.UpdateContinuousBackups":      {action: "dynamodb:UpdateContinuousBackups", person: true},
+	}
+}
+
+// calls finds the operations that the code of internal/ and cmd/ asks SDK
+// clients for: each has an Input that is made somewhere.
+func calls(t *testing.T) map[string]bool {
+	t.Helper()
+	found := map[string]bool{}
+	for _, root := range []string{"../internal", "../cmd"} {
+		err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() && (d.Name() == "awssim" || strings.HasSuffix(d.Name(), "test")) {
+				if err == nil {
+					err = fs.SkipDir // worlds for tests
+				}
+				return err
+			}
+			if path.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+				return nil
+			}
+			return callsOf(file, found)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+func callsOf(file string, found map[string]bool) error {
+	f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		return err
+	}
+	services := map[string]string{}
+	for _, i := range f.Imports {
+		p := strings.Trim(i.Path.Value, `"`)
+		if strings.HasPrefix(p, "github.com/aws/aws-sdk-go-v2/service/") || p == "github.com/aws/aws-sdk-go-v2/credentials/stscreds" {
+			name := path.Base(p)
+			if i.Name != nil {
+				name = i.Name.Name
+			}
+			services[name] = path.Base(p)
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := sel.X.(*ast.Ident)
+		if !ok || services[x.Name] == "" {
+			return true
+		}
+		if op, ok := strings.CutSuffix(sel.Sel.Name, "Input"); ok {
+			found[services[x.Name]+"."+op] = true
+		}
+		if sel.Sel.Name == "NewAssumeRoleProvider" {
+			found["stscreds.AssumeRole"] = true
+		}
+		return true
+	})
+	return nil
+}
+
+// The list of permissions is what the code calls, no more and no less.
+func TestPermissionsAreWhatTheCodeCalls(t *testing.T) {
+	have := calls(t)
+	want := map[string]bool{}
+	for op := range permissions() {
+		want[op] = true
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(have)), func(op string) bool { return strings.HasPrefix(op, "dynamodb.") }) {
+		t.Log("no store in DynamoDB yet: its permissions are not compared")
+		maps.DeleteFunc(want, func(op string, _ bool) bool { return strings.HasPrefix(op, "dynamodb.") })
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(have)), slices.Sorted(maps.Keys(want))); diff != "" {
+		t.Errorf("operations (-called +listed):\n%s", diff)
+	}
+}
+
+// The task may do what the daemon calls, and nothing else.
+func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
+	c := stack(t, map[string]any{"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret})
+	have := map[string]bool{}
+	for _, s := range statements(t, c) {
+		for _, a := range list(at(t, s, "Action")) {
+			have[a] = true
+		}
+	}
+	want := map[string]bool{}
+	for _, p := range permissions() {
+		if p.action != "" && !p.person {
+			want[p.action] = true
+		}
+	}
+	delete(want, "ssm:GetParameter") // this configuration names no parameter
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(have)), slices.Sorted(maps.Keys(want))); diff != "" {
+		t.Errorf("actions (-allowed +called):\n%s", diff)
+	}
+}
+
+func statements(t *testing.T, c *template) []any {
+	t.Helper()
+	return at(t, c.properties("TaskRole"), "Policies", 0, "PolicyDocument", "Statement").([]any)
+}
+
+func list(v any) []string {
+	if s, ok := v.(string); ok {
+		return []string{s}
+	}
+	var l []string
+	for _, item := range v.([]any) {
+		l = append(l, item.(string))
+	}
+	return l
+}
+
+// What changes or reveals something is allowed on what was named only.
+func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
+	c := stack(t, map[string]any{"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret})
+	want := map[string][]string{
+		"lambda:UpdateFunctionConfiguration": {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"dynamodb:UpdateItem":                {"${Table.Arn}"},
+		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
+		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
+		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+	}
+	everywhere := []string{"lambda:ListFunctions", "lambda:ListLayerVersions", "tag:GetResources"} // IAM knows no resources for them
+	for _, s := range statements(t, c) {
+		resources := list(at(t, s, "Resource"))
+		for _, a := range list(at(t, s, "Action")) {
+			if w := want[a]; w != nil && !slices.Equal(resources, w) {
+				t.Errorf("%s is allowed on %v, want %v", a, resources, w)
+			}
+			delete(want, a)
+			if slices.Contains(resources, "*") && !slices.Contains(everywhere, a) {
+				t.Errorf("%s is allowed on everything", a)
+			}
+			if strings.Contains(a, "*") {
+				t.Errorf("%s allows more than it says", a)
+			}
+		}
+	}
+	for a := range want {
+		t.Errorf("%s is not allowed", a)
+	}
+	// Without roles and Slack nothing is left half allowed.
+	for _, s := range statements(t, stack(t, nil)) {
+		if slices.Contains(list(at(t, s, "Action")), "sts:AssumeRole") {
+			t.Error("roles may be assumed though none was named")
+		}
+		if got := list(at(t, s, "Resource")); slices.Contains(got, "") {
+			t.Errorf("%v: an empty resource", s)
+		}
+	}
+}
