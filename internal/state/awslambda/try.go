@@ -1,0 +1,120 @@
+package awslambda
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// What layerd doctor asks. AWS has no call that says what one may do, short of
+// iam:SimulatePrincipalPolicy, which nobody grants and which does not know the
+// policies of the organization. So each right is tried by using it: a read by
+// reading, a write in a form that AWS checks and cannot carry out.
+
+// Identity is who AWS says we are.
+type Identity struct {
+	Account, ARN string
+	// Skew is how far this machine's clock is ahead of AWS's, to the second;
+	// known is false when AWS did not say what time it is.
+	Skew      time.Duration
+	SkewKnown bool
+}
+
+// Identity asks AWS who we are, whatever the account: unlike Check it does not
+// guard. It fails where the credentials are missing or the role cannot be
+// assumed.
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
+	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return Identity{}, readError("GetCallerIdentity", "", err)
+	}
+	id := Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn)}
+	theirs, told := awsmiddleware.GetServerTime(out.ResultMetadata)
+	ours, read := awsmiddleware.GetResponseAt(out.ResultMetadata)
+	if told && read {
+		id.Skew, id.SkewKnown = ours.Sub(theirs).Truncate(time.Second), true
+	}
+	return id, nil
+}
+
+// Functions lists every function's $LATEST, without tags.
+func (c *Client) Functions(ctx context.Context) ([]state.Function, error) {
+	if _, err := c.checked(ctx); err != nil {
+		return nil, err
+	}
+	return c.functions(ctx)
+}
+
+// Versions lists the live versions of one own layer, the newest first.
+func (c *Client) Versions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error) {
+	partition, err := c.checked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !c.owns(layer, partition) {
+		return nil, &state.Error{Op: "ListLayerVersions", Resource: string(layer), Kind: state.Human, Message: notOwn}
+	}
+	return c.versions(ctx, layer)
+}
+
+// Tags reads the functions' tags, by the function's ARN.
+func (c *Client) Tags(ctx context.Context) (map[string]map[string]string, error) {
+	if _, err := c.checked(ctx); err != nil {
+		return nil, err
+	}
+	return c.functionTags(ctx)
+}
+
+// Readable reads one layer version the way attaching it needs to be allowed
+// to: GetLayerVersion is checked of whoever names it in an update.
+func (c *Client) Readable(ctx context.Context, v state.LayerVersionARN) error {
+	if _, err := c.checked(ctx); err != nil {
+		return err
+	}
+	if _, _, ok := v.Split(); !ok {
+		return nil // AWS's own old form has no number and cannot be asked for
+	}
+	_, err := c.lambda.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnInput{Arn: aws.String(string(v))})
+	return readError("GetLayerVersionByArn", string(v), err)
+}
+
+// never is a RevisionId that no function has: AWS's are random.
+const never = "00000000-0000-0000-0000-000000000000"
+
+// TryUpdate says whether name's configuration may be updated, and updates
+// nothing: the request names no setting at all and a RevisionId that cannot
+// match. AWS checks the right first and answers 403 without it; with it the
+// answer is 412 (or 409 while another update is in progress), which is nil here.
+// An answer that AWS did as it was asked is nil too: there was nothing to do.
+func (c *Client) TryUpdate(ctx context.Context, name string) error {
+	if _, err := c.checked(ctx); err != nil {
+		return err
+	}
+	_, err := c.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: aws.String(name), RevisionId: aws.String(never),
+	}, c.write)
+	err = writeError("UpdateFunctionConfiguration", name, err)
+	if err != nil && state.KindOf(err) == state.LookAgain {
+		return nil
+	}
+	return err
+}
+
+// neverPublished is a layer version number that nobody will see: numbers count
+// up from one, and two thousand million publishes are years at AWS's rate.
+const neverPublished = math.MaxInt32
+
+// TryDelete says whether versions of an own layer may be deleted, and deletes
+// none: it names a number that was never published. AWS answers 204 for such a
+// version as for any other, and 403 without the right.
+func (c *Client) TryDelete(ctx context.Context, layer state.LayerARN) error {
+	_, err := c.DeleteLayerVersion(ctx, layer.Version(neverPublished))
+	return err
+}
