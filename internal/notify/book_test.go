@@ -192,7 +192,8 @@ func TestCursor(t *testing.T) {
 		t.Errorf("nothing was told yet: %q, %v", told, err)
 	}
 	tell("0", "0") // the baseline
-	one, two := entry("one", w.Now), entry("two", w.Now.AddDate(0, 0, -9))
+	one, two, skipped := entry("one", w.Now), entry("two", w.Now.AddDate(0, 0, -9)), entry("skipped", w.Now)
+	skipped.Status = reconcile.Skipped
 	for _, tc := range []struct {
 		name     string
 		from, to history.Cursor
@@ -204,6 +205,7 @@ func TestCursor(t *testing.T) {
 		{"told", "0", "2", []history.Entry{one, entry("unended", time.Time{})}, "one", "2"},
 		{"read from where it is told already", "0", "2", []history.Entry{one}, "", "2"},
 		{"ended long after it began", "2", "3", []history.Entry{two}, "two", "3"},
+		{"not done after all", "3", "4", []history.Entry{skipped}, "", "4"},
 	} {
 		if got := strings.Join(tell(tc.from, tc.to, tc.list...), " "); got != tc.want {
 			t.Errorf("%s: told %q, want %q", tc.name, got, tc.want)
@@ -246,19 +248,32 @@ func TestInstances(t *testing.T) {
 	one, two := book(s, c), book(s, c)
 	for i := range 20 {
 		now := noon.Add(time.Duration(i) * time.Minute)
+		var lost []notify.LostLease
+		if i == 10 { // it writes as well
+			lost = []notify.LostLease{{Account: "123456789012", Since: now, Reason: "no answer"}}
+		}
 		for _, err := range []error{
 			second(one.TellRepository(t.Context(), notify.Repository{Instance: "one", Now: now, ReadAt: noon.Add(-time.Hour), Error: "timeout"})),
-			second(two.TellRepository(t.Context(), notify.Repository{Instance: "two", Now: now, ReadAt: now})),
+			second(two.TellRepository(t.Context(), notify.Repository{Instance: "two", Now: now, ReadAt: now, Lost: lost})),
 		} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if _, err := one.Deliver(t.Context()); err != nil {
-		t.Fatal(err)
+	for _, b := range []*notify.Book{one, two} {
+		if _, err := b.TellRepository(t.Context(), notify.Repository{Instance: "three", Now: noon}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Deliver(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if diff := cmp.Diff([]string{"layerd: Git was not read for 1h (layerd on one)"}, c.titles()); diff != "" {
+	want := []string{
+		"layerd: Git was not read for 1h (layerd on one)",
+		"layerd: the lease of 1 account was lost (layerd on two)", "Resolved: layerd: the lease of 1 account was lost (layerd on two)",
+	}
+	if diff := cmp.Diff(want, c.titles()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

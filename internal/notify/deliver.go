@@ -80,13 +80,27 @@ func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 			return out, err
 		}
 	}
+	out.Waiting, out.Next = b.left(time.Now())
+	return out, nil
+}
+
+// left counts what waits, and says when the next of it may be tried.
+func (b *Book) left(now time.Time) (waiting int, next time.Time) {
+	held := map[string]bool{}
 	for _, p := range b.parcels() {
-		out.Waiting++
-		if due := b.due(p); out.Next.IsZero() || due.Before(out.Next) {
-			out.Next = due
+		waiting++
+		if name := p.target.Name(); !held[name] {
+			due := b.due(p)
+			if due.Before(now) {
+				due = now // it came meanwhile
+			}
+			if next.IsZero() || due.Before(next) {
+				next = due
+			}
+			held[name] = p.attempts.Count < stubborn
 		}
 	}
-	return out, nil
+	return waiting, next
 }
 
 // due is when a parcel may be tried.

@@ -180,7 +180,7 @@ func (t tally) sections(noun string, text func(n int, key string) string) []Sect
 		list = append(list, Section{Text: text(len(g.names), g.key), Items: shown, More: len(g.names) - len(shown)})
 	}
 	if left > 0 {
-		list = append(list, Section{Text: fmt.Sprintf("And %s more, for other reasons.", count(left, noun))})
+		list = append(list, Section{Text: fmt.Sprintf("And %s with other stories.", count(left, noun))})
 	}
 	return list
 }

@@ -296,7 +296,13 @@ func Monsters() map[string]notify.Message {
 	hostile := "<!channel> <!here> <@U0001> <#C0001> <https://evil.example|click me> @channel @here *bold* ``` & \x00\x1b[31m \u202eevil \xff"
 	clever.Title, clever.Context = hostile, hostile
 	clever.Sections = []notify.Section{{Text: hostile, Items: []string{hostile, hostile}, Code: hostile}}
+	var lines []notify.Section
+	for range 200 {
+		lines = append(lines, notify.Section{Text: "x"})
+	}
+	short := Plain()
+	short.Sections = lines
 	empty.Sections, empty.Title, empty.Context = []notify.Section{{}, {}}, "", ""
 	folded.Folded = 12
-	return map[string]notify.Message{"long": long, "many": many, "clever": clever, "empty": empty, "folded": folded}
+	return map[string]notify.Message{"long": long, "many": many, "short": short, "clever": clever, "empty": empty, "folded": folded}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	secret  = "T0A1B2C3D/B0Z9Y8X7W/s3cr3tTokenOfTheWebhook"
+	secret  = "T0A1B2C3D/B0Z9Y8X7W/s3cr3tTokenOfTheWebhook/a_word_of_the_path"
 	address = "https://hooks.slack.example/services/" + secret
 )
 

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,6 +91,8 @@ func TestWords(t *testing.T) {
 		{410, "channel_is_archived", notify.Broken, "slack: 410 Gone: channel_is_archived"},
 		{400, "Bad Request: " + address, notify.Broken, "slack: 400 Bad Request"},
 		{400, "services_are_down at the proxy", notify.Broken, "slack: 400 Bad Request: services_are_down"},
+		{404, "not found", notify.Broken, "slack: 404 Not Found"},
+		{404, "a_word_of_the_path is not here", notify.Broken, "slack: 404 Not Found"},
 		{500, "rollup_error", notify.Later, "slack: 500 Internal Server Error: rollup_error"},
 		{429, "rate_limited", notify.Later, "slack: 429 Too Many Requests: rate_limited"},
 		{200, "<html>please log in</html>", notify.Later, "slack: 200 OK, but the answer is not Slack's"},
@@ -112,6 +117,39 @@ func answer(status int, body string) roundTrip {
 	return func(r *http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	}
+}
+
+// What the system says of a connection holds no address.
+func TestConnectionRefused(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	err := open(t, roundTrip(func(*http.Request) (*http.Response, error) { return nil, refused })).Send(t.Context(), notifytest.Plain())
+	if err == nil || err.Error() != "slack: connection refused" {
+		t.Errorf("%v", err)
+	}
+}
+
+// What does not fit is counted to the last name, and a command always fits.
+func TestNothingIsCutSilently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake, m := &fakeSlack{}, notifytest.Monsters()["many"]
+		w := open(t, fake)
+		one := m
+		one.Sections = m.Sections[:1]
+		for _, m := range []notify.Message{one, m} {
+			if err := w.Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := fake.took[0].Blocks[1].Text.Text
+		shown := strings.Count(text, "makoto-chat-handler")
+		if want := fmt.Sprintf(" and %d more", 1987-shown); shown < 30 || !strings.HasSuffix(text, want) {
+			t.Errorf("%d names and no %q:\n%s", shown, want, text)
+		}
+		all := render(fake.took[1])
+		if !strings.Contains(all, "```layerd approve prod 0123456789abcdef```") || !strings.Contains(all, "more paragraphs that do not fit here.") {
+			t.Errorf("the command or the count is missing:\n%s", all)
+		}
+	})
 }
 
 func TestOneMessageASecond(t *testing.T) {
