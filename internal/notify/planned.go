@@ -35,7 +35,7 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 		}
 		key := d.Layer
 		if foreign(d) {
-			key = d.Kind
+			key = "(" + d.Kind + ")" // no layer has such a name
 		}
 		if facts[key] == nil {
 			facts[key] = &Fact{ID: f.id(Drift, r.Want.Region, key), Quiet: foreign(d)}
@@ -47,9 +47,9 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	for key, x := range facts {
 		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, count(names(x.Items), "function"))
 		switch key {
-		case reconcile.Extra:
+		case "(" + reconcile.Extra + ")":
 			x.Title = count(names(x.Items), "function") + " with a layer that nobody named"
-		case reconcile.Order:
+		case "(" + reconcile.Order + ")":
 			x.Title = count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
 		}
 		x.Sections = stories[key].sections("function", func(n int, text string) string { return many(n) + text })

@@ -19,7 +19,7 @@ const repository = "https://github.com/acme/layers.git"
 
 var errDead = errors.New("killed")
 
-// life is a process that is killed at one of its calls to the store or to a
+// process is one that is killed at one of its calls to the store or to a
 // target, before or after the call had its effect. A dead process has no effect
 // at all, which is what a kill is to everybody else.
 type process struct {
@@ -177,7 +177,7 @@ func book(s store.Store, targets ...notify.Target) *notify.Book {
 	return notify.NewBook(s, repository, notify.Options{Targets: targets})
 }
 
-// fact gives a situation in which one function drifted, told by number.
+// drifted gives a situation in which one function has another version.
 func drifted(t *testing.T, w *notifytest.World, after time.Duration, number int64) notify.Situation {
 	t.Helper()
 	w.Now = w.Now.Add(after)
