@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -20,6 +21,7 @@ type source struct {
 	files      fs.FS  // what tree was made of, for showing lines of it
 	revision   string // commit; "<commit>+dirty" or empty for a folder
 	author     string // of the commit, for the history
+	when       time.Time
 	repository string // identity, for the history
 }
 
@@ -49,7 +51,7 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 		return source{}, err
 	}
 	tree := desired.Load(commit.Files, desired.Options{Now: a.now()})
-	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, repository: id}, nil
+	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
 }
 
 // repoHint looks around: who stands in the repository means that one.

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"charm.land/lipgloss/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/inspect"
+)
+
+// doctorFlags say what is to be examined.
+type doctorFlags struct {
+	repo   repoFlags
+	store  storeFlags
+	env    string
+	layer  string
+	rate   float64
+	output oneOf
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor --env ENV --repo PATH|URL",
+		Short: "Say whether a set-up is right, and what is missing",
+		Long: `doctor --env examines what layerd needs for one environment: Git, credentials,
+each permission, the store, the clock and the window. Every line that is not ✓
+says what to do, and names the IAM action that is missing and on what.
+
+It changes nothing at AWS. A permission to read is tried by reading. The one to
+update is tried with an update that names no setting and a RevisionId that
+cannot match: AWS checks the permission first, answers 403 without it and 412
+with it. (A policy that allows updates only with a condition on lambda:Layer
+that needs the key to be there denies this one too.) The one to delete layer
+versions, tried only where retention is set, is tried on version 2147483647,
+which was never published: AWS answers 204 with the permission. In the store it
+writes one value of its own.
+
+Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
+		Example: `  layerd doctor --env prod --repo .
+  layerd doctor --env prod --repo https://github.com/acme/layers.git --output json`,
+		Args: arguments("[FUNCTION]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 || f.layer != "" {
+				return usage("examine a set-up with: layerd doctor --env ENV --repo .",
+					"examining a function or an archive is not supported yet")
+			}
+			return a.doctor(cmd.Context(), &f)
+		},
+	}
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&f.env, "env", "", "the environment to examine")
+	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
+	fs.Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
+	outputFlag(cmd, &f.output, "text", "json")
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+	return cmd
+}
+
+// check is one part of an examination. It adds a result for each thing it
+// looked at, and says why of what it could not look at.
+type check func(ctx context.Context, x *examination)
+
+// doctorChecks are made in this order; a later one may rely on what an earlier
+// one found. To examine something more, add it here.
+func doctorChecks() []check {
+	return []check{checkGit, checkWindow, checkStore, checkAWS}
+}
+
+func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
+	switch {
+	case f.env == "":
+		return usage("name one with --env", "doctor examines one environment: --env is missing")
+	case !(f.rate > 0 && f.rate <= 15): // this way round, so that NaN is refused
+		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
+			"--requests-per-second %g is not above 0 and at most 15", f.rate)
+	}
+	if err := f.store.check(); err != nil {
+		return err
+	}
+	x := &examination{app: a, flags: f}
+	for _, c := range doctorChecks() {
+		c(ctx, x)
+		if x.misused != nil {
+			return x.misused
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	v := doctorView{FormatVersion: "1", Environment: f.env, Healthy: inspect.Healthy(x.results), Checks: x.results}
+	var err error
+	if f.output.value == "json" {
+		err = a.printJSON(v)
+	} else {
+		err = a.print(renderDoctor(v, a.palette(), width(a.out)))
+	}
+	if err == nil && !v.Healthy {
+		err = exit(exitFailed)
+	}
+	return err
+}
+
+// doctorView is the JSON of doctor.
+type doctorView struct {
+	FormatVersion string           `json:"format_version"`
+	Environment   string           `json:"environment"`
+	Healthy       bool             `json:"healthy"`
+	Checks        []inspect.Result `json:"checks"`
+}
+
+// renderDoctor writes a line for each check; – is for what is not needed.
+func renderDoctor(v doctorView, p palette, width int) string {
+	pg := &page{palette: p, width: width}
+	widest, bad := 0, 0
+	for _, r := range v.Checks {
+		widest = max(widest, lipgloss.Width(r.Check))
+	}
+	marks := map[inspect.Verdict]string{inspect.OK: p.good("✓"), inspect.NotNeeded: p.faint("–")}
+	region := ""
+	for _, r := range v.Checks {
+		if r.Region != region {
+			region = r.Region
+			pg.linef(0, "%s", p.bold(cmp.Or(region, "everywhere")))
+		}
+		mark, known := marks[r.Verdict]
+		if !known {
+			mark = p.bad("✗")
+			bad++
+		}
+		pg.line(2, 4, fmt.Sprintf("%s %s  %s", mark, pad(r.Check, widest), r.Reason))
+		if r.Fix != "" {
+			pg.line(6, 2, "→ "+r.Fix)
+		}
+	}
+	if bad == 0 && v.Healthy {
+		pg.linef(0, "%s is set up as it must be", p.bold(v.Environment))
+	} else {
+		pg.linef(0, "%s: %s to put right", p.bold(v.Environment), count(bad, "thing"))
+	}
+	return pg.String()
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/state/awslambda"
+)
+
+const (
+	// triedFunctions is on how many functions the rights of functions are
+	// tried: the first that each layer selects, at most so many.
+	triedFunctions = 5
+	// triedLayers bounds the layer versions that are read.
+	triedLayers = 20
+)
+
+// checkAWS examines every Region of the environment.
+func checkAWS(ctx context.Context, x *examination) {
+	if len(x.regions) == 0 {
+		x.add(inspect.Skipped("aws", "the environment is not known"))
+		return
+	}
+	connect, err := x.app.connector(ctx, daemon.AWSOptions{RequestsPerSecond: x.flags.rate, Logger: x.app.logger()})
+	if err != nil {
+		x.wrong("aws", "look at the variables AWS_* and at ~/.aws", "%v", err)
+		return
+	}
+	for _, env := range x.regions {
+		r := &regionExam{env: env, add: func(r inspect.Result) {
+			r.Region = env.Region
+			x.add(r)
+		}}
+		cloud, err := connect(ctx, env)
+		client, ok := cloud.(*awslambda.Client)
+		switch {
+		case err != nil:
+			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
+		case !ok:
+			r.add(inspect.Skipped("identity", "this connection cannot be examined"))
+		default:
+			r.client = client
+			r.examine(ctx)
+		}
+	}
+}
+
+// regionExam is the examination of one Region.
+type regionExam struct {
+	env    desired.Environment
+	client *awslambda.Client
+	add    func(inspect.Result)
+
+	functions []state.Function
+	chosen    []state.Function // on which rights are tried
+	total     int              // selected
+	newest    map[state.LayerARN]int64
+}
+
+func (r *regionExam) examine(ctx context.Context) {
+	id, err := r.client.Identity(ctx)
+	who := inspect.Identity(r.env.Account, r.env.Role, id.Account, id.ARN, err)
+	r.add(who)
+	if who.Verdict != inspect.OK {
+		r.add(inspect.Skipped("permissions", "the identity is not right"))
+		return
+	}
+	r.add(inspect.Clock(id.Skew, id.SkewKnown))
+	r.functions, err = r.client.Functions(ctx)
+	r.add(inspect.Permission("lambda:ListFunctions", "*", err))
+	r.tags(ctx)
+	r.choose()
+	wanted := r.layers(ctx)
+	r.onFunctions(ctx)
+	r.readable(ctx, wanted)
+	r.pruning(ctx)
+}
+
+// tags are read where a selector looks at them, and then known to the choice.
+func (r *regionExam) tags(ctx context.Context) {
+	if !r.env.NeedsTags() {
+		r.add(inspect.Unneeded("tag:GetResources", "no selector looks at tags"))
+		return
+	}
+	tags, err := r.client.Tags(ctx)
+	r.add(inspect.Permission("tag:GetResources", "*", err))
+	for i, f := range r.functions {
+		r.functions[i].Tags = tags[f.ARN]
+	}
+}
+
+// choose takes the first function of each layer, as an example for the others.
+func (r *regionExam) choose() {
+	for _, f := range r.functions {
+		if slices.ContainsFunc(r.env.Layers, func(w desired.LayerWish) bool { return w.Selects(f) }) {
+			r.total++
+		}
+	}
+	for _, w := range r.env.Layers {
+		i := slices.IndexFunc(r.functions, func(f state.Function) bool { return w.Selects(f) && !f.Image && !f.Edge })
+		known := func(f state.Function) bool { return f.Name == r.functions[i].Name }
+		if i >= 0 && len(r.chosen) < triedFunctions && !slices.ContainsFunc(r.chosen, known) {
+			r.chosen = append(r.chosen, r.functions[i])
+		}
+	}
+}
+
+// layers lists the versions of own layers, and finds which are wanted.
+func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
+	const action = "lambda:ListLayerVersions"
+	var wanted []state.LayerVersionARN
+	r.newest = map[state.LayerARN]int64{}
+	tried, failed := 0, false
+	for _, w := range r.env.Layers {
+		var versions []state.LayerVersion
+		if w.Owned {
+			var err error
+			if versions, err = r.client.Versions(ctx, w.Layer); err != nil {
+				failed = true
+				r.add(inspect.Permission(action, "*", err))
+				continue
+			}
+			tried++
+			if len(versions) > 0 {
+				r.newest[w.Layer] = versions[0].Number
+			}
+		}
+		n, live := wantedNumber(w, versions)
+		if w.Version.Kind == desired.None {
+			continue
+		}
+		if w.Owned {
+			r.add(inspect.Wanted(w.Name, w.Version.String(), live))
+		}
+		if live {
+			wanted = append(wanted, w.Layer.Version(n))
+		}
+	}
+	switch {
+	case failed:
+	case tried == 0:
+		r.add(inspect.Unneeded(action, "no layer here is our own"))
+	default:
+		r.add(inspect.Permission(action, "*", nil))
+	}
+	return wanted
+}
+
+// wantedNumber finds the live number that Git asks for; of a range any version
+// stands for it. A number of somebody else's layer is taken at its word.
+func wantedNumber(w desired.LayerWish, versions []state.LayerVersion) (n int64, live bool) {
+	for _, v := range versions { // the newest first
+		sv := reconcile.SemverOf(v.Description)
+		switch w.Version.Kind {
+		case desired.Number:
+			live = v.Number == w.Version.Number
+		case desired.Exact:
+			known, said := w.Known[w.Version.Semver.String()]
+			live = said && known == v.Number || !said && sv != nil && sv.String() == w.Version.Semver.String()
+		default:
+			live = true
+		}
+		if live {
+			return v.Number, true
+		}
+	}
+	return w.Version.Number, !w.Owned && w.Version.Number > 0
+}
+
+// onFunctions tries what is needed of each function, on the chosen ones.
+func (r *regionExam) onFunctions(ctx context.Context) {
+	try := func(action string, do func(name string) error) {
+		worst := inspect.Skipped(action, "no function is selected that could be tried")
+		for _, f := range r.chosen {
+			worst = inspect.Permission(action, f.ARN, do(f.Name))
+			if worst.Verdict != inspect.OK {
+				break
+			}
+			worst.Reason = fmt.Sprintf("allowed on %d of %s", len(r.chosen), count(r.total, "selected function"))
+		}
+		r.add(worst)
+	}
+	try("lambda:GetFunction", func(name string) error { _, err := r.client.Function(ctx, name); return err })
+	try("lambda:ListAliases", func(name string) error {
+		return r.client.Look(ctx, &state.Snapshot{}, state.Needs{Aliases: []string{name}})
+	})
+	const update = "lambda:UpdateFunctionConfiguration"
+	if r.env.Observe {
+		r.add(inspect.Unneeded(update, "mode: observe changes nothing"))
+		return
+	}
+	try(update, func(name string) error { return r.client.TryUpdate(ctx, name) })
+}
+
+// readable reads the wanted layer versions and those that the chosen functions
+// have: an update names all of them, and AWS checks each.
+func (r *regionExam) readable(ctx context.Context, versions []state.LayerVersionARN) {
+	const action = "lambda:GetLayerVersion"
+	for _, f := range r.chosen {
+		versions = append(versions, f.Layers...)
+	}
+	slices.Sort(versions)
+	versions = slices.Compact(versions)
+	if len(versions) == 0 {
+		r.add(inspect.Skipped(action, "no version is wanted or attached that could be tried"))
+		return
+	}
+	tried := versions[:min(len(versions), triedLayers)]
+	good := 0
+	for _, v := range tried {
+		res := inspect.Readable(v, r.env.Account, r.client.Readable(ctx, v))
+		if res.Verdict != inspect.OK {
+			r.add(res)
+			continue
+		}
+		good++
+	}
+	if good == len(tried) {
+		r.add(inspect.Result{Check: action, Verdict: inspect.OK, Reason: fmt.Sprintf("allowed on %d of %s, wanted or attached", good, count(len(versions), "version"))})
+	}
+}
+
+// pruning tries what only retention needs.
+func (r *regionExam) pruning(ctx context.Context) {
+	const policy, remove = "lambda:GetLayerVersionPolicy", "lambda:DeleteLayerVersion"
+	needed := false
+	for _, w := range r.env.Layers {
+		if !w.Owned || w.Retention.Keep == 0 {
+			continue
+		}
+		needed = true
+		resource := string(w.Layer) + ":*"
+		// Of a version that does not exist AWS says so, once it is allowed.
+		version := w.Layer.Version(max(1, r.newest[w.Layer]))
+		err := r.client.Look(ctx, &state.Snapshot{}, state.Needs{Policies: []state.LayerVersionARN{version}})
+		r.onLayer(w, inspect.Permission(policy, resource, err))
+		if !r.env.Observe {
+			r.onLayer(w, inspect.Permission(remove, resource, r.client.TryDelete(ctx, w.Layer)))
+		}
+	}
+	switch {
+	case !needed:
+		r.add(inspect.Unneeded(policy, "no retention is set"))
+		r.add(inspect.Unneeded(remove, "no retention is set"))
+	case r.env.Observe:
+		r.add(inspect.Unneeded(remove, "mode: observe changes nothing"))
+	}
+}
+
+// onLayer adds a result that is one of several of its kind.
+func (r *regionExam) onLayer(w desired.LayerWish, res inspect.Result) {
+	if res.Verdict == inspect.OK {
+		res.Reason += " on " + w.Layer.Name()
+	}
+	r.add(res)
+}

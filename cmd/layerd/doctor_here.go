@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// examination is what doctor has found so far.
+type examination struct {
+	app     *app
+	flags   *doctorFlags
+	results []inspect.Result
+	misused error // the command line is wrong, not the set-up
+
+	src     source
+	regions []desired.Environment // empty: the environment is not known
+}
+
+func (x *examination) add(r inspect.Result) { x.results = append(x.results, r) }
+
+// fine and wrong add a result of no Region.
+func (x *examination) fine(check, format string, args ...any) {
+	x.add(inspect.Result{Check: check, Verdict: inspect.OK, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (x *examination) wrong(check, fix, format string, args ...any) {
+	// One line each: the list of an environment's problems has several.
+	reason := strings.Join(strings.Fields(fmt.Sprintf(format, args...)), " ")
+	x.add(inspect.Result{Check: check, Verdict: inspect.Failed, Reason: reason, Fix: fix})
+}
+
+// checkGit: the repository can be read, the branch is there, the environment is
+// valid and asks for nothing that this release does not do.
+func checkGit(ctx context.Context, x *examination) {
+	src, err := x.app.load(ctx, x.flags.repo)
+	if err != nil {
+		if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
+			x.misused = err
+			return
+		}
+		fix := "look at the address, the branch (--ref) and the credentials (LAYERD_GIT_TOKEN, --ssh-key)"
+		if codeOf(err) == exitRetry {
+			fix = "try again; look at the network and the proxy"
+		}
+		x.wrong("git", fix, "%v", err)
+		x.add(inspect.Skipped("environment", "Git was not read"))
+		return
+	}
+	x.src = src
+	switch {
+	case src.revision == "":
+		x.fine("git", "%s is a folder and no repository: there is no commit to name", x.flags.repo.repo)
+	case src.when.IsZero():
+		x.fine("git", "revision %s", shorten(src.revision))
+	default:
+		x.fine("git", "revision %s, %s ago by %s", shorten(src.revision), span(x.app.now().Sub(src.when)), src.author)
+	}
+	regions, err := environmentsNamed(src.tree, x.flags.env)
+	switch e, _ := errors.AsType[*exitError](err); {
+	case e != nil && e.code == exitUsage:
+		x.misused = err
+		return
+	case err != nil:
+		x.wrong("environment", "see layerd validate", "%v", err)
+		return
+	}
+	x.regions = regions
+	for _, p := range regions[0].NotYet {
+		x.wrong("environment", "take the key out until it is supported", "%s:%d: %s", p.File, p.Line, p.Message)
+	}
+	if len(regions[0].NotYet) == 0 {
+		x.fine("environment", "%s: %s, %s", regions[0].File, count(len(regions), "Region"), count(len(regions[0].Layers), "layer"))
+	}
+}
+
+// checkStore: it can be opened, and one value of doctor's own can be written
+// and replaced as everything in the store is.
+func checkStore(ctx context.Context, x *examination) {
+	const check = "store"
+	spec, err := x.app.whichStore(x.flags.store, x.src.tree)
+	if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
+		x.misused = err
+		return
+	}
+	if err != nil {
+		x.wrong(check, "set layerd.yaml's store, or pass --store", "%v", err)
+		return
+	}
+	if spec.Kind == store.KindMemory {
+		x.wrong(check, "name one that lasts: sqlite:PATH or dynamodb:TABLE", "memory: forgets everything when the process ends")
+		return
+	}
+	s, err := x.app.openStore(ctx, spec)
+	if err != nil {
+		x.wrong(check, storeFix(err), "%s cannot be opened: %v", spec, err)
+		return
+	}
+	defer s.Close()
+	took, err := tryStore(ctx, s, store.Key("doctor", x.src.repository, x.flags.env), x.app.now())
+	if err != nil {
+		x.wrong(check, storeFix(err), "%s: %v", spec, err)
+		return
+	}
+	x.fine(check, "can be read and written, %s for a read and two writes: %s", took.Round(100*time.Microsecond), spec)
+}
+
+// tryStore makes the value or writes over it, twice, and then checks that a
+// write which names an old revision is refused: on that all locking is built.
+func tryStore(ctx context.Context, s store.Store, key string, now time.Time) (time.Duration, error) {
+	data, err := json.Marshal(map[string]any{"v": 1, "at": now.UTC().Format(time.RFC3339)})
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	old, err := s.Get(ctx, key)
+	var first store.Revision
+	if errors.Is(err, store.ErrNotFound) {
+		first, err = s.Create(ctx, key, data)
+	} else if err == nil {
+		first, err = s.Replace(ctx, key, old.Revision, data)
+	}
+	if err == nil {
+		_, err = s.Replace(ctx, key, first, data)
+	}
+	took := time.Since(began)
+	if errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrExists) {
+		return took, nil // another doctor is at it, and the store told us so
+	}
+	if err != nil {
+		return took, err
+	}
+	if _, err := s.Replace(ctx, key, first, data); !errors.Is(err, store.ErrChanged) {
+		return took, fmt.Errorf("a write that names an old revision is not refused (%w)", err)
+	}
+	return took, nil
+}
+
+func storeFix(err error) string {
+	switch {
+	case errors.Is(err, store.ErrNewer):
+		return "use a layerd at least as new as the one that wrote it"
+	case errors.Is(err, store.ErrCorrupt):
+		return "put the last copy of it back; until then nothing is changed"
+	case errors.Is(err, store.ErrReadOnly):
+		return "let this user write the file and its folder"
+	case errors.Is(err, store.ErrBusy):
+		return "try again"
+	}
+	return "look at the path and its permissions, or at the table and its policy"
+}
+
+// checkWindow: it opens some time, and when.
+func checkWindow(_ context.Context, x *examination) {
+	const check = "window"
+	if len(x.regions) == 0 {
+		x.add(inspect.Skipped(check, "the environment is not known"))
+		return
+	}
+	env, now := x.regions[0], x.app.now()
+	switch w := env.Calendar.At(now); {
+	case w.Open:
+		x.fine(check, "%s", w.Reason)
+	case w.NextOpen.IsZero():
+		x.wrong(check, "look at change_window and freezes: layerd window "+x.flags.env, "%s", w.Reason)
+	default:
+		x.fine(check, "%s, in %s", w.Reason, span(w.NextOpen.Sub(now)))
+	}
+}

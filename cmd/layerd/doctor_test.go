@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+func TestRenderDoctor(t *testing.T) {
+	denial := &state.Error{Op: "ListAliases", Resource: "f", Code: "AccessDeniedException", Message: "User: arn:aws:sts::123456789012:assumed-role/layerd/layerd-prod is not authorized to perform: lambda:ListAliases"}
+	checks := []inspect.Result{
+		{Check: "git", Verdict: inspect.OK, Reason: "revision ab12ab1, 3h12m ago by 佐藤"},
+		{Check: "window", Verdict: inspect.OK, Reason: "closed, opens Sat 2026-11-28 02:00 JST (Saturday 02:00-06:00 Asia/Tokyo), in 2d15h"},
+		inspect.Identity("123456789012", "", "123456789012", "arn:aws:sts::123456789012:assumed-role/layerd/layerd-prod", nil),
+		inspect.Clock(2*time.Minute, true), inspect.Permission("lambda:ListFunctions", "*", nil), inspect.Unneeded("tag:GetResources", "no selector looks at tags"),
+		inspect.Permission("lambda:ListAliases", "arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-会話-prod", denial),
+		inspect.Skipped("lambda:GetLayerVersion", "no version is wanted or attached that could be tried"),
+	}
+	for i := range checks[2:] {
+		checks[i+2].Region = testRegion
+	}
+	golden(t, "doctor.txt", renderDoctor(doctorView{Environment: "prod", Checks: checks}, palette{}, 80))
+}
+
+// deaf is a store that writes whatever revision is named.
+type deaf struct{ store.Store }
+
+func (d deaf) Replace(ctx context.Context, key string, _ store.Revision, data []byte) (store.Revision, error) {
+	v, err := d.Get(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	return d.Store.Replace(ctx, key, v.Revision, data)
+}
+
+func TestTryStore(t *testing.T) {
+	s := store.NewMemory()
+	for range 3 { // the first makes the value, the others write over it
+		if _, err := tryStore(t.Context(), s, "doctor/x", testNow); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := tryStore(t.Context(), deaf{s}, "doctor/x", testNow); err == nil {
+		t.Error("a store without compare-and-swap passes")
+	}
+	_ = s.Close()
+	if _, err := tryStore(t.Context(), s, "doctor/x", testNow); err == nil {
+		t.Error("a closed store passes")
+	}
+	for _, err := range []error{store.ErrNewer, store.ErrCorrupt, store.ErrReadOnly, store.ErrBusy, errors.New("x")} {
+		if storeFix(err) == "" {
+			t.Errorf("%v: nothing to do about it", err)
+		}
+	}
+}
+
+func TestWantedNumber(t *testing.T) {
+	versions := []state.LayerVersion{{Number: 9, Description: "x v1.4.2"}, {Number: 8, Description: "x v1.4.2"}, {Number: 7, Description: "x"}, {Number: 6, Description: "x v1.4.0"}}
+	for _, tt := range []struct {
+		text  string
+		owned bool
+		known map[string]int64
+		want  int64
+		live  bool
+	}{
+		{"1.4.2", true, nil, 9, true}, {"1.4.2", true, map[string]int64{"1.4.2": 7}, 7, true}, {"1.4.2", true, map[string]int64{"1.4.2": 70}, 0, false},
+		{"1.4.1", true, nil, 0, false}, {"6", true, nil, 6, true}, {"5", true, nil, 5, false}, {"^1.4", true, nil, 9, true}, {"latest", true, nil, 9, true},
+		{"98", false, nil, 98, true},
+	} {
+		v, err := desired.ParseVersion(tt.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := versions
+		if !tt.owned {
+			list = nil
+		}
+		n, live := wantedNumber(desired.LayerWish{Owned: tt.owned, Version: v, Known: tt.known}, list)
+		if n != tt.want || live != tt.live {
+			t.Errorf("%s known %v: %d, %v, want %d, %v", tt.text, tt.known, n, live, tt.want, tt.live)
+		}
+	}
+}
