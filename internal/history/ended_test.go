@@ -131,7 +131,7 @@ func (j *jittery) Create(ctx context.Context, key string, data []byte) (store.Re
 // settles those days later, a reader follows at its own pace and is killed
 // before it has stored its cursor: every step that ends is told exactly once.
 func TestEndedLaws(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(25) {
 		synctest.Test(t, func(t *testing.T) { followed(t, seed) })
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
@@ -241,20 +241,20 @@ func TestCursorsStaySmall(t *testing.T) {
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)
 		told, cursor := 0, history.Cursor("")
-		for i := range 3000 {
+		for i := range 2500 {
 			do(t, r, attach(fmt.Sprint("f", i), 12, 13), applied(""))
 			<-time.After(10 * time.Millisecond)
 			if i%500 == 499 {
 				var entries []history.Entry
 				entries, cursor = drain(t, l, cursor)
 				told += len(entries)
-				if len(cursor) > 32<<10 {
+				if len(cursor) > 28<<10 {
 					t.Fatalf("the cursor has %d bytes after %d entries", len(cursor), told)
 				}
 			}
 		}
-		if told != 3000 {
-			t.Errorf("told %d of 3000", told)
+		if told != 2500 {
+			t.Errorf("told %d of 2500", told)
 		}
 	})
 }
@@ -370,7 +370,7 @@ type long struct {
 
 func (l long) List(_ context.Context, q store.Query) iter.Seq2[store.Value, error] {
 	return func(yield func(store.Value, error) bool) {
-		reason := strings.Repeat("x", 4<<10)
+		reason := strings.Repeat("x", 2<<10)
 		for i := l.n; i > 0; i-- {
 			data := fmt.Sprintf(`{"v":1,"environment":"prod","steps":[{"function":"f%d","reason":"%s"}]}`, i%100, reason)
 			if !yield(store.Value{Key: fmt.Sprintf("%s20260101T000000.%09dZ-X", q.Prefix, i), Data: []byte(data)}, nil) {
@@ -380,7 +380,7 @@ func (l long) List(_ context.Context, q store.Query) iter.Seq2[store.Value, erro
 	}
 }
 
-// Ten thousand records of 4 kB, of which one function's are asked for, do not
+// Ten thousand records of 2 kB, of which one function's are asked for, do not
 // pile up in memory.
 func TestReadingALongHistoryHoldsLittle(t *testing.T) {
 	l, seen := history.Open(long{n: 10_000}, repo), 0
@@ -395,7 +395,7 @@ func TestReadingALongHistoryHoldsLittle(t *testing.T) {
 		if err != nil || e.Function != "f7" {
 			t.Fatal(e.Function, err)
 		}
-		if seen++; seen%25 == 0 {
+		if seen++; seen%50 == 0 {
 			most = max(most, heap()-before)
 		}
 	}
