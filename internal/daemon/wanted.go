@@ -24,7 +24,7 @@ type wanted struct {
 }
 
 // wantedFor bounds how old a wanted may be: what ends with time ends this late.
-const wantedFor = 10 * time.Second
+const wantedFor = time.Minute
 
 // wants gives what is followed now. The caller must not change it.
 func (d *Daemon) wants() *wanted {
