@@ -7,9 +7,11 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,11 @@ type site struct {
 	repo  *gitserve.Repo
 	store store.Store
 	slack *reader
+	// wrapGit, when not nil, comes between a process and the Git server, and
+	// storeDown between all of them and the store.
+	wrapGit   func(http.RoundTripper) http.RoundTripper
+	storeDown atomic.Bool
+	interval  time.Duration // of rounds and of looks at Git; 0 = a minute
 }
 
 // reader is a target that keeps what it is told.
@@ -172,13 +179,13 @@ func (p *process) call(ctx context.Context) (do bool, err error) {
 	return p.after, errDead
 }
 
+// kill ends the process at once; what it had under way has no effect any more.
 func (p *process) kill() {
 	p.mu.Lock()
 	p.dead = true
 	p.mu.Unlock()
 	p.cancel()
 	p.resume()
-	<-p.done
 }
 
 func (p *process) stop() {
@@ -222,18 +229,28 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 // disk is a store as a process sees it.
 type disk struct {
 	store.Store
-	p *process
+	p    *process
+	down *atomic.Bool
+}
+
+var errDown = errors.New("the store is away")
+
+func (d disk) call(ctx context.Context) (do bool, err error) {
+	if do, err = d.p.call(ctx); do && d.down.Load() {
+		return false, errors.Join(errDown, err)
+	}
+	return do, err
 }
 
 func (d disk) Get(ctx context.Context, key string) (store.Value, error) {
-	if _, err := d.p.call(ctx); err != nil {
+	if do, err := d.call(ctx); !do || err != nil {
 		return store.Value{}, err
 	}
 	return d.Store.Get(ctx, key)
 }
 
 func (d disk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	do, dead := d.p.call(ctx)
+	do, dead := d.call(ctx)
 	if !do {
 		return "", dead
 	}
@@ -242,7 +259,7 @@ func (d disk) Create(ctx context.Context, key string, data []byte) (store.Revisi
 }
 
 func (d disk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	do, dead := d.p.call(ctx)
+	do, dead := d.call(ctx)
 	if !do {
 		return "", dead
 	}
@@ -251,7 +268,7 @@ func (d disk) Replace(ctx context.Context, key string, old store.Revision, data 
 }
 
 func (d disk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	if _, err := d.p.call(ctx); err != nil {
+	if do, err := d.call(ctx); !do || err != nil {
 		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
 	}
 	return d.Store.List(ctx, q)
@@ -264,13 +281,17 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	p := &process{name: name, cancel: cancel, done: make(chan struct{}), killAt: killAt, after: after}
-	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
+	git := s.git.Transport()
+	if s.wrapGit != nil {
+		git = s.wrapGit(git)
+	}
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, git}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	d, err := New(Options{
-		Repository: "acme", Source: source, Store: disk{s.store, p}, Connect: s.connector(p), Name: name,
-		Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(testLog{s.t, name}, nil)),
+		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, Connect: s.connector(p), Name: name,
+		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(testLog{s.t, name}, nil)),
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -307,7 +328,7 @@ type testLog struct {
 }
 
 func (l testLog) Write(p []byte) (int, error) {
-	if testing.Verbose() {
+	if os.Getenv("LAYERD_TEST_LOG") != "" {
 		l.t.Logf("%s %s %s", time.Now().UTC().Format("Mon 15:04:05"), l.name, strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
