@@ -209,6 +209,52 @@ func crash(t *testing.T, n int, after, settle bool) bool {
 	return !first.dead
 }
 
+// A kill while what was found is being learned: what the next look finds is
+// only what is not known yet, and all the same nothing may be missing.
+func TestAKillWhileLearning(t *testing.T) {
+	version, err := desired.ParseVersion("12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	learn := func(s store.Store) error {
+		w := applytest.New(map[string]list{"a": {common.Version(12)}, "b": {common.Version(12)}})
+		l := history.Open(s, repo)
+		past, err := l.Past(t.Context(), env, region)
+		if err != nil {
+			return err
+		}
+		plan := reconcile.Decide(reconcile.Input{
+			Want: []desired.Environment{{
+				Name: env, Account: "123456789012", Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
+				Layers: []desired.LayerWish{{
+					Name: "makoto-common", Layer: common, Owned: true, Version: version, Functions: []desired.Selector{{Name: "*"}},
+				}},
+			}},
+			Have: []*state.Snapshot{look(w)}, Unread: []*reconcile.Failure{nil}, Past: []reconcile.Past{past}, Now: time.Now(),
+		})
+		return l.Learn(t.Context(), env, region, plan.Regions[0].Learned, time.Now())
+	}
+	for _, after := range []bool{false, true} {
+		for n := 0; ; n++ {
+			s, first := store.NewMemory(), &life{left: n, after: after}
+			err := learn(&mortal{s, first})
+			if (err != nil) != first.dead {
+				t.Fatalf("call %d: %v", n, err)
+			}
+			if err := learn(s); err != nil {
+				t.Fatal(err)
+			}
+			past := pastOf(t, history.Open(s, repo))
+			if got := past.Layers[common].Applied; !slices.Equal(got, []int64{12}) || len(past.Functions) != 2 {
+				t.Errorf("killed at call %d, after=%v: applied %v, %d functions", n, after, got, len(past.Functions))
+			}
+			if !first.dead {
+				break
+			}
+		}
+	}
+}
+
 func checkMemory(t *testing.T, s store.Store, n int, settle bool) {
 	t.Helper()
 	l := history.Open(s, repo)

@@ -26,11 +26,14 @@ const writers = 8
 // already is not written, so learning the same twice writes nothing; what a
 // later holder of the lease wrote is left alone (Holding).
 func (l *Log) Learn(ctx context.Context, environment, region string, learned reconcile.Learned, now time.Time) error {
-	if err := l.learnFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
-		return fmt.Errorf("remember what functions have: %w", err)
-	}
+	// Layers first: a function that is known is not learned again. Killed in
+	// between the other way round, the layer would never hear that the version
+	// ran here, which rolling back and retention go by.
 	if err := l.learnLayers(ctx, environment, region, learned); err != nil {
 		return fmt.Errorf("remember what is known of layers: %w", err)
+	}
+	if err := l.learnFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
+		return fmt.Errorf("remember what functions have: %w", err)
 	}
 	return nil
 }
