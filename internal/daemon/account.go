@@ -506,7 +506,7 @@ func (d *Daemon) attend(ctx context.Context) {
 		if err := d.share(ctx); err != nil && ctx.Err() == nil {
 			d.Log.Warn("leases not read", "err", err)
 		}
-		return d.keeper.Term() / 3
+		return d.keeper.Term() / 2
 	})
 }
 

@@ -75,6 +75,8 @@ type Daemon struct {
 	wanted   *wanted              // what head and good amount to; nil = work it out
 	store    string               // why the store does not work; empty = it does
 	lost     map[string]lostLease // accounts that were lost and that nobody is known to hold
+	news     string               // what was last told of the repository, in short
+	newsAt   time.Time
 }
 
 // New checks the options and does nothing else.

@@ -1,4 +1,4 @@
-package daemon
+package daemon_test
 
 import (
 	"context"
@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
@@ -77,7 +78,11 @@ func (r *reader) titles() string {
 }
 
 // Two accounts, since a lease is an account's.
-const otherAccount = "210987654321"
+const (
+	accountID    = "123456789012"
+	otherAccount = "210987654321"
+	region       = "ap-northeast-1"
+)
 
 // newSite has functions in the accounts of dev and prod, and a repository that
 // wants common 1.4.0, which they have.
@@ -144,7 +149,7 @@ type process struct {
 
 type (
 	environment = desired.Environment
-	connector   = func(context.Context, environment) (Cloud, error)
+	connector   = func(context.Context, environment) (daemon.Cloud, error)
 )
 
 var errDead = errors.New("killed")
@@ -289,7 +294,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	d, err := New(Options{
+	d, err := daemon.New(daemon.Options{
 		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(testLog{s.t, name}, nil)),
 	})
@@ -313,12 +318,12 @@ func (s *site) connector(p *process) connector {
 	for _, id := range []string{accountID, otherAccount} {
 		key := strings.ToUpper(p.name) + id
 		s.world.AddKey(key, id, fmt.Sprintf("arn:aws:iam::%s:user/%s", id, p.name))
-		byAccount[id] = Connector(aws.Config{
+		byAccount[id] = daemon.Connector(aws.Config{
 			Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""),
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
-		}, AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
 	}
-	return func(ctx context.Context, e environment) (Cloud, error) { return byAccount[e.Account](ctx, e) }
+	return func(ctx context.Context, e environment) (daemon.Cloud, error) { return byAccount[e.Account](ctx, e) }
 }
 
 // testLog writes a log to the test's, with the virtual time.

@@ -201,6 +201,10 @@ func (d *Daemon) deliver(ctx context.Context) {
 	})
 }
 
+// retell is how often what concerns the repository is told again when nothing
+// changed, for the reminders.
+const retell = 10 * time.Minute
+
 // tellRepository tells what is so of Git, the store and the leases. Of several
 // daemons the one that has the first account does it for all.
 func (d *Daemon) tellRepository(ctx context.Context) {
@@ -223,7 +227,15 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	for _, a := range d.accounts {
 		voice = voice || a.isFirst(w)
 	}
+	news := fmt.Sprint(voice, d.head.stale() != "", r.Store, len(r.Lost), len(r.Invalid), w.newest, w.tree.Names)
+	same := news == d.news && time.Since(d.newsAt) < retell
+	if !same {
+		d.news, d.newsAt = news, time.Now()
+	}
 	d.mu.Unlock()
+	if same {
+		return
+	}
 	if len(w.tree.Environments) > 0 {
 		r.Zone = w.tree.Environments[0].Zone
 	}
@@ -233,6 +245,9 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	}
 	if _, err := d.book.TellRepository(ctx, r); err != nil && ctx.Err() == nil {
 		d.Log.Warn("alerts of the repository not kept", "err", err)
+		d.mu.Lock()
+		d.news = "" // once more, a minute later
+		d.mu.Unlock()
 	}
 	if r.Store == "" {
 		d.tellRemoved(ctx, w)

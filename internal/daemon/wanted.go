@@ -23,8 +23,9 @@ type wanted struct {
 	newest  string                       // the newest commit seen
 }
 
-// wantedFor bounds how old a wanted may be: what ends with time ends this late.
-const wantedFor = time.Minute
+// wantedFor bounds how old a wanted may be: a pin that ends is noticed this
+// late. Windows and freezes are asked at each round.
+const wantedFor = 5 * time.Minute
 
 // wants gives what is followed now. The caller must not change it.
 func (d *Daemon) wants() *wanted {

@@ -1,0 +1,518 @@
+package daemon_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/examples"
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/demo"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// chaosVar says how much: "each" kills at each call of a short story (dev and
+// prod, two functions each, one layer), "story" at each of the demo's, which
+// takes half an hour. By default it is every ninth of the short one.
+const chaosVar = "LAYERD_CHAOS"
+
+// unit is the story's minute. Everything is measured in it, the lease too.
+const unit = 20 * time.Second
+
+func whole() bool { return os.Getenv(chaosVar) == "story" }
+
+// TestChaos plays the demo's story with the daemon and kills it at every call
+// it makes to AWS, Git and the store, before and after the call has its effect.
+// Another process is started five seconds later. Each time the world must come
+// to what it comes to without a kill, nothing is applied twice, no step is
+// missing from the history, and what follows writes nothing.
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of kills take a minute")
+	}
+	var calm outcome
+	synctest.Test(t, func(t *testing.T) { calm = playStory(t, 0, false) })
+	if len(calm.calls) < 200 || len(calm.applied) < 10 {
+		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(calm.calls), len(calm.applied))
+	}
+	stride := 9
+	if os.Getenv(chaosVar) != "" {
+		stride = 1
+	}
+	m := newMatrix(calm)
+	t.Run("kills", func(t *testing.T) {
+		for worker := range 2 { // as many as there are cores
+			t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
+				t.Parallel()
+				for n := 1 + worker*stride; n <= len(calm.calls) && !m.hopeless(); n += 2 * stride {
+					for _, after := range []bool{false, true} {
+						synctest.Test(t, func(t *testing.T) { m.note(calm, playStory(t, n, after), n, after) })
+					}
+				}
+			})
+		}
+	})
+	t.Logf("every call of the story (or every ninth), killed before and after it had its effect\n\n%s", m)
+	for _, wrong := range m.wrong {
+		t.Error(wrong)
+	}
+}
+
+// outcome is how a story ended.
+type outcome struct {
+	calls   []string            // of the process that was to be killed, in order
+	layers  map[string][]string // every function's list at the end
+	live    []string            // layer versions that are left
+	applied map[string]int      // changes that AWS made, by what they were
+	history map[string]int      // changes in the history, likewise
+	open    int                 // records without an end
+	late    int                 // writes after the story was over
+	settled int                 // records that a later process found without an end
+	twice   int                 // messages that arrived more than once
+	killed  bool
+}
+
+// theater is where a story is played.
+type theater struct {
+	*testing.T
+	world *awssim.World
+	git   *gitserve.Server
+	repo  *gitserve.Repo
+	store store.Store
+	slack *reader
+	all   []*actor
+}
+
+// actor is a process with a list of its calls.
+type actor struct {
+	*process
+	mu    sync.Mutex
+	names []string
+}
+
+// begin is a Saturday in Tokyo, thirty units before prod's window.
+func begin() time.Time {
+	return time.Date(2026, 11, 28, 2, 0, 0, 0, time.FixedZone("JST", 9*60*60)).Add(-30 * unit)
+}
+
+// playStory plays the demo's chapters once. The first process dies at its n-th
+// call; 0 = it lives.
+func playStory(t *testing.T, n int, after bool) outcome {
+	time.Sleep(time.Until(begin()))
+	th := &theater{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
+	th.repo = th.git.Add("acme/layers")
+	th.commit("Describe the fleet", "1.4.1")
+	before := th.lists()
+	dead := th.start(n, after)
+	restarted := make(chan struct{})
+	go func() { // what systemd does
+		defer close(restarted)
+		<-dead.done
+		if dead.died() {
+			time.Sleep(5 * time.Second)
+			th.start(0, false)
+		}
+	}()
+	th.at(5)
+	old := th.world.LayerARN("makoto-common-dev", 9)
+	th.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
+	th.at(15)
+	th.commit("Raise makoto-common to 1.4.2", "1.4.2")
+	th.at(22)
+	if whole() {
+		th.approve("staging")
+	}
+	th.approve("prod")
+	th.at(45) // the window opened at 30
+	th.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.1")
+	th.at(75) // versions were candidates for half an hour
+	out := th.outcome(before)
+	th.world.ResetCalls()
+	th.at(87)
+	out.late = th.world.Writes()
+	for _, p := range th.all {
+		p.cancel()
+	}
+	for _, p := range th.all {
+		<-p.done
+	}
+	<-restarted
+	for _, p := range th.all {
+		p.cancel() // one that was started just now
+		<-p.done
+	}
+	out.calls, out.killed = dead.list(), dead.died()
+	return out
+}
+
+func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-common-") }
+
+// at moves to a time of the story.
+func (th *theater) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
+
+// commit writes examples/repo with a version of makoto-common. Pruning waits
+// thirty units rather than a day.
+func (th *theater) commit(subject, version string) {
+	th.Helper()
+	files := map[string]string{}
+	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(examples.Repo(), name)
+		text := strings.ReplaceAll(string(data), "makoto-common: 1.4.1", "makoto-common: "+version)
+		text = strings.ReplaceAll(text, "retention: 5 versions", "retention: {versions_to_keep: 5, grace: "+(30*unit).String()+"}")
+		if !whole() {
+			if name == "environments/staging.yaml" {
+				return nil
+			}
+			text = strings.ReplaceAll(text, `"makoto-*-${ENVIRONMENT}"`, `"makoto-a??-${ENVIRONMENT}", "makoto-au*-${ENVIRONMENT}"`)
+			text = strings.NewReplacer("  makoto-ml-models: 3.2.0\n", "", "  makoto-third-party: ^2.0\n", "", "  makoto-third-party: 2.1.0\n", "",
+				"unmanaged:\n", "unmanaged:\n    - \"*:layer:makoto-ml-*\"\n    - \"*:layer:makoto-third-*\"\n").Replace(text)
+			if name == "layerd.yaml" {
+				text, _, _ = strings.Cut(text, "    makoto-ml-models:")
+			}
+		}
+		files[name] = text
+		return err
+	})
+	if err != nil {
+		th.Fatal(err)
+	}
+	if _, err := th.repo.Commit(gitserve.Change{Subject: subject, Files: files, Author: "sato"}); err != nil {
+		th.Fatal(err)
+	}
+}
+
+// approve gives an approval of every plan of an environment that waits for one,
+// as soon as it waits: after a kill that may be a while later.
+func (th *theater) approve(environment string) {
+	th.Helper()
+	for range 12 {
+		offers, err := ruling.Offers(th.Context(), th.store, "demo", environment, "")
+		if err != nil {
+			th.Fatal(err)
+		}
+		for _, o := range offers {
+			a := ruling.Approval{Environment: environment, Digest: o.Digest, By: "tanaka", At: time.Now()}
+			if _, err := history.Open(th.store, "demo").Approve(th.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
+				th.Fatal(err)
+			}
+		}
+		if len(offers) > 0 {
+			return
+		}
+		time.Sleep(unit / 2)
+	}
+	th.Errorf("no plan of %s waits for an approval", environment)
+}
+
+// start runs the daemon, which dies at its n-th call.
+func (th *theater) start(n int, after bool) *actor {
+	ctx, cancel := context.WithCancel(th.Context())
+	p := &actor{process: &process{name: fmt.Sprint("process-", len(th.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
+	th.all = append(th.all, p)
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", th.git.Transport()}})
+	if err != nil {
+		th.Fatal(err)
+	}
+	cfg := aws.Config{
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		HTTPClient:  &http.Client{Transport: named{p, "aws", th.world.Transport()}},
+	}
+	d, err := daemon.New(daemon.Options{
+		Repository: "demo", Source: source, Store: namedDisk{disk{th.store, p.process, &atomic.Bool{}}, p}, Name: p.name,
+		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
+		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{th.slack}, Log: slog.New(slog.NewTextHandler(testLog{th.T, p.name}, nil)),
+	})
+	if err != nil {
+		th.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		_ = d.Run(ctx) // it says in its log what goes wrong
+	}()
+	return p
+}
+
+func (p *actor) died() bool {
+	p.process.mu.Lock()
+	defer p.process.mu.Unlock()
+	return p.dead
+}
+
+func (p *actor) list() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.names
+}
+
+// say notes which call the next one is. Two calls at once may be noted in
+// either order; which of them dies then is chance, that one does is not.
+func (p *actor) say(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.died() {
+		p.names = append(p.names, name)
+	}
+}
+
+// outcome looks at the world and the history.
+func (th *theater) outcome(before map[string][]string) outcome {
+	o := outcome{layers: th.lists(), applied: map[string]int{}, history: map[string]int{}}
+	for _, env := range []string{"dev", "staging", "prod"} {
+		for _, v := range th.world.LayerVersions("makoto-common-" + env) {
+			o.live = append(o.live, fmt.Sprintf("%s:%d", env, v.Number))
+		}
+	}
+	log := history.Open(th.store, "demo")
+	for e, err := range log.Entries(th.Context(), history.Query{}) {
+		switch {
+		case err != nil:
+			th.Fatal(err)
+		case e.Cause == history.CauseRuling:
+		case e.Status == reconcile.Applied && e.Kind == reconcile.Prune:
+			o.history["delete "+string(e.From)]++
+		case e.Status == reconcile.Applied:
+			o.history[fmt.Sprintf("%s %d→%d", e.Function, e.FromNumber, e.ToNumber)]++
+		}
+		if strings.Contains(e.Error, "it was stopped") {
+			o.settled++
+		}
+	}
+	open, err := log.Unfinished(th.Context())
+	if err != nil {
+		th.Fatal(err)
+	}
+	o.open = len(open)
+	o.applied = th.changes(before)
+	seen := map[string]bool{}
+	for _, m := range th.slack.take() {
+		if seen[m.ID] {
+			o.twice++
+		}
+		seen[m.ID] = true
+	}
+	return o
+}
+
+// changes lists what AWS did, by what it was: a function's version before and
+// after, or a deleted version.
+func (th *theater) changes(before map[string][]string) map[string]int {
+	done := map[string]int{}
+	now := maps.Clone(before)
+	now["makoto-api-dev"] = []string{th.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
+	for _, c := range th.world.Calls() {
+		if !c.Write || !c.Applied {
+			continue
+		}
+		switch in := c.Input.(type) {
+		case *lambda.UpdateFunctionConfigurationInput:
+			name := aws.ToString(in.FunctionName)
+			done[fmt.Sprintf("%s %s→%s", name, number(now[name]), number(in.Layers))]++
+			now[name] = in.Layers
+		case *lambda.DeleteLayerVersionInput:
+			done["delete "+th.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
+		default:
+			done["unexpected "+c.Operation]++
+		}
+	}
+	return done
+}
+
+// number gives our layer's number in a list.
+func number(list []string) string {
+	if i := slices.IndexFunc(list, ours); i >= 0 {
+		return list[i][strings.LastIndex(list[i], ":")+1:]
+	}
+	return "0"
+}
+
+func (th *theater) lists() map[string][]string {
+	lists := map[string][]string{}
+	for _, f := range th.world.Functions() {
+		lists[f.Name] = f.Layers
+	}
+	return lists
+}
+
+// named is HTTP that says which call it is.
+type named struct {
+	p       *actor
+	service string
+	to      http.RoundTripper
+}
+
+func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.p.say(n.service + " " + operation(n.service, r))
+	return wire{n.p.process, n.to}.RoundTrip(r)
+}
+
+// operation names a request the way AWS and Git do.
+func operation(service string, r *http.Request) string {
+	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	last := path[len(path)-1]
+	switch {
+	case service == "git":
+		return last
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		return "GetCallerIdentity"
+	case r.Method == http.MethodDelete:
+		return "DeleteLayerVersion"
+	case r.Method == http.MethodPut:
+		return "UpdateFunctionConfiguration"
+	case last == "functions":
+		return "ListFunctions"
+	case last == "aliases":
+		return "ListAliases"
+	case last == "policy":
+		return "GetLayerVersionPolicy"
+	case last == "versions":
+		return "ListLayerVersions"
+	case r.URL.Query().Has("find"):
+		return "GetLayerVersionByArn"
+	case len(path) == 3 && path[1] == "functions":
+		return "GetFunction"
+	}
+	return r.Method + " " + r.URL.Path
+}
+
+// namedDisk is the store that says which call it is.
+type namedDisk struct {
+	disk
+	p *actor
+}
+
+func (d namedDisk) say(verb, key string) {
+	kind, _, _ := strings.Cut(key, "/")
+	d.p.say("store " + verb + " " + kind)
+}
+
+func (d namedDisk) Get(ctx context.Context, key string) (store.Value, error) {
+	d.say("get", key)
+	return d.disk.Get(ctx, key)
+}
+
+func (d namedDisk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	d.say("create", key)
+	return d.disk.Create(ctx, key, data)
+}
+
+func (d namedDisk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	d.say("replace", key)
+	return d.disk.Replace(ctx, key, old, data)
+}
+
+func (d namedDisk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	d.say("list", q.Prefix)
+	return d.disk.List(ctx, q)
+}
+
+// matrix counts what became of the kills, by the call that was the last.
+type matrix struct {
+	mu      sync.Mutex // guards all: stories are played side by side
+	rows    map[string]*row
+	settled int
+	twice   int
+	wrong   []string
+}
+
+type row struct{ times, before, after, converged int }
+
+func newMatrix(calm outcome) *matrix {
+	m := &matrix{rows: map[string]*row{}}
+	for _, name := range calm.calls {
+		if m.rows[name] == nil {
+			m.rows[name] = &row{}
+		}
+		m.rows[name].times++
+	}
+	return m
+}
+
+// hopeless: more failures than anybody reads.
+func (m *matrix) hopeless() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.wrong) > 20
+}
+
+// note compares the story of a kill with the calm one.
+func (m *matrix) note(calm, o outcome, n int, after bool) {
+	if !o.killed || len(o.calls) == 0 {
+		return // calls differ in number by chance: this one was not reached
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := o.calls[len(o.calls)-1]
+	r := m.rows[name]
+	if r == nil {
+		r = &row{}
+		m.rows[name] = r
+	}
+	if after {
+		r.after++
+	} else {
+		r.before++
+	}
+	m.settled += o.settled
+	m.twice += o.twice
+	var why []string
+	differs := func(what string, want, got any) {
+		if diff := gocmp.Diff(want, got); diff != "" {
+			why = append(why, fmt.Sprintf("%s (-calm +killed):\n%s", what, diff))
+		}
+	}
+	differs("the lists", calm.layers, o.layers)
+	differs("the versions that are left", calm.live, o.live)
+	differs("what AWS did", calm.applied, o.applied)
+	differs("the history against what AWS did", o.applied, o.history)
+	differs("records without an end, late writes", [2]int{}, [2]int{o.open, o.late})
+	if o.twice > 1 {
+		why = append(why, fmt.Sprintf("%d messages arrived twice", o.twice))
+	}
+	if len(why) == 0 {
+		r.converged++
+		return
+	}
+	m.wrong = append(m.wrong, fmt.Sprintf("killed at call %d (%s), after its effect: %v:\n%s", n, name, after, strings.Join(why, "\n")))
+}
+
+// String is the table that make chaos prints.
+func (m *matrix) String() string {
+	var b strings.Builder
+	var all row
+	fmt.Fprintf(&b, "%-42s %7s %8s %8s %10s\n", "call", "calls", "before", "after", "converged")
+	for _, name := range slices.Sorted(maps.Keys(m.rows)) {
+		r := m.rows[name]
+		all = row{all.times + r.times, all.before + r.before, all.after + r.after, all.converged + r.converged}
+		fmt.Fprintf(&b, "%-42s %7d %8d %8d %10s\n", name, r.times, r.before, r.after, fmt.Sprintf("%d/%d", r.converged, r.before+r.after))
+	}
+	fmt.Fprintf(&b, "%-42s %7d %8d %8d %10s\n", "all", all.times, all.before, all.after, fmt.Sprintf("%d/%d", all.converged, all.before+all.after))
+	fmt.Fprintf(&b, "\nrecords found without an end and settled as not done: %d; messages that came twice: %d\n", m.settled, m.twice)
+	return b.String()
+}
