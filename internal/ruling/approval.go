@@ -73,10 +73,14 @@ func (a Approval) Valid(cal window.Calendar, now time.Time) bool {
 
 // Covers says whether the approval covers line, in a plan whose digest is
 // digest. An approval that was never bound covers exactly the plan that still
-// has its digest.
+// has its digest. An ended one covers nothing.
 func (a Approval) Covers(line, digest string) bool {
+	if !a.Ended.IsZero() {
+		return false
+	}
 	if len(a.Lines) > 0 {
-		return slices.Contains(a.Lines, line)
+		_, found := slices.BinarySearch(a.Lines, line) // both may be a hundred thousand
+		return found
 	}
 	return a.Digest == digest
 }

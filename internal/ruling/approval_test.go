@@ -212,7 +212,7 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 	}{
 		{`{"v":1,"environment":"prod","digest":"d","by":"sato","at":"2026-11-24T12:00:00Z"}`, nil},
 		{`{"environment":"prod","digest":"d","by":"sato","at":"2026-11-24T12:00:00Z"}`, nil},
-		{`{"v":2,"environment":"prod","digest":"d","by":["sato","suzuki"]}`, store.ErrNewer},
+		{`{"v":3,"environment":"prod","digest":"d","by":["sato","suzuki"]}`, store.ErrNewer},
 		{`{"v":1,"environment":"prod"`, store.ErrCorrupt},
 		{`{"v":1,"digest":7}`, store.ErrCorrupt},
 	} {

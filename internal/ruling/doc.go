@@ -28,7 +28,10 @@
 //
 //	approval/REPO/ENVIRONMENT/DIGEST
 //	offer/REPO/ENVIRONMENT/DIGEST
+//	lines/REPO/ENVIRONMENT/SHA256           a part of the lines of those above
 //
-// Values are JSON with a version "v"; one that is newer than this program knows
-// is store.ErrNewer.
+// The lines of a plan of more than some two hundred steps are compressed (gzip)
+// and cut into parts, which fit into any store. A part is written before what
+// names it, and never changed. The rest are values in JSON with a version "v"; one
+// that is newer than this program knows is store.ErrNewer.
 package ruling

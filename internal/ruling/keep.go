@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/store"
@@ -19,24 +20,46 @@ type Offer struct {
 	At          time.Time `json:"at"`
 }
 
-// version is what this program writes as "v" and the newest it understands.
-const version = 1
+// version is the newest "v" that this program understands. A value whose lines
+// are not in parts is written as what older programs understand, too.
+const (
+	version       = 2
+	versionInline = 1
+)
 
 // approvalDoc and offerDoc are what is stored. Names and meanings stay.
 type approvalDoc struct {
 	V int `json:"v"`
 	Approval
+	pack
 }
 
 type offerDoc struct {
 	V int `json:"v"`
 	Offer
+	pack
 }
 
 // Offering records a waiting plan. Recording the same plan again changes
 // nothing.
 func Offering(ctx context.Context, s store.Store, repository string, o Offer) error {
-	_, err := create(ctx, s, offerKey(repository, o.Environment, o.Digest), offerDoc{version, o})
+	key := offerKey(repository, o.Environment, o.Digest)
+	// It is recorded again in each round while it waits: reading is cheaper
+	// than compressing a hundred thousand lines that are there already.
+	if _, err := s.Get(ctx, key); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	o.Lines = slices.Sorted(slices.Values(o.Lines))
+	doc := offerDoc{Offer: o}
+	if large(o.Lines) {
+		var err error
+		if doc.pack, err = writeLines(ctx, s, repository, o.Environment, o.Lines); err != nil {
+			return err
+		}
+		doc.Lines = nil
+	}
+	doc.V = doc.version()
+	_, err := create(ctx, s, key, doc)
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
@@ -57,12 +80,18 @@ func FindOffer(ctx context.Context, s store.Store, repository, environment, dige
 	if err := decode(v, &doc); err != nil {
 		return Offer{}, false, err
 	}
+	if len(doc.Parts) > 0 {
+		if doc.Lines, err = readLines(ctx, s, repository, environment, doc.pack); err != nil {
+			return Offer{}, false, err
+		}
+	}
 	return doc.Offer, true, nil
 }
 
 // Offers gives the plans of an environment that waited at some time and whose
-// digests begin with prefix, by digest. Old ones are included: a plan is not
-// taken back when another replaces it.
+// digests begin with prefix, by digest, without their lines; FindOffer has
+// them. Old ones are included: a plan is not taken back when another replaces
+// it.
 func Offers(ctx context.Context, s store.Store, repository, environment, prefix string) ([]Offer, error) {
 	var list []Offer
 	q := store.Query{Prefix: store.Prefix("offer", repository, environment) + prefix}
@@ -74,6 +103,7 @@ func Offers(ctx context.Context, s store.Store, repository, environment, prefix 
 		if err := decode(v, &doc); err != nil {
 			return nil, err
 		}
+		doc.Lines = nil
 		list = append(list, doc.Offer)
 	}
 	return list, nil
@@ -88,11 +118,8 @@ func Find(ctx context.Context, s store.Store, repository, environment, digest st
 	if err != nil {
 		return Approval{}, false, err
 	}
-	var doc approvalDoc
-	if err := decode(v, &doc); err != nil {
-		return Approval{}, false, err
-	}
-	return doc.Approval, true, nil
+	doc, err := readApproval(ctx, s, repository, v)
+	return doc.Approval, err == nil, err
 }
 
 // Approve records a's word; for a person's word call history.Log.Approve,
@@ -107,7 +134,7 @@ func Approve(ctx context.Context, s store.Store, repository string, a Approval, 
 	}
 	for {
 		given, err := approveOnce(ctx, s, repository, a, stillValid)
-		if !errors.Is(err, store.ErrChanged) {
+		if !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrExists) {
 			return given, err
 		}
 		// Somebody approved at the same time: theirs may be the first word.
@@ -116,25 +143,33 @@ func Approve(ctx context.Context, s store.Store, repository string, a Approval, 
 
 func approveOnce(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
 	key := approvalKey(repository, a)
-	_, err := create(ctx, s, key, approvalDoc{version, a})
-	if !errors.Is(err, store.ErrExists) {
-		return a, err
-	}
 	v, err := s.Get(ctx, key)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return a, err
 	}
 	var old approvalDoc
-	if err := decode(v, &old); err != nil {
+	if err == nil {
+		if old, err = readApproval(ctx, s, repository, v); err != nil {
+			return a, err
+		}
+		if stillValid(old.Approval) {
+			return old.Approval, nil
+		}
+	}
+	doc, err := packed(ctx, s, repository, a, old)
+	if err != nil {
 		return a, err
 	}
-	if stillValid(old.Approval) {
-		return old.Approval, nil
+	if v.Revision != "" {
+		return a, replace(ctx, s, v, doc)
 	}
-	return a, replace(ctx, s, v, approvalDoc{version, a})
+	_, err = create(ctx, s, key, doc)
+	return a, err
 }
 
 // Load gives all approvals of an environment, ended ones included, by digest.
+// Those that ended come without their lines: they cover nothing, and years of
+// them would be read in every round.
 func Load(ctx context.Context, s store.Store, repository, environment string) ([]Approval, error) {
 	var list []Approval
 	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("approval", repository, environment)}) {
@@ -143,6 +178,11 @@ func Load(ctx context.Context, s store.Store, repository, environment string) ([
 		}
 		var doc approvalDoc
 		if err := decode(v, &doc); err != nil {
+			return nil, err
+		}
+		if !doc.Ended.IsZero() {
+			doc.Lines = nil
+		} else if err := doc.fill(ctx, s, repository); err != nil {
 			return nil, err
 		}
 		list = append(list, doc.Approval)
@@ -159,16 +199,65 @@ func Update(ctx context.Context, s store.Store, repository string, a Approval, c
 		if err != nil {
 			return err
 		}
-		var now approvalDoc
-		if err := decode(v, &now); err != nil {
+		old, err := readApproval(ctx, s, repository, v)
+		if err != nil {
 			return err
 		}
-		change(&now.Approval)
-		err = replace(ctx, s, v, approvalDoc{version, now.Approval})
+		now := old.Approval
+		change(&now)
+		doc, err := packed(ctx, s, repository, now, old)
+		if err != nil {
+			return err
+		}
+		err = replace(ctx, s, v, doc)
 		if !errors.Is(err, store.ErrChanged) {
 			return err
 		}
 	}
+}
+
+// packed is an approval as it is stored. The parts of its lines are written,
+// unless they are those that old has.
+func packed(ctx context.Context, s store.Store, repository string, a Approval, old approvalDoc) (approvalDoc, error) {
+	a.Lines = slices.Sorted(slices.Values(a.Lines))
+	doc := approvalDoc{Approval: a}
+	switch {
+	case !large(a.Lines):
+	case len(old.Parts) > 0 && slices.Equal(old.Lines, a.Lines):
+		doc.pack, doc.Lines = old.pack, nil
+	default:
+		var err error
+		if doc.pack, err = writeLines(ctx, s, repository, a.Environment, a.Lines); err != nil {
+			return doc, err
+		}
+		doc.Lines = nil
+	}
+	doc.V = doc.version()
+	return doc, nil
+}
+
+// readApproval decodes an approval, with its lines.
+func readApproval(ctx context.Context, s store.Store, repository string, v store.Value) (approvalDoc, error) {
+	var doc approvalDoc
+	if err := decode(v, &doc); err != nil {
+		return approvalDoc{}, err
+	}
+	if err := doc.fill(ctx, s, repository); err != nil {
+		return approvalDoc{}, err
+	}
+	return doc, nil
+}
+
+// fill reads the lines that are in parts.
+func (d *approvalDoc) fill(ctx context.Context, s store.Store, repository string) (err error) {
+	if len(d.Parts) > 0 {
+		d.Lines, err = readLines(ctx, s, repository, d.Environment, d.pack)
+	}
+	// Covers looks for a line by halves.
+	if !slices.IsSorted(d.Lines) {
+		slices.Sort(d.Lines)
+	}
+	return err
 }
 
 func approvalKey(repository string, a Approval) string {

@@ -1,0 +1,390 @@
+package ruling_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/sqlitestore"
+)
+
+const repo = "github.com/acme/layers"
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// fleet is the lines of a plan for n functions, sorted.
+func fleet(n int) []string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = ruling.Line("ap-northeast-1", "attach", "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod",
+			fmt.Sprintf("makoto-%08x-handler-%06d-prod", uint32(i)*2654435761, i), "13")
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func offerOf(lines []string) ruling.Offer {
+	return ruling.Offer{Environment: "prod", Digest: ruling.Digest(lines), Lines: lines, At: noon}
+}
+
+func wordFor(o ruling.Offer) ruling.Approval {
+	return ruling.Approval{Environment: o.Environment, Digest: o.Digest, By: "sato", At: noon}
+}
+
+func always(ruling.Approval) bool { return true }
+
+// stores are the implementations that need nothing else to run.
+func stores(t *testing.T) map[string]store.Store {
+	t.Helper()
+	s, err := sqlitestore.Open(filepath.Join(t.TempDir(), "layerd.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return map[string]store.Store{"memory": store.NewMemory(), "sqlite": s}
+}
+
+// One JSON value held about 2,500 lines and not one more.
+func TestPlansOfAnySize(t *testing.T) {
+	for kind, s := range stores(t) {
+		for _, n := range []int{1, 2_499, 10_000, 100_000} {
+			t.Run(fmt.Sprintf("%s/%d", kind, n), func(t *testing.T) { throughItsLife(t, s, fleet(n)) })
+		}
+	}
+}
+
+// throughItsLife offers a plan, approves it, begins it and ends it.
+func throughItsLife(t *testing.T, s store.Store, lines []string) {
+	ctx, o := t.Context(), offerOf(lines)
+	for range 2 {
+		if err := ruling.Offering(ctx, s, repo, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, ok, err := ruling.FindOffer(ctx, s, repo, "prod", o.Digest)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if found.Digest != o.Digest || !found.At.Equal(noon) || !slices.Equal(found.Lines, lines) {
+		t.Errorf("the offer of %d lines is found with %d, at %s", len(lines), len(found.Lines), found.At)
+	}
+	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ruling.Digest(a.Lines) != o.Digest {
+		t.Errorf("it releases %d lines of %d", len(a.Lines), len(lines))
+	}
+	if err := ruling.Update(ctx, s, repo, a, func(a *ruling.Approval) { a.Begun = noon }); err != nil {
+		t.Fatal(err)
+	}
+	loaded := only(t, s, o.Digest)
+	if !slices.Equal(loaded.Lines, lines) || !loaded.Begun.Equal(noon) {
+		t.Errorf("loaded with %d lines, begun %s", len(loaded.Lines), loaded.Begun)
+	}
+	for _, line := range []string{lines[0], lines[len(lines)/2], lines[len(lines)-1]} {
+		if !loaded.Covers(line, "what is left") {
+			t.Errorf("does not cover %s", line)
+		}
+	}
+	if loaded.Covers(lines[0]+"x", o.Digest) {
+		t.Error("covers what was not in the plan")
+	}
+	if err := ruling.Update(ctx, s, repo, a, func(a *ruling.Approval) { a.Ended = noon }); err != nil {
+		t.Fatal(err)
+	}
+	if ended := only(t, s, o.Digest); ended.Ended.IsZero() || ended.Lines != nil || ended.Covers(lines[0], o.Digest) {
+		t.Errorf("ended: %d lines, ended %s", len(ended.Lines), ended.Ended)
+	}
+	if whole, _, err := ruling.Find(ctx, s, repo, "prod", o.Digest); err != nil || !slices.Equal(whole.Lines, lines) {
+		t.Errorf("an ended approval has forgotten what it was for: %d lines, %v", len(whole.Lines), err)
+	}
+}
+
+// only gives one of the approvals that Load gives.
+func only(t *testing.T, s store.Store, digest string) ruling.Approval {
+	t.Helper()
+	list, err := ruling.Load(t.Context(), s, repo, "prod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(list, func(a ruling.Approval) bool { return a.Digest == digest })
+	if i < 0 {
+		t.Fatalf("%s is not among %d approvals", digest, len(list))
+	}
+	return list[i]
+}
+
+var errDead = errors.New("killed")
+
+// mortal is a store as a process sees it that is killed at one of its calls,
+// before or after that had its effect; or to which only that call fails.
+type mortal struct {
+	store.Store
+	left         int
+	after, alive bool
+}
+
+func (m *mortal) call() (do bool, err error) {
+	m.left--
+	if m.left >= 0 || m.left < -1 && m.alive {
+		return true, nil
+	}
+	return m.left == -1 && m.after, errDead
+}
+
+func (m *mortal) Get(ctx context.Context, key string) (store.Value, error) {
+	if _, err := m.call(); err != nil {
+		return store.Value{}, err
+	}
+	return m.Store.Get(ctx, key)
+}
+
+func (m *mortal) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	do, dead := m.call()
+	if !do {
+		return "", dead
+	}
+	rev, err := m.Store.Create(ctx, key, data)
+	return rev, cmp.Or(dead, err)
+}
+
+func (m *mortal) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	do, dead := m.call()
+	if !do {
+		return "", dead
+	}
+	rev, err := m.Store.Replace(ctx, key, old, data)
+	return rev, cmp.Or(dead, err)
+}
+
+func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	if _, err := m.call(); err != nil {
+		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
+	}
+	return m.Store.List(ctx, q)
+}
+
+// Whatever call a process is killed at, what others read is nothing or all of
+// it, never an approval of fewer lines or of none, and doing it again ends well.
+// The approval here is given before the plan is offered, so that Update is what
+// writes the parts.
+func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
+	lines := noise(4_500) // of two parts
+	o := offerOf(lines)
+	life := func(s store.Store) error {
+		ctx := context.Background()
+		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+			return err
+		}
+		bind := func(a *ruling.Approval) { a.Lines, a.Begun = lines, noon }
+		if err := ruling.Update(ctx, s, repo, wordFor(o), bind); err != nil {
+			return err
+		}
+		return ruling.Offering(ctx, s, repo, o)
+	}
+	for _, how := range []mortal{{}, {after: true}, {alive: true}, {after: true, alive: true}} {
+		for n, lived := 0, false; !lived && !t.Failed(); n++ {
+			s := store.NewMemory()
+			after := fmt.Sprint(how.after, ", alive ", how.alive)
+			err := life(&mortal{Store: s, left: n, after: how.after, alive: how.alive})
+			if lived = err == nil; lived && n < 10 {
+				t.Errorf("only %d calls: nothing was proved", n)
+			}
+			if !lived && !errors.Is(err, errDead) {
+				t.Fatalf("call %d after=%s: %v", n, after, err)
+			}
+			list, err := ruling.Load(t.Context(), s, repo, "prod")
+			if err != nil || len(list) == 1 && !list[0].Begun.IsZero() != slices.Equal(list[0].Lines, lines) {
+				t.Errorf("call %d after=%s: half an approval: %v", n, after, err)
+			}
+			found, ok, err := ruling.FindOffer(t.Context(), s, repo, "prod", o.Digest)
+			if err != nil || ok && !slices.Equal(found.Lines, lines) {
+				t.Errorf("call %d after=%s: half an offer: %v", n, after, err)
+			}
+			if err := life(s); err != nil {
+				t.Errorf("call %d after=%s: again: %v", n, after, err)
+			}
+			if a := only(t, s, o.Digest); !slices.Equal(a.Lines, lines) || a.Begun.IsZero() {
+				t.Errorf("call %d after=%s: in the end %d lines", n, after, len(a.Lines))
+			}
+		}
+	}
+}
+
+// noise is lines that hardly compress.
+func noise(n int) []string {
+	lines := make([]string, n)
+	for i := range lines {
+		lines[i] = ruling.Digest([]string{fmt.Sprint(i)}) + ruling.Digest([]string{fmt.Sprint(-i - 1)})
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// Two writers at once: neither's word is lost, and the parts are of the one
+// that counts.
+func TestUpdateOfALargeOneSurvivesAnotherWriter(t *testing.T) {
+	ctx, s, o := t.Context(), store.NewMemory(), offerOf(fleet(5_000))
+	if err := ruling.Offering(ctx, s, repo, o); err != nil {
+		t.Fatal(err)
+	}
+	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := false
+	err = ruling.Update(ctx, s, repo, a, func(now *ruling.Approval) {
+		if !met {
+			met = true
+			if err := ruling.Update(ctx, s, repo, a, func(other *ruling.Approval) { other.Lines = other.Lines[1:] }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now.Begun = noon
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := only(t, s, o.Digest); len(got.Lines) != 4_999 || got.Begun.IsZero() {
+		t.Errorf("one of the two writes is lost: %d lines, begun %s", len(got.Lines), got.Begun)
+	}
+}
+
+// Lines that cannot be read are an error: an approval without lines would
+// cover whatever has its digest.
+func TestDamagedPartsAreNeverAShorterList(t *testing.T) {
+	ctx, o := t.Context(), offerOf(noise(6_000))
+	for name, harm := range map[string]func(store.Store, store.Value) store.Store{
+		"missing": func(s store.Store, v store.Value) store.Store { return without{s, v.Key} },
+		"altered": func(s store.Store, v store.Value) store.Store {
+			if _, err := s.Replace(ctx, v.Key, v.Revision, v.Data[:len(v.Data)-1]); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+	} {
+		s := store.Store(store.NewMemory())
+		if err := ruling.Offering(ctx, s, repo, o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+			t.Fatal(err)
+		}
+		for v, err := range s.List(ctx, store.Query{Prefix: "lines/", Limit: 1}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = harm(s, v)
+		}
+		_, loadErr := ruling.Load(ctx, s, repo, "prod")
+		_, _, offerErr := ruling.FindOffer(ctx, s, repo, "prod", o.Digest)
+		_, approveErr := ruling.Approve(ctx, s, repo, wordFor(o), always)
+		updateErr := ruling.Update(ctx, s, repo, wordFor(o), func(*ruling.Approval) {})
+		for call, err := range map[string]error{"Load": loadErr, "FindOffer": offerErr, "Approve": approveErr, "Update": updateErr} {
+			if !errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s: %s gives %v", name, call, err)
+			}
+		}
+	}
+}
+
+type without struct {
+	store.Store
+	key string
+}
+
+func (w without) Get(ctx context.Context, key string) (store.Value, error) {
+	if key == w.key {
+		return store.Value{}, store.ErrNotFound
+	}
+	return w.Store.Get(ctx, key)
+}
+
+// What the first release wrote: all lines in the value, up to what it held.
+func TestOldValuesAreRead(t *testing.T) {
+	ctx, lines := t.Context(), fleet(2_400)
+	for _, n := range []int{3, 2_400} {
+		s := store.NewMemory()
+		digest := ruling.Digest(lines[:n])
+		quoted := `["` + strings.Join(lines[:n], `","`) + `"]`
+		old := `{"v":1,"environment":"prod","digest":"` + digest + `","by":"sato","at":"2026-11-24T12:00:00Z","lines":` + quoted + `}`
+		for _, kind := range []string{"approval", "offer"} {
+			if _, err := s.Create(ctx, store.Key(kind, repo, "prod", digest), []byte(old)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if o, ok, err := ruling.FindOffer(ctx, s, repo, "prod", digest); !ok || err != nil || !slices.Equal(o.Lines, lines[:n]) {
+			t.Errorf("%d lines: the offer has %d, %v", n, len(o.Lines), err)
+		}
+		if err := ruling.Update(ctx, s, repo, ruling.Approval{Environment: "prod", Digest: digest}, func(a *ruling.Approval) { a.Begun = noon }); err != nil {
+			t.Fatal(err)
+		}
+		if a := only(t, s, digest); !slices.Equal(a.Lines, lines[:n]) || a.By != "sato" || a.Begun.IsZero() {
+			t.Errorf("%d lines: the approval has %d", n, len(a.Lines))
+		}
+	}
+}
+
+// BenchmarkLoad reads what a round reads: an environment of 100,000 functions
+// that had twenty such plans approved, alone and with one under way.
+func BenchmarkLoad(b *testing.B) {
+	for _, begun := range []int{0, 1} {
+		b.Run(fmt.Sprintf("%d-under-way", begun), func(b *testing.B) {
+			ctx := b.Context()
+			s, err := sqlitestore.Open(filepath.Join(b.TempDir(), "layerd.db"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			lines := fleet(100_000)
+			for i := range 20 + begun {
+				o := offerOf(append(lines[:len(lines):len(lines)], fmt.Sprint("z", i)))
+				a := wordFor(o)
+				a.Lines = o.Lines
+				if i < 20 {
+					a.Ended = noon
+				}
+				if _, err := ruling.Approve(ctx, s, repo, a, always); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if list, err := ruling.Load(ctx, s, repo, "prod"); err != nil || len(list) != 20+begun {
+					b.Fatal(len(list), err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkOffering records a plan of 100,000 steps, and again in each round
+// while it waits.
+func BenchmarkOffering(b *testing.B) {
+	o := offerOf(fleet(100_000))
+	b.Run("first", func(b *testing.B) {
+		for b.Loop() {
+			if err := ruling.Offering(b.Context(), store.NewMemory(), repo, o); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		s := store.NewMemory()
+		for b.Loop() {
+			if err := ruling.Offering(b.Context(), s, repo, o); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
