@@ -19,12 +19,15 @@ type doctorFlags struct {
 	layer  string
 	rate   float64
 	output oneOf
+
+	config    string
+	noMessage bool
 }
 
 func (a *app) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor --env ENV --repo PATH|URL",
+		Use:   "doctor --env ENV --repo PATH|URL | --config FILE|env:NAME",
 		Short: "Say whether a set-up is right, and what is missing",
 		Long: `doctor --env examines what layerd needs for one environment: Git, credentials,
 each permission, the store, the clock and the window. Every line that is not ✓
@@ -39,9 +42,16 @@ versions, tried only where retention is set, is tried on version 2147483647,
 which was never published: AWS answers 204 with the permission. In the store it
 writes one value of its own.
 
+With --config it examines what the daemon would be started with: the file, every
+secret that it names (read, and never shown), the branch and the store that it
+names where --repo and --store do not, and everybody who is told, with one test
+message each. It reads as whoever runs it: of what the daemon's own user may
+read, and of credentials that systemd gives to the unit alone, it knows nothing.
+
 Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 		Example: `  layerd doctor --env prod --repo .
-  layerd doctor --env prod --repo https://github.com/acme/layers.git --output json`,
+  layerd doctor --env prod --repo https://github.com/acme/layers.git --output json
+  layerd doctor --env prod --config /etc/layerd/layerd.yaml`,
 		Args: arguments("[FUNCTION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 || f.layer != "" {
@@ -57,6 +67,8 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 	fs.StringVar(&f.env, "env", "", "the environment to examine")
 	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
 	fs.Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
+	fs.StringVar(&f.config, "config", "", "the daemon's configuration to examine as well: a file, or env:NAME")
+	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json")
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
@@ -70,7 +82,7 @@ type check func(ctx context.Context, x *examination)
 // doctorChecks are made in this order; a later one may rely on what an earlier
 // one found. To examine something more, add it here.
 func doctorChecks() []check {
-	return []check{checkGit, checkWindow, checkStore, checkAWS}
+	return []check{checkConfig, checkGit, checkWindow, checkStore, checkSameStore, checkAWS, checkNotify}
 }
 
 func (a *app) doctor(ctx context.Context, f *doctorFlags) error {

@@ -90,7 +90,7 @@ func (a *app) healthURL(f healthFlags) (string, error) {
 	default:
 		where = usualConfig
 	}
-	name, data, err := config.Read(where, func(name string) (string, bool) { v := a.env(name); return v, v != "" })
+	name, data, err := config.Read(where, a.lookupEnv)
 	if err != nil && (f.config != "" || !errors.Is(err, os.ErrNotExist)) {
 		return "", err
 	}

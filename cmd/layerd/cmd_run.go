@@ -44,7 +44,7 @@ func (a *app) readConfig(where string) (config.Config, error) {
 	if where == "" {
 		return config.Config{}, usage("an example is deploy/layerd.example.yaml", "which configuration? --config is missing")
 	}
-	name, data, err := config.Read(where, func(name string) (string, bool) { v := a.env(name); return v, v != "" })
+	name, data, err := config.Read(where, a.lookupEnv)
 	if err != nil {
 		return config.Config{}, &exitError{code: exitInvalid, err: err}
 	}
@@ -60,4 +60,10 @@ func (a *app) readConfig(where string) (config.Config, error) {
 		return c, &exitError{code: exitInvalid, err: errInvalidConfig}
 	}
 	return c, nil
+}
+
+// lookupEnv is os.LookupEnv; an empty variable is none.
+func (a *app) lookupEnv(name string) (string, bool) {
+	v := a.env(name)
+	return v, v != ""
 }

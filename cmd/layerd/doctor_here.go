@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,8 @@ type examination struct {
 	flags   *doctorFlags
 	results []inspect.Result
 	misused error // the command line is wrong, not the set-up
+
+	daemon *daemonExam // nil: no configuration, or none that is valid
 
 	src     source
 	regions []desired.Environment // empty: the environment is not known
@@ -40,13 +43,20 @@ func (x *examination) wrong(check, fix, format string, args ...any) {
 // checkGit: the repository can be read, the branch is there, the environment is
 // valid and asks for nothing that this release does not do.
 func checkGit(ctx context.Context, x *examination) {
-	src, err := x.app.load(ctx, x.flags.repo)
+	if x.unread() && x.flags.repo.repo == "" {
+		x.add(inspect.Skipped("git", "the configuration says which, and is not valid"))
+		return
+	}
+	src, err := x.source(ctx)
 	if err != nil {
 		if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
 			x.misused = err
 			return
 		}
 		fix := "look at the address, the branch (--ref) and the credentials (LAYERD_GIT_TOKEN, --ssh-key)"
+		if x.daemon != nil && x.flags.repo.repo == "" {
+			fix = "look at git.url, git.branch and git.auth of the configuration"
+		}
 		if codeOf(err) == exitRetry {
 			fix = "try again; look at the network and the proxy"
 		}
@@ -57,7 +67,7 @@ func checkGit(ctx context.Context, x *examination) {
 	x.src = src
 	switch {
 	case src.revision == "":
-		x.fine("git", "%s is a folder and no repository: there is no commit to name", x.flags.repo.repo)
+		x.fine("git", "%s is a folder and no repository: there is no commit to name", cmp.Or(x.flags.repo.repo, x.src.repository))
 	case src.when.IsZero():
 		x.fine("git", "revision %s", shorten(src.revision))
 	default:
@@ -85,7 +95,11 @@ func checkGit(ctx context.Context, x *examination) {
 // and replaced as everything in the store is.
 func checkStore(ctx context.Context, x *examination) {
 	const check = "store"
-	spec, err := x.app.whichStore(x.flags.store, x.src.tree)
+	if x.unread() && x.flags.store.store == "" {
+		x.add(inspect.Skipped(check, "the configuration says which, and is not valid"))
+		return
+	}
+	spec, err := x.spec()
 	if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
 		x.misused = err
 		return
@@ -109,7 +123,11 @@ func checkStore(ctx context.Context, x *examination) {
 		x.wrong(check, storeFix(err), "%s: %v", spec, err)
 		return
 	}
-	x.fine(check, "can be read and written, %s for a read and two writes: %s", took.Round(100*time.Microsecond), spec)
+	whose := ""
+	if x.daemon != nil && x.daemon.config.Store == "" && x.flags.store.store == "" {
+		whose = " (the configuration names none: this is the one of whoever runs doctor)"
+	}
+	x.fine(check, "can be read and written, %s for a read and two writes: %s%s", took.Round(100*time.Microsecond), spec, whose)
 }
 
 // tryStore makes the value or writes over it, twice, and then checks that a

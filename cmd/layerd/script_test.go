@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,7 +36,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"dynamo": dynamo, "alias": alias,
+			"dynamo": dynamo, "alias": alias, "slack": slackTold,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -46,6 +49,7 @@ const (
 	simKey     = "sim"
 	gitKey     = "git"
 	tablesKey  = "tables"
+	slackKey   = "slack"
 )
 
 // newWorld has six functions, three of each environment, and four versions of
@@ -72,14 +76,16 @@ func newWorld() *awssim.World {
 
 func setUp(e *testscript.Env) error {
 	world, git, tables := newWorld(), gitserve.New(), dynamotest.New()
-	aws, web, dynamo := httptest.NewServer(world.Handler()), httptest.NewServer(git), httptest.NewServer(tables)
+	channel := &channel{}
+	aws, web, dynamo, slack := httptest.NewServer(world.Handler()), httptest.NewServer(git), httptest.NewServer(tables), httptest.NewServer(channel)
 	e.Defer(aws.Close)
 	e.Defer(web.Close)
 	e.Defer(dynamo.Close)
-	e.Values[simKey], e.Values[gitKey], e.Values[tablesKey] = world, git, tables
+	e.Defer(slack.Close)
+	e.Values[simKey], e.Values[gitKey], e.Values[tablesKey], e.Values[slackKey] = world, git, tables, channel
 	home := filepath.Join(e.WorkDir, "home")
 	for key, value := range map[string]string{
-		"HOME": home, "XDG_STATE_HOME": filepath.Join(home, "state"), "GIT": web.URL,
+		"HOME": home, "XDG_STATE_HOME": filepath.Join(home, "state"), "GIT": web.URL, "SLACK": slack.URL,
 		"AWS_ENDPOINT_URL": aws.URL, "AWS_ENDPOINT_URL_DYNAMODB": dynamo.URL, "AWS_REGION": testRegion, "AWS_ACCESS_KEY_ID": "TEST", "AWS_SECRET_ACCESS_KEY": "secret",
 		"AWS_EC2_METADATA_DISABLED": "true", "TERM": "xterm-256color",
 		"CLOSED": closedWindow(72 * time.Hour), "OPEN": "daily 00:00-24:00 Asia/Tokyo",
@@ -208,6 +214,37 @@ func dynamo(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return dynamotest.Fault{}
 	})
+}
+
+// channel is as much of Slack as an incoming webhook is: below /services it
+// takes what is posted, and everything else is a webhook that was revoked.
+type channel struct {
+	mu   sync.Mutex
+	told []string // bodies
+}
+
+func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.Method != http.MethodPost || !strings.HasPrefix(r.URL.Path, "/services/") {
+		http.Error(w, "no_service", http.StatusNotFound)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told = append(c.told, string(body))
+	_, _ = io.WriteString(w, "ok") // a client that has left needs no answer
+}
+
+// slack: what was posted since the last time, to standard output.
+func slackTold(ts *testscript.TestScript, _ bool, _ []string) {
+	c := ts.Value(slackKey).(*channel)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintln(ts.Stdout(), len(c.told), "messages")
+	for _, m := range c.told {
+		fmt.Fprintln(ts.Stdout(), m)
+	}
+	c.told = nil
 }
 
 func world(ts *testscript.TestScript) *awssim.World { return ts.Value(simKey).(*awssim.World) }

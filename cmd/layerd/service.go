@@ -132,11 +132,10 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	if u.spec, err = s.whichStore(storeFlags{store: c.Store}, desired.Tree{}); err != nil {
 		return nil, err
 	}
-	cfg, err := s.awsConfig(ctx)
+	secrets, err := s.secrets(ctx)
 	if err != nil {
 		return nil, err
 	}
-	secrets := &config.Secrets{SecretsManager: awssecrets.Manager(cfg), SSM: awssecrets.Parameters(cfg)}
 	git, err := c.Git.Options(ctx, secrets)
 	if err != nil {
 		return nil, err
@@ -216,6 +215,15 @@ func (u *unit) close(heir *unit) {
 	if u.store != nil && (heir == nil || heir.store != u.store) {
 		_ = u.store.Close() // everything was written; nothing can be lost here
 	}
+}
+
+// secrets reads what a configuration names, wherever that is.
+func (a *app) secrets(ctx context.Context) (*config.Secrets, error) {
+	cfg, err := a.awsConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &config.Secrets{SecretsManager: awssecrets.Manager(cfg), SSM: awssecrets.Parameters(cfg)}, nil
 }
 
 // slackTargets are those who are told. The shortest repeat interval is that of

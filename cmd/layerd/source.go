@@ -46,7 +46,12 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	id, err := gitrepo.Identity(f.repo)
+	return a.sourceOf(commit, f.repo)
+}
+
+// sourceOf makes of a commit what the repository at address wants.
+func (a *app) sourceOf(commit gitrepo.Commit, address string) (source, error) {
+	id, err := gitrepo.Identity(address)
 	if err != nil {
 		return source{}, err
 	}
