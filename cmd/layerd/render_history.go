@@ -18,8 +18,8 @@ type historyView struct {
 }
 
 // entryView is one step that was carried out, or was about to be. Its status
-// is "open" while nobody knows how it ended. A ruling has kind "approval", cause
-// "ruling" and status "given", and of the rest what a person's decision has.
+// is "open" while nobody knows how it ended. A ruling has kind "approval" or
+// "forget", cause "ruling" and status "given", and of the rest what a person's decision has.
 type entryView struct {
 	ID          string   `json:"id"`
 	Round       string   `json:"round"`
@@ -206,8 +206,11 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 
 // ruled tells what a person decided.
 func (p *page) ruled(e history.Entry, zone *time.Location) {
-	text := fmt.Sprintf("%s %s %s  %s %s  plan %s", e.Started.In(zone).Format("15:04"), p.good("✓"), e.Environment,
-		e.Kind, e.Status, e.Digest[:min(len(e.Digest), 12)])
+	what := "forgotten: its file is gone, and nobody hears of it any more"
+	if e.Kind == history.KindApproval {
+		what = fmt.Sprintf("%s %s  plan %s", e.Kind, e.Status, e.Digest[:min(len(e.Digest), 12)])
+	}
+	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), e.Environment, what)
 	if e.Steps > 0 {
 		text += "  " + count(e.Steps, "step")
 	}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"dynamo": dynamo, "alias": alias, "slack": slackTold,
+			"dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -76,7 +77,7 @@ func newWorld() *awssim.World {
 
 func setUp(e *testscript.Env) error {
 	world, git, tables := newWorld(), gitserve.New(), dynamotest.New()
-	channel := &channel{}
+	channel := newChannel()
 	aws, web, dynamo, slack := httptest.NewServer(world.Handler()), httptest.NewServer(git), httptest.NewServer(tables), httptest.NewServer(channel)
 	e.Defer(aws.Close)
 	e.Defer(web.Close)
@@ -220,8 +221,11 @@ func dynamo(ts *testscript.TestScript, _ bool, args []string) {
 // takes what is posted, and everything else is a webhook that was revoked.
 type channel struct {
 	mu   sync.Mutex
-	told []string // bodies
+	told []string      // bodies
+	news chan struct{} // closed when one more is told
 }
+
+func newChannel() *channel { return &channel{news: make(chan struct{})} }
 
 func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -232,7 +236,31 @@ func (c *channel) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.told = append(c.told, string(body))
+	close(c.news)
+	c.news = make(chan struct{})
 	_, _ = io.WriteString(w, "ok") // a client that has left needs no answer
+}
+
+// heard PATTERN: waits until a message that matches was posted, and takes it.
+func heard(ts *testscript.TestScript, _ bool, args []string) {
+	c, pattern := ts.Value(slackKey).(*channel), regexp.MustCompile(args[0])
+	for late := time.After(time.Minute); ; {
+		c.mu.Lock()
+		i, news, told := slices.IndexFunc(c.told, pattern.MatchString), c.news, strings.Join(c.told, "\n")
+		if i >= 0 {
+			fmt.Fprintln(ts.Stdout(), c.told[i])
+			c.told = slices.Delete(c.told, i, i+1)
+		}
+		c.mu.Unlock()
+		if i >= 0 {
+			return
+		}
+		select {
+		case <-news:
+		case <-late:
+			ts.Fatalf("%s was not heard, but\n%s", pattern, told)
+		}
+	}
 }
 
 // slack: what was posted since the last time, to standard output.

@@ -222,6 +222,7 @@ func (a *account) took(ctx context.Context, l *lease.Lease) {
 	a.holds(true)
 	a.Log.Info("lease taken", "account", a.id, "fencing", l.Fence(), "before", before.By.Name)
 	a.Daemon.found(a.id)
+	a.ringDelivery() // who has the first account speaks for the repository from now on
 	w := a.wants()
 	for _, name := range w.of(a.id) {
 		if err := a.rememberOne(ctx, name); err != nil {

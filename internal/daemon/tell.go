@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
 )
 
 // lostLease is an account that was lost.
@@ -255,7 +256,8 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 }
 
 // tellRemoved tells of environments that were told of before and that the
-// repository has no file for any more.
+// repository has no file for any more, until somebody lets them be forgotten;
+// and recalls those of them that have a file again.
 func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 	if w.newest == "" || len(w.whole) > 0 {
 		return // nothing is known of what the repository has
@@ -267,11 +269,28 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 		}
 		return
 	}
+	forgotten, err := ruling.LoadForgotten(ctx, d.Store, d.Repository)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.Log.Warn("forgotten environments not listed", "err", err)
+		}
+		return
+	}
 	for _, name := range known {
+		word, gone := forgotten[name]
 		if slices.Contains(w.tree.Names, name) {
+			if gone {
+				if err := ruling.Recall(ctx, d.Store, d.Repository, name, time.Now()); err != nil && ctx.Err() == nil {
+					d.Log.Warn("environment not recalled", "env", name, "err", err)
+				}
+			}
 			continue
 		}
-		if _, err := d.book.Tell(ctx, notify.Situation{Environment: name, Now: time.Now(), Removed: true}); err != nil && ctx.Err() == nil {
+		s := notify.Situation{Environment: name, Now: time.Now(), Removed: true}
+		if gone {
+			s.Forgotten = &word
+		}
+		if _, err := d.book.Tell(ctx, s); err != nil && ctx.Err() == nil {
 			d.Log.Warn("removed environment not told", "env", name, "err", err)
 		}
 	}

@@ -16,7 +16,7 @@
 //	entries, cursor, err = log.Ended(ctx, cursor)             // what has ended since
 //
 // What people decide is part of it: Approve gives an approval and appends who
-// gave it.
+// gave it, and Forget does the same for an environment that is gone.
 //
 // # What is promised
 //

@@ -362,6 +362,42 @@ func TestAKillWhileApproving(t *testing.T) {
 	}
 }
 
+// Killed at any call, an environment is never forgotten without a line that
+// says by whom, and doing it again helps.
+func TestAKillWhileForgetting(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n, lived := 0, false; !lived; n++ {
+			memory := store.NewMemory()
+			word := ruling.Forgotten{Environment: env, By: "sato", At: time.Now(), Reason: "closed"}
+			_, err := history.Open(&mortal{memory, &life{left: n, after: after}}, repo).Forget(t.Context(), word)
+			lived = err == nil
+			check := func() (forgotten bool, lines []history.Entry) {
+				_, ok, err := ruling.FindForgotten(t.Context(), memory, repo, env)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ok, collect(t, history.Open(memory, repo).Entries(t.Context(), history.Query{}))
+			}
+			if forgotten, lines := check(); forgotten && len(lines) == 0 {
+				t.Errorf("call %d after=%v: forgotten, and nobody knows by whom", n, after)
+			}
+			if _, err := history.Open(memory, repo).Forget(t.Context(), word); err != nil {
+				t.Fatal(err)
+			}
+			forgotten, lines := check()
+			if !forgotten || len(lines) < 1 || lived && len(lines) != 1 {
+				t.Errorf("call %d after=%v: in the end forgotten=%v with %d lines", n, after, forgotten, len(lines))
+			}
+			if e := lines[0]; e.Kind != history.KindForget || e.Step != "forget/"+env || e.ApprovedBy != "sato" || e.Reason != "closed" || e.Approval != "" {
+				t.Errorf("the line is %+v", e)
+			}
+			if lived && n < 4 {
+				t.Errorf("only %d calls: nothing was proved", n)
+			}
+		}
+	}
+}
+
 // long is a history of n records that exists only while it is read.
 type long struct {
 	store.Store

@@ -13,6 +13,7 @@ import (
 // What an entry says that is no step but a person's decision.
 const (
 	KindApproval reconcile.Kind   = "approval"
+	KindForget   reconcile.Kind   = "forget"
 	CauseRuling  reconcile.Cause  = "ruling"
 	StatusGiven  reconcile.Status = "given"
 )
@@ -34,9 +35,13 @@ type rulingDoc struct {
 }
 
 func (d rulingDoc) entry(id string) Entry {
+	step := string(d.Kind) + "/" + d.Environment
+	if d.Digest != "" {
+		step += "/" + d.Digest
+	}
 	return Entry{
 		ID: id, Environment: d.Environment, Kind: d.Kind, Cause: CauseRuling, Status: StatusGiven,
-		Step: string(d.Kind) + "/" + d.Environment + "/" + d.Digest, Reason: d.Reason,
+		Step: step, Reason: d.Reason,
 		Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By, Steps: d.Steps, Started: d.At, Ended: d.At,
 	}
 }
@@ -69,6 +74,25 @@ func (l *Log) Approve(ctx context.Context, a ruling.Approval, stillValid func(ru
 		return a, fmt.Errorf("record who approved: %w", err)
 	}
 	return ruling.Approve(ctx, l.store, l.repository, a, stillValid)
+}
+
+// Forget lets an environment be forgotten and writes that into the history,
+// which comes first as it does in Approve. What is forgotten already stays so by
+// the first word, and nothing is written.
+func (l *Log) Forget(ctx context.Context, f ruling.Forgotten) (ruling.Forgotten, error) {
+	old, ok, err := ruling.FindForgotten(ctx, l.store, l.repository, f.Environment)
+	if err != nil {
+		return f, fmt.Errorf("read whether %s is forgotten: %w", f.Environment, err)
+	}
+	if ok {
+		return old, nil
+	}
+	f.By, f.Reason, f.At = short(f.By), short(f.Reason), f.At.UTC()
+	err = l.rule(ctx, rulingDoc{Kind: KindForget, Environment: f.Environment, By: f.By, Reason: f.Reason, At: f.At})
+	if err != nil {
+		return f, fmt.Errorf("record who let %s be forgotten: %w", f.Environment, err)
+	}
+	return ruling.Forget(ctx, l.store, l.repository, f)
 }
 
 // rule appends a ruling. Its key lies between those of the records, so that

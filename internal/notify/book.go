@@ -222,6 +222,12 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 	s.Ended, s.Missed = d.fresh(s), d.unmissed(s.Missed)
 	found := Facts(s)
 	events, d.Alerts = Events(d.Alerts, found, s.Now, repeat)
+	afresh := false
+	if s.Removed && s.Forgotten != nil {
+		events = forgotten(events, s)
+		afresh = !d.Baseline.IsZero() || d.Cursor != ""
+		d.Baseline, d.Cursor = time.Time{}, "" // what comes back is looked at for the first time
+	}
 	if d.Baseline.IsZero() && found.Whole {
 		events = firstLook(events, s, s.Now)
 		d.Baseline = s.Now.UTC()
@@ -234,7 +240,7 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 		d.queue(compose(e, context, s.Now, s.Zone), s.Environment, targets)
 	}
 	dropped := d.forget(targets, s.Now)
-	changed = dropped || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0 || d.Cursor == "" && s.To != ""
+	changed = dropped || afresh || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0 || d.Cursor == "" && s.To != ""
 	if changed && s.To != "" && (d.Cursor == "" || d.Cursor == s.From) {
 		d.Cursor = s.To
 	}

@@ -39,6 +39,9 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 	case Resolved:
 		m.Severity = Info
 		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
+		if e.Fact != nil && e.Alert.Kind == EnvironmentRemoved {
+			was.Text = fmt.Sprintf("It is so since %s (%s), and nobody hears of it any more.", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+		}
 		if e.Fact == nil {
 			was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
 		}
@@ -121,6 +124,21 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 	f.add(x)
 	x = f.out.Facts[0]
 	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
+}
+
+// forgotten says in the end of an alert by whom it is: that the file is gone is
+// as true as before.
+func forgotten(events []Event, s Situation) []Event {
+	by := fmt.Sprintf("Forgotten by %s, %s", s.Forgotten.By, moment(s.Forgotten.At, s.Zone))
+	if s.Forgotten.Reason != "" {
+		by += ": " + clip(s.Forgotten.Reason, longestText/2)
+	}
+	for i := range events {
+		if e := &events[i]; e.Alert.Kind == EnvironmentRemoved && e.Status == Resolved {
+			e.Fact = &Fact{ID: e.Alert.ID, Sections: []Section{{Text: sentence(by) + " Should its file come back, layerd begins with a first look."}}}
+		}
+	}
+	return events
 }
 
 // summary says in one sentence how a Region is.

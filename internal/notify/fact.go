@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -47,6 +48,9 @@ type Situation struct {
 	// Removed says that the repository has no file of the environment any
 	// more. All else is ignored.
 	Removed bool
+	// Forgotten is the word of a person that this was meant; nil = nobody said
+	// so. It counts with Removed only.
+	Forgotten *ruling.Forgotten
 }
 
 // Missed is an opening that passed while nobody could act.

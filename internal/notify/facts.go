@@ -30,8 +30,10 @@ type finder struct {
 func Facts(s Situation) Findings {
 	f := &finder{Situation: s}
 	if s.Removed {
-		f.removed()
-		return f.out
+		if s.Forgotten == nil {
+			f.removed()
+		}
+		return f.out // of what is forgotten nothing is so any more
 	}
 	f.invalid()
 	f.aws()
@@ -112,7 +114,8 @@ func (f *finder) removed() {
 		ID: f.id(EnvironmentRemoved, "", ""), Ends: []Scope{{}},
 		Title: "the environment is in the repository no more",
 		Sections: []Section{{Text: "layerd has stopped managing it. Nothing is detached, and its layer versions stay protected. " +
-			"If that was not meant, put the file back."}},
+			"If that was not meant, put the file back. If it was, say so, and this is the last that you hear of it:",
+			Code: "layerd forget " + f.Environment}},
 	})
 }
 

@@ -1,5 +1,6 @@
-// Package ruling holds what people decided about a plan. For now that is one
-// thing, the approval.
+// Package ruling holds what people decided: that a plan may be carried out
+// (Approval), and that an environment which is in the repository no more was
+// removed on purpose (Forgotten).
 //
 // An approval names an environment and a digest. The digest is made of the
 // lines of the plan's change steps (Line), so that it says exactly what was
@@ -17,9 +18,11 @@
 //     of the plan starts.
 //   - It lasts seven days or to the end of the next window, whichever is
 //     later; and once its rollout has begun, until that ends.
-//   - Deciding (Covers, Expires) is pure. Only Approve, Update, Load, Offering,
-//     FindOffer and Offers touch the store they are given.
-//   - The approvals of two desired-state repositories that share a store never
+//   - Deciding (Covers, Expires) is pure. Only functions that take a store
+//     touch one.
+//   - What is forgotten is so until its file is seen again (Recall), and nothing
+//     else of it is changed.
+//   - The rulings of two desired-state repositories that share a store never
 //     meet, although both may have an environment prod.
 //
 // # What is kept
@@ -28,6 +31,7 @@
 //
 //	approval/REPO/ENVIRONMENT/DIGEST
 //	offer/REPO/ENVIRONMENT/DIGEST
+//	forgotten/REPO/ENVIRONMENT
 //	lines/REPO/ENVIRONMENT/SHA256           a part of the lines of those above
 //
 // The lines of a plan of more than some two hundred steps are compressed (gzip)

@@ -203,6 +203,18 @@ func Stories() []Story {
 				*s = notify.Situation{Environment: "prod", Zone: s.Zone, Now: s.Now, Removed: true}
 			})
 		}},
+		{"environment-forgotten", func(t *Teller) {
+			t.quietly()
+			gone := notify.Situation{Environment: "prod", Zone: t.World.Zone, Removed: true}
+			say := func(s *notify.Situation) { gone.Now = s.Now; *s = gone }
+			t.Said(time.Hour, say)
+			gone.Forgotten = &ruling.Forgotten{Environment: "prod", By: "sato", At: t.World.Now, Reason: "moved to another account"}
+			t.Said(10*time.Minute, say)
+			t.Said(48*time.Hour, say)
+			t.Later(time.Hour) // the file is back
+			gone.Forgotten = nil
+			t.Said(time.Hour, say)
+		}},
 		{"names-of-others", func(t *Teller) {
 			t.World.Want.Calendar = window.Calendar{Zone: t.World.Zone}
 			t.quietly()

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
+)
+
+func (a *app) forgetCommand() *cobra.Command {
+	var f approveFlags
+	cmd := &cobra.Command{
+		Use:   "forget ENV",
+		Short: "End the alert of an environment that was removed on purpose",
+		Long: `forget says of an environment whose file was taken out of the repository that
+this was meant. The daemon then ends its alerts and tells of it no more. Nothing
+is detached and nothing of its history is deleted. Should its file come back, it
+is looked at for the first time again.
+
+An environment that still has a file is not forgotten: remove the file first. To
+know that, forget reads --repo; without it the daemon must have told that the
+file is gone.`,
+		Example: `  layerd forget dev --repo . --reason "closed in November"
+  layerd forget dev --store dynamodb:layerd`,
+		Args: arguments("ENV"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.forget(cmd.Context(), f, args[0])
+		},
+	}
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	cmd.Flags().StringVar(&f.by, "by", "", "who says so (default: the user of this machine)")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history")
+	return cmd
+}
+
+func (a *app) forget(ctx context.Context, f approveFlags, env string) error {
+	var src source
+	if f.repo.repo != "" {
+		var err error
+		if src, err = a.load(ctx, f.repo); err != nil {
+			return err
+		}
+		if slices.Contains(src.tree.Names, env) {
+			return usage("remove the file first; as long as it is there, layerd manages it",
+				"environments/%s.yaml is in the repository", env)
+		}
+	}
+	by, err := approver(f.by)
+	if err != nil {
+		return err
+	}
+	spec, err := a.whichStore(f.store, src.tree)
+	if err != nil {
+		return err
+	}
+	if spec.Kind == store.KindMemory {
+		return usage("name the store that the daemon uses", "what is forgotten in memory: is remembered at once")
+	}
+	s, err := a.openStore(ctx, spec)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	repository, err := repositoryOf(ctx, s, f.repo.repo, "alert", "history", "past")
+	if err == nil && repository == "" {
+		err = usage("name the repository with --repo, or the store that the daemon uses", "%s knows no repository yet", spec)
+	}
+	if err != nil {
+		return err
+	}
+	if err := mayForget(ctx, s, spec, repository, env, f.repo.repo != ""); err != nil {
+		return err
+	}
+	asked := ruling.Forgotten{Environment: env, By: by, At: a.now().UTC(), Reason: f.reason}
+	given, err := history.Open(s, repository).Forget(ctx, asked)
+	if err != nil {
+		return fmt.Errorf("forget %s: %w", env, err)
+	}
+	return a.tellForgotten(asked, given, spec)
+}
+
+// mayForget refuses names that nobody was ever told of: forgetting "prd" must
+// not end in a calm "done". Who did not read the repository believes the
+// daemon's alert.
+func mayForget(ctx context.Context, s store.Store, spec store.Spec, repository, env string, read bool) error {
+	book := notify.NewBook(s, repository, notify.Options{})
+	known, err := book.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(known, env) {
+		hint := "nor of any other, so that there is no alert to end"
+		if len(known) > 0 {
+			hint = "told of: " + strings.Join(known, ", ")
+		}
+		return usage(hint, "no daemon has told of an environment %q in %s%s", env, spec, didYouMean(env, known))
+	}
+	if read {
+		return nil
+	}
+	if _, ok, err := ruling.FindForgotten(ctx, s, repository, env); ok || err != nil {
+		return err
+	}
+	alerts, err := book.Alerts(ctx, env)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(alerts, func(a notify.Alert) bool { return a.Kind == notify.EnvironmentRemoved }) {
+		return usage("name the repository with --repo, so that forget can look",
+			"no daemon has seen that the file of %s is gone", env)
+	}
+	return nil
+}
+
+func (a *app) tellForgotten(asked, given ruling.Forgotten, spec store.Spec) error {
+	p := &page{palette: a.palette(), width: width(a.out)}
+	if given.At.Equal(asked.At) && given.By == asked.By {
+		p.linef(0, "%s forgotten: %s, as %s, in %s", p.good("✓"), p.bold(given.Environment), given.By, spec)
+		p.linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
+	} else {
+		p.linef(0, "%s forgotten already by %s, %s: %s", p.good("✓"), given.By, moment(given.At, nil), p.bold(given.Environment))
+	}
+	return a.print(p.String())
+}
