@@ -7,7 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -167,7 +170,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		Repository: identity, Source: repo, Store: u.store, Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
 		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(),
-		Targets: targets, Repeat: repeat, Log: s.log,
+		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -249,6 +252,52 @@ func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, ti
 		}
 	}
 	return targets, repeat, nil
+}
+
+// commandSuffix names the repository and the store of a configuration, for
+// commands that people paste on another machine or as another user. The store is
+// named also where the configuration does not: who pastes has another default.
+// Credentials are nobody's to see.
+func commandSuffix(c config.Config, spec store.Spec) string {
+	f := repoFlags{repo: withoutPassword(c.Git.URL), ref: c.Git.Branch, path: c.Git.Path}
+	if !remote.MatchString(f.repo) {
+		f.repo = absolute(f.repo)
+	}
+	if f.ref == "main" {
+		f.ref = ""
+	}
+	if f.path == "." {
+		f.path = ""
+	}
+	text := strings.TrimSpace(f.asFlags())
+	switch spec.Kind {
+	case store.KindMemory: // there is nothing that another process could write to
+		return text
+	case store.KindSQLite:
+		spec.Location = absolute(spec.Location)
+	}
+	return text + " --store " + shellQuote(spec.String())
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// withoutPassword takes out of an address what might be a secret. The user of
+// ssh is none, and belongs to the address.
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	user := u.User.Username()
+	if u.User = nil; u.Scheme == "ssh" && user != "" {
+		u.User = url.User(user)
+	}
+	return u.String()
 }
 
 // processName is how people find the process.

@@ -39,6 +39,7 @@ type Options struct {
 	Name    string
 	Targets []notify.Target // who is told; none = nobody
 	Repeat  time.Duration   // after which an open alert is told again; 0 = 24 hours
+	Suffix  string          // of the commands that messages name; see notify.Options
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
 }
@@ -101,7 +102,7 @@ func New(o Options) (*Daemon, error) {
 	return &Daemon{
 		Options: o,
 		keeper:  lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
-		book:    notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat}),
+		book:    notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history: history.Open(o.Store, o.Repository),
 		looks:   NewLooks(),
 		rung:    make(chan struct{}, 1),

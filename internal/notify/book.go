@@ -20,6 +20,9 @@ type Options struct {
 	// Repeat is after how long an alert that nobody did anything about is told
 	// again; 0 = 24 hours.
 	Repeat time.Duration
+	// Suffix ends each command that a message names, so that it can be pasted
+	// anywhere: "--repo URL --store STORE", quoted for a shell.
+	Suffix string
 }
 
 // Book keeps what was told and what waits to be delivered, for one
@@ -29,6 +32,7 @@ type Book struct {
 	repository string
 	targets    []Target
 	repeat     time.Duration
+	suffix     string
 
 	// sending holds one token for whoever delivers: two at once would deliver
 	// everything twice.
@@ -55,7 +59,7 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 		o.Repeat = 24 * time.Hour
 	}
 	return &Book{
-		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, sending: make(chan struct{}, 1),
+		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, suffix: o.Suffix, sending: make(chan struct{}, 1),
 		docs: map[string]document{}, sent: map[[2]string]bool{}, gate: map[string]time.Time{},
 	}
 }
@@ -83,6 +87,7 @@ func (b *Book) Tell(ctx context.Context, s Situation) ([]Event, error) {
 	if s.Environment == "" {
 		return nil, fmt.Errorf("tell of an environment without a name: %w", store.ErrInvalid)
 	}
+	s.Suffix = b.suffix
 	var events []Event
 	err := b.update(ctx, s.Environment, func(d *document) (changed bool) {
 		events, changed = d.tell(s, b.names(), b.repeat)

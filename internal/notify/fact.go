@@ -51,6 +51,8 @@ type Situation struct {
 	// Forgotten is the word of a person that this was meant; nil = nobody said
 	// so. It counts with Removed only.
 	Forgotten *ruling.Forgotten
+	// Suffix ends each command in the text. [Book.Tell] sets it.
+	Suffix string
 }
 
 // Missed is an opening that passed while nobody could act.

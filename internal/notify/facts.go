@@ -49,6 +49,12 @@ func (f *finder) id(k Kind, region, key string) ID {
 	return ID{Kind: k, Environment: f.Environment, Region: region, Key: key}
 }
 
+// command writes one for people to paste.
+func (f *finder) command(verb string, args ...string) string {
+	words := append([]string{"layerd", verb, f.Environment}, args...)
+	return strings.TrimSpace(strings.Join(words, " ") + " " + f.Suffix)
+}
+
 // add takes a fact, puts its items in order, and says in its title where it is.
 func (f *finder) add(x Fact) {
 	where := cmp.Or(strings.TrimSpace(f.Environment+" "+x.Region), "layerd")
@@ -115,7 +121,7 @@ func (f *finder) removed() {
 		Title: "the environment is in the repository no more",
 		Sections: []Section{{Text: "layerd has stopped managing it. Nothing is detached, and its layer versions stay protected. " +
 			"If that was not meant, put the file back. If it was, say so, and this is the last that you hear of it:",
-			Code: "layerd forget " + f.Environment}},
+			Code: f.command("forget")}},
 	})
 }
 

@@ -40,7 +40,9 @@ func (t *Teller) Send(_ context.Context, m notify.Message) error {
 // Messages gives what a story tells, in order.
 func (s Story) Messages(ctx context.Context) ([]notify.Message, error) {
 	t := &Teller{World: NewWorld()}
-	t.book = notify.NewBook(store.NewMemory(), "https://github.com/acme/layers.git", notify.Options{Targets: []notify.Target{t}})
+	t.book = notify.NewBook(store.NewMemory(), "https://github.com/acme/layers.git", notify.Options{
+		Targets: []notify.Target{t}, Suffix: "--repo https://github.com/acme/layers.git --store dynamodb:layerd",
+	})
 	s.Tell(t)
 	if t.err != nil {
 		return nil, t.err
