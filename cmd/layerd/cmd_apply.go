@@ -21,9 +21,9 @@ func (a *app) applyCommand() *cobra.Command {
 		Long: `apply makes the decision that plan shows and carries out what may be done now.
 Windows, freezes and approvals hold for it as they do for the daemon.
 
-One layerd acts on an account at a time: where a daemon on the same store has the
-account's lease, apply leaves it alone and exits 75. With --lease-timeout it asks
-the daemon for the lease, which gives it between two rounds.
+One layerd acts on an account at a time: where a daemon on the same store has
+the account's lease, apply leaves it alone and exits 75. With --lease-timeout it
+asks the daemon for the lease, which gives it between two rounds.
 
 Exit codes: 0 done, 1 something failed, 3 something waits for a window or an
 approval, 75 try again, 78 the desired state is invalid somewhere.`,
@@ -46,7 +46,7 @@ approval, 75 try again, 78 the desired state is invalid somewhere.`,
 		},
 	}
 	f.add(a, cmd)
-	cmd.Flags().DurationVar(&patience, "lease-timeout", 0, "how long to wait for the lease of an account that a daemon has")
+	cmd.Flags().DurationVar(&patience, "lease-timeout", 0, "wait so long for the lease of an account that a daemon has (default: not at all)")
 	return cmd
 }
 

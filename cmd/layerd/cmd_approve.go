@@ -34,9 +34,9 @@ func (a *app) approveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve ENV DIGEST",
 		Short: "Release a plan that waits for an approval",
-		Long: `approve releases exactly the steps of one plan of one environment. DIGEST is what
-plan and apply print; its first eight digits are enough once apply has offered
-the plan. A step that appears later needs its own approval.
+		Long: `approve releases exactly the steps of one plan of one environment. DIGEST is
+what plan and apply print; its first eight digits are enough once apply or the
+daemon has offered the plan. A step that appears later needs its own approval.
 
 It is written to the store that apply reads, for one repository: name the same
 --repo, whose layerd.yaml says which store that is, or the same --store. Without

@@ -27,7 +27,7 @@ type doctorFlags struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor --env ENV --repo PATH|URL | --config FILE|env:NAME",
+		Use:   "doctor --env ENV {--repo PATH|URL | --config FILE|env:NAME}",
 		Short: "Say whether a set-up is right, and what is missing",
 		Long: `doctor --env examines what layerd needs for one environment: Git, credentials,
 each permission, the store, the clock and the window. Every line that is not ✓
@@ -50,7 +50,7 @@ read, and of credentials that systemd gives to the unit alone, it knows nothing.
 
 Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 		Example: `  layerd doctor --env prod --repo .
-  layerd doctor --env prod --repo https://github.com/acme/layers.git --output json
+  layerd doctor --env prod --repo https://github.com/acme/layers.git -o json
   layerd doctor --env prod --config /etc/layerd/layerd.yaml`,
 		Args: arguments("[FUNCTION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,10 +64,10 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 	f.repo.add(cmd)
 	f.store.add(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&f.env, "env", "", "the environment to examine")
+	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined")
 	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
-	fs.Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
-	fs.StringVar(&f.config, "config", "", "the daemon's configuration to examine as well: a file, or env:NAME")
+	fs.Float64Var(&f.rate, "requests-per-second", 5, "AWS `CALLS` per account and Region, of the 15 all share")
+	fs.StringVar(&f.config, "config", "", "examine the daemon's configuration as well: `FILE|env:NAME`")
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json")
 	// The flag exists, so this cannot fail.

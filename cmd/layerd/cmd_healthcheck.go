@@ -18,9 +18,6 @@ import (
 	"github.com/layerd/layerd/internal/daemon/config"
 )
 
-// usualConfig is where a package puts the configuration.
-const usualConfig = "/etc/layerd/layerd.yaml"
-
 type healthFlags struct {
 	config, url string
 	timeout     time.Duration
@@ -44,8 +41,8 @@ runs on the old one.`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.healthcheck(cmd.Context(), f) },
 	}
-	cmd.Flags().StringVar(&f.config, "config", "", "the daemon's configuration: a file, or env:NAME")
-	cmd.Flags().StringVar(&f.url, "url", "", "ask this address instead")
+	cmd.Flags().StringVar(&f.config, "config", "", "read the configuration from `FILE|env:NAME`")
+	cmd.Flags().StringVar(&f.url, "url", "", "ask this `URL` instead")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 4*time.Second, "how long to wait for the answer")
 	cmd.MarkFlagsMutuallyExclusive("config", "url")
 	return cmd
@@ -82,15 +79,7 @@ func (a *app) healthURL(f healthFlags) (string, error) {
 		}
 		return u.String(), nil
 	}
-	where := f.config
-	switch {
-	case where != "":
-	case a.env("LAYERD_CONFIG") != "":
-		where = "env:LAYERD_CONFIG"
-	default:
-		where = usualConfig
-	}
-	name, data, err := config.Read(where, a.lookupEnv)
+	name, data, err := config.Read(a.whichConfig(f.config), a.lookupEnv)
 	if err != nil && (f.config != "" || !errors.Is(err, os.ErrNotExist)) {
 		return "", err
 	}

@@ -31,6 +31,10 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "Show what was done, the latest first",
+		Long: `history shows what was done to functions and layer versions, why, for which
+commit and by whose word, and what people decided. It reads the store and asks
+AWS nothing. --repo says whose history is meant and, by its layerd.yaml, in
+which store it is; without it the only repository that the store knows is meant.`,
 		Example: `  layerd history --repo . --env prod
   layerd history --function 'makoto-chat-*' --since 7d
   layerd history --since 2026-11-01 --limit 0 --output csv`,

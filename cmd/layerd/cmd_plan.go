@@ -36,7 +36,7 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	outputFlag(cmd, &f.output, outputs...)
 	// AWS gives 15 a second to everybody in an account and Region together; a
 	// third of that is ours.
-	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS calls per account and Region, of the 15 all share")
+	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS `CALLS` per account and Region, of the 15 all share")
 }
 
 // approveLine is the command that releases a plan, as the flags would have it.
@@ -63,7 +63,11 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan --repo PATH|URL",
 		Short: "Show what would be done; change nothing",
 		Long: `plan compares what Git wants with what AWS has and shows every step, what holds
-it and until when. It changes nothing, neither AWS nor the store.`,
+it and until when. It changes nothing, neither AWS nor the store.
+
+Exit codes: 0 decided, also when there are changes (2 with --detailed-exitcode),
+1 a limit was passed or an environment could not be read, 75 try again, 78 the
+desired state is invalid somewhere.`,
 		Example: `  layerd plan --repo .
   layerd plan --repo https://github.com/acme/layers.git --env prod -v
   layerd plan --repo . --output markdown --detailed-exitcode`,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"strings"
@@ -11,21 +12,39 @@ import (
 	"github.com/layerd/layerd/internal/daemon/config"
 )
 
+// usualConfig is where a package puts the configuration.
+const usualConfig = "/etc/layerd/layerd.yaml"
+
+// whichConfig says which configuration is meant, for the daemon and for those
+// who ask about it.
+func (a *app) whichConfig(named string) string {
+	switch {
+	case named != "":
+		return named
+	case a.env("LAYERD_CONFIG") != "":
+		return "env:LAYERD_CONFIG"
+	}
+	return usualConfig
+}
+
 func (a *app) runCommand() *cobra.Command {
 	var where string
 	cmd := &cobra.Command{
-		Use:   "run --config FILE|env:NAME",
-		Short: "Follow the repository for years: the daemon",
+		Use:   "run [--config FILE|env:NAME]",
+		Short: "The daemon: follow the repository until it is told to stop",
 		Long: `run follows one desired-state repository: it pulls the branch, compares it with
 AWS and makes the two agree inside the change windows, until SIGTERM. Then it
 finishes the functions in hand, writes down what it did, gives its leases back
 and stops, within 25 seconds.
 
+The configuration is --config, else the text in the variable LAYERD_CONFIG, else
+` + usualConfig + `. layerd doctor --config examines it.
+
 SIGHUP reads the configuration again. One that is invalid is refused and the old
 one stays. The log is JSON on standard error. /healthz and /readyz are served at
 http.listen.`,
-		Example: `  layerd run --config /etc/layerd/layerd.yaml
-  layerd run --config env:LAYERD_CONFIG`,
+		Example: `  layerd run
+  layerd run --config ./layerd-daemon.yaml`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangup := make(chan os.Signal, 1)
@@ -34,17 +53,20 @@ http.listen.`,
 			return a.serve(cmd.Context(), where, hangup)
 		},
 	}
-	cmd.Flags().StringVar(&where, "config", "", "the daemon's configuration: a file, or env:NAME")
+	cmd.Flags().StringVar(&where, "config", "", "read the configuration from `FILE|env:NAME`")
 	return cmd
 }
 
 // readConfig reads the daemon's configuration. What is wrong with it is shown,
 // all at once.
 func (a *app) readConfig(where string) (config.Config, error) {
-	if where == "" {
-		return config.Config{}, usage("an example is deploy/layerd.example.yaml", "which configuration? --config is missing")
-	}
+	named := where
+	where = a.whichConfig(named)
 	name, data, err := config.Read(where, a.lookupEnv)
+	if named == "" && errors.Is(err, os.ErrNotExist) {
+		return config.Config{}, usage("pass --config FILE; an example is deploy/layerd.example.yaml",
+			"which configuration? there is no --config, no variable LAYERD_CONFIG and no %s", where)
+	}
 	if err != nil {
 		return config.Config{}, &exitError{code: exitInvalid, err: err}
 	}

@@ -35,14 +35,14 @@ func (a *app) storeInitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make the table or the file, where there is none yet",
-		Long: `init makes the store that all commands then share. A DynamoDB table is on demand,
-can be recovered to any point in time of the last 35 days and is protected from
-deletion. A table that is there already is left as it is; one that was made
-empty by other means, with the keys pk and sk, is finished.
+		Long: `init makes the store that all commands then share. A DynamoDB table is on
+demand, can be recovered to any point in time of the last 35 days and is
+protected from deletion. A table that is there already is left as it is; one
+that was made empty by other means, with the keys pk and sk, is finished.
 
 It needs dynamodb:CreateTable, DescribeTable, UpdateTable,
 DescribeContinuousBackups, UpdateContinuousBackups, Scan, GetItem and UpdateItem
-on the table. What the commands need afterwards is GetItem, Query and UpdateItem.`,
+on the table. Afterwards the commands need GetItem, Query and UpdateItem.`,
 		Example: `  layerd store init --store dynamodb:layerd
   layerd store init --repo .    # the store of its layerd.yaml`,
 		Args: arguments(),

@@ -29,8 +29,8 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate [PATH|URL]",
 		Short: "Check a desired-state repository",
-		Long: `validate reads a desired-state repository, by default the folder it is called in,
-and reports everything that is wrong, all at once. It asks AWS nothing.`,
+		Long: `validate reads a desired-state repository, by default the folder it is called
+in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 		Example: `  layerd validate
   layerd validate ./layers --output github`,
 		Args: arguments("[PATH|URL]"),

@@ -16,6 +16,8 @@ func (a *app) windowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "window ENV --repo PATH|URL",
 		Short: "Say whether a change may start now, why, and when next",
+		Long: `window says whether the change window of an environment is open, what closes it
+(freezes count), and when it opens next. It asks AWS nothing.`,
 		Example: `  layerd window prod --repo .
   layerd window prod --repo . --at "2026-12-31 23:00"`,
 		Args:              arguments("ENV"),

@@ -3,6 +3,7 @@
 //	layerd validate .                                   is the desired state right
 //	layerd plan     --repo . --env dev                  what would be done; changes nothing
 //	layerd apply    --repo https://github.com/acme/layers.git
+//	layerd run                                          the daemon
 //	layerd approve  prod 3f2a9c41                       release a plan that waits
 //	layerd window   prod --repo .                       may a change start now, and when next
 //	layerd history  --env prod                          what was done

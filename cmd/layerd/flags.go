@@ -18,18 +18,18 @@ type repoFlags struct {
 }
 
 func (f *repoFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository: a folder or a Git URL")
+	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository, `PATH|URL`: a folder, or what Git clones")
 	f.addGit(cmd)
 }
 
 // addGit adds what goes with a repository that was named otherwise.
 func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs := cmd.Flags()
-	fs.StringVar(&f.ref, "ref", "", `branch to read (default "main"; a local folder is read as it lies on disk)`)
-	fs.StringVar(&f.path, "path", "", "folder inside the repository")
-	fs.StringVar(&f.tokenFile, "git-token-file", "", "file with the token for HTTPS (default: the variable LAYERD_GIT_TOKEN)")
-	fs.StringVar(&f.sshKey, "ssh-key", "", "private key file for SSH (default: the SSH agent)")
-	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts file for SSH (default: the user's and the machine's)")
+	fs.StringVar(&f.ref, "ref", "", "`BRANCH` to read (default main; a local folder is read as it lies on disk)")
+	fs.StringVar(&f.path, "path", "", "`FOLDER` inside the repository")
+	fs.StringVar(&f.tokenFile, "git-token-file", "", "`FILE` with the token for HTTPS (default: the variable LAYERD_GIT_TOKEN)")
+	fs.StringVar(&f.sshKey, "ssh-key", "", "private key `FILE` for SSH (default: the SSH agent)")
+	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts `FILE` for SSH (default: the user's and the machine's)")
 }
 
 // asFlags repeats what names the repository, for commands that we suggest.
@@ -58,7 +58,7 @@ func shellQuote(s string) string {
 type storeFlags struct{ store, server string }
 
 func (f *storeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.store, "store", "", "sqlite:PATH, dynamodb:TABLE or memory: (default: layerd.yaml's store, else a file of this user)")
+	cmd.Flags().StringVar(&f.store, "store", "", "`STORE` of the past: sqlite:PATH, dynamodb:TABLE or memory: (default: layerd.yaml's store, else a file of this user)")
 	cmd.Flags().StringVar(&f.server, "server", "", "ask a daemon instead (not supported yet)")
 }
 
@@ -77,7 +77,7 @@ func outputFlag(cmd *cobra.Command, o *oneOf, forms ...string) {
 
 // envFlag adds --env, which may be repeated.
 func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
-	cmd.Flags().StringArrayVar(envs, "env", nil, "only this environment (may be repeated)")
+	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
 }

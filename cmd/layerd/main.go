@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 	_ "time/tzdata" // so that a container without a zone database knows Asia/Tokyo
+
+	"github.com/spf13/cobra"
 )
 
 func main() { os.Exit(run()) }
@@ -20,6 +22,7 @@ func run() int {
 	// A reader that went away (layerd history | head) is no reason to die in
 	// the middle of an apply: writing fails with EPIPE instead, which is quiet.
 	signal.Ignore(syscall.SIGPIPE)
+	cobra.EnableCommandSorting = false // the help has an order of its own
 	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv, environ: os.Environ(), now: time.Now}
 	ctx, stop := a.interruptible(context.Background())
 	defer stop()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // app is what all commands share: where to write, what surrounds the process,
@@ -32,6 +34,9 @@ func (a *app) root() *cobra.Command {
 		Long: `layerd compares the layer versions that a Git repository asks for with the
 ones that AWS Lambda functions have, and makes them agree: inside the change
 window, after the approval, with a reason for every step.`,
+		Example: `  layerd demo --once               a release on a simulated AWS
+  layerd validate                  is this folder a desired-state repository?
+  layerd plan --repo .             what would be done, and why`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -42,28 +47,12 @@ window, after the approval, with a reason for every step.`,
 	a.color = oneOf{"auto", []string{"auto", "always", "never"}}
 	a.logLevel = oneOf{"off", []string{"off", "error", "warn", "info", "debug"}}
 	root.PersistentFlags().Var(&a.color, "color", "colour: on a terminal, always or never")
-	root.PersistentFlags().Var(&a.logLevel, "log-level", "what is logged to standard error; the result says what matters")
+	root.PersistentFlags().Var(&a.logLevel, "log-level", "what is logged to standard error")
 	root.SetFlagErrorFunc(sayUsage)
-	root.AddCommand(
-		a.validateCommand(),
-		a.planCommand(),
-		a.applyCommand(),
-		a.runCommand(),
-		a.windowCommand(),
-		a.historyCommand(),
-		a.whyCommand(),
-		a.doctorCommand(),
-		a.approveCommand(),
-		a.forgetCommand(),
-		a.storeCommand(),
-		a.schemaCommand(),
-		a.versionCommand(),
-		a.completionCommand(),
-		a.demoCommand(),
-		a.healthcheckCommand(),
-	)
+	a.addCommands(root)
 	for _, c := range allCommands(root) {
 		completeValues(c)
+		hideNotYet(c)
 		if run := c.RunE; run != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				if err := run(cmd, args); err != nil {
@@ -74,6 +63,37 @@ window, after the approval, with a reason for every step.`,
 		}
 	}
 	return root
+}
+
+// addCommands adds them in the order of a newcomer's days: try, look, act, ask.
+func (a *app) addCommands(root *cobra.Command) {
+	for _, group := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Look, and change nothing:", []*cobra.Command{a.demoCommand(), a.validateCommand(), a.planCommand(), a.windowCommand()}},
+		{"Act:", []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.forgetCommand()}},
+		{"Ask:", []*cobra.Command{a.whyCommand(), a.historyCommand(), a.doctorCommand(), a.healthcheckCommand()}},
+		{"Set up:", []*cobra.Command{a.storeCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand()}},
+	} {
+		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})
+		for _, c := range group.commands {
+			c.GroupID = group.title
+			root.AddCommand(c)
+		}
+		root.SetHelpCommandGroupID(group.title) // the last
+	}
+	// cobra's own template does not know how wide the terminal is.
+	columns := min(max(width(a.out), 60), 100)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprint(".FlagUsagesWrapped ", columns)))
+}
+
+// hideNotYet keeps flags out of the help that only say that they do not act
+// yet. Who uses one is told so.
+func hideNotYet(c *cobra.Command) {
+	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		f.Hidden = f.Hidden || strings.Contains(f.Usage, "(not supported yet)")
+	})
 }
 
 // allCommands gives a command and all below it.
