@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,35 +20,82 @@ func (a *app) demoCommand() *cobra.Command {
 	var once bool
 	var listen, serve string
 	cmd := &cobra.Command{
-		Use:   "demo --once",
-		Short: "Play the main job on a simulated AWS, all on this machine",
-		Long: `demo --once tells a story: a team releases a layer to a simulated AWS, somebody
-meddles, layerd notices. It needs no account, no network and no files.
+		Use:   "demo",
+		Short: "Play with layerd on a simulated AWS, all on this machine",
+		Long: `demo keeps a daemon running over a simulated AWS and a Git server of its own, and
+prints commands to try: push a commit, change a function by hand, watch what
+becomes of it. It needs no account and no network, and ends with Ctrl-C.
+
+demo --once tells a story instead and exits: a team releases a layer, somebody
+meddles, layerd notices.
 
 demo --serve-aws ADDR serves only the simulated AWS, for the AWS CLI and for
-layerd itself, until Ctrl-C.`,
-		Example: `  layerd demo --once
+layerd itself.`,
+		Example: `  layerd demo
+  layerd demo --once
   layerd demo --serve-aws 127.0.0.1:4599`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			o := demo.Options{Out: a.out, Color: a.palette().on, Width: width(a.out)}
 			switch {
-			case listen != "":
-				return usage("see the story with: layerd demo --once", "--listen is not supported yet: the page comes with a later release")
-			case once && serve != "":
-				return usage("", "--once and --serve-aws exclude each other")
 			case serve != "":
 				return a.serveAWS(cmd.Context(), serve)
-			case !once:
-				return usage("see the story with: layerd demo --once",
-					"demo without --once shows the daemon with its page, which comes with a later release")
+			case once:
+				o.Log = a.logger()
+				return demo.Run(cmd.Context(), o)
 			}
-			return demo.Run(cmd.Context(), demo.Options{Out: a.out, Color: a.palette().on, Width: width(a.out), Log: a.logger()})
+			return a.play(cmd.Context(), o, listen)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the story and exit")
-	cmd.Flags().StringVar(&listen, "listen", "", "address of the daemon's page (not supported yet)")
+	cmd.Flags().StringVar(&listen, "listen", "", "address of the daemon's /healthz and /readyz (default: a free port of this machine)")
 	cmd.Flags().StringVar(&serve, "serve-aws", "", "serve only the simulated AWS on this address")
+	cmd.MarkFlagsMutuallyExclusive("once", "listen", "serve-aws")
 	return cmd
+}
+
+// play keeps the daemon running until ctx ends.
+func (a *app) play(ctx context.Context, o demo.Options, listen string) error {
+	p := demo.PlayOptions{Options: o, Proxied: a.env("http_proxy") != ""}
+	if a.logLevel.value != "off" {
+		p.Log = a.logger()
+	}
+	if listen != "" {
+		if strings.HasPrefix(listen, ":") {
+			listen = "127.0.0.1" + listen // nothing of a demo is for the network unless somebody says so
+		}
+		var err error
+		if p.Health, err = (&net.ListenConfig{}).Listen(ctx, "tcp", listen); err != nil {
+			return usage("an address is HOST:PORT, as in 127.0.0.1:8080; port 0 takes a free one", "--listen %s: %w", listen, err)
+		}
+		defer p.Health.Close()
+	}
+	var err error
+	if p.Program, err = unlessFound(); err != nil {
+		return err
+	}
+	return demo.Play(ctx, p)
+}
+
+// unlessFound is the path of this program, or nothing where a shell finds it as
+// layerd.
+func unlessFound() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program: %w", err)
+	}
+	found, err := exec.LookPath("layerd")
+	if err != nil {
+		return self, nil // also in the folder we are in, which the second terminal may not be
+	}
+	us, err := os.Stat(self)
+	if err != nil {
+		return "", err
+	}
+	if them, err := os.Stat(found); err != nil || !os.SameFile(us, them) {
+		return self, nil
+	}
+	return "", nil
 }
 
 // serveAWS serves the demo's fleet until ctx ends.
@@ -68,16 +118,16 @@ func (a *app) serveAWS(ctx context.Context, address string) error {
 }
 
 // serveText is ready to be copied: the dummy keys are there because the SDKs
-// sign every request with something.
+// sign every request with something, and the Region has two names because
+// version 1 of the AWS CLI does not know the first.
 func serveText(address string) string {
-	env := fmt.Sprintf("AWS_ENDPOINT_URL=http://%s AWS_REGION=%s AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo", address, demo.Region)
 	return fmt.Sprintf(`A simulated AWS with the demo's fleet listens on http://%s; end it with Ctrl-C.
 
-  %s \
-    aws lambda list-functions --query 'Functions[].[FunctionName,Layers[].Arn]'
-  %s \
-    aws lambda list-layer-versions --layer-name makoto-common-prod
-  %s \
-    layerd plan --repo examples/repo
-`, address, env, env, env)
+  export AWS_ENDPOINT_URL=http://%[1]s AWS_PAGER=
+  export AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s
+  export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo
+  aws lambda list-functions --query 'Functions[].[FunctionName,Layers[].Arn]'
+  aws lambda list-layer-versions --layer-name makoto-common-prod
+  layerd plan --repo examples/repo
+`, address, demo.Region)
 }

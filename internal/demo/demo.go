@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -38,6 +37,9 @@ type Options struct {
 // repository is the identity under which the story's past is kept.
 const repository = "demo"
 
+// Every request to AWS is signed with something; the simulator takes anything.
+const keyID, keySecret = "demo", "demo"
+
 // errUntrue is returned when the story did not come true.
 var errUntrue = errors.New("the story did not come true")
 
@@ -64,34 +66,32 @@ type story struct {
 // come true, or when ctx ends.
 func Run(ctx context.Context, o Options) error {
 	server := gitserve.New()
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	address, stop, err := serve(ctx, nil, server)
 	if err != nil {
-		return fmt.Errorf("listen for the Git server: %w", err)
+		return fmt.Errorf("serve Git: %w", err)
 	}
-	web := &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = web.Serve(listener) }() // ends with Close, with http.ErrServerClosed
-	defer web.Close()
+	defer stop()
 
 	s := &story{
 		teller: newTeller(o), ctx: ctx, now: begin(), world: NewWorld(begin(), 200*time.Millisecond),
 		git: server.Add("acme/layers"), store: store.NewMemory(), log: o.Log,
 	}
 	defer s.store.Close()
-	if s.repo, err = gitrepo.New(gitrepo.Options{URL: "http://" + listener.Addr().String() + "/acme/layers"}); err != nil {
+	if s.repo, err = gitrepo.New(gitrepo.Options{URL: "http://" + address + "/acme/layers"}); err != nil {
 		return err
 	}
 	s.connect = daemon.Connector(aws.Config{
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
+		Credentials: credentials.NewStaticCredentialsProvider(keyID, keySecret, ""),
 		HTTPClient:  &http.Client{Transport: s.world.Transport()},
 	}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90, Logger: o.Log})
-	if err := s.seedGit(); err != nil {
+	if err := seed(s.git); err != nil {
 		return err
 	}
 	return s.tell()
 }
 
-// seedGit commits examples/repo as it is embedded.
-func (s *story) seedGit() error {
+// seed commits examples/repo as it is embedded.
+func seed(repo *gitserve.Repo) error {
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -104,7 +104,7 @@ func (s *story) seedGit() error {
 	if err != nil {
 		return err
 	}
-	_, err = s.git.Commit(gitserve.Change{Subject: "Describe the fleet", Files: files})
+	_, err = repo.Commit(gitserve.Change{Subject: "Describe the fleet", Files: files})
 	return err
 }
 

@@ -1,17 +1,25 @@
 // Package demo plays layerd's main job on a simulated AWS and a Git repository
-// inside the process, as a story that a newcomer can follow and that fails
-// when any step of it does not come true.
+// inside the process.
 //
 //	err := demo.Run(ctx, demo.Options{Out: os.Stdout, Width: 80})
+//	err := demo.Play(ctx, demo.PlayOptions{Options: …})
 //
-// Everything in it but AWS is the real thing: the repository of
+// Run tells a story that a newcomer can follow and that fails when any step of
+// it does not come true. Its clock is the story's own: it stands still and is
+// moved from Tuesday to the change window on Saturday.
+//
+// Play keeps the daemon running, by the real clock, until its context ends. It
+// prints where AWS, Git and the store are and commands to try, each of which
+// works as it stands, and then what Slack would be told.
+//
+// Everything in both but AWS is the real thing: the repository of
 // examples/repo is served over HTTP and pulled with go-git, AWS is asked with
 // the real SDK, plans are decided, approved, applied and recorded by the same
-// code as everywhere. The clock is the story's own: it stands still and is
-// moved from Tuesday to the change window on Saturday.
+// code as everywhere.
 //
 // NewWorld gives the simulated fleet alone, for experiments with other tools.
 //
-// Nothing leaves the machine: the Git server listens on loopback and stops
-// with Run.
+// Nothing leaves the machine: all servers listen on loopback, unless the caller
+// gives Play another listener for the daemon's health, and stop with Run and
+// Play. The store of Play is in a temporary folder, which goes with it.
 package demo
