@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon/config"
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // usualConfig is where a package puts the configuration.
@@ -71,7 +75,9 @@ func (a *app) readConfig(where string) (config.Config, error) {
 		return config.Config{}, &exitError{code: exitInvalid, err: err}
 	}
 	c, problems := config.Load(name, data)
-	if len(problems) > 0 {
+	if log := a.service.Load(); log != nil {
+		logProblems(log, problems)
+	} else if len(problems) > 0 {
 		var b strings.Builder
 		if err := config.Format(&b, name, data, problems, a.palette().on && isTerminal(a.err)); err != nil {
 			return c, err
@@ -88,4 +94,16 @@ func (a *app) readConfig(where string) (config.Config, error) {
 func (a *app) lookupEnv(name string) (string, bool) {
 	v := a.env(name)
 	return v, v != ""
+}
+
+// logProblems keeps a log that machines read what it is: a line for each.
+func logProblems(log *slog.Logger, problems []strictyaml.Problem) {
+	for _, p := range problems {
+		level := slog.LevelError
+		if p.Severity == strictyaml.Warning {
+			level = slog.LevelWarn
+		}
+		log.Log(context.Background(), level, "configuration", "code", p.Code, "at", fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column),
+			"problem", p.Message, "help", p.Suggestion)
+	}
 }
