@@ -147,9 +147,9 @@ func (s *site) status(path string) (int, string) {
 }
 
 // given says whether the lease of the account was given back, by the store.
-func (s *site) given(kept store.Store) (lease.View, bool) {
+func (s *site) given(kept store.Store, repo string) (lease.View, bool) {
 	s.t.Helper()
-	identity, err := gitrepo.Identity(s.repo())
+	identity, err := gitrepo.Identity(repo)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -155,7 +155,7 @@ func TestUnitStarts(t *testing.T) {
 	if got := m.messages(); len(got) != 1 || !strings.Contains(got[0], "first look") {
 		t.Errorf("Slack was told %d times: %s", len(got), got)
 	}
-	if _, released := m.given(m.open()); !released {
+	if _, released := m.given(m.open(), m.repo()); !released {
 		t.Error("the lease was not given back")
 	}
 	d.isJSON()
@@ -211,7 +211,7 @@ func TestUnitIsKilled(t *testing.T) {
 	first := m.start()
 	eventually(t, "a first message", func() bool { return len(m.messages()) > 0 }, &first.log)
 	first.ends(syscall.SIGKILL, 5*time.Second)
-	dead, released := m.given(m.open())
+	dead, released := m.given(m.open(), m.repo())
 	if released {
 		t.Error("a killed daemon gave its lease back")
 	}
@@ -222,7 +222,7 @@ func TestUnitIsKilled(t *testing.T) {
 	if code, body := m.status("/healthz"); code != 200 {
 		t.Errorf("/healthz of one that waits: %d %s", code, body)
 	}
-	if now, _ := m.given(m.open()); now.By.ID != dead.By.ID || now.Fence != dead.Fence {
+	if now, _ := m.given(m.open(), m.repo()); now.By.ID != dead.By.ID || now.Fence != dead.Fence {
 		t.Errorf("the lease went from %+v to %+v at once", dead, now)
 	}
 	second.ends(syscall.SIGTERM, 25*time.Second)
