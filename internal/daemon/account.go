@@ -225,10 +225,10 @@ func (a *account) took(ctx context.Context, l *lease.Lease) {
 	a.ringDelivery() // who has the first account speaks for the repository from now on
 	w := a.wants()
 	for _, name := range w.of(a.id) {
-		if err := a.rememberOne(ctx, name); err != nil {
+		if err := a.rememberOne(ctx, name); err != nil && ctx.Err() == nil {
 			a.Log.Error("last good commit not read", "env", name, "err", err)
 		}
-		if _, err := a.recall(ctx, name); err != nil {
+		if _, err := a.recall(ctx, name); err != nil && ctx.Err() == nil {
 			a.Log.Error("revisions not read", "env", name, "err", err)
 		}
 	}
@@ -404,6 +404,11 @@ func (a *account) decided(ctx context.Context, w *wanted, plan reconcile.Plan) e
 // record, and telling.
 func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, took time.Duration) {
 	a.schedule(plan)
+	if ctx.Err() != nil && slices.ContainsFunc(plan.Regions, func(r reconcile.RegionPlan) bool { return r.Failure != nil }) {
+		// It was stopped before it had looked, or while it did: that is not how
+		// the environment is, and whoever comes next looks anew.
+		return
+	}
 	a.logPlan(plan, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
 		return // whoever has the lease next tells what became of it

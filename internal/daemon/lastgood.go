@@ -94,7 +94,7 @@ func (d *Daemon) remember(ctx context.Context) {
 		return
 	}
 	for _, name := range names {
-		if err := d.rememberOne(ctx, name); err != nil {
+		if err := d.rememberOne(ctx, name); err != nil && ctx.Err() == nil {
 			d.Log.Error("last good commit not read", "env", name, "err", err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -44,6 +45,7 @@ type site struct {
 	wrapGit   func(http.RoundTripper) http.RoundTripper
 	storeDown atomic.Bool
 	interval  time.Duration // of rounds and of looks at Git; 0 = a minute
+	log       io.Writer     // what the daemons log as well; nil = nowhere else
 }
 
 // reader is a target that keeps what it is told.
@@ -294,9 +296,13 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	log := io.Writer(testLog{s.t, name})
+	if s.log != nil {
+		log = io.MultiWriter(log, s.log)
+	}
 	d, err := daemon.New(daemon.Options{
 		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, Connect: s.connector(p), Name: name,
-		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(testLog{s.t, name}, nil)),
+		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		s.t.Fatal(err)

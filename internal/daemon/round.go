@@ -281,7 +281,9 @@ func (p *pass) isolated(env []desired.Environment, do func() (reconcile.Plan, er
 	plan, err := do()
 	if err != nil {
 		fail(storeFailure(err))
-		p.Log.Error("environment not done", "env", env[0].Name, "err", err)
+		if !errors.Is(err, context.Canceled) {
+			p.Log.Error("environment not done", "env", env[0].Name, "err", err)
+		}
 	}
 	return plan
 }

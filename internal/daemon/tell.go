@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -27,7 +28,9 @@ func (a *account) begin(ctx context.Context, names []string) {
 			told, err = a.history.Now(ctx)
 		}
 		if err != nil {
-			a.Log.Warn("what was told is not known", "env", name, "err", err)
+			if ctx.Err() == nil {
+				a.Log.Warn("what was told is not known", "env", name, "err", err)
+			}
 			continue
 		}
 		a.mu.Lock()
@@ -141,8 +144,12 @@ func (a *account) forgetAlerts() {
 	}
 }
 
-// storeFails notes that the store does not work; storeWorks that it does.
+// storeFails notes that the store does not work; storeWorks that it does. What
+// was cancelled says nothing about the store: layerd stops, or lost the lease.
 func (d *Daemon) storeFails(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	d.mu.Lock()
 	before := d.store
 	d.store = err.Error()
