@@ -64,7 +64,8 @@ func (d *Daemon) Health() Health {
 	for _, id := range w.accounts() {
 		a := d.accounts[id]
 		if a == nil {
-			continue // it is about to be started
+			reason("account %s is about to be looked after", id)
+			continue
 		}
 		view, alive := a.health(d, reason)
 		h.Alive = h.Alive && alive
