@@ -49,6 +49,7 @@ func secretsManager(t *testing.T, secrets map[string]string) string {
 // over TLS, secrets in Secrets Manager. It is alive by the template's own health
 // check and ends within its StopTimeout.
 func TestECSTaskStarts(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	built, err := binary()
 	if err != nil {

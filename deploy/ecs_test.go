@@ -157,9 +157,9 @@ func TestECSHealthCheck(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds layerd")
 	}
-	binary := filepath.Join(t.TempDir(), "layerd")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/layerd").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	built, err := binary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	status := http.StatusOK
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -177,7 +177,7 @@ func TestECSHealthCheck(t *testing.T) {
 	variable := environment(t, c)["LAYERD_CONFIG"] + "http: {listen: \"127.0.0.1:" + port + "\"}\n"
 	command := at(t, c.properties("Task"), "ContainerDefinitions", 0, "HealthCheck", "Command").([]any)
 	check := func() (int, string) {
-		cmd := exec.CommandContext(t.Context(), binary, command[2].(string))
+		cmd := exec.CommandContext(t.Context(), filepath.Join(built, "layerd"), command[2].(string))
 		cmd.Env = []string{"LAYERD_CONFIG=" + variable}
 		out, _ := cmd.CombinedOutput()
 		return cmd.ProcessState.ExitCode(), string(out)

@@ -129,6 +129,7 @@ func (m *manager) layerd(args ...string) (code int, out string) {
 // The command of the unit, with the example's configuration, from its start to
 // its end. Whether systemd takes the unit is TestUnitVerifies.
 func TestUnitStarts(t *testing.T) {
+	t.Parallel()
 	m := manage(t)
 	d := m.start()
 	eventually(t, "READY=1", func() bool { return m.count("READY=1") == 1 }, &d.log)
@@ -207,6 +208,7 @@ func (m *manager) open() *sqlitestore.Store {
 // tells nothing again. That the wait ends within two terms is shown in virtual
 // time, by internal/lease and internal/daemon.
 func TestUnitIsKilled(t *testing.T) {
+	t.Parallel()
 	m := manage(t)
 	first := m.start()
 	eventually(t, "a first message", func() bool { return len(m.messages()) > 0 }, &first.log)

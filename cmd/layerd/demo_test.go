@@ -101,6 +101,7 @@ func commandsOf(t *testing.T, screen, title string) string {
 // Every command that layerd demo prints works as it stands and does what is
 // said beside it; SIGTERM ends the demo and leaves nothing behind.
 func TestDemoCommands(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("plays for half a minute")
 	}
@@ -179,6 +180,7 @@ func endsClean(t *testing.T, demo *process, tmp string) {
 // The daemon's health is where --listen says, on this machine unless told
 // otherwise, and a port that is taken is a wrong command line.
 func TestDemoListen(t *testing.T) {
+	t.Parallel()
 	tmp := t.TempDir()
 	demo := start(t, []string{"TMPDIR=" + tmp}, "demo", "--listen", ":0")
 	url := demo.out.wait(t, `Daemon +(http://(127\.0\.0\.1:\d+))`)

@@ -101,7 +101,7 @@ func (s *screen) offer(b *strings.Builder, t try) {
 func (s *screen) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintln(s.Out, "The daemon has stopped; its leases are given back.")
+	fmt.Fprintln(s.Out, "The daemon has stopped.")
 }
 
 // quote leaves plain words alone and quotes the rest for a shell.
