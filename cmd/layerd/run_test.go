@@ -131,7 +131,7 @@ func TestRunRefuses(t *testing.T) {
 		code        int
 		says        []string
 	}{
-		"no configuration":    {args: []string{}, code: exitUsage, says: []string{"--config is missing", "deploy/layerd.example.yaml"}},
+		"no configuration":    {args: []string{}, code: exitUsage, says: []string{"there is no --config", "deploy/layerd.example.yaml"}},
 		"a missing file":      {args: []string{"--config", "/nowhere/layerd.yaml"}, code: exitInvalid, says: []string{"/nowhere/layerd.yaml: no such file"}},
 		"a missing variable":  {args: []string{"--config", "env:LAYERD_NOTHING"}, code: exitInvalid, says: []string{"LAYERD_NOTHING is not set"}},
 		"an unknown key":      {store: "memory:", more: "intervl: 10s\n", code: exitInvalid, says: []string{"layerd.yaml:5:1", "help: interval"}},

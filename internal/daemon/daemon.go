@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -65,6 +66,7 @@ type Daemon struct {
 	history *history.Log
 	looks   *Looks
 	rung    chan struct{} // something may be to deliver; holds one token
+	removed atomic.Bool   // an environment is gone from Git that nobody let be forgotten
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu       sync.Mutex

@@ -3,20 +3,51 @@
 // internal/history remember. It is the only package besides cmd/layerd that
 // knows both the ideas and the adapters.
 //
-// For now it makes one round at a time, for the commands plan and apply:
+// A Daemon follows one repository until its context ends. A Round is one pass,
+// which the commands plan and apply make by themselves:
+//
+//	d, err := daemon.New(daemon.Options{Repository: id, Source: repo, Store: s, Connect: connect, Name: "host:42"})
+//	go http.Serve(listener, d.Handler())   // /healthz, /readyz
+//	err = d.Run(ctx)                       // for years; nil after an orderly end
 //
 //	round := daemon.Round{Tree: tree, Revision: commit.Hash, Repository: id, Store: s, Connect: connect}
-//	result, err := round.Plan(ctx)   // changes nothing, writes nothing
-//	result, err := round.Apply(ctx)  // the same decision, carried out
+//	result, err := round.Plan(ctx)         // changes nothing, writes nothing
+//	result, err := round.Apply(ctx)        // the same decision, carried out
 //
-// What it promises:
+// # How a daemon works
+//
+//	follow.go    looks at the branch; the newest commit is the head
+//	wanted.go    each environment as the head wants it, or as the last good commit did
+//	lastgood.go  keeps that commit in the store, for a start without Git
+//	account.go   one loop for each account: its lease, its environments, who is due
+//	round.go     look, decide; apply.go: carry out; settle.go: close what a kill left open
+//	guard.go     a change is sent only while the lease lasts
+//	looks.go     what was looked up once is not asked again every minute
+//	memory.go    observed, planned, attempted, applied: four revisions
+//	tell.go      what a round found, to the notifiers
+//	health.go    is it alive, is it ready
+//
+// # What is promised
 //
 //   - The account is checked before anything else is asked of it, and nothing
 //     is asked of an account that is not the environment's.
-//   - Environments are isolated: what goes wrong in one is that one's
-//     Failure, and the others are done.
+//   - Environments are isolated: what goes wrong in one, a panic included, is
+//     that one's Failure, and the others are done.
 //   - Observation is shared by the environments of one account, Region and
-//     role.
+//     role that are due at the same time, and a long rollout of one keeps no
+//     other from its window: a window that is shorter than the interval is met.
 //   - Plan never writes, neither to AWS nor to the store. Apply writes the
 //     intent before the first change and stops changing when it cannot.
+//   - Without the lease of an account nothing is asked of AWS. When the store
+//     does not answer, whoever had the lease goes on looking and changes
+//     nothing.
+//   - A kill at any instant loses nothing (chaos_test.go): the next holder
+//     settles what was left open, from what AWS has.
+//   - Durations are measured on the monotonic clock; a clock that is set only
+//     changes what a window says.
+//
+// # What is not
+//
+// A message may arrive twice after a kill. A pin that ends is noticed up to five
+// minutes late.
 package daemon

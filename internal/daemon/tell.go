@@ -242,6 +242,9 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	}
 	d.mu.Unlock()
 	if same {
+		if d.removed.Load() {
+			d.tellRemoved(ctx, w) // somebody may have let it be forgotten
+		}
 		return
 	}
 	if len(w.tree.Environments) > 0 {
@@ -283,6 +286,8 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 		}
 		return
 	}
+	removed := false
+	defer func() { d.removed.Store(removed) }()
 	for _, name := range known {
 		word, gone := forgotten[name]
 		if slices.Contains(w.tree.Names, name) {
@@ -293,6 +298,7 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 			}
 			continue
 		}
+		removed = removed || !gone
 		s := notify.Situation{Environment: name, Now: time.Now(), Removed: true}
 		if gone {
 			s.Forgotten = &word
