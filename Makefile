@@ -49,6 +49,14 @@ fuzz-short: ## fuzz every target for FUZZTIME
 		done; \
 	done
 
+.PHONY: chaos
+chaos: ## kill the daemon at every call of the demo's story, and print the matrix
+	LAYERD_CHAOS=story go test -count=1 -run '^TestChaos$$' -v -timeout 90m ./internal/daemon
+
+.PHONY: chaos-short
+chaos-short: ## the same for a shorter story, in minutes
+	LAYERD_CHAOS=each go test -count=1 -run '^TestChaos$$' -v -timeout 30m ./internal/daemon
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

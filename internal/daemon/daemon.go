@@ -30,6 +30,9 @@ type Options struct {
 	Repository string // identity; part of every key in the store
 	Source     Source
 	Store      store.Store
+	// StoreName is the store as people name it (sqlite:PATH), to be compared with
+	// what layerd.yaml names; empty = not compared.
+	StoreName string
 	Connect    func(context.Context, desired.Environment) (Cloud, error)
 	Rates      reconcile.Rates
 	// Interval is between two rounds of an environment, GitInterval between two

@@ -94,6 +94,10 @@ func (d *Daemon) pull(ctx context.Context) {
 	}
 	if changed {
 		d.Log.Info("new commit", "revision", commit.Hash, "author", commit.Author, "subject", commit.Subject)
+		if named := d.wants().tree.Store; named != "" && d.StoreName != "" && named != d.StoreName {
+			d.Log.Warn("layerd.yaml names another store: commands would not see what the daemon does, nor it their approvals",
+				"layerd_yaml", named, "daemon", d.StoreName)
+		}
 		d.wakeAll()
 	}
 }

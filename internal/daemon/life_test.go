@@ -301,7 +301,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 		log = io.MultiWriter(log, s.log)
 	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, Connect: s.connector(p), Name: name,
+		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -433,4 +433,23 @@ func TestADay(t *testing.T) {
 			t.Errorf("stopping took %s", took)
 		}
 	})
+}
+
+// A daemon that remembers elsewhere than the commands do says so.
+func TestAnotherStoreIsSaid(t *testing.T) {
+	for named, warned := range map[string]bool{"dynamodb:layerd": true, "\"memory:\"": false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, 1)
+			var log strings.Builder
+			s.log = &log
+			s.commit("Name a store", map[string]string{"layerd.yaml": "store: " + named +
+				"\ndefaults:\n  region: ap-northeast-1\n  layers: {common: {functions: [\"makoto-*\"]}}\n"})
+			p := s.start("one")
+			time.Sleep(time.Minute)
+			p.stop()
+			if got := strings.Contains(log.String(), "names another store"); got != warned {
+				t.Errorf("layerd.yaml names %s, warned: %v", named, got)
+			}
+		})
+	}
 }
