@@ -33,8 +33,8 @@ type Options struct {
 	// StoreName is the store as people name it (sqlite:PATH), to be compared with
 	// what layerd.yaml names; empty = not compared.
 	StoreName string
-	Connect    func(context.Context, desired.Environment) (Cloud, error)
-	Rates      reconcile.Rates
+	Connect   func(context.Context, desired.Environment) (Cloud, error)
+	Rates     reconcile.Rates
 	// Interval is between two rounds of an environment, GitInterval between two
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
