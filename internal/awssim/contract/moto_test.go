@@ -1,67 +1,22 @@
 package contract_test
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/layerd/layerd/internal/awssim/contract"
+	"github.com/layerd/layerd/internal/awssim/mototest"
 )
 
 // The suite is not a portrait of awssim: what can hold elsewhere holds in
 // moto, and what does not is listed with the reason.
 func TestMoto(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a Python server")
-	}
-	bin, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed")
-	}
-	endpoint := startMoto(t, bin)
+	endpoint := mototest.Start(t)
 	contract.Test(t, contract.Env{Config: config(endpoint, "test", http.DefaultClient), Role: motoRole(t, endpoint), Deviations: motoDeviations()})
-}
-
-// startMoto runs moto on a free port of the loopback until the test is over.
-func startMoto(t *testing.T, bin string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", port)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it keeps nothing
-		_ = cmd.Wait()
-	})
-	endpoint := "http://127.0.0.1:" + port
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if resp, err := http.Get(endpoint + "/moto-api/data.json"); err == nil {
-			resp.Body.Close()
-			return endpoint
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("moto_server does not answer")
-		}
-	}
 }
 
 // motoRole makes an execution role: moto wants it to exist.

@@ -2,14 +2,11 @@ package dynamostore
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/layerd/layerd/internal/awssim/mototest"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
@@ -30,17 +28,10 @@ import (
 //     what it says about races is about our retries and not about its locks.
 //   - A call takes it 20 ms, so the model gets fewer histories.
 func TestMoto(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts a Python server")
-	}
 	if os.Getenv("CI") == "" {
 		t.Skip("takes a minute or two: set CI=true to run it")
 	}
-	bin, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed: pip install 'moto[server]'")
-	}
-	cfg := configOf(startMoto(t, bin))
+	cfg := configOf(mototest.Start(t))
 	cfg.HTTPClient = &http.Client{Transport: &oneByOne{}}
 	fewerHistories(t)
 	var tables atomic.Int32
@@ -103,39 +94,4 @@ func fewerHistories(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checks.Value.Set(before) })
-}
-
-// startMoto runs moto on a free port of the loopback until the test is over.
-func startMoto(t *testing.T, bin string) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", port)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it keeps nothing
-		_ = cmd.Wait()
-	})
-	endpoint := "http://127.0.0.1:" + port
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if resp, err := http.Get(endpoint + "/moto-api/data.json"); err == nil {
-			resp.Body.Close()
-			return endpoint
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatal("moto_server does not answer")
-		}
-	}
 }

@@ -1,0 +1,60 @@
+// Package mototest starts moto, the emulator of AWS that others have written,
+// for tests that want a second opinion.
+//
+//	endpoint := mototest.Start(t)   // skips the test where moto is not installed
+//
+// moto is wrong about much of Lambda (internal/awssim/contract says where); what
+// it agrees with is a second pair of eyes, and never the truth.
+package mototest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// Start runs moto_server on a free port of the loopback until the test is over,
+// and gives its URL. It is a Python program, so short tests do without.
+func Start(t *testing.T) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a Python server")
+	}
+	bin, err := exec.LookPath("moto_server")
+	if err != nil {
+		t.Skip("moto_server is not installed: pip install 'moto[server]'")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	l.Close()
+	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", port)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it keeps nothing
+		_ = cmd.Wait()
+	})
+	endpoint := "http://127.0.0.1:" + port
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if resp, err := http.Get(endpoint + "/moto-api/data.json"); err == nil {
+			resp.Body.Close()
+			return endpoint
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal("moto_server does not answer")
+		}
+	}
+}
