@@ -51,11 +51,11 @@ fuzz-short: ## fuzz every target for FUZZTIME
 
 .PHONY: chaos
 chaos: ## kill the daemon at every call of the demo's story, and print the matrix
-	LAYERD_CHAOS=story go test -count=1 -run '^TestChaos$$' -v -timeout 90m ./internal/daemon
-
-.PHONY: chaos-short
-chaos-short: ## the same for a shorter story, in minutes
 	LAYERD_CHAOS=each go test -count=1 -run '^TestChaos$$' -v -timeout 30m ./internal/daemon
+
+.PHONY: chaos-fleet
+chaos-fleet: ## the same with the demo's whole fleet, which takes an hour or two
+	LAYERD_CHAOS=story go test -count=1 -run '^TestChaos$$' -v -timeout 6h ./internal/daemon
 
 .PHONY: bench
 bench: ## run the benchmarks
