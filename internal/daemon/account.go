@@ -33,6 +33,7 @@ type account struct {
 	// daemon's is held, never the other way round.
 	mu      sync.Mutex
 	duties  map[string]*duty
+	turns   int // rounds that were begun
 	ticked  time.Time
 	holding bool // the lease is ours
 }
@@ -40,6 +41,7 @@ type account struct {
 // duty is one environment of an account.
 type duty struct {
 	busy bool
+	turn int // of the round that it is busy with, or was last
 	// last is when its last round began, and pause how long the next may wait;
 	// on the monotonic clock, so that a clock that is set changes nothing.
 	last  time.Time
@@ -270,19 +272,22 @@ func (a *account) rested() bool {
 // start begins a round over the environments that are due, and says how long
 // none of the others will be.
 func (a *account) start(ctx context.Context, w *wanted, names []string) time.Duration {
-	due, next := a.due(w, names, time.Now())
+	due, turn, next := a.due(w, names, time.Now())
 	if len(due) == 0 {
 		return next
 	}
-	l := a.lease
+	l := a.lease // which the loop may lose while the round works
+	if a.blind {
+		l = nil
+	}
 	a.working.Go(func() {
 		defer a.ring()
-		defer a.ended(due)
+		defer a.ended(due, turn)
 		a.guard("round of "+a.id, func() time.Duration {
-			if a.blind || l == nil {
+			if l == nil {
 				a.watch(ctx, w, due)
 			} else {
-				a.round(ctx, w, due, l)
+				a.round(ctx, w, due, turn, l)
 			}
 			return 0
 		})
@@ -292,7 +297,7 @@ func (a *account) start(ctx context.Context, w *wanted, names []string) time.Dur
 
 // due picks the environments whose time has come and marks them as busy. When
 // it has come for one it has for all that are free: they look at AWS together.
-func (a *account) due(w *wanted, names []string, now time.Time) (due []string, next time.Duration) {
+func (a *account) due(w *wanted, names []string, now time.Time) (due []string, turn int, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next = tick
@@ -306,15 +311,16 @@ func (a *account) due(w *wanted, names []string, now time.Time) (due []string, n
 		free, due = append(free, d), append(due, name)
 	}
 	if next > 0 {
-		return nil, next
+		return nil, 0, next
 	}
 	pause := jitter(a.Interval)
+	a.turns++
 	for i, d := range free {
-		d.busy, d.last, d.touched, d.at, d.pause = true, now, now, time.Time{}, pause
+		d.busy, d.turn, d.last, d.touched, d.at, d.pause = true, a.turns, now, now, time.Time{}, pause
 		d.revision = w.origins[due[i]].Revision
 	}
 	slices.Sort(due)
-	return due, tick
+	return due, a.turns, tick
 }
 
 // left is how long the environment may wait for its next round.
@@ -329,12 +335,15 @@ func (d *duty) left(revision string, now time.Time) time.Duration {
 	return max(left, 0)
 }
 
-// ended marks environments as free again.
-func (a *account) ended(names []string) {
+// ended marks environments as free again, but for those that a later round has
+// begun with meanwhile.
+func (a *account) ended(names []string, turn int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, name := range names {
-		a.duties[name].busy = false
+		if d := a.duties[name]; d != nil && d.turn == turn {
+			d.busy = false
+		}
 	}
 }
 
@@ -349,7 +358,7 @@ func (a *account) touch(p Progress) {
 
 // round makes one round over some environments. They look at AWS together and
 // go on each for itself.
-func (a *account) round(ctx context.Context, w *wanted, names []string, l *lease.Lease) {
+func (a *account) round(ctx context.Context, w *wanted, names []string, turn int, l *lease.Lease) {
 	bound, cancel := l.Bind(ctx)
 	defer cancel()
 	r := a.newRound(w, names)
@@ -372,7 +381,7 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, l *lease
 	var wg sync.WaitGroup
 	for _, env := range p.chosen {
 		wg.Go(func() {
-			defer a.ended([]string{env[0].Name})
+			defer a.ended([]string{env[0].Name}, turn)
 			began := time.Now()
 			plan := p.apply(bound, env)
 			a.after(bound, w, plan, time.Since(began))

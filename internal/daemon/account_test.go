@@ -1,0 +1,34 @@
+package daemon
+
+import (
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// One environment is done early and begins anew while its first round still
+// works on another: the end of the first must not set it free, or a third round
+// of it would begin beside the second, and the lease be given back under both.
+func TestTheEndOfARoundFreesOnlyWhatIsItsOwn(t *testing.T) {
+	a := newAccount(&Daemon{Options: Options{Interval: time.Minute}}, accountID)
+	w := &wanted{tree: desired.Tree{Names: []string{"fast", "slow"}}, origins: map[string]Origin{}}
+	for _, name := range w.tree.Names {
+		a.duties[name] = &duty{}
+	}
+	now := time.Now()
+	first, turn, _ := a.due(w, w.tree.Names, now)
+	a.ended([]string{"fast"}, turn)
+	second, _, _ := a.due(w, w.tree.Names, now.Add(2*time.Minute))
+	if len(first) != 2 || len(second) != 1 {
+		t.Fatalf("rounds over %v and %v", first, second)
+	}
+	a.ended(first, turn)
+	if a.idle() {
+		t.Error("it counts as idle while the second round works")
+	}
+	if third, _, _ := a.due(w, w.tree.Names, now.Add(4*time.Minute)); len(third) != 1 || third[0] != "slow" {
+		t.Errorf("a third round over %v beside the second", third)
+	}
+}
+
