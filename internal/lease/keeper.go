@@ -265,13 +265,41 @@ func (k *Keeper) Ask(ctx context.Context, account string) error {
 	return nil // when it changed, the next look asks again
 }
 
+// withdraw takes back a wish of ours, granted or not: the lease of somebody who
+// is gone would be kept for him for a whole term.
+func (k *Keeper) withdraw(ctx context.Context, account string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.term/20)
+	defer cancel()
+	for range 5 {
+		d, rev, err := k.read(ctx, account)
+		ours := func(h *Holder) bool { return h != nil && h.ID == k.me.ID }
+		if err != nil || !ours(d.Waiting) && !ours(d.Next) {
+			return
+		}
+		if ours(d.Waiting) {
+			d.Waiting = nil
+		}
+		if ours(d.Next) {
+			d.Next = nil
+		}
+		if _, err := k.write(ctx, account, rev, d); !errors.Is(err, store.ErrChanged) {
+			return // should it fail, it costs the next one a term
+		}
+	}
+}
+
 // Acquire is Try for somebody who can wait. A holder that is alive is asked to
 // hand the lease over, if patience is more than nothing, and when that has
 // passed the *HeldError is returned. A holder that looks dead is watched for as
 // long as it takes to be sure, at most a term. waiting, when not nil, is told
 // once whom it waits for.
-func (k *Keeper) Acquire(ctx context.Context, account string, patience time.Duration, waiting func(*HeldError)) (*Lease, error) {
+func (k *Keeper) Acquire(ctx context.Context, account string, patience time.Duration, waiting func(*HeldError)) (_ *Lease, err error) {
 	var first *HeldError
+	defer func() {
+		if err != nil && first != nil {
+			k.withdraw(ctx, account)
+		}
+	}()
 	for began := time.Now(); ; {
 		l, err := k.Try(ctx, account)
 		held, ok := errors.AsType[*HeldError](err)

@@ -126,6 +126,11 @@ func (l *Lease) Release(ctx context.Context) error {
 	l.stop()
 	<-l.done
 	defer l.keeper.forget(l.account)
+	if l.left() <= l.margin() {
+		// It is lost, and what was sent before may still be on its way: it runs
+		// out by itself, and nobody has it earlier.
+		l.end(fmt.Errorf("%w: it was not renewed in time", ErrLost))
+	}
 	if !l.end(fmt.Errorf("%w: it was released", ErrLost)) {
 		return nil
 	}
@@ -190,12 +195,21 @@ func (l *Lease) keep(ctx context.Context) {
 	}
 }
 
-// renew raises the beat once. An error that is ErrLost says that another has
-// the lease; any other that the store did not confirm, which may be tried
-// again.
+// renew raises the beat. An error that is ErrLost says that another has the
+// lease; any other that the store did not confirm, which may be tried again.
 func (l *Lease) renew(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
+	for {
+		// At once: those who ask may write several times a second, and after a
+		// pause what was just read would be old again.
+		if err := l.renewOnce(ctx); !errors.Is(err, errAgain) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (l *Lease) renewOnce(ctx context.Context) error {
 	asked := now()
 	l.mu.Lock()
 	d, rev := l.doc, l.rev
