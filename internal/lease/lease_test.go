@@ -158,14 +158,24 @@ func TestOneOfManyWins(t *testing.T) {
 // and lose the answer.
 type rough struct {
 	store.Store
+	mu      sync.Mutex // guards trouble, which changes while a lease renews itself
 	trouble func() (delay time.Duration, before, after error)
 }
 
+func (r *rough) set(trouble func() (delay time.Duration, before, after error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = trouble
+}
+
 func (r *rough) hit(ctx context.Context) (error, error) {
-	if r.trouble == nil {
+	r.mu.Lock()
+	trouble := r.trouble
+	r.mu.Unlock()
+	if trouble == nil {
 		return nil, nil
 	}
-	delay, before, after := r.trouble()
+	delay, before, after := trouble()
 	select {
 	case <-time.After(delay):
 	case <-ctx.Done():
@@ -238,9 +248,9 @@ func TestLostAnswersAreFoundOut(t *testing.T) {
 			}
 		}
 		// A release whose answer is lost was done, or runs out by itself.
-		s.trouble = lost
+		s.set(lost)
 		_ = l.Release(t.Context())
-		s.trouble = nil
+		s.set(nil)
 		if next := take(t, keeper(s, "b")); next.Fence() != 2 {
 			t.Errorf("number %d after a release that was done", next.Fence())
 		}
@@ -255,7 +265,7 @@ func TestWithoutTheStoreTheLeaseEndsBeforeOthersMayTakeIt(t *testing.T) {
 		ctx, cancel := l.Bind(t.Context())
 		defer cancel()
 		began := time.Now()
-		s.trouble = func() (time.Duration, error, error) { return 0, errTrouble, nil }
+		s.set(func() (time.Duration, error, error) { return 0, errTrouble, nil })
 		<-ctx.Done()
 		if ended := time.Since(began); ended != Term*2/3 || !errors.Is(context.Cause(ctx), ErrLost) {
 			t.Errorf("the context ended after %s with %v, want a third of a term before the lease does", ended, context.Cause(ctx))
@@ -264,7 +274,7 @@ func TestWithoutTheStoreTheLeaseEndsBeforeOthersMayTakeIt(t *testing.T) {
 			t.Errorf("%s are left", left)
 		}
 		// The store is back, nobody else came: it may be taken again at once.
-		s.trouble = nil
+		s.set(nil)
 		_ = l.Release(t.Context())
 		if again := take(t, l.keeper); again.Fence() != 2 {
 			t.Errorf("number %d", again.Fence())
