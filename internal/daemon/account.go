@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -456,22 +457,31 @@ func (a *account) schedule(plan reconcile.Plan) {
 	defer a.mu.Unlock()
 	d := a.duties[plan.Environment]
 	d.touched = now
-	whole := true
+	whole, began := true, d.last.Round(0)
 	for _, r := range plan.Regions {
 		whole = whole && r.Failure == nil
-		at := r.Next
-		if status := r.Want.Calendar.At(now); !status.Open && !status.NextOpen.IsZero() && (at.IsZero() || status.NextOpen.Before(at)) {
-			// The opening itself, whatever waits for it: a window that is
-			// shorter than the interval is met as well.
-			at = status.NextOpen
-		}
-		if at.After(now) && (d.at.IsZero() || at.Before(d.at)) {
-			d.at = at
+		// The opening itself, whatever waits for it: a window that is shorter
+		// than the interval is met as well. What came after the round began may
+		// be too late for its decision, and is then due at once.
+		for _, at := range []time.Time{r.Next, opens(r.Want, began), opens(r.Want, now)} {
+			if at.After(began) && (d.at.IsZero() || at.Before(d.at)) {
+				d.at = at
+			}
 		}
 	}
 	if whole {
 		d.looked = now.Round(0)
 	}
+}
+
+// opens is when an environment's window opens next; zero when it is open, or
+// nobody knows.
+func opens(e desired.Environment, now time.Time) time.Time {
+	status := e.Calendar.At(now)
+	if status.Open {
+		return time.Time{}
+	}
+	return status.NextOpen
 }
 
 // logPlan writes one line for each Region; what was changed has lines of its

@@ -31,4 +31,3 @@ func TestTheEndOfARoundFreesOnlyWhatIsItsOwn(t *testing.T) {
 		t.Errorf("a third round over %v beside the second", third)
 	}
 }
-
