@@ -21,6 +21,7 @@ type wanted struct {
 	invalid map[string][]desired.Problem // why the newest commit is not followed, by environment
 	whole   []desired.Problem            // those of them that are of the whole tree
 	newest  string                       // the newest commit seen
+	stale   bool                         // Git counted as not read
 }
 
 // wantedFor bounds how old a wanted may be: a pin that ends is noticed this
@@ -32,7 +33,7 @@ func (d *Daemon) wants() *wanted {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	if w := d.wanted; w != nil && now.Sub(w.at) < wantedFor && !now.Before(w.at) {
+	if w := d.wanted; w != nil && now.Sub(w.at) < wantedFor && !now.Before(w.at) && w.stale == (d.head.stale() != "") {
 		return w
 	}
 	d.wanted = d.workOut(now)
@@ -60,6 +61,7 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 		w.whole = errorsOf(tree.Problems, "")
 	}
 	stale := d.head.stale()
+	w.stale = stale != ""
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
 	}
