@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -115,16 +116,7 @@ func (a *account) isFirst(w *wanted) bool {
 
 // tick does what is due and says how long nothing will be.
 func (a *account) tick(ctx context.Context) time.Duration {
-	w := a.wants()
-	names := w.of(a.id)
-	a.mu.Lock()
-	a.ticked = time.Now()
-	for _, name := range names {
-		if a.duties[name] == nil {
-			a.duties[name] = &duty{fresh: true, first: time.Now()}
-		}
-	}
-	a.mu.Unlock()
+	w, names := a.roster()
 	if len(names) == 0 {
 		a.letGo(ctx, "no environment is in it any more")
 		return tick
@@ -135,11 +127,29 @@ func (a *account) tick(ctx context.Context) time.Duration {
 		}
 		return min(tick, a.keeper.Term()/6)
 	}
+	w, names = a.roster() // taking the lease may have changed it
 	if who, asked := a.lease.Asked(); asked && a.idle() && a.rested() {
 		a.letGo(ctx, "asked for by "+who.Name)
 		return tick
 	}
 	return a.start(ctx, w, names)
+}
+
+// roster gives what is followed and the environments of the account, and has a
+// duty for each of them and for no other.
+func (a *account) roster() (*wanted, []string) {
+	w := a.wants()
+	names := w.of(a.id)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ticked = time.Now()
+	maps.DeleteFunc(a.duties, func(name string, d *duty) bool { return !d.busy && !slices.Contains(names, name) })
+	for _, name := range names {
+		if a.duties[name] == nil {
+			a.duties[name] = &duty{fresh: true, first: time.Now()}
+		}
+	}
+	return w, names
 }
 
 // hold says whether the lease is ours, after trying to get it if it is not.

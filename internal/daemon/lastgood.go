@@ -84,6 +84,18 @@ func (d *Daemon) saveGood(ctx context.Context, environment string) error {
 	return nil
 }
 
+// dropGood takes what is kept of an environment that was removed: a daemon that
+// starts without Git would look after it again. The slot stays, so that what is
+// written next goes to the other.
+func (d *Daemon) dropGood(ctx context.Context, environment string) error {
+	var doc goodDoc
+	revision, err := d.readDoc(ctx, d.goodKey(environment), &doc)
+	if err != nil || doc.Hash == "" {
+		return err
+	}
+	return d.writeDoc(ctx, d.goodKey(environment), revision, goodDoc{V: docVersion, Slot: doc.Slot})
+}
+
 // remember reads the last good commits and the four revisions of all
 // environments, for a start while Git is out of reach or invalid. What cannot
 // be read is said and left out: a newer commit will replace it.

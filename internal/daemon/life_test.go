@@ -138,6 +138,7 @@ func (s *site) commit(subject string, files map[string]string) string {
 // process is a daemon that can be killed and paused at any of its calls.
 type process struct {
 	name   string
+	daemon *daemon.Daemon
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -307,6 +308,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	p.daemon = d
 	go func() {
 		defer close(p.done)
 		if err := d.Run(ctx); err != nil {

@@ -299,6 +299,9 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 			continue
 		}
 		removed = removed || !gone
+		if err := d.dropGood(ctx, name); err != nil && ctx.Err() == nil {
+			d.Log.Warn("last good commit of a removed environment not dropped", "env", name, "err", err)
+		}
 		s := notify.Situation{Environment: name, Now: time.Now(), Removed: true}
 		if gone {
 			s.Forgotten = &word

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -59,6 +60,9 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 		}
 		slices.Sort(w.tree.Names)
 		w.whole = errorsOf(tree.Problems, "")
+	} else {
+		// What was removed is not followed any more, whatever becomes of Git.
+		maps.DeleteFunc(d.good, func(name string, _ *good) bool { return !slices.Contains(tree.Names, name) })
 	}
 	stale := d.head.stale()
 	w.stale = stale != ""
