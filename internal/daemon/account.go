@@ -236,15 +236,7 @@ func (a *account) took(ctx context.Context, l *lease.Lease) {
 	a.Log.Info("lease taken", "account", a.id, "fencing", l.Fence(), "before", before.By.Name)
 	a.Daemon.found(a.id)
 	a.ringDelivery() // who has the first account speaks for the repository from now on
-	w := a.wants()
-	for _, name := range w.of(a.id) {
-		if err := a.rememberOne(ctx, name); err != nil && ctx.Err() == nil {
-			a.Log.Error("last good commit not read", "env", name, "err", err)
-		}
-		if _, err := a.recall(ctx, name); err != nil && ctx.Err() == nil {
-			a.Log.Error("revisions not read", "env", name, "err", err)
-		}
-	}
+	a.inherit(ctx, before.By.Name)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, d := range a.duties {
@@ -252,6 +244,24 @@ func (a *account) took(ctx context.Context, l *lease.Lease) {
 		if had && before.Renewed.After(d.since) {
 			d.since = before.Renewed
 		}
+	}
+}
+
+// inherit reads what the holder before us left in the store.
+func (a *account) inherit(ctx context.Context, holder string) {
+	// The loop must not stand still when the store or Git does; the round
+	// reads what it needs once more.
+	ctx, cancel := context.WithTimeout(ctx, a.keeper.Term()/3)
+	defer cancel()
+	for _, name := range a.wants().of(a.id) {
+		if err := a.rememberOne(ctx, name); err != nil && ctx.Err() == nil {
+			a.Log.Error("last good commit not read", "env", name, "err", err)
+		}
+		m, err := a.recall(ctx, name)
+		if err != nil && ctx.Err() == nil {
+			a.Log.Error("revisions not read", "env", name, "err", err)
+		}
+		a.catchUp(ctx, holder, m.Observed)
 	}
 }
 

@@ -69,6 +69,7 @@ type Daemon struct {
 	history *history.Log
 	looks   *Looks
 	rung    chan struct{} // something may be to deliver; holds one token
+	pulling chan struct{} // holds one token for whoever looks at the branch
 	removed atomic.Bool   // an environment is gone from Git that nobody let be forgotten
 
 	// mu guards what follows. It is never held over a call to anybody.
@@ -111,6 +112,7 @@ func New(o Options) (*Daemon, error) {
 		history: history.Open(o.Store, o.Repository),
 		looks:   NewLooks(),
 		rung:    make(chan struct{}, 1),
+		pulling: make(chan struct{}, 1),
 		good:    map[string]*good{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
 	}, nil
 }

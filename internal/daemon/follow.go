@@ -18,6 +18,9 @@ type head struct {
 	// triedSince when that was first tried; both with a monotonic reading.
 	readAt, triedSince time.Time
 	err                error // why the last look failed; nil = it did not
+	// behind says that somebody who acted before us knew another commit, and
+	// that the branch was not read since; empty = not so.
+	behind string
 }
 
 // stale says why the branch counts as not read; empty = it was read lately.
@@ -27,6 +30,8 @@ func (h head) stale() string {
 		return "Git could not be read since layerd started: " + h.err.Error()
 	case h.readAt.IsZero():
 		return "Git was not read yet"
+	case h.behind != "":
+		return h.behind
 	case time.Since(h.readAt) < staleAfter:
 		return ""
 	}
@@ -59,6 +64,12 @@ func jitter(pause time.Duration) time.Duration {
 
 // pull looks at the branch once.
 func (d *Daemon) pull(ctx context.Context) {
+	select { // one at a time: an older answer must not come after a newer one
+	case d.pulling <- struct{}{}:
+		defer func() { <-d.pulling }()
+	case <-ctx.Done():
+		return
+	}
 	d.mu.Lock()
 	last := d.head.commit.Hash
 	d.mu.Unlock()
@@ -70,7 +81,7 @@ func (d *Daemon) pull(ctx context.Context) {
 	before := d.head
 	d.head.err = err
 	if err == nil {
-		d.head.readAt = time.Now()
+		d.head.readAt, d.head.behind = time.Now(), ""
 	}
 	if changed {
 		d.head.commit, d.wanted = commit, nil
@@ -99,6 +110,26 @@ func (d *Daemon) pull(ctx context.Context) {
 				"layerd_yaml", named, "daemon", d.StoreName)
 		}
 		d.wakeAll()
+	}
+}
+
+// catchUp looks at the branch when the holder before us knew another commit
+// than we do: it may be newer, and what it has applied must not be undone. When
+// that is not possible, nothing new starts until it is.
+func (d *Daemon) catchUp(ctx context.Context, holder, observed string) {
+	d.mu.Lock()
+	same := observed == "" || observed == d.head.commit.Hash
+	d.mu.Unlock()
+	if same {
+		return
+	}
+	began := time.Now()
+	d.pull(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.head.readAt.Before(began) && observed != d.head.commit.Hash {
+		d.head.behind = fmt.Sprintf("Git was not read since %s acted on commit %s", holder, short(observed))
+		d.wanted = nil
 	}
 }
 
