@@ -404,8 +404,13 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 		wg.Go(func() {
 			defer a.ended([]string{env[0].Name}, turn)
 			began := time.Now()
-			plan := p.apply(bound, env)
-			a.after(bound, w, plan, time.Since(began))
+			// apply keeps its own panics; what comes after would take all other
+			// environments with it.
+			a.guard("round of "+env[0].Name, func() time.Duration {
+				plan := p.apply(bound, env)
+				a.after(bound, w, plan, time.Since(began))
+				return 0
+			})
 		})
 	}
 	wg.Wait()

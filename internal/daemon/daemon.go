@@ -127,8 +127,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	d.Log.Info("daemon starts", "repository", d.Repository, "name", d.Name, "interval", d.Interval.String())
 	var wg sync.WaitGroup
-	d.remember(ctx)
-	d.pull(ctx) // before anything is decided, so that nothing old is followed for a minute
+	d.guard("start", func() time.Duration {
+		d.remember(ctx)
+		return 0
+	})
+	d.guard("git", func() time.Duration {
+		d.pull(ctx) // before anything is decided, so that nothing old is followed for a minute
+		return 0
+	})
 	for _, loop := range []func(context.Context){d.follow, d.deliver, d.attend} {
 		wg.Go(func() { loop(ctx) })
 	}

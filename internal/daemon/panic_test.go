@@ -1,0 +1,65 @@
+package daemon_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+)
+
+// bomb is a log that panics where a round of dev is written down: in what comes
+// after the round, where nothing else can be made to.
+type bomb struct {
+	slog.Handler
+	armed bool
+}
+
+func (b bomb) Handle(ctx context.Context, r slog.Record) error {
+	if b.armed && r.Message == "round" {
+		panic("boom")
+	}
+	return b.Handler.Handle(ctx, r)
+}
+
+func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
+	dev := slices.ContainsFunc(list, func(a slog.Attr) bool { return a.Key == "env" && a.Value.String() == "dev" })
+	return bomb{b.Handler.WithAttrs(list), b.armed || dev}
+}
+
+// A panic after the round of one environment ends neither the process nor the
+// rounds of the others.
+func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 3)
+		p := &process{name: "one"}
+		source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := daemon.New(daemon.Options{
+			Repository: "acme", Source: source, Store: s.store, Connect: s.connector(p), Log: slog.New(bomb{Handler: slog.NewTextHandler(io.Discard, nil)}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx) }()
+		time.Sleep(3 * time.Minute)
+		s.commit("Raise", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
+		time.Sleep(3 * time.Minute)
+		if n := s.has(otherAccount, 5); n != 3 {
+			t.Errorf("prod: %d of 3 have 5", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
