@@ -52,11 +52,13 @@ func (d *Daemon) goodKey(environment string, more ...string) string {
 // already. The head is written last: a kill in between leaves the old one.
 func (d *Daemon) saveGood(ctx context.Context, environment string) error {
 	d.mu.Lock()
-	g := d.good[environment]
-	d.mu.Unlock()
-	if g == nil || g.saved {
+	kept := d.good[environment]
+	if kept == nil || kept.saved {
+		d.mu.Unlock()
 		return nil
 	}
+	g := *kept // what changes of it does so under the lock
+	d.mu.Unlock()
 	var old goodDoc
 	revision, err := d.readDoc(ctx, d.goodKey(environment), &old)
 	if err != nil {
@@ -80,7 +82,7 @@ func (d *Daemon) saveGood(ctx context.Context, environment string) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	g.saved = true
+	kept.saved = true
 	return nil
 }
 
@@ -139,9 +141,12 @@ func (d *Daemon) rememberOne(ctx context.Context, environment string) error {
 	}
 	d.mu.Lock()
 	known := d.good[environment]
-	d.mu.Unlock()
-	if known != nil && known.hash == doc.Hash {
+	same := known != nil && known.hash == doc.Hash
+	if same {
 		known.saved = true
+	}
+	d.mu.Unlock()
+	if same {
 		return nil
 	}
 	var data []byte
