@@ -553,7 +553,9 @@ func (a *account) watch(ctx context.Context, w *wanted, names []string) {
 // attend shares the accounts out, again and again.
 func (d *Daemon) attend(ctx context.Context) {
 	d.every(ctx, "share", nil, func(ctx context.Context) time.Duration {
-		if err := d.share(ctx); err != nil && ctx.Err() == nil {
+		asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/2)
+		defer cancel()
+		if err := d.share(asking); err != nil && ctx.Err() == nil {
 			d.Log.Warn("leases not read", "err", err)
 		}
 		return d.keeper.Term() / 2

@@ -59,7 +59,13 @@ const (
 	// farewell is how long an orderly end may take for what is in the store.
 	// With apply's grace of 20 seconds it keeps below the 25 that are promised.
 	farewell = 3 * time.Second
+	// longestEnd is when a daemon stops although something still hangs.
+	longestEnd = 24 * time.Second
 )
+
+// ErrCutOff: the daemon was to stop, and something did not end in time. What it
+// left open is settled by whoever comes next; leases run out.
+var ErrCutOff = errors.New("stopped before everything had ended")
 
 // Daemon follows one desired-state repository until Run's context ends.
 type Daemon struct {
@@ -71,6 +77,7 @@ type Daemon struct {
 	rung    chan struct{} // something may be to deliver; holds one token
 	pulling chan struct{} // holds one token for whoever looks at the branch
 	removed atomic.Bool   // an environment is gone from Git that nobody let be forgotten
+	recalls atomic.Bool   // the last good commits were read at the start, or since
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu       sync.Mutex
@@ -119,7 +126,8 @@ func New(o Options) (*Daemon, error) {
 
 // Run lives until ctx ends, and then stops in an orderly way: functions in hand
 // are finished and recorded, leases are given back. That takes less than 25
-// seconds. It returns nil after an orderly end.
+// seconds. It returns nil after an orderly end, and ErrCutOff when the store or AWS
+// kept it from one.
 func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Lock()
 	d.started = time.Now()
@@ -140,7 +148,20 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { d.staff(ctx) })
 	<-ctx.Done()
-	wg.Wait()
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(longestEnd)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		// Whoever waits for us kills soon after, and that would say nothing.
+		d.Log.Error("daemon stops although not everything has ended", "repository", d.Repository, "after", longestEnd.String())
+		return ErrCutOff
+	}
 	d.Log.Info("daemon has stopped", "repository", d.Repository)
 	return nil
 }
@@ -176,6 +197,9 @@ func (d *Daemon) guard(name string, do func() time.Duration) (pause time.Duratio
 func (d *Daemon) staff(ctx context.Context) {
 	var wg sync.WaitGroup
 	d.every(ctx, "staff", nil, func(ctx context.Context) time.Duration {
+		if !d.recalls.Load() {
+			d.remember(ctx) // the store did not answer at the start
+		}
 		for _, id := range d.wants().accounts() {
 			d.mu.Lock()
 			a := d.accounts[id]

@@ -102,13 +102,16 @@ func (d *Daemon) dropGood(ctx context.Context, environment string) error {
 // environments, for a start while Git is out of reach or invalid. What cannot
 // be read is said and left out: a newer commit will replace it.
 func (d *Daemon) remember(ctx context.Context) {
-	names, err := d.rememberedNames(ctx)
+	asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/3)
+	defer cancel()
+	names, err := d.rememberedNames(asking)
 	if err != nil {
 		d.storeFails(err)
 		return
 	}
+	d.recalls.Store(true)
 	for _, name := range names {
-		if err := d.rememberOne(ctx, name); err != nil && ctx.Err() == nil {
+		if err := d.rememberOne(asking, name); err != nil && ctx.Err() == nil {
 			d.Log.Error("last good commit not read", "env", name, "err", err)
 		}
 	}

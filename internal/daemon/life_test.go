@@ -40,10 +40,14 @@ type site struct {
 	repo  *gitserve.Repo
 	store store.Store
 	slack *reader
+	// target, when not nil, is told instead of slack.
+	target notify.Target
 	// wrapGit, when not nil, comes between a process and the Git server, and
 	// storeDown between all of them and the store.
 	wrapGit   func(http.RoundTripper) http.RoundTripper
 	storeDown atomic.Bool
+	// wrapStore, when not nil, comes between a process and the store.
+	wrapStore func(store.Store) store.Store
 	interval  time.Duration // of rounds and of looks at Git; 0 = a minute
 	log       io.Writer     // what the daemons log as well; nil = nowhere else
 }
@@ -301,9 +305,17 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if s.log != nil {
 		log = io.MultiWriter(log, s.log)
 	}
+	target := notify.Target(s.slack)
+	if s.target != nil {
+		target = s.target
+	}
+	kept := store.Store(disk{s.store, p, &s.storeDown})
+	if s.wrapStore != nil {
+		kept = s.wrapStore(kept)
+	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "acme", Source: source, Store: disk{s.store, p, &s.storeDown}, StoreName: "memory:", Connect: s.connector(p), Name: name,
-		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{s.slack}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Repository: "acme", Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
+		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -311,7 +323,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	p.daemon = d
 	go func() {
 		defer close(p.done)
-		if err := d.Run(ctx); err != nil {
+		if err := d.Run(ctx); err != nil && (s.wrapStore == nil || !errors.Is(err, daemon.ErrCutOff)) {
 			s.t.Errorf("%s: %v", name, err)
 		}
 	}()

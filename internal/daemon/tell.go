@@ -216,6 +216,9 @@ const retell = 10 * time.Minute
 // tellRepository tells what is so of Git, the store and the leases. Of several
 // daemons the one that has the first account does it for all.
 func (d *Daemon) tellRepository(ctx context.Context) {
+	// A store that hangs must not keep from telling that it does.
+	asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/3)
+	defer cancel()
 	w := d.wants()
 	d.mu.Lock()
 	r := notify.Repository{
@@ -243,7 +246,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	d.mu.Unlock()
 	if same {
 		if d.removed.Load() {
-			d.tellRemoved(ctx, w) // somebody may have let it be forgotten
+			d.tellRemoved(asking, w) // somebody may have let it be forgotten
 		}
 		return
 	}
@@ -254,14 +257,14 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 		d.book.Forget("")
 		return
 	}
-	if _, err := d.book.TellRepository(ctx, r); err != nil && ctx.Err() == nil {
+	if _, err := d.book.TellRepository(asking, r); err != nil && ctx.Err() == nil {
 		d.Log.Warn("alerts of the repository not kept", "err", err)
 		d.mu.Lock()
 		d.news = "" // once more, a minute later
 		d.mu.Unlock()
 	}
 	if r.Store == "" {
-		d.tellRemoved(ctx, w)
+		d.tellRemoved(asking, w)
 	}
 }
 
