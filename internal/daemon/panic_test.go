@@ -2,7 +2,6 @@ package daemon_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -19,6 +18,8 @@ type bomb struct {
 	slog.Handler
 	armed bool
 }
+
+func (bomb) Enabled(context.Context, slog.Level) bool { return true }
 
 func (b bomb) Handle(ctx context.Context, r slog.Record) error {
 	if b.armed && r.Message == "round" {
@@ -43,7 +44,7 @@ func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, err := daemon.New(daemon.Options{
-			Repository: "acme", Source: source, Store: s.store, Connect: s.connector(p), Log: slog.New(bomb{Handler: slog.NewTextHandler(io.Discard, nil)}),
+			Repository: "acme", Source: source, Store: s.store, Connect: s.connector(p), Log: slog.New(bomb{Handler: slog.DiscardHandler}),
 		})
 		if err != nil {
 			t.Fatal(err)
