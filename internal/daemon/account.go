@@ -463,11 +463,8 @@ func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, too
 	if err == nil {
 		err = a.tell(ctx, w, plan)
 	}
-	for _, r := range plan.Regions {
-		if r.Failure != nil && r.Failure.Code == codeStore && err == nil {
-			err = errors.New(r.Failure.Message)
-		}
-	}
+	// Where all of that could be written the store works: what failed of the
+	// plan is damage in this environment alone, and was told with it.
 	if err != nil {
 		a.storeFails(err)
 		return

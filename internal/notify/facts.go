@@ -175,11 +175,12 @@ func (f *finder) aws() {
 	late := !f.LookedAt.IsZero() && f.Now.Sub(f.LookedAt) >= after
 	var items []Item
 	var sections []Section
-	refused := false
+	refused, damaged := false, true
 	for _, r := range f.regions() {
 		if r.Failure == nil || !r.ObservedAt.IsZero() {
 			continue
 		}
+		damaged = damaged && r.Failure.Code == "store_failed"
 		refused = refused || !r.Failure.Retryable
 		items = append(items, Item{Name: r.Want.Region, Code: r.Failure.Code})
 		sections = append(sections, Section{Text: sentence(r.Want.Region + ": " + clip(r.Failure.Message, longestText-40))})
@@ -191,7 +192,10 @@ func (f *finder) aws() {
 		sections = append(sections, Section{Text: sentence(clip(f.Error, longestText-2))})
 	}
 	title, since := "AWS cannot be read", ""
-	if !refused {
+	switch {
+	case refused && damaged:
+		title = "what layerd keeps of it cannot be read"
+	case !refused:
 		title = "AWS was not read for " + span(f.Now.Sub(f.LookedAt))
 	}
 	if !f.LookedAt.IsZero() {
