@@ -28,6 +28,7 @@ type account struct {
 	tried   time.Time // when the lease was last tried for
 	blind   bool      // we had the lease last, and the store does not answer
 	standby string    // who has the lease, as last logged
+	shown   time.Time // when its decisions were last read, to be shown
 
 	working sync.WaitGroup // rounds under way
 
@@ -176,7 +177,7 @@ func (a *account) hold(ctx context.Context) bool {
 		return false
 	case taken:
 		a.storeWorks()
-		a.waitFor(held)
+		a.waitFor(asking, held)
 		return false
 	case err != nil:
 		a.storeFails(err)
@@ -214,8 +215,9 @@ func (a *account) letGo(ctx context.Context, why string) {
 	a.forgetAlerts()
 }
 
-// waitFor notes that somebody else has the lease.
-func (a *account) waitFor(held *lease.HeldError) {
+// waitFor notes that somebody else has the lease, and what was decided there:
+// that is what we show.
+func (a *account) waitFor(ctx context.Context, held *lease.HeldError) {
 	if a.blind {
 		a.blind = false
 		a.forgetAlerts()
@@ -224,6 +226,15 @@ func (a *account) waitFor(held *lease.HeldError) {
 	if who := held.By.ID; who != a.standby {
 		a.standby = who
 		a.Log.Info("standing by", "account", a.id, "holder", held.By.Name, "fencing", held.Fence, "renewed", held.Renewed)
+	}
+	if !a.shown.IsZero() && time.Since(a.shown) < a.Interval {
+		return
+	}
+	a.shown = time.Now()
+	for _, name := range a.wants().of(a.id) {
+		if _, err := a.recall(ctx, name); err != nil {
+			a.Log.Debug("revisions not read", "env", name, "err", err)
+		}
 	}
 }
 
