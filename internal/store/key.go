@@ -56,5 +56,9 @@ func escape(segment string) string {
 	if !strings.ContainsAny(segment, "%/\x00") {
 		return segment
 	}
-	return strings.NewReplacer("%", "%25", "/", "%2F", "\x00", "%00").Replace(segment)
+	return escapes.Replace(segment)
 }
+
+// escapes is made once: a layer's ARN or the address of a repository is escaped
+// in every key, and making the table costs more than everything else about it.
+var escapes = strings.NewReplacer("%", "%25", "/", "%2F", "\x00", "%00")
