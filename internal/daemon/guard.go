@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/state/awslambda"
 )
 
 // Lease is the right to change one account. *lease.Lease is one.
@@ -45,7 +46,7 @@ func (g guarded) allowed(ctx context.Context, op, resource string) (context.Cont
 		// Again, and not Stopped: it is known that nothing was sent.
 		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
 	}
-	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
+	ctx, cancel := context.WithDeadline(awslambda.Guard(ctx, g.lease.Check), g.lease.Until())
 	return ctx, cancel, nil
 }
 

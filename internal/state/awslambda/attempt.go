@@ -36,6 +36,24 @@ func (e *timeoutError) Error() string   { return "no answer within " + e.after.S
 func (e *timeoutError) Timeout() bool   { return true }
 func (e *timeoutError) Temporary() bool { return true }
 
+// unsentError says why an attempt was not made although its turn had come.
+type unsentError struct{ err error }
+
+func (e *unsentError) Error() string { return "not sent: " + e.err.Error() }
+func (e *unsentError) Unwrap() error { return e.err }
+
+// lastWord is the key of what Guard puts into a context.
+type lastWord struct{}
+
+// Guard gives a context whose calls ask before each attempt whether it may
+// still be sent; an error is state.Again. It is asked when the limiter has let
+// the attempt through. A process that was stopped wakes up there: what allowed
+// the call before is minutes old then, and the timer that would end ctx may
+// come a moment later than the one of the limiter.
+func Guard(ctx context.Context, ask func() error) context.Context {
+	return context.WithValue(ctx, lastWord{}, ask)
+}
+
 // newRetryer is set explicitly, since the SDK's own default changed with its
 // core module and depends on which one the build selects.
 func newRetryer(more ...retry.IsErrorRetryable) aws.Retryer {
@@ -77,6 +95,11 @@ func (c *Client) limit(ctx context.Context, in middleware.FinalizeInput, next mi
 	asked := time.Now()
 	if err := b.wait(ctx); err != nil {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+	}
+	if ask, ok := ctx.Value(lastWord{}).(func() error); ok {
+		if err := ask(); err != nil {
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, &unsentError{err}
+		}
 	}
 	began := time.Now()
 	for _, m := range []*meter{c.meter, c.limits.meter} {
@@ -124,6 +147,9 @@ func markLost(ctx context.Context, in middleware.DeserializeInput, next middlewa
 }
 
 func neverSent(err error) bool {
+	if _, ok := errors.AsType[*unsentError](err); ok {
+		return true
+	}
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"
 }

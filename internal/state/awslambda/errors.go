@@ -120,6 +120,9 @@ func cause(err error) (error, string) {
 	if c := ended(err); c != nil {
 		return c, c.Error()
 	}
+	if u, ok := errors.AsType[*unsentError](err); ok {
+		return u.err, u.Error()
+	}
 	if t, ok := errors.AsType[*timeoutError](err); ok {
 		return t, t.Error()
 	}

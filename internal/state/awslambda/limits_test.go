@@ -2,6 +2,7 @@ package awslambda
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"testing"
@@ -223,4 +224,39 @@ func pass(t *testing.T, d time.Duration) {
 	if err := sleep(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Between being allowed and being sent lies the limiter, and a process that was
+// stopped there wakes up with a permission that somebody else has by now.
+func TestGuardHasTheLastWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.answer["UpdateFunctionConfiguration"] = jsonReply(config("f"))
+		c := w.client(t, func(o *Options) { o.Limits = NewLimits(1, 60) })
+		lost := errors.New("the lease is lost")
+		var until time.Time
+		ctx := Guard(t.Context(), func() error {
+			if time.Now().Before(until) {
+				return nil
+			}
+			return lost
+		})
+		until = time.Now().Add(2500 * time.Millisecond) // the identity and two changes, a second apart
+		var got []error
+		for range 4 {
+			_, err := c.SetLayers(ctx, "f", nil, "")
+			got = append(got, err)
+		}
+		if got[0] != nil || got[1] != nil {
+			t.Errorf("while it was allowed: %v", got[:2])
+		}
+		for _, err := range got[2:] {
+			if state.KindOf(err) != state.Again || !errors.Is(err, lost) {
+				t.Errorf("afterwards: %v", err)
+			}
+		}
+		if n := c.Calls().Calls["UpdateFunctionConfiguration"]; n != 2 {
+			t.Errorf("%d changes were sent, want 2", n)
+		}
+	})
 }
