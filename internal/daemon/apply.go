@@ -97,13 +97,16 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 // carryOut writes down what was learned, then does in each Region what may be
 // done now, one Region after the other.
 func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile.Plan) error {
+	quiet := true // the past stays what was read of it
 	for i, r := range plan.Regions {
 		if in.Have[i] == nil {
 			continue
 		}
-		if err := p.history(r.Want.Account).Learn(ctx, plan.Environment, r.Want.Region, r.Learned, in.Now); err != nil {
+		news, err := p.history(r.Want.Account).LearnAfter(ctx, plan.Environment, r.Want.Region, in.Past[i], r.Learned, in.Now)
+		if err != nil {
 			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
 		}
+		quiet = quiet && !news && !runnable(r)
 	}
 	if err := p.approvals(ctx, &in, *plan); err != nil {
 		return err
@@ -113,7 +116,13 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 			return err
 		}
 	}
-	return p.endApprovals(ctx, in, *plan)
+	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
+		return err
+	}
+	for _, e := range in.Want {
+		p.Looks.trust(e, p.fence(e.Account))
+	}
+	return nil
 }
 
 func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *reconcile.Plan, i int) error {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -20,12 +21,28 @@ const lookAge = 6 * time.Hour
 type Looks struct {
 	mu     sync.Mutex // guards both
 	places map[place]*looked
-	pasts  map[[2]string]reconcile.Past // by environment and Region
+	pasts  map[[2]string]pastRead // by environment and Region
 }
+
+// pastRead is the past of an environment in a Region as last read.
+type pastRead struct {
+	reconcile.Past
+	at time.Time
+	// account and fence are the hold of a lease under which it was read, while
+	// it is what the store has for sure; fence 0 = it may be old.
+	account string
+	fence   int64
+}
+
+// pastAge is for how long a past is taken for what the store has while the
+// lease is ours, under which nobody else writes it. Reading a small value for
+// every function in every minute is most of what a table in the cloud charges
+// for; once an hour is what is left of it, for a store that somebody mended.
+const pastAge = time.Hour
 
 // NewLooks makes an empty one.
 func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]reconcile.Past{}}
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}}
 }
 
 // past gives the past of an environment in a Region as last read.
@@ -35,16 +52,61 @@ func (l *Looks) past(environment, region string) reconcile.Past {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pasts[[2]string{environment, region}]
+	return l.pasts[[2]string{environment, region}].Past
 }
 
-func (l *Looks) keepPast(environment, region string, p reconcile.Past) {
+// take gives the past that trust left under the same hold of the lease. It is
+// trusted no more until trust says so again: whatever comes between, an error
+// or a panic, has it read anew.
+func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (reconcile.Past, bool) {
+	if l == nil {
+		return reconcile.Past{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := [2]string{e.Name, e.Region}
+	p := l.pasts[key]
+	age := now.Sub(p.at)
+	ours := fence != 0 && p.fence == fence && p.account == e.Account && age >= 0 && age < pastAge
+	p.fence = 0
+	l.pasts[key] = p
+	return p.Past, ours
+}
+
+// keepPast remembers what was read.
+func (l *Looks) keepPast(e desired.Environment, past reconcile.Past, now time.Time) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pasts[[2]string{environment, region}] = p
+	l.pasts[[2]string{e.Name, e.Region}] = pastRead{Past: past, at: now}
+}
+
+// doubt has the past read anew: something was written.
+func (l *Looks) doubt(environment, region string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := [2]string{environment, region}
+	p := l.pasts[key]
+	p.fence = 0
+	l.pasts[key] = p
+}
+
+// trust says that nothing was written since the past was read.
+func (l *Looks) trust(e desired.Environment, fence int64) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := [2]string{e.Name, e.Region}
+	p := l.pasts[key]
+	p.account, p.fence = e.Account, fence
+	l.pasts[key] = p
 }
 
 // looked is what is kept of one place. Maps are replaced and never changed:

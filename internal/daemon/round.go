@@ -334,13 +334,9 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 			s := p.regions[placeOf(e)]
 			in.Have, in.Unread = append(in.Have, s.snapshot()), append(in.Unread, s.failure)
 		}
-		past := p.Looks.past(e.Name, e.Region)
-		if p.log != nil {
-			var err error
-			if past, err = p.log.Past(ctx, e.Name, e.Region); err != nil {
-				return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
-			}
-			p.Looks.keepPast(e.Name, e.Region, past)
+		past, err := p.past(ctx, e)
+		if err != nil {
+			return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 		}
 		in.Past = append(in.Past, past)
 	}
@@ -352,6 +348,29 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 		in.Approvals = approvals
 	}
 	return in, nil
+}
+
+// past reads what was done and found before, unless it is known for sure.
+func (p *pass) past(ctx context.Context, e desired.Environment) (reconcile.Past, error) {
+	if p.log == nil {
+		return p.Looks.past(e.Name, e.Region), nil
+	}
+	if past, ours := p.Looks.take(e, p.fence(e.Account), p.Now()); ours {
+		return past, nil
+	}
+	past, err := p.log.Past(ctx, e.Name, e.Region)
+	if err == nil {
+		p.Looks.keepPast(e, past, p.Now())
+	}
+	return past, err
+}
+
+// fence is the number of our hold of an account's lease, or 0.
+func (p *pass) fence(account string) int64 {
+	if l := p.leases[account]; l != nil && l.Check() == nil {
+		return l.Fence()
+	}
+	return 0
 }
 
 // pruneStop says why nothing may be pruned anywhere: a file that cannot be

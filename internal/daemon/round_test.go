@@ -33,7 +33,7 @@ const (
 // fixture is a simulated account and a repository that wants common at a
 // version on all functions named makoto-*.
 type fixture struct {
-	t     *testing.T
+	t     testing.TB
 	world *awssim.World
 	store store.Store
 	tree  desired.Tree
@@ -41,7 +41,7 @@ type fixture struct {
 	now   func() time.Time
 }
 
-func newFixture(t *testing.T, functions int, o awssim.Options) *fixture {
+func newFixture(t testing.TB, functions int, o awssim.Options) *fixture {
 	t.Helper()
 	o.Account, o.Region = accountID, region
 	f := &fixture{t: t, world: awssim.New(o), store: store.NewMemory(), aws: AWSOptions{RequestsPerSecond: 14, GetFunctionPerSecond: 90}}

@@ -27,6 +27,7 @@ func (p *pass) settle(ctx context.Context, environment string) error {
 		if !known {
 			continue
 		}
+		p.Looks.doubt(e.Environment, e.Region)
 		if err := p.history(e.Account).Settle(ctx, e, out); err != nil {
 			return fmt.Errorf("settle an unfinished record: %w", err)
 		}

@@ -29,13 +29,50 @@ func (l *Log) Learn(ctx context.Context, environment, region string, learned rec
 	// Layers first: a function that is known is not learned again. Killed in
 	// between the other way round, the layer would never hear that the version
 	// ran here, which rolling back and retention go by.
-	if err := l.learnLayers(ctx, environment, region, learned); err != nil {
+	if _, err := l.learnLayers(ctx, environment, region, learned); err != nil {
 		return fmt.Errorf("remember what is known of layers: %w", err)
 	}
 	if err := l.learnFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
 		return fmt.Errorf("remember what functions have: %w", err)
 	}
 	return nil
+}
+
+// LearnAfter is Learn for whoever read past a moment ago and has had the lease
+// since: where past says that nothing is new of any function, none is read
+// again. Beside a large account that is half of what a quiet round reads. news
+// says that past may be old now.
+func (l *Log) LearnAfter(ctx context.Context, environment, region string, past reconcile.Past, learned reconcile.Learned, now time.Time) (news bool, err error) {
+	if !known(past, learned) {
+		return true, l.Learn(ctx, environment, region, learned, now)
+	}
+	if news, err = l.learnLayers(ctx, environment, region, learned); err != nil {
+		return true, fmt.Errorf("remember what is known of layers: %w", err)
+	}
+	return news, nil
+}
+
+// known says that past has all that was learned of functions, and no drift
+// that has ended. It must find new whatever functionDoc.learn does.
+func known(past reconcile.Past, learned reconcile.Learned) bool {
+	if len(learned.Adopted) > 0 {
+		return false
+	}
+	drifts := 0
+	for _, f := range past.Functions {
+		drifts += len(f.Drift)
+	}
+	for _, s := range learned.Sightings {
+		f := past.Functions[s.Function]
+		was, seen := f.Drift[s.Layer]
+		if !seen || was.Have != s.Have || !was.Since.Equal(s.Since) {
+			return false
+		}
+		if original, n := f.Original[s.Layer], s.Have.Number(); original != 0 && n != 0 && n != f.Applied[s.Layer] && n != original {
+			return false
+		}
+	}
+	return drifts == len(learned.Sightings)
 }
 
 // lesson is what was learned of one function.
@@ -142,13 +179,14 @@ type layerLesson struct {
 	selected   int // 0 = nothing new
 }
 
-func (l *Log) learnLayers(ctx context.Context, environment, region string, learned reconcile.Learned) error {
+// learnLayers says whether anything was new.
+func (l *Log) learnLayers(ctx context.Context, environment, region string, learned reconcile.Learned) (news bool, err error) {
 	lessons := layerLessons(learned)
 	pending := map[state.LayerARN]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
 	for name, d := range each[layerDoc](ctx, l.store, known) {
 		if d.err != nil {
-			return d.err
+			return false, d.err
 		}
 		layer := state.LayerARN(name)
 		if d.doc.learn(lessons[layer], l.held) {
@@ -166,10 +204,10 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 		err := updateFrom(ctx, l.store, l.layerKey(environment, region, layer), pending[layer],
 			func(d *layerDoc) bool { return d.learn(lessons[layer], l.held) })
 		if err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return len(pending) > 0, nil
 }
 
 func layerLessons(learned reconcile.Learned) map[state.LayerARN]layerLesson {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/apply"
@@ -39,12 +40,15 @@ func (l *Log) prunedKey(environment, region string) string {
 // writes nothing.
 func (l *Log) Past(ctx context.Context, environment, region string) (reconcile.Past, error) {
 	past := reconcile.Past{Functions: map[string]reconcile.FunctionPast{}, Layers: map[state.LayerARN]reconcile.LayerPast{}}
+	in := interner{}
 	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
 	for name, d := range each[functionDoc](ctx, l.store, functions) {
 		if d.err != nil {
 			return reconcile.Past{}, d.err
 		}
-		past.Functions[name] = d.doc.past(name)
+		// A copy: name is a part of a key that is three times as long.
+		name = strings.Clone(name)
+		past.Functions[name] = d.doc.past(name, in)
 	}
 	layers := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
 	for name, d := range each[layerDoc](ctx, l.store, layers) {
@@ -111,9 +115,25 @@ func each[D any](ctx context.Context, s store.Store, q store.Query) func(func(st
 	}
 }
 
-func (d functionDoc) past(name string) reconcile.FunctionPast {
+// interner has one copy of each name of a layer: thousands of functions have
+// the same few.
+type interner map[string]string
+
+func (in interner) text(s string) string {
+	if known, ok := in[s]; ok {
+		return known
+	}
+	in[s] = s
+	return s
+}
+
+func (d functionDoc) past(name string, in interner) reconcile.FunctionPast {
 	p := reconcile.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
+	for i, version := range d.List {
+		d.List[i] = state.LayerVersionARN(in.text(string(version)))
+	}
 	for layer, slot := range d.Layers {
+		layer = state.LayerARN(in.text(string(layer)))
 		p.Applied[layer] = slot.Applied
 		if slot.Original != 0 {
 			if p.Original == nil {
@@ -126,7 +146,9 @@ func (d functionDoc) past(name string) reconcile.FunctionPast {
 		if p.Drift == nil {
 			p.Drift = map[state.LayerARN]reconcile.Sighting{}
 		}
-		p.Drift[layer] = reconcile.Sighting{Function: name, Layer: layer, Have: s.Have, Since: s.Since}
+		layer = state.LayerARN(in.text(string(layer)))
+		have := state.LayerVersionARN(in.text(string(s.Have)))
+		p.Drift[layer] = reconcile.Sighting{Function: name, Layer: layer, Have: have, Since: s.Since}
 	}
 	return p
 }
