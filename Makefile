@@ -5,6 +5,7 @@ TOOLS := $(CURDIR)/.tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUZZTIME ?= 5s
 WORLDS ?= 1000000
+LOAD ?= 1000 10000
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: help
@@ -60,6 +61,10 @@ chaos-fleet: ## the same with the demo's whole fleet, which takes an hour or two
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: load
+load: ## measure the daemon beside LOAD functions: memory and processor time
+	LAYERD_LOAD="$(LOAD)" go test -count=1 -timeout 3h -v -run '^TestLoad$$' ./cmd/layerd
 
 .PHONY: demo
 demo: ## play the story on a simulated AWS
