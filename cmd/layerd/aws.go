@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
@@ -32,7 +33,9 @@ func (a *app) connector(ctx context.Context, o daemon.AWSOptions) (connector, er
 }
 
 func (a *app) awsConfig(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	// What the SDK says of its own accord (IMDS, clock skew) is not ours to show:
+	// what stops us comes as an error.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
 	if err != nil {
 		return cfg, &exitError{code: exitInvalid, err: fmt.Errorf("read the AWS configuration: %w", err),
 			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
