@@ -81,6 +81,8 @@ const credentialsHint = "run aws sso login, set AWS_PROFILE, or export AWS_ACCES
 // failureHint says what to do about an environment that could not be done.
 func failureHint(f reconcile.Failure) string {
 	switch {
+	case f.Code == "lease_held":
+		return "--lease-timeout 2m waits, and asks whoever has it for the lease"
 	case f.Code == "wrong_account":
 		return "use a profile of that account (AWS_PROFILE), or give the environment a role to assume"
 	case strings.Contains(f.Message, "no AWS credentials"):

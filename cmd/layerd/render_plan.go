@@ -271,6 +271,8 @@ func (p *planPage) summary(r daemon.Result) string {
 	t := totals(r)
 	var parts []string
 	switch {
+	case p.applied && t.steps == 0 && (t.unread > 0 || len(r.Skipped) > 0):
+		parts = append(parts, "Apply: incomplete")
 	case p.applied:
 		parts = append(parts, "Apply: "+t.outcome())
 	case t.steps > 0:

@@ -28,6 +28,12 @@ func TestRenderFailure(t *testing.T) {
 	r.Cost = reconcile.Cost{}
 	result := daemon.Result{Past: "none", Plans: []reconcile.Plan{{Environment: "prod", Regions: []reconcile.RegionPlan{r}}}}
 	golden(t, "failure.txt", renderText(result, testView()))
+
+	v := testView()
+	v.applied = true
+	result.Plans[0].Regions[0].Failure = &reconcile.Failure{Code: "lease_held", Retryable: true,
+		Message: "prod-1:17 acts on account 123456789012 (lease 7, renewed 2026-11-25T04:59:30Z)"}
+	golden(t, "lease-held.txt", renderText(result, v))
 }
 
 // Nothing is wider than the terminal but what has no space to break at.
