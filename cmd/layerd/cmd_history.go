@@ -12,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/store"
 )
 
 // historyFlags choose entries.
@@ -98,7 +99,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 		return a.print(historyCSV(entries))
 	}
 	if len(entries) == 0 {
-		return a.print(fmt.Sprintf("nothing was recorded in %s\n", spec))
+		return a.print(f.nothing(s != nil, spec))
 	}
 	return a.print(renderHistory(entries, f.verbose, zone, a.palette(), width(a.out)))
 }
@@ -152,6 +153,22 @@ func (f historyFlags) choose(ctx context.Context, log *history.Log, since, until
 		}
 	}
 	return entries, nil
+}
+
+// nothing says why no entry is shown: "nothing was recorded" would be untrue of
+// a store that has some which were not asked for.
+func (f historyFlags) nothing(there bool, spec store.Spec) string {
+	text := fmt.Sprintf("nothing was recorded in %s", spec)
+	switch {
+	case !there && spec.Kind != store.KindMemory:
+		text = fmt.Sprintf("nothing was recorded: %s is not there", spec)
+	case len(f.envs) > 0 || f.layer != "" || f.function != "" || f.since != "" || f.until != "":
+		text = fmt.Sprintf("nothing in %s is what was asked for", spec)
+	}
+	if f.repo.repo == "" && f.store.store == "" {
+		text += "\n  a repository may name another store in its layerd.yaml: --repo PATH|URL"
+	}
+	return text + "\n"
 }
 
 func (f historyFlags) means(e history.Entry) bool {
