@@ -130,7 +130,7 @@ type doctorView struct {
 // renderDoctor writes a line for each check; – is for what is not needed.
 func renderDoctor(v doctorView, p palette, width int) string {
 	pg := &page{palette: p, width: width}
-	widest, bad := 0, 0
+	widest, bad, unknown := 0, 0, 0
 	for _, r := range v.Checks {
 		widest = max(widest, lipgloss.Width(r.Check))
 	}
@@ -144,17 +144,33 @@ func renderDoctor(v doctorView, p palette, width int) string {
 		mark, known := marks[r.Verdict]
 		if !known {
 			mark = p.bad("✗")
-			bad++
+			if r.Verdict == inspect.Unknown {
+				unknown++
+			} else {
+				bad++
+			}
 		}
 		pg.line(2, 4, fmt.Sprintf("%s %s  %s", mark, pad(r.Check, widest), r.Reason))
 		if r.Fix != "" {
 			pg.line(6, 2, "→ "+r.Fix)
 		}
 	}
-	if bad == 0 && v.Healthy {
-		pg.linef(0, "%s is set up as it must be", p.bold(v.Environment))
-	} else {
-		pg.linef(0, "%s: %s to put right", p.bold(v.Environment), count(bad, "thing"))
-	}
+	pg.linef(0, "%s", verdict(v, p, bad, unknown))
 	return pg.String()
+}
+
+// verdict is the last line. What could not be tried hangs on something that is
+// wrong, and is no work of its own.
+func verdict(v doctorView, p palette, bad, unknown int) string {
+	name := p.bold(v.Environment)
+	switch {
+	case v.Healthy:
+		return name + " is set up as it must be"
+	case unknown == 0:
+		return fmt.Sprintf("%s: %s to put right", name, count(bad, "thing"))
+	case bad == 0:
+		return fmt.Sprintf("%s: %s could not be made", name, count(unknown, "check"))
+	default:
+		return fmt.Sprintf("%s: %s to put right, %s not made", name, count(bad, "thing"), count(unknown, "check"))
+	}
 }
