@@ -121,7 +121,8 @@ func (a *app) serveAWS(ctx context.Context, address string) error {
 // sign every request with something, and the Region has two names because
 // version 1 of the AWS CLI does not know the first.
 func serveText(address string) string {
-	return fmt.Sprintf(`A simulated AWS with the demo's fleet listens on http://%s; end it with Ctrl-C.
+	return fmt.Sprintf(`A simulated AWS with the demo's fleet listens on http://%s.
+Ctrl-C ends it.
 
   export AWS_ENDPOINT_URL=http://%[1]s AWS_PAGER=
   export AWS_REGION=%[2]s AWS_DEFAULT_REGION=%[2]s
