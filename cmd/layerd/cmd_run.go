@@ -72,7 +72,7 @@ func (a *app) readConfig(where string) (config.Config, error) {
 			"which configuration? there is no --config, no variable LAYERD_CONFIG and no %s", where)
 	}
 	if err != nil {
-		return config.Config{}, &exitError{code: exitInvalid, err: err}
+		return config.Config{}, &exitError{code: exitInvalid, err: err, hint: "an example is deploy/layerd.example.yaml; layerd schema daemon names every key"}
 	}
 	c, problems := config.Load(name, data)
 	if log := a.service.Load(); log != nil {
