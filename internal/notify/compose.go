@@ -141,6 +141,14 @@ func forgotten(events []Event, s Situation) []Event {
 	return events
 }
 
+// never says of n differences that they stay.
+func never(n int) string {
+	if n == 1 {
+		return " that is never healed"
+	}
+	return " that are never healed"
+}
+
 // summary says in one sentence how a Region is.
 func summary(r reconcile.RegionPlan) string {
 	if r.ObservedAt.IsZero() {
@@ -184,7 +192,7 @@ func summary(r reconcile.RegionPlan) string {
 		noun string
 		rest string
 	}{
-		{changes, "change", fmt.Sprintf(" (%d held)", held)}, {drift, "drift", ""}, {foreignDrift, "difference", " that is never healed"},
+		{changes, "change", fmt.Sprintf(" (%d held)", held)}, {drift, "drift", ""}, {foreignDrift, "difference", never(foreignDrift)},
 		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
 	} {
 		if p.n > 0 {

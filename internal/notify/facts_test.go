@@ -203,3 +203,20 @@ func TestWords(t *testing.T) {
 		t.Errorf("what is left out is not counted:\n%s", text)
 	}
 }
+
+// The first sentence that a channel ever reads from layerd is English.
+func TestFirstLookCounts(t *testing.T) {
+	w := notifytest.NewWorld()
+	for n, want := range []string{"ap-northeast-1: in sync.", "1 difference that is never healed.", "2 differences that are never healed."} {
+		if name := []string{"", "makoto-api", "makoto-device-sync"}[n]; name != "" {
+			w.Meddle(name, notifytest.Common.Version(12), notifytest.Foreign.Version(3))
+		}
+		events, err := book(store.NewMemory(), &channel{name: "c"}).Tell(t.Context(), w.Round())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(events) != 1 || !strings.HasSuffix(events[0].Fact.Sections[0].Text, want) {
+			t.Errorf("%d functions: %+v, want %q", n, events, want)
+		}
+	}
+}
