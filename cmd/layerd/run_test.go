@@ -242,3 +242,73 @@ func (r *runs) stops(p *process, s os.Signal) {
 		r.t.Errorf("stdout: %s\nstderr: %s", &p.out, text)
 	}
 }
+
+// The watchdog is fed from the first moment on, and while a new configuration
+// waits for a store that does not answer; then the process ends when asked to.
+func TestReloadFeedsTheWatchdog(t *testing.T) {
+	t.Parallel()
+	r := newRuns(t)
+	hangs, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0") // accepts, and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangs.Close()
+	name := filepath.Join(t.TempDir(), "notify")
+	socket, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "unixgram", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	said := make(chan string, 1000)
+	go func() {
+		buf := make([]byte, 4096)
+		for {
+			n, _, err := socket.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			said <- string(buf[:n])
+		}
+	}()
+	hears := func(what string) {
+		t.Helper()
+		late := time.After(20 * time.Second)
+		for {
+			select {
+			case text := <-said:
+				if strings.Contains(text, what) {
+					return
+				}
+			case <-late:
+				t.Fatalf("the service manager does not hear %s", what)
+			}
+		}
+	}
+	r.env = append(r.env, "NOTIFY_SOCKET="+name, "WATCHDOG_USEC=1000000", "WATCHDOG_PID=", "AWS_ENDPOINT_URL_DYNAMODB=http://"+hangs.Addr().String())
+	r.configure("memory:", "")
+	p := r.start("--config", r.config)
+	hears("READY=1")
+	hears("WATCHDOG=1")
+	r.becomes(p, http.StatusOK, `"ready":true`)
+
+	r.configure("memory:", "intervl: 10s\n")
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	hears("RELOADING=1")
+	hears("READY=1")
+	p.err.wait(t, "configuration refused, the old one stays")
+
+	r.configure("dynamodb:layerd", "")
+	if err := p.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	hears("RELOADING=1")
+	for range 4 {
+		hears("WATCHDOG=1")
+	}
+	if code, body := r.ask("/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz %d %s", code, body)
+	}
+	r.stops(p, syscall.SIGTERM)
+}

@@ -87,41 +87,65 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 	s.told(s.manager.Ready())
 	beat, end := s.heart()
 	defer end()
+	s.beat()
+	var coming <-chan reloaded // nil while no configuration is being read
+	signals := hangup          // nil while one is: one at a time
 	for {
 		select {
 		case <-ctx.Done():
 			s.told(s.manager.Stopping())
+			if coming != nil {
+				if next := <-coming; next.unit != nil {
+					next.unit.close(s.unit)
+				}
+			}
 			<-done
 			return
 		case <-beat:
 			s.beat()
-		case <-hangup:
+		case <-signals:
 			s.told(s.manager.Reloading())
-			next, err := s.reload(ctx)
-			if err != nil {
-				s.log.Error("configuration refused, the old one stays", "config", s.where, "err", err)
+			coming, signals = s.reload(ctx), nil
+		case next := <-coming:
+			coming, signals = nil, hangup
+			if next.err != nil {
+				s.log.Error("configuration refused, the old one stays", "config", s.where, "err", next.err)
 				s.told(s.manager.Ready())
 				continue
 			}
 			stop()
+			s.told(s.manager.Watchdog()) // waiting is bounded, and healthy
 			<-done
 			old := s.unit
-			s.unit = next
-			old.close(next)
+			s.unit = next.unit
+			old.close(s.unit)
 			s.log.Info("configuration taken in", "config", s.where)
 			return
 		}
 	}
 }
 
+// reloaded is a new configuration with all that it needs, or why there is none.
+type reloaded struct {
+	unit *unit
+	err  error
+}
+
 // reload makes everything that a new configuration needs before anything of
-// the old one is touched.
-func (s *service) reload(ctx context.Context) (*unit, error) {
-	c, err := s.readConfig(s.where)
-	if err != nil {
-		return nil, err
-	}
-	return s.assemble(ctx, c)
+// the old one is touched, which goes on meanwhile: opening a store that does
+// not answer takes longer than a watchdog waits.
+func (s *service) reload(ctx context.Context) <-chan reloaded {
+	done := make(chan reloaded, 1)
+	go func() {
+		c, err := s.readConfig(s.where)
+		if err != nil {
+			done <- reloaded{err: err}
+			return
+		}
+		u, err := s.assemble(ctx, c)
+		done <- reloaded{u, err}
+	}()
+	return done
 }
 
 // assemble opens what a configuration names and wires a daemon to it.

@@ -297,8 +297,23 @@ func (j *job) end(ctx context.Context, res reconcile.Result, list []state.LayerV
 			res.Error = strings.TrimPrefix(res.Error+"; "+err.Error(), "; ")
 		}
 	}
-	j.Log.InfoContext(ctx, "function is done", "function", j.name, "status", res.Status, "err", res.Error, "request_id", res.RequestID)
+	log := j.Log.With("function", j.name, "changes", j.changes(), "status", res.Status, "request_id", res.RequestID)
+	if res.Error != "" {
+		log.WarnContext(ctx, "function is done", "err", res.Error)
+	} else {
+		log.InfoContext(ctx, "function is done")
+	}
 	return res
+}
+
+// changes says for the log what was to be done to the function, and why:
+// "common 4 to 5 (wanted)". 0 stands for nothing.
+func (j *job) changes() []string {
+	list := make([]string, len(j.steps))
+	for i, s := range j.steps {
+		list[i] = fmt.Sprintf("%s %d to %d (%s)", s.Layer, s.From.Number(), s.To.Number(), s.Cause)
+	}
+	return list
 }
 
 // settle gives the steps of the plan their results. A step that was decided

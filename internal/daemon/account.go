@@ -69,7 +69,7 @@ type duty struct {
 }
 
 func newAccount(d *Daemon, id string) *account {
-	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}}
+	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}, ticked: time.Now()}
 }
 
 func (a *account) ring() {
@@ -119,6 +119,7 @@ func (a *account) isFirst(w *wanted) bool {
 func (a *account) tick(ctx context.Context) time.Duration {
 	w, names := a.roster()
 	if len(names) == 0 {
+		a.Daemon.found(a.id) // whoever has it now, nobody needs to
 		a.letGo(ctx, "no environment is in it any more")
 		return tick
 	}
@@ -209,7 +210,12 @@ func (a *account) letGo(ctx context.Context, why string) {
 	bounded, cancel := context.WithTimeout(ctx, a.keeper.Term()/3)
 	defer cancel()
 	err := a.lease.Release(bounded)
-	a.Log.Info("lease given back", "account", a.id, "fencing", a.lease.Fence(), "why", why, "err", err)
+	log := a.Log.With("account", a.id, "fencing", a.lease.Fence(), "why", why)
+	if err != nil {
+		log.Warn("lease not given back", "err", err)
+	} else {
+		log.Info("lease given back")
+	}
 	a.lease, a.blind, a.tried = nil, false, time.Now()
 	a.holds(false)
 	a.forgetAlerts()

@@ -2,14 +2,17 @@ package daemon_test
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/notify"
 )
 
 // bomb is a log that panics where a round of dev is written down: in what comes
@@ -54,6 +57,67 @@ func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 		go func() { done <- d.Run(ctx) }()
 		time.Sleep(3 * time.Minute)
 		s.commit("Raise", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
+		time.Sleep(3 * time.Minute)
+		if n := s.has(otherAccount, 5); n != 3 {
+			t.Errorf("prod: %d of 3 have 5", n)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// trap gives a repository whose commits of one subject cannot be read without a
+// panic, as a bug in the reader would.
+type trap struct {
+	*gitrepo.Repo
+	subject string
+}
+
+func (s trap) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
+	c, changed, err := s.Repo.Pull(ctx, last)
+	if c.Subject == s.subject {
+		c.Files = panics{}
+	}
+	return c, changed, err
+}
+
+type panics struct{}
+
+func (panics) Open(string) (fs.File, error) { panic("a bug in the reader") }
+
+// A commit that makes the reader panic is an invalid commit: drift is healed as
+// the last good one says, people are told, and the next commit is followed.
+func TestACommitThatCannotBeReadWithoutAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 3)
+		p := &process{name: "one"}
+		repo, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := daemon.New(daemon.Options{
+			Repository: "acme", Source: trap{repo, "Trap"}, Store: s.store, Connect: s.connector(p), Targets: []notify.Target{s.slack}, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx) }()
+		time.Sleep(3 * time.Minute)
+		s.commit("Trap", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
+		time.Sleep(3 * time.Minute)
+		s.meddle(accountID, "makoto-01", 3)
+		time.Sleep(5 * time.Minute)
+		if n := s.has(accountID, 3); n != 0 {
+			t.Error("drift was not healed")
+		}
+		if told := s.slack.titles(); !strings.Contains(told, "is not followed") {
+			t.Errorf("nobody was told:\n%s", told)
+		}
+		s.commit("Raise", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "# again\n")})
 		time.Sleep(3 * time.Minute)
 		if n := s.has(otherAccount, 5); n != 3 {
 			t.Errorf("prod: %d of 3 have 5", n)
