@@ -27,13 +27,15 @@ func Start(t *testing.T) string {
 	if err != nil {
 		t.Skip("moto_server is not installed: pip install 'moto[server]'")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-	cmd := exec.Command(bin, "-H", "127.0.0.1", "-p", port)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), bin, "-H", "127.0.0.1", "-p", port)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -47,8 +49,7 @@ func Start(t *testing.T) string {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if resp, err := http.Get(endpoint + "/moto-api/data.json"); err == nil {
-			resp.Body.Close()
+		if answers(ctx, endpoint+"/moto-api/data.json") {
 			return endpoint
 		}
 		select {
@@ -57,4 +58,16 @@ func Start(t *testing.T) string {
 			t.Fatal("moto_server does not answer")
 		}
 	}
+}
+
+func answers(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil
 }
