@@ -237,6 +237,9 @@ func write(t *testing.T, l *history.Log, r *rand.Rand, w int) {
 
 // A rollout of thousands within minutes keeps the cursor small.
 func TestCursorsStaySmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes thousands of entries")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)

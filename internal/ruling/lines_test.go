@@ -57,6 +57,9 @@ func stores(t *testing.T) map[string]store.Store {
 func TestPlansOfAnySize(t *testing.T) {
 	for kind, s := range stores(t) {
 		for _, n := range []int{1, 2_499, 10_000, 100_000} {
+			if testing.Short() && n > 10_000 {
+				continue
+			}
 			t.Run(fmt.Sprintf("%s/%d", kind, n), func(t *testing.T) { throughItsLife(t, s, fleet(n)) })
 		}
 	}
@@ -179,6 +182,9 @@ func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value,
 // The approval here is given before the plan is offered, so that Update is what
 // writes the parts.
 func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compresses thousands of lines at each of a hundred kills")
+	}
 	lines := noise(4_500) // of two parts
 	o := offerOf(lines)
 	life := func(s store.Store) error {
