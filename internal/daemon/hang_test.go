@@ -97,7 +97,7 @@ func TestItStopsWhateverHangs(t *testing.T) {
 				hang += " " + name
 			}
 		}
-		if n := bits.OnesCount(uint(set)); testing.Short() && n > 0 && n < kinds {
+		if n := bits.OnesCount(uint(set)); testing.Short() && (n == 2 || n == 3) {
 			continue
 		}
 		t.Run("hangs:"+hang, func(t *testing.T) {

@@ -36,47 +36,60 @@ func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
 	return bomb{b.Handler.WithAttrs(list), b.armed || dev}
 }
 
+// startOdd runs a daemon over the site with a part of it replaced, and gives
+// what stops it.
+func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
+	s.t.Helper()
+	p := &process{name: "one"}
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	o := daemon.Options{
+		Repository: "acme", Source: source, Store: s.store, Connect: s.connector(p),
+		Targets: []notify.Target{s.slack}, Log: slog.New(slog.DiscardHandler),
+	}
+	replace(&o)
+	d, err := daemon.New(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Error(err)
+		}
+	}
+}
+
 // A panic after the round of one environment ends neither the process nor the
 // rounds of the others.
 func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
-		p := &process{name: "one"}
-		source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := daemon.New(daemon.Options{
-			Repository: "acme", Source: source, Store: s.store, Connect: s.connector(p), Log: slog.New(bomb{Handler: slog.DiscardHandler}),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- d.Run(ctx) }()
+		stop := s.startOdd(func(o *daemon.Options) { o.Log = slog.New(bomb{Handler: slog.DiscardHandler}) })
 		time.Sleep(3 * time.Minute)
 		s.commit("Raise", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 		time.Sleep(3 * time.Minute)
 		if n := s.has(otherAccount, 5); n != 3 {
 			t.Errorf("prod: %d of 3 have 5", n)
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }
 
 // trap gives a repository whose commits of one subject cannot be read without a
 // panic, as a bug in the reader would.
 type trap struct {
-	*gitrepo.Repo
+	daemon.Source
 	subject string
 }
 
 func (s trap) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
-	c, changed, err := s.Repo.Pull(ctx, last)
+	c, changed, err := s.Source.Pull(ctx, last)
 	if c.Subject == s.subject {
 		c.Files = panics{}
 	}
@@ -92,20 +105,7 @@ func (panics) Open(string) (fs.File, error) { panic("a bug in the reader") }
 func TestACommitThatCannotBeReadWithoutAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
-		p := &process{name: "one"}
-		repo, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := daemon.New(daemon.Options{
-			Repository: "acme", Source: trap{repo, "Trap"}, Store: s.store, Connect: s.connector(p), Targets: []notify.Target{s.slack}, Log: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- d.Run(ctx) }()
+		stop := s.startOdd(func(o *daemon.Options) { o.Source = trap{o.Source, "Trap"} })
 		time.Sleep(3 * time.Minute)
 		s.commit("Trap", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 		time.Sleep(3 * time.Minute)
@@ -122,9 +122,6 @@ func TestACommitThatCannotBeReadWithoutAPanic(t *testing.T) {
 		if n := s.has(otherAccount, 5); n != 3 {
 			t.Errorf("prod: %d of 3 have 5", n)
 		}
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
+		stop()
 	})
 }
