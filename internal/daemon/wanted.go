@@ -49,7 +49,7 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 	}
 	var tree desired.Tree
 	if d.head.commit.Files != nil {
-		tree = d.load(now)
+		tree = desired.Load(d.head.commit.Files, desired.Options{Now: now})
 	}
 	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
 	if len(tree.Names) == 0 {
@@ -70,21 +70,6 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 		d.workOutOne(w, tree, name, stale)
 	}
 	return w
-}
-
-// load reads the newest commit. One that makes the reader panic is an invalid
-// commit: nobody's loop may stand still because of what somebody merged.
-func (d *Daemon) load(now time.Time) (tree desired.Tree) {
-	defer func() {
-		if p := recover(); p != nil {
-			d.Log.Error("panic while reading a commit", "revision", d.head.commit.Hash, "panic", fmt.Sprint(p), "stack", stack())
-			tree = desired.Tree{Problems: []desired.Problem{{
-				Position: desired.Position{File: "layerd.yaml", Line: 1, Column: 1}, Severity: desired.Error, Code: "internal",
-				Message: fmt.Sprintf("layerd cannot read this commit, which is a bug of layerd: %v", p),
-			}}}
-		}
-	}()
-	return desired.Load(d.head.commit.Files, desired.Options{Now: now})
 }
 
 // workOutOne needs mu.
