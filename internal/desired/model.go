@@ -48,7 +48,11 @@ type Environment struct {
 	// of our business.
 	Unmanaged []string
 	Layers    []LayerWish // by name
-	File      string      // "environments/prod.yaml"
+	// Alias is what functions are served through: a change counts only once
+	// the alias serves it. Empty = callers use $LATEST.
+	Alias   string
+	Rollout Rollout
+	File    string // "environments/prod.yaml"
 	// NotYet names keys that are valid and that this release does not act on:
 	// plan and apply refuse the environment while there are any.
 	NotYet []Problem

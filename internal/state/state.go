@@ -25,9 +25,15 @@ type Snapshot struct {
 	Aliases map[string][]Alias
 	// Policies says who else may read a layer version, for those asked for.
 	Policies map[LayerVersionARN]Policy
-	// Probes says whether layer versions of others, found in our functions'
-	// lists, can still be named in an update; for those asked for.
+	// Probes says whether layer versions can be named in an update, and how
+	// large they are; for those asked for.
 	Probes map[LayerVersionARN]Probe
+	// Served is what qualifiers of functions serve; for those asked for. A
+	// Served without Version means that the qualifier does not exist.
+	Served map[Qualified]Served
+	// Signing says which functions take signed layers only; nil when nobody
+	// asked. A function that is not in it takes any.
+	Signing map[string]Signing
 }
 
 // Function is one function's $LATEST, as far as deciding about layers goes.
@@ -41,7 +47,14 @@ type Function struct {
 	Layers       []LayerVersionARN // in AWS's order; nil when there are none
 	RevisionID   string            // of the read; changes on any write, tags included
 	CodeSHA256   string            // base64, as AWS gives it
-	Tags         map[string]string // nil when tags were not asked for or not told
+	CodeSize     int64             // of its own zip, in bytes; 0 = not told
+	// Managed says that it runs on instances of the account (a capacity
+	// provider): an unqualified call runs $LATEST.PUBLISHED, not $LATEST.
+	Managed bool
+	// Settings is all that a version freezes besides code and layers; empty
+	// when it was not asked for.
+	Settings Settings
+	Tags     map[string]string // nil when tags were not asked for or not told
 
 	// The rest is known from GetFunction only, and empty from a list.
 	State            string // "Active", "Pending", "Inactive", "Failed", …
@@ -109,6 +122,32 @@ type Alias struct {
 	Name    string
 	Version string             // "$LATEST" or decimal
 	Weights map[string]float64 // other versions and their share, 0 to 1; nil = none
+	// RevisionID guards UpdateAlias; it is not the function's.
+	RevisionID string
+	// Provisioned says that it has provisioned concurrency, which AWS moves to
+	// the version the alias is moved to, in its own time.
+	Provisioned bool
+}
+
+// Qualified is a function and an alias, a version, or $LATEST.PUBLISHED.
+type Qualified struct{ Function, Qualifier string }
+
+func (q Qualified) String() string { return q.Function + ":" + q.Qualifier }
+
+// Served is one published configuration, as it is reached through a qualifier.
+type Served struct {
+	Version    string // decimal, "$LATEST", or "$LATEST.PUBLISHED"; empty = there is no such qualifier
+	Layers     []LayerVersionARN
+	CodeSHA256 string
+	Settings   Settings
+	State      string // "Active", "Pending", "Failed", …; empty = not told
+	Reason     string // AWS's words for a state that is not good
+}
+
+// Signing is what a function's code-signing configuration asks of its layers.
+type Signing struct {
+	Enforce bool     // false: AWS only warns
+	Allowed []string // ARNs of signing profile versions; sorted
 }
 
 // Policy is who may read a layer version besides its owner.
@@ -123,6 +162,8 @@ type Policy struct {
 type Probe struct {
 	Usable bool
 	Reason string // AWS's words when it is not usable
+	Size   int64  // of its zip, in bytes; 0 = not told
+	Signer string // ARN of the signing profile version; empty = not signed
 }
 
 // Sort orders everything that has no order of its own, in place, so that equal

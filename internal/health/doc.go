@@ -1,0 +1,2 @@
+// Package health judges whether a change is good.
+package health
