@@ -57,6 +57,11 @@ type Intent struct {
 	// Before is the function's whole list, After what it is about to be; both
 	// nil for a prune.
 	Before, After []state.LayerVersionARN
+	// Alias is what is about to be moved as well, and AliasBefore the version
+	// it serves; empty = no alias is touched. Canary says that it will only be
+	// given weights.
+	Alias, AliasBefore string
+	Canary             bool
 }
 
 // Function names the function that the intent changes; empty for a prune.
@@ -72,6 +77,9 @@ type Outcome struct {
 	reconcile.Result
 	// List is what the function had at the end; nil = not seen.
 	List []state.LayerVersionARN
+	// AliasAfter is the function version that the alias was moved to, or, in a
+	// canary, given weight; empty = it was not.
+	AliasAfter string
 }
 
 // Progress is how far a round is.

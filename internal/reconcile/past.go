@@ -27,6 +27,15 @@ type FunctionPast struct {
 	Original map[state.LayerARN]int64
 	// Drift is since when the function has had something else than Applied.
 	Drift map[state.LayerARN]Sighting
+	// Heals counts, by layer, how often drift was healed that came back within
+	// a day; absent = never, or not since Git last changed it.
+	Heals map[state.LayerARN]Heals
+}
+
+// Heals is how often a drift that comes back was healed.
+type Heals struct {
+	Count int
+	Last  time.Time // UTC
 }
 
 // LayerPast is what layerd remembers of one layer in one environment.
@@ -38,4 +47,7 @@ type LayerPast struct {
 	Numbers    map[string]int64
 	Candidates map[int64]time.Time // since when nothing protects a version
 	Selected   int                 // functions selected when last applied; 0 = never
+	// Proven is the number that last came through a whole rollout healthily:
+	// what going back means. 0 = none did yet.
+	Proven int64
 }

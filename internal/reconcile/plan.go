@@ -27,6 +27,7 @@ const (
 	Attach   Kind = "attach"
 	Detach   Kind = "detach"
 	Restore  Kind = "rollback" // attach a number lower than the one applied last
+	Serve    Kind = "serve"    // publish a function version and point the alias at it
 	Prune    Kind = "prune"
 	NoChange Kind = ""
 )
