@@ -40,6 +40,10 @@ type Rollout struct {
 	OneWindow bool
 }
 
+// MetricDelay is how long after a minute CloudWatch has all of it: rates are
+// judged so long after the end of a bake (AWS.md section 5).
+const MetricDelay = 3 * time.Minute
+
 // Wave is how many functions have been changed when it is over: a number, or a
 // share of all.
 type Wave struct {

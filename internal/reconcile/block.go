@@ -12,10 +12,19 @@ import (
 // obstacle says why a function cannot be changed as the steps ask, or nil. It
 // asks for what it does not know yet (Needs.Probes).
 func (r *region) obstacle(f state.Function, steps []Step) *Blocked {
+	if reason := r.noUpdates(f); reason != "" {
+		return &Blocked{Function: f.Name, Reason: reason}
+	}
 	for _, s := range steps {
+		if s.Kind == Serve {
+			if reason := r.notServable(f, s); reason != "" {
+				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
+			}
+			continue
+		}
 		w := r.wish(s.Layer)
 		for _, check := range []func(*wish, state.Function, Step) string{
-			r.conflict, r.incompatible, r.bootstrap, r.unusable,
+			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsignedStep,
 		} {
 			if reason := check(w, f, s); reason != "" {
 				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
@@ -33,6 +42,9 @@ func (r *region) obstacle(f state.Function, steps []Step) *Blocked {
 				return &Blocked{Function: f.Name, Reason: reason}
 			}
 		}
+	}
+	if reason := r.oversize(f, after); reason != "" {
+		return &Blocked{Function: f.Name, Reason: reason}
 	}
 	return nil
 }
@@ -111,13 +123,16 @@ func (r *region) bootstrap(w *wish, f state.Function, s Step) string {
 	return ""
 }
 
-// unusable: the wanted version of a layer we do not own cannot be read.
-func (r *region) unusable(w *wish, _ state.Function, s Step) string {
-	if s.To == "" || w.catalog.listed {
+// unusable: the wanted version cannot be read, which AWS asks of whoever
+// attaches it, also of a layer of our own.
+func (r *region) unusable(_ *wish, _ state.Function, s Step) string {
+	if s.To == "" {
 		return ""
 	}
 	return r.probe(s.To, "the wanted version cannot be attached")
 }
+
+func (r *region) unsignedStep(_ *wish, f state.Function, s Step) string { return r.unsigned(f, s) }
 
 // neighbour: a layer that the update must name again, and that is gone or not
 // granted any more, makes every update of the list fail (AWS.md section 11).
@@ -130,7 +145,6 @@ func (r *region) neighbour(v state.LayerVersionARN) string {
 		if _, live := l.Version(n); !live {
 			return fmt.Sprintf("its layer %s was deleted, and AWS refuses a list that names it", v)
 		}
-		return ""
 	}
 	return r.probe(v, "it has a layer that cannot be named any more")
 }

@@ -22,6 +22,7 @@ func Decide(in Input) Plan {
 		regions[i].decide()
 	}
 	for _, r := range regions {
+		r.roll()
 		p.Lines = append(p.Lines, r.lines()...)
 	}
 	slices.Sort(p.Lines)
@@ -73,6 +74,13 @@ type region struct {
 	rivals   map[state.LayerARN][]rival
 	expects  map[state.LayerVersionARN]bool // see expected
 	anytime  *window.Status                 // see freezes
+
+	rollout   *Rollout // the one under way; nil = none
+	changed   []Changed
+	goingBack map[string]bool // functions of a rollout that are still to be returned
+	unserved  int             // functions without the alias
+	waves     map[string]int  // the wave of each function of the rollout
+	sizeless  int             // functions whose size with their layers is not known
 }
 
 // wish is one layer of the environment, resolved.
@@ -94,6 +102,15 @@ func newRegion(in Input, i int) *region {
 	}
 	if i < len(in.Past) {
 		r.past = in.Past[i]
+	}
+	if i < len(in.Rollouts) && in.Rollouts[i].Open() {
+		r.rollout = in.Rollouts[i]
+	}
+	if i < len(in.Rollouts) && in.Rollouts[i] != nil && in.Rollouts[i].Ended.IsZero() {
+		r.plan.Rollout = in.Rollouts[i]
+	}
+	if i < len(in.Changed) {
+		r.changed = in.Changed[i]
 	}
 	for _, o := range in.Others {
 		if o.Account == r.want.Account && o.Region == r.want.Region {
@@ -120,9 +137,13 @@ func (r *region) decide() {
 	for _, w := range r.want.Layers {
 		r.wishes = append(r.wishes, r.resolve(w))
 	}
+	r.lift()
+	r.goBack()
 	for _, f := range r.snap.Functions {
 		r.decideFunction(f)
 	}
+	r.aliasNotes()
+	r.sizeNote()
 	r.countSelection()
 	r.fixNumbers()
 	r.retention()
@@ -194,6 +215,9 @@ func (r *region) line(s Step) string { return Line(r.want.Region, s) }
 
 // Line gives a step of a Region the way a digest is made of it.
 func Line(region string, s Step) string {
+	if s.Kind == Serve {
+		return ruling.Line(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
+	}
 	to := ""
 	if n := s.To.Number(); n > 0 {
 		to = strconv.FormatInt(n, 10)
@@ -212,7 +236,7 @@ func (r *region) sort() {
 	}
 	slices.SortStableFunc(r.plan.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer),
-			cmp.Compare(a.Function, b.Function), cmp.Compare(a.From.Number(), b.From.Number()))
+			cmp.Compare(a.Function, b.Function), cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
 	})
 	slices.SortStableFunc(r.plan.Drift, func(a, b Drifted) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))

@@ -224,7 +224,7 @@ func TestBlocked(t *testing.T) {
 			}
 			if tc.probe {
 				in.Have[0].Probes = nil
-				if r := only(t, in); !slices.Equal(r.Needs.Probes, []state.LayerVersionARN{foreign}) {
+				if r := only(t, in); !slices.Equal(r.Needs.Probes, []state.LayerVersionARN{common.Version(5), foreign}) {
 					t.Errorf("needs %+v", r.Needs)
 				}
 			}

@@ -41,9 +41,16 @@ func (r *region) behind() {
 			continue
 		}
 		for _, a := range aliases {
-			r.behindAlias(name, a, latest[name])
+			if !moved(latest[name], a.Name) {
+				r.behindAlias(name, a, latest[name])
+			}
 		}
 	}
+}
+
+// moved says that one of the steps moves the alias.
+func moved(steps []Step, alias string) bool {
+	return slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == Serve && s.Serving.Qualifier == alias })
 }
 
 func (r *region) behindAlias(function string, a state.Alias, steps []Step) {
@@ -58,7 +65,7 @@ func (r *region) behindAlias(function string, a state.Alias, steps []Step) {
 		}
 		for _, s := range steps {
 			serves := r.published(function, version, s.LayerARN)
-			if serves == s.To {
+			if serves == s.To || s.Kind == Serve {
 				continue
 			}
 			r.plan.Behind = append(r.plan.Behind, Behind{
@@ -105,10 +112,21 @@ func (r *region) finish() {
 	for _, b := range p.Blocked {
 		p.InSync = p.InSync && b.Permanent
 	}
+	if reason, _, spans := r.spans(); spans {
+		then := "what is left then goes on at the next opening"
+		if r.want.Rollout.OneWindow {
+			then = "it does not start, since span_windows is false"
+		}
+		p.Notes = append(p.Notes, Note{Code: "rollout_spans_windows", Message: "the rollout cannot end within the change window: " + reason + "; " + then})
+	}
 	p.Learned.Selected = slices.DeleteFunc(p.Learned.Selected, func(s Selection) bool { return r.doubted(s.Layer) })
 	slices.Sort(p.Needs.Aliases)
 	slices.Sort(p.Needs.Policies)
 	slices.Sort(p.Needs.Probes)
+	slices.SortFunc(p.Needs.Served, func(a, b state.Qualified) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Qualifier, b.Qualifier))
+	})
+	p.Needs.Served = slices.Compact(p.Needs.Served)
 	r.cost()
 }
 
@@ -129,10 +147,9 @@ func (r *region) doubted(l state.LayerARN) bool {
 	return false
 }
 
-// cost counts what the steps that may run now take: one update and about three
-// reads from their own bucket per function, a sweep and a delete per prune.
+// cost counts what the steps that may run now take, and a sweep and a delete
+// per prune.
 func (r *region) cost() {
-	const readsPerFunction = 3
 	functions, prunes := map[string]bool{}, 0
 	for _, s := range r.plan.Steps {
 		switch {
@@ -143,17 +160,32 @@ func (r *region) cost() {
 			functions[s.Function] = true
 		}
 	}
-	writes, reads := len(functions)+prunes, readsPerFunction*len(functions)
+	writes, reads := r.calls(len(functions))
+	writes += prunes
 	if prunes > 0 && r.snap != nil {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}
-	rates := r.in.Rates
+	seconds := r.in.Rates.seconds(writes, reads)
+	r.plan.Cost = Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
+}
+
+// calls is what changing so many functions takes: one update and about three
+// reads from their own quota; behind an alias a version and the move of the
+// alias as well, and two more reads.
+func (r *region) calls(functions int) (writes, reads int) {
+	if r.want.Alias != "" {
+		return 3 * functions, 5 * functions
+	}
+	return functions, 3 * functions
+}
+
+// seconds is how long so many calls take at these rates.
+func (rates Rates) seconds(writes, reads int) float64 {
 	if rates.Requests == 0 {
 		rates.Requests = 5
 	}
 	if rates.GetFunction == 0 {
 		rates.GetFunction = 60
 	}
-	seconds := math.Max(float64(writes)/rates.Requests, float64(reads)/rates.GetFunction)
-	r.plan.Cost = Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
+	return math.Max(float64(writes)/rates.Requests, float64(reads)/rates.GetFunction)
 }

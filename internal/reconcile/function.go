@@ -21,22 +21,30 @@ const maxLayers = 5
 func (r *region) decideFunction(f state.Function) {
 	past := r.past.Functions[f.Name]
 	var steps []Step
+	var behind []*wish
+	var sv *serving
 	chosen := false
 	for _, w := range r.wishes {
 		if !w.Selects(f) {
 			continue
 		}
 		w.count++
-		chosen = true
-		if f.Image || f.Edge {
+		if !chosen {
+			chosen, sv = true, r.reached(f)
+		}
+		if f.Image || f.Edge || sv != nil && !sv.known {
 			continue
 		}
 		if !w.ok {
 			r.deleted(w, f)
 			continue
 		}
-		if s := r.decideLayer(w, f, past); s != nil {
+		s, late := r.decideLayer(w, f, past, sv)
+		if s != nil {
 			steps = append(steps, *s)
+		}
+		if late {
+			behind = append(behind, w)
 		}
 	}
 	if !chosen {
@@ -47,7 +55,17 @@ func (r *region) decideFunction(f state.Function) {
 		r.plan.Blocked = append(r.plan.Blocked, Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
 		return
 	}
+	if sv != nil && !sv.known {
+		r.plan.Blocked = append(r.plan.Blocked, Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
+		return
+	}
 	r.foreign(f, past)
+	if r.goingBack[f.Name] {
+		return // until it is back, nothing else is asked of it
+	}
+	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
+		steps = append(steps, *s)
+	}
 	if len(steps) == 0 {
 		return
 	}
@@ -89,16 +107,23 @@ func (p FunctionPast) of(l state.LayerARN) layerPast {
 //	want = past   have ≠ past          drift
 //	want ≠ past   have = past          change
 //	want ≠ past   have ≠ past          change, and listed as drift
-func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast) *Step {
+//
+// A function behind an alias has what the alias serves. late says that its
+// $LATEST is as wanted, or will be by the step, and callers get something else.
+func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast, sv *serving) (step *Step, late bool) {
 	t, pin := w.wants(f)
 	have := number(f, w.Layer)
 	past := before.of(w.Layer)
+	t, why := r.instead(w, f, t, have, past, sv)
 	if have == t.number {
 		w.seen = true
+		if sv != nil && sv.number(w.Layer) != t.number {
+			return nil, r.late(w, f, t, past, sv)
+		}
 		if !past.known || past.number != t.number {
 			r.adopt(w, f, have)
 		}
-		return nil
+		return nil, false
 	}
 	drifted := past.known && have != past.number
 	since := r.in.Now
@@ -107,13 +132,16 @@ func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast) *St
 	}
 	s := r.step(w, f, t, have, past)
 	switch {
+	case why != nil && why.cause == Rollback:
+		s.Cause, s.Reason = Rollback, why.reason
 	case past.known && t.number == past.number:
 		s.Cause = Drift
 		if r.want.Drift.Report {
-			return nil
+			return nil, false
 		}
 		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
 			w.show(past.number), w.show(have))
+		s.Tug = tugOfWar(before.Heals[w.Layer])
 		r.graceOfDrift(&s, since)
 	default:
 		s.Cause = Change
@@ -125,7 +153,17 @@ func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast) *St
 	s.Kind = kindOf(s.Cause, t.number, have, past)
 	s.Back = s.Kind == Restore && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
 	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, w.Name, f.Name)
-	return &s
+	return &s, false
+}
+
+// late says whether an alias that serves something else than $LATEST has, which
+// is as wanted, is to be moved: not where drift is only told.
+func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *serving) bool {
+	if !past.known || past.number != t.number {
+		return true // attached by us or by somebody, and not released yet
+	}
+	r.aliasBehind(w, f, sv, past.number)
+	return !r.want.Drift.Report
 }
 
 // anyTime: a new function gets at once what all the others have already. What
@@ -168,7 +206,7 @@ func kindOf(c Cause, want, have int64, past layerPast) Kind {
 	if past.known {
 		before = past.number
 	}
-	if c == Change && want < before {
+	if c == Change && want < before || c == Rollback {
 		return Restore
 	}
 	return Attach

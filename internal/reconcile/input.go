@@ -23,6 +23,16 @@ type Input struct {
 	Unread []*Failure
 	// Past is one element per element of Want. Nil: nothing is known.
 	Past []Past
+	// Rollouts has the rollout of each element of Want that is under way or was
+	// the last; nil = there was none. Changed is what those under way, and
+	// those they took over from, did, by function.
+	Rollouts []*Rollout
+	Changed  [][]Changed
+	// Unwell says, for each element of Want, why no change may start there (an
+	// alarm rings); empty = it may.
+	Unwell []string
+	// Quarantines are those of this environment that hold.
+	Quarantines []ruling.Quarantine
 	// Approvals are those of this environment, ended ones included.
 	Approvals []ruling.Approval
 	// Stale says why no change may start although the environment is valid

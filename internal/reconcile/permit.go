@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/ruling"
@@ -14,6 +15,7 @@ import (
 type permit struct {
 	in     Input
 	digest string
+	order  map[*region]string          // why a Region waits for an earlier one
 	news   int                         // functions that would get a layer for the first time
 	bound  map[string]*ruling.Approval // by line, of the approvals that hold
 	same   *ruling.Approval            // one for exactly this plan, that holds
@@ -21,9 +23,14 @@ type permit struct {
 }
 
 func newPermit(in Input, p Plan, regions []*region) *permit {
-	m := &permit{in: in, digest: p.Digest, bound: map[string]*ruling.Approval{}}
+	m := &permit{in: in, digest: p.Digest, bound: map[string]*ruling.Approval{}, order: map[*region]string{}}
+	busy := ""
 	for _, r := range regions {
 		m.news += r.newSteps
+		m.order[r] = busy
+		if busy == "" {
+			busy = r.goesFirst()
+		}
 	}
 	for i := range in.Approvals {
 		a := &in.Approvals[i]
@@ -60,6 +67,27 @@ func (m *permit) all(regions []*region) {
 			}
 			s.Held = r.merge(*s, m.grace(holders, s.Held))
 		}
+		serveWaits(r.plan.Steps)
+	}
+}
+
+// serveWaits holds what gives callers the new layers where all that changes
+// $LATEST is held: there is nothing new to give.
+func serveWaits(steps []Step) {
+	held, free := map[string]*Held{}, map[string]bool{}
+	for _, s := range steps {
+		switch {
+		case s.Kind == Serve || s.Function == "":
+		case s.Held == nil:
+			free[s.Function] = true
+		case held[s.Function] == nil:
+			held[s.Function] = s.Held
+		}
+	}
+	for i, s := range steps {
+		if s.Kind == Serve && s.Held == nil && held[s.Function] != nil && !free[s.Function] {
+			steps[i].Held = held[s.Function]
+		}
 	}
 }
 
@@ -69,11 +97,19 @@ func (m *permit) holders(r *region, s Step) []Holder {
 	hold := func(by string, until time.Time, reason string) {
 		hs = append(hs, Holder{By: by, Until: until, Reason: reason})
 	}
+	if s.Cause == Rollback {
+		return nil // back to what was: passes all but the lease
+	}
 	if r.want.Observe {
 		hold(ByMode, time.Time{}, "mode is observe: layerd tells and does nothing")
 	}
 	if reason := r.desiredReason(s); reason != "" {
 		hold(ByDesired, time.Time{}, reason)
+	}
+	if reason := r.quarantineReason(s); reason != "" {
+		hold(ByQuarantine, time.Time{}, reason)
+	} else if s.Quarantined != "" {
+		hold(ByQuarantine, time.Time{}, s.Quarantined)
 	}
 	w := r.plan.Window
 	if s.AnyTime {
@@ -88,13 +124,62 @@ func (m *permit) holders(r *region, s Step) []Holder {
 	}
 	if !w.Open && (!w.Frozen || !w.InWindow) {
 		hold(ByWindow, w.NextOpen, windowReason(r))
+	} else if s.inRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
+		if reason, until, spans := r.spans(); spans {
+			hold(ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
+		}
 	}
+	m.rolloutHolders(r, s, hold)
 	if r.plan.Failure != nil {
 		hold(ByLimit, time.Time{}, r.plan.Failure.Message)
 	} else if reason := m.limitReason(r, s); reason != "" && !approved {
 		hold(ByLimit, time.Time{}, reason)
 	}
 	return hs
+}
+
+// rolloutHolders are those that make a change a safe one: health, its place
+// after other Regions, and its wave.
+func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
+	waits, reason := r.waveHolder(s)
+	if unwell := m.unwell(r); unwell != "" && s.inRollout() && s.Kind != Restore && !s.Back {
+		hold(ByHealth, time.Time{}, unwell)
+	} else if reason && waits.By == ByHealth {
+		hold(ByHealth, waits.Until, waits.Reason)
+	}
+	if s.Tug != "" {
+		hold(ByTugOfWar, time.Time{}, s.Tug)
+	}
+	if s.inRollout() && m.order[r] != "" {
+		hold(ByOrder, time.Time{}, m.order[r])
+	}
+	if reason && waits.By == ByWave {
+		hold(ByWave, waits.Until, waits.Reason)
+	}
+}
+
+// unwell says why no change may start in a Region; one that has begun is judged
+// by its rollout.
+func (m *permit) unwell(r *region) string {
+	for i, r2 := range m.in.Want {
+		if r2.Region == r.want.Region && i < len(m.in.Unwell) && r.rollout == nil {
+			return m.in.Unwell[i]
+		}
+	}
+	return ""
+}
+
+// goesFirst says why later Regions wait for this one; empty when they need not.
+func (r *region) goesFirst() string {
+	switch {
+	case r.snap == nil:
+		return r.want.Region + " goes first, and it could not be read"
+	case r.rollout != nil:
+		return r.want.Region + " goes first, and its rollout is under way"
+	case slices.ContainsFunc(r.plan.Steps, Step.inRollout):
+		return r.want.Region + " goes first"
+	}
+	return ""
 }
 
 // grace adds the two that hold last: a grace, and that we may do nothing.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -110,6 +111,16 @@ type Step struct {
 	// Back says that Git returned to a number that was applied here before,
 	// which needs no approval.
 	Back bool
+	// Serving is what a serve step starts from and what it leads to; nil for
+	// every other kind.
+	Serving *Serving
+	// Whole is the list that going back by health restores, whatever the
+	// slots; nil = what Fold makes of the steps.
+	Whole []state.LayerVersionARN
+	// Tug says why a drift that comes back again and again is left alone.
+	Tug string
+	// Quarantined says why the version must not come to the function.
+	Quarantined string
 	// AnyTime says that no change window holds the step (new_functions: now);
 	// a freeze does, and everything else that holds steps.
 	AnyTime bool
@@ -118,7 +129,10 @@ type Step struct {
 // Obeys gives the calendar that says when the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.
 func (s Step) Obeys(c window.Calendar) window.Calendar {
-	if s.AnyTime {
+	switch {
+	case s.Cause == Rollback:
+		return window.Calendar{Zone: c.Zone} // passes windows and freezes
+	case s.AnyTime:
 		c.Windows, c.Cutoff = nil, 0
 	}
 	return c
@@ -129,6 +143,7 @@ const (
 	WrongVersion   = "wrong_version"
 	Missing        = "missing"
 	DeletedVersion = "deleted_version"
+	AliasBehind    = "alias_behind"
 	Extra          = "extra"
 	Order          = "order"
 )
@@ -218,6 +233,21 @@ type RegionPlan struct {
 	Failure    *Failure
 	Cost       Cost
 	InSync     bool
+	// Rollout is the one under way, as it was when this was decided; nil =
+	// there is none. Waves says how many functions each wave of it, or of the
+	// one that would begin, has still to change; empty where nothing is to be.
+	Rollout *Rollout
+	Waves   []WavePlan
+	Targets []Target // what a rollout of this plan brings
+	// Superseding says that Git wants something else now than the rollout under
+	// way brings; Untouched, that it has changed nothing yet; Carried, that the
+	// plan was carried out and Steps have results.
+	Superseding, Untouched, Carried bool
+	// LeftAlone names functions that are not returned with the rest of a
+	// rollout, since somebody else has changed them meanwhile.
+	LeftAlone []string
+	// Lifted are quarantines that hold no more: Git wants another number.
+	Lifted []ruling.Quarantine
 	// Unselected counts functions that were managed and are selected no more;
 	// they stay as they are.
 	Unselected int

@@ -84,7 +84,7 @@ func checkWorld(t *testing.T, seed uint64) {
 // decide answers what the decision asks for, as a round does, until it asks
 // for nothing more.
 func (w *world) decide() Plan {
-	for range 4 {
+	for range 6 {
 		p := Decide(w.in)
 		done := true
 		for i, r := range p.Regions {
@@ -105,6 +105,9 @@ func (w *world) answer(i int, n state.Needs) {
 	snap := *w.in.Have[i]
 	if n.Uses {
 		snap.Uses = &w.truth[i]
+	}
+	if n.Signing {
+		snap.Signing = map[string]state.Signing{}
 	}
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	if snap.Aliases == nil {

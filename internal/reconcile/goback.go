@@ -1,0 +1,183 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// goBack plans what returns the functions of a rollout that was not well to
+// exactly what they had before it: their whole list, or none, and the version
+// their alias served. The newest wave goes first. What somebody else has
+// changed meanwhile is left alone and named.
+func (r *region) goBack() {
+	r.goingBack = map[string]bool{}
+	if r.rollout == nil || r.rollout.Stage != StageRollingBack {
+		return
+	}
+	newest := slices.Clone(r.changed)
+	slices.SortStableFunc(newest, func(a, b Changed) int { return cmp.Compare(b.Wave, a.Wave) })
+	for _, c := range newest {
+		f, ok := r.snap.Function(c.Function)
+		if !ok {
+			continue // it is gone, and its list with it
+		}
+		steps, ours := r.goBackOne(c, f)
+		if !ours {
+			r.plan.LeftAlone = append(r.plan.LeftAlone, c.Function)
+		}
+		if len(steps) > 0 || !ours {
+			r.goingBack[c.Function] = true
+		}
+		r.plan.Steps = append(r.plan.Steps, steps...)
+	}
+	slices.Sort(r.plan.LeftAlone)
+	if n := len(r.plan.LeftAlone); n > 0 {
+		r.plan.Notes = append(r.plan.Notes, Note{Code: "left_alone", Message: fmt.Sprintf(
+			"%s changed by somebody else since the rollout and not returned: %s", plural(n, "function was", "functions were"), few(r.plan.LeftAlone))})
+	}
+}
+
+// few lists names for a person.
+func few(names []string) string {
+	const most = 5
+	text := ""
+	for i, name := range names {
+		if i == most {
+			return fmt.Sprintf("%s and %d more", text, len(names)-most)
+		}
+		if i > 0 {
+			text += ", "
+		}
+		text += name
+	}
+	return text
+}
+
+// goBackOne gives the steps that return one function; ours is false when it
+// has neither what it had before nor what the rollout left.
+func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool) {
+	serve, ours := r.goBackAlias(c, f)
+	if !ours {
+		return nil, false
+	}
+	if serve != nil {
+		steps = append(steps, *serve)
+	}
+	switch {
+	case slices.Equal(f.Layers, c.Before):
+		return steps, true
+	case !slices.Equal(f.Layers, c.After):
+		return nil, false
+	}
+	return append(steps, r.goBackList(c, f)...), true
+}
+
+func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {
+	if c.Alias == "" || c.AliasAfter == "" || c.Alias == ownInstances {
+		return nil, true // not moved; what own instances run is renewed with the list
+	}
+	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
+	served, known := r.snap.Served[key]
+	if !known {
+		r.plan.Needs.Served = append(r.plan.Needs.Served, key)
+		return nil, true
+	}
+	a, known := r.alias(c.Function, c.Alias)
+	if !known && r.snap.Aliases[c.Function] == nil {
+		return nil, true // asked for just now
+	}
+	weights := len(a.Weights) > 0
+	switch {
+	case served.Version == c.AliasBefore && !weights:
+		return nil, true
+	case served.Version != c.AliasAfter && served.Version != c.AliasBefore:
+		return nil, false
+	case weights && a.Weights[c.AliasAfter] == 0:
+		return nil, false // somebody else's canary
+	}
+	return &Step{
+		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+		Reason:  fmt.Sprintf("%s goes back to version %s, which it served before: %s", c.Alias, c.AliasBefore, r.rollout.Reason),
+		Serving: &Serving{Qualifier: c.Alias, Served: served, Alias: a, Version: c.AliasBefore},
+	}, true
+}
+
+// goBackList restores the whole list as it was.
+func (r *region) goBackList(c Changed, f state.Function) []Step {
+	var steps []Step
+	for _, layer := range slots(c) {
+		before, _, _ := state.Function{Layers: c.Before}.Has(layer)
+		after, _, _ := state.Function{Layers: c.After}.Has(layer)
+		s := Step{
+			Kind: Restore, Layer: r.nameOf(layer), LayerARN: layer, Function: c.Function, From: after, To: before,
+			Cause: Rollback, Wave: c.Wave, List: f.Layers, Whole: orNone(c.Before), Reason: "back to what it had before: " + r.rollout.Reason,
+		}
+		if before == "" {
+			s.Kind = Detach
+		}
+		if w := r.wishOf(layer); w != nil {
+			s.FromVersion, s.ToVersion = w.catalog.label(after.Number()), w.catalog.label(before.Number())
+		}
+		s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, s.Layer, s.Function)
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// orNone makes a list that says "no layers" and not "nothing said".
+func orNone(list []state.LayerVersionARN) []state.LayerVersionARN {
+	return append([]state.LayerVersionARN{}, list...)
+}
+
+// slots are the layers in which the two lists of a change differ, sorted.
+func slots(c Changed) []state.LayerARN {
+	var layers []state.LayerARN
+	for _, v := range append(slices.Clone(c.Before), c.After...) {
+		layer := v.Layer()
+		b, _, _ := state.Function{Layers: c.Before}.Has(layer)
+		a, _, _ := state.Function{Layers: c.After}.Has(layer)
+		if a != b {
+			layers = append(layers, layer)
+		}
+	}
+	slices.Sort(layers)
+	return slices.Compact(layers)
+}
+
+func (r *region) layersChanged(c Changed) string {
+	text := ""
+	for i, layer := range slots(c) {
+		if i > 0 {
+			text += "+"
+		}
+		text += r.nameOf(layer)
+	}
+	return text
+}
+
+func (r *region) wishOf(layer state.LayerARN) *wish {
+	for _, w := range r.wishes {
+		if w.Layer == layer {
+			return w
+		}
+	}
+	return nil
+}
+
+// nameOf gives a layer's name in Git, or what it is called live where Git does
+// not name it any more.
+func (r *region) nameOf(layer state.LayerARN) string {
+	if w := r.wishOf(layer); w != nil {
+		return w.Name
+	}
+	for _, t := range r.rollout.Targets {
+		if t.Layer == layer {
+			return t.Name
+		}
+	}
+	return layer.Name()
+}

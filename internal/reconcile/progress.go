@@ -1,0 +1,198 @@
+package reconcile
+
+import (
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// Begins gives the rollout that carrying out a plan begins; nil when no step of
+// one may run, or when one is under way. before is the last one there was: what
+// was taken over from before it was through is undone with the new one.
+func Begins(p RegionPlan, before *Rollout, id, revision string, now time.Time) *Rollout {
+	if before.Open() || !slices.ContainsFunc(p.Steps, func(s Step) bool { return s.inRollout() && s.Held == nil }) {
+		return nil
+	}
+	ro := &Rollout{
+		ID: id, Revision: revision, Targets: p.Targets, Stage: firstStage(p.Want), Wave: 1, Waves: max(1, len(p.Waves)),
+		Begun: now.UTC(), Since: now.UTC(),
+	}
+	for _, w := range p.Waves {
+		ro.Total += w.Functions
+	}
+	ro.Wave = nextWave(p, 0)
+	if before != nil && before.Stage == StageSuperseded {
+		ro.Chain = append(slices.Clone(before.Chain), before.ID)
+	}
+	return ro
+}
+
+func firstStage(want desired.Environment) Stage {
+	if want.Rollout.Canary != nil && want.Alias != "" {
+		return StageCanary
+	}
+	return StageChange
+}
+
+// verified says whether a wave has to be looked at before the next.
+func verified(r desired.Rollout) bool {
+	return r.Bake > 0 || len(r.SmokeTests) > 0 || len(r.Alarms) > 0 || rates(r)
+}
+
+// Carried gives what a rollout goes on to after a plan was carried out: the
+// watching of its wave, once that was changed whole; or nothing new.
+func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
+	next := *r
+	switch r.Stage {
+	case StageCanary, StageChange:
+		switch {
+		case p.superseding():
+			return r.overtaken(p, now)
+		case !r.waveDone(p):
+		case r.Stage == StageCanary:
+			next.to(StageCanaryBake, now)
+		case verified(p.Want.Rollout):
+			next.to(StageBake, now)
+		default:
+			next.to(StageBake, now)
+			return next.Well(p, now)
+		}
+	case StageHalted:
+		if p.superseding() {
+			next.end(StageSuperseded, now)
+		}
+	case StageRollingBack:
+		if p.wentBack() {
+			next.end(StageRolledBack, now)
+		} else if p.Carried {
+			next.Attempts++
+		}
+	}
+	return next
+}
+
+// overtaken: a newer commit takes over at the end of the wave, which is now.
+// What was changed is judged first, and nothing was when nothing was changed.
+func (r *Rollout) overtaken(p RegionPlan, now time.Time) Rollout {
+	next := *r
+	if !verified(p.Want.Rollout) || p.Untouched {
+		next.end(StageSuperseded, now)
+		return next
+	}
+	next.to(StageBake, now)
+	return next
+}
+
+// superseding says that Git wants something else now than the rollout brings.
+func (p RegionPlan) superseding() bool { return p.Superseding }
+
+// waveDone says that all functions of the wave under way, and of those before,
+// were changed, but for those that wait for something of their own.
+func (r *Rollout) waveDone(p RegionPlan) bool {
+	for _, s := range p.Steps {
+		if !s.inRollout() || s.Wave > r.Wave {
+			continue
+		}
+		if s.Held != nil {
+			switch s.Held.By {
+			case ByApproval, ByLimit, ByQuarantine, ByTugOfWar, ByGrace, ByWave:
+				continue
+			}
+			return false
+		}
+		if !s.fine() {
+			return false
+		}
+	}
+	return true
+}
+
+// fine says that the step was carried out, or that there was nothing to do.
+func (s Step) fine() bool {
+	return s.Result != nil && s.Result.Error == "" && (s.Result.Status == Applied || s.Result.Status == Skipped)
+}
+
+// wentBack says that nothing is left to be returned.
+func (p RegionPlan) wentBack() bool {
+	for _, s := range p.Steps {
+		if s.Cause == Rollback && !s.fine() {
+			return false
+		}
+	}
+	return len(p.Needs.Served) == 0 && len(p.Needs.Aliases) == 0
+}
+
+// Well gives what a rollout goes on to when what was watched is well: the next
+// wave, or the end.
+func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
+	next := *r
+	switch {
+	case r.Stage == StageCanaryBake:
+		next.to(StageChange, now)
+	case p.superseding():
+		next.end(StageSuperseded, now)
+	case !p.pending(r.Wave):
+		next.Waves = max(next.Wave, 1)
+		if p.Want.Rollout.Watch > 0 && len(p.Want.Rollout.Alarms) > 0 {
+			next.to(StageWatching, now)
+		} else {
+			next.end(StageDone, now)
+		}
+	default:
+		next.Wave = nextWave(p, r.Wave)
+		next.Waves = max(len(p.Waves), next.Wave)
+		next.to(firstStage(p.Want), now)
+	}
+	return next
+}
+
+// pending says that functions of the rollout are still to be changed, beyond
+// those that were in the plan for the waves up to done.
+func (p RegionPlan) pending(done int) bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool {
+		return s.inRollout() && !s.fine() && (s.Wave > done || s.Held != nil && s.Held.By == ByWave)
+	})
+}
+
+// nextWave is the first wave after one that has something to change.
+func nextWave(p RegionPlan, after int) int {
+	for _, w := range p.Waves {
+		if w.Wave > after && w.Functions > 0 {
+			return w.Wave
+		}
+	}
+	return after + 1
+}
+
+// Unwell gives what follows when a rollout is not well: all of it goes back, or
+// it halts and a person is asked.
+func (r *Rollout) Unwell(react desired.Reaction, reason string, now time.Time) Rollout {
+	next := *r
+	next.Reason = reason
+	if react == desired.Halt {
+		next.to(StageHalted, now)
+	} else {
+		next.to(StageRollingBack, now)
+	}
+	return next
+}
+
+// Resumed gives what a rollout that halted goes on to when a person says so:
+// its wave is watched and judged once more.
+func (r *Rollout) Resumed(now time.Time) Rollout {
+	next := *r
+	next.Reason, next.Findings = "", nil
+	next.to(StageBake, now)
+	return next
+}
+
+func (r *Rollout) to(s Stage, now time.Time) {
+	r.Stage, r.Since = s, now.UTC()
+	r.Smoked = false
+}
+
+func (r *Rollout) end(s Stage, now time.Time) {
+	r.to(s, now)
+	r.Ended = now.UTC()
+}

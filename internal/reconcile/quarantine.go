@@ -1,0 +1,118 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// override is why a function is brought to another number than Git asks for.
+type override struct {
+	cause  Cause
+	reason string
+}
+
+// instead gives what a function is to have while the number that Git asks for
+// is in quarantine there: what a person rolled it back to, or what layerd
+// applied last, where somebody has changed that since. Where there is nothing
+// to do instead, the number stays what Git asks for, and permit holds it.
+func (r *region) instead(w *wish, f state.Function, t target, have int64, past layerPast, sv *serving) (target, *override) {
+	q := r.quarantine(w.Layer, t.number, f.Name)
+	if q == nil {
+		return t, nil
+	}
+	back := func(n int64) target { return target{number: n, semver: w.catalog.label(n)} }
+	if q.Hand {
+		served := have
+		if sv != nil {
+			served = sv.number(w.Layer)
+		}
+		there := have == q.Back && served == q.Back
+		returned := past.known && past.number == q.Back
+		if !there && !returned && (have > 0 || served > 0) {
+			return back(q.Back), &override{Rollback, rolledBack(q)}
+		}
+	}
+	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
+		return back(past.number), nil // changed by somebody else since it was returned
+	}
+	return t, nil
+}
+
+func rolledBack(q *ruling.Quarantine) string {
+	s := fmt.Sprintf("rolled back by %s", q.By)
+	if q.Reason != "" {
+		s += ": " + q.Reason
+	}
+	return s
+}
+
+// quarantine finds the word that keeps a number from a function, or nil.
+func (r *region) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
+	for i := range r.in.Quarantines {
+		q := &r.in.Quarantines[i]
+		if q.Region == r.want.Region && q.Layer == layer && q.Number == number && q.Ended.IsZero() &&
+			(q.Functions == "" || desired.Glob(q.Functions, function)) {
+			return q
+		}
+	}
+	return nil
+}
+
+// quarantineReason says why a step's version must not come to its function.
+func (r *region) quarantineReason(s Step) string {
+	if s.Cause != Change || s.Kind == Serve || s.Kind == Prune {
+		return ""
+	}
+	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
+	if q == nil {
+		return ""
+	}
+	version := numbered(q.Number, q.Semver)
+	lift := "it is lifted when Git asks for another version, or by layerd retry"
+	if q.Hand {
+		return fmt.Sprintf("%s was %s; %s", version, rolledBack(q), lift)
+	}
+	return fmt.Sprintf("%s failed here on %s: %s; %s", version, q.At.In(r.want.Zone).Format("Mon 2006-01-02 15:04 MST"), q.Reason, lift)
+}
+
+// lift lists the quarantines that have done their work: Git names their layer
+// and asks for another number.
+func (r *region) lift() {
+	for _, q := range r.in.Quarantines {
+		if q.Region != r.want.Region || !q.Ended.IsZero() {
+			continue
+		}
+		for _, w := range r.wishes {
+			if w.Layer == q.Layer && w.ok && !w.asks(q.Number) {
+				r.plan.Lifted = append(r.plan.Lifted, q)
+			}
+		}
+	}
+}
+
+// asks says whether Git asks for a number for any function.
+func (w *wish) asks(n int64) bool {
+	for _, p := range w.pins {
+		if p.number == n {
+			return true
+		}
+	}
+	return w.target.number == n
+}
+
+// most is after how many heals a drift that comes back is left alone.
+const most = 3
+
+// tugOfWar says why a drift is not healed once more; empty = it is.
+func tugOfWar(h Heals) string {
+	if h.Count < most {
+		return ""
+	}
+	return fmt.Sprintf("another writer changed it back %d times, the last time after %s: it is left alone until Git changes. "+
+		"Where Terraform owns the function, add lifecycle { ignore_changes = [layers] } there; where SAM or CloudFormation does, take Layers out of its template",
+		h.Count, h.Last.UTC().Format(time.RFC3339))
+}

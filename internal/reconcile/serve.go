@@ -1,0 +1,319 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// ownInstances is what an unqualified call runs where a function is on
+// instances of the account (AWS.md section 1.10).
+const ownInstances = "$LATEST.PUBLISHED"
+
+// latest is what a qualifier serves that was never given a version.
+const latest = "$LATEST"
+
+// Serving is how callers reach a function that is not served by $LATEST, as it
+// was when the step was decided. Whoever carries the step out compares it with
+// what is there then.
+type Serving struct {
+	Qualifier string // the alias, or $LATEST.PUBLISHED
+	// Served is what callers get now, Alias what the alias is; the latter is
+	// empty for $LATEST.PUBLISHED.
+	Served state.Served
+	Alias  state.Alias
+	// Version is what the alias is to be pointed at; empty = a version that is
+	// still to be published from $LATEST.
+	Version string
+	// Weight is the share of calls that the new version gets, the alias
+	// otherwise staying where it is; 0 = all of them.
+	Weight float64
+	// Ours are the layers that may differ between $LATEST and what is served
+	// now; any other difference is somebody's unreleased work.
+	Ours []state.LayerARN
+}
+
+// Unreleased names what $LATEST has and callers do not get yet, besides our own
+// layers: publishing it would release somebody's work. Empty = nothing.
+func (s *Serving) Unreleased(f state.Function) string {
+	var what []string
+	if f.CodeSHA256 != s.Served.CodeSHA256 {
+		what = append(what, "code")
+	}
+	if names := f.Settings.Differ(s.Served.Settings); len(names) > 0 {
+		what = append(what, "settings ("+strings.Join(names, ", ")+")")
+	}
+	if !slices.Equal(s.others(f.Layers), s.others(s.Served.Layers)) {
+		what = append(what, "other layers")
+	}
+	return strings.Join(what, ", ")
+}
+
+// others is a list without our layers.
+func (s *Serving) others(list []state.LayerVersionARN) []state.LayerVersionARN {
+	return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
+		return slices.ContainsFunc(s.Ours, v.Of)
+	})
+}
+
+// serving is how a function is reached, while it is decided.
+type serving struct {
+	qualifier string
+	served    state.Served
+	known     bool // false: it was not looked at yet
+}
+
+// reached says how callers reach f: nil through $LATEST, so that attaching is
+// all there is to do. What is not known yet is asked for.
+func (r *region) reached(f state.Function) *serving {
+	q := r.want.Alias
+	if q == "" && f.Managed {
+		q = ownInstances
+	}
+	if q == "" || f.Image || f.Edge {
+		return nil
+	}
+	key := state.Qualified{Function: f.Name, Qualifier: q}
+	served, ok := r.snap.Served[key]
+	if !ok {
+		r.plan.Needs.Served = append(r.plan.Needs.Served, key)
+		return &serving{qualifier: q}
+	}
+	switch served.Version {
+	case "":
+		r.unserved++
+		return nil
+	case latest:
+		return nil
+	}
+	return &serving{qualifier: q, served: served, known: true}
+}
+
+// number gives which version of a layer callers get; 0 = none.
+func (s *serving) number(l state.LayerARN) int64 {
+	return number(state.Function{Layers: s.served.Layers}, l)
+}
+
+// serveStep makes the step that lets callers have what the others do to
+// $LATEST; nil when they get it already.
+func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []*wish, past FunctionPast) *Step {
+	if s == nil || len(steps) == 0 && len(behind) == 0 {
+		return nil
+	}
+	step := Step{
+		Kind: Serve, Function: f.Name, Wave: 1, List: f.Layers, Cause: Drift,
+		ID:    fmt.Sprintf("%s/%s/%s", Serve, s.qualifier, f.Name),
+		Layer: layersOf(steps, behind), Serving: &Serving{Qualifier: s.qualifier, Served: s.served},
+	}
+	for _, w := range r.wishes {
+		if w.Selects(f) {
+			step.Serving.Ours = append(step.Serving.Ours, w.Layer)
+		}
+	}
+	step.Reason = fmt.Sprintf("%s serves version %s, which is to have the same layers", s.qualifier, s.served.Version)
+	for _, st := range steps {
+		step.Cause = weightier(step.Cause, st.Cause)
+	}
+	for _, w := range behind {
+		t, _ := w.wants(f)
+		t, why := r.instead(w, f, t, number(f, w.Layer), past.of(w.Layer), s)
+		if why != nil {
+			step.Cause = weightier(step.Cause, why.cause)
+		} else if p := past.of(w.Layer); !p.known || p.number != t.number {
+			step.Cause = weightier(step.Cause, Change)
+			step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(Step{
+				Cause: Change, LayerARN: w.Layer, To: w.Layer.Version(t.number), Function: f.Name,
+			}))
+		}
+		step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
+			s.qualifier, s.served.Version, w.show(s.number(w.Layer)), w.Name, w.show(t.number))
+	}
+	if step.Cause == Rollback {
+		step.Serving.Version = r.earlier(f, s, steps, behind)
+	}
+	if len(steps) > 0 {
+		step.AnyTime = !slices.ContainsFunc(steps, func(st Step) bool { return !st.AnyTime })
+		step.Back = step.Cause == Change && !slices.ContainsFunc(steps, func(st Step) bool { return st.Cause == Change && !st.Back })
+	}
+	return &step
+}
+
+// weightier: what was asked for by a person or by Git needs more leave than
+// what was only changed by somebody else.
+func weightier(a, b Cause) Cause {
+	rank := map[Cause]int{Drift: 0, Change: 1, Rollback: 2}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+func layersOf(steps []Step, behind []*wish) string {
+	var names []string
+	for _, s := range steps {
+		names = append(names, s.Layer)
+	}
+	for _, w := range behind {
+		names = append(names, w.Name)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), "+")
+}
+
+// aliasBehind lists that callers get another version than was applied.
+func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) {
+	have := s.number(w.Layer)
+	d := Drifted{
+		Kind: AliasBehind, Layer: w.Name, Function: f.Name,
+		WantVersion: w.catalog.label(past), HaveVersion: w.catalog.label(have),
+		Reason: fmt.Sprintf("%s was applied, and %s serves version %s, which has %s",
+			w.show(past), s.qualifier, s.served.Version, w.show(have)),
+	}
+	if past > 0 {
+		d.Want = string(w.Layer.Version(past))
+	}
+	if have > 0 {
+		d.Have = string(w.Layer.Version(have))
+	}
+	d.Since = r.sight(f.Name, w.Layer, state.LayerVersionARN(d.Have))
+	r.plan.Drift = append(r.plan.Drift, d)
+}
+
+// notServable says why a function's callers cannot be given what a serve step
+// means to, before anything is touched. It asks for what is not known yet.
+func (r *region) notServable(f state.Function, step Step) string {
+	s := step.Serving
+	if what := s.Unreleased(f); what != "" && s.Version == "" {
+		return fmt.Sprintf("$LATEST has %s that version %s, which %s serves, does not: layerd releases nobody's unreleased work",
+			what, s.Served.Version, s.Qualifier)
+	}
+	if s.Qualifier == ownInstances {
+		return ""
+	}
+	a, known := r.alias(f.Name, s.Qualifier)
+	if !known {
+		return ""
+	}
+	if other := r.othersCanary(f.Name, a); other != "" {
+		return other
+	}
+	return ""
+}
+
+// alias gives an alias of a function, or asks for the function's aliases.
+func (r *region) alias(function, name string) (state.Alias, bool) {
+	aliases, ok := r.snap.Aliases[function]
+	if !ok {
+		if !slices.Contains(r.plan.Needs.Aliases, function) {
+			r.plan.Needs.Aliases = append(r.plan.Needs.Aliases, function)
+		}
+		return state.Alias{}, false
+	}
+	for _, a := range aliases {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return state.Alias{}, false
+}
+
+// othersCanary says that somebody else shares out the alias's calls.
+func (r *region) othersCanary(function string, a state.Alias) string {
+	if len(a.Weights) == 0 {
+		return ""
+	}
+	versions := slices.Sorted(maps.Keys(a.Weights))
+	if c := r.changedHere(function); c != nil && c.Canary && len(versions) == 1 && versions[0] == c.AliasAfter {
+		return ""
+	}
+	v := versions[0]
+	return fmt.Sprintf("%s gives %.0f %% of its calls to version %s: somebody runs a canary", a.Name, 100*a.Weights[v], v)
+}
+
+// changedHere is what the rollout under way did to a function, or nil.
+func (r *region) changedHere(function string) *Changed {
+	i, ok := slices.BinarySearchFunc(r.changed, function, func(c Changed, name string) int { return cmp.Compare(c.Function, name) })
+	if !ok {
+		return nil
+	}
+	return &r.changed[i]
+}
+
+// aliasNotes says that the alias is missing on functions, which are attached
+// only.
+func (r *region) aliasNotes() {
+	if r.unserved == 0 || r.want.Alias == "" {
+		return
+	}
+	r.plan.Notes = append(r.plan.Notes, Note{Code: "no_alias", Message: fmt.Sprintf(
+		"%s no alias %s: the layer is attached to $LATEST only", plural(r.unserved, "function has", "functions have"), r.want.Alias)})
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// earlier finds a version that was published before and has what callers are to
+// get now, everything else being as in the one they get: pointing the alias at
+// it is one call, and nothing has to start that never ran. Empty = there is
+// none, or it is not known yet.
+func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*wish) string {
+	if s.qualifier == ownInstances {
+		return ""
+	}
+	if r.snap.Uses == nil {
+		r.plan.Needs.Uses = true
+		return ""
+	}
+	want := map[state.LayerARN]state.LayerVersionARN{}
+	for _, st := range steps {
+		want[st.LayerARN] = st.To
+	}
+	for _, w := range behind {
+		t, _ := w.wants(f)
+		t, _ = r.instead(w, f, t, number(f, w.Layer), r.past.Functions[f.Name].of(w.Layer), s)
+		want[w.Layer] = ""
+		if t.number > 0 {
+			want[w.Layer] = w.Layer.Version(t.number)
+		}
+	}
+	list := r.snap.Uses.Published
+	i, _ := slices.BinarySearchFunc(list, f.Name, func(p state.Published, name string) int { return cmp.Compare(p.Function, name) })
+	best := ""
+	for ; i < len(list) && list[i].Function == f.Name; i++ {
+		p := list[i] // by version, ascending
+		if p.Version == s.served.Version || !has(p.Layers, s.served.Layers, want) {
+			continue
+		}
+		key := state.Qualified{Function: f.Name, Qualifier: p.Version}
+		other, known := r.snap.Served[key]
+		if !known {
+			r.plan.Needs.Served = append(r.plan.Needs.Served, key)
+			continue
+		}
+		if other.CodeSHA256 == s.served.CodeSHA256 && other.Settings == s.served.Settings {
+			best = p.Version
+		}
+	}
+	return best
+}
+
+// has says that list is old with exactly the changes of want.
+func has(list, old []state.LayerVersionARN, want map[state.LayerARN]state.LayerVersionARN) bool {
+	rest := func(of []state.LayerVersionARN) []state.LayerVersionARN {
+		return slices.DeleteFunc(slices.Clone(of), func(v state.LayerVersionARN) bool { _, ours := want[v.Layer()]; return ours })
+	}
+	for layer, v := range want {
+		if have, _, _ := (state.Function{Layers: list}).Has(layer); have != v {
+			return false
+		}
+	}
+	return slices.Equal(rest(list), rest(old))
+}
