@@ -37,6 +37,25 @@ type Cloud interface {
 	// DeleteLayerVersion deletes for good, and asks nobody; deleting what is
 	// gone already succeeds.
 	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
+	// Served reads what a qualifier serves; state.Gone when there is none.
+	Served(ctx context.Context, q state.Qualified) (state.Served, error)
+	// Publish freezes $LATEST as a version, if it still is at revision and has
+	// that code, and gives the version's number: an older one's when nothing
+	// has changed since. For a function on managed instances with the target
+	// $LATEST.PUBLISHED it renews that instead.
+	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	// WaitActive waits until a version is no longer Pending (SnapStart takes
+	// minutes) and gives it, also when it Failed.
+	WaitActive(ctx context.Context, q state.Qualified) (state.Served, error)
+	// Alias reads one alias, from the shared quota; state.Gone when there is
+	// none.
+	Alias(ctx context.Context, q state.Qualified) (state.Alias, error)
+	// MoveAlias points an alias at version and gives weights to others (nil
+	// clears them), if the alias still is at revision.
+	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+	// WaitProvisioned waits until the alias's provisioned concurrency is
+	// ready; nil also when there is none.
+	WaitProvisioned(ctx context.Context, q state.Qualified) error
 	// Users makes a complete sweep of every $LATEST and every published
 	// version and names one user of each layer version in use. A sweep that is
 	// not complete is an error.

@@ -37,13 +37,13 @@ func TestPrune(t *testing.T) {
 		},
 		{
 			name:   "used by a published version",
-			world:  func(w *applytest.World) { w.Publish("chat:7", common.Version(1)) },
+			world:  func(w *applytest.World) { w.PutVersion("chat", "7", common.Version(1)) },
 			status: reconcile.Skipped, text: "used by chat:7", sweeps: 1,
 		},
 		{
 			name: "a layer whose name begins alike is another layer",
 			world: func(w *applytest.World) {
-				w.Publish("chat:7", (common + "-2").Version(1), common.Version(11))
+				w.PutVersion("chat", "7", (common + "-2").Version(1), common.Version(11))
 			},
 			status: reconcile.Applied, deleted: true, deletes: 1, sweeps: 1,
 		},
@@ -96,7 +96,7 @@ func TestPrune(t *testing.T) {
 			world: func(w *applytest.World) {
 				w.Hook = once("DeleteLayerVersion", false, kind(state.Again), func() {
 					<-time.After(5 * time.Minute)
-					w.Publish("chat:8", common.Version(1))
+					w.PutVersion("chat", "8", common.Version(1))
 				})
 			},
 			status: reconcile.Skipped, text: "used by chat:8", deletes: 1, sweeps: 2,

@@ -68,6 +68,24 @@ func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN
 	return g.Cloud.DeleteLayerVersion(ctx, v)
 }
 
+func (g guarded) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
+	ctx, cancel, err := g.allowed(ctx, "PublishVersion", q.Function)
+	if err != nil {
+		return "", "", err
+	}
+	defer cancel()
+	return g.Cloud.Publish(ctx, q, code, revision)
+}
+
+func (g guarded) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
+	ctx, cancel, err := g.allowed(ctx, "UpdateAlias", q.String())
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return g.Cloud.MoveAlias(ctx, q, version, weights, revision)
+}
+
 // history is the history as whoever holds the account's lease writes it.
 func (p *pass) history(account string) *history.Log {
 	if l := p.leases[account]; l != nil {

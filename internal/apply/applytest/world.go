@@ -1,8 +1,9 @@
 // Package applytest is an AWS of one account and Region, small and strict, for
 // testing what uses apply.Cloud. It keeps AWS's rules (RevisionID, update in
-// progress, five layers, deleted versions cannot be named, lists replace),
-// counts calls, and can fail before and after doing a thing. Time is the test's:
-// run it in a testing/synctest bubble.
+// progress, five layers, deleted versions cannot be named, lists replace;
+// published versions are frozen and may take a while, an alias has a RevisionID
+// of its own and rules for its weights), counts calls, and can fail before and
+// after doing a thing. Time is the test's: run it in a testing/synctest bubble.
 package applytest
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,8 +31,9 @@ type World struct {
 	mu        sync.Mutex // guards all below
 	functions map[string]*function
 	deleted   map[state.LayerVersionARN]bool
-	published map[string][]state.LayerVersionARN // "name:7" and its frozen list
-	calls     []string                           // "SetLayers chat", in order
+	versions  map[state.Qualified]*version
+	aliases   map[state.Qualified]*alias
+	calls     []string // "SetLayers chat", in order
 	revision  int
 	fault     []string
 }
@@ -39,6 +42,10 @@ type function struct {
 	state.Function
 	until    time.Time // in progress before
 	willFail string    // the reason why the next update fails; empty = it does not
+
+	last        int    // the highest version number ever given
+	snapStart   bool   // versions are Pending for a while
+	versionFail string // the reason why the next version fails; empty = it does not
 }
 
 var _ apply.Cloud = (*World)(nil)
@@ -46,10 +53,14 @@ var _ apply.Cloud = (*World)(nil)
 // New gives a world of functions and their lists.
 func New(lists map[string][]state.LayerVersionARN) *World {
 	w := &World{
-		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{}, published: map[string][]state.LayerVersionARN{},
+		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{},
+		versions: map[state.Qualified]*version{}, aliases: map[state.Qualified]*alias{},
 	}
 	for name, list := range lists {
-		f := &function{Function: state.Function{Name: name, State: "Active", LastUpdateStatus: "Successful", Layers: slices.Clone(list)}}
+		f := &function{Function: state.Function{
+			Name: name, State: "Active", LastUpdateStatus: "Successful", Layers: slices.Clone(list),
+			CodeSHA256: "code of " + name, Settings: state.NewSettings(map[string]string{"handler": "index.handler"}),
+		}}
 		w.functions[name] = f
 		w.touch(f)
 	}
@@ -71,18 +82,13 @@ func (w *World) FailNext(name, reason string) {
 	w.functions[name].willFail = reason
 }
 
-// Remove deletes a function.
+// Remove deletes a function with all its versions and aliases.
 func (w *World) Remove(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.functions, name)
-}
-
-// Publish freezes a list under "name:version".
-func (w *World) Publish(version string, list ...state.LayerVersionARN) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.published[version] = list
+	maps.DeleteFunc(w.versions, func(q state.Qualified, _ *version) bool { return q.Function == name })
+	maps.DeleteFunc(w.aliases, func(q state.Qualified, _ *alias) bool { return q.Function == name })
 }
 
 // Lists gives what all functions have.
@@ -242,12 +248,17 @@ func (w *World) WaitUpdated(ctx context.Context, name string) (state.Function, e
 		if err != nil || fn.LastUpdateStatus != "InProgress" {
 			return fn, err
 		}
-		t := time.NewTimer(time.Second)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-		}
+		pause(ctx, time.Second)
+	}
+}
+
+// pause waits for d or the end of ctx, which the next call then tells.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -283,9 +294,10 @@ func (w *World) Users(ctx context.Context) (map[state.LayerVersionARN]string, er
 
 func (w *World) users() map[state.LayerVersionARN]string {
 	users := map[state.LayerVersionARN]string{}
-	for _, version := range slices.Sorted(maps.Keys(w.published)) {
-		for _, v := range w.published[version] {
-			users[v] = version
+	byName := func(a, b state.Qualified) int { return strings.Compare(a.String(), b.String()) }
+	for _, q := range slices.SortedFunc(maps.Keys(w.versions), byName) {
+		for _, v := range w.versions[q].Layers {
+			users[v] = q.String()
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.functions)) {

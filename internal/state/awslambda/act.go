@@ -26,22 +26,20 @@ const (
 	notOwn = "not a version of a layer of this account and region"
 )
 
-// Function reads one function anew: its list, its RevisionID, its state and
-// its confirmed tags, which are never nil unless AWS refused to tell them. It
-// spends GetFunction's own quota. A function that does not exist is
+// Function reads one function anew: its list, its settings, its RevisionID, its
+// state and its confirmed tags, which are never nil unless AWS refused to tell
+// them. It spends GetFunction's own quota. A function that does not exist is
 // state.Gone.
 func (c *Client) Function(ctx context.Context, name string) (state.Function, error) {
 	if _, err := c.checked(ctx); err != nil {
 		return state.Function{}, err
 	}
-	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: aws.String(name)})
+	out, err := c.getFunction(ctx, name, nil)
 	if err != nil {
-		return state.Function{}, readError("GetFunction", name, err)
-	}
-	if out.Configuration == nil {
-		return state.Function{}, &state.Error{Op: "GetFunction", Resource: name, Kind: state.Again, Message: "aws answered without a configuration"}
+		return state.Function{}, err
 	}
 	f := function(out.Configuration, interner{})
+	f.Settings = settings(out.Configuration)
 	f.State = string(out.Configuration.State)
 	f.LastUpdateStatus = string(out.Configuration.LastUpdateStatus)
 	f.StatusReason = statusReason(out.Configuration)
@@ -49,6 +47,24 @@ func (c *Client) Function(ctx context.Context, name string) (state.Function, err
 		f.Tags = orEmpty(out.Tags)
 	}
 	return f, nil
+}
+
+// getFunction reads what a qualifier (nil: $LATEST) names; there is always a
+// configuration without an error.
+func (c *Client) getFunction(ctx context.Context, name string, qualifier *string) (*lambda.GetFunctionOutput, error) {
+	const op = "GetFunction"
+	resource := name
+	if qualifier != nil {
+		resource += ":" + *qualifier
+	}
+	out, err := c.lambda.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: aws.String(name), Qualifier: qualifier})
+	if err != nil {
+		return nil, readError(op, resource, err)
+	}
+	if out.Configuration == nil {
+		return nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: "aws answered without a configuration"}
+	}
+	return out, nil
 }
 
 // statusReason joins AWS's words about the last update and the state.

@@ -16,7 +16,7 @@ import (
 func TestFunctionIsFresh(t *testing.T) {
 	w := newWire()
 	w.answer["GetFunction"] = jsonReply(map[string]any{
-		"Configuration": with(config("f", string(layerARN("z").Version(3))), "State", "Active", "LastUpdateStatus", "InProgress",
+		"Configuration": with(config("f", string(layerARN("z").Version(3))), "State", "Active", "LastUpdateStatus", "InProgress", "CodeSize", 4711,
 			"LastUpdateStatusReason", "The function is being created.", "LastUpdateStatusReasonCode", "Creating"),
 		"Tags": map[string]string{"team": "platform"},
 	})
@@ -28,6 +28,7 @@ func TestFunctionIsFresh(t *testing.T) {
 		Name: "f", ARN: functionARN("f"), Runtime: "python3.12", Architecture: "x86_64", RevisionID: "rev-f", CodeSHA256: "sha-f",
 		Layers: []state.LayerVersionARN{layerARN("z").Version(3)}, Tags: map[string]string{"team": "platform"},
 		State: "Active", LastUpdateStatus: "InProgress", StatusReason: "The function is being created.",
+		CodeSize: 4711, Settings: wireSettings,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("function (-want +got):\n%s", diff)

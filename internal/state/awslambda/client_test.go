@@ -42,6 +42,12 @@ func TestWrongAccountStopsEverything(t *testing.T) {
 			_, err := c.SetLayers(ctx, "f", nil, "r")
 			return err
 		},
+		"Served":             func(ctx context.Context, c *Client) error { _, err := c.Served(ctx, live); return err },
+		"Publish":            func(ctx context.Context, c *Client) error { _, _, err := c.Publish(ctx, live, "", ""); return err },
+		"WaitActive":         func(ctx context.Context, c *Client) error { _, err := c.WaitActive(ctx, live); return err },
+		"Alias":              func(ctx context.Context, c *Client) error { _, err := c.Alias(ctx, live); return err },
+		"MoveAlias":          func(ctx context.Context, c *Client) error { _, err := c.MoveAlias(ctx, live, "1", nil, ""); return err },
+		"WaitProvisioned":    func(ctx context.Context, c *Client) error { return c.WaitProvisioned(ctx, live) },
 		"WaitUpdated":        func(ctx context.Context, c *Client) error { _, err := c.WaitUpdated(ctx, "f"); return err },
 		"DeleteLayerVersion": func(ctx context.Context, c *Client) error { _, err := c.DeleteLayerVersion(ctx, v); return err },
 	} {

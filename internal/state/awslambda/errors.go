@@ -57,7 +57,7 @@ func kindOf(code string, status int, err error) state.Kind {
 	switch code {
 	case "ResourceConflictException", "PreconditionFailedException":
 		return state.LookAgain
-	case "ResourceNotFoundException":
+	case "ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException":
 		return state.Gone
 	case "ServiceException", "InternalServiceException", "InternalFailure", "InternalError",
 		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException",

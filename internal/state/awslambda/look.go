@@ -199,7 +199,7 @@ func (l *look) aliasesOf(ctx context.Context, name string) error {
 }
 
 func alias(a types.AliasConfiguration) state.Alias {
-	s := state.Alias{Name: aws.ToString(a.Name), Version: aws.ToString(a.FunctionVersion)}
+	s := state.Alias{Name: aws.ToString(a.Name), Version: aws.ToString(a.FunctionVersion), RevisionID: aws.ToString(a.RevisionId)}
 	if a.RoutingConfig != nil && len(a.RoutingConfig.AdditionalVersionWeights) > 0 {
 		s.Weights = maps.Clone(a.RoutingConfig.AdditionalVersionWeights)
 	}

@@ -26,6 +26,10 @@ type Query struct {
 	// seconds to minutes: good for selecting, to be confirmed by Function
 	// before a change.
 	Tags bool
+	// Settings asks for the fingerprint of each function's settings, which
+	// takes a hash over its environment: for when functions are served through
+	// aliases.
+	Settings bool
 }
 
 // Observe looks at the whole account and Region. The result is sorted; on an
@@ -47,7 +51,7 @@ func (c *Client) Observe(ctx context.Context, q Query) (state.Snapshot, error) {
 	var tags map[string]map[string]string
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)
-	g.Go(func() error { return set(&s.Functions)(c.functions(ctx)) })
+	g.Go(func() error { return set(&s.Functions)(c.functions(ctx, q.Settings)) })
 	if q.Tags {
 		g.Go(func() error { return set(&tags)(c.functionTags(ctx)) })
 	}
@@ -92,7 +96,7 @@ func orEmpty(tags map[string]string) map[string]string {
 // functions lists every function's $LATEST. The list is read over many calls
 // while others write; a function that moves to a later page meanwhile comes
 // twice, and the later reading counts.
-func (c *Client) functions(ctx context.Context) ([]state.Function, error) {
+func (c *Client) functions(ctx context.Context, withSettings bool) ([]state.Function, error) {
 	var all []state.Function
 	index := map[string]int{}
 	in := interner{}
@@ -103,6 +107,9 @@ func (c *Client) functions(ctx context.Context) ([]state.Function, error) {
 		}
 		for i := range out.Functions {
 			f := function(&out.Functions[i], in)
+			if withSettings {
+				f.Settings = settings(&out.Functions[i])
+			}
 			if at, twice := index[f.Name]; twice {
 				all[at] = f
 				continue
@@ -205,6 +212,8 @@ func function(cfg *types.FunctionConfiguration, in interner) state.Function {
 		Image:        cfg.PackageType == types.PackageTypeImage,
 		RevisionID:   strings.Clone(aws.ToString(cfg.RevisionId)),
 		CodeSHA256:   strings.Clone(aws.ToString(cfg.CodeSha256)),
+		CodeSize:     cfg.CodeSize,
+		Managed:      cfg.CapacityProviderConfig != nil,
 	}
 	f.Name = nameIn(f.ARN, aws.ToString(cfg.FunctionName))
 	// A name cannot contain a dot: us-east-1.fn is a replica.

@@ -205,7 +205,8 @@ func TestPeer11_WeightedVersionIsSeen(t *testing.T) {
 		if err := simClient(t, w).Look(t.Context(), &s, state.Needs{Aliases: []string{"f"}}); err != nil {
 			t.Fatal(err)
 		}
-		want := []state.Alias{{Name: "live", Version: "1", Weights: map[string]float64{"2": 0.25}}}
+		a, _ := w.Alias("f", "live")
+		want := []state.Alias{{Name: "live", Version: "1", Weights: map[string]float64{"2": 0.25}, RevisionID: a.RevisionID}}
 		if diff := cmp.Diff(want, s.Aliases["f"]); diff != "" {
 			t.Errorf("aliases (-want +got):\n%s", diff)
 		}

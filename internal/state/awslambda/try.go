@@ -49,7 +49,7 @@ func (c *Client) Functions(ctx context.Context) ([]state.Function, error) {
 	if _, err := c.checked(ctx); err != nil {
 		return nil, err
 	}
-	return c.functions(ctx)
+	return c.functions(ctx, false)
 }
 
 // Versions lists the live versions of one own layer, the newest first.

@@ -120,6 +120,20 @@ func operation(r *http.Request, body string) string {
 	switch {
 	case r.URL.Query().Get("find") == "LayerVersion":
 		return "GetLayerVersionByArn"
+	case r.URL.Query().Get("List") == "ALL":
+		return "ListProvisionedConcurrencyConfigs"
+	case parts[len(parts)-1] == "provisioned-concurrency":
+		return "GetProvisionedConcurrencyConfig"
+	case parts[1] == "code-signing-configs" && len(parts) == 2:
+		return "ListCodeSigningConfigs"
+	case parts[1] == "code-signing-configs":
+		return "ListFunctionsByCodeSigningConfig"
+	case len(parts) == 5 && parts[3] == "aliases" && r.Method == http.MethodPut:
+		return "UpdateAlias"
+	case len(parts) == 5 && parts[3] == "aliases":
+		return "GetAlias"
+	case r.Method == http.MethodPost && parts[1] == "functions" && parts[len(parts)-1] == "versions":
+		return "PublishVersion"
 	case parts[1] == "functions" && len(parts) == 2:
 		return "ListFunctions"
 	case parts[1] == "functions" && len(parts) == 3:

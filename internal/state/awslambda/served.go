@@ -1,0 +1,124 @@
+package awslambda
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+const (
+	// lastActivePoll is the longest step between reads of a version that is
+	// being prepared: most are ready at once, one with SnapStart takes minutes.
+	lastActivePoll = 5 * time.Second
+	// longestActivation is when a version, or provisioned concurrency, that is
+	// still being prepared counts as one that does not end.
+	longestActivation = 15 * time.Minute
+
+	// latestPublished is what an unqualified call runs of a function on
+	// managed instances.
+	latestPublished = "$LATEST.PUBLISHED"
+)
+
+// Served reads what a qualifier serves: of an alias the version it points at,
+// whatever its weights. It spends GetFunction's own quota. A function or a
+// qualifier that does not exist is state.Gone.
+func (c *Client) Served(ctx context.Context, q state.Qualified) (state.Served, error) {
+	if _, err := c.checked(ctx); err != nil {
+		return state.Served{}, err
+	}
+	out, err := c.getFunction(ctx, q.Function, aws.String(q.Qualifier))
+	if err != nil {
+		return state.Served{}, err
+	}
+	cfg := out.Configuration
+	s := state.Served{
+		Version:    strings.Clone(aws.ToString(cfg.Version)),
+		Layers:     layerARNs(cfg.Layers, interner{}),
+		CodeSHA256: strings.Clone(aws.ToString(cfg.CodeSha256)),
+		Settings:   settings(cfg),
+		State:      string(cfg.State),
+		Reason:     statusReason(cfg),
+	}
+	if s.Version == "" {
+		// An empty one would say that there is no such qualifier.
+		return state.Served{}, &state.Error{Op: "GetFunction", Resource: q.String(), Kind: state.Again, Message: "aws answered without a version"}
+	}
+	return s, nil
+}
+
+// Publish freezes q.Function's $LATEST as a version and gives its number: that
+// of the newest one when nothing has changed since. When the function is no
+// longer at revision, or its code is not code (either may be empty: not
+// checked), nothing happens and the error is state.LookAgain, as it is while an
+// update is in progress. With the qualifier $LATEST.PUBLISHED, what a function
+// on managed instances runs is renewed instead, and no other qualifier means
+// anything.
+//
+// It returns as soon as AWS has accepted the request; see WaitActive. After
+// state.Unsure the version may exist: asking again gives the same one.
+func (c *Client) Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error) {
+	const op = "PublishVersion"
+	if _, err := c.checked(ctx); err != nil {
+		return "", "", err
+	}
+	in := &lambda.PublishVersionInput{FunctionName: aws.String(q.Function), CodeSha256: given(code), RevisionId: given(revision)}
+	if q.Qualifier == latestPublished {
+		in.PublishTo = types.FunctionVersionLatestPublishedLatestPublished
+	}
+	out, err := c.lambda.PublishVersion(ctx, in, c.write)
+	if err != nil {
+		return "", "", otherCode(writeError(op, q.Function, err))
+	}
+	id := answered(out.ResultMetadata)
+	if aws.ToString(out.Version) == "" {
+		return "", id, &state.Error{Op: op, Resource: q.Function, Kind: state.Unsure, Message: "aws answered without a version", RequestID: id}
+	}
+	return *out.Version, id, nil
+}
+
+// given leaves out of a request what is empty.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return aws.String(s)
+}
+
+// otherCode: that $LATEST has other code than we saw comes as an invalid
+// parameter, told from the others by its words only.
+func otherCode(err error) error {
+	e, ok := errors.AsType[*state.Error](err)
+	if ok && e.Code == "InvalidParameterValueException" && strings.Contains(e.Message, "different from current CodeSHA256") {
+		e.Kind = state.LookAgain
+	}
+	return err
+}
+
+// WaitActive waits until the version that a qualifier names is no longer
+// Pending, and gives it. One that Failed is no error: State and Reason say so.
+// After fifteen minutes it gives up with state.Again.
+func (c *Client) WaitActive(ctx context.Context, q state.Qualified) (state.Served, error) {
+	began := time.Now()
+	// The first read is made at once: without SnapStart that is all it takes.
+	for pause := firstPoll; ; pause = min(2*pause, lastActivePoll) {
+		s, err := c.Served(ctx, q)
+		switch {
+		case err != nil:
+			return state.Served{}, err
+		case s.State != string(types.StatePending):
+			return s, nil
+		case time.Since(began) > longestActivation:
+			return s, &state.Error{Op: "GetFunction", Resource: q.String(), Kind: state.Again, Message: "still Pending after " + longestActivation.String()}
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return state.Served{}, readError("GetFunction", q.String(), err)
+		}
+	}
+}
