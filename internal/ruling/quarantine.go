@@ -71,8 +71,9 @@ func (q Quarantine) Outranks(old Quarantine) bool { return q.Hand && !old.Hand }
 // means more to path.Match than * and ?.
 var functionGlob = regexp.MustCompile(`^[A-Za-z0-9_*?-]{1,140}$`)
 
-// check refuses a quarantine that would hold nothing, or could not be found.
-func (q Quarantine) check() error {
+// Check refuses, as store.ErrInvalid, a quarantine that would hold nothing or
+// could not be found.
+func (q Quarantine) Check() error {
 	switch {
 	case q.Environment == "" || q.Region == "" || q.Layer == "":
 		return fmt.Errorf("%w: a quarantine needs an environment, a Region and a layer", store.ErrInvalid)
@@ -90,7 +91,7 @@ func (q Quarantine) check() error {
 // it; one that was lifted is replaced. What could hold nothing is
 // store.ErrInvalid.
 func PutQuarantine(ctx context.Context, s store.Store, repository string, q Quarantine) (Quarantine, error) {
-	if err := q.check(); err != nil {
+	if err := q.Check(); err != nil {
 		return q, err
 	}
 	q.At, q.Ended, q.EndedBy, q.EndedReason = q.At.UTC(), time.Time{}, "", ""
