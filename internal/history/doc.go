@@ -16,7 +16,16 @@
 //	entries, cursor, err = log.Ended(ctx, cursor)             // what has ended since
 //
 // What people decide is part of it: Approve gives an approval and appends who
-// gave it, and Forget does the same for an environment that is gone.
+// gave it, and Forget, Quarantine and Lift do the same for an environment that
+// is gone and for a version that is bad, or is tried again.
+//
+// A rollout spans many rounds and outlives the process that began it:
+//
+//	r := reconcile.Rollout{ID: log.NewRolloutID(now), …}
+//	err = log.SaveRollout(ctx, "prod", "ap-northeast-1", r)   // ErrPassed: stop
+//	rollout, err := log.Rollout(ctx, "prod", "ap-northeast-1")
+//	changed, err := log.Changed(ctx, *rollout)                // what going back has to undo
+//	err = log.Prove(ctx, "prod", "ap-northeast-1", r.Targets) // it came through healthily
 //
 // # What is promised
 //
@@ -35,8 +44,9 @@
 // are kept apart by the lease, and each write by its RevisionID. But one that
 // was stopped, lost its lease and wakes does not turn the past back: what it
 // still has to say is older than what the lease's next holder wrote, and each
-// document of the past knows the highest fencing number that wrote it. Nothing
-// is ever deleted.
+// document of the past knows the highest fencing number that wrote it. The
+// document of a rollout does as well, but there the old holder is told
+// (ErrPassed): it would go on with a wave that is over. Nothing is ever deleted.
 //
 // # What is kept
 //
@@ -45,6 +55,7 @@
 //
 //	history/REPO/ID                         one record: all steps of one write
 //	history/REPO/ID/ruling                  one decision of a person
+//	rollout/REPO/ENVIRONMENT/REGION         the current or last rollout
 //	open/REPO/ENVIRONMENT/REGION            which rounds may have records without an end
 //	past/REPO/function/ENVIRONMENT/REGION/NAME
 //	past/REPO/layer/ENVIRONMENT/REGION/ARN

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -56,6 +57,7 @@ type functionDoc struct {
 	List   []state.LayerVersionARN     `json:"list,omitempty"`
 	Layers map[state.LayerARN]slotDoc  `json:"layers,omitempty"`
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
+	Heals  map[state.LayerARN]healDoc  `json:"heals,omitempty"`
 	Fences fences                      `json:"fencing,omitempty"`
 }
 
@@ -75,6 +77,15 @@ type sightDoc struct {
 	Since time.Time             `json:"since"`
 }
 
+// healDoc counts the heals of a drift that comes back.
+type healDoc struct {
+	Count int       `json:"count"`
+	Last  time.Time `json:"last"`
+	// Record is the ID of the last one that counted, so that one that is told
+	// twice counts once.
+	Record string `json:"record"`
+}
+
 // layerDoc is what is remembered of one layer. Stored.
 type layerDoc struct {
 	head
@@ -82,7 +93,39 @@ type layerDoc struct {
 	Numbers    map[string]int64    `json:"numbers,omitempty"`
 	Candidates map[int64]time.Time `json:"candidates,omitempty"`
 	Selected   int                 `json:"selected,omitempty"`
+	Proven     int64               `json:"proven,omitempty"`
 	Fences     fences              `json:"fencing,omitempty"`
+}
+
+// rolloutDoc is the current or last rollout of an environment in a Region.
+// Stored.
+type rolloutDoc struct {
+	head
+	ID       string          `json:"id"`
+	Chain    []string        `json:"chain,omitempty"`
+	Revision string          `json:"revision,omitempty"`
+	Targets  []targetDoc     `json:"targets,omitempty"`
+	Stage    reconcile.Stage `json:"stage"`
+	Wave     int             `json:"wave,omitempty"`
+	Waves    int             `json:"waves,omitempty"`
+	Total    int             `json:"total,omitempty"`
+	Begun    time.Time       `json:"begun"`
+	Since    time.Time       `json:"since"`
+	Ended    time.Time       `json:"ended,omitzero"`
+	Smoked   bool            `json:"smoked,omitempty"`
+	Findings []string        `json:"findings,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	Attempts int             `json:"attempts,omitempty"`
+	Fences   fences          `json:"fencing,omitempty"`
+}
+
+// targetDoc is one version that a rollout brings. Stored.
+type targetDoc struct {
+	Layer  state.LayerARN `json:"layer"`
+	Name   string         `json:"name"`
+	Number int64          `json:"number"`
+	Semver string         `json:"semver,omitempty"`
+	From   int64          `json:"from,omitempty"`
 }
 
 // prunedDoc has the prunes of the last day, by record, so that one that is

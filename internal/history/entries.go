@@ -21,12 +21,12 @@ type Query struct {
 	Limit               int       // at most so many entries; 0 = all
 }
 
-// match: a ruling is of all Regions of its environment, and of no function or
-// layer.
+// match: a ruling is of all Regions of its environment, and of no layer, unless
+// it is about a quarantine; none is of a function.
 func (q Query) match(e Entry) bool {
 	return (q.Environment == "" || q.Environment == e.Environment) &&
-		(q.Region == "" || q.Region == e.Region || e.Cause == CauseRuling) &&
-		(q.Function == "" || q.Function == e.Function) &&
+		(q.Region == "" || q.Region == e.Region || e.Cause == CauseRuling && e.Region == "") &&
+		(q.Function == "" || q.Function == e.Function && e.Cause != CauseRuling) &&
 		(q.Layer == "" || q.Layer == e.Layer || q.Layer == string(e.LayerARN))
 }
 

@@ -57,6 +57,7 @@ func (l *Log) Past(ctx context.Context, environment, region string) (reconcile.P
 		}
 		past.Layers[state.LayerARN(name)] = reconcile.LayerPast{
 			Applied: d.doc.Applied, Numbers: d.doc.Numbers, Candidates: d.doc.Candidates, Selected: d.doc.Selected,
+			Proven: d.doc.Proven,
 		}
 	}
 	pruned, err := get[prunedDoc](ctx, l.store, l.prunedKey(environment, region))
@@ -150,6 +151,12 @@ func (d functionDoc) past(name string, in interner) reconcile.FunctionPast {
 		have := state.LayerVersionARN(in.text(string(s.Have)))
 		p.Drift[layer] = reconcile.Sighting{Function: name, Layer: layer, Have: have, Since: s.Since}
 	}
+	for layer, h := range d.Heals {
+		if p.Heals == nil {
+			p.Heals = map[state.LayerARN]reconcile.Heals{}
+		}
+		p.Heals[state.LayerARN(in.text(string(layer)))] = reconcile.Heals{Count: h.Count, Last: h.Last}
+	}
 	return p
 }
 
@@ -160,7 +167,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		if s.Kind == reconcile.Prune {
 			return l.rememberPrune(ctx, id, rec, s)
 		}
-		if s.To == "" || !first(s) {
+		if s.To == "" || s.LayerARN == "" || !first(s) {
 			continue
 		}
 		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
@@ -179,7 +186,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		list = rec.After
 	}
 	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
-		return d.apply(rec, list, by)
+		return d.apply(id, rec, list, by)
 	})
 	if err != nil {
 		return fmt.Errorf("remember what %s has: %w", function, err)
@@ -199,7 +206,7 @@ func (l *Log) fenceOf(rec record) fence {
 }
 
 // apply notes what a record left on the function; false = nothing is new.
-func (d *functionDoc) apply(rec record, list []state.LayerVersionARN, by fence) bool {
+func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN, by fence) bool {
 	if d.Fences.passed(by) {
 		return false
 	}
@@ -211,6 +218,10 @@ func (d *functionDoc) apply(rec record, list []state.LayerVersionARN, by fence) 
 		d.Layers = map[state.LayerARN]slotDoc{}
 	}
 	for _, s := range rec.Steps {
+		if s.LayerARN == "" {
+			continue // a serve is of the function, and of no layer
+		}
+		changed = d.heal(id, rec, s) || changed
 		old, known := d.Layers[s.LayerARN]
 		slot := old
 		slot.Applied = s.To.Number()
@@ -225,6 +236,30 @@ func (d *functionDoc) apply(rec record, list []state.LayerVersionARN, by fence) 
 		}
 	}
 	return changed
+}
+
+// heal counts a heal of drift, and forgets them once Git or a rollback changes
+// the layer; false = nothing is new. IDs grow, so that one that is not above the
+// last that counted has been told before. Were it counted again, a function that
+// nobody touches could be left alone as a tug of war.
+func (d *functionDoc) heal(id string, rec record, s stepDoc) bool {
+	was, known := d.Heals[s.LayerARN]
+	switch {
+	case known && id <= was.Record:
+		return false
+	case s.Cause != reconcile.Drift:
+		delete(d.Heals, s.LayerARN)
+		return known
+	}
+	next := healDoc{Count: 1, Last: rec.Started, Record: id}
+	if known && rec.Started.Sub(was.Last) < day {
+		next.Count += was.Count
+	}
+	if d.Heals == nil {
+		d.Heals = map[state.LayerARN]healDoc{}
+	}
+	d.Heals[s.LayerARN] = next
+	return true
 }
 
 // apply makes the step's number the latest one applied here.

@@ -26,6 +26,11 @@ type record struct {
 	Approval    string                  `json:"approval,omitempty"`
 	ApprovedBy  string                  `json:"approved_by,omitempty"`
 	Fencing     int64                   `json:"fencing"`
+	Rollout     string                  `json:"rollout,omitempty"`
+	Wave        int                     `json:"wave,omitempty"`
+	Alias       string                  `json:"alias,omitempty"`
+	AliasBefore string                  `json:"alias_before,omitempty"`
+	Canary      bool                    `json:"canary,omitempty"`
 	Steps       []stepDoc               `json:"steps"`
 	Before      []state.LayerVersionARN `json:"before"`
 	After       []state.LayerVersionARN `json:"after"`
@@ -48,11 +53,14 @@ type stepDoc struct {
 }
 
 type endDoc struct {
-	Status    reconcile.Status        `json:"status"`
-	Error     string                  `json:"error,omitempty"`
-	RequestID string                  `json:"request_id,omitempty"`
-	List      []state.LayerVersionARN `json:"list,omitempty"` // what was there at the end, where it differs from what was meant
-	Ended     time.Time               `json:"ended"`
+	Status    reconcile.Status `json:"status"`
+	Error     string           `json:"error,omitempty"`
+	RequestID string           `json:"request_id,omitempty"`
+	// List is what was there at the end, where it differs from what was meant.
+	// Seen and empty is not nil, and was kept as nil once.
+	List       []state.LayerVersionARN `json:"list,omitzero"`
+	AliasAfter string                  `json:"alias_after,omitempty"`
+	Ended      time.Time               `json:"ended"`
 }
 
 // longestText bounds what AWS or a person wrote; a record must always fit.
@@ -62,9 +70,11 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	rec := record{
 		head: head{version}, Round: round, Environment: r.Environment, Region: r.Region, Account: r.Account,
 		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: short(r.Window),
-		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Fencing: r.Fencing, Before: in.Before, After: in.After, Started: now.UTC(),
+		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Fencing: r.Fencing, Rollout: r.Rollout, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary,
+		Before: in.Before, After: in.After, Started: now.UTC(),
 	}
 	for _, s := range in.Steps {
+		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
 		rec.Steps = append(rec.Steps, stepDoc{
 			ID: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
 			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, Reason: short(s.Reason),
@@ -75,7 +85,9 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 
 // Entry is one step of one write, as history tells it. Ended is zero while
 // nobody knows how it ended. An entry with CauseRuling is no step: it tells what
-// a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps.
+// a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps;
+// one about a quarantine has a Region, a layer, From, To and Rollout as well, and
+// as Function the glob of those it is about, empty for all.
 type Entry struct {
 	ID                           string // of the record; the steps of one write share it
 	Round                        string // the ID that its round began with
@@ -84,6 +96,8 @@ type Entry struct {
 	Digest, Approval, ApprovedBy string // of the plan, of the approval, and by whom
 	Window                       string // why it was open
 	Fencing                      int64  // the lease's token; 0 = there was none
+	Rollout                      string // the ID of the one it was part of; empty = none
+	Wave                         int    // of the rollout, from 1; 0 = none
 	Step                         string // "attach/makoto-common/makoto-chat-handler-prod"
 	Kind                         reconcile.Kind
 	Cause                        reconcile.Cause
@@ -96,6 +110,9 @@ type Entry struct {
 	FromVersion, ToVersion       string
 	Before, After                []state.LayerVersionARN // the function's whole list; nil for a prune
 	Found                        []state.LayerVersionARN // what was there at the end, where that is not After; else nil
+	Alias, AliasBefore           string                  // the alias that was to be moved, and the function version it served; empty = none
+	AliasAfter                   string                  // what it was moved to; empty = it was not, or nobody knows
+	Canary                       bool                    // the alias was to be given weights only
 	Status                       reconcile.Status        // empty without an end
 	Error, RequestID             string
 	Steps                        int       // of a ruling: how many steps it releases; 0 = not known
@@ -110,7 +127,8 @@ func (rec record) entries(id string) []Entry {
 		e := Entry{
 			ID: id, Round: rec.Round, Environment: rec.Environment, Region: rec.Region, Account: rec.Account,
 			Revision: rec.Revision, Author: rec.Author, Digest: rec.Digest, Approval: rec.Approval,
-			ApprovedBy: rec.ApprovedBy, Window: rec.Window, Fencing: rec.Fencing,
+			ApprovedBy: rec.ApprovedBy, Window: rec.Window, Fencing: rec.Fencing, Rollout: rec.Rollout, Wave: rec.Wave,
+			Alias: rec.Alias, AliasBefore: rec.AliasBefore, Canary: rec.Canary,
 			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Reason: s.Reason, Layer: s.Layer, LayerARN: s.LayerARN,
 			Function: s.Function, From: s.From, To: s.To, FromNumber: s.From.Number(), ToNumber: s.To.Number(),
 			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Before: rec.Before, After: rec.After,
@@ -118,6 +136,7 @@ func (rec record) entries(id string) []Entry {
 		}
 		if end := rec.End; end != nil {
 			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
+			e.AliasAfter = end.AliasAfter
 			e.Ended, e.Duration = end.Ended, end.Ended.Sub(rec.Started)
 		}
 		list = append(list, e)
@@ -148,16 +167,20 @@ func (c *clock) next(now time.Time) string {
 }
 
 // short cuts text to longestText bytes without cutting a character.
-func short(s string) string {
-	if len(s) <= longestText {
+func short(s string) string { return cut(s, longestText) }
+
+// cut is the same for another length. What was cut stays so when it is cut
+// again.
+func cut(s string, longest int) string {
+	if len(s) <= longest {
 		return s
 	}
-	cut := 0
+	end := 0
 	for i := range s {
-		if i > longestText {
+		if i > longest {
 			break
 		}
-		cut = i
+		end = i
 	}
-	return s[:cut] + "…"
+	return s[:end] + "…"
 }

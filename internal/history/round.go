@@ -46,6 +46,7 @@ type Round struct {
 	Window                       string // why it is open
 	Approval, ApprovedBy         string // the digest that was approved, and by whom; empty = none was needed
 	Fencing                      int64  // the token of the account's lease; 0 = that of Holding, else none
+	Rollout                      string // the ID of the one that it carries on; empty = none
 	Started                      time.Time
 }
 
@@ -237,7 +238,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		// lease who has gone on since: what we know is not the latest.
 		return nil
 	}
-	end := endDoc{Status: out.Status, Error: short(out.Error), RequestID: out.RequestID, Ended: time.Now().UTC()}
+	end := endDoc{Status: out.Status, Error: short(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}

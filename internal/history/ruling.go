@@ -3,19 +3,23 @@ package history
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
 
 // What an entry says that is no step but a person's decision.
 const (
-	KindApproval reconcile.Kind   = "approval"
-	KindForget   reconcile.Kind   = "forget"
-	CauseRuling  reconcile.Cause  = "ruling"
-	StatusGiven  reconcile.Status = "given"
+	KindApproval   reconcile.Kind   = "approval"
+	KindForget     reconcile.Kind   = "forget"
+	KindQuarantine reconcile.Kind   = "quarantine" // also a rollback by hand
+	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted
+	CauseRuling    reconcile.Cause  = "ruling"
+	StatusGiven    reconcile.Status = "given"
 )
 
 // rulingSegment is behind the ID in the key of a ruling.
@@ -32,6 +36,20 @@ type rulingDoc struct {
 	Reason      string         `json:"reason,omitempty"`
 	Steps       int            `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
 	At          time.Time      `json:"at"`
+	Quarantine  *quarantined   `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
+}
+
+// quarantined is of which version a ruling is. Stored.
+type quarantined struct {
+	Region    string         `json:"region"`
+	Layer     state.LayerARN `json:"layer"`
+	Name      string         `json:"name"` // in Git
+	Number    int64          `json:"number"`
+	Semver    string         `json:"semver,omitempty"`
+	Functions string         `json:"functions,omitempty"` // a glob; empty = all
+	Back      int64          `json:"back,omitempty"`
+	Hand      bool           `json:"hand,omitempty"`
+	Rollout   string         `json:"rollout,omitempty"`
 }
 
 func (d rulingDoc) entry(id string) Entry {
@@ -39,11 +57,38 @@ func (d rulingDoc) entry(id string) Entry {
 	if d.Digest != "" {
 		step += "/" + d.Digest
 	}
-	return Entry{
+	e := Entry{
 		ID: id, Environment: d.Environment, Kind: d.Kind, Cause: CauseRuling, Status: StatusGiven,
 		Step: step, Reason: d.Reason,
 		Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By, Steps: d.Steps, Started: d.At, Ended: d.At,
 	}
+	if d.Quarantine != nil {
+		d.Quarantine.tell(&e)
+	}
+	return e
+}
+
+// tell fills in what a quarantine has more than other rulings: it goes from the
+// number that is bad to the one to go back to, and a retry the other way.
+func (q quarantined) tell(e *Entry) {
+	e.Step += "/" + q.Region + "/" + q.Name + "/" + strconv.FormatInt(q.Number, 10)
+	if q.Functions != "" {
+		e.Step += "/" + q.Functions
+	}
+	e.Region, e.Layer, e.LayerARN, e.Function, e.Rollout = q.Region, q.Name, q.Layer, q.Functions, q.Rollout
+	e.From, e.FromNumber, e.FromVersion = numbered(q.Layer, q.Number), q.Number, q.Semver
+	e.To, e.ToNumber = numbered(q.Layer, q.Back), q.Back
+	if e.Kind == KindRetry {
+		e.From, e.FromNumber, e.FromVersion, e.To, e.ToNumber, e.ToVersion = e.To, e.ToNumber, "", e.From, e.FromNumber, e.FromVersion
+	}
+}
+
+// numbered names a version of a layer; empty for the number 0.
+func numbered(layer state.LayerARN, number int64) state.LayerVersionARN {
+	if number == 0 {
+		return ""
+	}
+	return layer.Version(number)
 }
 
 // Approve gives an approval and writes it into the history. An approval that
@@ -93,6 +138,53 @@ func (l *Log) Forget(ctx context.Context, f ruling.Forgotten) (ruling.Forgotten,
 		return f, fmt.Errorf("record who let %s be forgotten: %w", f.Environment, err)
 	}
 	return ruling.Forget(ctx, l.store, l.repository, f)
+}
+
+// Quarantine holds a version of a layer back and writes that into the history,
+// which comes first as it does in Approve. One that holds already stays as it
+// is, is given back, and nothing is written, unless a person rolls back what a
+// check had quarantined.
+func (l *Log) Quarantine(ctx context.Context, q ruling.Quarantine) (ruling.Quarantine, error) {
+	if err := q.Check(); err != nil {
+		return q, err // before the history says that it was given
+	}
+	old, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
+	if err != nil {
+		return q, fmt.Errorf("read the quarantine: %w", err)
+	}
+	if ok && !q.Outranks(old) {
+		return old, nil
+	}
+	q.By, q.Reason, q.At = short(q.By), short(q.Reason), q.At.UTC()
+	if err := l.rule(ctx, quarantineRuling(KindQuarantine, q, q.By, q.Reason, q.At)); err != nil {
+		return q, fmt.Errorf("record who quarantined: %w", err)
+	}
+	return ruling.PutQuarantine(ctx, l.store, l.repository, q)
+}
+
+// Lift ends a quarantine, as it was loaded, and writes that into the history,
+// which comes first as it does in Approve. ok is false when it held no more or
+// another word has taken its place; then nothing is written.
+func (l *Log) Lift(ctx context.Context, q ruling.Quarantine, by, reason string) (ok bool, err error) {
+	held, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
+	if err != nil {
+		return false, fmt.Errorf("read the quarantine: %w", err)
+	}
+	if !ok || !held.At.Equal(q.At) {
+		return false, nil
+	}
+	by, reason, now := short(by), short(reason), time.Now().UTC()
+	if err := l.rule(ctx, quarantineRuling(KindRetry, held, by, reason, now)); err != nil {
+		return false, fmt.Errorf("record who lifted the quarantine: %w", err)
+	}
+	return true, ruling.EndQuarantine(ctx, l.store, l.repository, held, by, reason, now)
+}
+
+func quarantineRuling(kind reconcile.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
+	return rulingDoc{Kind: kind, Environment: q.Environment, By: by, Reason: reason, At: at, Quarantine: &quarantined{
+		Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
+		Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,
+	}}
 }
 
 // rule appends a ruling. Its key lies between those of the records, so that

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -54,8 +53,7 @@ func rolledBack(q *ruling.Quarantine) string {
 func (r *region) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
 	for i := range r.in.Quarantines {
 		q := &r.in.Quarantines[i]
-		if q.Region == r.want.Region && q.Layer == layer && q.Number == number && q.Ended.IsZero() &&
-			(q.Functions == "" || desired.Glob(q.Functions, function)) {
+		if q.Covers(r.want.Region, layer, number, function) {
 			return q
 		}
 	}

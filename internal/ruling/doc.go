@@ -1,6 +1,7 @@
-// Package ruling holds what people decided: that a plan may be carried out
-// (Approval), and that an environment which is in the repository no more was
-// removed on purpose (Forgotten).
+// Package ruling holds what people and checks decided: that a plan may be
+// carried out (Approval), that an environment which is in the repository no
+// more was removed on purpose (Forgotten), and that a version of a layer was bad
+// and must not come back (Quarantine).
 //
 // An approval names an environment and a digest. The digest is made of the
 // lines of the plan's change steps (Line), so that it says exactly what was
@@ -18,10 +19,14 @@
 //     of the plan starts.
 //   - It lasts seven days or to the end of the next window, whichever is
 //     later; and once its rollout has begun, until that ends.
-//   - Deciding (Covers, Expires) is pure. Only functions that take a store
+//   - Deciding (Covers, Expires, Outranks) is pure. Only functions that take a store
 //     touch one.
 //   - What is forgotten is so until its file is seen again (Recall), and nothing
 //     else of it is changed.
+//   - A quarantine holds one number of one layer in one environment and Region
+//     back, from all functions or from those that a glob matches, until it is
+//     ended. The first word stays, but for a person who rolls back what a check
+//     had quarantined.
 //   - The rulings of two desired-state repositories that share a store never
 //     meet, although both may have an environment prod.
 //
@@ -32,6 +37,8 @@
 //	approval/REPO/ENVIRONMENT/DIGEST
 //	offer/REPO/ENVIRONMENT/DIGEST
 //	forgotten/REPO/ENVIRONMENT
+//	quarantine/REPO/ENVIRONMENT/REGION/ARN/NUMBER           of all functions
+//	quarantine/REPO/ENVIRONMENT/REGION/ARN/NUMBER/GLOB      of some
 //	lines/REPO/ENVIRONMENT/SHA256           a part of the lines of those above
 //
 // The lines of a plan of more than some two hundred steps are compressed (gzip)

@@ -1,0 +1,252 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// ErrPassed is returned when a later holder of the lease has written the
+// rollout: whoever gets it acts on an old picture and must stop.
+var ErrPassed = errors.New("a later holder of the lease has written it")
+
+func (l *Log) rolloutKey(environment, region string) string {
+	return store.Key("rollout", l.repository, environment, region)
+}
+
+// NewRolloutID gives the ID of a rollout that begins at now. It is greater than
+// all that this history gave before.
+func (l *Log) NewRolloutID(now time.Time) string { return l.clock.next(now) }
+
+// Rollout gives the current or last rollout of an environment in a Region; nil
+// when there never was one.
+func (l *Log) Rollout(ctx context.Context, environment, region string) (*reconcile.Rollout, error) {
+	doc, err := get[rolloutDoc](ctx, l.store, l.rolloutKey(environment, region))
+	if err != nil {
+		return nil, fmt.Errorf("read the rollout: %w", err)
+	}
+	if doc.V == 0 {
+		return nil, nil
+	}
+	return doc.rollout(), nil
+}
+
+// SaveRollout makes r the current or last rollout of an environment in a
+// Region. What is kept already is not written, but that a new holder of the
+// lease is at work on one that goes on: from then on the old one is refused. The
+// error is ErrPassed when a later holder was here, and nothing is written.
+func (l *Log) SaveRollout(ctx context.Context, environment, region string, r reconcile.Rollout) error {
+	if environment == "" || region == "" || r.ID == "" {
+		return fmt.Errorf("save a rollout without environment, Region or ID: %w", store.ErrInvalid)
+	}
+	next := newRolloutDoc(r)
+	passed := false
+	err := update(ctx, l.store, l.rolloutKey(environment, region), func(d *rolloutDoc) bool {
+		if passed = d.Fences.passed(l.held); passed {
+			return false
+		}
+		next.Fences = d.Fences
+		if reflect.DeepEqual(*d, next) && (!d.Ended.IsZero() || l.held.number == d.Fences[l.held.account]) {
+			return false
+		}
+		*d = next
+		d.Fences.raise(l.held)
+		return true
+	})
+	if err == nil && passed {
+		err = ErrPassed
+	}
+	if err != nil {
+		return fmt.Errorf("save the rollout of %s in %s: %w", environment, region, err)
+	}
+	return nil
+}
+
+// newRolloutDoc is a rollout as it is stored. Times are in UTC and without a
+// monotonic part, and what is empty is nil, as they are when they are read, so
+// that the same compares equal.
+func newRolloutDoc(r reconcile.Rollout) rolloutDoc {
+	d := rolloutDoc{
+		head: head{version}, ID: r.ID, Chain: slices.Concat(r.Chain), Revision: r.Revision, Stage: r.Stage,
+		Wave: r.Wave, Waves: r.Waves, Total: r.Total, Begun: stored(r.Begun), Since: stored(r.Since), Ended: stored(r.Ended),
+		Smoked: r.Smoked, Reason: cut(strings.ToValidUTF8(r.Reason, "�"), longestText), Attempts: r.Attempts,
+		Findings: findings(r.Findings),
+	}
+	for _, t := range r.Targets {
+		d.Targets = append(d.Targets, targetDoc(t))
+	}
+	return d
+}
+
+// The sentences of a judgement are bounded, so that they fit into a value of
+// the store however many functions are bad and however JSON escapes them.
+const (
+	mostFindings   = 40
+	longestFinding = 1 << 10
+)
+
+func findings(all []string) []string {
+	var list []string
+	for i, f := range all {
+		if i == mostFindings-1 && len(all) > mostFindings {
+			return append(list, fmt.Sprintf("and %d more", len(all)-i))
+		}
+		list = append(list, cut(strings.ToValidUTF8(f, "�"), longestFinding))
+	}
+	return list
+}
+
+// stored is a time as it comes back from JSON.
+func stored(t time.Time) time.Time { return t.Round(0).UTC() }
+
+func (d rolloutDoc) rollout() *reconcile.Rollout {
+	r := &reconcile.Rollout{
+		ID: d.ID, Chain: d.Chain, Revision: d.Revision, Stage: d.Stage, Wave: d.Wave, Waves: d.Waves, Total: d.Total,
+		Begun: d.Begun, Since: d.Since, Ended: d.Ended, Smoked: d.Smoked, Findings: d.Findings, Reason: d.Reason, Attempts: d.Attempts,
+	}
+	for _, t := range d.Targets {
+		r.Targets = append(r.Targets, reconcile.Target(t))
+	}
+	return r
+}
+
+// Prove remembers the targets of a rollout that came through healthily: they
+// are what going back means from now on. What is known is not written, and what
+// a later holder of the lease wrote is left alone.
+func (l *Log) Prove(ctx context.Context, environment, region string, targets []reconcile.Target) error {
+	for _, t := range targets {
+		if t.Layer == "" {
+			continue
+		}
+		err := update(ctx, l.store, l.layerKey(environment, region, t.Layer), func(d *layerDoc) bool {
+			return d.prove(t.Number, l.held)
+		})
+		if err != nil {
+			return fmt.Errorf("remember that %s %d is well: %w", t.Layer, t.Number, err)
+		}
+	}
+	return nil
+}
+
+// prove notes the number; false = nothing is new. A layer that was taken away
+// healthily has none: going back to an older one would bring it again.
+func (d *layerDoc) prove(number int64, by fence) bool {
+	if d.Fences.passed(by) || d.Proven == number {
+		return false
+	}
+	d.V, d.Proven = version, number
+	d.Fences.raise(by)
+	return true
+}
+
+// Changed gives what r and the rollouts of its chain did to functions, sorted by
+// function. Records of going back are not counted, and neither are those that
+// changed nothing. Drift that was healed meanwhile is no change either: going
+// back must not bring the drift back. But on a function that the rollout has
+// changed it counts as what was left there last.
+//
+// It reads the history from the oldest of these rollouts on.
+func (l *Log) Changed(ctx context.Context, r reconcile.Rollout) ([]reconcile.Changed, error) {
+	ids := map[string]bool{r.ID: true}
+	oldest := r.ID
+	for _, id := range r.Chain {
+		ids[id] = true
+		oldest = min(oldest, id)
+	}
+	first, err := before(oldest)
+	if err != nil {
+		return nil, fmt.Errorf("read what rollout %s changed: %w", r.ID, err)
+	}
+	byName := map[string]*reconcile.Changed{}
+	in := interner{}
+	q := store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(first)}
+	for v := range l.lines(ctx, q) {
+		switch {
+		case v.err != nil:
+			return nil, fmt.Errorf("read what rollout %s changed: %w", r.ID, v.err)
+		case v.ruling == nil && ids[v.record.Rollout]:
+			v.record.change(byName, in)
+		}
+	}
+	var list []reconcile.Changed
+	for _, c := range byName {
+		list = append(list, *c)
+	}
+	slices.SortFunc(list, func(a, b reconcile.Changed) int { return strings.Compare(a.Function, b.Function) })
+	return list, nil
+}
+
+// before is the ID below which no record of a rollout with this ID is. The
+// machine that writes a record may have an earlier clock than the one that
+// began the rollout.
+func before(id string) (string, error) {
+	at, _, _ := strings.Cut(id, "-")
+	t, err := time.Parse(idTime, at)
+	if err != nil {
+		return "", fmt.Errorf("the ID %.60q: %w", id, store.ErrInvalid)
+	}
+	return t.Add(-straggle).Format(idTime), nil
+}
+
+// change adds to byName what the record did to its function.
+func (rec record) change(byName map[string]*reconcile.Changed, in interner) {
+	var back, changes bool
+	for _, s := range rec.Steps {
+		back = back || s.Cause == reconcile.Rollback
+		changes = changes || s.Cause != reconcile.Rollback && s.Cause != reconcile.Drift
+	}
+	if len(rec.Steps) == 0 || rec.Steps[0].Kind == reconcile.Prune || back && !changes || rec.idle() {
+		return
+	}
+	name := rec.Steps[0].Function
+	c := byName[name]
+	if c == nil {
+		if !changes {
+			return
+		}
+		c = &reconcile.Changed{Function: name, Before: in.list(rec.Before)}
+		byName[name] = c
+	}
+	c.Wave, c.After, c.Failed = rec.Wave, in.list(rec.After), rec.End == nil || rec.End.Status == reconcile.Failed
+	if rec.End != nil && rec.End.List != nil {
+		c.After = in.list(rec.End.List)
+	}
+	if rec.Alias == "" {
+		return
+	}
+	if c.Alias == "" {
+		c.Alias, c.AliasBefore = rec.Alias, rec.AliasBefore
+	}
+	c.Canary = rec.Canary
+	if rec.End != nil && rec.End.AliasAfter != "" {
+		c.AliasAfter = rec.End.AliasAfter
+	}
+}
+
+// idle says that the record is known to have changed nothing.
+func (rec record) idle() bool {
+	switch {
+	case rec.End == nil || rec.End.AliasAfter != "":
+		return false
+	case rec.End.Status == reconcile.Skipped || rec.End.Status == reconcile.Waiting:
+		return true
+	}
+	return rec.End.Status == reconcile.Failed && rec.End.List != nil && slices.Equal(rec.End.List, rec.Before)
+}
+
+// list is a list with one copy of each name; empty is nil.
+func (in interner) list(versions []state.LayerVersionARN) []state.LayerVersionARN {
+	var list []state.LayerVersionARN
+	for _, v := range versions {
+		list = append(list, state.LayerVersionARN(in.text(string(v))))
+	}
+	return list
+}
