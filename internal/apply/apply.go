@@ -160,22 +160,10 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: plan, cloud: cloud, rec: rec}
-	jobs, prunes := r.sort()
-	r.total = len(jobs) + len(prunes)
-
-	var g errgroup.Group
-	g.SetLimit(max(inHand, o.Parallel))
-	for _, j := range jobs {
-		// Here and not in the goroutine, so that functions begin in the order
-		// of the plan. What is before us is bounded by its own deadlines.
-		r.slots <- struct{}{}
-		j.release = sync.OnceFunc(func() { <-r.slots })
-		g.Go(func() error {
-			j.run1(ctx)
-			return nil
-		})
-	}
-	_ = g.Wait() // jobs return no errors, only results
+	pointers, jobs, prunes := r.sort()
+	r.total = len(pointers) + len(jobs) + len(prunes)
+	r.each(pointers, func(j *job) { j.run1(ctx, j.point) })
+	r.each(jobs, func(j *job) { j.run1(ctx, j.work) })
 	for _, j := range jobs {
 		plan.Steps = append(plan.Steps, j.extra...)
 	}
@@ -189,9 +177,28 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 	return nil
 }
 
+// each works on all jobs, several at a time, and waits for them.
+func (r *run) each(jobs []*job, do func(*job)) {
+	var g errgroup.Group
+	g.SetLimit(max(inHand, r.Parallel))
+	for _, j := range jobs {
+		// Here and not in the goroutine, so that functions begin in the order
+		// of the plan. What is before us is bounded by its own deadlines.
+		r.slots <- struct{}{}
+		j.release = sync.OnceFunc(func() { <-r.slots })
+		g.Go(func() error {
+			do(j)
+			return nil
+		})
+	}
+	_ = g.Wait() // jobs return no errors, only results
+}
+
 // sort groups the steps that may run by function, in the order of the plan,
-// and marks those that are held.
-func (r *run) sort() (jobs []*job, prunes []int) {
+// and marks those that are held. Aliases that are pointed back at a version
+// that is there already are jobs of their own: they come first, since one call
+// each gives all callers what worked before.
+func (r *run) sort() (pointers, jobs []*job, prunes []int) {
 	byName := map[string]*job{}
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
@@ -200,6 +207,8 @@ func (r *run) sort() (jobs []*job, prunes []int) {
 			s.Result = &reconcile.Result{Status: reconcile.Waiting}
 		case s.Kind == reconcile.Prune:
 			prunes = append(prunes, i)
+		case pointsBack(*s):
+			pointers = append(pointers, &job{run: r, name: s.Function, index: []int{i}, steps: []reconcile.Step{*s}})
 		default:
 			j := byName[s.Function]
 			if j == nil {
@@ -211,7 +220,7 @@ func (r *run) sort() (jobs []*job, prunes []int) {
 			j.steps = append(j.steps, *s)
 		}
 	}
-	return jobs, prunes
+	return pointers, jobs, prunes
 }
 
 // mayStart says whether one more thing may be started; otherwise it marks the

@@ -58,7 +58,7 @@ func newBackOff() *backoff.ExponentialBackOff {
 }
 
 // run1 brings the function to an end, whatever happens in between.
-func (j *job) run1(ctx context.Context) {
+func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) reconcile.Result) {
 	status := reconcile.Waiting
 	defer func() {
 		if p := recover(); p != nil {
@@ -75,7 +75,7 @@ func (j *job) run1(ctx context.Context) {
 	}
 	hand, cancel := outlive(ctx)
 	defer cancel()
-	status = j.settle(j.work(ctx, hand))
+	status = j.settle(do(ctx, hand))
 }
 
 // work attempts the function until it came to an end or the tries are used up.
@@ -88,16 +88,16 @@ func (j *job) work(ctx, hand context.Context) reconcile.Result {
 			pause(j.looking(ctx, hand), wait.NextBackOff())
 		}
 		if ctx.Err() != nil && !j.sent {
-			return j.end(hand, j.stoppedResult(), nil)
+			return j.end(hand, Outcome{Result: j.stoppedResult()})
 		}
 		out, err := j.attempt(ctx, hand, try == 0)
 		if !errors.Is(err, errAgain) {
-			return j.end(hand, out.Result, out.List)
+			return j.end(hand, out)
 		}
 		last = err
 		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
 	}
-	return j.end(hand, failed("given up after %d tries: %s", tries, strings.TrimPrefix(last.Error(), errAgain.Error()+": ")), nil)
+	return j.end(hand, Outcome{Result: failed("given up after %d tries: %s", tries, strings.TrimPrefix(last.Error(), errAgain.Error()+": "))})
 }
 
 // looking gives the context for reads: once a write was sent, finding out how
@@ -117,7 +117,7 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 	}
 	if j.id != "" && slices.Equal(fn.Layers, j.intent.After) {
 		// Our own write arrived although nobody told us.
-		return j.verify(fn), nil
+		return j.onward(ctx, hand, fn)
 	}
 	if res := refuse(fn); res.Status != "" {
 		return Outcome{Result: res}, nil
@@ -126,15 +126,42 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 		return Outcome{Result: j.stoppedResult()}, nil
 	}
 	steps, why := j.decide(fn, first)
-	target := reconcile.Fold(fn.Layers, steps)
-	if len(steps) == 0 || slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed {
+	target, serve := listAfter(fn, steps), serveIn(steps)
+	there := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed
+	if len(steps) == 0 || there && serve == nil {
 		return Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: why}, List: listOf(fn)}, nil
 	}
-	if err := j.open(hand, Intent{Steps: steps, Before: listOf(fn), After: target}); err != nil {
+	if serve != nil {
+		if what := serve.Serving.Unreleased(fn); what != "" {
+			return Outcome{Result: skipped("$LATEST has %s that nobody has released yet", what), List: listOf(fn)}, nil
+		}
+	}
+	if err := j.open(hand, intent(steps, serve, listOf(fn), target)); err != nil {
 		return Outcome{Result: failed("nothing was changed: %s", err)}, nil
 	}
 	j.steps = steps
+	if there {
+		return j.onward(ctx, hand, fn)
+	}
 	return j.write(ctx, hand, target, fn.RevisionID)
+}
+
+// listAfter is what the function's list is to be.
+func listAfter(fn state.Function, steps []reconcile.Step) []state.LayerVersionARN {
+	for _, s := range steps {
+		if s.Whole != nil {
+			return s.Whole
+		}
+	}
+	return reconcile.Fold(fn.Layers, steps)
+}
+
+func intent(steps []reconcile.Step, serve *reconcile.Step, before, after []state.LayerVersionARN) Intent {
+	in := Intent{Steps: steps, Before: before, After: after}
+	if serve != nil {
+		in.Alias, in.AliasBefore, in.Canary = serve.Serving.Qualifier, serve.Serving.Served.Version, serve.Serving.Weight > 0
+	}
+	return in
 }
 
 func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, revision string) (Outcome, error) {
@@ -151,7 +178,17 @@ func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, r
 	if err != nil {
 		return j.sortError(ctx, err)
 	}
-	return j.verify(fn), nil
+	return j.onward(ctx, hand, fn)
+}
+
+// onward goes on from a list that is as meant: to those who call the function
+// by an alias, where there is one.
+func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, error) {
+	out := j.verify(fn)
+	if serve := serveIn(j.steps); serve != nil && out.Status == reconcile.Applied && out.Error == "" {
+		return j.serve(ctx, hand, fn, serve, out)
+	}
+	return out, nil
 }
 
 // look reads the function and waits until no update is in progress. An update
@@ -203,14 +240,14 @@ func (j *job) decide(fn state.Function, first bool) (steps []reconcile.Step, why
 	if first && slices.Equal(fn.Layers, j.steps[0].List) {
 		return j.steps, ""
 	}
-	if !slices.Equal(fn.Layers, reconcile.Fold(fn.Layers, j.steps)) {
+	if !slices.Equal(fn.Layers, listAfter(fn, j.steps)) || serveIn(j.steps) != nil {
 		why = "the function changed since the plan, and nothing may be done to it now"
 	}
 	if j.Decide == nil {
 		return nil, why
 	}
 	for _, s := range j.Decide(fn) {
-		if s.Held == nil && s.Function == j.name && s.Kind != reconcile.Prune {
+		if s.Held == nil && s.Function == j.name && s.Kind != reconcile.Prune && !pointsBack(s) {
 			steps = append(steps, s)
 		}
 	}
@@ -248,6 +285,9 @@ func (j *job) verify(fn state.Function) Outcome {
 		return out
 	}
 	for _, s := range j.steps {
+		if s.Kind == reconcile.Serve {
+			continue
+		}
 		if v, _, _ := fn.Has(s.LayerARN); v != s.To {
 			out.Status = reconcile.Failed
 			out.Error = fmt.Sprintf("another writer changed the function meanwhile: it has %s, not %s", orNone(v), orNone(s.To))
@@ -287,23 +327,23 @@ func (j *job) stoppedResult() reconcile.Result {
 }
 
 // end closes the open record, if there is one and its end is known.
-func (j *job) end(ctx context.Context, res reconcile.Result, list []state.LayerVersionARN) reconcile.Result {
+func (j *job) end(ctx context.Context, out Outcome) reconcile.Result {
 	switch {
 	case j.id == "":
 	case j.sent:
-		res.Error += "; it may have happened, and the next round settles the record"
+		out.Error += "; it may have happened, and the next round settles the record"
 	default:
-		if err := j.finish(ctx, j.id, Outcome{Result: res, List: list}); err != nil {
-			res.Error = strings.TrimPrefix(res.Error+"; "+err.Error(), "; ")
+		if err := j.finish(ctx, j.id, out); err != nil {
+			out.Error = strings.TrimPrefix(out.Error+"; "+err.Error(), "; ")
 		}
 	}
-	log := j.Log.With("function", j.name, "changes", j.changes(), "status", res.Status, "request_id", res.RequestID)
-	if res.Error != "" {
-		log.WarnContext(ctx, "function is done", "err", res.Error)
+	log := j.Log.With("function", j.name, "changes", j.changes(), "status", out.Status, "request_id", out.RequestID)
+	if out.Error != "" {
+		log.WarnContext(ctx, "function is done", "err", out.Error)
 	} else {
 		log.InfoContext(ctx, "function is done")
 	}
-	return res
+	return out.Result
 }
 
 // changes says for the log what was to be done to the function, and why:
@@ -311,6 +351,10 @@ func (j *job) end(ctx context.Context, res reconcile.Result, list []state.LayerV
 func (j *job) changes() []string {
 	list := make([]string, len(j.steps))
 	for i, s := range j.steps {
+		if s.Kind == reconcile.Serve {
+			list[i] = fmt.Sprintf("%s from version %s (%s)", s.Serving.Qualifier, s.Serving.Served.Version, s.Cause)
+			continue
+		}
 		list[i] = fmt.Sprintf("%s %d to %d (%s)", s.Layer, s.From.Number(), s.To.Number(), s.Cause)
 	}
 	return list
@@ -322,7 +366,9 @@ func (j *job) settle(res reconcile.Result) reconcile.Status {
 	taken := make([]bool, len(j.steps))
 	for _, i := range j.index {
 		s := &j.plan.Steps[i]
-		at := slices.IndexFunc(j.steps, func(d reconcile.Step) bool { return d.LayerARN == s.LayerARN })
+		at := slices.IndexFunc(j.steps, func(d reconcile.Step) bool {
+			return d.LayerARN == s.LayerARN && (d.Kind == reconcile.Serve) == (s.Kind == reconcile.Serve)
+		})
 		if at < 0 {
 			s.Result = new(skipped("decided again: not to be done any more"))
 			continue

@@ -84,6 +84,9 @@ type Result struct {
 	Status    Status
 	Error     string
 	RequestID string
+	// Unwell says that AWS could not start what was published: the rollout is
+	// not well, whatever its checks say.
+	Unwell bool
 }
 
 // Step is one thing to do to one function, or one version to prune.

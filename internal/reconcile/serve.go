@@ -132,6 +132,9 @@ func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []
 		step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
 			s.qualifier, s.served.Version, w.show(s.number(w.Layer)), w.Name, w.show(t.number))
 	}
+	if s.qualifier != ownInstances {
+		step.Serving.Alias, _ = r.alias(f.Name, s.qualifier)
+	}
 	if step.Cause == Rollback {
 		step.Serving.Version = r.earlier(f, s, steps, behind)
 	}
