@@ -84,7 +84,9 @@ func (b *builder) waves(at *node) []Wave {
 // not 1. ok is false where something else was wrong already.
 func (b *builder) share(n *node) (v float64, ok bool) {
 	text, percent := strings.CutSuffix(n.Text, "%")
-	if !percent {
+	if percent {
+		text += "e-2" // 99.9 / 100 is 0.9990000000000001
+	} else {
 		raw, problems := n.JSON()
 		for _, p := range problems { // in quotes it would be no number at all
 			b.problem(p.Code, p.Position, p.Message, "")
@@ -92,9 +94,6 @@ func (b *builder) share(n *node) (v float64, ok bool) {
 		text = string(raw)
 	}
 	v, err := strconv.ParseFloat(text, 64)
-	if percent {
-		v /= 100
-	}
 	return v, err == nil
 }
 
