@@ -64,6 +64,15 @@ func (b *builder) own(n *node) Position {
 	return Position{File: b.path, Line: 1, Column: 1, Length: 1}
 }
 
+// given says of a value that came from layerd.yaml where it stands, for a
+// problem that own puts elsewhere.
+func (b *builder) given(n *node) string {
+	if n.File == b.path {
+		return ""
+	}
+	return fmt.Sprintf("; %s:%d gives it to every environment", n.File, n.Where().Line)
+}
+
 func (b *builder) environment() Environment {
 	f := b.file
 	e := Environment{
@@ -90,6 +99,8 @@ func (b *builder) environment() Environment {
 			e.Layers = append(e.Layers, w)
 		}
 	}
+	e.Alias = f.Alias
+	e.Rollout = b.rollout(e)
 	b.environmentPins(e)
 	b.overrides()
 	e.NotYet = b.notYet()
@@ -258,12 +269,11 @@ func (b *builder) notYet() []Problem {
 		p.Environment = b.name
 		list = append(list, p)
 	}
-	for _, key := range []string{"alias", "rollout", "approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
+	for _, key := range []string{"approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
 	for name, l := range b.file.Layers {
 		add(b.root.Get("layers", name, "share_with"))
-		add(b.root.Get("layers", name, "smoke_test"))
 		if info := b.layers[name]; info != nil && l.ARN == "" {
 			add(info.root.Get("share_with"))
 		}

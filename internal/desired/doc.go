@@ -31,9 +31,11 @@
 // # Codes of problems
 //
 //	after_cycle             environments wait for one another
+//	ambiguous_value         readers of YAML disagree about it, and it is handed on as JSON
 //	anchor                  YAML anchors and aliases are not used; a glob that begins with * needs quotes
 //	arn_region              a layer's ARN is in another Region or partition
 //	bad_account             not 12 digits
+//	bad_alarm               not the name of an alarm
 //	bad_alias               not the name of an alias
 //	bad_arn                 not the ARN of a layer, or one with a version
 //	bad_date                not a date or time
@@ -41,11 +43,13 @@
 //	bad_environment_name    a file name that is no name for an environment
 //	bad_external_id         not an external id
 //	bad_freeze              not a freeze that begins before it ends
+//	bad_function            not the name of one function
 //	bad_key                 a key that is not plain text, or not of the right form
 //	bad_layer_glob          a pattern that no layer's name or ARN can match
 //	bad_layer_name          not what AWS allows as a layer's name
 //	bad_percentage          not a percentage such as 10%
 //	bad_principal           not an account, an organization or *
+//	bad_qualifier           not an alias, a version or $LATEST
 //	bad_region              not a Region
 //	bad_retention           not of the form "20 versions"
 //	bad_role                not the ARN of a role
@@ -56,6 +60,8 @@
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form
 //	bad_window              not a window, or one that never opens
+//	canary_needs_alias      a canary without an alias
+//	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping
 //	duplicate_layer         two layer.yaml with one name
 //	duplicate_region        a Region twice in one environment
@@ -76,6 +82,7 @@
 //	missing_version         a layer without version, or without one for a Region
 //	mixed_partitions        Regions of one environment in different partitions
 //	needs_auto_update       a range or latest without auto_update
+//	needs_bake              a bound on metrics without a bake of a minute
 //	needs_number            a layer of others with something else than a number
 //	never_opens             changes could not start in the next 400 days
 //	no_environment          a repository without any environment
@@ -92,6 +99,7 @@
 //	retention_without_keep  (warning) an age without versions_to_keep prunes nothing
 //	role_account            a role in another account
 //	several_documents       more than one YAML document in a file
+//	smoke_test_unselected   a smoke test of a function that no layer selects
 //	symlink                 a link; links are not followed
 //	tab                     a tab in an indentation
 //	too_many_files          more files or bytes than a repository may have
@@ -101,6 +109,8 @@
 //	unknown_variable        a variable that does not exist, or has no value here
 //	unquoted_number         text that YAML reads as a number
 //	unreadable              the file or folder cannot be read
+//	wave_adds_nothing       (warning) a wave that is as large as the one before
+//	waves_decrease          a wave that is smaller than one before
 //	window_notice           (warning) what a window means and its writer may not
 //	wrong_extension         .yml, .YAML
 //	wrong_type              another type of value than the key takes

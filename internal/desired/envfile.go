@@ -55,7 +55,7 @@ type environmentFile struct {
 	// How many versions to keep; without it nothing is pruned.
 	Retention retentionEntry `json:"retention"`
 	// Functions are served through this alias. Default: $LATEST.
-	Alias string `json:"alias" jsonschema:"format=alias"`
+	Alias string `json:"alias" jsonschema:"format=alias,maxLength=128"`
 	// How a change spreads. Default: one wave, no bake.
 	Rollout *rolloutFile `json:"rollout"`
 	// How many functions may get a layer for the first time in one plan. Default: 20.
@@ -90,8 +90,8 @@ type layerWishFile struct {
 	Retention retentionEntry `json:"retention"`
 	// Accounts or organizations that may use the layer.
 	ShareWith []principal `json:"share_with"`
-	// How to try a function after a change.
-	SmokeTest any `json:"smoke_test"`
+	// How to try a function after a change of this layer; one, or a list.
+	SmokeTest smokeTestsEntry `json:"smoke_test"`
 	// Allows to detach from OS-only runtimes (provided.*).
 	AllowRuntime bool `json:"allow_runtime"`
 }
@@ -214,30 +214,52 @@ type changeCalendarFile struct {
 
 // rolloutFile is how a change spreads.
 type rolloutFile struct {
-	// How many functions each wave has: numbers, percentages, or selectors.
+	// How many functions have changed at the end of each wave: counts (1) or shares of all (10%), never less than before. What is left after the last one goes with it, so [1, 10%] is two waves and the second has everything else.
 	Waves []waveEntry `json:"waves"`
 	// How many functions change at once.
 	MaxParallel *int `json:"max_parallel" jsonschema:"minimum=1,maximum=1000"`
-	// How long to watch after each wave.
+	// How long to watch after each wave. Default: 0.
 	Bake durationEntry `json:"bake"`
-	// How to try a function after a change.
-	SmokeTest any `json:"smoke_test"`
-	// CloudWatch alarms that stop the rollout.
-	Alarms []string `json:"alarms"`
-	// Share of errors that stops the rollout, 0 to 1 or a percentage.
+	// How to try a function after a change; one, or a list.
+	SmokeTest smokeTestsEntry `json:"smoke_test"`
+	// Names of CloudWatch alarms, metric or composite, that stop the rollout.
+	Alarms []alarmName `json:"alarms"`
+	// Share of failed calls that stops the rollout, 0 to 1 or a percentage; needs a bake.
 	MaxErrorRate rateEntry `json:"max_error_rate"`
-	// Throttles that stop the rollout.
+	// Throttled calls in a bake that the rollout survives; needs a bake.
 	MaxThrottles *int `json:"max_throttles" jsonschema:"minimum=0"`
 	// What follows a failure. Default: rollback.
-	OnFailure string `json:"on_failure" jsonschema:"enum=rollback,enum=stop"`
-	// What follows when health cannot be known.
-	OnUnknown string `json:"on_unknown" jsonschema:"enum=rollback,enum=stop,enum=wait,enum=continue"`
-	// Part of the traffic that goes first.
-	Canary any `json:"canary"`
-	// How long to watch after the last wave.
+	OnFailure string `json:"on_failure" jsonschema:"enum=rollback,enum=halt"`
+	// What follows when health cannot be known. Default: halt.
+	OnUnknown string `json:"on_unknown" jsonschema:"enum=halt,enum=rollback,enum=continue"`
+	// Share of an alias's calls that goes to the new version first; needs alias.
+	Canary *canaryFile `json:"canary"`
+	// How long to watch alarms after the last wave. Default: 0.
 	Watch durationEntry `json:"watch"`
-	// A rollout may go on in the next window.
-	SpanWindows bool `json:"span_windows"`
+	// A rollout may go on in the next window; with false it starts only when it can end in this one. Default: true.
+	SpanWindows *bool `json:"span_windows"`
+}
+
+// canaryFile sends a share of an alias's calls to the new version first.
+type canaryFile struct {
+	// The share, more than 0 and less than 1, or a percentage.
+	Weight weightEntry `json:"weight" jsonschema:"required"`
+	// How long it lasts. Default: 0.
+	Bake durationEntry `json:"bake"`
+}
+
+// smokeTestFile is one invocation that shows whether a function works.
+type smokeTestFile struct {
+	// The name of a function that gets a layer here; no wildcards.
+	Function string `json:"function" jsonschema:"required,format=function-name"`
+	// Alias or version. Default: the environment's alias, else $LATEST.
+	Qualifier string `json:"qualifier" jsonschema:"format=qualifier"`
+	// What the function is called with: any value, sent as JSON. Default: {}.
+	Payload any `json:"payload"`
+	// What the answer must contain. Default: any answer that is no error.
+	Expect any `json:"expect"`
+	// How long the call may take, 1s to 15m. Default: 30s.
+	Timeout durationEntry `json:"timeout"`
 }
 
 // The entries are values with a short form. Their schemas are next to the
@@ -248,18 +270,23 @@ type (
 	plainText     string
 	ignorable     string
 	principal     string
+	alarmName     string
 	durationEntry string
 	pinVersion    string
-	// Nothing reads these four yet; the schema judges them.
-	rateEntry      struct{ unread }
-	waveEntry      struct{ unread }
+	// These are read from their nodes, where 1.0 is what was written.
+	rateEntry   struct{ unread }
+	weightEntry struct{ unread }
+	waveEntry   struct{ unread }
+	// Nothing reads these two yet; the schema judges them.
 	calendarEntry  struct{ unread }
 	approversEntry struct{ unread }
 
 	layerEntry     struct{ layerWishFile }
 	retentionEntry struct{ retentionFile }
 	windowsEntry   []windowEntry
-	windowEntry    struct {
+	// smokeTestsEntry is a list; the short form is a single one.
+	smokeTestsEntry []smokeTestFile
+	windowEntry     struct {
 		cronWindow
 		text string // the short form; then cronWindow is empty
 	}
@@ -283,6 +310,14 @@ func (e *windowsEntry) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, (*[]windowEntry)(e))
 	}
 	*e = make([]windowEntry, 1)
+	return json.Unmarshal(data, &(*e)[0])
+}
+
+func (e *smokeTestsEntry) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) {
+		return json.Unmarshal(data, (*[]smokeTestFile)(e))
+	}
+	*e = make([]smokeTestFile, 1)
 	return json.Unmarshal(data, &(*e)[0])
 }
 

@@ -22,7 +22,10 @@ func variables(root *node, layer bool) []Problem {
 	var problems []Problem
 	root.Each(nil, func(path []string, n *node) {
 		known := environmentVariables()
-		if layer || slices.Contains(path, "layers") && len(path) > 1 || slices.Contains(path, "layer_name") {
+		if path[0] == "defaults" {
+			path = path[1:]
+		}
+		if layer || len(path) > 1 && path[0] == "layers" || len(path) == 1 && path[0] == "layer_name" {
 			known = append(known, layerVariables()...)
 		}
 		problems = append(problems, unknownVariables(n, known)...)

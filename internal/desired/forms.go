@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/strictyaml"
@@ -32,7 +34,7 @@ func formats() map[string]strictyaml.Form {
 		"cron":          cronForm,
 		"until":         untilForm,
 		"retention":     retentionForm,
-		"percent":       strictyaml.Shape("bad_percentage", `^(?:100|[0-9]{1,2})(?:\.[0-9]+)?%$`, "is not a percentage such as 10%"),
+		"percent":       strictyaml.Shape("bad_percentage", `^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%$`, "is not a percentage such as 10%"),
 		"layer-arn":     arnForm,
 		"role":          strictyaml.Shape("bad_role", `^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$`, "is not the ARN of a role (arn:aws:iam::123456789012:role/NAME)"),
 		"external-id":   strictyaml.Shape("bad_external_id", `^[\w+=,.@:/-]{2,1000}$`, "is not an external id: 2 to 1000 of letters, digits and +=,.@:/_-"),
@@ -40,6 +42,9 @@ func formats() map[string]strictyaml.Form {
 		"function-glob": strictyaml.Shape("bad_selector", `^[A-Za-z0-9_*?-]{1,140}$`, "matches no function: names have letters, digits, - and _; * and ? are wildcards"),
 		"runtime-glob":  strictyaml.Shape("bad_selector", `^[a-z0-9.*?]+$`, "matches no runtime such as python3.12; * and ? are wildcards"),
 		"layer-glob":    strictyaml.Shape("bad_layer_glob", `^[A-Za-z0-9_:*?-]+$`, "matches no layer: write an ARN or a name, with * and ? as wildcards"),
+		"function-name": functionForm,
+		"qualifier":     strictyaml.Shape("bad_qualifier", `^(?:\$LATEST|[A-Za-z0-9_-]{1,128})$`, "is not an alias, a version or $LATEST"),
+		"alarm":         alarmForm,
 		"alias":         strictyaml.Shape("bad_alias", `^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$`, "is not an alias: letters, digits, - and _, and not only digits"),
 		"plain":         strictyaml.Shape("bad_value", `^[ -~]+$`, "is not plain ASCII text"),
 	}
@@ -173,6 +178,45 @@ func versionsToKeep(text string) (int, bool) {
 	}
 	n, err := strconv.Atoi(digits)
 	return n, err == nil && n >= 0 && n <= 1_000_000
+}
+
+var functionName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,140}$`)
+
+func functionForm(text string) *formError {
+	if functionName.MatchString(text) {
+		return nil
+	}
+	if e := strictyaml.FullWidth(text); e != nil {
+		return e
+	}
+	e := &formError{Code: "bad_function", Message: fmt.Sprintf("%q is not the name of one function: letters, digits, - and _", text), Offset: -1}
+	if _, after, ok := strings.Cut(text, ":function:"); ok {
+		text = after
+	}
+	name, qualifier, qualified := strings.Cut(text, ":")
+	switch {
+	case !functionName.MatchString(name):
+	case qualified:
+		e.Suggestion = fmt.Sprintf("%s, and qualifier: %q", name, qualifier)
+	default:
+		e.Suggestion = name
+	}
+	return e
+}
+
+// alarmForm takes what CloudWatch takes: names have any script and any
+// punctuation.
+func alarmForm(text string) *formError {
+	n := utf8.RuneCountInString(text)
+	if strings.HasPrefix(text, "arn:") {
+		e := &formError{Code: "bad_alarm", Message: fmt.Sprintf("%q is the ARN of an alarm, not its name", text), Offset: -1}
+		_, e.Suggestion, _ = strings.Cut(text, ":alarm:")
+		return e
+	}
+	if n < 1 || n > 255 || strings.ContainsFunc(text, unicode.IsControl) {
+		return &formError{Code: "bad_alarm", Message: fmt.Sprintf("%q is not the name of an alarm: 1 to 255 characters", text), Offset: -1}
+	}
+	return nil
 }
 
 // regionShape takes the names AWS gives in all partitions: an area, a direction

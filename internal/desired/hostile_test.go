@@ -197,6 +197,8 @@ func FuzzLoad(f *testing.F) {
 		account + "change_window: [\"Saturday 02:00-06:00 JST\", {cron: \"0 2 * * SAT\", duration: 4h}]\nretention: 5 versions\n",
 		account + "layers: {common: 1.4.2, x: {arn: \"arn:aws:lambda:${REGION}:1:layer:x\", version: {ap-northeast-1: 3}, functions: [{tags: {a: b}}]}}\n",
 		account + "pins: [{layer: common, functions: [a], version: 1.0.0, until: 2026-12-31}]\nfreezes: [{from: 12-28, until: 01-03, every: year}]\n",
+		account + "alias: live\nrollout: {waves: [1, 10%, 5], bake: 5m, max_error_rate: 1.0, canary: {weight: 10%}, smoke_test: [{function: x, payload: {a: [1.0, no]}}]}\n",
+		account + "rollout: {max_throttles: 1, smoke_test: {function: \"${NAME}\", expect: 0x1, timeout: 0}}\nlayers: {c: {version: 1, functions: [y], smoke_test: {function: x, payload: ~}}}\n",
 		"name: common\nretention_policy: {versions_to_keep: 1}\nknown: {1.4.2: {dev: 1}}\nyanked: {1.4.1: x}\n",
 		"timezone: Asia/Tokyo\nstore: memory:\ndefaults: {layers: {common: {functions: [x]}}, region: us-east-1}\n",
 		"account： 1\n", "a: *-b", "a: \"\\u0000\\x1b\"\n", "layers: {\"\\n\": {\"${\": ${}}}",

@@ -40,6 +40,14 @@ func shuffled(r *rand.Rand, indent string, entries ...entry) string {
 	return b.String()
 }
 
+// pair writes two keys of a flow mapping in some order.
+func pair(r *rand.Rand, a, b string) string {
+	if r.IntN(2) == 0 {
+		a, b = b, a
+	}
+	return a + ", " + b
+}
+
 // world writes one repository, the keys of its files in an order of r.
 func world(r *rand.Rand) fstest.MapFS {
 	files := fstest.MapFS{
@@ -54,6 +62,8 @@ func world(r *rand.Rand) fstest.MapFS {
 	for _, env := range []string{"x", "y", "z"} {
 		files["environments/"+env+".yaml"] = &fstest.MapFile{Data: []byte(shuffled(r, "", entry{"account", `"123456789012"`},
 			entry{"layers", "\n" + shuffled(r, "  ", entry{"a", `{version: 1.0.0, except: ["a-y"]}`}, entry{"b", "7"})},
+			entry{"rollout", "\n" + shuffled(r, "  ", entry{"waves", "[1, 10%]"}, entry{"bake", "5m"}, entry{"max_error_rate", "1%"},
+				entry{"smoke_test", "{function: b, payload: {" + pair(r, "x: 1.0", "y: [2, 1]") + "}}"})},
 			entry{"freezes", "[{from: 2026-12-01, until: 2026-12-02}]"}, entry{"retention", "5 versions"},
 			entry{"change_window", "Saturday 02:00-06:00"}, entry{"drift", "{action: report, after: 1h}"}))}
 	}

@@ -50,13 +50,17 @@ func wrap(short *node, name string, value *node) *node {
 
 // merge lays over on base: mappings key by key; freezes and except add up;
 // everything else, lists included, is replaced. Both may be nil.
-func merge(base, over *node) *node {
+func merge(base, over *node) *node { return mergeLists(base, over, true) }
+
+// mergeLists is merge, where freezes and except are ours to add up: in what a
+// smoke test sends they are not.
+func mergeLists(base, over *node, add bool) *node {
 	switch {
 	case base == nil:
 		return over
 	case over == nil:
 		return base
-	case base.Kind == list && over.Kind == list && over.Key != nil && (over.Key.Text == "freezes" || over.Key.Text == "except"):
+	case add && base.Kind == list && over.Kind == list && over.Key != nil && (over.Key.Text == "freezes" || over.Key.Text == "except"):
 		c := *over
 		c.Items = slices.Concat(base.Items, over.Items)
 		c.Damaged = base.Damaged || over.Damaged
@@ -78,7 +82,7 @@ func merge(base, over *node) *node {
 			c.Keys, c.Items = append(c.Keys, k), append(c.Items, over.Items[i])
 			continue
 		}
-		c.Keys[j], c.Items[j] = k, merge(c.Items[j], over.Items[i])
+		c.Keys[j], c.Items[j] = k, mergeLists(c.Items[j], over.Items[i], add && k.Text != "smoke_test")
 	}
 	return &c
 }

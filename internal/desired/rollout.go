@@ -18,8 +18,8 @@ type Rollout struct {
 	Parallel int
 	// Bake is how long a wave is watched before it is judged.
 	Bake time.Duration
-	// SmokeTests are those of the environment and of its layers, in the order
-	// of the file.
+	// SmokeTests are those of the environment, then those of its layers by name;
+	// of one place in the order of the file.
 	SmokeTests []SmokeTest
 	// Alarms are the names of CloudWatch alarms, metric or composite.
 	Alarms []string
@@ -57,6 +57,9 @@ func (w Wave) Of(total int) int {
 	if n == 0 {
 		// Rounded first: 0.07 × 100 is 7.000000000000001.
 		n = int(math.Ceil(math.Round(w.Share*float64(total)*1e6) / 1e6))
+		if w.Share > 0 {
+			n = max(n, 1) // however small the share
+		}
 	}
 	return min(n, total)
 }

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -26,18 +27,23 @@ func Schema() []byte { return bytes.Clone(schemaJSON) }
 var compiled = sync.OnceValues(func() (*strictyaml.Checker, error) {
 	return strictyaml.NewChecker(schemaJSON, []string{"layerd", "layer", "environment"}, strictyaml.Rules{
 		Forms:   formats(),
-		Explain: explainPattern,
+		Explain: explain,
 		Quote:   quoteFor,
-		Meant:   map[string]string{"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"},
+		Meant: map[string]string{"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64",
+			"stop": "halt", "pause": "halt", "wait": "halt", "ask": "halt", "revert": "rollback", "undo": "rollback", "ignore": "continue", "go_on": "continue"},
 	})
 })
 
-// explainPattern has words for the two patterns of the schema.
-func explainPattern(keyword string, path []string, root *node) (*node, *formError) {
+// explain has words for the two patterns of the schema, and for shares written
+// as percentages without the sign.
+func explain(keyword string, path []string, root *node) (*node, *formError) {
+	n := root.Nearest(path...)
+	if keyword == "maximum" || keyword == "exclusiveMaximum" {
+		return explainShare(n)
+	}
 	if keyword != "pattern" {
 		return nil, nil
 	}
-	n := root.Nearest(path...)
 	if e := strictyaml.FullWidth(n.Text); e != nil {
 		return n, e
 	}
@@ -45,6 +51,17 @@ func explainPattern(keyword string, path []string, root *node) (*node, *formErro
 		return n, &formError{Code: "bad_account", Message: fmt.Sprintf("%q is not an account: 12 digits", n.Text), Offset: -1}
 	}
 	return n, &formError{Code: "bad_layer_name", Message: fmt.Sprintf("%q is not a layer name: up to 140 letters, digits, - and _", n.Text), Offset: -1}
+}
+
+func explainShare(n *node) (*node, *formError) {
+	if n.Key == nil || n.Key.Text != "max_error_rate" && n.Key.Text != "weight" {
+		return nil, nil
+	}
+	v, err := strconv.ParseFloat(n.Text, 64)
+	if err != nil || v <= 1 || v > 100 {
+		return nil, nil
+	}
+	return n, &formError{Code: "out_of_range", Message: fmt.Sprintf("%s is more than 1, which is all calls", n.Text), Suggestion: n.Text + "%", Offset: -1}
 }
 
 // quoteFor is n as the text that its key takes.

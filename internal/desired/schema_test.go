@@ -85,8 +85,13 @@ func (calendarEntry) JSONSchema() *jsonschema.Schema {
 func (rateEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("percent"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
 }
-func (waveEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(text("percent"), number("1"), ref("selector"))
+func (weightEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("percent"), &jsonschema.Schema{Type: "number", ExclusiveMinimum: "0", ExclusiveMaximum: "1"})
+}
+func (waveEntry) JSONSchema() *jsonschema.Schema { return anyOf(text("percent"), number("1")) }
+func (alarmName) JSONSchema() *jsonschema.Schema { return text("alarm") }
+func (smokeTestsEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(ref("smokeTest"), arrayOf(ref("smokeTest")))
 }
 func (selectorFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.MinProperties = new(uint64(1))
@@ -113,7 +118,7 @@ func generate(t *testing.T) []byte {
 		AnyOf:       []*jsonschema.Schema{ref("environment"), ref("layer"), ref("layerd")},
 		Definitions: schematest.Definitions(t, []string{"envfile.go", "layerfile.go"},
 			layerdFile{}, layerFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
-			retentionFile{}, driftFile{}, selectorFile{}, approversFile{}, changeCalendarFile{}, pinVersion("")),
+			retentionFile{}, driftFile{}, selectorFile{}, approversFile{}, changeCalendarFile{}, smokeTestFile{}, pinVersion("")),
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -56,11 +56,7 @@ func (b *builder) version(name string, f layerEntry, at *node) (Version, Positio
 		if b.file.AutoUpdate && !at.Has("arn") {
 			return Version{Kind: Latest, Text: "latest"}, where
 		}
-		message := fmt.Sprintf("layer %q has no version", name)
-		if at.File != b.path {
-			message += fmt.Sprintf("; %s:%d gives it to every environment", at.File, at.Where().Line)
-		}
-		b.problem("missing_version", where, message, "")
+		b.problem("missing_version", where, fmt.Sprintf("layer %q has no version", name)+b.given(at), "")
 		return Version{}, where
 	}
 	v, err := ParseVersion(text)

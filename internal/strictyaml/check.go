@@ -29,7 +29,8 @@ type Rules struct {
 	// Quote gives what to write for a number that should be text; nil is the
 	// number in quotes.
 	Quote func(n *Node) string
-	// Meant maps words to the allowed value that they are another name for.
+	// Meant maps words to the allowed value that they are another name for, where
+	// that is allowed.
 	Meant map[string]string
 }
 
@@ -193,12 +194,16 @@ func (c *Checker) problems(e *jsonschema.ValidationError, root *Node, bad map[*N
 // outOfRange is about the rules that count, and whatever else the schema may say.
 func outOfRange(rule jsonschema.ErrorKind, n *Node) (code, message string) {
 	switch k := rule.(type) {
-	case *kind.MinItems, *kind.MinProperties:
+	case *kind.MinItems, *kind.MinProperties, *kind.MinLength:
 		return "out_of_range", "must not be empty"
 	case *kind.Minimum:
 		return "out_of_range", fmt.Sprintf("%s is less than %s", n.Text, decimal(k.Want))
 	case *kind.Maximum:
 		return "out_of_range", fmt.Sprintf("%s is more than %s", n.Text, decimal(k.Want))
+	case *kind.ExclusiveMinimum:
+		return "out_of_range", fmt.Sprintf("%s is not more than %s", n.Text, decimal(k.Want))
+	case *kind.ExclusiveMaximum:
+		return "out_of_range", fmt.Sprintf("%s is not less than %s", n.Text, decimal(k.Want))
 	case *kind.MaxItems:
 		return "out_of_range", fmt.Sprintf("has %d entries, at most %d are allowed", k.Got, k.Want)
 	case *kind.MaxLength:
@@ -368,7 +373,7 @@ func (c *Checker) notAllowed(n *Node, want []any) (code string, at Position, mes
 		return e.Code, n.Inside(e.Offset), e.Message, Nearest(e.Suggestion, texts)
 	}
 	suggestion = c.rules.Meant[n.Text]
-	if suggestion == "" {
+	if !slices.Contains(texts, suggestion) { // a word of another key
 		suggestion = Nearest(n.Text, texts)
 	}
 	return "not_allowed", n.Where(), fmt.Sprintf("%q is not %s", n.Text, strings.Join(texts, " or ")), suggestion

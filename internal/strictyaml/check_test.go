@@ -14,6 +14,8 @@ const schema = `{"$defs": {"file": {"type": "object", "additionalProperties": fa
 	"count": {"type": "integer", "minimum": 1, "maximum": 9},
 	"every": {"type": "string", "format": "length"},
 	"kind":  {"enum": ["first", "second"]},
+	"share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+	"tag":   {"type": "string", "minLength": 1},
 	"inner": {"type": "object", "additionalProperties": false, "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
 }}}}`
 
@@ -67,6 +69,22 @@ func TestCheckReportsAllAtOnce(t *testing.T) {
 	}
 	if err := root.Decode(&file); err != nil || file.Inner.B != "fine" || file.Inner.A != "" {
 		t.Errorf("decoded %+v, %v", file, err)
+	}
+}
+
+// A word that means another key's value is no suggestion here, and bounds that
+// are excluded have words of their own.
+func TestCheckWords(t *testing.T) {
+	c := newChecker(t, Rules{Meant: map[string]string{"secnd": "halt"}})
+	for text, want := range map[string]string{
+		"kind: secnd": `2:7 not_allowed: "secnd" is not first or second | second`,
+		"share: 0":    "2:8 out_of_range: 0 is not more than 0",
+		"share: 1":    "2:8 out_of_range: 1 is not less than 1",
+		`tag: ""`:     "2:6 out_of_range: must not be empty",
+	} {
+		if _, got := check(t, c, "name: x\n"+text+"\n"); got != want+"\n" {
+			t.Errorf("%s: have\n%swant\n%s", text, got, want)
+		}
 	}
 }
 
