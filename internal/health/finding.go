@@ -16,11 +16,10 @@ const (
 
 // Codes of findings, for machines. They stay the same within a format version.
 const (
-	CodeSmoke      = "smoke_test"
-	CodeAlarm      = "alarm"
-	CodeErrorRate  = "error_rate"
-	CodeThrottles  = "throttles"
-	CodeNothingYet = "no_data" // of a rate: no call, too few, or not all that was asked for came
+	CodeSmoke     = "smoke_test"
+	CodeAlarm     = "alarm"
+	CodeErrorRate = "error_rate"
+	CodeThrottles = "throttles"
 )
 
 // Finding is one thing that was looked at and what it came to.
