@@ -1,6 +1,7 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
-// protocols of three services on one door: Lambda (functions, versions,
-// aliases, layers, policies, tags), STS and the Resource Groups Tagging API.
+// protocols of four services on one door: Lambda (functions, versions,
+// aliases, layers, policies, tags), STS, the Resource Groups Tagging API and
+// CloudWatch (alarms and metrics, to be read).
 // The official Go SDK and the AWS CLI cannot tell it from the real one in what
 // layerd does with it.
 //
@@ -28,7 +29,8 @@
 // five layers, one version of each; a deleted version stays attached and can
 // never be named again; numbers are never reused; delete always answers 204;
 // tags belong to unqualified functions only; 15 requests a second for
-// everything but GetFunction; explicit nulls, pages of at most 50, and empty
+// everything but GetFunction; metrics that show late and only under the exact
+// dimensions; explicit nulls, pages of at most 50, and empty
 // pages with a marker when asked. Time is taken from package time alone and
 // nothing runs in the background: an update is settled when somebody looks
 // after Options.Settle has passed, so virtual time just works.

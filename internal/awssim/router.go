@@ -90,6 +90,8 @@ func (c *call) carryOut(refused *apiError) answer {
 		a = newAnswer(http.StatusNoContent, "", c.id, nil)
 	case c.log.Service == "sts":
 		a = newAnswer(c.status, "text/xml", c.id, stsResult(c.log.Operation, c.id, v))
+	case c.log.Service == "cloudwatch":
+		a = cborAnswer(c.status, c.id, toCBOR(v))
 	default:
 		b, err := json.Marshal(v)
 		if err != nil { // unreachable unless bug: the documents are our own
@@ -123,6 +125,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 	c.log = Call{Time: time.Now(), Service: "lambda", Operation: r.Method + " " + r.URL.Path}
 	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/service/"):
+		c.log.Service = "cloudwatch"
 	case r.Header.Get("X-Amz-Target") != "":
 		c.log.Service = "tagging"
 	case form || r.URL.Query().Has("Action"):
@@ -141,6 +145,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 
 func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	switch c.log.Service {
+	case "cloudwatch":
+		return c.routeCloudWatch(r, body)
 	case "tagging":
 		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		c.log.Operation = op

@@ -31,6 +31,10 @@ type Options struct {
 	// TagLag is how far the tagging API's index is behind the functions.
 	TagLag time.Duration
 
+	// MetricLag is how long after a call has ended it shows in CloudWatch;
+	// zero: a minute, negative: at once.
+	MetricLag time.Duration
+
 	// BlockedRuntimes can neither be created nor updated any more.
 	BlockedRuntimes []string
 
@@ -57,6 +61,7 @@ type World struct {
 	calls     []Call
 	seq       int // of calls
 	onCall    func(Call) Fault
+	onQuery   func(Query) string
 	serial    int64 // of revision, request and key ids: a World is reproducible
 }
 
@@ -68,6 +73,8 @@ type store struct {
 	place
 	functions map[string]*function
 	layers    map[string]*layer
+	alarms    map[string]Alarm
+	metrics   map[string][]sample // by seriesKey
 	limits    *limiters
 }
 
@@ -82,6 +89,10 @@ func New(o Options) *World {
 	if o.CodeStorage == 0 {
 		o.CodeStorage = 300 << 30
 	}
+	if o.MetricLag == 0 {
+		o.MetricLag = time.Minute
+	}
+	o.MetricLag = max(0, o.MetricLag)
 	return &World{
 		opts:      o,
 		routes:    lambdaOperations(),
@@ -113,7 +124,8 @@ func (w *World) store(account, region string) *store {
 	p := place{account, region}
 	s := w.stores[p]
 	if s == nil {
-		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{}, limits: newLimiters(w.opts.Limits)}
+		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{},
+			alarms: map[string]Alarm{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
 		w.stores[p] = s
 	}
 	return s

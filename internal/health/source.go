@@ -54,4 +54,7 @@ type Sum struct {
 	Value float64
 	// Known is false when there was no data point, or not all of them came.
 	Known bool
+	// Partial says that not all of them came. Without it, a function that
+	// nobody called could not be told from one that nobody could look at.
+	Partial bool
 }

@@ -11,6 +11,7 @@ func motoDeviations() map[string]string {
 		noShapes     = "the shapes of requests are not checked"
 		noRouting    = "the rules of weighted routing are not enforced"
 		otherWords   = "404 in other words"
+		noCBOR       = "CloudWatch is there only in its old protocols, which the SDK no longer speaks"
 		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
 	)
 	return map[string]string{
@@ -81,5 +82,25 @@ func motoDeviations() map[string]string {
 		"a grant to an organization is a condition":                              policyAsSent,
 		"a statement id used twice is a conflict":                                policyAsSent,
 		"a stale RevisionId of a policy is refused":                              policyAsSent,
+
+		"DescribeAlarms passes over names that do not exist":                  noCBOR,
+		"DescribeAlarms tells the state and since when":                       noCBOR,
+		"a composite alarm is found only by its type":                         noCBOR,
+		"DescribeAlarms by prefix follows NextToken to the end":               noCBOR,
+		"more than a hundred alarm names are refused":                         noCBOR,
+		"alarm names together with a prefix are refused":                      noCBOR,
+		"a NextToken of DescribeAlarms that is none is refused":               noCBOR,
+		"a series without data is complete and empty":                         noCBOR,
+		"StartTime is within and EndTime is not":                              noCBOR,
+		"points come newest first unless asked otherwise":                     noCBOR,
+		"a period adds up what it spans":                                      noCBOR,
+		"dimensions match exactly or not at all":                              noCBOR,
+		"a query without ReturnData is not answered":                          noCBOR,
+		"more points than MaxDatapoints come in pages, partial until the end": noCBOR,
+		"more than 500 queries are refused":                                   noCBOR,
+		"a query id with a capital first is refused":                          noCBOR,
+		"a query id used twice is refused":                                    noCBOR,
+		"a period that is no multiple of a minute is refused":                 noCBOR,
+		"an EndTime before StartTime is refused":                              noCBOR,
 	}
 }

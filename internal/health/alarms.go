@@ -1,0 +1,59 @@
+package health
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// alarmsAtOnce is how many names one DescribeAlarms takes.
+const alarmsAtOnce = 100
+
+// Alarms looks at alarms, metric and composite, and gives one finding for each
+// name, in the order given; a name that comes twice is looked at once. ALARM is
+// bad, and so is a name that does not exist: a gate that nobody closed is open.
+// OK is good. INSUFFICIENT_DATA is unknown, and so are all names of a call that
+// AWS did not answer or refused.
+func Alarms(ctx context.Context, src Source, names []string) []Finding {
+	var unique []string
+	for _, name := range names {
+		if !slices.Contains(unique, name) {
+			unique = append(unique, name)
+		}
+	}
+	var findings []Finding
+	for chunk := range slices.Chunk(unique, alarmsAtOnce) {
+		alarms, err := src.Alarms(ctx, chunk)
+		for _, name := range chunk {
+			f := Finding{About: "alarm " + name, Code: CodeAlarm, Status: Unknown}
+			if err != nil {
+				f.Sentence = f.About + " is not known: " + words(err.Error())
+			} else {
+				a, exists := alarms[name]
+				f.Status, f.Sentence = judgeAlarm(f.About, a, exists)
+			}
+			findings = append(findings, f)
+		}
+	}
+	return findings
+}
+
+func judgeAlarm(about string, a Alarm, exists bool) (Status, string) {
+	if !exists {
+		return Bad, about + " does not exist"
+	}
+	says := about + " is " + a.State
+	if !a.Since.IsZero() {
+		says += " since " + a.Since.UTC().Format(time.RFC3339)
+	}
+	if a.State == "OK" {
+		return Good, says
+	}
+	if a.Reason != "" {
+		says += ": " + words(a.Reason)
+	}
+	if a.State == "ALARM" {
+		return Bad, says
+	}
+	return Unknown, says
+}
