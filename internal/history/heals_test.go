@@ -1,0 +1,132 @@
+package history_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+func TestHealsAreCounted(t *testing.T) {
+	const soon, late = 23 * time.Hour, 24 * time.Hour
+	type event struct {
+		after time.Duration
+		cause reconcile.Cause
+		out   reconcile.Status
+		want  int
+	}
+	for name, events := range map[string][]event{
+		"a tug of war":         {{0, reconcile.Drift, reconcile.Applied, 1}, {soon, reconcile.Drift, reconcile.Applied, 2}, {soon, reconcile.Drift, reconcile.Applied, 3}},
+		"seldom":               {{0, reconcile.Drift, reconcile.Applied, 1}, {late, reconcile.Drift, reconcile.Applied, 1}},
+		"Git changes it":       {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Change, reconcile.Applied, 0}, {0, reconcile.Drift, reconcile.Applied, 1}},
+		"it is rolled back":    {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Rollback, reconcile.Applied, 0}},
+		"a heal that fails":    {{0, reconcile.Drift, reconcile.Failed, 0}, {0, reconcile.Drift, reconcile.Applied, 1}},
+		"a change that failed": {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Change, reconcile.Failed, 1}},
+		"no drift":             {{0, reconcile.Change, reconcile.Applied, 0}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := history.Open(store.NewMemory(), repo)
+			for i, e := range events {
+				<-time.After(e.after)
+				do(t, begin(t, l), because(e.cause, attach("chat", 12, 13)), apply.Outcome{Result: reconcile.Result{Status: e.out}})
+				got := pastOf(t, l).Functions["chat"].Heals
+				want := map[state.LayerARN]reconcile.Heals{common: {Count: e.want, Last: time.Now().UTC()}}
+				if e.want == 0 {
+					want = nil
+				} else if e.cause != reconcile.Drift {
+					want[common] = reconcile.Heals{Count: e.want, Last: got[common].Last}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: after %d (-want +got):\n%s", name, i, diff)
+				}
+			}
+		})
+	}
+}
+
+// Learning what is there neither forgets heals nor takes them for news.
+func TestHealsOutliveLearning(t *testing.T) {
+	c := &counting{Store: store.NewMemory()}
+	l := history.Open(c, repo)
+	do(t, begin(t, l), because(reconcile.Drift, attach("chat", 12, 13)), applied(""))
+	before := pastOf(t, l)
+	writes := c.writes
+	if news, err := l.LearnAfter(t.Context(), env, region, before, reconcile.Learned{}, time.Now()); news || err != nil || c.writes != writes {
+		t.Errorf("heals are news: %v, %v, %d writes", news, err, c.writes-writes)
+	}
+	learn(t, l, reconcile.Learned{Sightings: []reconcile.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}}})
+	learn(t, l, reconcile.Learned{Adopted: []reconcile.Adoption{{Function: "chat", Layer: common, Number: 13, List: has(13)}}})
+	if diff := cmp.Diff(before.Functions["chat"].Heals, pastOf(t, l).Functions["chat"].Heals); diff != "" {
+		t.Errorf("heals (-before +after):\n%s", diff)
+	}
+}
+
+// unended loses the ends of records.
+type unended struct {
+	store.Store
+	lose bool
+}
+
+func (u *unended) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	if u.lose && strings.HasPrefix(key, "history/") {
+		return "", errDead
+	}
+	return u.Store.Replace(ctx, key, old, data)
+}
+
+// The end of a record is told again when its answer was lost, by the same
+// process or by the next one, before or after the next heal: it counts once.
+func TestAHealThatIsToldTwiceCountsOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		memory := store.NewMemory()
+		s := &unended{Store: memory}
+		heals := rapid.IntRange(1, 6).Draw(t, "heals")
+		var open []history.Entry
+		for range heals {
+			l := history.Open(s, repo)
+			r := fenced(t, l, account, 7)
+			id, err := r.Begin(context.Background(), because(reconcile.Drift, attach("chat", 12, 13)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The past is written, and the end of the record is not.
+			s.lose = rapid.Bool().Draw(t, "lost")
+			err = r.Finish(context.Background(), id, applied(""))
+			if s.lose != (err != nil) {
+				t.Fatalf("lost %v: %v", s.lose, err)
+			}
+			s.lose = false
+			if err != nil {
+				open = append(open, history.Entry{ID: id})
+			}
+			for len(open) > 0 && rapid.Bool().Draw(t, "settles") {
+				if err := l.Settle(context.Background(), open[0], applied("")); err != nil {
+					t.Fatal(err)
+				}
+				open = open[1:]
+			}
+		}
+		for _, e := range open {
+			if err := history.Open(memory, repo).Settle(context.Background(), e, applied("")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p, err := history.Open(memory, repo).Past(context.Background(), env, region)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Functions["chat"].Heals[common].Count; got != heals {
+			t.Fatalf("%d heals are counted, want %d", got, heals)
+		}
+	})
+}
