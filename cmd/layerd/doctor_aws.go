@@ -38,7 +38,7 @@ func checkAWS(ctx context.Context, x *examination) {
 			x.add(r)
 		}}
 		cloud, err := connect(ctx, env)
-		client, ok := cloud.(*awslambda.Client)
+		client, ok := daemon.Examined(cloud)
 		switch {
 		case err != nil:
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))

@@ -169,8 +169,8 @@ func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *s
 // anyTime: a new function gets at once what all the others have already. What
 // nobody has yet is a change like any other, also on a new function.
 func (r *region) anyTime(s Step) bool {
-	if !r.want.NewAtOnce || !s.New {
-		return false
+	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
+		return false // what is being rolled out is not what all others have
 	}
 	applied := r.past.Layers[s.LayerARN].Applied
 	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number()

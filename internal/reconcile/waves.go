@@ -75,6 +75,9 @@ func cuts(r desired.Rollout, total int) []int {
 // what all others have, and a heal, bring nothing new.
 func (s Step) inRollout() bool { return s.Cause == Change && !s.AnyTime && s.Function != "" }
 
+// Brings says that something of a rollout is to be done here.
+func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.inRollout) }
+
 // roll gives each step of the rollout its wave, and says which of them wait for
 // an earlier one.
 func (r *region) roll() {
