@@ -59,8 +59,9 @@ type function struct {
 	published []*version // ascending
 	last      int        // highest number ever given: never used again
 	aliases   map[string]*Alias
-	tags      map[string]string // of the function, not of a version
-	failNext  *updateFailure    // what the next update ends in
+	tags      map[string]string  // of the function, not of a version
+	failNext  *updateFailure     // what the next update ends in
+	dealt     map[string]float64 // by alias: how much of a call the second version is owed
 }
 
 // version is $LATEST or a published one, with the change it is going through.
@@ -69,7 +70,8 @@ type version struct {
 	settles  time.Time // when the change is over; zero: nothing is going on
 	settled  string    // the RevisionId from then on
 	failure  *updateFailure
-	snapshot Function // of $LATEST when this version was published
+	serving  *Function // what runs while an update is going on, and after one that failed; nil: Function
+	snapshot Function  // of $LATEST when this version was published
 }
 
 type updateFailure struct{ code, reason string }
@@ -85,11 +87,33 @@ func (f *function) settle(now time.Time) {
 		}
 		v.State, v.StateReason, v.StateReasonCode = "Active", "", ""
 		v.LastUpdateStatus, v.LastUpdateStatusReason, v.LastUpdateStatusReasonCode = "Successful", "", ""
-		if v.failure != nil {
+		if v.failure == nil {
+			v.serving = nil
+		} else {
 			v.LastUpdateStatus, v.LastUpdateStatusReasonCode, v.LastUpdateStatusReason = "Failed", v.failure.code, v.failure.reason
 		}
 		v.RevisionID, v.settles, v.failure = v.settled, time.Time{}, nil
 	}
+}
+
+// running is the code and configuration that calls get.
+func (v *version) running() *Function {
+	if v.serving != nil {
+		return v.serving
+	}
+	return &v.Function
+}
+
+// update gives $LATEST its next content. Calls get the old one until that has
+// settled, and for good when it fails.
+func (w *World) update(f *function, next Function, now time.Time) {
+	v := f.latest
+	if v.serving == nil {
+		old := v.Function
+		v.serving = &old
+	}
+	v.Function = next
+	w.change(f, v, now)
 }
 
 // change gives v a new revision and starts the time it needs to settle, at

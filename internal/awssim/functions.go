@@ -41,7 +41,7 @@ func (c *call) createFunction(in *lambda.CreateFunctionInput) (any, *apiError) {
 	if e != nil {
 		return nil, e
 	}
-	f := &function{place: c.store.place, name: ref.name, latest: v, aliases: map[string]*Alias{}, tags: maps.Clone(in.Tags)}
+	f := &function{place: c.store.place, name: ref.name, latest: v, aliases: map[string]*Alias{}, dealt: map[string]float64{}, tags: maps.Clone(in.Tags)}
 	c.store.functions[ref.name] = f
 	c.w.change(f, v, c.now)
 	c.w.tagged(f, c.now)

@@ -16,8 +16,19 @@ func (w *World) EditFunction(name string, edit func(*Function)) {
 	v.RevisionID, v.LastModified = w.newID(), time.Now()
 	edit(&v)
 	f.tags, v.Tags = v.Tags, nil
+	f.latest.serving = f.latest.kept(v.LastUpdateStatus)
 	f.latest.Function, f.latest.settles = v, time.Time{}
 	w.tagged(f, time.Now())
+}
+
+// kept is what goes on running when v is edited into a state: what has run so
+// far, unless the edit is over and done.
+func (v *version) kept(status string) *Function {
+	if status == "Successful" {
+		return nil
+	}
+	old := *v.running()
+	return &old
 }
 
 // FailNextUpdate lets the next update of a function be accepted and then end

@@ -62,6 +62,7 @@ type World struct {
 	seq       int // of calls
 	onCall    func(Call) Fault
 	onQuery   func(Query) string
+	onInvoke  func(Invocation) Result
 	serial    int64 // of revision, request and key ids: a World is reproducible
 }
 
