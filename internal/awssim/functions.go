@@ -46,8 +46,7 @@ func (c *call) createFunction(in *lambda.CreateFunctionInput) (any, *apiError) {
 	c.w.change(f, v, c.now)
 	c.w.tagged(f, c.now)
 	if in.Publish {
-		p := c.w.publish(f, nil, c.now)
-		p.settles, p.settled = v.settles, c.w.newID()
+		p := c.w.publishChange(f, c.now)
 		return c.config(f, p, p.Version), nil
 	}
 	return c.config(f, v, ""), nil
@@ -221,6 +220,9 @@ func (c *call) deleteFunction(in *lambda.DeleteFunctionInput) (any, *apiError) {
 	}
 	if v == f.latest {
 		return nil, invalidValue("$LATEST version cannot be deleted without deleting the function.")
+	}
+	if e := v.busy(f.arn(ref.qualifier)); e != nil {
+		return nil, e
 	}
 	if v.Version != ref.qualifier {
 		return nil, invalidValue("Deletion of aliases is not currently supported.")

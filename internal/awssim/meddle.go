@@ -40,6 +40,27 @@ func (w *World) FailNextUpdate(name, code, reason string) {
 	f.failNext = &updateFailure{code, reason}
 }
 
+// FailNextVersion lets the next version of a function with SnapStart be
+// published and then end as State Failed.
+func (w *World) FailNextVersion(name, code, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f, _ := w.mustFind(name)
+	f.failNextVersion = &updateFailure{code, reason}
+}
+
+// FailSnapshotsWith lets every new version with SnapStart that has a layer
+// version, by its ARN, end as State Failed, for example with code
+// "FunctionError.RuntimeInitError"; an empty code stops that.
+func (w *World) FailSnapshotsWith(layer, code, reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.snapshots[layer] = updateFailure{code, reason}
+	if code == "" {
+		delete(w.snapshots, layer)
+	}
+}
+
 // DropFunction deletes a function, if it is there.
 func (w *World) DropFunction(name string) {
 	w.mu.Lock()

@@ -132,8 +132,7 @@ func (c *call) updateFunctionCode(in *lambda.UpdateFunctionCodeInput) (any, *api
 	}
 	c.w.update(f, next, c.now)
 	if in.Publish {
-		p := c.w.publish(f, nil, c.now)
-		p.settles, p.settled = f.latest.settles, c.w.newID()
+		p := c.w.publishChange(f, c.now)
 		return c.config(f, p, p.Version), nil
 	}
 	return c.config(f, f.latest, ""), nil

@@ -69,7 +69,7 @@ type fact struct {
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
 		alarmFacts(), metricFacts(), invokeFacts()} {
 		for _, f := range group {
 			if known[f.name] {
