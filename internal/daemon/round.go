@@ -191,7 +191,7 @@ func (p *pass) observe(ctx context.Context) {
 			}
 			q := queries[at]
 			q.Tags = q.Tags || e.NeedsTags()
-			q.Settings = q.Settings || e.Alias != ""
+			q.Settings = q.Settings || e.Alias != "" // compared with what the alias serves
 			for _, w := range e.Layers {
 				if w.Owned {
 					q.Layers = append(q.Layers, w.Layer)
@@ -449,6 +449,7 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 	s := p.regions[at]
 	snap := *in.Have[i]
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
+	snap.Served = maps.Clone(snap.Served)
 	rest := looks.recall(at, &snap, n, p.Now())
 	recalled = !reflect.DeepEqual(rest, n)
 	if !rest.Empty() {
