@@ -137,6 +137,7 @@ func (r *region) decide() {
 	for _, w := range r.want.Layers {
 		r.wishes = append(r.wishes, r.resolve(w))
 	}
+	r.plan.Targets = r.targets()
 	r.lift()
 	r.goBack()
 	for _, f := range r.snap.Functions {
@@ -225,18 +226,28 @@ func Line(region string, s Step) string {
 	return ruling.Line(region, string(s.Kind), s.LayerARN, s.Function, to)
 }
 
-// sort orders the plan: functions first, by layer and name, then prunes, the
-// oldest first.
+// sort orders the plan: first what goes back, the newest wave first, then
+// functions by layer and name, then prunes, the oldest first. What gives callers
+// new layers comes after what attaches them.
 func (r *region) sort() {
 	rank := func(s Step) int {
-		if s.Kind == Prune {
+		switch {
+		case s.Kind == Prune:
+			return 1
+		case s.Cause == Rollback:
+			return -s.Wave
+		}
+		return 0
+	}
+	serve := func(s Step) int {
+		if s.Kind == Serve {
 			return 1
 		}
 		return 0
 	}
 	slices.SortStableFunc(r.plan.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer),
-			cmp.Compare(a.Function, b.Function), cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function),
+			cmp.Compare(serve(a), serve(b)), cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
 	})
 	slices.SortStableFunc(r.plan.Drift, func(a, b Drifted) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))

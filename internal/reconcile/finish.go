@@ -121,6 +121,7 @@ func (r *region) finish() {
 	}
 	p.Learned.Selected = slices.DeleteFunc(p.Learned.Selected, func(s Selection) bool { return r.doubted(s.Layer) })
 	slices.Sort(p.Needs.Aliases)
+	p.Needs.Aliases = slices.Compact(p.Needs.Aliases)
 	slices.Sort(p.Needs.Policies)
 	slices.Sort(p.Needs.Probes)
 	slices.SortFunc(p.Needs.Served, func(a, b state.Qualified) int {

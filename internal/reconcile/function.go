@@ -159,7 +159,7 @@ func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast, sv 
 // late says whether an alias that serves something else than $LATEST has, which
 // is as wanted, is to be moved: not where drift is only told.
 func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *serving) bool {
-	if !past.known || past.number != t.number {
+	if !past.known || past.number != t.number || r.unfinished(f.Name) {
 		return true // attached by us or by somebody, and not released yet
 	}
 	r.aliasBehind(w, f, sv, past.number)

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/ruling"
@@ -247,10 +248,12 @@ func (m *permit) approved(r *region, s Step) bool {
 // limitReason holds what would do more than a person expects until that
 // person has seen the plan.
 func (m *permit) limitReason(r *region, s Step) string {
-	switch {
-	case r.shrunk[s.Layer] != "":
-		return r.shrunk[s.Layer] + "; nothing follows until the plan is approved"
-	case s.New && m.news > r.want.MaxNew:
+	for layer := range strings.SplitSeq(s.Layer, "+") { // a serve step is of several
+		if why := r.shrunk[layer]; why != "" {
+			return why + "; nothing follows until the plan is approved"
+		}
+	}
+	if s.New && m.news > r.want.MaxNew {
 		return fmt.Sprintf("%d functions would get a layer for the first time, and max_new is %d; approve the plan or raise it",
 			m.news, r.want.MaxNew)
 	}

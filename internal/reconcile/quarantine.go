@@ -62,8 +62,8 @@ func (r *region) quarantine(layer state.LayerARN, number int64, function string)
 
 // quarantineReason says why a step's version must not come to its function.
 func (r *region) quarantineReason(s Step) string {
-	if s.Cause != Change || s.Kind == Serve || s.Kind == Prune {
-		return ""
+	if s.Cause == Rollback || s.Kind == Serve || s.Kind == Prune {
+		return "" // a heal would bring it to a function that was left alone
 	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
 	if q == nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/layerd/layerd/internal/state"
 )
@@ -101,7 +102,7 @@ func (s *serving) number(l state.LayerARN) int64 {
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
 func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []*wish, past FunctionPast) *Step {
-	if s == nil || len(steps) == 0 && len(behind) == 0 {
+	if s == nil || len(behind) == 0 && s.serves(steps) {
 		return nil
 	}
 	step := Step{
@@ -119,30 +120,75 @@ func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []
 		step.Cause = weightier(step.Cause, st.Cause)
 	}
 	for _, w := range behind {
-		t, _ := w.wants(f)
-		t, why := r.instead(w, f, t, number(f, w.Layer), past.of(w.Layer), s)
-		if why != nil {
-			step.Cause = weightier(step.Cause, why.cause)
-		} else if p := past.of(w.Layer); !p.known || p.number != t.number {
-			step.Cause = weightier(step.Cause, Change)
-			step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(Step{
-				Cause: Change, LayerARN: w.Layer, To: w.Layer.Version(t.number), Function: f.Name,
-			}))
-		}
-		step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
-			s.qualifier, s.served.Version, w.show(s.number(w.Layer)), w.Name, w.show(t.number))
-	}
-	if s.qualifier != ownInstances {
-		step.Serving.Alias, _ = r.alias(f.Name, s.qualifier)
+		r.catchUp(&step, w, f, s, past)
 	}
 	if step.Cause == Rollback {
 		step.Serving.Version = r.earlier(f, s, steps, behind)
 	}
-	if len(steps) > 0 {
+	if len(steps) > 0 && len(behind) == 0 {
+		// What may pass does so only where nothing else goes to callers with it.
 		step.AnyTime = !slices.ContainsFunc(steps, func(st Step) bool { return !st.AnyTime })
 		step.Back = step.Cause == Change && !slices.ContainsFunc(steps, func(st Step) bool { return st.Cause == Change && !st.Back })
 	}
+	if len(steps) == 0 && step.Cause == Drift {
+		r.graceOfDrift(&step, r.behindSince(f.Name, s, behind))
+	}
 	return &step
+}
+
+// serves says that callers have already what the steps do to $LATEST: somebody
+// changed only that.
+func (s *serving) serves(steps []Step) bool {
+	return !slices.ContainsFunc(steps, func(st Step) bool { return st.To.Number() != s.number(st.LayerARN) })
+}
+
+// catchUp adds to a serve step that callers are to get what $LATEST has of a
+// layer already.
+func (r *region) catchUp(step *Step, w *wish, f state.Function, s *serving, before FunctionPast) {
+	t, _ := w.wants(f)
+	past := before.of(w.Layer)
+	t, why := r.instead(w, f, t, number(f, w.Layer), past, s)
+	cause := Change
+	switch {
+	case why != nil:
+		cause = why.cause
+	case past.known && past.number == t.number && !r.unfinished(f.Name):
+		cause = Drift
+		step.Tug = cmp.Or(step.Tug, tugOfWar(before.Heals[w.Layer]))
+	}
+	step.Cause = weightier(step.Cause, cause)
+	step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(Step{
+		Cause: cause, LayerARN: w.Layer, To: w.Layer.Version(t.number), Function: f.Name,
+	}))
+	step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
+		s.qualifier, s.served.Version, w.show(s.number(w.Layer)), w.Name, w.show(t.number))
+}
+
+// behindSince is since when callers have had something else than was applied:
+// the latest of the layers, so that none is healed too early.
+func (r *region) behindSince(function string, s *serving, behind []*wish) time.Time {
+	var since time.Time
+	for _, w := range behind {
+		have := state.LayerVersionARN("")
+		if n := s.number(w.Layer); n > 0 {
+			have = w.Layer.Version(n)
+		}
+		seen := r.in.Now
+		if old, ok := r.past.Functions[function].Drift[w.Layer]; ok && old.Have == have {
+			seen = old.Since
+		}
+		if seen.After(since) {
+			since = seen
+		}
+	}
+	return since
+}
+
+// unfinished says that a rollout has begun with a function and its callers do
+// not get all of it yet: they have a share, or something failed half way.
+func (r *region) unfinished(function string) bool {
+	c := r.changedHere(function)
+	return c != nil && (c.Canary || c.Failed)
 }
 
 // weightier: what was asked for by a person or by Git needs more leave than

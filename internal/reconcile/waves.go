@@ -84,7 +84,6 @@ func (r *region) roll() {
 	if r.snap == nil {
 		return
 	}
-	r.plan.Targets = r.targets()
 	r.plan.Superseding = r.rollout != nil && !r.sameRollout()
 	r.plan.Untouched = len(r.changed) == 0
 	names := map[string]bool{}
