@@ -221,7 +221,7 @@ func (c *Client) provisioned(ctx context.Context, name string, aliases []state.A
 	if !slices.ContainsFunc(aliases, func(a state.Alias) bool { return !strings.HasPrefix(a.Version, "$") }) {
 		return nil
 	}
-	return sweep(ctx, "ListProvisionedConcurrencyConfigs", name, func(ctx context.Context, marker *string) (*string, error) {
+	err := sweep(ctx, "ListProvisionedConcurrencyConfigs", name, func(ctx context.Context, marker *string) (*string, error) {
 		out, err := c.lambda.ListProvisionedConcurrencyConfigs(ctx, &lambda.ListProvisionedConcurrencyConfigsInput{
 			FunctionName: aws.String(name), Marker: marker, MaxItems: aws.Int32(pageSize),
 		})
@@ -240,6 +240,10 @@ func (c *Client) provisioned(ctx context.Context, name string, aliases []state.A
 		}
 		return out.NextMarker, nil
 	})
+	if state.KindOf(err) == state.Gone {
+		return nil // the function is gone, or an emulator does not know the call
+	}
+	return err
 }
 
 // servedBy reads what a qualifier serves. One that does not exist is known to
