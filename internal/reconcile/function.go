@@ -167,9 +167,10 @@ func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *s
 }
 
 // anyTime: a new function gets at once what all the others have already. What
-// nobody has yet is a change like any other, also on a new function.
+// nobody has yet is a change like any other, also on a new function, and so is
+// what a rollout under way has brought to some.
 func (r *region) anyTime(s Step) bool {
-	if !r.want.NewAtOnce || !s.New {
+	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
 		return false
 	}
 	applied := r.past.Layers[s.LayerARN].Applied

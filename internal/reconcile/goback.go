@@ -60,7 +60,7 @@ func few(names []string) string {
 // has neither what it had before nor what the rollout left.
 func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool) {
 	serve, ours := r.goBackAlias(c, f)
-	if !ours {
+	if !ours || r.meddled(c) {
 		return nil, false
 	}
 	if serve != nil {
@@ -73,6 +73,18 @@ func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool
 		return nil, false
 	}
 	return append(steps, r.goBackList(c, f)...), true
+}
+
+// meddled says that somebody else changed the layers beside ours between two
+// changes of the rollouts that are undone, which the whole list would undo too.
+func (r *region) meddled(c Changed) bool {
+	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
+		return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
+			layer := v.Layer()
+			return r.wishOf(layer) != nil || slices.ContainsFunc(r.rollout.Targets, func(t Target) bool { return t.Layer == layer })
+		})
+	}
+	return !slices.Equal(others(c.Before), others(c.After))
 }
 
 func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {

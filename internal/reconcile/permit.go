@@ -143,7 +143,7 @@ func (m *permit) holders(r *region, s Step) []Holder {
 // after other Regions, and its wave.
 func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
-	if unwell := m.unwell(r); unwell != "" && s.inRollout() && s.Kind != Restore && !s.Back {
+	if unwell := m.unwell(r); unwell != "" && s.inRollout() && r.forwards(s) {
 		hold(ByHealth, time.Time{}, unwell)
 	} else if reason && waits.By == ByHealth {
 		hold(ByHealth, waits.Until, waits.Reason)
@@ -151,12 +151,38 @@ func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, 
 	if s.Tug != "" {
 		hold(ByTugOfWar, time.Time{}, s.Tug)
 	}
-	if s.inRollout() && m.order[r] != "" {
+	if s.inRollout() && m.order[r] != "" && !r.sameRollout() {
 		hold(ByOrder, time.Time{}, m.order[r])
 	}
 	if reason && waits.By == ByWave {
 		hold(ByWave, waits.Until, waits.Reason)
 	}
+}
+
+// forwards says that a step brings something newer. A serve step does when one
+// of the others of its function does, or when it is alone.
+func (r *region) forwards(s Step) bool {
+	forward := func(s Step) bool { return s.Kind != Restore && !s.Back }
+	if s.Kind != Serve {
+		return forward(s)
+	}
+	if r.forward == nil {
+		r.forward = map[string]bool{}
+		for _, o := range r.plan.Steps {
+			if o.inRollout() && o.Kind != Serve {
+				r.forward[o.Function] = r.forward[o.Function] || forward(o)
+			}
+		}
+	}
+	is, others := r.forward[s.Function]
+	return is || !others
+}
+
+// waits says that a step waits for something of its own, so that the rollout
+// goes on without it.
+func (m *permit) waits(r *region, s Step) bool {
+	return s.Quarantined != "" || r.quarantineReason(s) != "" ||
+		(r.needsApproval(s) || m.limitReason(r, s) != "") && !m.approved(r, s)
 }
 
 // unwell says why no change may start in a Region; one that has begun is judged
