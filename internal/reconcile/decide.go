@@ -80,7 +80,7 @@ type region struct {
 
 	rollout   *Rollout // the one under way; nil = none
 	changed   []Changed
-	goingBack map[string]bool // functions of a rollout that are still to be returned
+	goingBack map[string]bool // functions of a rollout that goes back, returned or not
 	unserved  int             // functions without the alias
 	span      *spanning       // see spans
 	forward   map[string]bool // see forwards

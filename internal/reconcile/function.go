@@ -61,7 +61,7 @@ func (r *region) decideFunction(f state.Function) {
 	}
 	r.foreign(f, past)
 	if r.goingBack[f.Name] {
-		return // until it is back, nothing else is asked of it
+		return // until all are back, nothing else is asked of it
 	}
 	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
 		steps = append(steps, *s)

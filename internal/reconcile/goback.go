@@ -28,8 +28,9 @@ func (r *region) goBack() {
 		if !ours {
 			r.plan.LeftAlone = append(r.plan.LeftAlone, c.Function)
 		}
-		if len(steps) > 0 || !ours {
-			r.goingBack[c.Function] = true
+		r.goingBack[c.Function] = true
+		if ours && slices.Equal(f.Layers, c.Before) {
+			r.isBack(c, f)
 		}
 		r.plan.Steps = append(r.plan.Steps, steps...)
 	}
@@ -37,6 +38,18 @@ func (r *region) goBack() {
 	if n := len(r.plan.LeftAlone); n > 0 {
 		r.plan.Notes = append(r.plan.Notes, Note{Code: "left_alone", Message: fmt.Sprintf(
 			"%s changed by somebody else since the rollout and not returned: %s", plural(n, "function was", "functions were"), few(r.plan.LeftAlone))})
+	}
+}
+
+// isBack remembers that a function has what it had before, also where the call
+// that returned it seemed to fail: it would else be healed to what was not well.
+func (r *region) isBack(c Changed, f state.Function) {
+	past := r.past.Functions[c.Function]
+	for _, layer := range slots(c) {
+		n := number(f, layer)
+		if p := past.of(layer); p.known && p.number != n {
+			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -73,23 +74,42 @@ func (m *permit) all(regions []*region) {
 }
 
 // serveWaits holds what gives callers the new layers where all that changes
-// $LATEST is held: there is nothing new to give.
+// $LATEST is held, since there is nothing new to give; and where something that
+// is held is to put a layer of $LATEST right, since callers would get the wrong
+// one.
 func serveWaits(steps []Step) {
-	held, free := map[string]*Held{}, map[string]bool{}
+	held, free := map[string][]Step{}, map[string]bool{}
+	serves := false
 	for _, s := range steps {
 		switch {
-		case s.Kind == Serve || s.Function == "":
+		case s.Function == "":
+		case s.Kind == Serve:
+			serves = true
 		case s.Held == nil:
 			free[s.Function] = true
-		case held[s.Function] == nil:
-			held[s.Function] = s.Held
+		default:
+			held[s.Function] = append(held[s.Function], s)
 		}
 	}
 	for i, s := range steps {
-		if s.Kind == Serve && s.Held == nil && held[s.Function] != nil && !free[s.Function] {
-			steps[i].Held = held[s.Function]
+		if !serves || s.Kind != Serve || s.waits() || s.Serving.Version != "" || len(held[s.Function]) == 0 {
+			continue
+		}
+		waiting := held[s.Function]
+		if !free[s.Function] && !slices.ContainsFunc(s.Serving.Ours, s.behind) {
+			steps[i].Held = waiting[0].Held
+		}
+		for _, w := range waiting {
+			if s.behind(w.LayerARN) {
+				steps[i].Held = w.Held
+			}
 		}
 	}
+}
+
+// behind says that callers get another version of a layer than $LATEST has.
+func (s Step) behind(l state.LayerARN) bool {
+	return number(state.Function{Layers: s.List}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
 }
 
 // holders lists who holds a step besides a grace, in order of precedence.

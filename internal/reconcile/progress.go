@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // Begins gives the rollout that carrying out a plan begins; nil when no step of
@@ -146,6 +147,8 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 	wave, more := p.nextWave()
 	switch {
 	case p.ObservedAt.IsZero():
+	case r.Stage == StageWatching:
+		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
 		next.to(StageChange, now)
 	case p.superseding():
@@ -205,4 +208,19 @@ func (r *Rollout) to(s Stage, now time.Time) {
 func (r *Rollout) end(s Stage, now time.Time) {
 	r.to(s, now)
 	r.Ended = now.UTC()
+}
+
+// Brought gives the targets that functions got by the rollout: what is bad is
+// among these, and not among the versions that were there before.
+func (r *Rollout) Brought(changed []Changed) []Target {
+	var list []Target
+	for _, t := range r.Targets {
+		if slices.ContainsFunc(changed, func(c Changed) bool {
+			before, after := number(state.Function{Layers: c.Before}, t.Layer), number(state.Function{Layers: c.After}, t.Layer)
+			return before != after && after == t.Number
+		}) {
+			list = append(list, t)
+		}
+	}
+	return list
 }

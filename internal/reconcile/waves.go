@@ -274,7 +274,8 @@ func shortHash(revision string) string { return revision[:min(7, len(revision))]
 func (r *region) judged() time.Time { return Judged(r.rollout, r.want.Rollout) }
 
 // Judged is when a wave is judged: at the end of its bake, and where rates are
-// asked for, when the last of them have arrived. Zero while nothing bakes.
+// asked for, when the last of them have arrived; and of a whole rollout that is
+// still looked at, when that ends. Zero while nothing is watched.
 func Judged(ro *Rollout, rules desired.Rollout) time.Time {
 	bake := rules.Bake
 	switch ro.Stage {
@@ -283,6 +284,8 @@ func Judged(ro *Rollout, rules desired.Rollout) time.Time {
 		if rules.Canary != nil {
 			bake = rules.Canary.Bake
 		}
+	case StageWatching:
+		return ro.Since.Add(rules.Watch)
 	default:
 		return time.Time{}
 	}
