@@ -22,12 +22,15 @@ func Decide(in Input) Plan {
 		regions[i].decide()
 	}
 	for _, r := range regions {
-		r.roll()
 		p.Lines = append(p.Lines, r.lines()...)
 	}
 	slices.Sort(p.Lines)
 	p.Digest = ruling.Digest(p.Lines)
-	newPermit(in, p, regions).all(regions)
+	m := newPermit(in, p, regions)
+	for _, r := range regions {
+		r.roll(m.waits)
+	}
+	m.all(regions)
 	for _, r := range regions {
 		r.finish()
 		p.Regions = append(p.Regions, r.plan)
@@ -77,9 +80,10 @@ type region struct {
 
 	rollout   *Rollout // the one under way; nil = none
 	changed   []Changed
-	goingBack map[string]bool // functions of a rollout that are still to be returned
+	goingBack map[string]bool // functions of a rollout that goes back, returned or not
 	unserved  int             // functions without the alias
-	waves     map[string]int  // the wave of each function of the rollout
+	span      *spanning       // see spans
+	forward   map[string]bool // see forwards
 	sizeless  int             // functions whose size with their layers is not known
 }
 

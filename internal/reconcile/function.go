@@ -61,7 +61,7 @@ func (r *region) decideFunction(f state.Function) {
 	}
 	r.foreign(f, past)
 	if r.goingBack[f.Name] {
-		return // until it is back, nothing else is asked of it
+		return // until all are back, nothing else is asked of it
 	}
 	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
 		steps = append(steps, *s)
@@ -167,10 +167,11 @@ func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *s
 }
 
 // anyTime: a new function gets at once what all the others have already. What
-// nobody has yet is a change like any other, also on a new function.
+// nobody has yet is a change like any other, also on a new function, and so is
+// what a rollout under way has brought to some.
 func (r *region) anyTime(s Step) bool {
 	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
-		return false // what is being rolled out is not what all others have
+		return false
 	}
 	applied := r.past.Layers[s.LayerARN].Applied
 	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number()

@@ -28,8 +28,9 @@ func (r *region) goBack() {
 		if !ours {
 			r.plan.LeftAlone = append(r.plan.LeftAlone, c.Function)
 		}
-		if len(steps) > 0 || !ours {
-			r.goingBack[c.Function] = true
+		r.goingBack[c.Function] = true
+		if ours && slices.Equal(f.Layers, c.Before) {
+			r.isBack(c, f)
 		}
 		r.plan.Steps = append(r.plan.Steps, steps...)
 	}
@@ -37,6 +38,18 @@ func (r *region) goBack() {
 	if n := len(r.plan.LeftAlone); n > 0 {
 		r.plan.Notes = append(r.plan.Notes, Note{Code: "left_alone", Message: fmt.Sprintf(
 			"%s changed by somebody else since the rollout and not returned: %s", plural(n, "function was", "functions were"), few(r.plan.LeftAlone))})
+	}
+}
+
+// isBack remembers that a function has what it had before, also where the call
+// that returned it seemed to fail: it would else be healed to what was not well.
+func (r *region) isBack(c Changed, f state.Function) {
+	past := r.past.Functions[c.Function]
+	for _, layer := range slots(c) {
+		n := number(f, layer)
+		if p := past.of(layer); p.known && p.number != n {
+			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
+		}
 	}
 }
 
@@ -60,7 +73,7 @@ func few(names []string) string {
 // has neither what it had before nor what the rollout left.
 func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool) {
 	serve, ours := r.goBackAlias(c, f)
-	if !ours {
+	if !ours || r.meddled(c) {
 		return nil, false
 	}
 	if serve != nil {
@@ -73,6 +86,18 @@ func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool
 		return nil, false
 	}
 	return append(steps, r.goBackList(c, f)...), true
+}
+
+// meddled says that somebody else changed the layers beside ours between two
+// changes of the rollouts that are undone, which the whole list would undo too.
+func (r *region) meddled(c Changed) bool {
+	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
+		return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
+			layer := v.Layer()
+			return r.wishOf(layer) != nil || slices.ContainsFunc(r.rollout.Targets, func(t Target) bool { return t.Layer == layer })
+		})
+	}
+	return !slices.Equal(others(c.Before), others(c.After))
 }
 
 func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {

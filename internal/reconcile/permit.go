@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -73,23 +74,42 @@ func (m *permit) all(regions []*region) {
 }
 
 // serveWaits holds what gives callers the new layers where all that changes
-// $LATEST is held: there is nothing new to give.
+// $LATEST is held, since there is nothing new to give; and where something that
+// is held is to put a layer of $LATEST right, since callers would get the wrong
+// one.
 func serveWaits(steps []Step) {
-	held, free := map[string]*Held{}, map[string]bool{}
+	held, free := map[string][]Step{}, map[string]bool{}
+	serves := false
 	for _, s := range steps {
 		switch {
-		case s.Kind == Serve || s.Function == "":
+		case s.Function == "":
+		case s.Kind == Serve:
+			serves = true
 		case s.Held == nil:
 			free[s.Function] = true
-		case held[s.Function] == nil:
-			held[s.Function] = s.Held
+		default:
+			held[s.Function] = append(held[s.Function], s)
 		}
 	}
 	for i, s := range steps {
-		if s.Kind == Serve && s.Held == nil && held[s.Function] != nil && !free[s.Function] {
-			steps[i].Held = held[s.Function]
+		if !serves || s.Kind != Serve || s.waits() || s.Serving.Version != "" || len(held[s.Function]) == 0 {
+			continue
+		}
+		waiting := held[s.Function]
+		if !free[s.Function] && !slices.ContainsFunc(s.Serving.Ours, s.behind) {
+			steps[i].Held = waiting[0].Held
+		}
+		for _, w := range waiting {
+			if s.behind(w.LayerARN) {
+				steps[i].Held = w.Held
+			}
 		}
 	}
+}
+
+// behind says that callers get another version of a layer than $LATEST has.
+func (s Step) behind(l state.LayerARN) bool {
+	return number(state.Function{Layers: s.List}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
 }
 
 // holders lists who holds a step besides a grace, in order of precedence.
@@ -143,7 +163,7 @@ func (m *permit) holders(r *region, s Step) []Holder {
 // after other Regions, and its wave.
 func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
-	if unwell := m.unwell(r); unwell != "" && s.inRollout() && s.Kind != Restore && !s.Back {
+	if unwell := m.unwell(r); unwell != "" && s.inRollout() && r.forwards(s) {
 		hold(ByHealth, time.Time{}, unwell)
 	} else if reason && waits.By == ByHealth {
 		hold(ByHealth, waits.Until, waits.Reason)
@@ -151,12 +171,38 @@ func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, 
 	if s.Tug != "" {
 		hold(ByTugOfWar, time.Time{}, s.Tug)
 	}
-	if s.inRollout() && m.order[r] != "" {
+	if s.inRollout() && m.order[r] != "" && !r.sameRollout() {
 		hold(ByOrder, time.Time{}, m.order[r])
 	}
 	if reason && waits.By == ByWave {
 		hold(ByWave, waits.Until, waits.Reason)
 	}
+}
+
+// forwards says that a step brings something newer. A serve step does when one
+// of the others of its function does, or when it is alone.
+func (r *region) forwards(s Step) bool {
+	forward := func(s Step) bool { return s.Kind != Restore && !s.Back }
+	if s.Kind != Serve {
+		return forward(s)
+	}
+	if r.forward == nil {
+		r.forward = map[string]bool{}
+		for _, o := range r.plan.Steps {
+			if o.inRollout() && o.Kind != Serve {
+				r.forward[o.Function] = r.forward[o.Function] || forward(o)
+			}
+		}
+	}
+	is, others := r.forward[s.Function]
+	return is || !others
+}
+
+// waits says that a step waits for something of its own, so that the rollout
+// goes on without it.
+func (m *permit) waits(r *region, s Step) bool {
+	return s.Quarantined != "" || r.quarantineReason(s) != "" ||
+		(r.needsApproval(s) || m.limitReason(r, s) != "") && !m.approved(r, s)
 }
 
 // unwell says why no change may start in a Region; one that has begun is judged

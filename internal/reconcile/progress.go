@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // Begins gives the rollout that carrying out a plan begins; nil when no step of
@@ -21,7 +22,6 @@ func Begins(p RegionPlan, before *Rollout, id, revision string, now time.Time) *
 	for _, w := range p.Waves {
 		ro.Total += w.Functions
 	}
-	ro.Wave = nextWave(p, 0)
 	if before != nil && before.Stage == StageSuperseded {
 		ro.Chain = append(slices.Clone(before.Chain), before.ID)
 	}
@@ -41,9 +41,13 @@ func verified(r desired.Rollout) bool {
 }
 
 // Carried gives what a rollout goes on to after a plan was carried out: the
-// watching of its wave, once that was changed whole; or nothing new.
+// watching of its wave, once that was changed whole; or nothing new. A plan of a
+// Region that was not read says nothing about it.
 func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
 	next := *r
+	if p.ObservedAt.IsZero() {
+		return next
+	}
 	switch r.Stage {
 	case StageCanary, StageChange:
 		switch {
@@ -63,6 +67,9 @@ func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
 			next.end(StageSuperseded, now)
 		}
 	case StageRollingBack:
+		if !p.goingBack() {
+			break // the plan is older than the decision to go back
+		}
 		if p.wentBack() {
 			next.end(StageRolledBack, now)
 		} else if p.Carried {
@@ -88,29 +95,38 @@ func (r *Rollout) overtaken(p RegionPlan, now time.Time) Rollout {
 func (p RegionPlan) superseding() bool { return p.Superseding }
 
 // waveDone says that all functions of the wave under way, and of those before,
-// were changed, but for those that wait for something of their own.
+// were changed, but for those that wait for something of their own. What could
+// not be looked at was not changed.
 func (r *Rollout) waveDone(p RegionPlan) bool {
+	if p.Failure != nil || len(p.Needs.Served) > 0 || len(p.Needs.Aliases) > 0 {
+		return false
+	}
 	for _, s := range p.Steps {
-		if !s.inRollout() || s.Wave > r.Wave {
-			continue
-		}
-		if s.Held != nil {
-			switch s.Held.By {
-			case ByApproval, ByLimit, ByQuarantine, ByTugOfWar, ByGrace, ByWave:
-				continue
-			}
-			return false
-		}
-		if !s.fine() {
+		if s.inRollout() && s.Wave <= r.Wave && !s.fine() && !s.waits() && !s.heldBy(ByWave) {
 			return false
 		}
 	}
 	return true
 }
 
+// waits says that a step is held by something of its own, which the rollout does
+// not wait for.
+func (s Step) waits() bool {
+	return slices.ContainsFunc([]string{ByQuarantine, ByApproval, ByTugOfWar, ByLimit, ByGrace}, s.heldBy)
+}
+
+func (s Step) heldBy(by string) bool {
+	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
+}
+
 // fine says that the step was carried out, or that there was nothing to do.
 func (s Step) fine() bool {
 	return s.Result != nil && s.Result.Error == "" && (s.Result.Status == Applied || s.Result.Status == Skipped)
+}
+
+// goingBack says that the plan was made to return functions.
+func (p RegionPlan) goingBack() bool {
+	return p.Rollout != nil && p.Rollout.Stage == StageRollingBack
 }
 
 // wentBack says that nothing is left to be returned.
@@ -124,15 +140,20 @@ func (p RegionPlan) wentBack() bool {
 }
 
 // Well gives what a rollout goes on to when what was watched is well: the next
-// wave, or the end.
+// wave, or the end. Where something of this wave or of one before is still to be
+// changed (it halted half way, or a function came late) that goes first.
 func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 	next := *r
+	wave, more := p.nextWave()
 	switch {
+	case p.ObservedAt.IsZero():
+	case r.Stage == StageWatching:
+		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
 		next.to(StageChange, now)
 	case p.superseding():
 		next.end(StageSuperseded, now)
-	case !p.pending(r.Wave):
+	case !more:
 		next.Waves = max(next.Wave, 1)
 		if p.Want.Rollout.Watch > 0 && len(p.Want.Rollout.Alarms) > 0 {
 			next.to(StageWatching, now)
@@ -140,29 +161,21 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 			next.end(StageDone, now)
 		}
 	default:
-		next.Wave = nextWave(p, r.Wave)
+		next.Wave = max(wave, r.Wave)
 		next.Waves = max(len(p.Waves), next.Wave)
 		next.to(firstStage(p.Want), now)
 	}
 	return next
 }
 
-// pending says that functions of the rollout are still to be changed, beyond
-// those that were in the plan for the waves up to done.
-func (p RegionPlan) pending(done int) bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool {
-		return s.inRollout() && !s.fine() && (s.Wave > done || s.Held != nil && s.Held.By == ByWave)
-	})
-}
-
-// nextWave is the first wave after one that has something to change.
-func nextWave(p RegionPlan, after int) int {
-	for _, w := range p.Waves {
-		if w.Wave > after && w.Functions > 0 {
-			return w.Wave
+// nextWave is the first wave in which something is still to be changed.
+func (p RegionPlan) nextWave() (wave int, more bool) {
+	for _, s := range p.Steps {
+		if s.inRollout() && !s.fine() && !s.waits() && (!more || s.Wave < wave) {
+			wave, more = s.Wave, true
 		}
 	}
-	return after + 1
+	return wave, more
 }
 
 // Unwell gives what follows when a rollout is not well: all of it goes back, or
@@ -195,4 +208,19 @@ func (r *Rollout) to(s Stage, now time.Time) {
 func (r *Rollout) end(s Stage, now time.Time) {
 	r.to(s, now)
 	r.Ended = now.UTC()
+}
+
+// Brought gives the targets that functions got by the rollout: what is bad is
+// among these, and not among the versions that were there before.
+func (r *Rollout) Brought(changed []Changed) []Target {
+	var list []Target
+	for _, t := range r.Targets {
+		if slices.ContainsFunc(changed, func(c Changed) bool {
+			before, after := number(state.Function{Layers: c.Before}, t.Layer), number(state.Function{Layers: c.After}, t.Layer)
+			return before != after && after == t.Number
+		}) {
+			list = append(list, t)
+		}
+	}
+	return list
 }

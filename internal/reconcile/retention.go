@@ -83,6 +83,7 @@ func (r *region) protected(w *wish) map[int64]string {
 	for _, n := range lastOf(r.past.Layers[w.Layer].Applied, horizon) {
 		protect(n, fmt.Sprintf("one of the last %d versions applied here, for rolling back", horizon))
 	}
+	r.protectReturn(w, protect)
 	r.protectOriginals(w, protect)
 	if r.in.PruneStop != "" {
 		for _, v := range w.catalog.layer.Versions {
@@ -108,6 +109,21 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 	if len(r.plan.Problems) > 0 {
 		for _, v := range w.catalog.layer.Versions {
 			protect(v.Number, "nothing is pruned while a version that Git names cannot be found")
+		}
+	}
+}
+
+// protectReturn keeps what going back may bring: what functions had before the
+// rollout under way, what came through a rollout healthily last, and what a
+// person went back to.
+func (r *region) protectReturn(w *wish, protect func(int64, string)) {
+	for _, c := range r.changed {
+		protect(number(state.Function{Layers: c.Before}, w.Layer), "what "+c.Function+" had before the rollout")
+	}
+	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
+	for _, q := range r.in.Quarantines {
+		if q.Region == r.want.Region && q.Layer == w.Layer && q.Hand && q.Ended.IsZero() {
+			protect(q.Back, "rolled back to by "+q.By)
 		}
 	}
 }

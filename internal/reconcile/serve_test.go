@@ -180,6 +180,21 @@ func TestServeWaitsForItsAttach(t *testing.T) {
 	}
 }
 
+// What a quarantine holds of one layer does not keep back what was begun with
+// another; but what is on $LATEST and to be put right is not given to callers.
+func TestServeGoesOnBesideWhatIsHeld(t *testing.T) {
+	in := withML(aliased("1.4.0", 4, 4, 4), "2", 2, 1)
+	in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Reason: "bad"}}
+	if got := told(only(t, in)); got != "attach change 4>5 held by quarantine; serve change 3>+" {
+		t.Error(got)
+	}
+	in = withML(aliased("1.3.0", 3, 4, 4), "2", 2, 1)
+	in.Want[0].Drift.After = time.Hour
+	if got := told(only(t, in)); got != "attach drift 3>4 held by grace; serve change 3>+ held by grace" {
+		t.Error(got)
+	}
+}
+
 // ml is a second layer with versions 1 and 2, wanted on f at a number.
 func withML(in Input, version string, have, past int64) Input {
 	ml := arnOf("ml")

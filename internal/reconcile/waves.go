@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -16,28 +17,65 @@ type WavePlan struct{ Wave, Functions int }
 
 // spread gives names in the order in which a rollout takes them: the same at
 // each call for the same names, first those that are to be first, and the rest
-// so that each beginning has as much of every family of functions as the whole.
-// A family is what shares the first two words of its names.
+// so that each beginning has as much of every family of functions as the whole,
+// rounded down or up. A family is what shares the first two words of its names.
+//
+// The j-th of a family of s among n has its turn between j·n/s and (j+1)·n/s;
+// of those whose turn has come the one that is due first is taken. That always
+// comes out, since the turns of all families together just fill the order.
 func spread(names []string, first map[string]bool) []string {
-	families := map[string][]string{}
+	var order []string
+	families := map[string][]turn{}
 	for _, name := range names {
-		families[family(name)] = append(families[family(name)], name)
+		if first[name] {
+			order = append(order, name)
+			continue
+		}
+		key := family(name)
+		families[key] = append(families[key], turn{name: name, hash: hash(name)})
 	}
-	place := make(map[string]float64, len(names))
+	slices.Sort(order)
+	n := len(names) - len(order)
+	begin := make([][]turn, n) // by the place at which their turn begins
 	for _, list := range families {
-		slices.SortFunc(list, func(a, b string) int { return cmp.Or(cmp.Compare(hash(a), hash(b)), cmp.Compare(a, b)) })
-		for i, name := range list {
-			place[name] = (float64(i) + 0.5) / float64(len(list))
-			if first[name] {
-				place[name] = -1
-			}
+		slices.SortFunc(list, turn.compare)
+		for j, f := range list {
+			f.due = ((j+1)*n + len(list) - 1) / len(list)
+			begin[j*n/len(list)] = append(begin[j*n/len(list)], f)
 		}
 	}
-	order := slices.Clone(names)
-	slices.SortFunc(order, func(a, b string) int {
-		return cmp.Or(cmp.Compare(place[a], place[b]), cmp.Compare(hash(a), hash(b)), cmp.Compare(a, b))
-	})
+	var waiting turns
+	for _, list := range begin {
+		for _, f := range list {
+			heap.Push(&waiting, f)
+		}
+		order = append(order, heap.Pop(&waiting).(turn).name)
+	}
 	return order
+}
+
+// turn is a function in the order of a rollout.
+type turn struct {
+	name string
+	hash uint64
+	due  int
+}
+
+func (f turn) compare(o turn) int {
+	return cmp.Or(cmp.Compare(f.due, o.due), cmp.Compare(f.hash, o.hash), cmp.Compare(f.name, o.name))
+}
+
+// turns is a heap of those whose turn has come.
+type turns []turn
+
+func (t turns) Len() int           { return len(t) }
+func (t turns) Less(i, j int) bool { return t[i].compare(t[j]) < 0 }
+func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *turns) Push(x any)        { *t = append(*t, x.(turn)) }
+func (t *turns) Pop() any {
+	last := (*t)[len(*t)-1]
+	*t = (*t)[:len(*t)-1]
+	return last
 }
 
 func family(name string) string {
@@ -58,13 +96,15 @@ func hash(name string) uint64 {
 	return h.Sum64()
 }
 
-// cuts are how many functions have been changed at the end of each wave. Waves
-// that would change nothing are left out, and the last has all.
-func cuts(r desired.Rollout, total int) []int {
+// cuts are how many of total functions have been changed at the end of each
+// wave. Waves that would change nothing are left out, and the last has all.
+// Shares are of base, how many there were when the rollout began, so that a
+// wave keeps its number although functions come and go.
+func cuts(r desired.Rollout, base, total int) []int {
 	var list []int
 	last := 0
 	for _, w := range r.Waves {
-		if n := w.Of(total); n > last && n < total {
+		if n := w.Of(base); n > last && n < min(base, total) {
 			list, last = append(list, n), n
 		}
 	}
@@ -78,60 +118,87 @@ func (s Step) inRollout() bool { return s.Cause == Change && !s.AnyTime && s.Fun
 // Brings says that something of a rollout is to be done here.
 func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.inRollout) }
 
-// roll gives each step of the rollout its wave, and says which of them wait for
-// an earlier one.
-func (r *region) roll() {
+// roll gives each step of the rollout its wave. waits says that a step waits for
+// something of its own, and so that others go before it.
+func (r *region) roll(waits func(*region, Step) bool) {
 	if r.snap == nil {
 		return
 	}
 	r.plan.Superseding = r.rollout != nil && !r.sameRollout()
 	r.plan.Untouched = len(r.changed) == 0
-	names := map[string]bool{}
-	pending := map[string]bool{}
+	pending := map[string]bool{} // and whether it waits for something of its own
 	for _, s := range r.plan.Steps {
 		if s.inRollout() {
-			names[s.Function], pending[s.Function] = true, true
+			pending[s.Function] = pending[s.Function] || waits(r, s)
 		}
+	}
+	if len(pending) == 0 {
+		return
+	}
+	order := r.order(pending)
+	base := len(order)
+	if r.sameRollout() && r.rollout.Total > 0 {
+		base = r.rollout.Total
+	}
+	ends := cuts(r.want.Rollout, base, len(order))
+	waves := make(map[string]int, len(order))
+	r.plan.Waves = make([]WavePlan, len(ends))
+	for wave := range ends {
+		r.plan.Waves[wave].Wave = wave + 1
+	}
+	wave := 0
+	for i, name := range order {
+		for i >= ends[wave] {
+			wave++
+		}
+		waves[name] = wave + 1
+		if _, ok := pending[name]; ok {
+			r.plan.Waves[wave].Functions++
+		}
+	}
+	for i := range r.plan.Steps {
+		if s := &r.plan.Steps[i]; s.inRollout() {
+			s.Wave = waves[s.Function]
+			if s.Kind == Serve && r.weight() > 0 {
+				s.Serving.Weight = r.weight()
+			}
+		}
+	}
+}
+
+// order gives the functions of the rollout in the order of its waves. Those
+// that are changed already come first, so that what was counted stays counted
+// when functions come and go meanwhile; those that wait for something of their
+// own come last, so that no wave waits for them.
+func (r *region) order(pending map[string]bool) []string {
+	names := make([]string, 0, len(pending)+len(r.changed))
+	for name := range pending {
+		names = append(names, name)
 	}
 	if r.sameRollout() {
 		for _, c := range r.changed {
-			names[c.Function] = true
+			if _, ok := pending[c.Function]; !ok {
+				names = append(names, c.Function)
+			}
 		}
 	}
 	first := map[string]bool{}
 	for _, t := range r.want.Rollout.SmokeTests {
 		first[t.Function] = true
 	}
-	list := make([]string, 0, len(names))
-	for name := range names {
-		list = append(list, name)
-	}
-	order := spread(list, first)
-	ends := cuts(r.want.Rollout, len(order))
-	r.waves = make(map[string]int, len(order))
-	wave, left := 0, make([]int, len(ends))
-	for i, name := range order {
-		for i >= ends[wave] {
-			wave++
+	order := spread(names, first)
+	place := func(name string) int {
+		own, ok := pending[name]
+		switch {
+		case !ok:
+			return 0
+		case own:
+			return 2
 		}
-		r.waves[name] = wave + 1
-		if pending[name] {
-			left[wave]++
-		}
+		return 1
 	}
-	for i := range r.plan.Steps {
-		if s := &r.plan.Steps[i]; s.inRollout() {
-			s.Wave = r.waves[s.Function]
-			if s.Kind == Serve && r.weight() > 0 {
-				s.Serving.Weight = r.weight()
-			}
-		}
-	}
-	if len(pending) > 0 {
-		for i, n := range left {
-			r.plan.Waves = append(r.plan.Waves, WavePlan{i + 1, n})
-		}
-	}
+	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
+	return order
 }
 
 // weight is the share of calls that a serve step gives to the new version now;
@@ -210,7 +277,8 @@ func shortHash(revision string) string { return revision[:min(7, len(revision))]
 func (r *region) judged() time.Time { return Judged(r.rollout, r.want.Rollout) }
 
 // Judged is when a wave is judged: at the end of its bake, and where rates are
-// asked for, when the last of them have arrived. Zero while nothing bakes.
+// asked for, when the last of them have arrived; and of a whole rollout that is
+// still looked at, when that ends. Zero while nothing is watched.
 func Judged(ro *Rollout, rules desired.Rollout) time.Time {
 	bake := rules.Bake
 	switch ro.Stage {
@@ -219,6 +287,8 @@ func Judged(ro *Rollout, rules desired.Rollout) time.Time {
 		if rules.Canary != nil {
 			bake = rules.Canary.Bake
 		}
+	case StageWatching:
+		return ro.Since.Add(rules.Watch)
 	default:
 		return time.Time{}
 	}
@@ -258,8 +328,23 @@ func (r *region) duration() time.Duration {
 
 // spans says that what is left of the rollout takes longer than the open time
 // does, this one or the next. until is the next opening that is long enough;
-// zero where none of the coming ones is.
+// zero where none of the coming ones is. It is the same for all steps, and
+// looking ahead in a calendar is slow, so the answer is kept.
 func (r *region) spans() (reason string, until time.Time, short bool) {
+	if r.span == nil {
+		r.span = new(spanning)
+		r.span.reason, r.span.until, r.span.short = r.spanning()
+	}
+	return r.span.reason, r.span.until, r.span.short
+}
+
+type spanning struct {
+	reason string
+	until  time.Time
+	short  bool
+}
+
+func (r *region) spanning() (reason string, until time.Time, short bool) {
 	if len(r.plan.Waves) == 0 || len(r.want.Calendar.Windows) == 0 {
 		return "", time.Time{}, false
 	}

@@ -1,0 +1,392 @@
+package reconcile
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// fleet is a scene with n functions f00, f01, … that have 4 and are to get
+// 1.4.0, in these waves.
+func fleet(n int, waves ...desired.Wave) Input {
+	in := scene("1.4.0", 4, 4)
+	f := in.Have[0].Functions[0]
+	in.Have[0].Functions, in.Past[0].Functions = nil, map[string]FunctionPast{}
+	for i := range n {
+		f.Name = fmt.Sprintf("f%02d", i)
+		in.Have[0].Functions = append(in.Have[0].Functions, f)
+		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+	}
+	in.Want[0].Rollout.Waves = waves
+	in.Have[0].Signing = map[string]state.Signing{}
+	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	return in
+}
+
+func drawNames(t *rapid.T) []string {
+	words := rapid.SampledFrom([]string{"makoto-chat-", "makoto-api-", "makoto_batch_", "other-", "x", ""})
+	return rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) string {
+		return words.Draw(t, "words") + rapid.StringMatching(`[a-z]{1,3}(-[0-9])?`).Draw(t, "name")
+	}), 1, 120, rapid.ID[string]).Draw(t, "names")
+}
+
+func TestSpread(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := drawNames(t)
+		order := spread(names, nil)
+		if got := slices.Sorted(slices.Values(order)); !slices.Equal(got, slices.Sorted(slices.Values(names))) {
+			t.Fatalf("%q is not a permutation of %q", order, names)
+		}
+		if other := spread(rapid.Permutation(names).Draw(t, "shuffled"), nil); !slices.Equal(order, other) {
+			t.Fatalf("the order of the input matters: %q and %q", order, other)
+		}
+		size, taken := map[string]int{}, map[string]int{}
+		for _, name := range names {
+			size[family(name)]++
+		}
+		for i, name := range order {
+			taken[family(name)]++
+			for f, s := range size {
+				share := float64((i+1)*s) / float64(len(names))
+				if got := float64(taken[f]); got < math.Floor(share) || got > math.Ceil(share) {
+					t.Fatalf("the first %d of %d have %v of %q, which has %d: %q", i+1, len(names), got, f, s, order)
+				}
+			}
+		}
+	})
+}
+
+func TestSpreadTakesSomeFirst(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := drawNames(t)
+		first := map[string]bool{"not-there": true}
+		for _, name := range names {
+			if rapid.Bool().Draw(t, "first") {
+				first[name] = true
+			}
+		}
+		order := spread(names, first)
+		at := slices.IndexFunc(order, func(name string) bool { return !first[name] })
+		if len(order) != len(names) || at >= 0 && slices.ContainsFunc(order[at:], func(name string) bool { return first[name] }) {
+			t.Fatalf("%q does not begin with %v", order, first)
+		}
+	})
+}
+
+func TestFamily(t *testing.T) {
+	for name, want := range map[string]string{
+		"makoto-chat-handler-prod": "makoto-chat", "makoto_chat_x": "makoto_chat", "makoto-chat": "makoto", "makoto": "", "": "",
+	} {
+		if got := family(name); got != want {
+			t.Errorf("%s is of %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestCuts(t *testing.T) {
+	n, share := func(n int) desired.Wave { return desired.Wave{Count: n} }, func(s float64) desired.Wave { return desired.Wave{Share: s} }
+	for _, tc := range []struct {
+		waves       []desired.Wave
+		base, total int
+		want        []int
+	}{
+		{nil, 7, 7, []int{7}},
+		{[]desired.Wave{n(1), share(0.1), share(1)}, 100, 100, []int{1, 10, 100}},
+		{[]desired.Wave{n(1), share(0.1), share(1)}, 101, 101, []int{1, 11, 101}}, // rounded up
+		{[]desired.Wave{n(1), share(0.1), share(1)}, 10, 10, []int{1, 10}},        // a tenth is the one that is changed already
+		{[]desired.Wave{n(1), share(0.1), share(0.5)}, 4, 4, []int{1, 2, 4}},      // the last has all
+		{[]desired.Wave{n(5), n(3), n(9)}, 8, 8, []int{5, 8}},
+		{[]desired.Wave{share(0.07)}, 100, 100, []int{7, 100}},
+		{[]desired.Wave{n(1), share(0.1)}, 1, 1, []int{1}},
+		{[]desired.Wave{n(1), share(0.1), share(1)}, 11, 10, []int{1, 2, 10}}, // one went: the second wave stays the second
+		{[]desired.Wave{n(1), share(0.1), share(1)}, 10, 11, []int{1, 11}},    // one came: no third appears
+	} {
+		if got := cuts(desired.Rollout{Waves: tc.waves}, tc.base, tc.total); !slices.Equal(got, tc.want) {
+			t.Errorf("%+v of %d, now %d: %v, want %v", tc.waves, tc.base, tc.total, got, tc.want)
+		}
+	}
+}
+
+func TestCutsGrowAndEndWithAll(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var r desired.Rollout
+		for range rapid.IntRange(0, 5).Draw(t, "waves") {
+			r.Waves = append(r.Waves, desired.Wave{Count: rapid.IntRange(0, 9).Draw(t, "count"), Share: rapid.Float64Range(0, 1).Draw(t, "share")})
+		}
+		base, total := rapid.IntRange(1, 30).Draw(t, "base"), rapid.IntRange(1, 30).Draw(t, "total")
+		got := cuts(r, base, total)
+		last := 0
+		for _, n := range got {
+			if n <= last {
+				t.Fatalf("%v has a wave that changes nothing", got)
+			}
+			last = n
+		}
+		if last != total {
+			t.Fatalf("%v does not end with all %d", got, total)
+		}
+	})
+}
+
+// byWave tells the functions of a plan's waves that run, and the holders of the
+// others.
+func byWave(r RegionPlan) string {
+	var list []string
+	for _, s := range r.Steps {
+		list = append(list, fmt.Sprintf("%s %d %s", s.Function, s.Wave, holders(s)))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
+}
+
+func runs(r RegionPlan) int {
+	n := 0
+	for _, s := range r.Steps {
+		if s.Held == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
+	in := fleet(10, desired.Wave{Count: 1}, desired.Wave{Share: 0.3}, desired.Wave{Share: 1})
+	in.Want[0].Rollout.SmokeTests = []desired.SmokeTest{{Function: "f07"}}
+	r := only(t, in)
+	if want := []WavePlan{{1, 1}, {2, 2}, {3, 7}}; !slices.Equal(r.Waves, want) {
+		t.Errorf("waves are %v", r.Waves)
+	}
+	for _, s := range r.Steps {
+		if (s.Held == nil) != (s.Function == "f07") || s.Held != nil && holders(s) != ByWave {
+			t.Errorf("%s of wave %d is held by %q", s.Function, s.Wave, holders(s))
+		}
+	}
+}
+
+// under begins the rollout of a plan and gives the input with it under way.
+func under(t *testing.T, in Input, stage Stage, wave int) Input {
+	t.Helper()
+	ro := Begins(only(t, in), nil, "1", "abcdef0123", noon)
+	if ro == nil {
+		t.Fatal("nothing begins")
+	}
+	ro.Stage, ro.Wave, ro.Reason = stage, wave, "f00 is bad"
+	in.Rollouts = []*Rollout{ro}
+	return in
+}
+
+func TestWhatAStageHolds(t *testing.T) {
+	for _, tc := range []struct {
+		stage Stage
+		wave  int
+		edit  func(*Input)
+		want  string // function wave holders; of four functions in waves of 1, 2, 4
+	}{
+		{StageChange, 1, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "},
+		{StageChange, 2, nil, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
+		{StageBake, 2, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
+		{StageHalted, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
+		{StageRollingBack, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
+		{StageChange, 2, func(in *Input) { in.Rollouts[0].Targets[0].Number = 3 }, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
+		{StageChange, 2, func(in *Input) { in.Unwell = []string{"an alarm rings"} }, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
+		{StageWatching, 3, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "}, // the next rollout
+	} {
+		in := fleet(4, desired.Wave{Count: 1}, desired.Wave{Count: 2}, desired.Wave{Share: 1})
+		in = under(t, in, tc.stage, tc.wave)
+		if tc.edit != nil {
+			tc.edit(&in)
+		}
+		if got := byWave(only(t, in)); got != tc.want {
+			t.Errorf("%s of wave %d: %s\nwant %s", tc.stage, tc.wave, got, tc.want)
+		}
+	}
+}
+
+func TestBakeTellsUntilWhen(t *testing.T) {
+	in := fleet(2, desired.Wave{Count: 1})
+	rate := 0.01
+	in.Want[0].Rollout.Bake, in.Want[0].Rollout.MaxErrorRate = 10*time.Minute, &rate
+	in = under(t, in, StageBake, 1)
+	s := only(t, in).Steps[0]
+	if want := noon.Add(13 * time.Minute); s.Held == nil || !s.Held.Until.Equal(want) {
+		t.Errorf("held %+v, want until %s", s.Held, want)
+	}
+	if !strings.Contains(s.Held.Reason, "wave 1 of 2 is watched until Tue 12:13 UTC") {
+		t.Errorf("reason %q", s.Held.Reason)
+	}
+}
+
+// What was changed stays counted when a function comes that would have been
+// taken before it.
+func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
+	in := under(t, fleet(20, desired.Wave{Count: 5}), StageChange, 1)
+	in.Changed = [][]Changed{nil}
+	for _, s := range only(t, in).Steps {
+		if s.Held == nil {
+			in.Changed[0] = append(in.Changed[0], Changed{Function: s.Function, Wave: 1})
+			in.set(s.Function, 5)
+		}
+	}
+	for i := range 40 {
+		f := in.Have[0].Functions[19]
+		f.Name = fmt.Sprintf("g%02d", i)
+		in.Have[0].Functions = append(in.Have[0].Functions, f)
+		in.Past[0].Functions[f.Name] = in.Past[0].Functions["f19"]
+	}
+	if r := only(t, in); runs(r) != 0 {
+		t.Errorf("%d more are changed in the first wave: %s", runs(r), byWave(r))
+	}
+}
+
+// set gives a function a number as layerd would.
+func (in *Input) set(function string, n int64) {
+	for i := range in.Have[0].Functions {
+		if f := &in.Have[0].Functions[i]; f.Name == function {
+			f.Layers = []state.LayerVersionARN{common.Version(n)}
+			in.Past[0].Functions[function] = FunctionPast{Applied: map[state.LayerARN]int64{common: n}, List: f.Layers}
+		}
+	}
+}
+
+// A function that waits for something of its own is not what the first wave is.
+func TestNoWaveWaitsForWhatMayNotRun(t *testing.T) {
+	waves := desired.Wave{Count: 1}
+	alone := only(t, fleet(5, waves))
+	first := alone.Steps[slices.IndexFunc(alone.Steps, func(s Step) bool { return s.Held == nil })].Function
+	for name, edit := range map[string]func(*Input){
+		"quarantine": func(in *Input) {
+			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Functions: first, Reason: "bad"}}
+		},
+		"approval": func(in *Input) {
+			in.Want[0].ApprovalRequired = true
+			lines := slices.DeleteFunc(Decide(*in).Lines, func(l string) bool { return strings.Contains(l, " "+first+" ") })
+			in.Approvals = []ruling.Approval{{Digest: "x", By: "sato", At: noon, Lines: lines}}
+		},
+		"limit": func(in *Input) {
+			in.Want[0].MaxNew = 0
+			f, _ := in.Have[0].Function(first)
+			in.set(first, 4)
+			in.Have[0].Functions[slices.IndexFunc(in.Have[0].Functions, func(o state.Function) bool { return o.Name == f.Name })].Layers = nil
+			delete(in.Past[0].Functions, first)
+		},
+	} {
+		in := fleet(5, waves)
+		edit(&in)
+		r := only(t, in)
+		if runs(r) != 1 {
+			t.Errorf("%s: %s", name, byWave(r))
+		}
+	}
+}
+
+func TestRegionsOneAfterTheOther(t *testing.T) {
+	in := fleet(1)
+	in.Want = append(in.Want, in.Want[0], in.Want[0])
+	in.Want[1].Region, in.Want[2].Region = "us-east-1", "eu-west-1"
+	in.Have, in.Past = append(in.Have, in.Have[0], in.Have[0]), append(in.Past, in.Past[0], in.Past[0])
+	by := func() string {
+		var list []string
+		for _, r := range Decide(in).Regions {
+			for _, s := range r.Steps {
+				list = append(list, fmt.Sprintf("%s %s", r.Want.Region, holders(s)))
+			}
+		}
+		return strings.Join(list, ", ")
+	}
+	if got := by(); got != "ap-northeast-1 , us-east-1 order, eu-west-1 order" {
+		t.Error(got)
+	}
+	in.Have[0] = nil // not read
+	in.Unread = []*Failure{{Code: "aws"}}
+	if got := by(); got != "us-east-1 order, eu-west-1 order" {
+		t.Error(got)
+	}
+	done := fleet(1)
+	done.set("f00", 5)
+	in.Have[0], in.Past[0], in.Unread = done.Have[0], done.Past[0], nil
+	if got := by(); got != "us-east-1 , eu-west-1 order" {
+		t.Error(got)
+	}
+	in.Rollouts = []*Rollout{{Stage: StageBake, Since: noon, Targets: []Target{{Layer: common, Number: 5}}}}
+	if got := by(); got != "us-east-1 order, eu-west-1 order" {
+		t.Errorf("while the first is watched: %s", got)
+	}
+	// A rollout that has begun is not stopped half way by a late function of an
+	// earlier Region.
+	late := fleet(1)
+	in.Have[0], in.Past[0] = late.Have[0], late.Past[0]
+	in.Rollouts = []*Rollout{nil, {Stage: StageChange, Wave: 1, Waves: 1, Targets: []Target{{Layer: common, Number: 5}}}}
+	if got := by(); got != "ap-northeast-1 , us-east-1 , eu-west-1 order" {
+		t.Error(got)
+	}
+}
+
+func TestAnAlarmHoldsChangesOnly(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		in   Input
+		want string
+	}{
+		{"a change", scene("1.4.0", 4, 4), "attach change 4>5 held by health"},
+		{"a heal", scene("1.3.0", 3, 4), "attach drift 3>4"},
+		{"a lower number", scene("1.2.0", 4, 4), "rollback change 4>3"},
+		{"a change behind an alias", aliased("1.4.0", 4, 4, 4), "attach change 4>5 held by health; serve change 3>+ held by health"},
+		{"a lower number behind an alias", aliased("1.2.0", 4, 4, 4), "rollback change 4>3; serve change 3>+"},
+		{"an alias behind a change", aliased("1.3.0", 4, 3, 3), "serve change 3>+ held by health"},
+		{"an alias behind what was applied", aliased("1.3.0", 4, 4, 3), "serve drift 3>+"},
+		{"by hand", func() Input {
+			in := scene("1.4.0", 5, 5)
+			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Back: 4, Hand: true, By: "sato"}}
+			return in
+		}(), "rollback rollback 5>4"},
+	} {
+		tc.in.Unwell = []string{"the alarm errors rings"}
+		if got := told(only(t, tc.in)); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestRolloutsThatSpanWindows(t *testing.T) {
+	in := fleet(3, desired.Wave{Count: 1}, desired.Wave{Count: 2})
+	in.Want[0].Rollout.Bake = 3 * time.Hour
+	in.Want[0].Calendar = saturday(t) // four hours
+	note := func(r RegionPlan) string {
+		for _, n := range r.Notes {
+			if n.Code == "rollout_spans_windows" {
+				return n.Message
+			}
+		}
+		return ""
+	}
+	const takes = "the rollout cannot end within the change window: it takes about 9h, and the change window leaves 4h; "
+	if got := note(only(t, in)); got != takes+"what is left then goes on at the next opening" {
+		t.Errorf("note %q", got)
+	}
+	in.Now = time.Date(2026, 11, 27, 17, 0, 0, 0, time.UTC) // it opens
+	if r := only(t, in); runs(r) != 1 {
+		t.Errorf("it does not begin: %s", byWave(r))
+	}
+	in.Want[0].Rollout.OneWindow = true
+	r := only(t, in)
+	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != ByWindow {
+		t.Errorf("note %q, steps %s", got, byWave(r))
+	}
+	in.Rollouts = []*Rollout{{Stage: StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []Target{{Layer: common, Number: 5}}}}
+	if r := only(t, in); runs(r) != 1 || note(r) != takes+"what is left then goes on at the next opening" {
+		t.Errorf("one that has begun goes on: note %q, steps %s", note(r), byWave(r))
+	}
+	in.Want[0].Rollout.Bake, in.Rollouts = time.Minute, nil
+	if r := only(t, in); note(r) != "" || runs(r) != 1 {
+		t.Errorf("a short one: note %q, steps %s", note(r), byWave(r))
+	}
+}
