@@ -147,6 +147,10 @@ func TestWhatARolloutChanged(t *testing.T) {
 			})},
 		{"weights, then all", []write{did(served(attach("chat", 12, 13), "7", true), movedTo("8")), did(serve("chat", 13, reconcile.Change, "7"), movedTo("8"))},
 			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
+		{"an alias that was moved twice", []write{did(served(attach("chat", 12, 13), "7", false), movedTo("8")), did(served(attach("chat", 13, 14), "8", false), movedTo("9"))},
+			with(func(c *reconcile.Changed) {
+				c.After, c.Alias, c.AliasBefore, c.AliasAfter = has(14), "live", "7", "9"
+			})},
 		{"the alias caught up after a kill", []write{{in: served(attach("chat", 12, 13), "7", false)}, did(serve("chat", 13, reconcile.Drift, "7"), movedTo("8"))},
 			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 	} {
