@@ -27,8 +27,7 @@ func (v *version) kept(status string) *Function {
 	if status == "Successful" {
 		return nil
 	}
-	old := *v.running()
-	return &old
+	return new(*v.running())
 }
 
 // FailNextUpdate lets the next update of a function be accepted and then end

@@ -40,6 +40,7 @@ type configDoc struct {
 	EphemeralStorage           sizeDoc
 	SnapStart                  snapStartDoc
 	LoggingConfig              loggingDoc
+	CapacityProviderConfig     *capacityDoc `json:",omitempty"`
 }
 
 type (
@@ -49,7 +50,10 @@ type (
 	sizeDoc        struct{ Size int }
 	snapStartDoc   struct{ ApplyOn, OptimizationStatus string }
 	loggingDoc     struct{ LogFormat, LogGroup string }
-	attachedDoc    struct {
+	capacityDoc    struct {
+		LambdaManagedInstancesCapacityProviderConfig struct{ CapacityProviderArn string }
+	}
+	attachedDoc struct {
 		Arn                      string
 		CodeSize                 int64
 		SigningProfileVersionArn *string
@@ -89,6 +93,10 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 	}
 	if v.DeadLetterARN != "" {
 		d.DeadLetterConfig = &deadLetterDoc{v.DeadLetterARN}
+	}
+	if v.CapacityProvider != "" {
+		d.CapacityProviderConfig = &capacityDoc{}
+		d.CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn = v.CapacityProvider
 	}
 	if v.SnapStart {
 		d.SnapStart.ApplyOn = "PublishedVersions"

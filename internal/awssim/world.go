@@ -26,6 +26,10 @@ type Options struct {
 	// SnapStart is how long a version with SnapStart is Pending; zero: Settle.
 	SnapStart time.Duration
 
+	// Provisioning is how long provisioned concurrency is IN_PROGRESS after its
+	// alias has moved; zero: it is over at the next look.
+	Provisioning time.Duration
+
 	Limits Limits // zero: as AWS; see Unlimited
 
 	// EmptyPages makes every page of every list be preceded by an empty one

@@ -53,8 +53,10 @@ type Env struct {
 
 // Seeds makes what a fact is about.
 type Seeds struct {
-	Alarm  func(name string, composite bool, state string) error
-	Metric func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
+	Alarm func(name string, composite bool, state string) error
+	// Managed lets a function run on managed instances.
+	Managed func(function string) error
+	Metric  func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
 }
 
 // fact is one sentence about AWS and how to see it.
@@ -69,7 +71,7 @@ type fact struct {
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
 		alarmFacts(), metricFacts(), invokeFacts()} {
 		for _, f := range group {
 			if known[f.name] {

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +18,12 @@ func worldSeeds(w *awssim.World) *contract.Seeds {
 	return &contract.Seeds{
 		Alarm: func(name string, composite bool, state string) error {
 			w.PutAlarm(awssim.Alarm{Name: name, Composite: composite, State: state})
+			return nil
+		},
+		Managed: func(function string) error {
+			w.EditFunction(function, func(f *awssim.Function) {
+				f.CapacityProvider = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"
+			})
 			return nil
 		},
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
@@ -45,6 +52,7 @@ func apiSeeds(ctx context.Context, cfg aws.Config) *contract.Seeds {
 			_, err = c.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: &name, StateValue: types.StateValue(state), StateReason: aws.String("contract")})
 			return err
 		},
+		Managed: func(string) error { return errors.New("needs instances, which the suite does not pay for") },
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
 			d := types.MetricDatum{MetricName: &name, Timestamp: &at, Value: &v}
 			for k, v := range dims {
