@@ -58,6 +58,7 @@ type function struct {
 	name             string
 	latest           *version
 	published        []*version // ascending
+	signing          string     // ARN of its code signing configuration; empty: none
 	managed          *version   // $LATEST.PUBLISHED of managed instances; nil: never published
 	last             int        // highest number ever given: never used again
 	aliases          map[string]*Alias

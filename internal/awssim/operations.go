@@ -48,6 +48,11 @@ func lambdaOperations() []operation {
 		lambdaOp(schemas.TagResource, schemas.TagResourceRequest, (*call).tagResource),
 		lambdaOp(schemas.UntagResource, schemas.UntagResourceRequest, (*call).untagResource),
 
+		lambdaOp(schemas.GetCodeSigningConfig, schemas.GetCodeSigningConfigRequest, (*call).getCodeSigningConfig),
+		lambdaOp(schemas.ListCodeSigningConfigs, schemas.ListCodeSigningConfigsRequest, (*call).listCodeSigningConfigs),
+		lambdaOp(schemas.ListFunctionsByCodeSigningConfig, schemas.ListFunctionsByCodeSigningConfigRequest, (*call).listFunctionsByCodeSigningConfig),
+		lambdaOp(schemas.GetFunctionCodeSigningConfig, schemas.GetFunctionCodeSigningConfigRequest, (*call).getFunctionCodeSigningConfig),
+
 		lambdaOp(schemas.GetAccountSettings, schemas.GetAccountSettingsRequest, (*call).getAccountSettings),
 	}
 	// Two operations share GET /2018-10-31/layers: the one that asks for a

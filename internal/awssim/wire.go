@@ -86,7 +86,7 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 		LoggingConfig: loggingDoc{"Text", "/aws/lambda/" + f.name},
 	}
 	for _, arn := range v.Layers {
-		d.Layers = append(d.Layers, attachedDoc{Arn: arn, CodeSize: c.w.attachedSize(arn)})
+		d.Layers = append(d.Layers, c.w.attached(arn))
 	}
 	if len(v.Environment) > 0 {
 		d.Environment = &environmentDoc{v.Environment}

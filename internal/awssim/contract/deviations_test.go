@@ -13,6 +13,8 @@ func motoDeviations() map[string]string {
 		otherWords   = "404 in other words"
 		noCBOR       = "CloudWatch is there only in its old protocols, which the SDK no longer speaks"
 		noProvision  = "provisioned concurrency is not implemented"
+		noSigning    = "code signing is not implemented"
+		noTrail      = "LookupEvents is not implemented"
 		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
 	)
 	return map[string]string{
@@ -100,6 +102,20 @@ func motoDeviations() map[string]string {
 		"an alias with two weights is refused":                                  noRouting,
 		"an alias cannot split between versions with other dead-letter queues":  noRouting,
 		"an alias with a weight for a version that is not there is 404":         noRouting,
+
+		"a code signing configuration that is not there is 404":                   noSigning,
+		"what is no ARN of a code signing configuration fails validation":         noSigning,
+		"enforced code signing refuses layers nobody trusted has signed":          noSigning,
+		"enforced code signing does not look at layers that are attached already": noSigning,
+		"code signing that warns refuses nothing":                                 noSigning,
+		"a code signing configuration is listed with its functions":               noSigning,
+		"a signed layer tells who signed it":                                      noSigning,
+
+		"CloudTrail has an update under its dated name and who made it": noTrail,
+		"two lookup attributes are refused":                             noTrail,
+		"more than fifty events on a page are refused":                  noTrail,
+		"a StartTime of events after EndTime is refused":                noTrail,
+		"a NextToken of events that is none is refused":                 noTrail,
 
 		"an invocation of an alias that is not there is 404":      "the qualifier is ignored",
 		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",
