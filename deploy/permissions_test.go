@@ -26,28 +26,36 @@ type permission struct {
 // of the task's role that are not here.
 func permissions() map[string]permission {
 	return map[string]permission{
-		"lambda.ListFunctions":                  {action: "lambda:ListFunctions"},
-		"lambda.ListLayerVersions":              {action: "lambda:ListLayerVersions"},
-		"lambda.ListAliases":                    {action: "lambda:ListAliases"},
-		"lambda.GetFunction":                    {action: "lambda:GetFunction"},
-		"lambda.GetLayerVersionByArn":           {action: "lambda:GetLayerVersion"},
-		"lambda.GetLayerVersionPolicy":          {action: "lambda:GetLayerVersionPolicy"},
-		"lambda.UpdateFunctionConfiguration":    {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
-		"lambda.DeleteLayerVersion":             {action: "lambda:DeleteLayerVersion"},
-		"resourcegroupstaggingapi.GetResources": {action: "tag:GetResources"},
-		"sts.GetCallerIdentity":                 {},
-		"stscreds.AssumeRole":                   {action: "sts:AssumeRole"},
-		"secretsmanager.GetSecretValue":         {action: "secretsmanager:GetSecretValue"},
-		"ssm.GetParameter":                      {action: "ssm:GetParameter"},
-		"dynamodb.GetItem":                      {action: "dynamodb:GetItem"},
-		"dynamodb.Query":                        {action: "dynamodb:Query"},
-		"dynamodb.UpdateItem":                   {action: "dynamodb:UpdateItem"},
-		"dynamodb.DescribeTable":                {action: "dynamodb:DescribeTable", person: true},
-		"dynamodb.CreateTable":                  {action: "dynamodb:CreateTable", person: true},
-		"dynamodb.UpdateTable":                  {action: "dynamodb:UpdateTable", person: true},
-		"dynamodb.Scan":                         {action: "dynamodb:Scan", person: true},
-		"dynamodb.DescribeContinuousBackups":    {action: "dynamodb:DescribeContinuousBackups", person: true},
-		"dynamodb.UpdateContinuousBackups":      {action: "dynamodb:UpdateContinuousBackups", person: true},
+		"lambda.ListFunctions":                     {action: "lambda:ListFunctions"},
+		"lambda.ListLayerVersions":                 {action: "lambda:ListLayerVersions"},
+		"lambda.ListAliases":                       {action: "lambda:ListAliases"},
+		"lambda.GetFunction":                       {action: "lambda:GetFunction"},
+		"lambda.GetLayerVersionByArn":              {action: "lambda:GetLayerVersion"},
+		"lambda.GetLayerVersionPolicy":             {action: "lambda:GetLayerVersionPolicy"},
+		"lambda.UpdateFunctionConfiguration":       {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
+		"lambda.DeleteLayerVersion":                {action: "lambda:DeleteLayerVersion"},
+		"lambda.PublishVersion":                    {action: "lambda:PublishVersion"},
+		"lambda.GetAlias":                          {action: "lambda:GetAlias"},
+		"lambda.UpdateAlias":                       {action: "lambda:UpdateAlias"},
+		"lambda.GetProvisionedConcurrencyConfig":   {action: "lambda:GetProvisionedConcurrencyConfig"},
+		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
+		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
+		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
+		"resourcegroupstaggingapi.GetResources":    {action: "tag:GetResources"},
+		"sts.GetCallerIdentity":                    {},
+		"stscreds.AssumeRole":                      {action: "sts:AssumeRole"},
+		"secretsmanager.GetSecretValue":            {action: "secretsmanager:GetSecretValue"},
+		"ssm.GetParameter":                         {action: "ssm:GetParameter"},
+		"dynamodb.GetItem":                         {action: "dynamodb:GetItem"},
+		"dynamodb.Query":                           {action: "dynamodb:Query"},
+		"dynamodb.UpdateItem":                      {action: "dynamodb:UpdateItem"},
+		"dynamodb.DescribeTable":                   {action: "dynamodb:DescribeTable", person: true},
+		"dynamodb.CreateTable":                     {action: "dynamodb:CreateTable", person: true},
+		"dynamodb.UpdateTable":                     {action: "dynamodb:UpdateTable", person: true},
+		"dynamodb.Scan":                            {action: "dynamodb:Scan", person: true},
+		"dynamodb.DescribeContinuousBackups":       {action: "dynamodb:DescribeContinuousBackups", person: true},
+		"dynamodb.UpdateContinuousBackups":         {action: "dynamodb:UpdateContinuousBackups", person: true},
 	}
 }
 
@@ -171,12 +179,17 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	want := map[string][]string{
 		"lambda:UpdateFunctionConfiguration": {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
 		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:PublishVersion":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:UpdateAlias":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
 		"dynamodb:UpdateItem":                {"${Table.Arn}"},
 		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
 		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
 		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
 	}
-	everywhere := []string{"lambda:ListFunctions", "lambda:ListLayerVersions", "tag:GetResources"} // IAM knows no resources for them
+	// IAM knows no resources for them.
+	everywhere := []string{
+		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
+	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))
 		for _, a := range list(at(t, s, "Action")) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -38,7 +39,7 @@ func checkAWS(ctx context.Context, x *examination) {
 			x.add(r)
 		}}
 		cloud, err := connect(ctx, env)
-		client, ok := cloud.(*awslambda.Client)
+		client, ok := daemon.Examined(cloud)
 		switch {
 		case err != nil:
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
@@ -78,6 +79,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.choose()
 	wanted := r.layers(ctx)
 	r.onFunctions(ctx)
+	r.signing(ctx)
 	r.readable(ctx, wanted)
 	r.pruning(ctx)
 }
@@ -178,7 +180,8 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 	try := func(action string, do func(name string) error) {
 		worst := inspect.Skipped(action, "no function is selected that could be tried")
 		for _, f := range r.chosen {
-			worst = inspect.Permission(action, f.ARN, do(f.Name))
+			err := do(f.Name)
+			worst = inspect.Permission(rightOf(err, action), f.ARN, err)
 			if worst.Verdict != inspect.OK {
 				break
 			}
@@ -196,6 +199,34 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 		return
 	}
 	try(update, func(name string) error { return r.client.TryUpdate(ctx, name) })
+	if r.env.Alias == "" {
+		return
+	}
+	alias := func(name string) state.Qualified { return state.Qualified{Function: name, Qualifier: r.env.Alias} }
+	try("lambda:GetAlias", func(name string) error { _, err := r.client.Alias(ctx, alias(name)); return err })
+	try("lambda:PublishVersion", func(name string) error { return r.client.TryPublish(ctx, name) })
+	try("lambda:UpdateAlias", func(name string) error { return r.client.TryMove(ctx, alias(name)) })
+}
+
+// rightOf is the right that an attempt was refused for: looking at aliases asks
+// for their provisioned concurrency as well, and for signing configurations who
+// has them.
+func rightOf(err error, action string) string {
+	e, ok := errors.AsType[*state.Error](err)
+	if ok && (e.Op == "ListProvisionedConcurrencyConfigs" || e.Op == "ListFunctionsByCodeSigningConfig") {
+		return "lambda:" + e.Op
+	}
+	return action
+}
+
+// signing is looked at where functions are served through an alias: an unsigned
+// layer would be refused in the middle of a release.
+func (r *regionExam) signing(ctx context.Context) {
+	if r.env.Alias == "" {
+		return
+	}
+	err := r.client.Look(ctx, &state.Snapshot{}, state.Needs{Signing: true})
+	r.add(inspect.Permission(rightOf(err, "lambda:ListCodeSigningConfigs"), "*", err))
 }
 
 // readable reads the wanted layer versions and those that the chosen functions

@@ -98,6 +98,7 @@ func (c *call) updateAlias(in *lambda.UpdateAliasInput) (any, *apiError) {
 	}
 	a.RevisionID = c.w.newID()
 	f.aliases[a.Name] = &a
+	delete(f.dealt, a.Name)
 	return f.aliasDoc(&a), nil
 }
 

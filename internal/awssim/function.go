@@ -54,13 +54,15 @@ func (f Function) clone() Function {
 // function is everything under one name.
 type function struct {
 	place
-	name      string
-	latest    *version
-	published []*version // ascending
-	last      int        // highest number ever given: never used again
-	aliases   map[string]*Alias
-	tags      map[string]string // of the function, not of a version
-	failNext  *updateFailure    // what the next update ends in
+	name            string
+	latest          *version
+	published       []*version // ascending
+	last            int        // highest number ever given: never used again
+	aliases         map[string]*Alias
+	tags            map[string]string // of the function, not of a version
+	failNext        *updateFailure    // what the next update ends in
+	failNextVersion *updateFailure
+	dealt           map[string]float64 // by alias: how much of a call the second version is owed
 }
 
 // version is $LATEST or a published one, with the change it is going through.
@@ -69,7 +71,8 @@ type version struct {
 	settles  time.Time // when the change is over; zero: nothing is going on
 	settled  string    // the RevisionId from then on
 	failure  *updateFailure
-	snapshot Function // of $LATEST when this version was published
+	serving  *Function // what runs while an update is going on, and after one that failed; nil: Function
+	snapshot Function  // of $LATEST when this version was published
 }
 
 type updateFailure struct{ code, reason string }
@@ -83,13 +86,40 @@ func (f *function) settle(now time.Time) {
 		if v.settles.IsZero() || now.Before(v.settles) {
 			continue
 		}
+		v.RevisionID, v.settles = v.settled, time.Time{}
+		if v.failure != nil && v.Version != "$LATEST" {
+			v.State, v.StateReasonCode, v.StateReason, v.failure = "Failed", v.failure.code, v.failure.reason, nil
+			continue
+		}
 		v.State, v.StateReason, v.StateReasonCode = "Active", "", ""
 		v.LastUpdateStatus, v.LastUpdateStatusReason, v.LastUpdateStatusReasonCode = "Successful", "", ""
-		if v.failure != nil {
+		if v.failure == nil {
+			v.serving = nil
+		} else {
 			v.LastUpdateStatus, v.LastUpdateStatusReasonCode, v.LastUpdateStatusReason = "Failed", v.failure.code, v.failure.reason
 		}
-		v.RevisionID, v.settles, v.failure = v.settled, time.Time{}, nil
+		v.failure = nil
 	}
+}
+
+// running is the code and configuration that calls get.
+func (v *version) running() *Function {
+	if v.serving != nil {
+		return v.serving
+	}
+	return &v.Function
+}
+
+// update gives $LATEST its next content. Calls get the old one until that has
+// settled, and for good when it fails.
+func (w *World) update(f *function, next Function, now time.Time) {
+	v := f.latest
+	if v.serving == nil {
+		old := v.Function
+		v.serving = &old
+	}
+	v.Function = next
+	w.change(f, v, now)
 }
 
 // change gives v a new revision and starts the time it needs to settle, at
@@ -176,6 +206,31 @@ func (f Function) content() Function {
 	return f
 }
 
+// snapshotFailure is what the snapshot of a new version ends in; nil: well.
+func (w *World) snapshotFailure(f *function, v *version) *updateFailure {
+	if f.failNextVersion != nil {
+		return f.failNextVersion
+	}
+	for _, arn := range v.Layers {
+		if bad, ok := w.snapshots[arn]; ok {
+			return &bad
+		}
+	}
+	return nil
+}
+
+// publishChange is publish as part of a change of $LATEST: the version is ready
+// no sooner than that.
+func (w *World) publishChange(f *function, now time.Time) *version {
+	p := w.publish(f, nil, now)
+	if p.settles.IsZero() {
+		p.settles, p.settled = f.latest.settles, w.newID()
+	} else {
+		p.settles = f.latest.settles.Add(w.opts.SnapStart)
+	}
+	return p
+}
+
 // publish adds a version with the content of $LATEST. Callers hold mu.
 func (w *World) publish(f *function, description *string, now time.Time) *version {
 	f.last++
@@ -186,7 +241,8 @@ func (w *World) publish(f *function, description *string, now time.Time) *versio
 	}
 	if v.SnapStart {
 		v.State, v.StateReason, v.StateReasonCode = "Pending", "The function is being created.", "Creating"
-		v.settled, v.settles = w.newID(), now.Add(w.opts.Settle)
+		v.settled, v.settles = w.newID(), now.Add(w.opts.SnapStart)
+		v.failure, f.failNextVersion = w.snapshotFailure(f, v), nil
 	}
 	f.published = append(f.published, v)
 	return v

@@ -41,13 +41,12 @@ func (c *call) createFunction(in *lambda.CreateFunctionInput) (any, *apiError) {
 	if e != nil {
 		return nil, e
 	}
-	f := &function{place: c.store.place, name: ref.name, latest: v, aliases: map[string]*Alias{}, tags: maps.Clone(in.Tags)}
+	f := &function{place: c.store.place, name: ref.name, latest: v, aliases: map[string]*Alias{}, dealt: map[string]float64{}, tags: maps.Clone(in.Tags)}
 	c.store.functions[ref.name] = f
 	c.w.change(f, v, c.now)
 	c.w.tagged(f, c.now)
 	if in.Publish {
-		p := c.w.publish(f, nil, c.now)
-		p.settles, p.settled = v.settles, c.w.newID()
+		p := c.w.publishChange(f, c.now)
 		return c.config(f, p, p.Version), nil
 	}
 	return c.config(f, v, ""), nil
@@ -221,6 +220,9 @@ func (c *call) deleteFunction(in *lambda.DeleteFunctionInput) (any, *apiError) {
 	}
 	if v == f.latest {
 		return nil, invalidValue("$LATEST version cannot be deleted without deleting the function.")
+	}
+	if e := v.busy(f.arn(ref.qualifier)); e != nil {
+		return nil, e
 	}
 	if v.Version != ref.qualifier {
 		return nil, invalidValue("Deletion of aliases is not currently supported.")

@@ -11,7 +11,7 @@ import (
 // 15 for everything in Lambda together, but 100 for GetFunction, 15 for the
 // tagging API, 9 for DescribeAlarms and 500 for GetMetricData. In any other Limits a zero field means no limit.
 type Limits struct {
-	Control     float64 // all Lambda calls without a bucket of their own
+	Control     float64 // all Lambda calls without a bucket of their own, but Invoke
 	GetFunction float64
 	Tagging     float64
 	Alarms      float64 // DescribeAlarms
@@ -52,6 +52,7 @@ func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 		if b := l.cloudwatch(operation); b != nil && !b.AllowN(now, 1) {
 			return refuse(400, "Throttling", "Rate exceeded")
 		}
+	case operation == "Invoke": // has limits of its own: Result.Throttled
 	case operation == "GetFunction":
 		if !l.getFunction.AllowN(now, 1) {
 			return tooMany()

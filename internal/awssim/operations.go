@@ -20,6 +20,8 @@ func lambdaOperations() []operation {
 		lambdaOp(schemas.PublishVersion, schemas.PublishVersionRequest, (*call).publishVersion),
 		lambdaOp(schemas.ListVersionsByFunction, schemas.ListVersionsByFunctionRequest, (*call).listVersionsByFunction),
 
+		lambdaOp(schemas.Invoke, schemas.InvocationRequest, (*call).invoke),
+
 		lambdaOp(schemas.CreateAlias, schemas.CreateAliasRequest, (*call).createAlias),
 		lambdaOp(schemas.UpdateAlias, schemas.UpdateAliasRequest, (*call).updateAlias),
 		lambdaOp(schemas.GetAlias, schemas.GetAliasRequest, (*call).getAlias),

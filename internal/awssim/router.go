@@ -31,6 +31,7 @@ type call struct {
 
 	status int
 	do     func(*call) (any, *apiError)
+	takes  time.Duration // how long after the deed the answer is ready
 }
 
 // serve answers one request. An error means no answer: the connection was
@@ -55,7 +56,7 @@ func (w *World) serve(r *http.Request) (answer, error) {
 		return c.fail(fault.Before)
 	}
 	a := c.carryOut(refused)
-	if err := wait(r.Context(), fault.Linger); err != nil {
+	if err := wait(r.Context(), c.takes+fault.Linger); err != nil {
 		c.log.Status = 0
 		return answer{}, err
 	}
@@ -79,13 +80,17 @@ func (c *call) fail(f *Failure) (answer, error) {
 // carryOut does what the request asks, unless it was refused already.
 func (c *call) carryOut(refused *apiError) answer {
 	v, e := c.perform(refused)
+	var a answer
+	if r, ok := v.(*run); ok {
+		a, c.takes, e = c.happen(r)
+	}
 	if e != nil {
 		c.log.Status, c.log.ErrorCode = e.status, e.code
 		return failed(c.log.Service, c.id, e)
 	}
 	c.log.Applied = true
-	var a answer
 	switch {
+	case a.status != 0: // it is written already
 	case v == nil:
 		a = newAnswer(http.StatusNoContent, "", c.id, nil)
 	case c.log.Service == "sts":
@@ -177,7 +182,7 @@ func (c *call) routeLambda(r *http.Request, body []byte) *apiError {
 			continue
 		}
 		c.log.Operation, c.log.Write, c.status = op.name, op.write, op.status
-		in, e := op.decode(body, labels, query)
+		in, e := op.decode(r, body, labels)
 		c.log.Input, c.log.Resource = in, op.resource(in)
 		c.do = func(c *call) (any, *apiError) { return op.do(c, in) }
 		return e
@@ -205,7 +210,7 @@ func lambdaOp[In any](op, input *smithy.Schema, do func(*call, *In) (any, *apiEr
 	return operation{
 		name: op.ID().Name, method: h.Method, status: h.Code,
 		path: strings.Split(path, "/"), query: q,
-		write: h.Method != http.MethodGet,
+		write: h.Method != http.MethodGet && op.ID().Name != "Invoke",
 		input: input,
 		new:   func() any { return new(In) },
 		do:    func(c *call, in any) (any, *apiError) { return do(c, in.(*In)) },
@@ -232,17 +237,22 @@ func (o *operation) match(method string, path []string, query url.Values) (map[s
 	return labels, true
 }
 
-func (o *operation) decode(body []byte, labels map[string]string, query url.Values) (any, *apiError) {
+func (o *operation) decode(r *http.Request, body []byte, labels map[string]string) (any, *apiError) {
 	in := o.new()
-	if len(body) > 0 {
+	v := reflect.ValueOf(in).Elem()
+	if f, ok := o.payload(v); ok {
+		f.SetBytes(body) // the body is the member, whatever it is
+	} else if len(body) > 0 {
 		if err := json.Unmarshal(body, in); err != nil {
 			return in, refuse(400, "SerializationException", "%v", err)
 		}
 	}
-	v := reflect.ValueOf(in).Elem()
+	query := r.URL.Query()
 	for name, m := range o.input.Members() {
 		var values []string
-		if _, ok := smithy.SchemaTrait[*traits.HTTPLabel](m); ok {
+		if h, ok := smithy.SchemaTrait[*traits.HTTPHeader](m); ok {
+			values = r.Header.Values(h.Name)
+		} else if _, ok := smithy.SchemaTrait[*traits.HTTPLabel](m); ok {
 			values = []string{labels[name]}
 		} else if q, ok := smithy.SchemaTrait[*traits.HTTPQuery](m); ok {
 			values = query[q.Name]
@@ -254,7 +264,17 @@ func (o *operation) decode(body []byte, labels map[string]string, query url.Valu
 	return in, nil
 }
 
-// setField sets one member bound to the path or the query.
+// payload returns the member that is the whole body, if there is one.
+func (o *operation) payload(in reflect.Value) (reflect.Value, bool) {
+	for name, m := range o.input.Members() {
+		if _, ok := smithy.SchemaTrait[*traits.HTTPPayload](m); ok {
+			return in.FieldByName(name), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// setField sets one member bound to the path, the query or a header.
 func setField(f reflect.Value, values []string) bool {
 	switch f.Kind() {
 	case reflect.Pointer:

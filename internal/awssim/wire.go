@@ -92,7 +92,7 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 	}
 	if v.SnapStart {
 		d.SnapStart.ApplyOn = "PublishedVersions"
-		if v.Version != "$LATEST" {
+		if v.Version != "$LATEST" && v.State == "Active" {
 			d.SnapStart.OptimizationStatus = "On"
 		}
 	}

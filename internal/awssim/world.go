@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -21,6 +22,9 @@ type Options struct {
 	// Settle is how long a create or an update stays in progress. Zero still
 	// answers InProgress; it is over at the next look.
 	Settle time.Duration
+
+	// SnapStart is how long a version with SnapStart is Pending; zero: Settle.
+	SnapStart time.Duration
 
 	Limits Limits // zero: as AWS; see Unlimited
 
@@ -57,11 +61,13 @@ type World struct {
 	orgs      map[string]string  // account → organization id
 	objects   map[string][]byte  // "bucket/key" → S3 object
 	downloads map[string]download
+	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
 	calls     []Call
 	seq       int // of calls
 	onCall    func(Call) Fault
 	onQuery   func(Query) string
+	onInvoke  func(Invocation) Result
 	serial    int64 // of revision, request and key ids: a World is reproducible
 }
 
@@ -93,6 +99,7 @@ func New(o Options) *World {
 		o.MetricLag = time.Minute
 	}
 	o.MetricLag = max(0, o.MetricLag)
+	o.SnapStart = cmp.Or(o.SnapStart, o.Settle)
 	return &World{
 		opts:      o,
 		routes:    lambdaOperations(),
@@ -102,6 +109,7 @@ func New(o Options) *World {
 		orgs:      map[string]string{},
 		objects:   map[string][]byte{},
 		downloads: map[string]download{},
+		snapshots: map[string]updateFailure{},
 	}
 }
 

@@ -84,7 +84,11 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 		if err != nil {
 			return reconcile.Plan{}, err
 		}
-		plan := p.decide(ctx, &in)
+		plan, err := p.progress(ctx, &in, p.decide(ctx, &in))
+		if err != nil {
+			return plan, err
+		}
+		plan = p.unwell(ctx, &in, plan)
 		if p.Decided != nil {
 			if err := p.Decided(ctx, plan); err != nil {
 				return plan, err
@@ -107,15 +111,25 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
 		}
 		quiet = quiet && !news && !runnable(r)
+		if err := p.liftAll(ctx, r); err != nil {
+			return err
+		}
 	}
 	if err := p.approvals(ctx, &in, *plan); err != nil {
 		return err
 	}
 	for i := range plan.Regions {
-		if err := p.carryOutRegion(ctx, in, plan, i); err != nil {
+		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
+			return err
+		}
+		if ctx.Err() != nil || in.Have[i] == nil {
+			continue // what comes of it is for whoever goes on
+		}
+		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
 			return err
 		}
 	}
+	p.nextRegion(plan)
 	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
 		return err
 	}
@@ -125,15 +139,22 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 	return nil
 }
 
-func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *reconcile.Plan, i int) error {
+func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan, i int) error {
 	r := &plan.Regions[i]
 	if in.Have[i] == nil {
 		return nil
 	}
+	if runnable(*r) {
+		if err := p.beginRollout(ctx, in, r, i); err != nil {
+			return err
+		}
+	}
+	decided := *in
 	options := apply.Options{
-		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(in, i, fresh) },
-		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
-		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
+		Parallel: r.Want.Rollout.Parallel,
+		Decide:   func(fresh state.Function) []reconcile.Step { return reconcile.Again(decided, i, fresh) },
+		Permit:   func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
+		Log:      p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},
@@ -142,11 +163,12 @@ func (p *pass) carryOutRegion(ctx context.Context, in reconcile.Input, plan *rec
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
-	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(in, *plan, *r))
+	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *plan, *r, i))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
 	}
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
+	r.Carried = true
 	r.InSync = inSyncAfter(*r)
 	if anyFailed(*r) {
 		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why
@@ -331,10 +353,13 @@ func anyLeft(lines []string, left map[string]bool) bool {
 }
 
 // record is what the history says of a round before its first change.
-func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.RegionPlan) history.Round {
+func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.RegionPlan, i int) history.Round {
 	round := history.Round{
 		Environment: plan.Environment, Region: r.Want.Region, Account: r.Want.Account,
 		Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+	}
+	if in.Rollouts[i].Open() {
+		round.Rollout = in.Rollouts[i].ID
 	}
 	origin := p.origin(plan.Environment)
 	round.Revision, round.Author = origin.Revision, origin.Author

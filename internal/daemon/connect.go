@@ -9,6 +9,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -17,6 +18,7 @@ import (
 // awslambda.Client is one.
 type Cloud interface {
 	apply.Cloud
+	health.Source
 	// Check makes sure that the credentials belong to the account; it comes
 	// before anything else. A *state.WrongAccountError says they do not.
 	Check(ctx context.Context) error
@@ -39,7 +41,7 @@ type AWSOptions struct {
 func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Environment) (Cloud, error) {
 	var mu sync.Mutex // guards the maps: connecting twice would split a quota
 	limits := map[[2]string]*awslambda.Limits{}
-	clients := map[place]*awslambda.Client{}
+	clients := map[place]cloud{}
 	return func(ctx context.Context, env desired.Environment) (Cloud, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -58,9 +60,22 @@ func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Envir
 		if err != nil {
 			return nil, err
 		}
-		clients[p] = c
-		return c, nil
+		clients[p] = cloud{Client: c}
+		return clients[p], nil
 	}
+}
+
+// Examined gives the client with which a connection can be examined (layerd
+// doctor); ok is false for one that Connector did not make.
+func Examined(c Cloud) (client *awslambda.Client, ok bool) {
+	made, ok := c.(cloud)
+	return made.Client, ok
+}
+
+// cloud is one account, Region and role: its functions, and their health.
+type cloud struct {
+	*awslambda.Client
+	health.Source
 }
 
 // place is what observation is shared by.

@@ -110,13 +110,15 @@ func (l *Looks) trust(e desired.Environment, fence int64) {
 }
 
 // looked is what is kept of one place. Maps are replaced and never changed:
-// snapshots share them.
+// snapshots share them. What qualifiers serve is not among it: it is the look
+// at a function behind an alias, and as old as the snapshot.
 type looked struct {
 	since    time.Time // when the oldest part of it was looked up
 	uses     *state.Uses
 	aliases  map[string][]state.Alias
 	policies map[state.LayerVersionARN]state.Policy
 	probes   map[state.LayerVersionARN]state.Probe
+	signing  map[string]state.Signing // nil: not looked up
 }
 
 // recall puts what is known of n into s, and gives back what is not.
@@ -133,6 +135,9 @@ func (l *Looks) recall(at place, s *state.Snapshot, n state.Needs, now time.Time
 	}
 	if n.Uses && k.uses != nil {
 		s.Uses, n.Uses = k.uses, false
+	}
+	if n.Signing && k.signing != nil {
+		s.Signing, n.Signing = k.signing, false
 	}
 	n.Aliases = recallMap(&s.Aliases, k.aliases, n.Aliases)
 	n.Policies = recallMap(&s.Policies, k.policies, n.Policies)
@@ -172,11 +177,14 @@ func (l *Looks) keep(at place, s state.Snapshot, now time.Time) {
 	defer l.mu.Unlock()
 	k := &looked{since: now}
 	if old := l.places[at]; old != nil {
-		k.since, k.uses = old.since, old.uses
+		k.since, k.uses, k.signing = old.since, old.uses, old.signing
 		k.aliases, k.policies, k.probes = maps.Clone(old.aliases), maps.Clone(old.policies), maps.Clone(old.probes)
 	}
 	if s.Uses != nil {
 		k.uses = s.Uses
+	}
+	if s.Signing != nil {
+		k.signing = s.Signing
 	}
 	keepMap(&k.aliases, s.Aliases)
 	keepMap(&k.policies, s.Policies)

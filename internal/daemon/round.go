@@ -191,6 +191,7 @@ func (p *pass) observe(ctx context.Context) {
 			}
 			q := queries[at]
 			q.Tags = q.Tags || e.NeedsTags()
+			q.Settings = q.Settings || e.Alias != "" // compared with what the alias serves
 			for _, w := range e.Layers {
 				if w.Owned {
 					q.Layers = append(q.Layers, w.Layer)
@@ -304,7 +305,7 @@ func (p *pass) plan(ctx context.Context, env []desired.Environment) reconcile.Pl
 		if err != nil {
 			return reconcile.Plan{}, err
 		}
-		return p.decide(ctx, &in), nil
+		return p.unwell(ctx, &in, p.decide(ctx, &in)), nil
 	})
 }
 
@@ -339,6 +340,9 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 			return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 		}
 		in.Past = append(in.Past, past)
+	}
+	if err := p.rollouts(ctx, &in); err != nil {
+		return in, fmt.Errorf("read the rollouts of %s: %w", env[0].Name, err)
 	}
 	if p.Store != nil {
 		approvals, err := ruling.Load(ctx, p.Store, p.Repository, env[0].Name)
@@ -407,7 +411,7 @@ func prunes(r reconcile.RegionPlan) bool {
 // ask decides until nothing more is wanted. recalled says that some of what was
 // wanted came from looks.
 func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan reconcile.Plan, recalled bool) {
-	const rounds = 4 // uses, then aliases and policies, then probes; one spare
+	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
 	plan = reconcile.Decide(*in)
 	refused := make([]error, len(in.Want))
 	for range rounds {
@@ -445,6 +449,7 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 	s := p.regions[at]
 	snap := *in.Have[i]
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
+	snap.Served = maps.Clone(snap.Served)
 	rest := looks.recall(at, &snap, n, p.Now())
 	recalled = !reflect.DeepEqual(rest, n)
 	if !rest.Empty() {

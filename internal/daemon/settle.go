@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
@@ -75,6 +76,11 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 		out = failed("it was stopped, and the function does not have what was meant")
 	case f.LastUpdateStatus == updateFailed:
 		out = failed("AWS could not finish the update: " + f.StatusReason)
+	case e.Alias != "":
+		var known bool
+		if out, known = settledAlias(ctx, s, e); !known {
+			return apply.Outcome{}, false
+		}
 	default:
 		out.Status = reconcile.Applied
 	}
@@ -82,8 +88,46 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	return out, true
 }
 
+// settledAlias says whether callers got what a write without an end meant for
+// them.
+func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
+	q := state.Qualified{Function: e.Function, Qualifier: e.Alias}
+	served, err := s.cloud.Served(ctx, q)
+	stopped := apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: "it was stopped before " + e.Alias + " served the new layers"}}
+	switch {
+	case state.KindOf(err) == state.Gone && err != nil:
+		return stopped, true
+	case err != nil || served.State == pending:
+		return apply.Outcome{}, false
+	}
+	if e.Canary && served.Version == e.AliasBefore {
+		// The share of calls may have been given: whoever decides looks at the
+		// alias, and gives it once more or goes back.
+		a, err := s.cloud.Alias(ctx, q)
+		if err != nil {
+			return apply.Outcome{}, false
+		}
+		for version := range a.Weights {
+			stopped.AliasAfter = version
+		}
+		if len(a.Weights) == 0 {
+			return stopped, true
+		}
+		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}, AliasAfter: stopped.AliasAfter}, true
+	}
+	if served.Version == e.AliasBefore && !strings.HasPrefix(e.Alias, "$") || !slices.Equal(served.Layers, e.After) && !back(e) {
+		return stopped, true
+	}
+	return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}, AliasAfter: served.Version}, true
+}
+
+// back says that the write was to return something: what an alias then serves
+// was there before.
+func back(e history.Entry) bool { return e.Cause == reconcile.Rollback }
+
 // AWS's words (AWS.md section 1.4).
 const (
 	updating     = "InProgress"
+	pending      = "Pending"
 	updateFailed = "Failed"
 )

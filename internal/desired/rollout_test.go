@@ -33,7 +33,7 @@ regions: [us-east-1, us-east-2]
 rollout:
   waves: [1, 7.5%, 3, 50%]
   max_parallel: 7
-  alarms: ["errors-${REGION}", "遅い: slow"]
+  alarms: ["errors-${REGION}", "遅い: slow", "errors-${REGION}"]
   max_error_rate: 2.5%
   max_throttles: 0
   on_failure: halt
@@ -173,6 +173,9 @@ func TestWavesEnd(t *testing.T) {
 			t.Errorf("%+v of %d are %d", c, total, c.Of(total))
 		}
 	})
+	if got := (Wave{Share: 0.07}).Of(100); got != 7 {
+		t.Errorf("7%% of 100 are %d", got)
+	}
 	if got := (Wave{Share: 1e-12}).Of(3); got != 1 {
 		t.Errorf("the smallest share of 3 is %d, want 1", got)
 	}
@@ -182,7 +185,7 @@ func TestWavesEnd(t *testing.T) {
 // nothing but names, nothing else is ruled out.
 func TestMaySelect(t *testing.T) {
 	selectors := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Selector {
-		s := Selector{Name: rapid.StringMatching(`[ab*?]{0,3}`).Draw(t, "name")}
+		s := Selector{Name: rapid.SampledFrom([]string{"", "*", "a*", "a", "?b"}).Draw(t, "name")}
 		if rapid.Bool().Draw(t, "tagged") || s.Name == "" {
 			s.Tags = map[string]string{"t": rapid.SampledFrom([]string{"x", "y", "*"}).Draw(t, "tag")}
 		}
@@ -200,7 +203,7 @@ func TestMaySelect(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		w := LayerWish{Layer: state.NewLayerARN("aws", "us-east-1", "123456789012", "l"), Functions: selectors.Draw(t, "functions"), Except: selectors.Draw(t, "except")}
-		f := state.Function{Name: rapid.StringMatching(`[ab]{1,3}`).Draw(t, "function"), Runtime: rapid.SampledFrom([]string{"p", "n"}).Draw(t, "f runtime"),
+		f := state.Function{Name: rapid.SampledFrom([]string{"a", "ab", "bb"}).Draw(t, "function"), Runtime: rapid.SampledFrom([]string{"p", "n"}).Draw(t, "f runtime"),
 			Architecture: rapid.SampledFrom([]string{"arm64", "x86_64"}).Draw(t, "f architecture"), Tags: map[string]string{"t": rapid.SampledFrom([]string{"x", "y"}).Draw(t, "f tag")}}
 		if w.Selects(f) && !w.maySelect(f.Name) {
 			t.Errorf("%+v selects %s and is said not to", w, f.Name)
@@ -210,4 +213,13 @@ func TestMaySelect(t *testing.T) {
 			t.Errorf("%+v selects %s: %v, and may: %v", w, f.Name, w.Selects(f), w.maySelect(f.Name))
 		}
 	})
+	// An exception by more than the name may be none for this function.
+	for _, s := range []Selector{{Tags: map[string]string{"t": "x"}}, {Runtime: "p*"}, {Architecture: "arm64"}, {Attached: true}, {}} {
+		only := s.Runtime == "" && s.Architecture == "" && !s.Attached && s.Tags == nil
+		s.Name = "a*"
+		w := LayerWish{Functions: []Selector{{Name: "*"}}, Except: []Selector{s}}
+		if w.maySelect("ab") == only {
+			t.Errorf("with all but %+v, ab may be selected: %v", s, !only)
+		}
+	}
 }

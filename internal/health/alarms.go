@@ -27,7 +27,7 @@ func Alarms(ctx context.Context, src Source, names []string) []Finding {
 		for _, name := range chunk {
 			f := Finding{About: "alarm " + name, Code: CodeAlarm, Status: Unknown}
 			if err != nil {
-				f.Sentence = f.About + " is not known: " + words(err.Error())
+				f.Sentence, f.Unread = f.About+" is not known: "+words(err.Error()), true
 			} else {
 				a, exists := alarms[name]
 				f.Status, f.Sentence = judgeAlarm(f.About, a, exists)

@@ -28,6 +28,7 @@ type Finding struct {
 	Status   Status
 	Code     string
 	Sentence string // for a person, in one line; without secrets
+	Unread   bool   // AWS did not answer or refused: nothing was looked at; the Status is Unknown
 	Detail   string // the end of a function's log, in lines, without secrets; mostly empty
 }
 

@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/layerd/layerd/internal/desired"
 )
 
 const (
 	// MetricDelay is how long after the end of a span its data may still come:
 	// judge a bake that long after its end, not before.
-	MetricDelay = 3 * time.Minute
+	MetricDelay = desired.MetricDelay
 	// MinInvocations is from how many calls on a rate says anything.
 	MinInvocations = 20
 )

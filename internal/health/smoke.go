@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -34,9 +35,9 @@ const (
 //
 // Bad: no answer within the test's time, a FunctionError, a status outside
 // 200 to 299, an answer without what is expected, a function that is gone, a
-// call that AWS refuses. Unknown: AWS is out of reach, throttles, or the
-// function is being updated; and when ctx itself ends. It takes as long as the
-// test allows and no longer.
+// call that AWS refuses. Unknown: AWS is out of reach, throttles, or does not
+// take our credentials; the function is being updated; and when ctx itself
+// ends. It takes as long as the test allows and no longer.
 func Smoke(ctx context.Context, src Source, test desired.SmokeTest, qualifier string) Finding {
 	call := Call{Function: test.Function, Qualifier: cmp.Or(qualifier, test.Qualifier), Payload: test.Payload}
 	if call.Payload == nil {
@@ -79,12 +80,11 @@ func Smoke(ctx context.Context, src Source, test desired.SmokeTest, qualifier st
 // Again also when the time ran out meanwhile: the function is not to blame.
 func unanswered(ctx, limit context.Context, within time.Duration, err error) (Status, string) {
 	kind := state.KindOf(err)
-	_, wrong := errors.AsType[*state.WrongAccountError](err)
 	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 	switch {
 	case ctx.Err() != nil:
 		return Unknown, "stopped before it answered"
-	case wrong, kind == state.Again:
+	case kind == state.Again, aboutUs(err):
 		return Unknown, "not known: " + words(err.Error())
 	case limit.Err() != nil && (ended || kind == state.Stopped || kind == state.Unsure):
 		return Bad, "no answer within " + within.String()
@@ -95,6 +95,23 @@ func unanswered(ctx, limit context.Context, within time.Duration, err error) (St
 	default: // the answer was lost, or the function is being updated
 		return Unknown, "not known: " + words(err.Error())
 	}
+}
+
+// aboutUs says that an error is of our credentials: nobody asked the function,
+// and going back would not mend them.
+func aboutUs(err error) bool {
+	if _, wrong := errors.AsType[*state.WrongAccountError](err); wrong {
+		return true
+	}
+	e, ok := errors.AsType[*state.Error](err)
+	return ok && (e.Op != "Invoke" || e.Kind == state.Human && e.Code == "" || slices.Contains(badCredentials, e.Code))
+}
+
+// badCredentials are the codes of a request that AWS did not look at any
+// further.
+var badCredentials = []string{
+	"ExpiredToken", "ExpiredTokenException", "RequestExpired", "IncompleteSignature", "InvalidSignatureException",
+	"SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
 }
 
 // complaint is what a failed function says of itself, as all runtimes write it.

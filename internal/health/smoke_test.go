@@ -47,6 +47,9 @@ func TestSmoke(t *testing.T) {
 		{name: "gone", err: failed(state.Gone, nil), want: Bad, says: "smoke test of f:live: there is no such function: ask: Invoke f: Code: password=***"},
 		{name: "refused", err: failed(state.Human, nil), want: Bad, says: "smoke test of f:live: refused: ask: Invoke f: Code: password=***"},
 		{name: "not ours", err: errPlain, want: Bad, says: "smoke test of f:live: refused: something else"},
+		{name: "expired", err: &state.Error{Op: "Invoke", Code: "ExpiredTokenException"}, want: Unknown, says: "smoke test of f:live: not known: Invoke: ExpiredTokenException"},
+		{name: "no credentials", err: &state.Error{Op: "Invoke", Message: "no AWS credentials found"}, want: Unknown, says: "smoke test of f:live: not known: Invoke: no AWS credentials found"},
+		{name: "role refused", err: &state.Error{Op: "AssumeRole", Code: "AccessDenied"}, want: Unknown, says: "smoke test of f:live: not known: AssumeRole: AccessDenied"},
 		{name: "another account", err: &state.WrongAccountError{Want: "1", Have: "2"}, want: Unknown, says: "smoke test of f:live: not known: credentials are for account 2, the environment names 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -262,6 +262,9 @@ type RegionPlan struct {
 	// Next is the earliest instant at which something held may move; zero =
 	// nothing is held, or nobody knows.
 	Next time.Time
+	// Again is when the rollout itself has something to be done next, without
+	// anybody; zero = it has not, or it waits for somebody.
+	Again time.Time
 }
 
 // Learned is what a look at the world taught: it belongs in the history even

@@ -115,6 +115,9 @@ func cuts(r desired.Rollout, base, total int) []int {
 // what all others have, and a heal, bring nothing new.
 func (s Step) inRollout() bool { return s.Cause == Change && !s.AnyTime && s.Function != "" }
 
+// Brings says that something of a rollout is to be done here.
+func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.inRollout) }
+
 // roll gives each step of the rollout its wave. waits says that a step waits for
 // something of its own, and so that others go before it.
 func (r *region) roll(waits func(*region, Step) bool) {

@@ -44,6 +44,9 @@ type Env struct {
 	// facts that need some.
 	Seeds *Seeds
 
+	// NoCode leaves out the facts that need functions to run.
+	NoCode bool
+
 	// Deviations are the facts that are known not to hold here, and why.
 	Deviations map[string]string
 }
@@ -59,20 +62,21 @@ type fact struct {
 	name   string
 	two    bool // needs Env.Other
 	seeded bool // needs Env.Seeds
+	runs   bool // needs functions that run
 	check  func(*probe)
 }
 
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
-		alarmFacts(), metricFacts()} {
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+		alarmFacts(), metricFacts(), invokeFacts()} {
 		for _, f := range group {
 			if known[f.name] {
 				t.Errorf("two facts are called %q", f.name)
 			}
 			known[f.name] = true
-			if f.two && env.Other == nil || f.seeded && env.Seeds == nil {
+			if f.two && env.Other == nil || f.seeded && env.Seeds == nil || f.runs && env.NoCode {
 				continue
 			}
 			t.Run(f.name, func(t *testing.T) { examine(t, env, f) })

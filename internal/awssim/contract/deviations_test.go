@@ -83,6 +83,14 @@ func motoDeviations() map[string]string {
 		"a statement id used twice is a conflict":                                policyAsSent,
 		"a stale RevisionId of a policy is refused":                              policyAsSent,
 
+		"a version with SnapStart is Pending before it is Active":       noProgress,
+		"a version with SnapStart cannot be called before it is Active": noProgress,
+		"SnapStart leaves LATEST alone":                                 "SnapStart is not told",
+
+		"an invocation of an alias that is not there is 404":      "the qualifier is ignored",
+		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",
+		"an invocation with more than six megabytes is refused":   "a 500 with a page of HTML",
+
 		"DescribeAlarms passes over names that do not exist":                  noCBOR,
 		"DescribeAlarms tells the state and since when":                       noCBOR,
 		"a composite alarm is found only by its type":                         noCBOR,

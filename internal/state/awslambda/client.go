@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -67,11 +68,15 @@ type Client struct {
 	lambda *lambda.Client
 	sts    *sts.Client
 	tags   *resourcegroupstaggingapi.Client
+	trail  *cloudtrail.Client
+	app    string // what our user agent says
 
 	// checking holds one token. Who has it asks GetCallerIdentity or reads
-	// partition, which is empty until that has answered with our account.
+	// partition, which is empty until that has answered with our account. self
+	// is the caller's ARN; it is set before partition and never changes.
 	checking  chan struct{}
 	partition string
+	self      string
 }
 
 // New wires a Client; it makes no call. cfg comes from the SDK's usual chain,
@@ -106,6 +111,10 @@ func New(_ context.Context, cfg aws.Config, o Options) (*Client, error) {
 
 func (c *Client) connect(cfg aws.Config, o Options) {
 	cfg.Region = o.Region
+	if cfg.AppID == "" {
+		cfg.AppID = appID
+	}
+	c.app = cfg.AppID
 	cfg.Logger = sdkLog(c.log)
 	cfg.ClientLogMode &= aws.LogRetries | aws.LogDeprecatedUsage
 	cfg.Retryer = func() aws.Retryer { return newRetryer() }
@@ -131,6 +140,7 @@ func (c *Client) connect(cfg aws.Config, o Options) {
 	c.lambda = lambda.NewFromConfig(cfg)
 	c.sts = sts.NewFromConfig(cfg)
 	c.tags = resourcegroupstaggingapi.NewFromConfig(cfg)
+	c.trail = cloudtrail.NewFromConfig(cfg)
 }
 
 // Check asks AWS whose credentials these are, once, and remembers the answer
@@ -159,6 +169,7 @@ func (c *Client) checked(ctx context.Context) (string, error) {
 		return "", &state.WrongAccountError{Want: c.account, Have: have}
 	}
 	c.partition = state.PartitionOf(c.region)
+	c.self = aws.ToString(out.Arn)
 	if a, err := arn.Parse(aws.ToString(out.Arn)); err == nil && a.Partition != "" {
 		c.partition = a.Partition
 	}

@@ -1,6 +1,7 @@
 // Package awslambda looks at one AWS account and Region through the SDK, and
-// changes what internal/state can describe: the layer list of a function, and
-// whether a layer version exists.
+// changes what internal/state can describe: the layer list of a function, its
+// published versions and what its aliases serve, and whether a layer version
+// exists.
 //
 //	c, err := awslambda.New(ctx, cfg, awslambda.Options{Account: "123456789012", Region: "ap-northeast-1"})
 //	snap, err := c.Observe(ctx, awslambda.Query{Layers: ours, Tags: true})
@@ -9,6 +10,12 @@
 //	f, err := c.Function(ctx, "makoto-chat-prod")
 //	_, err = c.SetLayers(ctx, f.Name, newList, f.RevisionID)
 //	f, err = c.WaitUpdated(ctx, f.Name)
+//
+//	live := state.Qualified{Function: f.Name, Qualifier: "live"}
+//	version, _, err := c.Publish(ctx, live, f.CodeSHA256, f.RevisionID)
+//	_, err = c.WaitActive(ctx, state.Qualified{Function: f.Name, Qualifier: version})
+//	a, err := c.Alias(ctx, live)
+//	_, err = c.MoveAlias(ctx, live, version, nil, a.RevisionID)
 //
 // What it promises:
 //
@@ -20,8 +27,8 @@
 //     marker repeats. It costs ceil(F/50) calls for F functions, ceil(V/50) for
 //     each own layer of V versions, and ceil(T/100) where tags are asked for.
 //   - Every HTTP attempt, retries included, passes Limits: one token bucket for
-//     the account's shared quota and one for GetFunction, which AWS counts
-//     apart. A throttled answer halves the rate and is waited out; success
+//     the account's shared quota and one each for GetFunction and CloudTrail,
+//     which AWS counts apart. A throttled answer halves the rate and is waited out; success
 //     brings the rate back. Every attempt has a deadline of its own.
 //   - A write is repeated only after an answer that proves it was not done. An
 //     answer that never came is state.Unsure, also when our own context ended

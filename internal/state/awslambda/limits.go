@@ -17,6 +17,8 @@ const (
 	// defaultGetFunctionRate leaves the same kind of room in GetFunction's own
 	// bucket of 100 a second.
 	defaultGetFunctionRate = 60
+	// lookupRate is half of what CloudTrail gives an account and Region.
+	lookupRate = 1
 	// slowest, in requests a second, is where halving ends: a probe every two
 	// seconds is what it takes to notice that the neighbours have finished.
 	slowest = 0.5
@@ -30,8 +32,9 @@ const (
 // Limits is what one account and Region may be asked, shared by every Client
 // of that account and Region in the process. It is safe for concurrent use.
 type Limits struct {
-	shared      *bucket // every call but GetFunction
+	shared      *bucket // every call but those below
 	getFunction *bucket
+	lookup      *bucket // CloudTrail's LookupEvents
 	meter       *meter
 }
 
@@ -47,6 +50,7 @@ func NewLimits(requestsPerSecond, getFunctionPerSecond float64) *Limits {
 	return &Limits{
 		shared:      newBucket(requestsPerSecond),
 		getFunction: newBucket(getFunctionPerSecond),
+		lookup:      newBucket(lookupRate),
 		meter:       newMeter(),
 	}
 }
@@ -61,8 +65,11 @@ func (l *Limits) Rates() (shared, getFunction float64) {
 }
 
 func (l *Limits) bucket(op string) *bucket {
-	if op == "GetFunction" {
+	switch op {
+	case "GetFunction":
 		return l.getFunction
+	case "LookupEvents":
+		return l.lookup
 	}
 	return l.shared
 }

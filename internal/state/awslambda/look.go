@@ -35,11 +35,15 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 		aliases:  map[string][]state.Alias{},
 		policies: map[state.LayerVersionARN]state.Policy{},
 		probes:   map[state.LayerVersionARN]state.Probe{},
+		served:   map[state.Qualified]state.Served{},
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)
 	if n.Uses {
 		g.Go(func() error { return l.uses(gctx) })
+	}
+	if n.Signing {
+		g.Go(func() error { return l.signing(gctx) })
 	}
 	for _, name := range n.Aliases {
 		g.Go(func() error { return l.aliasesOf(gctx, name) })
@@ -49,6 +53,9 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 	}
 	for _, v := range n.Probes {
 		g.Go(func() error { return l.probeOf(gctx, v) })
+	}
+	for _, q := range n.Served {
+		g.Go(func() error { return l.servedBy(gctx, q) })
 	}
 	err = g.Wait()
 	l.into(s)
@@ -91,6 +98,8 @@ type look struct {
 	aliases  map[string][]state.Alias
 	policies map[state.LayerVersionARN]state.Policy
 	probes   map[state.LayerVersionARN]state.Probe
+	served   map[state.Qualified]state.Served
+	signed   map[string]state.Signing // nil: not read
 	refused  []error
 }
 
@@ -101,6 +110,10 @@ func (l *look) into(s *state.Snapshot) {
 	merge(&s.Aliases, l.aliases)
 	merge(&s.Policies, l.policies)
 	merge(&s.Probes, l.probes)
+	merge(&s.Served, l.served)
+	if l.signed != nil {
+		s.Signing = l.signed
+	}
 }
 
 // merge leaves a map nil when nothing was found: not looked at.
@@ -189,12 +202,56 @@ func (l *look) aliasesOf(ctx context.Context, name string) error {
 	})
 	// A function that was deleted meanwhile has no aliases; that is no reason
 	// to fail the others.
+	if err == nil {
+		err = l.client.provisioned(ctx, name, all)
+	}
 	if err != nil && state.KindOf(err) != state.Gone {
 		return l.failed(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.aliases[name] = all
+	return nil
+}
+
+// provisioned marks the aliases that have provisioned concurrency, with one
+// call for the function. None can be had on $LATEST, so that a function whose
+// aliases serve nothing else costs no call.
+func (c *Client) provisioned(ctx context.Context, name string, aliases []state.Alias) error {
+	if !slices.ContainsFunc(aliases, func(a state.Alias) bool { return !strings.HasPrefix(a.Version, "$") }) {
+		return nil
+	}
+	return sweep(ctx, "ListProvisionedConcurrencyConfigs", name, func(ctx context.Context, marker *string) (*string, error) {
+		out, err := c.lambda.ListProvisionedConcurrencyConfigs(ctx, &lambda.ListProvisionedConcurrencyConfigsInput{
+			FunctionName: aws.String(name), Marker: marker, MaxItems: aws.Int32(pageSize),
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, cfg := range out.ProvisionedConcurrencyConfigs {
+			// Its ARN ends in what has it: an alias, or a version, which keeps it
+			// when an alias moves away.
+			arn := aws.ToString(cfg.FunctionArn)
+			for i := range aliases {
+				if arn == unqualified(arn)+":"+aliases[i].Name {
+					aliases[i].Provisioned = true
+				}
+			}
+		}
+		return out.NextMarker, nil
+	})
+}
+
+// servedBy reads what a qualifier serves. One that does not exist is known to
+// serve nothing.
+func (l *look) servedBy(ctx context.Context, q state.Qualified) error {
+	s, err := l.client.Served(ctx, q)
+	if err != nil && state.KindOf(err) != state.Gone {
+		return l.failed(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.served[q] = s
 	return nil
 }
 
@@ -239,13 +296,16 @@ func (l *look) probeOf(ctx context.Context, v state.LayerVersionARN) error {
 	p := state.Probe{Usable: true}
 	// AWS's own old form has no number and cannot be asked for.
 	if _, _, ok := v.Split(); ok {
-		_, err := l.client.lambda.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnInput{Arn: aws.String(string(v))})
-		if err != nil {
+		out, err := l.client.lambda.GetLayerVersionByArn(ctx, &lambda.GetLayerVersionByArnInput{Arn: aws.String(string(v))})
+		switch {
+		case err != nil:
 			err = readError("GetLayerVersionByArn", string(v), err)
 			if !unusable(err) {
 				return l.failed(err)
 			}
 			p = state.Probe{Reason: reason(err)}
+		case out.Content != nil:
+			p.Size, p.Signer = out.Content.CodeSize, strings.Clone(aws.ToString(out.Content.SigningProfileVersionArn))
 		}
 	}
 	l.mu.Lock()

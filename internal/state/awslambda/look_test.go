@@ -27,20 +27,69 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 		})(r, body)
 	}
 	w.answer["ListAliases"] = func(r *http.Request, _ string) (*http.Response, error) {
-		if strings.Contains(r.URL.Path, "/none/") {
+		switch {
+		case strings.Contains(r.URL.Path, "/none/"):
 			return pageReply("Aliases", nil, ""), nil
+		case strings.Contains(r.URL.Path, "/latest/"):
+			return pageReply("Aliases", []map[string]any{{"Name": "dev", "FunctionVersion": "$LATEST"}}, ""), nil
 		}
 		if r.URL.Query().Get("Marker") == "" {
-			return pageReply("Aliases", []map[string]any{{"Name": "live", "FunctionVersion": "9", "RoutingConfig": map[string]any{"AdditionalVersionWeights": map[string]any{"10": 0.1}}}}, "m"), nil
+			return pageReply("Aliases", []map[string]any{{"Name": "live", "FunctionVersion": "9", "RevisionId": "a1", "RoutingConfig": map[string]any{"AdditionalVersionWeights": map[string]any{"10": 0.1}}}}, "m"), nil
 		}
 		return pageReply("Aliases", []map[string]any{{"Name": "blue", "FunctionVersion": "$LATEST", "RoutingConfig": nil}}, ""), nil
+	}
+	w.answer["ListProvisionedConcurrencyConfigs"] = func(r *http.Request, _ string) (*http.Response, error) {
+		if !strings.Contains(r.URL.Path, "/b/") {
+			return failure(400, "InvalidParameterValueException", "nothing of it can have any"), nil
+		}
+		if r.URL.Query().Get("Marker") == "" { // that of a version, which an alias does not take along
+			return pageReply("ProvisionedConcurrencyConfigs", []map[string]any{{"FunctionArn": functionARN("b") + ":9", "Status": "READY"}}, "m"), nil
+		}
+		return pageReply("ProvisionedConcurrencyConfigs", []map[string]any{{"FunctionArn": functionARN("b") + ":live", "Status": "FAILED"}}, ""), nil
+	}
+	w.answer["GetFunction"] = func(r *http.Request, _ string) (*http.Response, error) {
+		if r.URL.Query().Get("Qualifier") != "live" {
+			return failure(404, "ResourceNotFoundException", "Function not found"), nil
+		}
+		return jsonReply(map[string]any{"Configuration": with(config("b", string(layerARN("z").Version(1))), "Version", "9", "State", "Active")})(r, "")
+	}
+	w.answer["ListCodeSigningConfigs"] = func(r *http.Request, _ string) (*http.Response, error) {
+		csc := func(id, policy string, signers ...string) map[string]any {
+			return map[string]any{
+				"CodeSigningConfigArn": "arn:aws:lambda:" + testRegion + ":" + testAccount + ":code-signing-config:" + id,
+				"CodeSigningPolicies":  map[string]any{"UntrustedArtifactOnDeployment": policy},
+				"AllowedPublishers":    map[string]any{"SigningProfileVersionArns": signers},
+			}
+		}
+		if r.URL.Query().Get("Marker") == "" {
+			return pageReply("CodeSigningConfigs", []map[string]any{csc("one", "Enforce", "s2", "s1")}, "m"), nil
+		}
+		return pageReply("CodeSigningConfigs", []map[string]any{csc("two", "Warn", "s3"), csc("gone", "Enforce", "s4")}, ""), nil
+	}
+	w.answer["ListFunctionsByCodeSigningConfig"] = func(r *http.Request, _ string) (*http.Response, error) {
+		arns := func(next string, names ...string) (*http.Response, error) {
+			var list []string
+			for _, n := range names {
+				list = append(list, functionARN(n))
+			}
+			return jsonReply(map[string]any{"FunctionArns": list, "NextMarker": next})(r, "")
+		}
+		switch marker := r.URL.Query().Get("Marker"); {
+		case strings.Contains(r.URL.Path, ":gone/"):
+			return failure(404, "ResourceNotFoundException", "The code signing configuration cannot be found."), nil
+		case strings.Contains(r.URL.Path, ":two/"):
+			return arns("", "plain")
+		case marker == "":
+			return arns("m", "a")
+		}
+		return arns("", "b")
 	}
 	w.answer["GetLayerVersionPolicy"] = jsonReply(map[string]any{"Policy": `{"Statement":[{"Effect":"Allow","Principal":"*"}]}`})
 	foreign := state.NewLayerARN("aws", testRegion, "464622532012", "x")
 	w.answer["GetLayerVersionByArn"] = func(r *http.Request, _ string) (*http.Response, error) {
 		switch r.URL.Query().Get("Arn") {
 		case string(foreign.Version(1)):
-			return reply(200, `{"Version":1}`), nil
+			return reply(200, `{"Version":1,"Content":{"CodeSize":4711,"SigningProfileVersionArn":"s1","Location":"https://x/?`+planted+`"}}`), nil
 		case string(foreign.Version(2)):
 			return failure(403, "AccessDeniedException", "no resource-based policy allows"), nil
 		}
@@ -49,8 +98,9 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 
 	var s state.Snapshot
 	err := w.client(t).Look(t.Context(), &s, state.Needs{
-		Uses: true, Aliases: []string{"b", "none"}, Policies: []state.LayerVersionARN{layerARN("z").Version(1)},
+		Uses: true, Aliases: []string{"b", "latest", "none"}, Policies: []state.LayerVersionARN{layerARN("z").Version(1)},
 		Probes: []state.LayerVersionARN{foreign.Version(1), foreign.Version(2), foreign.Version(3), "arn:aws:lambda:::awslayer:AmazonLinux1803"},
+		Served: []state.Qualified{{Function: "b", Qualifier: "live"}, {Function: "b", Qualifier: "new"}}, Signing: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,15 +119,23 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 			Versioned: []string{"a", "b", "bare"},
 		},
 		Aliases: map[string][]state.Alias{
-			"b":    {{Name: "blue", Version: "$LATEST"}, {Name: "live", Version: "9", Weights: map[string]float64{"10": 0.1}}},
-			"none": nil,
+			"b":      {{Name: "blue", Version: "$LATEST"}, {Name: "live", Version: "9", Weights: map[string]float64{"10": 0.1}, RevisionID: "a1", Provisioned: true}},
+			"latest": {{Name: "dev", Version: "$LATEST"}},
+			"none":   nil,
 		},
 		Policies: map[state.LayerVersionARN]state.Policy{layerARN("z").Version(1): {Principals: []string{"*"}}},
 		Probes: map[state.LayerVersionARN]state.Probe{
-			foreign.Version(1):                          {Usable: true},
+			foreign.Version(1):                          {Usable: true, Size: 4711, Signer: "s1"},
 			foreign.Version(2):                          {Reason: "AccessDeniedException: no resource-based policy allows"},
 			foreign.Version(3):                          {Reason: "ResourceNotFoundException: The resource you requested does not exist."},
 			"arn:aws:lambda:::awslayer:AmazonLinux1803": {Usable: true},
+		},
+		Served: map[state.Qualified]state.Served{
+			{Function: "b", Qualifier: "live"}: {Version: "9", Layers: z(1), CodeSHA256: "sha-b", Settings: wireSettings, State: "Active"},
+			{Function: "b", Qualifier: "new"}:  {},
+		},
+		Signing: map[string]state.Signing{
+			"a": {Enforce: true, Allowed: []string{"s1", "s2"}}, "b": {Enforce: true, Allowed: []string{"s1", "s2"}}, "plain": {Allowed: []string{"s3"}},
 		},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
@@ -129,12 +187,13 @@ func TestRefusedStaysUnread(t *testing.T) {
 	w := newWire()
 	denied := fails(403, "AccessDeniedException", "not authorized")
 	w.answer["ListFunctions"], w.answer["ListAliases"], w.answer["GetLayerVersionPolicy"] = denied, denied, denied
+	w.answer["ListCodeSigningConfigs"], w.answer["GetFunction"] = denied, denied
 	w.answer["GetLayerVersionByArn"] = fails(403, "UnrecognizedClientException", "the token is invalid")
 	v := layerARN("z").Version(1)
 	var s state.Snapshot
 	err := w.client(t).Look(t.Context(), &s, state.Needs{
 		Uses: true, Aliases: []string{"f"}, Policies: []state.LayerVersionARN{v, "nonsense", state.NewLayerARN("aws", testRegion, "464622532012", "x").Version(1)},
-		Probes: []state.LayerVersionARN{v},
+		Probes: []state.LayerVersionARN{v}, Served: []state.Qualified{live}, Signing: true,
 	})
 	if state.KindOf(err) != state.Human {
 		t.Errorf("got kind %v: %v", state.KindOf(err), err)
@@ -142,7 +201,7 @@ func TestRefusedStaysUnread(t *testing.T) {
 	if diff := cmp.Diff(state.Snapshot{}, s); diff != "" {
 		t.Errorf("something was filled in:\n%s", diff)
 	}
-	for _, want := range []string{"ListFunctions", "ListAliases", "GetLayerVersionPolicy", "GetLayerVersionByArn", notOwn} {
+	for _, want := range []string{"ListFunctions", "ListAliases", "GetLayerVersionPolicy", "GetLayerVersionByArn", "ListCodeSigningConfigs", "GetFunction f:live", notOwn} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not tell of %s: %v", want, err)
 		}
@@ -150,6 +209,35 @@ func TestRefusedStaysUnread(t *testing.T) {
 	// ARNs of others were refused here, and not asked for by their bare name.
 	if n := w.count("GetLayerVersionPolicy"); n != 1 {
 		t.Errorf("%d policy calls, want 1", n)
+	}
+}
+
+// Half of what was asked is refused: who has which configuration, and what an
+// alias brings along, must then be unknown as a whole.
+func TestHalfReadStaysUnread(t *testing.T) {
+	w := newWire()
+	denied := fails(403, "AccessDeniedException", "not authorized")
+	w.answer["ListCodeSigningConfigs"] = page("CodeSigningConfigs", []map[string]any{{"CodeSigningConfigArn": "one"}}, "")
+	w.answer["ListFunctionsByCodeSigningConfig"] = denied
+	w.answer["ListAliases"] = page("Aliases", []map[string]any{{"Name": "live", "FunctionVersion": "9"}}, "")
+	w.answer["ListProvisionedConcurrencyConfigs"] = denied
+	var s state.Snapshot
+	err := w.client(t).Look(t.Context(), &s, state.Needs{Aliases: []string{"f"}, Signing: true})
+	if state.KindOf(err) != state.Human || !strings.Contains(err.Error(), "ListFunctionsByCodeSigningConfig one") || !strings.Contains(err.Error(), "ListProvisionedConcurrencyConfigs f") {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(state.Snapshot{}, s); diff != "" {
+		t.Errorf("something was filled in:\n%s", diff)
+	}
+}
+
+// Nobody signs: that is known, with one call.
+func TestNoCodeSigningIsKnown(t *testing.T) {
+	w := newWire()
+	w.answer["ListCodeSigningConfigs"] = page("CodeSigningConfigs", nil, "")
+	var s state.Snapshot
+	if err := w.client(t).Look(t.Context(), &s, state.Needs{Signing: true}); err != nil || s.Signing == nil || len(s.Signing) != 0 || w.total() != 2 {
+		t.Errorf("%v, %v after %v", s.Signing, err, w.calls)
 	}
 }
 

@@ -88,6 +88,9 @@ func (c *Client) Readable(ctx context.Context, v state.LayerVersionARN) error {
 // never is a RevisionId that no function has: AWS's are random.
 const never = "00000000-0000-0000-0000-000000000000"
 
+// neverCode is the hash of no code: a SHA-256 of zeros, in base64.
+const neverCode = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 // TryUpdate says whether name's configuration may be updated, and updates
 // nothing: the request names no setting at all and a RevisionId that cannot
 // match. AWS checks the right first and answers 403 without it; with it the
@@ -101,6 +104,34 @@ func (c *Client) TryUpdate(ctx context.Context, name string) error {
 		FunctionName: aws.String(name), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateFunctionConfiguration", name, err)
+	if err != nil && state.KindOf(err) == state.LookAgain {
+		return nil
+	}
+	return err
+}
+
+// TryPublish says whether versions of name may be published, and publishes
+// none: neither the RevisionId nor the code can match, and AWS says so only to
+// who has the right. It answers as TryUpdate does.
+func (c *Client) TryPublish(ctx context.Context, name string) error {
+	_, _, err := c.Publish(ctx, state.Qualified{Function: name}, neverCode, never)
+	if err != nil && state.KindOf(err) == state.LookAgain {
+		return nil
+	}
+	return err
+}
+
+// TryMove says whether an alias may be moved, and moves nothing: the request
+// names no version and a RevisionId that cannot match. It answers as TryUpdate
+// does.
+func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
+	if _, err := c.checked(ctx); err != nil {
+		return err
+	}
+	_, err := c.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+		FunctionName: aws.String(q.Function), Name: aws.String(q.Qualifier), RevisionId: aws.String(never),
+	}, c.write)
+	err = writeError("UpdateAlias", q.String(), err)
 	if err != nil && state.KindOf(err) == state.LookAgain {
 		return nil
 	}

@@ -16,16 +16,18 @@ func tryWorld() *awssim.World {
 	w := simWorld()
 	w.PutLayerVersion(awssim.LayerVersion{Name: "common"})
 	w.PutFunction(awssim.Function{Name: "f", Layers: []string{w.LayerARN("common", 1)}, Tags: map[string]string{"a": "b"}})
+	w.PutAlias(awssim.Alias{Function: "f", Name: "live", Version: "$LATEST"})
 	return w
 }
 
-// Trying to write changes nothing: not the function, not its revision, not the
-// layer, also while an update is in progress.
+// Trying to write changes nothing: not the function, not its revision, not its
+// versions or aliases, not the layer, also while an update is in progress.
 func TestTryingChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := tryWorld()
 		c := simClient(t, w)
 		before, _ := w.Function("f")
+		aliasBefore, _ := w.Alias("f", "live")
 		for _, busy := range []bool{false, true} {
 			if busy {
 				w.EditFunction("f", func(f *awssim.Function) { f.Description = "new" })
@@ -39,6 +41,18 @@ func TestTryingChangesNothing(t *testing.T) {
 			}
 			if err := c.TryDelete(t.Context(), layerARN("common")); err != nil {
 				t.Errorf("busy %v: delete: %v", busy, err)
+			}
+			if err := c.TryPublish(t.Context(), "f"); err != nil {
+				t.Errorf("busy %v: publish: %v", busy, err)
+			}
+			if err := c.TryMove(t.Context(), live); err != nil {
+				t.Errorf("busy %v: move: %v", busy, err)
+			}
+			if alias, _ := w.Alias("f", "live"); !cmp.Equal(aliasBefore, alias) {
+				t.Errorf("busy %v: the alias is %+v", busy, alias)
+			}
+			if v, ok := w.Function("f:1"); ok {
+				t.Errorf("busy %v: published %+v", busy, v)
 			}
 			after, _ := w.Function("f")
 			if diff := cmp.Diff(before, after); diff != "" {
@@ -64,6 +78,9 @@ func TestEachDenialIsFoundByItsAttempt(t *testing.T) {
 		"GetLayerVersionByArn":        func(t *testing.T, c *Client) error { return c.Readable(t.Context(), layer.Version(1)) },
 		"UpdateFunctionConfiguration": func(t *testing.T, c *Client) error { return c.TryUpdate(t.Context(), "f") },
 		"DeleteLayerVersion":          func(t *testing.T, c *Client) error { return c.TryDelete(t.Context(), layer) },
+		"GetAlias":                    func(t *testing.T, c *Client) error { _, err := c.Alias(t.Context(), live); return err },
+		"PublishVersion":              func(t *testing.T, c *Client) error { return c.TryPublish(t.Context(), "f") },
+		"UpdateAlias":                 func(t *testing.T, c *Client) error { return c.TryMove(t.Context(), live) },
 		"ListAliases": func(t *testing.T, c *Client) error {
 			return c.Look(t.Context(), &state.Snapshot{}, state.Needs{Aliases: []string{"f"}})
 		},

@@ -109,8 +109,7 @@ func testConfig() aws.Config {
 // operation names a request by its route, as a server would.
 func operation(r *http.Request, body string) string {
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		_, op, _ := strings.Cut(target, ".")
-		return op
+		return target[strings.LastIndexByte(target, '.')+1:]
 	}
 	if strings.HasPrefix(r.Host, "sts.") || strings.HasPrefix(r.URL.Host, "sts.") {
 		form, _ := url.ParseQuery(body)

@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// glance is how often a rollout that is watched is looked at by ApplyThrough:
+// an alarm that rings is not left until the end of a bake.
+const glance = 15 * time.Second
+
+// enough is after how many rounds going back is left to the daemon, or to the
+// next apply.
+const enough = 5
+
+// ApplyThrough makes rounds, as Apply does, until nothing of a rollout is left
+// that only waits for the rollout itself: all waves are changed and well, or all
+// is back, or a person, a window or the time has to come. waiting, when not nil,
+// is told what is waited for. The Result has every step of all rounds.
+func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, time.Time)) (Result, error) {
+	now := r.Now
+	if now == nil {
+		now = time.Now
+	}
+	total, err := r.Apply(ctx)
+	for err == nil {
+		at, plan := due(total)
+		if plan == nil {
+			break
+		}
+		pause := min(at.Sub(now()), glance)
+		if pause > 0 {
+			if waiting != nil {
+				waiting(*plan, at)
+			}
+			if err = sleep(ctx, pause); err != nil {
+				break
+			}
+		}
+		var next Result
+		if next, err = r.Apply(ctx); err != nil {
+			break
+		}
+		total = joined(total, next)
+	}
+	return total, err
+}
+
+// due gives the plan whose rollout is to be looked at next, and when; nil when
+// none moves by itself.
+func due(r Result) (at time.Time, plan *reconcile.Plan) {
+	for i := range r.Plans {
+		for _, region := range r.Plans[i].Regions {
+			ro := region.Rollout
+			stuck := ro != nil && ro.Stage == reconcile.StageRollingBack && ro.Attempts >= enough
+			if region.Again.IsZero() || region.Failure != nil || stuck {
+				continue
+			}
+			if plan == nil || region.Again.Before(at) {
+				at, plan = region.Again, &r.Plans[i]
+			}
+		}
+	}
+	return at, plan
+}
+
+// joined is a later round's result with what earlier ones did: a step that is
+// done is not in a later plan any more.
+func joined(before, after Result) Result {
+	for i := range after.Plans {
+		for _, old := range before.Plans {
+			if old.Environment != after.Plans[i].Environment {
+				continue
+			}
+			for j := range after.Plans[i].Regions {
+				if j < len(old.Regions) {
+					joinRegion(old.Regions[j], &after.Plans[i].Regions[j])
+				}
+			}
+		}
+	}
+	return after
+}
+
+func joinRegion(before reconcile.RegionPlan, after *reconcile.RegionPlan) {
+	now := map[string]bool{}
+	for _, s := range after.Steps {
+		now[s.ID] = true
+	}
+	var steps []reconcile.Step
+	for _, s := range before.Steps {
+		if s.Result != nil && s.Result.Status != reconcile.Waiting && !now[s.ID] {
+			steps = append(steps, s)
+		}
+	}
+	after.Steps = append(steps, after.Steps...)
+	after.Cost.Calls = max(after.Cost.Calls, before.Cost.Calls)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

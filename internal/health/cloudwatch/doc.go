@@ -1,0 +1,30 @@
+// Package cloudwatch is where health looks in one AWS account and Region: the
+// alarms and metrics of CloudWatch, and Lambda's own Invoke.
+//
+//	c, err := cloudwatch.New(cfg, cloudwatch.Options{Account: "123456789012", Region: "ap-northeast-1"})
+//	findings := health.Alarms(ctx, c, []string{"makoto-errors"})
+//
+// It needs lambda:InvokeFunction on the functions of the smoke tests,
+// cloudwatch:DescribeAlarms on * (composite alarms are given to nobody who has
+// less) and cloudwatch:GetMetricData, for what of these is used.
+//
+// What it promises:
+//
+//   - The first call of a Client is GetCallerIdentity. Credentials of another
+//     account than Options.Account give a *state.WrongAccountError, and nothing
+//     else is ever asked with them.
+//   - Invoke runs a function once. It asks again only after an answer, or a
+//     missing connection, that proves that nothing ran; a lost answer is
+//     state.Unsure. How long it may take is for ctx alone to say.
+//   - Alarms and Sums follow markers to the end or give an error; a marker that
+//     comes twice is one. Sums asks for 500 series at once and takes a series
+//     for known only when CloudWatch says that it is complete.
+//   - DescribeAlarms, which AWS counts apart, is asked three times a second at
+//     most. Every HTTP attempt of a read has a deadline of its own.
+//   - Errors are *state.Error, sorted by what to do next and masked; causes that
+//     could hold a request or a response are left behind.
+//
+// What it does not: it judges nothing, and it cannot tell a metric that comes
+// late from one that does not come (health.MetricDelay). Spans that began more
+// than 15 days ago have no minutes left to add up.
+package cloudwatch

@@ -1,0 +1,140 @@
+package cloudwatch
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"github.com/layerd/layerd/internal/health"
+	"github.com/layerd/layerd/internal/state"
+)
+
+const (
+	seriesAtOnce = 500 // in one GetMetricData
+	period       = 60  // seconds of one data point
+	// mostPages ends what would go on for ever under ever new markers: a day in
+	// minutes of 500 series is eight pages.
+	mostPages = 1000
+)
+
+// Sums adds up each series over a span of whole minutes. One that CloudWatch
+// does not call complete at the end is Partial.
+func (c *Client) Sums(ctx context.Context, series []health.Series, from, to time.Time) ([]health.Sum, error) {
+	if err := c.check(ctx); err != nil {
+		return nil, err
+	}
+	var sums []health.Sum
+	for chunk := range slices.Chunk(series, seriesAtOnce) {
+		part, err := c.sums(ctx, chunk, from, to)
+		if err != nil {
+			return nil, err
+		}
+		sums = append(sums, part...)
+	}
+	return sums, nil
+}
+
+func (c *Client) sums(ctx context.Context, series []health.Series, from, to time.Time) ([]health.Sum, error) {
+	in := &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: &to, ScanBy: types.ScanByTimestampAscending}
+	all := make([]gathered, len(series))
+	for i, s := range series {
+		all[i].sum.Series = s
+		in.MetricDataQueries = append(in.MetricDataQueries, query(i, s))
+	}
+	err := sweep(ctx, "GetMetricData", func(ctx context.Context, token *string) (*string, error) {
+		in.NextToken = token
+		out, err := c.metrics.GetMetricData(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range out.MetricDataResults {
+			if i, ok := index(aws.ToString(r.Id)); ok && i < len(all) {
+				all[i].add(r)
+			}
+		}
+		return out.NextToken, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sums := make([]health.Sum, len(all))
+	for i, g := range all {
+		sums[i] = g.done()
+	}
+	return sums, nil
+}
+
+// query asks for one series. An id must begin with a small letter.
+func query(i int, s health.Series) types.MetricDataQuery {
+	// Dimensions must match exactly: a series without one is another series.
+	dimensions := []types.Dimension{{Name: aws.String("FunctionName"), Value: aws.String(s.Function)}}
+	if s.Qualifier != "" {
+		dimensions = append(dimensions, types.Dimension{Name: aws.String("Resource"), Value: aws.String(s.Function + ":" + s.Qualifier)})
+	}
+	return types.MetricDataQuery{
+		Id: aws.String("s" + strconv.Itoa(i)),
+		MetricStat: &types.MetricStat{
+			Metric: &types.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: aws.String(s.Metric), Dimensions: dimensions},
+			Period: aws.Int32(period), Stat: aws.String("Sum"),
+		},
+	}
+}
+
+func index(id string) (int, bool) {
+	if id == "" {
+		return 0, false
+	}
+	i, err := strconv.Atoi(id[1:])
+	return i, err == nil && i >= 0
+}
+
+// gathered is one series while its pages come in.
+type gathered struct {
+	sum    health.Sum
+	points int
+	status types.StatusCode // of the last page that had it
+	failed bool             // one page said that there is an error
+}
+
+// add takes one page. PartialData there may mean that the next one goes on.
+func (g *gathered) add(r types.MetricDataResult) {
+	for _, v := range r.Values {
+		g.sum.Value += v
+	}
+	g.points += len(r.Values)
+	g.status = r.StatusCode
+	g.failed = g.failed || r.StatusCode != types.StatusCodeComplete && r.StatusCode != types.StatusCodePartialData
+}
+
+func (g *gathered) done() health.Sum {
+	g.sum.Partial = g.failed || g.status != types.StatusCodeComplete
+	g.sum.Known = g.points > 0 && !g.sum.Partial
+	return g.sum
+}
+
+// sweep calls page with one marker after the other, nil first, until an answer
+// carries none. A marker that comes twice would go round for ever.
+func sweep(ctx context.Context, op string, page func(context.Context, *string) (*string, error)) error {
+	seen := map[string]bool{}
+	var marker *string
+	for range mostPages {
+		next, err := page(ctx, marker)
+		if err != nil {
+			return readError(op, "", err)
+		}
+		if aws.ToString(next) == "" {
+			return nil
+		}
+		if seen[*next] {
+			return &state.Error{Op: op, Kind: state.Again, Message: "aws gave the same page marker twice"}
+		}
+		seen[*next] = true
+		marker = next
+	}
+	return &state.Error{Op: op, Kind: state.Again, Message: "aws gave more pages than can be"}
+}
