@@ -391,9 +391,13 @@ func (th *theatre) moves(i int, plan RegionPlan, next Rollout, why string) {
 		if was.Stage != StageBake && was.Stage != StageHalted && verified(plan.Want.Rollout) && len(p.changed) > 0 {
 			th.errorf("%s was taken over from in %s", was.ID, was.Stage)
 		}
+	case StageWatching:
+		th.checkDone(i)
 	case StageDone:
 		th.prove(i, next)
-		th.checkDone(i)
+		if was.Stage != StageWatching {
+			th.checkDone(i)
+		}
 	case StageRolledBack:
 		th.quarantine(i, next)
 		th.checkBack(i)
