@@ -9,6 +9,7 @@ import (
 // session is who an access key stands for.
 type session struct {
 	account, arn, userID string
+	key                  string    // access key id
 	token                string    // what X-Amz-Security-Token must be; empty: a long-lived key
 	expires              time.Time // zero: never
 	assumed              bool      // by AssumeRole: assuming again is chaining
@@ -36,7 +37,7 @@ func (c *call) authenticate(r *http.Request) *apiError {
 	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
 	if m == nil {
 		code := "MissingAuthenticationTokenException"
-		if c.log.Service == "sts" {
+		if queryCodes(c.log.Service) {
 			code = "MissingAuthenticationToken"
 		}
 		return refuse(403, code, "Missing Authentication Token")
@@ -47,19 +48,32 @@ func (c *call) authenticate(r *http.Request) *apiError {
 		who = session{account: c.w.opts.Account, userID: "AIDA" + key}
 		who.arn = "arn:" + partition(region) + ":iam::" + who.account + ":user/awssim"
 	}
+	who.key = key
 	c.who = who
 	c.store = c.w.store(who.account, region)
 	c.log.Account, c.log.Region, c.log.Caller = who.account, region, who.arn
-	if service != c.log.Service {
-		return refuse(403, "InvalidSignatureException", "Credential should be scoped to correct service: '%s'.", c.log.Service)
+	if want := signingName(c.log.Service); service != want {
+		return refuse(403, "InvalidSignatureException", "Credential should be scoped to correct service: '%s'.", want)
 	}
 	return who.valid(r.Header.Get("X-Amz-Security-Token"), c.log.Service, c.log.Time)
+}
+
+// queryCodes reports whether a service has the codes of the query protocol.
+// CloudWatch keeps them although it speaks another one now.
+func queryCodes(service string) bool { return service == "sts" || service == "cloudwatch" }
+
+// signingName is what the credential scope calls a service.
+func signingName(service string) string {
+	if service == "cloudwatch" {
+		return "monitoring"
+	}
+	return service
 }
 
 // valid reports whether a temporary key may still be used.
 func (s session) valid(token, service string, now time.Time) *apiError {
 	expired, unknown := "ExpiredTokenException", "UnrecognizedClientException"
-	if service == "sts" {
+	if queryCodes(service) {
 		expired, unknown = "ExpiredToken", "InvalidClientTokenId"
 	}
 	switch {

@@ -1,6 +1,8 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
-// protocols of three services on one door: Lambda (functions, versions,
-// aliases, layers, policies, tags), STS and the Resource Groups Tagging API.
+// protocols of five services on one door: Lambda (functions, versions,
+// aliases, layers, policies, tags, code signing), STS, the Resource Groups
+// Tagging API, CloudWatch (alarms and metrics, to be read) and CloudTrail (who
+// changed what).
 // The official Go SDK and the AWS CLI cannot tell it from the real one in what
 // layerd does with it.
 //
@@ -27,9 +29,11 @@
 // once more when an update settles; a second write during an update is a 409;
 // five layers, one version of each; a deleted version stays attached and can
 // never be named again; numbers are never reused; delete always answers 204;
-// tags belong to unqualified functions only; 15 requests a second for
-// everything but GetFunction; explicit nulls, pages of at most 50, and empty
-// pages with a marker when asked. Time is taken from package time alone and
+// tags belong to unqualified functions only; calls run the old layers until an
+// update has settled, and a version with SnapStart is Pending before it can be
+// called; 15 requests a second for everything but GetFunction; metrics show
+// late and only under the exact dimensions; explicit nulls, pages of at most
+// 50, and empty pages with a marker when asked. Time is taken from package time alone and
 // nothing runs in the background: an update is settled when somebody looks
 // after Options.Settle has passed, so virtual time just works.
 //
@@ -39,7 +43,7 @@
 //
 // # What it does not
 //
-// No IAM policies (use OnCall with Denied), no invocations, no code that runs,
-// no signature check. What is not built answers 501 and says so: a request
-// member that would be ignored is refused instead.
+// No IAM policies (use OnCall with Denied), no code that runs (use OnInvoke),
+// no alarm that looks at metrics, no signature check. What is not built answers
+// 501 and says so: a request member that would be ignored is refused instead.
 package awssim

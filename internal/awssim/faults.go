@@ -53,10 +53,10 @@ func Delay(d time.Duration) Fault { return Fault{Delay: d} }
 func SlowAnswer(d time.Duration) Fault { return Fault{Linger: d} }
 
 // Denied answers 403 as IAM does for a missing permission, and does nothing.
-// STS says AccessDenied, the others AccessDeniedException.
+// STS and CloudWatch say AccessDenied, the others AccessDeniedException.
 func Denied(c Call) Fault {
 	code := "AccessDeniedException"
-	if c.Service == "sts" {
+	if queryCodes(c.Service) {
 		code = "AccessDenied"
 	}
 	return Fault{Before: &Failure{Status: 403, Code: code,

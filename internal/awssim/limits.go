@@ -8,12 +8,16 @@ import (
 
 // Limits are the request rates of one account in one Region, in requests a
 // second; the burst is one second's worth. The zero Limits are those of AWS:
-// 15 for everything in Lambda together, but 100 for GetFunction, and 15 for
-// the tagging API. In any other Limits a zero field means no limit.
+// 15 for everything in Lambda together, but 100 for GetFunction, 15 for the
+// tagging API, 9 for DescribeAlarms, 500 for GetMetricData and 2 for
+// LookupEvents. In any other Limits a zero field means no limit.
 type Limits struct {
-	Control     float64 // all Lambda calls without a bucket of their own
+	Control     float64 // all Lambda calls without a bucket of their own, but Invoke
 	GetFunction float64
 	Tagging     float64
+	Trail       float64 // LookupEvents
+	Alarms      float64 // DescribeAlarms
+	MetricData  float64 // GetMetricData
 
 	off bool
 }
@@ -21,13 +25,13 @@ type Limits struct {
 // Unlimited returns Limits that never throttle.
 func Unlimited() Limits { return Limits{off: true} }
 
-type limiters struct{ control, getFunction, tagging *rate.Limiter }
+type limiters struct{ control, getFunction, tagging, alarms, metricData, trail *rate.Limiter }
 
 func newLimiters(l Limits) *limiters {
 	if l == (Limits{}) {
-		l = Limits{Control: 15, GetFunction: 100, Tagging: 15}
+		l = Limits{Control: 15, GetFunction: 100, Tagging: 15, Alarms: 9, MetricData: 500, Trail: 2}
 	}
-	return &limiters{bucket(l.Control), bucket(l.GetFunction), bucket(l.Tagging)}
+	return &limiters{bucket(l.Control), bucket(l.GetFunction), bucket(l.Tagging), bucket(l.Alarms), bucket(l.MetricData), bucket(l.Trail)}
 }
 
 func bucket(perSecond float64) *rate.Limiter {
@@ -46,6 +50,15 @@ func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 		if !l.tagging.AllowN(now, 1) {
 			return refuse(400, "ThrottledException", "Rate exceeded")
 		}
+	case service == "cloudtrail":
+		if !l.trail.AllowN(now, 1) {
+			return refuse(400, "ThrottlingException", "Rate exceeded")
+		}
+	case service == "cloudwatch":
+		if b := l.cloudwatch(operation); b != nil && !b.AllowN(now, 1) {
+			return refuse(400, "Throttling", "Rate exceeded")
+		}
+	case operation == "Invoke": // has limits of its own: Result.Throttled
 	case operation == "GetFunction":
 		if !l.getFunction.AllowN(now, 1) {
 			return tooMany()
@@ -54,6 +67,10 @@ func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 		return tooMany()
 	}
 	return nil
+}
+
+func (l *limiters) cloudwatch(operation string) *rate.Limiter {
+	return map[string]*rate.Limiter{"DescribeAlarms": l.alarms, "GetMetricData": l.metricData}[operation]
 }
 
 // tooMany carries Retry-After because Lambda does; the SDK's own backoff does

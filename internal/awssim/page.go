@@ -13,16 +13,25 @@ const pageCap = 50
 // between two pages shows or is missed, as in AWS, where nothing is a
 // snapshot. next is empty on the last page.
 func page[T any](c *call, items []T, key func(T) string, marker *string, maxItems *int32) (out []T, next *string, refused *apiError) {
-	last, wasEmpty, ok := readMarker(c.log.Operation, marker)
-	if !ok {
-		return nil, nil, invalidValue("Invalid marker: %s", str(marker))
-	}
-	if c.w.opts.EmptyPages && !wasEmpty {
-		return []T{}, makeMarker(c.log.Operation, last, true), nil
-	}
 	size := pageCap
 	if maxItems != nil {
 		size = min(size, int(*maxItems))
+	}
+	out, next, ok := cut(c, items, key, marker, size)
+	if !ok {
+		return nil, nil, invalidValue("Invalid marker: %s", str(marker))
+	}
+	return out, next, nil
+}
+
+// cut is page for any service: not ok is a marker that is none.
+func cut[T any](c *call, items []T, key func(T) string, marker *string, size int) (out []T, next *string, ok bool) {
+	last, wasEmpty, ok := readMarker(c.log.Operation, marker)
+	if !ok {
+		return nil, nil, false
+	}
+	if c.w.opts.EmptyPages && !wasEmpty {
+		return []T{}, makeMarker(c.log.Operation, last, true), true
 	}
 	out = []T{}
 	for _, it := range items {
@@ -30,11 +39,11 @@ func page[T any](c *call, items []T, key func(T) string, marker *string, maxItem
 			continue
 		}
 		if len(out) == size {
-			return out, makeMarker(c.log.Operation, key(out[size-1]), false), nil
+			return out, makeMarker(c.log.Operation, key(out[size-1]), false), true
 		}
 		out = append(out, it)
 	}
-	return out, nil, nil
+	return out, nil, true
 }
 
 // checkMaxItems refuses page sizes the model does not allow.

@@ -31,6 +31,7 @@ type call struct {
 
 	status int
 	do     func(*call) (any, *apiError)
+	takes  time.Duration // how long after the deed the answer is ready
 }
 
 // serve answers one request. An error means no answer: the connection was
@@ -55,7 +56,7 @@ func (w *World) serve(r *http.Request) (answer, error) {
 		return c.fail(fault.Before)
 	}
 	a := c.carryOut(refused)
-	if err := wait(r.Context(), fault.Linger); err != nil {
+	if err := wait(r.Context(), c.takes+fault.Linger); err != nil {
 		c.log.Status = 0
 		return answer{}, err
 	}
@@ -79,17 +80,23 @@ func (c *call) fail(f *Failure) (answer, error) {
 // carryOut does what the request asks, unless it was refused already.
 func (c *call) carryOut(refused *apiError) answer {
 	v, e := c.perform(refused)
+	var a answer
+	if r, ok := v.(*run); ok {
+		a, c.takes, e = c.happen(r)
+	}
 	if e != nil {
 		c.log.Status, c.log.ErrorCode = e.status, e.code
 		return failed(c.log.Service, c.id, e)
 	}
 	c.log.Applied = true
-	var a answer
 	switch {
+	case a.status != 0: // it is written already
 	case v == nil:
 		a = newAnswer(http.StatusNoContent, "", c.id, nil)
 	case c.log.Service == "sts":
 		a = newAnswer(c.status, "text/xml", c.id, stsResult(c.log.Operation, c.id, v))
+	case c.log.Service == "cloudwatch":
+		a = cborAnswer(c.status, c.id, toCBOR(v))
 	default:
 		b, err := json.Marshal(v)
 		if err != nil { // unreachable unless bug: the documents are our own
@@ -113,7 +120,9 @@ func (c *call) perform(refused *apiError) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
-	return c.do(c)
+	v, e := c.do(c)
+	c.trailed(e)
+	return v, e
 }
 
 // understand finds out who asks for what. The call is usable, for the log and
@@ -123,6 +132,10 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 	c.log = Call{Time: time.Now(), Service: "lambda", Operation: r.Method + " " + r.URL.Path}
 	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	switch {
+	case strings.HasPrefix(r.URL.Path, "/service/"):
+		c.log.Service = "cloudwatch"
+	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
+		c.log.Service = "cloudtrail"
 	case r.Header.Get("X-Amz-Target") != "":
 		c.log.Service = "tagging"
 	case form || r.URL.Query().Has("Action"):
@@ -141,10 +154,14 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 
 func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	switch c.log.Service {
+	case "cloudwatch":
+		return c.routeCloudWatch(r, body)
 	case "tagging":
-		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		c.log.Operation = op
+		c.log.Operation = target(r)
 		return c.routeTagging(body)
+	case "cloudtrail":
+		c.log.Operation = target(r)
+		return c.routeTrail(body)
 	case "sts":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -155,6 +172,12 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 		return c.routeSTS(form)
 	}
 	return c.routeLambda(r, body)
+}
+
+// target is the operation of the JSON protocols.
+func target(r *http.Request) string {
+	t := r.Header.Get("X-Amz-Target")
+	return t[strings.LastIndex(t, ".")+1:]
 }
 
 func (c *call) routeLambda(r *http.Request, body []byte) *apiError {
@@ -171,7 +194,7 @@ func (c *call) routeLambda(r *http.Request, body []byte) *apiError {
 			continue
 		}
 		c.log.Operation, c.log.Write, c.status = op.name, op.write, op.status
-		in, e := op.decode(body, labels, query)
+		in, e := op.decode(r, body, labels)
 		c.log.Input, c.log.Resource = in, op.resource(in)
 		c.do = func(c *call) (any, *apiError) { return op.do(c, in) }
 		return e
@@ -199,7 +222,7 @@ func lambdaOp[In any](op, input *smithy.Schema, do func(*call, *In) (any, *apiEr
 	return operation{
 		name: op.ID().Name, method: h.Method, status: h.Code,
 		path: strings.Split(path, "/"), query: q,
-		write: h.Method != http.MethodGet,
+		write: h.Method != http.MethodGet && op.ID().Name != "Invoke",
 		input: input,
 		new:   func() any { return new(In) },
 		do:    func(c *call, in any) (any, *apiError) { return do(c, in.(*In)) },
@@ -226,17 +249,22 @@ func (o *operation) match(method string, path []string, query url.Values) (map[s
 	return labels, true
 }
 
-func (o *operation) decode(body []byte, labels map[string]string, query url.Values) (any, *apiError) {
+func (o *operation) decode(r *http.Request, body []byte, labels map[string]string) (any, *apiError) {
 	in := o.new()
-	if len(body) > 0 {
+	v := reflect.ValueOf(in).Elem()
+	if f, ok := o.payload(v); ok {
+		f.SetBytes(body) // the body is the member, whatever it is
+	} else if len(body) > 0 {
 		if err := json.Unmarshal(body, in); err != nil {
 			return in, refuse(400, "SerializationException", "%v", err)
 		}
 	}
-	v := reflect.ValueOf(in).Elem()
+	query := r.URL.Query()
 	for name, m := range o.input.Members() {
 		var values []string
-		if _, ok := smithy.SchemaTrait[*traits.HTTPLabel](m); ok {
+		if h, ok := smithy.SchemaTrait[*traits.HTTPHeader](m); ok {
+			values = r.Header.Values(h.Name)
+		} else if _, ok := smithy.SchemaTrait[*traits.HTTPLabel](m); ok {
 			values = []string{labels[name]}
 		} else if q, ok := smithy.SchemaTrait[*traits.HTTPQuery](m); ok {
 			values = query[q.Name]
@@ -248,7 +276,17 @@ func (o *operation) decode(body []byte, labels map[string]string, query url.Valu
 	return in, nil
 }
 
-// setField sets one member bound to the path or the query.
+// payload returns the member that is the whole body, if there is one.
+func (o *operation) payload(in reflect.Value) (reflect.Value, bool) {
+	for name, m := range o.input.Members() {
+		if _, ok := smithy.SchemaTrait[*traits.HTTPPayload](m); ok {
+			return in.FieldByName(name), true
+		}
+	}
+	return reflect.Value{}, false
+}
+
+// setField sets one member bound to the path, the query or a header.
 func setField(f reflect.Value, values []string) bool {
 	switch f.Kind() {
 	case reflect.Pointer:

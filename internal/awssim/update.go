@@ -101,10 +101,12 @@ func (c *call) updateFunctionConfiguration(in *lambda.UpdateFunctionConfiguratio
 		if e := c.checkLayers(in.Layers, next.Unzipped); e != nil {
 			return nil, e
 		}
+		if e := c.checkSignatures(f, in.Layers); e != nil {
+			return nil, e
+		}
 		next.Layers = slices.Clone(in.Layers)
 	}
-	f.latest.Function = next
-	c.w.change(f, f.latest, c.now)
+	c.w.update(f, next, c.now)
 	return c.config(f, f.latest, ""), nil
 }
 
@@ -131,11 +133,9 @@ func (c *call) updateFunctionCode(in *lambda.UpdateFunctionCodeInput) (any, *api
 		dry := version{Function: next}
 		return c.config(f, &dry, ""), nil
 	}
-	f.latest.Function = next
-	c.w.change(f, f.latest, c.now)
+	c.w.update(f, next, c.now)
 	if in.Publish {
-		p := c.w.publish(f, nil, c.now)
-		p.settles, p.settled = f.latest.settles, c.w.newID()
+		p := c.w.publishChange(f, c.now)
 		return c.config(f, p, p.Version), nil
 	}
 	return c.config(f, f.latest, ""), nil

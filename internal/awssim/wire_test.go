@@ -75,7 +75,7 @@ func TestWhatIsNotBuiltIs501(t *testing.T) {
 		header             []string
 	}{
 		{"GET", "/2019-09-25/functions/f/event-invoke-config", "", nil},
-		{"POST", "/2015-03-31/functions/f/invocations", "{}", nil},
+		{"POST", "/2014-11-13/functions/f/invoke-async", "{}", nil},
 		{"POST", "/", "Action=GetSessionToken", []string{"Content-Type", "application/x-www-form-urlencoded",
 			"Authorization", "Credential=AKID/20261124/us-east-1/sts/aws4_request"}},
 		{"POST", "/", "{}", []string{"X-Amz-Target", "ResourceGroupsTaggingAPI_20170126.GetTagKeys",

@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -22,6 +23,13 @@ type Options struct {
 	// answers InProgress; it is over at the next look.
 	Settle time.Duration
 
+	// SnapStart is how long a version with SnapStart is Pending; zero: Settle.
+	SnapStart time.Duration
+
+	// Provisioning is how long provisioned concurrency is IN_PROGRESS after its
+	// alias has moved; zero: it is over at the next look.
+	Provisioning time.Duration
+
 	Limits Limits // zero: as AWS; see Unlimited
 
 	// EmptyPages makes every page of every list be preceded by an empty one
@@ -30,6 +38,14 @@ type Options struct {
 
 	// TagLag is how far the tagging API's index is behind the functions.
 	TagLag time.Duration
+
+	// MetricLag is how long after a call has ended it shows in CloudWatch;
+	// zero: a minute, negative: at once.
+	MetricLag time.Duration
+
+	// TrailLag is how long after a call CloudTrail knows of it; zero: five
+	// minutes, negative: at once.
+	TrailLag time.Duration
 
 	// BlockedRuntimes can neither be created nor updated any more.
 	BlockedRuntimes []string
@@ -53,10 +69,14 @@ type World struct {
 	orgs      map[string]string  // account → organization id
 	objects   map[string][]byte  // "bucket/key" → S3 object
 	downloads map[string]download
+	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
+	trail     []trailEvent
 	calls     []Call
 	seq       int // of calls
 	onCall    func(Call) Fault
+	onQuery   func(Query) string
+	onInvoke  func(Invocation) Result
 	serial    int64 // of revision, request and key ids: a World is reproducible
 }
 
@@ -68,6 +88,9 @@ type store struct {
 	place
 	functions map[string]*function
 	layers    map[string]*layer
+	alarms    map[string]Alarm
+	signing   map[string]*signingConfig // by ARN
+	metrics   map[string][]sample       // by seriesKey
 	limits    *limiters
 }
 
@@ -82,6 +105,15 @@ func New(o Options) *World {
 	if o.CodeStorage == 0 {
 		o.CodeStorage = 300 << 30
 	}
+	if o.MetricLag == 0 {
+		o.MetricLag = time.Minute
+	}
+	o.MetricLag = max(0, o.MetricLag)
+	if o.TrailLag == 0 {
+		o.TrailLag = 5 * time.Minute
+	}
+	o.TrailLag = max(0, o.TrailLag)
+	o.SnapStart = cmp.Or(o.SnapStart, o.Settle)
 	return &World{
 		opts:      o,
 		routes:    lambdaOperations(),
@@ -91,6 +123,7 @@ func New(o Options) *World {
 		orgs:      map[string]string{},
 		objects:   map[string][]byte{},
 		downloads: map[string]download{},
+		snapshots: map[string]updateFailure{},
 	}
 }
 
@@ -113,7 +146,8 @@ func (w *World) store(account, region string) *store {
 	p := place{account, region}
 	s := w.stores[p]
 	if s == nil {
-		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{}, limits: newLimiters(w.opts.Limits)}
+		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{},
+			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
 		w.stores[p] = s
 	}
 	return s

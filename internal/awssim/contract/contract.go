@@ -20,8 +20,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -38,27 +41,49 @@ type Env struct {
 	// two accounts out.
 	Other *aws.Config
 
+	// Seeds puts things there that layerd has no call for; nil leaves out the
+	// facts that need some.
+	Seeds *Seeds
+
+	// NoCode leaves out the facts that need functions to run.
+	NoCode bool
+
 	// Deviations are the facts that are known not to hold here, and why.
 	Deviations map[string]string
 }
 
+// Seeds makes what a fact is about.
+type Seeds struct {
+	Alarm func(name string, composite bool, state string) error
+	// Signing gives a function a code signing configuration and returns its ARN.
+	Signing func(function string, publishers []string, enforce bool) (string, error)
+	// SignedLayer makes a layer version signed by a profile and returns its ARN.
+	SignedLayer func(name, profile string) (string, error)
+	// Managed lets a function run on managed instances.
+	Managed func(function string) error
+	Metric  func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
+}
+
 // fact is one sentence about AWS and how to see it.
 type fact struct {
-	name  string
-	two   bool // needs Env.Other
-	check func(*probe)
+	name   string
+	two    bool // needs Env.Other
+	seeded bool // needs Env.Seeds
+	runs   bool // needs functions that run
+	check  func(*probe)
 }
 
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts()} {
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+		alarmFacts(), metricFacts(), invokeFacts()} {
 		for _, f := range group {
 			if known[f.name] {
 				t.Errorf("two facts are called %q", f.name)
 			}
 			known[f.name] = true
-			if f.two && env.Other == nil {
+			if f.two && env.Other == nil || f.seeded && env.Seeds == nil || f.runs && env.NoCode {
 				continue
 			}
 			t.Run(f.name, func(t *testing.T) { examine(t, env, f) })
@@ -115,22 +140,26 @@ func (r *recorder) Fatalf(format string, args ...any) {
 // probe is what a fact is examined with: clients, and names nobody else uses.
 type probe struct {
 	reporter
-	ctx     context.Context
-	env     Env
-	lambda  *lambda.Client
-	tagging *resourcegroupstaggingapi.Client
-	sts     *sts.Client
-	prefix  string
+	ctx        context.Context
+	env        Env
+	lambda     *lambda.Client
+	tagging    *resourcegroupstaggingapi.Client
+	sts        *sts.Client
+	trail      *cloudtrail.Client
+	cloudwatch *cloudwatch.Client
+	prefix     string
 }
 
 func newProbe(ctx context.Context, r reporter, env Env, fact string) *probe {
 	sum := sha256.Sum256([]byte(fact))
 	return &probe{
 		reporter: r, ctx: ctx, env: env,
-		lambda:  lambda.NewFromConfig(env.Config),
-		tagging: resourcegroupstaggingapi.NewFromConfig(env.Config),
-		sts:     sts.NewFromConfig(env.Config),
-		prefix:  "contract-" + hex.EncodeToString(sum[:4]) + "-",
+		lambda:     lambda.NewFromConfig(env.Config),
+		tagging:    resourcegroupstaggingapi.NewFromConfig(env.Config),
+		sts:        sts.NewFromConfig(env.Config),
+		trail:      cloudtrail.NewFromConfig(env.Config),
+		cloudwatch: cloudwatch.NewFromConfig(env.Config),
+		prefix:     "contract-" + hex.EncodeToString(sum[:4]) + "-",
 	}
 }
 

@@ -23,8 +23,11 @@ func config(endpoint, key string, client *http.Client) aws.Config {
 	}
 }
 
-func newWorld() *awssim.World {
-	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited()})
+// worldOf is a World of quick updates and no rates.
+func worldOf(o awssim.Options) *awssim.World {
+	o.Settle, o.MetricLag, o.TrailLag, o.Limits = 10*time.Millisecond, -1, -1, awssim.Unlimited()
+	o.SnapStart, o.Provisioning = 200*time.Millisecond, 200*time.Millisecond // long enough to be seen
+	w := awssim.New(o)
 	w.AddKey("AKIDOTHER", "210987654321", "")
 	return w
 }
@@ -32,19 +35,19 @@ func newWorld() *awssim.World {
 // Every fact holds without a socket, and every list is preceded by an empty
 // page.
 func TestAwssimTransport(t *testing.T) {
-	w := awssim.New(awssim.Options{Settle: 10 * time.Millisecond, Limits: awssim.Unlimited(), EmptyPages: true})
-	w.AddKey("AKIDOTHER", "210987654321", "")
+	w := worldOf(awssim.Options{EmptyPages: true})
 	client := &http.Client{Transport: w.Transport()}
 	other := config("http://aws.test", "AKIDOTHER", client)
-	contract.Test(t, contract.Env{Config: config("http://aws.test", "AKIDTEST", client), Other: &other, Role: role})
+	contract.Test(t, contract.Env{Config: config("http://aws.test", "AKIDTEST", client), Other: &other, Role: role, Seeds: worldSeeds(w)})
 }
 
 // Every fact holds over HTTP too.
 func TestAwssimHandler(t *testing.T) {
-	srv := httptest.NewServer(newWorld().Handler())
+	w := worldOf(awssim.Options{})
+	srv := httptest.NewServer(w.Handler())
 	defer srv.Close()
 	other := config(srv.URL, "AKIDOTHER", srv.Client())
-	contract.Test(t, contract.Env{Config: config(srv.URL, "AKIDTEST", srv.Client()), Other: &other, Role: role})
+	contract.Test(t, contract.Env{Config: config(srv.URL, "AKIDTEST", srv.Client()), Other: &other, Role: role, Seeds: worldSeeds(w)})
 }
 
 // An AWS somewhere else: LAYERD_TEST_ENDPOINT is its address,
@@ -54,9 +57,10 @@ func TestEndpoint(t *testing.T) {
 	if endpoint == "" {
 		t.Skip("LAYERD_TEST_ENDPOINT is not set")
 	}
-	env := contract.Env{Config: config(endpoint, "test", http.DefaultClient), Role: role}
+	cfg := config(endpoint, "test", http.DefaultClient)
+	env := contract.Env{Config: cfg, Role: role, Seeds: apiSeeds(t.Context(), cfg)}
 	if os.Getenv("LAYERD_TEST_ENDPOINT_KIND") == "moto" {
-		env.Deviations = motoDeviations()
+		env.Deviations, env.NoCode = motoDeviations(), true // it needs Docker to run code
 		env.Role = motoRole(t, endpoint)
 	}
 	contract.Test(t, env)

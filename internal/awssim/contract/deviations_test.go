@@ -11,6 +11,10 @@ func motoDeviations() map[string]string {
 		noShapes     = "the shapes of requests are not checked"
 		noRouting    = "the rules of weighted routing are not enforced"
 		otherWords   = "404 in other words"
+		noCBOR       = "CloudWatch is there only in its old protocols, which the SDK no longer speaks"
+		noProvision  = "provisioned concurrency is not implemented"
+		noSigning    = "code signing is not implemented"
+		noTrail      = "LookupEvents is not implemented"
 		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
 	)
 	return map[string]string{
@@ -81,5 +85,60 @@ func motoDeviations() map[string]string {
 		"a grant to an organization is a condition":                              policyAsSent,
 		"a statement id used twice is a conflict":                                policyAsSent,
 		"a stale RevisionId of a policy is refused":                              policyAsSent,
+
+		"a version with SnapStart is Pending before it is Active":       noProgress,
+		"a version with SnapStart cannot be called before it is Active": noProgress,
+		"SnapStart leaves LATEST alone":                                 "SnapStart is not told",
+
+		"an alias without provisioned concurrency is 404":                          noProvision,
+		"provisioned concurrency is in progress and then ready":                    noProvision,
+		"moving an alias provisions anew":                                          noProvision,
+		"LATEST cannot have provisioned concurrency":                               noProvision,
+		"an alias with weights cannot be given provisioned concurrency":            noProvision,
+		"a list of provisioned concurrency names the ARNs of aliases and versions": noProvision,
+
+		"publishing to LATEST.PUBLISHED without a capacity provider is refused": "PublishTo is ignored",
+		"a weight for LATEST fails validation":                                  noRouting,
+		"an alias with two weights is refused":                                  noRouting,
+		"an alias cannot split between versions with other dead-letter queues":  noRouting,
+		"an alias with a weight for a version that is not there is 404":         noRouting,
+
+		"a code signing configuration that is not there is 404":                   noSigning,
+		"what is no ARN of a code signing configuration fails validation":         noSigning,
+		"enforced code signing refuses layers nobody trusted has signed":          noSigning,
+		"enforced code signing does not look at layers that are attached already": noSigning,
+		"code signing that warns refuses nothing":                                 noSigning,
+		"a code signing configuration is listed with its functions":               noSigning,
+		"a signed layer tells who signed it":                                      noSigning,
+
+		"CloudTrail has an update under its dated name and who made it": noTrail,
+		"two lookup attributes are refused":                             noTrail,
+		"more than fifty events on a page are refused":                  noTrail,
+		"a StartTime of events after EndTime is refused":                noTrail,
+		"a NextToken of events that is none is refused":                 noTrail,
+
+		"an invocation of an alias that is not there is 404":      "the qualifier is ignored",
+		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",
+		"an invocation with more than six megabytes is refused":   "a 500 with a page of HTML",
+
+		"DescribeAlarms passes over names that do not exist":                  noCBOR,
+		"DescribeAlarms tells the state and since when":                       noCBOR,
+		"a composite alarm is found only by its type":                         noCBOR,
+		"DescribeAlarms by prefix follows NextToken to the end":               noCBOR,
+		"more than a hundred alarm names are refused":                         noCBOR,
+		"alarm names together with a prefix are refused":                      noCBOR,
+		"a NextToken of DescribeAlarms that is none is refused":               noCBOR,
+		"a series without data is complete and empty":                         noCBOR,
+		"StartTime is within and EndTime is not":                              noCBOR,
+		"points come newest first unless asked otherwise":                     noCBOR,
+		"a period adds up what it spans":                                      noCBOR,
+		"dimensions match exactly or not at all":                              noCBOR,
+		"a query without ReturnData is not answered":                          noCBOR,
+		"more points than MaxDatapoints come in pages, partial until the end": noCBOR,
+		"more than 500 queries are refused":                                   noCBOR,
+		"a query id with a capital first is refused":                          noCBOR,
+		"a query id used twice is refused":                                    noCBOR,
+		"a period that is no multiple of a minute is refused":                 noCBOR,
+		"an EndTime before StartTime is refused":                              noCBOR,
 	}
 }

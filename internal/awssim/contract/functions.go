@@ -85,12 +85,12 @@ func lastModified(p *probe) {
 
 func codeSha(p *probe) {
 	name := p.create("f")
-	sum := sha256.Sum256(archive(name))
+	sum := sha256.Sum256(archive(handler + name))
 	c := p.config(name)
 	if got, want := aws.ToString(c.CodeSha256), base64.StdEncoding.EncodeToString(sum[:]); got != want {
 		p.Errorf("CodeSha256 is %s, want %s", got, want)
 	}
-	if got, want := c.CodeSize, int64(len(archive(name))); got != want {
+	if got, want := c.CodeSize, int64(len(archive(handler+name))); got != want {
 		p.Errorf("CodeSize is %d, want %d", got, want)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // moto, and what does not is listed with the reason.
 func TestMoto(t *testing.T) {
 	endpoint := mototest.Start(t)
-	contract.Test(t, contract.Env{Config: config(endpoint, "test", http.DefaultClient), Role: motoRole(t, endpoint), Deviations: motoDeviations()})
+	cfg := config(endpoint, "test", http.DefaultClient)
+	contract.Test(t, contract.Env{Config: cfg, Seeds: apiSeeds(t.Context(), cfg), NoCode: true, Role: motoRole(t, endpoint), Deviations: motoDeviations()})
 }
 
 // motoRole makes an execution role: moto wants it to exist.
