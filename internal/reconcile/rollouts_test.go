@@ -82,7 +82,7 @@ func TestRollouts(t *testing.T) {
 		play(t, seed)
 		return
 	}
-	n := uint64(150)
+	n := uint64(100)
 	if s := os.Getenv("LAYERD_WORLDS"); s != "" {
 		var err error
 		if n, err = strconv.ParseUint(s, 10, 64); err != nil {
