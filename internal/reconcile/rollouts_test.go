@@ -447,6 +447,13 @@ func (th *theatre) quarantine(i int, ro Rollout) {
 	}
 }
 
+// quarantined says that Git has asked for nothing else meanwhile.
+func (th *theatre) quarantined(i int, t Target) bool {
+	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool {
+		return q.Region == th.in.Want[i].Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
+	})
+}
+
 func (p *place) all() []Changed {
 	var list []Changed
 	for _, name := range slices.Sorted(maps.Keys(p.changed)) {
@@ -481,7 +488,7 @@ func (th *theatre) checkBack(i int) {
 			continue
 		}
 		for _, t := range p.rollout.Brought(p.all()) {
-			if s.LayerARN == t.Layer && s.To.Number() == t.Number {
+			if s.LayerARN == t.Layer && s.To.Number() == t.Number && th.quarantined(i, t) {
 				th.errorf("%s would bring back what failed: %+v", s.ID, s.Held)
 			}
 		}
