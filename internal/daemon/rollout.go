@@ -33,7 +33,7 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 		}
 		in.Rollouts[i] = ro
 		if ro.Open() {
-			if in.Changed[i], err = p.log.Changed(ctx, *ro); err != nil {
+			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 				return err
 			}
 		}
@@ -43,9 +43,40 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 	return err
 }
 
+// changed gives what a rollout under way did so far. That is one record for each
+// function, and a wave is watched for many rounds: what was read under this hold
+// of the lease, or written since, is not read again.
+func (p *pass) changed(ctx context.Context, e desired.Environment, ro *reconcile.Rollout) ([]reconcile.Changed, error) {
+	fence := p.fence(e.Account)
+	if list, ok := p.Looks.changed(e, ro.ID, fence); ok {
+		return list, nil
+	}
+	list, err := p.log.Changed(ctx, *ro)
+	if err == nil {
+		p.Looks.keepChanged(e, ro.ID, fence, list)
+	}
+	return list, err
+}
+
+// claim has the history refuse whoever had the lease before, should they wake up
+// and go on with a rollout that is ours now.
+func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
+	for i, e := range in.Want {
+		if ro := in.Rollouts[i]; ro != nil && ro.Ended.IsZero() && p.fence(e.Account) != 0 {
+			if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // progress judges what is due of the rollouts of an environment and decides
 // again, until nothing more comes of it. It changes nothing in AWS.
 func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) (reconcile.Plan, error) {
+	if err := p.claim(ctx, in); err != nil {
+		return plan, err
+	}
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
 	for range transitions {
 		moved := false
@@ -327,7 +358,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 	e := in.Want[i]
 	if r.Carried && ro.Open() {
 		var err error
-		if in.Changed[i], err = p.history(e.Account).Changed(ctx, *ro); err != nil {
+		if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 			return err
 		}
 	}
