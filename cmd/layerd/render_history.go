@@ -18,8 +18,10 @@ type historyView struct {
 }
 
 // entryView is one step that was carried out, or was about to be. Its status
-// is "open" while nobody knows how it ended. A ruling has kind "approval" or
-// "forget", cause "ruling" and status "given", and of the rest what a person's decision has.
+// is "open" while nobody knows how it ended. A ruling has kind "approval",
+// "forget", "quarantine" or "retry", cause "ruling" and status "given", and of the
+// rest what a person's decision has: a quarantine goes from the bad version to
+// the one to go back to, and its function is a glob.
 type entryView struct {
 	ID          string   `json:"id"`
 	Round       string   `json:"round"`
@@ -53,6 +55,12 @@ type entryView struct {
 	Window      string   `json:"window"`
 	Fencing     int64    `json:"fencing"`         // the lease's token; 0 = without a lease
 	Steps       int      `json:"steps,omitempty"` // of a ruling: how many steps it releases
+	Rollout     string   `json:"rollout,omitempty"`
+	Wave        int      `json:"wave,omitempty"`
+	Alias       string   `json:"alias,omitempty"` // that was to be moved, between function versions
+	AliasBefore string   `json:"alias_before,omitempty"`
+	AliasAfter  string   `json:"alias_after,omitempty"` // absent = it was not moved, or nobody knows
+	Canary      bool     `json:"canary,omitempty"`      // it was to be given weights only
 }
 
 // openStatus is what is said of a record without an end.
@@ -74,7 +82,8 @@ func viewEntry(e history.Entry) entryView {
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
 		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
 		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
-		Fencing: e.Fencing, Steps: e.Steps,
+		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
+		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary,
 	}
 	if e.Found != nil {
 		v.Found = texts(e.Found)
@@ -109,14 +118,16 @@ func historyCSV(entries []history.Entry) string {
 	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
 		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
 		// New columns come last: people have spreadsheets that count them.
-		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps"}}
+		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps",
+		"rollout", "wave", "alias", "alias_before", "alias_after", "canary"}}
 	for _, e := range entries {
 		v := viewEntry(e)
 		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
 			number(e.FromNumber), v.FromVersion, number(e.ToNumber), v.ToVersion, v.Status, v.Error, v.Reason, v.Revision,
 			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
 			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
-			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps))})
+			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps)),
+			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, map[bool]string{true: "true"}[v.Canary]})
 	}
 	for _, row := range rows {
 		for i, cell := range row {
@@ -161,7 +172,7 @@ func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p
 func together(a, b history.Entry) bool {
 	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
 		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
-		a.Error == b.Error && a.Digest == b.Digest
+		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
 }
 
 func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
@@ -180,6 +191,9 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 		noun = "version"
 	}
 	what := fmt.Sprintf("%s %s → %s", e.Layer, label(e.From, e.FromVersion), label(e.To, e.ToVersion))
+	if e.Kind == reconcile.Serve {
+		what = "alias " + e.Alias // where from and where to is each function's own
+	}
 	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		statusOf(e), e.Kind, count(len(entries), noun), what))
 	by := "for " + string(e.Cause)
@@ -192,6 +206,12 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.ApprovedBy != "" {
 		by += ", approved by " + e.ApprovedBy
 	}
+	if e.Rollout != "" {
+		by += ", rollout " + shortRollout(e.Rollout)
+	}
+	if e.Wave > 0 {
+		by += fmt.Sprintf(", wave %d", e.Wave)
+	}
 	p.line(10, 2, p.faint(by))
 	if e.Error != "" {
 		p.linef(10, "%s", e.Error)
@@ -201,16 +221,44 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	}
 	for _, e := range entries {
 		p.linef(10, "%s  %s", subjectOf(e), p.faint(e.Reason))
+		if moved := aliasOf(e); moved != "" {
+			p.linef(12, "%s", p.faint(moved))
+		}
 	}
+}
+
+// shortRollout is the random word of a rollout's ID, which alone tells it from
+// all others.
+func shortRollout(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
+
+// aliasOf tells what became of the alias; empty = none was to be moved.
+func aliasOf(e history.Entry) string {
+	switch {
+	case e.Alias == "":
+		return ""
+	case e.AliasAfter == "":
+		return fmt.Sprintf("alias %s: function version %s", e.Alias, e.AliasBefore)
+	case e.Canary:
+		return fmt.Sprintf("alias %s: function version %s, a share of the calls to %s", e.Alias, e.AliasBefore, e.AliasAfter)
+	}
+	return fmt.Sprintf("alias %s: function version %s → %s", e.Alias, e.AliasBefore, e.AliasAfter)
 }
 
 // ruled tells what a person decided.
 func (p *page) ruled(e history.Entry, zone *time.Location) {
-	what := "forgotten: its file is gone, and nobody hears of it any more"
-	if e.Kind == history.KindApproval {
-		what = fmt.Sprintf("%s %s  plan %s", e.Kind, e.Status, e.Digest[:min(len(e.Digest), 12)])
+	where, what := e.Environment, fmt.Sprintf("%s %s", e.Kind, e.Status)
+	if e.Region != "" {
+		where += " · " + e.Region
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), e.Environment, what)
+	switch e.Kind {
+	case history.KindForget:
+		what = "forgotten: its file is gone, and nobody hears of it any more"
+	case history.KindApproval:
+		what += "  plan " + e.Digest[:min(len(e.Digest), 12)]
+	case history.KindQuarantine, history.KindRetry:
+		what += "  " + quarantineOf(e)
+	}
+	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), where, what)
 	if e.Steps > 0 {
 		text += "  " + count(e.Steps, "step")
 	}
@@ -220,6 +268,21 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 		by += ": " + e.Reason
 	}
 	p.line(10, 2, p.faint(by))
+}
+
+// quarantineOf tells which version must not come back, or may again.
+func quarantineOf(e history.Entry) string {
+	text := fmt.Sprintf("%s %s", e.Layer, label(e.To, e.ToVersion))
+	if e.Kind == history.KindQuarantine {
+		text = fmt.Sprintf("%s %s", e.Layer, label(e.From, e.FromVersion))
+		if e.To != "" {
+			text += ", back to " + label(e.To, e.ToVersion)
+		}
+	}
+	if e.Function != "" {
+		text += " on " + e.Function
+	}
+	return text
 }
 
 func subjectOf(e history.Entry) string {

@@ -85,6 +85,7 @@ func TestHistoryViews(t *testing.T) {
 		Reason: "why", Layer: "x", Function: "f", From: layer("x", 1), To: layer("x", 2), FromNumber: 1, ToNumber: 2, FromVersion: "1.0.0", ToVersion: "2.0.0",
 		Before: []state.LayerVersionARN{layer("x", 1), layer("y", 7)}, After: []state.LayerVersionARN{layer("x", 2), layer("y", 7)},
 		Status: reconcile.Applied, RequestID: "req", Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond,
+		Rollout: "t-R", Wave: 2, Alias: "live", AliasBefore: "7", AliasAfter: "8", Canary: true,
 	}
 	rows, err := csv.NewReader(strings.NewReader(historyCSV([]history.Entry{e}))).ReadAll()
 	if err != nil {
@@ -100,6 +101,7 @@ func TestHistoryViews(t *testing.T) {
 		"to": "2", "to_version": "2.0.0", "status": "applied", "error": "", "reason": "why", "revision": "c0ffee", "author": "佐藤",
 		"approved_by": "鈴木", "digest": "d", "request_id": "req", "seconds": "2.300", "before": string(layer("x", 1) + " " + layer("y", 7)),
 		"after": string(layer("x", 2) + " " + layer("y", 7)), "approval": "a", "window": "Saturday", "fencing": "57", "id": "i", "round": "r", "steps": "",
+		"rollout": "t-R", "wave": "2", "alias": "live", "alias_before": "7", "alias_after": "8", "canary": "true",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("csv (-want +got):\n%s", diff)
@@ -111,7 +113,8 @@ func TestHistoryViews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"round":"r"`, `"fencing":57`, `"approval":"a"`, `"digest":"d"`, `"window":"Saturday"`, `"request_id":"req"`, `"seconds":2.3`, `"before":["arn`, `"after":["arn`} {
+	for _, part := range []string{`"round":"r"`, `"fencing":57`, `"approval":"a"`, `"digest":"d"`, `"window":"Saturday"`, `"request_id":"req"`, `"seconds":2.3`, `"before":["arn`, `"after":["arn`,
+		`"rollout":"t-R"`, `"wave":2`, `"alias":"live"`, `"alias_before":"7"`, `"alias_after":"8"`, `"canary":true`} {
 		if !strings.Contains(string(data), part) {
 			t.Errorf("json lacks %s: %s", part, data)
 		}
@@ -151,6 +154,45 @@ func TestRenderHistory(t *testing.T) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), reconcile.Applied, ""))
 	}
 	golden(t, "history.txt", renderHistory(list, false, tokyo(t), palette{}, 80))
+}
+
+// A rollout by waves, a function behind an alias, and what people said of it.
+func TestRenderHistoryOfARollout(t *testing.T) {
+	old, bad := layer("makoto-common-prod", 12), layer("makoto-common-prod", 13)
+	entry := func(function string, wave int, ago time.Duration) history.Entry {
+		return history.Entry{
+			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Kind: reconcile.Attach, Cause: reconcile.Change,
+			Layer: "makoto-common", Function: function, From: old, To: bad, FromVersion: "1.4.1", ToVersion: "1.4.2",
+			Started: testNow.Add(-ago), Status: reconcile.Applied, Reason: "Git wants 1.4.2", Rollout: "20261124T120000.000000000Z-QXZT7K2M4PNA", Wave: wave,
+		}
+	}
+	ruled := func(kind reconcile.Kind, from, to state.LayerVersionARN, ago time.Duration) history.Entry {
+		e := history.Entry{
+			Environment: "prod", Region: testRegion, Kind: kind, Cause: history.CauseRuling, Status: history.StatusGiven, Layer: "makoto-common",
+			From: from, To: to, FromVersion: "1.4.2", ApprovedBy: "鈴木", Reason: "it times out", Started: testNow.Add(-ago),
+		}
+		if kind == history.KindRetry {
+			e.FromVersion, e.ToVersion = "", "1.4.2"
+		}
+		return e
+	}
+	served := entry("makoto-api-prod", 1, 50*time.Minute)
+	served.Alias, served.AliasBefore, served.AliasAfter = "live", "7", "8"
+	move := served
+	move.Kind, move.Layer, move.From, move.To, move.Reason, move.Function = reconcile.Serve, "", "", "", "the alias follows", "makoto-api-prod"
+	canary := entry("makoto-api-prod", 1, 55*time.Minute)
+	canary.Alias, canary.AliasBefore, canary.AliasAfter, canary.Canary = "live", "7", "8", true
+	killed := entry("makoto-api-prod", 1, time.Hour)
+	killed.Alias, killed.AliasBefore, killed.Status = "live", "7", ""
+	some := ruled(history.KindQuarantine, bad, "", 20*time.Minute)
+	some.Function = "makoto-chat-*"
+	list := []history.Entry{
+		ruled(history.KindRetry, old, bad, 5*time.Minute),
+		ruled(history.KindQuarantine, bad, old, 10*time.Minute), some,
+		entry("makoto-b-prod", 2, 40*time.Minute), entry("makoto-a-prod", 2, 40*time.Minute), move, served, canary, killed,
+		{Environment: "dev", Kind: history.KindForget, Cause: history.CauseRuling, Status: history.StatusGiven, ApprovedBy: "鈴木", Started: testNow.Add(-2 * time.Hour)},
+	}
+	golden(t, "history_rollout.txt", renderHistory(list, false, tokyo(t), palette{}, 80))
 }
 
 func TestDefaultStore(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
+	"github.com/layerd/layerd/internal/health/cloudwatch"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -60,7 +61,14 @@ func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Envir
 		if err != nil {
 			return nil, err
 		}
-		clients[p] = cloud{Client: c}
+		h, err := cloudwatch.New(cfg, cloudwatch.Options{
+			Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
+			SessionName: sessionName(env.Name), Logger: o.Logger, HTTPClient: o.HTTPClient,
+		})
+		if err != nil {
+			return nil, err
+		}
+		clients[p] = cloud{c, h}
 		return clients[p], nil
 	}
 }

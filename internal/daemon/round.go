@@ -414,15 +414,18 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
 	plan = reconcile.Decide(*in)
 	refused := make([]error, len(in.Want))
+	known := make([]state.Needs, len(in.Want)) // what was asked already; what was refused is not asked again
 	for range rounds {
 		asked := false
 		for i, r := range plan.Regions {
-			if r.Needs.Empty() || refused[i] != nil {
+			needs := r.Needs.Without(known[i])
+			if needs.Empty() || in.Have[i] == nil {
 				continue
 			}
 			asked = true
-			old, err := p.look(ctx, in, i, r.Needs, looks)
-			recalled, refused[i] = recalled || old, err
+			old, err := p.look(ctx, in, i, needs, looks)
+			known[i] = known[i].And(needs)
+			recalled, refused[i] = recalled || old, errors.Join(refused[i], err)
 		}
 		if !asked {
 			break

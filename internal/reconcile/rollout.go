@@ -77,7 +77,8 @@ type Changed struct {
 	Failed        bool
 	// Alias is through what it is served; empty = not by this rollout.
 	// AliasBefore and AliasAfter are function versions, the latter empty when
-	// the alias was not moved.
+	// the alias was not moved or nobody knows, and in a canary the one that was
+	// given weight.
 	Alias                   string
 	AliasBefore, AliasAfter string
 	// AliasServes is what the alias itself was left at: neither of the two in a

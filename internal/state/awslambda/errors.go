@@ -59,12 +59,18 @@ func kindOf(code string, status int, err error) state.Kind {
 		return state.LookAgain
 	case "ResourceNotFoundException", "ProvisionedConcurrencyConfigNotFoundException":
 		return state.Gone
+	case "CodeSigningConfigNotFoundException":
+		return state.Human
 	case "ServiceException", "InternalServiceException", "InternalFailure", "InternalError",
 		"ServiceUnavailable", "ServiceUnavailableException", "RequestTimeout", "RequestTimeoutException",
 		"PaginationTokenExpiredException":
 		return state.Again
 	}
 	switch {
+	case status == http.StatusNotFound:
+		return state.Gone // also of an emulator that does not know the call
+	case status == http.StatusNotImplemented:
+		return state.Human
 	case throttled(err), status >= 500, status == http.StatusRequestTimeout:
 		return state.Again
 	case status >= 400:
