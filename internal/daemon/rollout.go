@@ -32,7 +32,9 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 			return err
 		}
 		in.Rollouts[i] = ro
-		if ro.Open() {
+		// Of one that a newer commit took over from as well: it is undone with
+		// that, and a share of calls that it gave is ours.
+		if ro.Open() || ro != nil && ro.Stage == reconcile.StageSuperseded {
 			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 				return err
 			}
@@ -139,10 +141,7 @@ func same(a, b reconcile.Rollout) bool {
 // are those of the layers that it changed on any function.
 func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro reconcile.Rollout) error {
 	e := in.Want[i]
-	for _, t := range ro.Targets {
-		if !slices.ContainsFunc(in.Changed[i], func(c reconcile.Changed) bool { return brought(c, t.Layer) }) {
-			continue
-		}
+	for _, t := range ro.Brought(in.Changed[i]) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
@@ -156,17 +155,16 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 	return nil
 }
 
-// brought says that a change gave a function another version of the layer.
-func brought(c reconcile.Changed, layer state.LayerARN) bool {
-	before, _, _ := state.Function{Layers: c.Before}.Has(layer)
-	after, _, _ := state.Function{Layers: c.After}.Has(layer)
-	return before != after
-}
-
 // judge gives what a rollout goes on to before anything is carried out.
 func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) (reconcile.Rollout, error) {
 	ro, now := in.Rollouts[i], p.Now()
 	rules := in.Want[i].Rollout
+	if q := takenBack(in.Quarantines, in.Want[i].Region, *ro); q != nil && ro.Open() && ro.Stage != reconcile.StageRollingBack {
+		next := *ro
+		next.Stage, next.Ended, next.Since = reconcile.StageRolledBack, now.UTC(), now.UTC()
+		next.Reason = "rolled back by " + q.By + ": " + q.Reason
+		return next, nil
+	}
 	switch ro.Stage {
 	case reconcile.StageRollingBack:
 		return *ro, nil
@@ -217,6 +215,20 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 	default:
 		return p.react(*ro, rules, v), nil
 	}
+}
+
+// takenBack finds the word of a person who rolled back what a rollout brings:
+// that ends it, and what it has not reached stays as it is.
+func takenBack(list []ruling.Quarantine, region string, ro reconcile.Rollout) *ruling.Quarantine {
+	for i := range list {
+		q := &list[i]
+		for _, t := range ro.Targets {
+			if q.Hand && q.Region == region && q.Layer == t.Layer && q.Number == t.Number && q.At.After(ro.Begun) {
+				return q
+			}
+		}
+	}
+	return nil
 }
 
 // react gives what follows a judgement that is not good.
