@@ -130,6 +130,9 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 		}
 	}
 	p.nextRegion(plan)
+	if err := p.stand(ctx, &in, plan); err != nil {
+		return err
+	}
 	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
 		return err
 	}

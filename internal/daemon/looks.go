@@ -19,9 +19,17 @@ const lookAge = 6 * time.Hour
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. The nil Looks keeps nothing.
 type Looks struct {
-	mu     sync.Mutex // guards both
+	mu     sync.Mutex // guards the rest
 	places map[place]*looked
 	pasts  map[[2]string]pastRead // by environment and Region
+	ended  map[[2]string]endedRollout
+}
+
+// endedRollout is what the last rollout of an environment in a Region did, when
+// it has ended: from then on that is always the same.
+type endedRollout struct {
+	id      string
+	changed []reconcile.Changed
 }
 
 // pastRead is the past of an environment in a Region as last read.
@@ -42,7 +50,7 @@ const pastAge = time.Hour
 
 // NewLooks makes an empty one.
 func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}}
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, ended: map[[2]string]endedRollout{}}
 }
 
 // past gives the past of an environment in a Region as last read.
