@@ -81,10 +81,11 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 		}
 		on := fmt.Sprintf("%d of %s", len(st.Changed), count(ro.Total, "function"))
 		title = fmt.Sprintf("%s was rolled back on %s", allBad(list), on)
-		text := fmt.Sprintf("All %s have again what they had before.", count(len(st.Changed)-len(st.LeftAlone), "function"))
+		n := len(st.Changed) - len(st.LeftAlone)
+		text := returned(n)
 		if ro.Stage == reconcile.StageRollingBack {
 			code, title = "going back", fmt.Sprintf("%s goes back on %s", allBad(list), on)
-			text = fmt.Sprintf("%s get back what they had before.", count(len(st.Changed)-len(st.LeftAlone), "function"))
+			text = fmt.Sprintf("%s on the way back to what they had before.", count(n, "function"))
 		}
 		x.Sections = append(x.Sections, Section{Text: text + " " + f.askedBy(ro)})
 		x.Sections = append(x.Sections, leftAlone(st.LeftAlone, &x)...)
@@ -93,6 +94,17 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 	x.Items = append(x.Items, Item{Code: code})
 	x.Sections = append(x.Sections, f.lifting("It is in quarantine: nothing here gets it until Git asks for another version, or somebody lifts that:"))
 	f.add(x)
+}
+
+// returned says that n functions are back.
+func returned(n int) string {
+	switch n {
+	case 0:
+		return "No function was returned."
+	case 1:
+		return "1 function has again what it had before."
+	}
+	return fmt.Sprintf("All %d functions have again what they had before.", n)
 }
 
 // leftAlone names the functions that somebody else has changed.

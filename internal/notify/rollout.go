@@ -10,6 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -57,6 +58,9 @@ func (f *finder) rollout(r *reconcile.RegionPlan) {
 	case reconcile.StageCanary, reconcile.StageCanaryBake, reconcile.StageChange, reconcile.StageBake:
 		f.underWay(r, st)
 	case reconcile.StageHalted:
+		if answered(st) {
+			return // a person has rolled it back, and that is what is told
+		}
 		f.unknown(r.Want.Region, ro.ID, ChangeApplied) // it may go on
 		f.halted(r, st)
 	case reconcile.StageRollingBack:
@@ -118,8 +122,8 @@ func (f *finder) wentWell(r *reconcile.RegionPlan, st *reconcile.Standing) {
 		return
 	}
 	title := fmt.Sprintf("%s on %s%s", brings(st), count(changedBy(st), "function"), inWaves(ro))
-	healthy := len(ro.Findings) > 0 && ro.Reason == "" && r.Want.Rollout.OnUnknown != desired.GoOn
-	if healthy {
+	// Where going on is allowed although nobody knows, nobody may know.
+	if checked(r.Want.Rollout) && ro.Reason == "" && r.Want.Rollout.OnUnknown != desired.GoOn {
 		title += ", healthy"
 	}
 	x := Fact{
@@ -140,6 +144,20 @@ func (f *finder) wentWell(r *reconcile.RegionPlan, st *reconcile.Standing) {
 	}
 	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.took(ro.Begun, ended)})
 	f.add(x)
+}
+
+// checked says that anything is looked at before a rollout goes on.
+func checked(r desired.Rollout) bool {
+	return len(r.SmokeTests) > 0 || len(r.Alarms) > 0 || r.MaxErrorRate != nil || r.MaxThrottles != nil
+}
+
+// answered says that a person has rolled back all that the rollout brings.
+func answered(st *reconcile.Standing) bool {
+	return !slices.ContainsFunc(brought(st), func(t reconcile.Target) bool {
+		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
+			return q.Hand && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
+		})
+	})
 }
 
 // overtaken ends the alert of a rollout that a newer commit took over from.
