@@ -46,6 +46,8 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 		}
 		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
 		switch {
+		case e.Fact != nil && e.Fact.Ending:
+			was.Text = fmt.Sprintf("It was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
 		case e.Alert.Kind == ChangeApplied:
 			m.Title = clip(m.Title, longestTitle-len(": it is over")) + ": it is over"
 		case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):

@@ -39,7 +39,7 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 		}
 	}
 	for i := range found.Facts {
-		if f := &found.Facts[i]; f.Once && (!f.Ending || f.ends(before, left, found.Unknown)) {
+		if f := &found.Facts[i]; f.Once {
 			events = append(events, Event{Status: Told, Alert: newAlert(f, now), Fact: f})
 		}
 	}
@@ -59,6 +59,7 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 			events = resolve(events, a)
 		}
 	}
+	events = slices.DeleteFunc(events, func(e Event) bool { return e.Fact != nil && e.Fact.Ending && len(e.Ended) == 0 })
 	slices.SortFunc(after, byID)
 	slices.SortFunc(events, inOrder)
 	return events, after
@@ -95,17 +96,6 @@ func live(open map[ID]Alert, f *Fact, now time.Time, repeat time.Duration) (Even
 		return Event{Status: Reminded, Alert: a, Fact: f, Before: &old}, true
 	}
 	return Event{}, false
-}
-
-// ends says whether one of the alerts is over with the fact. left are those that
-// are not over.
-func (f Fact) ends(alerts []Alert, left map[ID]bool, unknown []Scope) bool {
-	in := func(list []Scope, a Alert) bool {
-		return slices.ContainsFunc(list, func(s Scope) bool { return s.has(a) })
-	}
-	return slices.ContainsFunc(alerts, func(a Alert) bool {
-		return a.Resolved.IsZero() && !left[a.ID] && in(f.Ends, a) && !in(unknown, a)
-	})
 }
 
 func newAlert(f *Fact, now time.Time) Alert {

@@ -21,14 +21,15 @@ var ofPlan = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, Pru
 // finder turns a situation into facts, one method for each kind.
 type finder struct {
 	Situation
-	out Findings
+	out      Findings
+	recorded map[string]bool // by Region; see byRecords
 }
 
 // Facts says what is so and what happened in one environment. It is a
 // function: equal situations give equal findings, whatever order their lists
 // are in.
 func Facts(s Situation) Findings {
-	f := &finder{Situation: s}
+	f := &finder{Situation: s, recorded: map[string]bool{}}
 	if s.Removed {
 		if s.Forgotten == nil {
 			f.removed()

@@ -82,7 +82,7 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 		on := fmt.Sprintf("%d of %s", len(st.Changed), count(ro.Total, "function"))
 		title = fmt.Sprintf("%s was rolled back on %s", allBad(list), on)
 		n := len(st.Changed) - len(st.LeftAlone)
-		text := returned(n)
+		text := returned(n, len(st.Changed))
 		if ro.Stage == reconcile.StageRollingBack {
 			code, title = "going back", fmt.Sprintf("%s goes back on %s", allBad(list), on)
 			text = fmt.Sprintf("%s on the way back to what they had before.", count(n, "function"))
@@ -96,15 +96,17 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 	f.add(x)
 }
 
-// returned says that n functions are back.
-func returned(n int) string {
-	switch n {
-	case 0:
+// returned says that n of all functions are back.
+func returned(n, all int) string {
+	switch {
+	case n == 0:
 		return "No function was returned."
-	case 1:
+	case n == 1:
 		return "1 function has again what it had before."
+	case n == all:
+		return fmt.Sprintf("All %d functions have again what they had before.", n)
 	}
-	return fmt.Sprintf("All %d functions have again what they had before.", n)
+	return fmt.Sprintf("%d functions have again what they had before.", n)
 }
 
 // leftAlone names the functions that somebody else has changed.
@@ -113,7 +115,7 @@ func leftAlone(list []string, x *Fact) []Section {
 		return nil
 	}
 	for _, name := range list {
-		x.Items = append(x.Items, Item{Name: name, Code: "left alone"})
+		x.Items = append(x.Items, Item{Code: "left alone", Have: name})
 	}
 	shown := list[:min(len(list), mostItems)]
 	return []Section{{

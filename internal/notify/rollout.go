@@ -77,11 +77,11 @@ func (f *finder) rollout(r *reconcile.RegionPlan) {
 }
 
 // underWay is the alert of a rollout that goes well. That its waves go on is no
-// news, so they are no part of it.
+// news, so they are no part of it, and nobody has to do anything about it.
 func (f *finder) underWay(r *reconcile.RegionPlan, st *reconcile.Standing) {
 	ro := st.Last
 	x := Fact{
-		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Ends: f.whole(r.Want.Region, ro),
+		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Ends: f.whole(r.Want.Region, ro), Quiet: true,
 		Title: fmt.Sprintf("%s begins on %s%s", brings(st), count(ro.Total, "function"), inWaves(ro)),
 	}
 	text := fmt.Sprintf("Wave %d of %d is being changed.", ro.Wave, ro.Waves)
@@ -282,6 +282,15 @@ func partOf(e history.Entry, ro *reconcile.Rollout) bool {
 // byRecords says that all that the last rollout of a Region changed is among
 // what ended just now: then nothing was told of it, and its records tell it.
 func (f *finder) byRecords(region string) bool {
+	known, asked := f.recorded[region]
+	if !asked {
+		known = f.allRecorded(region)
+		f.recorded[region] = known
+	}
+	return known
+}
+
+func (f *finder) allRecorded(region string) bool {
 	st := f.standing(region)
 	if st == nil || st.Last == nil || st.Last.Open() || len(st.Changed) == 0 || len(st.Last.Chain) > 0 {
 		return false
@@ -418,7 +427,7 @@ func inWaves(ro *reconcile.Rollout) string {
 	return ", " + count(ro.Waves, "wave")
 }
 
-// said is what the last judgement said of a rollout.
+// said is what the last judgement said of a rollout; never empty.
 func said(ro *reconcile.Rollout) []Section {
 	if len(ro.Findings) == 0 {
 		return []Section{{Text: sentence(clip(cmp.Or(ro.Reason, "nobody said why"), longestText-2))}}
@@ -426,18 +435,20 @@ func said(ro *reconcile.Rollout) []Section {
 	return findings("The checks said:", ro.Findings)
 }
 
+// findings are the sentences of a judgement, each on its own.
 func findings(text string, list []string) []Section {
-	if len(list) == 0 {
-		return nil
+	var sections []Section
+	for i, line := range list[:min(len(list), mostFindings)] {
+		line = clip(line, longestText/2)
+		if i == 0 {
+			line = text + "\n" + line
+		}
+		sections = append(sections, Section{Text: line})
 	}
-	if len(list) == 1 {
-		return []Section{{Text: text + " " + sentence(clip(list[0], longestText/2))}}
+	if left := len(list) - mostFindings; left > 0 {
+		sections = append(sections, Section{Text: fmt.Sprintf("And %d more.", left)})
 	}
-	s := Section{Text: text, More: max(0, len(list)-mostFindings)}
-	for _, line := range list[:min(len(list), mostFindings)] {
-		s.Items = append(s.Items, clip(line, longestText/2))
-	}
-	return []Section{s}
+	return sections
 }
 
 // goingBack says that a rollout of the Region goes back: what fails meanwhile is

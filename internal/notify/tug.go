@@ -52,7 +52,7 @@ func (f *finder) tug(r *reconcile.RegionPlan) {
 			x.Sections = append(x.Sections, Section{Text: sentence(clip(first+": "+whys[layer][first], longestText-2))})
 		}
 		if who := f.actors(r.Want.Region, whys[layer]); len(who) > 0 {
-			x.Sections = append(x.Sections, Section{Text: "Who changed them last, as CloudTrail says:", Items: who})
+			x.Sections = append(x.Sections, Section{Text: "CloudTrail says who changed them last: " + strings.Join(who, "; ") + "."})
 		}
 		f.add(*x)
 	}
