@@ -186,6 +186,9 @@ func TestTugOfWarIsTold(t *testing.T) {
 		}
 		messages := s.slack.take()
 		last := messages[len(messages)-1]
+		if n := s.world.Count("LookupEvents"); n != 1 {
+			t.Errorf("CloudTrail was asked %d times in 20 minutes", n)
+		}
 		text := ""
 		for _, section := range last.Sections {
 			text += section.Text + " " + strings.Join(section.Items, " ") + "\n"
