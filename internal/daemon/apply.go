@@ -89,7 +89,6 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 			return plan, err
 		}
 		plan = p.unwell(ctx, &in, plan)
-		p.blame(ctx, &in, &plan)
 		if p.Decided != nil {
 			if err := p.Decided(ctx, plan); err != nil {
 				return plan, err
@@ -131,6 +130,9 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 		}
 	}
 	p.nextRegion(plan)
+	if err := p.stand(ctx, &in, plan); err != nil {
+		return err
+	}
 	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
 		return err
 	}

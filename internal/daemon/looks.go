@@ -21,8 +21,7 @@ const lookAge = 6 * time.Hour
 type Looks struct {
 	mu     sync.Mutex // guards all below
 	places map[place]*looked
-	pasts  map[[2]string]pastRead // by environment and Region
-	actors map[place]map[state.Qualified]actor
+	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
 }
 
@@ -71,7 +70,7 @@ const pastAge = time.Hour
 
 // NewLooks makes an empty one.
 func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, actors: map[place]map[state.Qualified]actor{}, rolls: map[[2]string]changedRead{}}
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
 }
 
 // past gives the past of an environment in a Region as last read.

@@ -251,6 +251,9 @@ type RegionPlan struct {
 	LeftAlone []string
 	// Lifted are quarantines that hold no more: Git wants another number.
 	Lifted []ruling.Quarantine
+	// Standing is how the rollouts stand once the plan was carried out, for
+	// telling people; nil = it was not, or not to its end.
+	Standing *Standing
 	// Unselected counts functions that were managed and are selected no more;
 	// they stay as they are.
 	Unselected int
