@@ -39,7 +39,8 @@ for another one, or until layerd retry. Git itself stays as it is: change it whe
 there is time.
 
 Without --to it goes back to the version that last came through a whole rollout
-well, else to the one that was applied before. --to takes a semantic version or an
+well, else to the one that was applied before, else to what most functions had
+before layerd. --to takes a semantic version or an
 AWS version number, which must be live. --functions limits it to some functions.
 
 The word is written first and the lease asked for then: where a daemon has it and

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +27,7 @@ type liveLayer struct {
 	wish  desired.LayerWish
 	asked int64 // what Git asks for
 	past  reconcile.LayerPast
+	first []int64             // what functions had before layerd changed them, the commonest first
 	words []ruling.Quarantine // that hold in the environment
 }
 
@@ -76,8 +79,23 @@ func findLayer(ctx context.Context, r daemon.Round, w *watcher, region reconcile
 		return l, fmt.Errorf("read the past of %s: %w", l.place(), err)
 	}
 	l.past = past.Layers[l.wish.Layer]
+	l.first = originals(past, l.wish.Layer)
 	l.words, err = ruling.LoadQuarantines(ctx, r.Store, r.Repository, region.Want.Name)
 	return l, err
+}
+
+// originals are the numbers that functions had before layerd first changed them,
+// the commonest first.
+func originals(past reconcile.Past, layer state.LayerARN) []int64 {
+	counts := map[int64]int{}
+	for _, f := range past.Functions {
+		if n := f.Original[layer]; n > 0 {
+			counts[n]++
+		}
+	}
+	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))
+	})
 }
 
 func (l liveLayer) place() string { return l.region.Want.Name + " · " + l.region.Want.Region }
@@ -159,13 +177,14 @@ func (l liveLayer) number(text string) int64 {
 }
 
 // lastGood is where going back leads when nobody says: to what last came
-// through a whole rollout, else to what was applied before.
+// through a whole rollout, else to what was applied before, else to what most
+// functions had before layerd.
 func (l liveLayer) lastGood() (int64, error) {
 	candidates := []int64{l.past.Proven}
 	for _, n := range slices.Backward(l.past.Applied) {
 		candidates = append(candidates, n)
 	}
-	for _, n := range candidates {
+	for _, n := range append(candidates, l.first...) {
 		if n > 0 && n != l.asked && !l.quarantined(n) && l.usable(n) == nil {
 			return n, nil
 		}
