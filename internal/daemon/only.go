@@ -15,7 +15,7 @@ func (p *pass) only(plan reconcile.Plan) reconcile.Plan {
 	for i := range plan.Regions {
 		r := &plan.Regions[i]
 		r.Steps = p.chosenOf(r.Steps)
-		r.Waves, r.InSync = nil, false
+		r.Waves, r.Lasts, r.InSync = nil, 0, false
 	}
 	return plan
 }
