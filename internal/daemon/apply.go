@@ -84,11 +84,13 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 		if err != nil {
 			return reconcile.Plan{}, err
 		}
-		plan, err := p.progress(ctx, &in, p.decide(ctx, &in))
-		if err != nil {
-			return plan, err
+		plan := p.decide(ctx, &in)
+		if p.Only == nil {
+			if plan, err = p.progress(ctx, &in, plan); err != nil {
+				return plan, err
+			}
 		}
-		plan = p.unwell(ctx, &in, plan)
+		plan = p.only(p.unwell(ctx, &in, plan))
 		if p.Decided != nil {
 			if err := p.Decided(ctx, plan); err != nil {
 				return plan, err
@@ -118,16 +120,20 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 	if err := p.approvals(ctx, &in, *plan); err != nil {
 		return err
 	}
+	whole := p.Only == nil
 	for i := range plan.Regions {
 		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || in.Have[i] == nil {
+		if ctx.Err() != nil || in.Have[i] == nil || !whole {
 			continue // what comes of it is for whoever goes on
 		}
 		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
 			return err
 		}
+	}
+	if !whole {
+		return nil
 	}
 	p.nextRegion(plan)
 	if err := p.stand(ctx, &in, plan); err != nil {
@@ -155,7 +161,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(decided, i, fresh) },
+		Decide: func(fresh state.Function) []reconcile.Step { return p.chosenOf(reconcile.Again(decided, i, fresh)) },
 		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
 		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
@@ -173,7 +179,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	}
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	r.Carried = true
-	r.InSync = inSyncAfter(*r)
+	r.InSync = p.Only == nil && inSyncAfter(*r)
 	if anyFailed(*r) {
 		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why
 	}

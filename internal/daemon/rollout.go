@@ -21,6 +21,11 @@ const layerd = "layerd"
 // rollouts reads what is under way, what it did so far, and what is
 // quarantined.
 func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
+	for _, q := range p.Round.Quarantines {
+		if q.Environment == in.Want[0].Name {
+			in.Quarantines = append(in.Quarantines, q)
+		}
+	}
 	in.Rollouts, in.Changed = make([]*reconcile.Rollout, len(in.Want)), make([][]reconcile.Changed, len(in.Want))
 	in.Unwell = make([]string, len(in.Want))
 	if p.log == nil {
@@ -40,8 +45,8 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 			}
 		}
 	}
-	var err error
-	in.Quarantines, err = ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Want[0].Name)
+	kept, err := ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Want[0].Name)
+	in.Quarantines = append(in.Quarantines, kept...)
 	return err
 }
 
@@ -118,7 +123,7 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 			return false, err
 		}
 	case (next.Stage == reconcile.StageDone || next.Stage == reconcile.StageWatching) && ro.Stage != reconcile.StageWatching && ro.Stage != next.Stage:
-		if err := log.Prove(ctx, e.Name, e.Region, next.Targets); err != nil {
+		if err := log.Prove(ctx, e.Name, e.Region, unheld(in, next, e.Region)); err != nil {
 			return false, err
 		}
 		p.Looks.doubt(e.Name, e.Region)
@@ -130,6 +135,28 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 		"wave", next.Wave, "waves", next.Waves, "revision", next.Revision, "reason", next.Reason)
 	in.Rollouts[i] = &next
 	return true, nil
+}
+
+// unheld are the targets of a rollout that nobody holds back: what a person rolled
+// back meanwhile did not come through, although nothing else is left to be done.
+func unheld(in *reconcile.Input, ro reconcile.Rollout, region string) []reconcile.Target {
+	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t reconcile.Target) bool {
+		return slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool {
+			return q.Ended.IsZero() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
+		})
+	})
+}
+
+// byHand finds the word by which a person has rolled back, everywhere, what a
+// rollout brings; nil = nobody has.
+func byHand(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
+	for i, q := range in.Quarantines {
+		if q.Hand && q.Functions == "" && q.Ended.IsZero() && q.Region == region && !q.At.Before(ro.Begun) &&
+			slices.ContainsFunc(ro.Targets, func(t reconcile.Target) bool { return t.Layer == q.Layer && t.Number == q.Number }) {
+			return &in.Quarantines[i]
+		}
+	}
+	return nil
 }
 
 func same(a, b reconcile.Rollout) bool {
@@ -159,9 +186,9 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) (reconcile.Rollout, error) {
 	ro, now := in.Rollouts[i], p.Now()
 	rules := in.Want[i].Rollout
-	if q := takenBack(in.Quarantines, in.Want[i].Region, *ro); q != nil && ro.Open() && ro.Stage != reconcile.StageRollingBack {
-		next := *ro
-		next.Stage, next.Ended, next.Since = reconcile.StageRolledBack, now.UTC(), now.UTC()
+	if q := byHand(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
+		next := *ro // what it did to other layers stays; what is left of them is another rollout
+		next.Stage, next.Since, next.Ended = reconcile.StageRolledBack, now.UTC(), now.UTC()
 		next.Reason = "rolled back by " + q.By + ": " + q.Reason
 		return next, nil
 	}
@@ -215,20 +242,6 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 	default:
 		return p.react(*ro, rules, v), nil
 	}
-}
-
-// takenBack finds the word of a person who rolled back what a rollout brings:
-// that ends it, and what it has not reached stays as it is.
-func takenBack(list []ruling.Quarantine, region string, ro reconcile.Rollout) *ruling.Quarantine {
-	for i := range list {
-		q := &list[i]
-		for _, t := range ro.Targets {
-			if q.Hand && q.Region == region && q.Layer == t.Layer && q.Number == t.Number && q.At.After(ro.Begun) {
-				return q
-			}
-		}
-	}
-	return nil
 }
 
 // react gives what follows a judgement that is not good.

@@ -242,6 +242,9 @@ type RegionPlan struct {
 	Rollout *Rollout
 	Waves   []WavePlan
 	Targets []Target // what a rollout of this plan brings
+	// Lasts is how long what is left of it takes at the least, its bakes
+	// included; 0 = nothing is left.
+	Lasts time.Duration
 	// Superseding says that Git wants something else now than the rollout under
 	// way brings; Untouched, that it has changed nothing yet; Carried, that the
 	// plan was carried out and Steps have results.
