@@ -99,6 +99,9 @@ func (c *call) updateAlias(in *lambda.UpdateAliasInput) (any, *apiError) {
 	a.RevisionID = c.w.newID()
 	f.aliases[a.Name] = &a
 	delete(f.dealt, a.Name)
+	if a.Version != old.Version {
+		f.reallocate(c.w, a.Name, c.now)
+	}
 	return f.aliasDoc(&a), nil
 }
 
@@ -191,6 +194,7 @@ func (c *call) deleteAlias(in *lambda.DeleteAliasInput) (any, *apiError) {
 	}
 	if f := c.store.functions[ref.name]; f != nil {
 		delete(f.aliases, str(in.Name))
+		delete(f.provisioned, str(in.Name))
 	}
 	return nil, nil
 }

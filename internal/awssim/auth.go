@@ -9,6 +9,7 @@ import (
 // session is who an access key stands for.
 type session struct {
 	account, arn, userID string
+	key                  string    // access key id
 	token                string    // what X-Amz-Security-Token must be; empty: a long-lived key
 	expires              time.Time // zero: never
 	assumed              bool      // by AssumeRole: assuming again is chaining
@@ -47,6 +48,7 @@ func (c *call) authenticate(r *http.Request) *apiError {
 		who = session{account: c.w.opts.Account, userID: "AIDA" + key}
 		who.arn = "arn:" + partition(region) + ":iam::" + who.account + ":user/awssim"
 	}
+	who.key = key
 	c.who = who
 	c.store = c.w.store(who.account, region)
 	c.log.Account, c.log.Region, c.log.Caller = who.account, region, who.arn

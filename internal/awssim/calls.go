@@ -9,7 +9,7 @@ import (
 type Call struct {
 	Seq       int // from 1, never starting again
 	Time      time.Time
-	Service   string // lambda, sts, tagging, cloudwatch
+	Service   string // lambda, sts, tagging, cloudwatch, cloudtrail
 	Operation string // ListFunctions, …
 	Account   string
 	Region    string

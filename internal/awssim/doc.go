@@ -1,7 +1,8 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
-// protocols of four services on one door: Lambda (functions, versions,
-// aliases, layers, policies, tags), STS, the Resource Groups Tagging API and
-// CloudWatch (alarms and metrics, to be read).
+// protocols of five services on one door: Lambda (functions, versions,
+// aliases, layers, policies, tags, code signing), STS, the Resource Groups
+// Tagging API, CloudWatch (alarms and metrics, to be read) and CloudTrail (who
+// changed what).
 // The official Go SDK and the AWS CLI cannot tell it from the real one in what
 // layerd does with it.
 //

@@ -76,7 +76,7 @@ func newAnswer(status int, contentType, requestID string, body []byte) answer {
 }
 
 // failed writes an error the way its service does: REST-JSON for Lambda, JSON
-// 1.1 for tagging, XML for STS, CBOR for CloudWatch.
+// 1.1 for tagging and CloudTrail, XML for STS, CBOR for CloudWatch.
 func failed(service, requestID string, e *apiError) answer {
 	var a answer
 	switch service {
@@ -84,7 +84,7 @@ func failed(service, requestID string, e *apiError) answer {
 		a = newAnswer(e.status, "text/xml", requestID, stsError(requestID, e))
 	case "cloudwatch":
 		a = cborError(requestID, e)
-	case "tagging":
+	case "tagging", "cloudtrail":
 		body, _ := json.Marshal(map[string]string{"__type": e.code, "Message": e.message}) // strings only
 		a = newAnswer(e.status, "application/x-amz-json-1.1", requestID, body)
 	default:

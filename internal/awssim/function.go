@@ -15,20 +15,21 @@ type Function struct {
 	Name            string
 	Version         string // "$LATEST" or a number; told, never seeded
 
-	Description   string
-	Runtime       string // default python3.12 for Zip; empty for Image
-	Handler       string // default index.handler for Zip
-	Role          string // default: a role of the account
-	PackageType   string // Zip (default) or Image
-	Architectures []string
-	Layers        []string // version ARNs, in order; nothing checks seeded ones
-	Environment   map[string]string
-	DeadLetterARN string
-	Timeout       int32  // seconds; default 3
-	MemorySize    int32  // MB; default 128
-	SnapStart     bool   // ApplyOn PublishedVersions
-	MasterARN     string // set on a Lambda@Edge replica, whose Name has a dot
-	Tags          map[string]string
+	Description      string
+	Runtime          string // default python3.12 for Zip; empty for Image
+	Handler          string // default index.handler for Zip
+	Role             string // default: a role of the account
+	PackageType      string // Zip (default) or Image
+	Architectures    []string
+	Layers           []string // version ARNs, in order; nothing checks seeded ones
+	Environment      map[string]string
+	DeadLetterARN    string
+	Timeout          int32  // seconds; default 3
+	MemorySize       int32  // MB; default 128
+	SnapStart        bool   // ApplyOn PublishedVersions
+	CapacityProvider string // ARN: runs on managed instances
+	MasterARN        string // set on a Lambda@Edge replica, whose Name has a dot
+	Tags             map[string]string
 
 	Code       []byte // the zip; default: a small one
 	CodeSha256 string // default: the sum of Code
@@ -54,15 +55,19 @@ func (f Function) clone() Function {
 // function is everything under one name.
 type function struct {
 	place
-	name            string
-	latest          *version
-	published       []*version // ascending
-	last            int        // highest number ever given: never used again
-	aliases         map[string]*Alias
-	tags            map[string]string // of the function, not of a version
-	failNext        *updateFailure    // what the next update ends in
-	failNextVersion *updateFailure
-	dealt           map[string]float64 // by alias: how much of a call the second version is owed
+	name             string
+	latest           *version
+	published        []*version // ascending
+	signing          string     // ARN of its code signing configuration; empty: none
+	managed          *version   // $LATEST.PUBLISHED of managed instances; nil: never published
+	last             int        // highest number ever given: never used again
+	aliases          map[string]*Alias
+	tags             map[string]string // of the function, not of a version
+	failNext         *updateFailure    // what the next update ends in
+	failNextVersion  *updateFailure
+	provisioned      map[string]*provisioned // by alias or version
+	failProvisioning map[string]string       // by alias: why its next move ends FAILED
+	dealt            map[string]float64      // by alias: how much of a call the second version is owed
 }
 
 // version is $LATEST or a published one, with the change it is going through.
@@ -77,7 +82,19 @@ type version struct {
 
 type updateFailure struct{ code, reason string }
 
-func (f *function) all() []*version { return append([]*version{f.latest}, f.published...) }
+func (f *function) all() []*version {
+	all := []*version{f.latest}
+	if f.managed != nil {
+		all = append(all, f.managed)
+	}
+	return append(all, f.published...)
+}
+
+// newFunction is a name with nothing under it.
+func newFunction(p place, name string) *function {
+	return &function{place: p, name: name, aliases: map[string]*Alias{}, dealt: map[string]float64{},
+		provisioned: map[string]*provisioned{}, failProvisioning: map[string]string{}}
+}
 
 // settle ends what has had its time. Doing it when somebody looks, and not in
 // the background, is what makes virtual time work.
@@ -115,8 +132,7 @@ func (v *version) running() *Function {
 func (w *World) update(f *function, next Function, now time.Time) {
 	v := f.latest
 	if v.serving == nil {
-		old := v.Function
-		v.serving = &old
+		v.serving = new(v.Function)
 	}
 	v.Function = next
 	w.change(f, v, now)
@@ -152,6 +168,9 @@ func (f *function) find(qualifier string) (*version, bool) {
 	}
 	if qualifier == "" || qualifier == "$LATEST" {
 		return f.latest, true
+	}
+	if qualifier == latestPublished {
+		return f.managed, f.managed != nil
 	}
 	i := slices.IndexFunc(f.published, func(v *version) bool { return v.Version == qualifier })
 	if i < 0 {
@@ -229,6 +248,24 @@ func (w *World) publishChange(f *function, now time.Time) *version {
 		p.settles = f.latest.settles.Add(w.opts.SnapStart)
 	}
 	return p
+}
+
+// latestPublished is what unqualified calls of managed instances run.
+const latestPublished = "$LATEST.PUBLISHED"
+
+// publishManaged makes or replaces $LATEST.PUBLISHED. Until the new one is up,
+// the instances run the old.
+func (w *World) publishManaged(f *function, now time.Time) *version {
+	v := &version{Function: f.latest.clone(), snapshot: f.latest.clone()}
+	v.Version = latestPublished
+	if old := f.managed; old != nil {
+		v.serving = new(*old.running())
+	} else {
+		v.State, v.StateReason, v.StateReasonCode = "Pending", "The function is being created.", "Creating"
+	}
+	f.managed = v
+	w.change(f, v, now)
+	return v
 }
 
 // publish adds a version with the content of $LATEST. Callers hold mu.

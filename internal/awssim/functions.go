@@ -14,8 +14,12 @@ import (
 
 func itoa(n int32) string { return strconv.Itoa(int(n)) }
 
-// padded makes version numbers sort as numbers, $LATEST before all.
+// padded makes version numbers sort as numbers, $LATEST before all and
+// $LATEST.PUBLISHED after it.
 func padded(version string) string {
+	if version == latestPublished {
+		return padded("") + "+"
+	}
 	n, _ := strconv.ParseInt(version, 10, 64) // $LATEST is 0
 	return fmt.Sprintf("%020d", n)
 }
@@ -37,11 +41,12 @@ func (c *call) createFunction(in *lambda.CreateFunctionInput) (any, *apiError) {
 	if c.store.functions[ref.name] != nil {
 		return nil, conflict("Function already exist: %s", ref.name)
 	}
-	v, e := c.newFunction(ref.name, in)
+	v, e := c.firstVersion(ref.name, in)
 	if e != nil {
 		return nil, e
 	}
-	f := &function{place: c.store.place, name: ref.name, latest: v, aliases: map[string]*Alias{}, dealt: map[string]float64{}, tags: maps.Clone(in.Tags)}
+	f := newFunction(c.store.place, ref.name)
+	f.latest, f.tags = v, maps.Clone(in.Tags)
 	c.store.functions[ref.name] = f
 	c.w.change(f, v, c.now)
 	c.w.tagged(f, c.now)
@@ -52,8 +57,8 @@ func (c *call) createFunction(in *lambda.CreateFunctionInput) (any, *apiError) {
 	return c.config(f, v, ""), nil
 }
 
-// newFunction checks what was asked for and makes the first $LATEST of it.
-func (c *call) newFunction(name string, in *lambda.CreateFunctionInput) (*version, *apiError) {
+// firstVersion checks what was asked for and makes the first $LATEST of it.
+func (c *call) firstVersion(name string, in *lambda.CreateFunctionInput) (*version, *apiError) {
 	fn := Function{
 		Account: c.store.account, Region: c.store.region, Name: name, Version: "$LATEST",
 		Description: str(in.Description), Runtime: string(in.Runtime), Handler: str(in.Handler), Role: str(in.Role),
@@ -218,7 +223,7 @@ func (c *call) deleteFunction(in *lambda.DeleteFunctionInput) (any, *apiError) {
 		c.w.tagged(f, c.now)
 		return nil, nil
 	}
-	if v == f.latest {
+	if v == f.latest || v == f.managed {
 		return nil, invalidValue("$LATEST version cannot be deleted without deleting the function.")
 	}
 	if e := v.busy(f.arn(ref.qualifier)); e != nil {
@@ -232,6 +237,7 @@ func (c *call) deleteFunction(in *lambda.DeleteFunctionInput) (any, *apiError) {
 			return nil, conflict("Function version %s is in use by alias %s and cannot be deleted.", f.arn(v.Version), name)
 		}
 	}
+	delete(f.provisioned, v.Version)
 	f.published = slices.DeleteFunc(f.published, func(p *version) bool { return p == v })
 	return nil, nil
 }

@@ -63,6 +63,9 @@ func (c *call) invoke(in *lambda.InvokeInput) (any, *apiError) {
 	if e != nil {
 		return nil, e
 	}
+	if ref.qualifier == "" && f.latest.CapacityProvider != "" && f.managed == nil {
+		return nil, notFound("Function not found: %s", f.arn(latestPublished))
+	}
 	v := f.route(ref.qualifier, in.InvocationType != types.InvocationTypeDryRun)
 	if e := c.ready(v); e != nil {
 		return nil, e
@@ -94,8 +97,12 @@ func checkInvoke(in *lambda.InvokeInput) *apiError {
 // route returns the version that takes the next call. Under weights the calls
 // are dealt out evenly and not by chance: of a hundred at 0.1 every tenth goes
 // to the second version. A dry run is not dealt.
+// Without a qualifier, managed instances run $LATEST.PUBLISHED.
 func (f *function) route(qualifier string, deal bool) *version {
 	v, _ := f.find(qualifier) // it was found before
+	if qualifier == "" && f.managed != nil {
+		v = f.managed
+	}
 	a := f.aliases[qualifier]
 	if a == nil || !deal {
 		return v

@@ -21,6 +21,9 @@ type LayerVersion struct {
 	Size       int64  // of the zip; default: the length of Content
 	Unzipped   int64
 
+	SigningProfile string // version ARN of who signed it; empty: nobody
+	Tampered       bool   // the signature does not fit the bytes
+
 	Grants []Grant
 }
 
@@ -108,14 +111,13 @@ func (v *layerVersion) fits(runtime, arch string) bool {
 	return (runtime == "" || slices.Contains(v.Runtimes, runtime)) && (arch == "" || slices.Contains(v.Architectures, arch))
 }
 
-// attachedSize is the CodeSize a function shows for an attached layer.
-func (w *World) attachedSize(arn string) int64 {
-	ref, n, ok := parseLayerVersion(arn)
-	if !ok {
-		return 0
+// attached is what a function tells of a layer it has, gone or not.
+func (w *World) attached(arn string) attachedDoc {
+	d := attachedDoc{Arn: arn}
+	if ref, n, ok := parseLayerVersion(arn); ok {
+		if v := w.stored(ref, n); v != nil {
+			d.CodeSize, d.SigningProfileVersionArn = v.Size, optional(v.SigningProfile)
+		}
 	}
-	if v := w.stored(ref, n); v != nil {
-		return v.Size
-	}
-	return 0
+	return d
 }

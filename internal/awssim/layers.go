@@ -53,7 +53,8 @@ func (v *layerVersion) item() layerItemDoc {
 
 func (c *call) layerDoc(v *layerVersion) layerVersionDoc {
 	d := layerVersionDoc{
-		Content:      layerContentDoc{Location: c.link(v.Content), CodeSha256: v.CodeSha256, CodeSize: v.Size},
+		Content: layerContentDoc{Location: c.link(v.Content), CodeSha256: v.CodeSha256, CodeSize: v.Size,
+			SigningProfileVersionArn: optional(v.SigningProfile)},
 		layerItemDoc: v.item(), LayerArn: layerARN(v.ref().place, v.Name),
 	}
 	d.Description = &v.Description // here the missing one is ""

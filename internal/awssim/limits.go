@@ -9,11 +9,13 @@ import (
 // Limits are the request rates of one account in one Region, in requests a
 // second; the burst is one second's worth. The zero Limits are those of AWS:
 // 15 for everything in Lambda together, but 100 for GetFunction, 15 for the
-// tagging API, 9 for DescribeAlarms and 500 for GetMetricData. In any other Limits a zero field means no limit.
+// tagging API, 9 for DescribeAlarms, 500 for GetMetricData and 2 for
+// LookupEvents. In any other Limits a zero field means no limit.
 type Limits struct {
 	Control     float64 // all Lambda calls without a bucket of their own, but Invoke
 	GetFunction float64
 	Tagging     float64
+	Trail       float64 // LookupEvents
 	Alarms      float64 // DescribeAlarms
 	MetricData  float64 // GetMetricData
 
@@ -23,13 +25,13 @@ type Limits struct {
 // Unlimited returns Limits that never throttle.
 func Unlimited() Limits { return Limits{off: true} }
 
-type limiters struct{ control, getFunction, tagging, alarms, metricData *rate.Limiter }
+type limiters struct{ control, getFunction, tagging, alarms, metricData, trail *rate.Limiter }
 
 func newLimiters(l Limits) *limiters {
 	if l == (Limits{}) {
-		l = Limits{Control: 15, GetFunction: 100, Tagging: 15, Alarms: 9, MetricData: 500}
+		l = Limits{Control: 15, GetFunction: 100, Tagging: 15, Alarms: 9, MetricData: 500, Trail: 2}
 	}
-	return &limiters{bucket(l.Control), bucket(l.GetFunction), bucket(l.Tagging), bucket(l.Alarms), bucket(l.MetricData)}
+	return &limiters{bucket(l.Control), bucket(l.GetFunction), bucket(l.Tagging), bucket(l.Alarms), bucket(l.MetricData), bucket(l.Trail)}
 }
 
 func bucket(perSecond float64) *rate.Limiter {
@@ -47,6 +49,10 @@ func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 	case service == "tagging":
 		if !l.tagging.AllowN(now, 1) {
 			return refuse(400, "ThrottledException", "Rate exceeded")
+		}
+	case service == "cloudtrail":
+		if !l.trail.AllowN(now, 1) {
+			return refuse(400, "ThrottlingException", "Rate exceeded")
 		}
 	case service == "cloudwatch":
 		if b := l.cloudwatch(operation); b != nil && !b.AllowN(now, 1) {

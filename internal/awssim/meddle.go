@@ -1,12 +1,21 @@
 package awssim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// EditFunction changes $LATEST behind everybody's back, as a person in the
+// EditFunction is EditFunctionAs by a user named console.
+func (w *World) EditFunction(name string, edit func(*Function)) {
+	w.EditFunctionAs("console", name, edit)
+}
+
+// EditFunctionAs changes $LATEST behind everybody's back, as a person in the
 // console or another tool would: unchecked, at once, with a new revision. A
 // LastUpdateStatus of InProgress set here stays until it is edited again.
-// It panics when there is no such function.
-func (w *World) EditFunction(name string, edit func(*Function)) {
+// CloudTrail has it as an update by user. It panics when there is no such
+// function.
+func (w *World) EditFunctionAs(user, name string, edit func(*Function)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f, _ := w.mustFind(name)
@@ -19,6 +28,14 @@ func (w *World) EditFunction(name string, edit func(*Function)) {
 	f.latest.serving = f.latest.kept(v.LastUpdateStatus)
 	f.latest.Function, f.latest.settles = v, time.Time{}
 	w.tagged(f, time.Now())
+	w.edited(f, user, v.Layers)
+}
+
+// BlockRuntime adds to Options.BlockedRuntimes: the day has come for one more.
+func (w *World) BlockRuntime(runtime string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opts.BlockedRuntimes = append(slices.Clone(w.opts.BlockedRuntimes), runtime)
 }
 
 // kept is what goes on running when v is edited into a state: what has run so
@@ -27,8 +44,7 @@ func (v *version) kept(status string) *Function {
 	if status == "Successful" {
 		return nil
 	}
-	old := *v.running()
-	return &old
+	return new(*v.running())
 }
 
 // FailNextUpdate lets the next update of a function be accepted and then end

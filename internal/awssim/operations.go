@@ -28,6 +28,11 @@ func lambdaOperations() []operation {
 		lambdaOp(schemas.ListAliases, schemas.ListAliasesRequest, (*call).listAliases),
 		lambdaOp(schemas.DeleteAlias, schemas.DeleteAliasRequest, (*call).deleteAlias),
 
+		lambdaOp(schemas.PutProvisionedConcurrencyConfig, schemas.PutProvisionedConcurrencyConfigRequest, (*call).putProvisioned),
+		lambdaOp(schemas.GetProvisionedConcurrencyConfig, schemas.GetProvisionedConcurrencyConfigRequest, (*call).getProvisioned),
+		lambdaOp(schemas.ListProvisionedConcurrencyConfigs, schemas.ListProvisionedConcurrencyConfigsRequest, (*call).listProvisioned),
+		lambdaOp(schemas.DeleteProvisionedConcurrencyConfig, schemas.DeleteProvisionedConcurrencyConfigRequest, (*call).deleteProvisioned),
+
 		lambdaOp(schemas.PublishLayerVersion, schemas.PublishLayerVersionRequest, (*call).publishLayerVersion),
 		lambdaOp(schemas.ListLayers, schemas.ListLayersRequest, (*call).listLayers),
 		lambdaOp(schemas.ListLayerVersions, schemas.ListLayerVersionsRequest, (*call).listLayerVersions),
@@ -42,6 +47,11 @@ func lambdaOperations() []operation {
 		lambdaOp(schemas.ListTags, schemas.ListTagsRequest, (*call).listTags),
 		lambdaOp(schemas.TagResource, schemas.TagResourceRequest, (*call).tagResource),
 		lambdaOp(schemas.UntagResource, schemas.UntagResourceRequest, (*call).untagResource),
+
+		lambdaOp(schemas.GetCodeSigningConfig, schemas.GetCodeSigningConfigRequest, (*call).getCodeSigningConfig),
+		lambdaOp(schemas.ListCodeSigningConfigs, schemas.ListCodeSigningConfigsRequest, (*call).listCodeSigningConfigs),
+		lambdaOp(schemas.ListFunctionsByCodeSigningConfig, schemas.ListFunctionsByCodeSigningConfigRequest, (*call).listFunctionsByCodeSigningConfig),
+		lambdaOp(schemas.GetFunctionCodeSigningConfig, schemas.GetFunctionCodeSigningConfigRequest, (*call).getFunctionCodeSigningConfig),
 
 		lambdaOp(schemas.GetAccountSettings, schemas.GetAccountSettingsRequest, (*call).getAccountSettings),
 	}

@@ -120,7 +120,9 @@ func (c *call) perform(refused *apiError) (any, *apiError) {
 	if refused != nil {
 		return nil, refused
 	}
-	return c.do(c)
+	v, e := c.do(c)
+	c.trailed(e)
+	return v, e
 }
 
 // understand finds out who asks for what. The call is usable, for the log and
@@ -132,6 +134,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/service/"):
 		c.log.Service = "cloudwatch"
+	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
+		c.log.Service = "cloudtrail"
 	case r.Header.Get("X-Amz-Target") != "":
 		c.log.Service = "tagging"
 	case form || r.URL.Query().Has("Action"):
@@ -153,9 +157,11 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	case "cloudwatch":
 		return c.routeCloudWatch(r, body)
 	case "tagging":
-		_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		c.log.Operation = op
+		c.log.Operation = target(r)
 		return c.routeTagging(body)
+	case "cloudtrail":
+		c.log.Operation = target(r)
+		return c.routeTrail(body)
 	case "sts":
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
@@ -166,6 +172,12 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 		return c.routeSTS(form)
 	}
 	return c.routeLambda(r, body)
+}
+
+// target is the operation of the JSON protocols.
+func target(r *http.Request) string {
+	t := r.Header.Get("X-Amz-Target")
+	return t[strings.LastIndex(t, ".")+1:]
 }
 
 func (c *call) routeLambda(r *http.Request, body []byte) *apiError {

@@ -35,7 +35,7 @@ func (w *World) PutFunction(fn Function) {
 	s := w.store(fn.Account, fn.Region)
 	f := s.functions[fn.Name]
 	if f == nil {
-		f = &function{place: s.place, name: fn.Name, aliases: map[string]*Alias{}, dealt: map[string]float64{}}
+		f = newFunction(s.place, fn.Name)
 		s.functions[fn.Name] = f
 	}
 	f.tags, fn.Tags = fn.Tags, nil

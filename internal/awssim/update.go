@@ -101,6 +101,9 @@ func (c *call) updateFunctionConfiguration(in *lambda.UpdateFunctionConfiguratio
 		if e := c.checkLayers(in.Layers, next.Unzipped); e != nil {
 			return nil, e
 		}
+		if e := c.checkSignatures(f, in.Layers); e != nil {
+			return nil, e
+		}
 		next.Layers = slices.Clone(in.Layers)
 	}
 	c.w.update(f, next, c.now)

@@ -40,6 +40,7 @@ type configDoc struct {
 	EphemeralStorage           sizeDoc
 	SnapStart                  snapStartDoc
 	LoggingConfig              loggingDoc
+	CapacityProviderConfig     *capacityDoc `json:",omitempty"`
 }
 
 type (
@@ -49,7 +50,10 @@ type (
 	sizeDoc        struct{ Size int }
 	snapStartDoc   struct{ ApplyOn, OptimizationStatus string }
 	loggingDoc     struct{ LogFormat, LogGroup string }
-	attachedDoc    struct {
+	capacityDoc    struct {
+		LambdaManagedInstancesCapacityProviderConfig struct{ CapacityProviderArn string }
+	}
+	attachedDoc struct {
 		Arn                      string
 		CodeSize                 int64
 		SigningProfileVersionArn *string
@@ -82,13 +86,17 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 		LoggingConfig: loggingDoc{"Text", "/aws/lambda/" + f.name},
 	}
 	for _, arn := range v.Layers {
-		d.Layers = append(d.Layers, attachedDoc{Arn: arn, CodeSize: c.w.attachedSize(arn)})
+		d.Layers = append(d.Layers, c.w.attached(arn))
 	}
 	if len(v.Environment) > 0 {
 		d.Environment = &environmentDoc{v.Environment}
 	}
 	if v.DeadLetterARN != "" {
 		d.DeadLetterConfig = &deadLetterDoc{v.DeadLetterARN}
+	}
+	if v.CapacityProvider != "" {
+		d.CapacityProviderConfig = &capacityDoc{}
+		d.CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn = v.CapacityProvider
 	}
 	if v.SnapStart {
 		d.SnapStart.ApplyOn = "PublishedVersions"

@@ -26,6 +26,10 @@ type Options struct {
 	// SnapStart is how long a version with SnapStart is Pending; zero: Settle.
 	SnapStart time.Duration
 
+	// Provisioning is how long provisioned concurrency is IN_PROGRESS after its
+	// alias has moved; zero: it is over at the next look.
+	Provisioning time.Duration
+
 	Limits Limits // zero: as AWS; see Unlimited
 
 	// EmptyPages makes every page of every list be preceded by an empty one
@@ -38,6 +42,10 @@ type Options struct {
 	// MetricLag is how long after a call has ended it shows in CloudWatch;
 	// zero: a minute, negative: at once.
 	MetricLag time.Duration
+
+	// TrailLag is how long after a call CloudTrail knows of it; zero: five
+	// minutes, negative: at once.
+	TrailLag time.Duration
 
 	// BlockedRuntimes can neither be created nor updated any more.
 	BlockedRuntimes []string
@@ -63,6 +71,7 @@ type World struct {
 	downloads map[string]download
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
+	trail     []trailEvent
 	calls     []Call
 	seq       int // of calls
 	onCall    func(Call) Fault
@@ -80,7 +89,8 @@ type store struct {
 	functions map[string]*function
 	layers    map[string]*layer
 	alarms    map[string]Alarm
-	metrics   map[string][]sample // by seriesKey
+	signing   map[string]*signingConfig // by ARN
+	metrics   map[string][]sample       // by seriesKey
 	limits    *limiters
 }
 
@@ -99,6 +109,10 @@ func New(o Options) *World {
 		o.MetricLag = time.Minute
 	}
 	o.MetricLag = max(0, o.MetricLag)
+	if o.TrailLag == 0 {
+		o.TrailLag = 5 * time.Minute
+	}
+	o.TrailLag = max(0, o.TrailLag)
 	o.SnapStart = cmp.Or(o.SnapStart, o.Settle)
 	return &World{
 		opts:      o,
@@ -133,7 +147,7 @@ func (w *World) store(account, region string) *store {
 	s := w.stores[p]
 	if s == nil {
 		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{},
-			alarms: map[string]Alarm{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
+			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
 		w.stores[p] = s
 	}
 	return s

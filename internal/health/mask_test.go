@@ -16,6 +16,7 @@ func TestMask(t *testing.T) {
 		{"all is well", "all is well"},
 		{"key AKIAIOSFODNN7EXAMPLE used", "key *** used"},
 		{"found " + key + " there", "found *** there"},
+		{"found wJalrXUtnFEMIxKjMDENGxbPxRfiCYEXAMPLEKEY there", "found *** there"},
 		{"commit 5d7030e1b2c3d4e5f60718293a4b5c6d7e8f9012 deployed", "commit 5d7030e1b2c3d4e5f60718293a4b5c6d7e8f9012 deployed"},
 		{"AWS_SECRET_ACCESS_KEY=" + key, "AWS_SECRET_ACCESS_KEY=***"},
 		{"AWS_SESSION_TOKEN=IQoJb3JpZ2lu//a== next", "AWS_SESSION_TOKEN=*** next"},

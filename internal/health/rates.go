@@ -234,7 +234,7 @@ func errorRule(limit float64) rule {
 			before = "before " + percent(then)
 		}
 		status := Good
-		if now > limit && (!measured || now > then) {
+		if now > limit && now > then { // then is 0 where nothing was measured
 			status = Bad
 		}
 		return status, fmt.Sprintf("error rate of %s is %s (%.0f of %s), limit %s, %s",

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -151,6 +152,25 @@ func TestPartialDataIsNeverGood(t *testing.T) {
 		"bad error_rate: error rate of a:live is 88.89% (80 of 90 calls), limit 5%, before 0%",
 		"bad error_rate: error rate of all functions is 88.89% (80 of 90 calls), limit 5%, before 0%; the data of 1 function did not come in full",
 	}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// gap is a world of which one part of the time before never comes.
+type gap struct{ *cloud }
+
+func (g gap) Sums(ctx context.Context, series []Series, from, to time.Time) ([]Sum, error) {
+	g.partial = map[Series]bool{{"a", "", "Errors"}: from.Before(noon)}
+	return g.cloud.Sums(ctx, series, from, to)
+}
+
+// TestAGapBeforeIsNoProof: who cannot say what it was before cannot say that it
+// got worse.
+func TestAGapBeforeIsNoProof(t *testing.T) {
+	src := gap{did(t, map[string][2]minute{"a": {{calls: 90, errors: 80}, {calls: 90, errors: 80}}})}
+	got := told(Rates(t.Context(), src, asked(0.05, -1, "a")))
+	want := []string{"unknown error_rate: error rate of all functions is not known: no data, 20 are needed; the data of 1 function did not come in full"}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Error(diff)
 	}

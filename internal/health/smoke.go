@@ -55,7 +55,7 @@ func Smoke(ctx context.Context, src Source, test desired.SmokeTest, qualifier st
 		f.Sentence = name + ": " + why
 		return f
 	}
-	if v := answer.ExecutedVersion; v != "" && v != call.Qualifier {
+	if v := answer.ExecutedVersion; v != "" && v != cmp.Or(call.Qualifier, "$LATEST") {
 		name += " (ran " + v + ")"
 	}
 	f.Status, f.Detail = Bad, logTail(answer.Log)

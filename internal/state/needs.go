@@ -8,7 +8,7 @@ import "slices"
 // how a function behind an alias is looked at at all.
 type Needs struct {
 	Uses     bool              // the sweep of published versions
-	Aliases  []string          // functions whose aliases to list, sorted
+	Aliases  []string          // functions whose aliases to list, sorted; Provisioned is told of those with a Served
 	Policies []LayerVersionARN // versions whose grants to read, sorted
 	Probes   []LayerVersionARN // versions to try, sorted
 	Served   []Qualified       // what they serve, by function; one GetFunction each

@@ -125,7 +125,8 @@ type Alias struct {
 	// RevisionID guards UpdateAlias; it is not the function's.
 	RevisionID string
 	// Provisioned says that it has provisioned concurrency, which AWS moves to
-	// the version the alias is moved to, in its own time.
+	// the version the alias is moved to, in its own time. It is told only of
+	// functions that a Served was asked for.
 	Provisioned bool
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
@@ -53,8 +54,14 @@ type Env struct {
 
 // Seeds makes what a fact is about.
 type Seeds struct {
-	Alarm  func(name string, composite bool, state string) error
-	Metric func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
+	Alarm func(name string, composite bool, state string) error
+	// Signing gives a function a code signing configuration and returns its ARN.
+	Signing func(function string, publishers []string, enforce bool) (string, error)
+	// SignedLayer makes a layer version signed by a profile and returns its ARN.
+	SignedLayer func(name, profile string) (string, error)
+	// Managed lets a function run on managed instances.
+	Managed func(function string) error
+	Metric  func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
 }
 
 // fact is one sentence about AWS and how to see it.
@@ -69,7 +76,7 @@ type fact struct {
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
 		alarmFacts(), metricFacts(), invokeFacts()} {
 		for _, f := range group {
 			if known[f.name] {
@@ -138,6 +145,7 @@ type probe struct {
 	lambda     *lambda.Client
 	tagging    *resourcegroupstaggingapi.Client
 	sts        *sts.Client
+	trail      *cloudtrail.Client
 	cloudwatch *cloudwatch.Client
 	prefix     string
 }
@@ -149,6 +157,7 @@ func newProbe(ctx context.Context, r reporter, env Env, fact string) *probe {
 		lambda:     lambda.NewFromConfig(env.Config),
 		tagging:    resourcegroupstaggingapi.NewFromConfig(env.Config),
 		sts:        sts.NewFromConfig(env.Config),
+		trail:      cloudtrail.NewFromConfig(env.Config),
 		cloudwatch: cloudwatch.NewFromConfig(env.Config),
 		prefix:     "contract-" + hex.EncodeToString(sum[:4]) + "-",
 	}

@@ -12,6 +12,9 @@ func motoDeviations() map[string]string {
 		noRouting    = "the rules of weighted routing are not enforced"
 		otherWords   = "404 in other words"
 		noCBOR       = "CloudWatch is there only in its old protocols, which the SDK no longer speaks"
+		noProvision  = "provisioned concurrency is not implemented"
+		noSigning    = "code signing is not implemented"
+		noTrail      = "LookupEvents is not implemented"
 		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
 	)
 	return map[string]string{
@@ -86,6 +89,33 @@ func motoDeviations() map[string]string {
 		"a version with SnapStart is Pending before it is Active":       noProgress,
 		"a version with SnapStart cannot be called before it is Active": noProgress,
 		"SnapStart leaves LATEST alone":                                 "SnapStart is not told",
+
+		"an alias without provisioned concurrency is 404":                          noProvision,
+		"provisioned concurrency is in progress and then ready":                    noProvision,
+		"moving an alias provisions anew":                                          noProvision,
+		"LATEST cannot have provisioned concurrency":                               noProvision,
+		"an alias with weights cannot be given provisioned concurrency":            noProvision,
+		"a list of provisioned concurrency names the ARNs of aliases and versions": noProvision,
+
+		"publishing to LATEST.PUBLISHED without a capacity provider is refused": "PublishTo is ignored",
+		"a weight for LATEST fails validation":                                  noRouting,
+		"an alias with two weights is refused":                                  noRouting,
+		"an alias cannot split between versions with other dead-letter queues":  noRouting,
+		"an alias with a weight for a version that is not there is 404":         noRouting,
+
+		"a code signing configuration that is not there is 404":                   noSigning,
+		"what is no ARN of a code signing configuration fails validation":         noSigning,
+		"enforced code signing refuses layers nobody trusted has signed":          noSigning,
+		"enforced code signing does not look at layers that are attached already": noSigning,
+		"code signing that warns refuses nothing":                                 noSigning,
+		"a code signing configuration is listed with its functions":               noSigning,
+		"a signed layer tells who signed it":                                      noSigning,
+
+		"CloudTrail has an update under its dated name and who made it": noTrail,
+		"two lookup attributes are refused":                             noTrail,
+		"more than fifty events on a page are refused":                  noTrail,
+		"a StartTime of events after EndTime is refused":                noTrail,
+		"a NextToken of events that is none is refused":                 noTrail,
 
 		"an invocation of an alias that is not there is 404":      "the qualifier is ignored",
 		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,12 +20,29 @@ func worldSeeds(w *awssim.World) *contract.Seeds {
 			w.PutAlarm(awssim.Alarm{Name: name, Composite: composite, State: state})
 			return nil
 		},
+		Signing: func(function string, publishers []string, enforce bool) (string, error) {
+			arn := w.PutCodeSigningConfig(awssim.CodeSigningConfig{Publishers: publishers, Enforce: enforce})
+			w.SetCodeSigning(function, arn)
+			return arn, nil
+		},
+		SignedLayer: func(name, profile string) (string, error) {
+			return w.LayerARN(name, w.PutLayerVersion(awssim.LayerVersion{Name: name, SigningProfile: profile, Size: 100})), nil
+		},
+		Managed: func(function string) error {
+			w.EditFunction(function, func(f *awssim.Function) {
+				f.CapacityProvider = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"
+			})
+			return nil
+		},
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
 			w.PutMetric(awssim.Metric{Namespace: namespace, Name: name, Dimensions: dims, Time: at, Value: v})
 			return nil
 		},
 	}
 }
+
+// errUnpaid is for what has to be signed or rented first.
+var errUnpaid = errors.New("needs a signing profile or instances, which the suite does not pay for")
 
 // apiSeeds puts things into an AWS through its API.
 func apiSeeds(ctx context.Context, cfg aws.Config) *contract.Seeds {
@@ -45,6 +63,9 @@ func apiSeeds(ctx context.Context, cfg aws.Config) *contract.Seeds {
 			_, err = c.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: &name, StateValue: types.StateValue(state), StateReason: aws.String("contract")})
 			return err
 		},
+		Signing:     func(string, []string, bool) (string, error) { return "", errUnpaid },
+		SignedLayer: func(string, string) (string, error) { return "", errUnpaid },
+		Managed:     func(string) error { return errUnpaid },
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
 			d := types.MetricDatum{MetricName: &name, Timestamp: &at, Value: &v}
 			for k, v := range dims {

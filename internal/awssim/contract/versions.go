@@ -2,6 +2,8 @@ package contract
 
 import (
 	"maps"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -14,6 +16,8 @@ func versionFacts() []fact {
 		{name: "publishing with the wrong CodeSha256 is refused", check: wrongCodeSha},
 		{name: "a published version keeps its layers when LATEST and the layer change", check: versionKeeps},
 		{name: "a version of a function is told with its number in the ARN", check: versionARN},
+		{name: "publishing to LATEST.PUBLISHED without a capacity provider is refused", check: publishToPlain},
+		{name: "managed instances run LATEST.PUBLISHED and not LATEST", seeded: true, runs: true, check: managedInstances},
 	}
 }
 
@@ -30,6 +34,10 @@ func aliasFacts() []fact {
 		{name: "an alias cannot route to its own version twice", check: primaryAsSecondary},
 		{name: "an alias to LATEST cannot have weights", check: latestWeighted},
 		{name: "a weight above one fails validation", check: heavyWeight},
+		{name: "a weight for LATEST fails validation", check: latestAsWeight},
+		{name: "an alias with two weights is refused", check: twoWeights},
+		{name: "an alias cannot split between versions with other dead-letter queues", check: otherQueue},
+		{name: "an alias with a weight for a version that is not there is 404", check: weightNowhere},
 		{name: "ListAliases by version does not see weights", check: listByVersion},
 		{name: "deleting an alias that is not there succeeds", check: deleteAbsentAlias},
 		{name: "a layer name is not an alias's function", check: layerNameAsFunction},
@@ -188,6 +196,67 @@ func heavyWeight(p *probe) {
 	name, _ := p.alias(nil)
 	p.refused(p.updateAlias(name, lambda.UpdateAliasInput{RoutingConfig: &types.AliasRoutingConfiguration{
 		AdditionalVersionWeights: map[string]float64{"2": 1.5}}}), 400, validation, "")
+}
+
+// split gives the alias live a second version, or more.
+func (p *probe) split(name string, weights map[string]float64) error {
+	return p.updateAlias(name, lambda.UpdateAliasInput{RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: weights}})
+}
+
+func latestAsWeight(p *probe) {
+	name, _ := p.alias(nil)
+	p.refused(p.split(name, map[string]float64{"$LATEST": 0.1}), 400, validation, "")
+}
+
+func twoWeights(p *probe) {
+	name, _ := p.alias(nil)
+	p.describe(name, "three")
+	p.refused(p.split(name, map[string]float64{"2": 0.1, p.version(name): 0.1}), 400, invalid, "")
+}
+
+func otherQueue(p *probe) {
+	name, _ := p.alias(nil)
+	_, err := p.lambda.UpdateFunctionConfiguration(p.ctx, &lambda.UpdateFunctionConfigurationInput{FunctionName: &name,
+		DeadLetterConfig: &types.DeadLetterConfig{TargetArn: aws.String("arn:aws:sqs:us-east-1:123456789012:queue")}})
+	p.must(err)
+	p.updated(name)
+	p.refused(p.split(name, map[string]float64{p.version(name): 0.1}), 400, invalid, "")
+	p.weights(name, nil)
+}
+
+func weightNowhere(p *probe) {
+	name, _ := p.alias(nil)
+	p.refused(p.split(name, map[string]float64{"77": 0.1}), 404, missing, "")
+}
+
+func publishToPlain(p *probe) {
+	name := p.create("f")
+	_, err := p.lambda.PublishVersion(p.ctx, &lambda.PublishVersionInput{FunctionName: &name, PublishTo: types.FunctionVersionLatestPublishedLatestPublished})
+	p.refused(err, 400, invalid, "")
+}
+
+func managedInstances(p *probe) {
+	name := p.create("f")
+	p.must(p.env.Seeds.Managed(name))
+	_, err := p.invoke(name, "", nil)
+	p.refused(err, 404, missing, "")
+	out, err := p.lambda.PublishVersion(p.ctx, &lambda.PublishVersionInput{FunctionName: &name, PublishTo: types.FunctionVersionLatestPublishedLatestPublished})
+	p.must(err)
+	const version = "$LATEST.PUBLISHED"
+	if got := aws.ToString(out.Version); got != version {
+		p.Errorf("Version is %s", got)
+	}
+	in := &lambda.GetFunctionInput{FunctionName: &name, Qualifier: aws.String(version)}
+	p.must(lambda.NewFunctionActiveV2Waiter(p.lambda).Wait(p.ctx, in, time.Minute, func(o *lambda.FunctionActiveV2WaiterOptions) {
+		o.MinDelay, o.MaxDelay = 5*time.Millisecond, 3*time.Second
+	}))
+	p.describe(name, "not published")
+	got, err := p.lambda.GetFunction(p.ctx, in)
+	p.must(err)
+	if c := got.Configuration; !strings.HasSuffix(aws.ToString(c.FunctionArn), ":"+version) || aws.ToString(c.Description) != "" {
+		p.Errorf("ARN %s, Description %q", aws.ToString(c.FunctionArn), aws.ToString(c.Description))
+	}
+	p.ran(name, "", version)
 }
 
 func listByVersion(p *probe) {

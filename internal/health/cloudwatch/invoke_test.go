@@ -160,6 +160,18 @@ func TestNoConnectionIsNotTheFunctionsFault(t *testing.T) {
 	})
 }
 
+// TestACutOffCallMayHaveRun, whoever cut it off.
+func TestACutOffCallMayHaveRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := newWire(silent).client(t).Invoke(ctx, health.Call{Function: "f", Payload: []byte("{}")})
+		if state.KindOf(err) != state.Unsure || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %#v", err)
+		}
+	})
+}
+
 func TestStoppedIsNoJudgement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire(silent)

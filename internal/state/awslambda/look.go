@@ -37,6 +37,12 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 		probes:   map[state.LayerVersionARN]state.Probe{},
 		served:   map[state.Qualified]state.Served{},
 	}
+	// Functions behind an alias: what is asked of the shared quota about their
+	// provisioned concurrency concerns nobody else.
+	behind := map[string]bool{}
+	for _, q := range slices.AppendSeq(slices.Clone(n.Served), maps.Keys(s.Served)) {
+		behind[q.Function] = true
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)
 	if n.Uses {
@@ -46,7 +52,7 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 		g.Go(func() error { return l.signing(gctx) })
 	}
 	for _, name := range n.Aliases {
-		g.Go(func() error { return l.aliasesOf(gctx, name) })
+		g.Go(func() error { return l.aliasesOf(gctx, name, behind[name]) })
 	}
 	for _, v := range n.Policies {
 		g.Go(func() error { return l.policyOf(gctx, v) })
@@ -182,7 +188,9 @@ func (l *look) uses(ctx context.Context) error {
 	return nil
 }
 
-func (l *look) aliasesOf(ctx context.Context, name string) error {
+// aliasesOf lists the aliases of a function, and of one behind an alias also
+// which of them have provisioned concurrency.
+func (l *look) aliasesOf(ctx context.Context, name string, behind bool) error {
 	var all []state.Alias
 	seen := map[string]bool{}
 	err := sweep(ctx, "ListAliases", name, func(ctx context.Context, marker *string) (*string, error) {
@@ -202,7 +210,7 @@ func (l *look) aliasesOf(ctx context.Context, name string) error {
 	})
 	// A function that was deleted meanwhile has no aliases; that is no reason
 	// to fail the others.
-	if err == nil {
+	if err == nil && behind {
 		err = l.client.provisioned(ctx, name, all)
 	}
 	if err != nil && state.KindOf(err) != state.Gone {

@@ -30,6 +30,8 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 		switch {
 		case strings.Contains(r.URL.Path, "/none/"):
 			return pageReply("Aliases", nil, ""), nil
+		case strings.Contains(r.URL.Path, "/nobody/"):
+			return pageReply("Aliases", []map[string]any{{"Name": "live", "FunctionVersion": "1"}}, ""), nil
 		case strings.Contains(r.URL.Path, "/latest/"):
 			return pageReply("Aliases", []map[string]any{{"Name": "dev", "FunctionVersion": "$LATEST"}}, ""), nil
 		}
@@ -98,9 +100,9 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 
 	var s state.Snapshot
 	err := w.client(t).Look(t.Context(), &s, state.Needs{
-		Uses: true, Aliases: []string{"b", "latest", "none"}, Policies: []state.LayerVersionARN{layerARN("z").Version(1)},
+		Uses: true, Aliases: []string{"b", "latest", "nobody", "none"}, Policies: []state.LayerVersionARN{layerARN("z").Version(1)},
 		Probes: []state.LayerVersionARN{foreign.Version(1), foreign.Version(2), foreign.Version(3), "arn:aws:lambda:::awslayer:AmazonLinux1803"},
-		Served: []state.Qualified{{Function: "b", Qualifier: "live"}, {Function: "b", Qualifier: "new"}}, Signing: true,
+		Served: []state.Qualified{{Function: "b", Qualifier: "live"}, {Function: "b", Qualifier: "new"}, {Function: "latest", Qualifier: "new"}}, Signing: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +123,7 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 		Aliases: map[string][]state.Alias{
 			"b":      {{Name: "blue", Version: "$LATEST"}, {Name: "live", Version: "9", Weights: map[string]float64{"10": 0.1}, RevisionID: "a1", Provisioned: true}},
 			"latest": {{Name: "dev", Version: "$LATEST"}},
+			"nobody": {{Name: "live", Version: "1"}}, // its alias is none of ours: not asked for more
 			"none":   nil,
 		},
 		Policies: map[state.LayerVersionARN]state.Policy{layerARN("z").Version(1): {Principals: []string{"*"}}},
@@ -131,8 +134,9 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 			"arn:aws:lambda:::awslayer:AmazonLinux1803": {Usable: true},
 		},
 		Served: map[state.Qualified]state.Served{
-			{Function: "b", Qualifier: "live"}: {Version: "9", Layers: z(1), CodeSHA256: "sha-b", Settings: wireSettings, State: "Active"},
-			{Function: "b", Qualifier: "new"}:  {},
+			{Function: "b", Qualifier: "live"}:     {Version: "9", Layers: z(1), CodeSHA256: "sha-b", Settings: wireSettings, State: "Active"},
+			{Function: "b", Qualifier: "new"}:      {},
+			{Function: "latest", Qualifier: "new"}: {},
 		},
 		Signing: map[string]state.Signing{
 			"a": {Enforce: true, Allowed: []string{"s1", "s2"}}, "b": {Enforce: true, Allowed: []string{"s1", "s2"}}, "plain": {Allowed: []string{"s3"}},
@@ -221,12 +225,13 @@ func TestHalfReadStaysUnread(t *testing.T) {
 	w.answer["ListFunctionsByCodeSigningConfig"] = denied
 	w.answer["ListAliases"] = page("Aliases", []map[string]any{{"Name": "live", "FunctionVersion": "9"}}, "")
 	w.answer["ListProvisionedConcurrencyConfigs"] = denied
-	var s state.Snapshot
+	// What it serves is known since an earlier look.
+	s := state.Snapshot{Served: map[state.Qualified]state.Served{live: {Version: "9"}}}
 	err := w.client(t).Look(t.Context(), &s, state.Needs{Aliases: []string{"f"}, Signing: true})
 	if state.KindOf(err) != state.Human || !strings.Contains(err.Error(), "ListFunctionsByCodeSigningConfig one") || !strings.Contains(err.Error(), "ListProvisionedConcurrencyConfigs f") {
 		t.Errorf("got %v", err)
 	}
-	if diff := cmp.Diff(state.Snapshot{}, s); diff != "" {
+	if diff := cmp.Diff(state.Snapshot{Served: map[state.Qualified]state.Served{live: {Version: "9"}}}, s); diff != "" {
 		t.Errorf("something was filled in:\n%s", diff)
 	}
 }

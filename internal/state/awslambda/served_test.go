@@ -49,6 +49,21 @@ func TestServed(t *testing.T) {
 	}
 }
 
+func TestManagedIsToldOfInstancesOnly(t *testing.T) {
+	provider := map[string]any{"LambdaManagedInstancesCapacityProviderConfig": map[string]any{"CapacityProviderArn": "p"}}
+	for _, managed := range []bool{false, true} {
+		w := newWire()
+		cfg := config("f")
+		if managed {
+			cfg["CapacityProviderConfig"] = provider
+		}
+		w.answer["GetFunction"] = jsonReply(map[string]any{"Configuration": cfg})
+		if f, err := w.client(t).Function(t.Context(), "f"); err != nil || f.Managed != managed {
+			t.Errorf("managed %v is told as %v, %v", managed, f.Managed, err)
+		}
+	}
+}
+
 // No version would be taken for "there is no such qualifier".
 func TestServedWithoutVersion(t *testing.T) {
 	w := newWire()

@@ -89,7 +89,7 @@ func architectures(list []types.Architecture) string {
 }
 
 func environment(e *types.EnvironmentResponse) string {
-	if e == nil || e.Error != nil {
+	if e == nil {
 		return ""
 	}
 	return canonical(e.Variables)
