@@ -631,3 +631,34 @@ func TestVersionThatDoesNotStart(t *testing.T) {
 		}
 	})
 }
+
+// TestTugOfWar: what another writer keeps changing back is left alone after
+// three rounds, with the name of that writer.
+func TestTugOfWar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
+		f.through(t)
+		var r Result
+		for range 8 {
+			f.world.EditFunctionAs("terraform", "makoto-0001", func(fn *awssim.Function) {
+				fn.Layers[slices.Index(fn.Layers, f.world.LayerARN("common", 5))] = f.world.LayerARN("common", 3)
+			})
+			r = f.rounds(t, 10)
+			if len(f.behind(5)) > 0 {
+				break
+			}
+		}
+		if n := f.world.Count("UpdateFunctionConfiguration"); n != 3+3 {
+			t.Errorf("%d updates: three functions, and three heals", n)
+		}
+		steps := r.Plans[0].Regions[0].Steps
+		if len(steps) != 1 || steps[0].Held == nil || steps[0].Held.By != reconcile.ByTugOfWar {
+			t.Fatalf("steps are %+v", steps)
+		}
+		for _, word := range []string{"3 times", "terraform", "ignore_changes"} {
+			if !strings.Contains(steps[0].Held.Reason, word) {
+				t.Errorf("%q does not say %q", steps[0].Held.Reason, word)
+			}
+		}
+	})
+}
