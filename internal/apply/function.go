@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,13 @@ type job struct {
 	intent Intent // of the open record
 	// sent says that a write was sent and it is not known how it ended. While
 	// it is true the record must not be closed by guessing.
-	sent      bool
+	sent bool
+	// moving says the same of the alias, which a look at the list tells nothing
+	// about.
+	moving bool
+	// movedTo is what the alias was moved to, or given weight, by the open
+	// record; empty = it was not.
+	movedTo   string
 	requestID string
 	// release gives the slot back, once: when the write was accepted, or at
 	// the end.
@@ -82,28 +89,43 @@ func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) recon
 // ctx stops it before a write; hand is for what was sent already.
 func (j *job) work(ctx, hand context.Context) reconcile.Result {
 	wait := newBackOff()
+	var seen Outcome // what the last attempt that got so far knew
 	var last error
 	for try := range tries {
 		if try > 0 {
 			pause(j.looking(ctx, hand), wait.NextBackOff())
 		}
-		if ctx.Err() != nil && !j.sent {
-			return j.end(hand, Outcome{Result: j.stoppedResult()})
+		if ctx.Err() != nil && !j.unknown() {
+			seen.Result = j.stoppedResult()
+			if seen.List != nil {
+				seen.Result = failed("stopped before callers had the new layers")
+			}
+			return j.end(hand, seen)
 		}
 		out, err := j.attempt(ctx, hand, try == 0)
 		if !errors.Is(err, errAgain) {
 			return j.end(hand, out)
 		}
-		last = err
+		if last = err; out.List != nil {
+			seen = out
+		}
 		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
 	}
-	return j.end(hand, Outcome{Result: failed("given up after %d tries: %s", tries, strings.TrimPrefix(last.Error(), errAgain.Error()+": "))})
+	seen.Result = givenUp(last)
+	return j.end(hand, seen)
 }
+
+func givenUp(err error) reconcile.Result {
+	return failed("given up after %d tries: %s", tries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+}
+
+// unknown says that something was sent and nobody knows how it ended.
+func (j *job) unknown() bool { return j.sent || j.moving }
 
 // looking gives the context for reads: once a write was sent, finding out how
 // it ended belongs to finishing it.
 func (j *job) looking(ctx, hand context.Context) context.Context {
-	if j.sent {
+	if j.unknown() {
 		return hand
 	}
 	return ctx
@@ -185,10 +207,15 @@ func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, r
 // by an alias, where there is one.
 func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, error) {
 	out := j.verify(fn)
-	if serve := serveIn(j.steps); serve != nil && out.Status == reconcile.Applied && out.Error == "" {
-		return j.serve(ctx, hand, fn, serve, out)
+	serve := serveIn(j.steps)
+	if serve == nil || out.Status != reconcile.Applied {
+		return out, nil
 	}
-	return out, nil
+	if out.Error != "" { // others' layers are not for us to release
+		out.Status = reconcile.Failed
+		return out, nil
+	}
+	return j.serve(ctx, hand, fn, serve, out)
 }
 
 // look reads the function and waits until no update is in progress. An update
@@ -262,10 +289,14 @@ func (j *job) open(ctx context.Context, in Intent) error {
 	}
 	if j.id != "" {
 		old := Outcome{Result: skipped("the function changed meanwhile and was decided again"), List: in.Before}
+		if j.requestID != "" || j.unknown() {
+			// Going back must know of it: skipped would say that it never was.
+			old.Result = failed("another writer changed the function before this was through, and it was decided again")
+		}
 		if err := j.finish(ctx, j.id, old); err != nil {
 			return err
 		}
-		j.id, j.sent = "", false
+		j.id, j.requestID, j.movedTo, j.sent, j.moving = "", "", "", false, false
 	}
 	id, err := j.begin(ctx, in)
 	j.id, j.intent = id, in
@@ -308,7 +339,7 @@ func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
 	case state.Again, state.LookAgain, state.Unsure:
 		return Outcome{}, fmt.Errorf("%w: %w", errAgain, err)
 	case state.Gone:
-		j.sent = false // whatever was sent, the function is gone with it
+		j.sent, j.moving, j.requestID = false, false, "" // whatever was sent, the function is gone with it
 		res = skipped("the function is gone")
 	case state.Stopped:
 		if ctx.Err() != nil {
@@ -320,7 +351,7 @@ func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
 
 func (j *job) stoppedResult() reconcile.Result {
 	j.stop()
-	if j.sent {
+	if j.unknown() {
 		return failed("stopped before AWS had finished")
 	}
 	return skipped("stopped before it was changed")
@@ -328,9 +359,13 @@ func (j *job) stoppedResult() reconcile.Result {
 
 // end closes the open record, if there is one and its end is known.
 func (j *job) end(ctx context.Context, out Outcome) reconcile.Result {
+	if j.id != "" && j.requestID != "" && out.Status == reconcile.Skipped {
+		// Skipped would say that nothing was changed, and going back leave it.
+		out.Status, out.Error = reconcile.Failed, cmp.Or(out.Error, "another writer changed the function before this was through")
+	}
 	switch {
 	case j.id == "":
-	case j.sent:
+	case j.unknown():
 		out.Error += "; it may have happened, and the next round settles the record"
 	default:
 		if err := j.finish(ctx, j.id, out); err != nil {

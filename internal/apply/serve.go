@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -43,6 +44,7 @@ func (j *job) serve(ctx, hand context.Context, fn state.Function, step *reconcil
 		return j.sortServe(ctx, out, err)
 	}
 	j.requestID = id
+	j.release() // what follows are minutes of waiting, and one call
 	fresh, err := j.cloud.WaitActive(hand, state.Qualified{Function: j.name, Qualifier: version})
 	switch {
 	case err != nil:
@@ -76,24 +78,28 @@ func (j *job) point(ctx, hand context.Context) reconcile.Result {
 		return failed("nothing was changed: %s", err)
 	}
 	wait := newBackOff()
-	res := failed("given up after %d tries", tries)
+	var out Outcome
 	for try := range tries {
 		if try > 0 {
 			pause(hand, wait.NextBackOff())
 		}
-		out, err := j.move(ctx, hand, step, s.Version, nil, Outcome{List: list, AliasAfter: s.Version})
-		if err == nil {
+		// The list was not looked at, so nothing is said about it.
+		var err error
+		if out, err = j.move(ctx, hand, step, s.Version, nil, Outcome{AliasAfter: s.Version}); err == nil {
 			return j.end(hand, out)
 		}
-		res = failed("given up after %d tries: %s", tries, err)
+		out.Result = givenUp(err)
 	}
-	return j.end(hand, Outcome{Result: res, List: list})
+	return j.end(hand, out)
 }
 
 // move points the alias, waits for its provisioned concurrency, and looks
-// whether callers get what was meant.
+// whether callers get what was meant. out has the AliasAfter that this leads to;
+// what is returned has it only once the alias was moved.
 func (j *job) move(ctx, hand context.Context, step *reconcile.Step, primary string, weights map[string]float64, out Outcome) (Outcome, error) {
 	s := step.Serving
+	meant := out.AliasAfter
+	out.AliasAfter = j.movedTo
 	q := state.Qualified{Function: j.name, Qualifier: s.Qualifier}
 	revision := s.Alias.RevisionID
 	for {
@@ -102,32 +108,40 @@ func (j *job) move(ctx, hand context.Context, step *reconcile.Step, primary stri
 			id, err = j.cloud.MoveAlias(hand, q, primary, weights, revision)
 		}
 		if revision != "" && err == nil {
-			j.requestID, j.sent = id, false
+			j.requestID = id
 			break
 		}
-		if kind := state.KindOf(err); err != nil && kind != state.LookAgain {
-			j.sent = j.sent || kind == state.Unsure || kind == state.Stopped
+		kind := state.KindOf(err)
+		if err != nil && kind != state.LookAgain {
+			j.moving = j.moving || kind == state.Unsure || kind == state.Stopped
 			return j.sortServe(ctx, out, err)
 		}
 		// Its revision is not known, or not what it was: by our own move whose
 		// answer was lost, by a new description, or by somebody else's move.
-		a, err := j.cloud.Alias(hand, q)
+		a, readErr := j.cloud.Alias(hand, q)
 		switch {
-		case err != nil:
-			return j.sortServe(ctx, out, err)
+		case readErr != nil:
+			return j.sortServe(ctx, out, readErr)
 		case a.Version == primary && maps.Equal(a.Weights, weights):
-			j.sent = false
-		case a.Version == s.Served.Version && maps.Equal(a.Weights, s.Alias.Weights) && a.RevisionID != revision:
-			revision = a.RevisionID
-			continue
-		default:
-			j.sent = false
-			out.AliasAfter = ""
+		case a.Version != s.Served.Version:
+			j.moving = false
 			out.Result = failed("another writer moved %s to version %s meanwhile", s.Qualifier, a.Version)
 			return out, nil
+		case !maps.Equal(a.Weights, s.Alias.Weights):
+			j.moving = false
+			out.Result = failed("another writer changed the weights of %s meanwhile", s.Qualifier)
+			return out, nil
+		case a.RevisionID == revision:
+			return j.sortServe(ctx, out, err) // not its revision: it is refused for something that passes
+		default:
+			revision = a.RevisionID
+			continue
 		}
 		break
 	}
+	j.moving = false
+	j.release()
+	j.movedTo, out.AliasAfter = meant, meant
 	if s.Alias.Provisioned && len(weights) == 0 {
 		if err := j.cloud.WaitProvisioned(hand, q); err != nil {
 			out.Result = failed("%s serves version %s, and its provisioned concurrency is not ready: %s", s.Qualifier, primary, err)
@@ -146,12 +160,23 @@ func (j *job) move(ctx, hand context.Context, step *reconcile.Step, primary stri
 	return out, nil
 }
 
-// sortServe is sortError for what comes after the list was changed: an end
-// keeps what is known of the list.
+// sortServe is sortError for what comes after the list was changed: that it was
+// is not forgotten, and it is no end that nothing was done.
 func (j *job) sortServe(ctx context.Context, known Outcome, err error) (Outcome, error) {
-	out, err := j.sortError(ctx, err)
-	out.List = known.List
-	return out, err
+	kind := state.KindOf(err)
+	out, again := j.sortError(ctx, err)
+	known.AliasAfter = cmp.Or(known.AliasAfter, j.movedTo)
+	if again != nil {
+		return known, again
+	}
+	switch {
+	case kind == state.Gone:
+		out.Result = failed("what callers use is gone: %s", err)
+	case kind == state.Stopped && ctx.Err() != nil:
+		out.Result = failed("stopped before callers had the new layers")
+	}
+	known.Result = out.Result
+	return known, nil
 }
 
 func orUntold(reason string) string {

@@ -349,3 +349,53 @@ func TestARollbackIsThePast(t *testing.T) {
 		t.Errorf("past without the layer: %+v", p)
 	}
 }
+
+// A share of the calls is not the past; all of them are, and with them what the
+// canary attached, also where the record that moved the alias names no layer.
+func TestACanaryIsThePastOnceItServes(t *testing.T) {
+	l := history.Open(store.NewMemory(), repo)
+	do(t, begin(t, l), attach("chat", 3, 4), applied(""))
+	id := l.NewRolloutID(time.Now())
+	r := part(t, l, id)
+	do(t, r, served(attach("chat", 4, 5), "1", true), movedTo("2"))
+	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
+		t.Errorf("with a share of its calls the past is %d", got)
+	}
+	do(t, r, serve("chat", 5, reconcile.Rollback, "1"), movedTo("1"))
+	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
+		t.Errorf("with its weights taken back the past is %d", got)
+	}
+	do(t, r, serve("chat", 5, reconcile.Change, "1"), movedTo("2"))
+	past := pastOf(t, l)
+	if got := past.Functions["chat"].Applied[common]; got != 5 {
+		t.Errorf("with all of its calls the past is %d", got)
+	}
+	if got := past.Layers[common].Applied; len(got) == 0 || got[len(got)-1] != 5 {
+		t.Errorf("applied here were %v", got)
+	}
+}
+
+// What somebody changed beside it, and was only told, is not ours.
+func TestDriftBesideACanaryIsNotThePast(t *testing.T) {
+	l := history.Open(store.NewMemory(), repo)
+	do(t, begin(t, l), attach("chat", 3, 4), applied(""))
+	learn(t, l, reconcile.Learned{Sightings: []reconcile.Sighting{{Function: "chat", Layer: common, Have: common.Version(5), Since: time.Now()}}})
+	do(t, part(t, l, l.NewRolloutID(time.Now())), serve("chat", 5, reconcile.Change, "1"), movedTo("2"))
+	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
+		t.Errorf("what somebody changed is the past: %d", got)
+	}
+}
+
+// Giving all calls failed or was cut off before the alias moved: it still gives
+// a share of them, and that is ours to go on with, or to take back.
+func TestACanaryThatCouldNotGoOnIsStillOne(t *testing.T) {
+	l := history.Open(store.NewMemory(), repo)
+	id := l.NewRolloutID(time.Now())
+	r := part(t, l, id)
+	do(t, r, served(attach("chat", 4, 5), "1", true), movedTo("2"))
+	do(t, r, serve("chat", 5, reconcile.Change, "1"), ended(reconcile.Failed, has(5)))
+	c := changed(t, l, id)[0]
+	if !c.Canary || c.AliasAfter != "2" || c.AliasBefore != "1" {
+		t.Errorf("changed %+v", c)
+	}
+}

@@ -163,6 +163,17 @@ func (d functionDoc) past(name string, in interner) reconcile.FunctionPast {
 // remember makes what a record applied the past. All of it may be repeated.
 func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
 	by := l.fenceOf(rec)
+	list := out.List
+	if list == nil {
+		list = rec.After
+	}
+	if rec.Alias != "" && rec.Steps[0].Cause != reconcile.Rollback {
+		d, err := get[functionDoc](ctx, l.store, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
+		if err != nil {
+			return fmt.Errorf("remember what %s serves: %w", rec.Alias, err)
+		}
+		rec.Steps = rec.serving(d, list)
+	}
 	for _, s := range rec.Steps {
 		if s.Kind == reconcile.Prune {
 			return l.rememberPrune(ctx, id, rec, s)
@@ -181,10 +192,6 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		return nil
 	}
 	function := rec.Steps[0].Function
-	list := out.List
-	if list == nil {
-		list = rec.After
-	}
 	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
 		return d.apply(id, rec, list, by)
 	})
@@ -192,6 +199,26 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		return fmt.Errorf("remember what %s has: %w", function, err)
 	}
 	return nil
+}
+
+// serving gives the steps of a record that moved an alias, and with them those
+// of a canary before it: what that attached counts only from now on, when all
+// callers have it. What somebody else has changed, and was only told, does not.
+func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []stepDoc {
+	steps := slices.Clone(rec.Steps)
+	for _, layer := range slices.Sorted(maps.Keys(d.Layers)) {
+		now, _, _ := state.Function{Layers: list}.Has(layer)
+		was := d.Layers[layer].Applied
+		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s stepDoc) bool { return s.LayerARN == layer }) {
+			continue
+		}
+		s := stepDoc{Kind: reconcile.Attach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
+		if was > 0 {
+			s.From = layer.Version(was)
+		}
+		steps = append(steps, s)
+	}
+	return steps
 }
 
 // fenceOf is under which hold of the lease a record's outcome is written:

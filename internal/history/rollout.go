@@ -229,8 +229,12 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner, curr
 	if rec.Alias == "" {
 		return
 	}
-	if c.Alias == "" {
+	first := c.Alias == ""
+	if first {
 		c.Alias, c.AliasBefore = rec.Alias, rec.AliasBefore
+	}
+	if !first && rec.End != nil && rec.End.AliasAfter == "" {
+		return // the alias is what the record before left it
 	}
 	c.Canary, c.AliasServes = rec.Canary, ""
 	if rec.Canary && rec.AliasBefore != c.AliasBefore {

@@ -170,7 +170,7 @@ func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) er
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, id)
-	if out.Status == reconcile.Applied {
+	if out.Status == reconcile.Applied && !rec.Canary {
 		for _, s := range rec.Steps {
 			r.moved[s.To] = true
 		}
