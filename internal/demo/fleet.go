@@ -97,7 +97,12 @@ var environments = []string{"dev", "staging", "prod"}
 // and one function that is nobody's business. begin is the story's present:
 // versions were published before it.
 func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
-	w := awssim.New(awssim.Options{Account: Account, Region: Region, Settle: settle})
+	return newWorld(begin, awssim.Options{Settle: settle})
+}
+
+func newWorld(begin time.Time, o awssim.Options) *awssim.World {
+	o.Account, o.Region = Account, Region
+	w := awssim.New(o)
 	w.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Created: begin.AddDate(0, -3, 0),
 		Grants: []awssim.Grant{{Principal: "*"}},
