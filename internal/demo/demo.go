@@ -92,21 +92,21 @@ func Run(ctx context.Context, o Options) error {
 		Credentials: credentials.NewStaticCredentialsProvider(keyID, keySecret, ""),
 		HTTPClient:  &http.Client{Transport: s.world.Transport()},
 	}, daemon.AWSOptions{RequestsPerSecond: 0.9 * quick.Control, GetFunctionPerSecond: 0.9 * quick.GetFunction, Logger: o.Log})
-	if err := seed(s.git); err != nil {
+	if err := seed(s.git, strings.NewReplacer()); err != nil {
 		return err
 	}
 	return s.tell()
 }
 
-// seed commits examples/repo as it is embedded.
-func seed(repo *gitserve.Repo) error {
+// seed commits examples/repo as it is embedded, but for what edit changes.
+func seed(repo *gitserve.Repo, edit *strings.Replacer) error {
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(examples.Repo(), name)
-		files[name] = string(data)
+		files[name] = edit.Replace(string(data))
 		return err
 	})
 	if err != nil {
