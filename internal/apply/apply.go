@@ -115,6 +115,9 @@ type Options struct {
 	// small; functions whose write was accepted and that settle do not count,
 	// or a slow update would hold up the rest.
 	Parallel int
+	// InHand is how many functions are in hand at once, from the first look at
+	// one to its end; 0 = 256. It is rollout.max_parallel.
+	InHand int
 	// Decide decides one function again whose list is not what the plan saw,
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
@@ -128,7 +131,8 @@ type Options struct {
 	Log      *slog.Logger // nil: no log
 }
 
-// inHand bounds how many functions may be settling at once: each is polled.
+// inHand bounds how many functions may be settling at once, if nothing smaller
+// is asked for: each is polled.
 const inHand = 256
 
 // run is one call of Run.
@@ -156,6 +160,9 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 	if o.Parallel <= 0 {
 		o.Parallel = 16
 	}
+	if o.InHand <= 0 {
+		o.InHand = max(inHand, o.Parallel)
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -180,7 +187,7 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 // each works on all jobs, several at a time, and waits for them.
 func (r *run) each(jobs []*job, do func(*job)) {
 	var g errgroup.Group
-	g.SetLimit(max(inHand, r.Parallel))
+	g.SetLimit(r.InHand)
 	for _, j := range jobs {
 		// Here and not in the goroutine, so that functions begin in the order
 		// of the plan. What is before us is bounded by its own deadlines.

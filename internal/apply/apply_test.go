@@ -190,6 +190,37 @@ func TestOneWriteForAllLayersOfAFunction(t *testing.T) {
 	})
 }
 
+// TestInHand: max_parallel counts a function until it has settled.
+func TestInHand(t *testing.T) {
+	for most, want := range map[int]int{1: 1, 3: 3, 0: 8} {
+		synctest.Test(t, func(t *testing.T) {
+			lists := map[string]list{}
+			var p reconcile.RegionPlan
+			for i := range 8 {
+				name := fmt.Sprint("f", i)
+				lists[name] = list{common.Version(1)}
+				p.Steps = append(p.Steps, step(name, common, 2, lists[name]))
+			}
+			w := applytest.New(lists)
+			var mu sync.Mutex
+			open, peak := 0, 0
+			count := func(n int) {
+				mu.Lock()
+				defer mu.Unlock()
+				open += n
+				peak = max(peak, open)
+			}
+			rec := &notebook{begin: func(apply.Intent) error { count(1); return nil }, finish: func() error { count(-1); return nil }}
+			if err := apply.Run(t.Context(), &p, w, rec, apply.Options{InHand: most}); err != nil {
+				t.Fatal(err)
+			}
+			if peak != want {
+				t.Errorf("InHand %d: %d functions were in hand at once, want %d", most, peak, want)
+			}
+		})
+	}
+}
+
 func TestPeer4_DetachTheLastLayer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := list{common.Version(3)}

@@ -89,6 +89,7 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 			return plan, err
 		}
 		plan = p.unwell(ctx, &in, plan)
+		p.blame(ctx, &in, &plan)
 		if p.Decided != nil {
 			if err := p.Decided(ctx, plan); err != nil {
 				return plan, err
@@ -151,10 +152,10 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	}
 	decided := *in
 	options := apply.Options{
-		Parallel: r.Want.Rollout.Parallel,
-		Decide:   func(fresh state.Function) []reconcile.Step { return reconcile.Again(decided, i, fresh) },
-		Permit:   func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
-		Log:      p.Log.With("env", plan.Environment, "region", r.Want.Region),
+		InHand: r.Want.Rollout.Parallel,
+		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(decided, i, fresh) },
+		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
+		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},

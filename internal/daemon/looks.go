@@ -19,9 +19,10 @@ const lookAge = 6 * time.Hour
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. The nil Looks keeps nothing.
 type Looks struct {
-	mu     sync.Mutex // guards both
+	mu     sync.Mutex // guards all below
 	places map[place]*looked
 	pasts  map[[2]string]pastRead // by environment and Region
+	actors map[place]map[state.Qualified]actor
 }
 
 // pastRead is the past of an environment in a Region as last read.
@@ -42,7 +43,7 @@ const pastAge = time.Hour
 
 // NewLooks makes an empty one.
 func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}}
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, actors: map[place]map[state.Qualified]actor{}}
 }
 
 // past gives the past of an environment in a Region as last read.

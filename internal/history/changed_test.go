@@ -278,6 +278,9 @@ func TestAnEntryOfARollout(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	id := l.NewRolloutID(time.Now())
 	do(t, part(t, l, id), in(2, served(attach("chat", 12, 13), "7", true)), movedTo("8"))
+	if p := pastOf(t, l); len(p.Layers) != 0 || len(p.Functions) != 0 {
+		t.Errorf("a share of the calls counts as applied: %+v", p)
+	}
 	got := collect(t, l.Entries(t.Context(), history.Query{}))
 	if len(got) != 2 || got[1].Kind != reconcile.Serve {
 		t.Fatalf("entries: %+v", got)
@@ -287,6 +290,7 @@ func TestAnEntryOfARollout(t *testing.T) {
 			t.Errorf("entry: %+v", e)
 		}
 	}
+	do(t, part(t, l, id), in(2, served(attach("chat", 12, 13), "7", false)), movedTo("8"))
 	p := pastOf(t, l)
 	if len(p.Layers) != 1 || !cmp.Equal(p.Functions["chat"].Applied, map[state.LayerARN]int64{common: 13}) {
 		t.Errorf("a serve is of no layer: %+v", p)

@@ -225,7 +225,7 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 		old, known := d.Layers[s.LayerARN]
 		slot := old
 		slot.Applied = s.To.Number()
-		if !slot.Changed {
+		if !slot.Changed && s.Cause != reconcile.Rollback { // what went back was never remembered as changed
 			slot.Changed, slot.Original = true, s.From.Number()
 		}
 		changed = changed || !known || slot != old

@@ -173,7 +173,7 @@ func (l *Log) Changed(ctx context.Context, r reconcile.Rollout) ([]reconcile.Cha
 		case v.err != nil:
 			return nil, fmt.Errorf("read what rollout %s changed: %w", r.ID, v.err)
 		case v.ruling == nil && ids[v.record.Rollout]:
-			v.record.change(byName, in)
+			v.record.change(byName, in, r.ID)
 		}
 	}
 	var list []reconcile.Changed
@@ -196,8 +196,9 @@ func before(id string) (string, error) {
 	return t.Add(-straggle).Format(idTime), nil
 }
 
-// change adds to byName what the record did to its function.
-func (rec record) change(byName map[string]*reconcile.Changed, in interner) {
+// change adds to byName what the record did to its function. current is the
+// rollout that is asked for; what those of its chain did has no wave of it.
+func (rec record) change(byName map[string]*reconcile.Changed, in interner, current string) {
 	var back, changes bool
 	for _, s := range rec.Steps {
 		back = back || s.Cause == reconcile.Rollback
@@ -215,7 +216,13 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner) {
 		c = &reconcile.Changed{Function: name, Before: in.list(rec.Before)}
 		byName[name] = c
 	}
-	c.Wave, c.After, c.Failed = rec.Wave, in.list(rec.After), rec.End == nil || rec.End.Status == reconcile.Failed
+	switch {
+	case changes && rec.Rollout == current:
+		c.Wave = rec.Wave
+	case changes:
+		c.Wave = 0
+	}
+	c.After, c.Failed = in.list(rec.After), rec.End == nil || rec.End.Status == reconcile.Failed
 	if rec.End != nil && rec.End.List != nil {
 		c.After = in.list(rec.End.List)
 	}
@@ -225,7 +232,10 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner) {
 	if c.Alias == "" {
 		c.Alias, c.AliasBefore = rec.Alias, rec.AliasBefore
 	}
-	c.Canary = rec.Canary
+	c.Canary, c.AliasServes = rec.Canary, ""
+	if rec.Canary && rec.AliasBefore != c.AliasBefore {
+		c.AliasServes = rec.AliasBefore // where the rollout that this one took over from had moved it
+	}
 	if rec.End != nil && rec.End.AliasAfter != "" {
 		c.AliasAfter = rec.End.AliasAfter
 	}

@@ -242,7 +242,9 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}
-	if out.Status == reconcile.Applied {
+	// A share of the calls is not yet what the function has: as long as the
+	// alias serves the old version, that is what was applied.
+	if out.Status == reconcile.Applied && !rec.Canary {
 		if err := l.remember(ctx, id, rec, out, first); err != nil {
 			return err
 		}

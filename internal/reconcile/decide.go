@@ -141,6 +141,7 @@ func (r *region) decide() {
 	for _, w := range r.want.Layers {
 		r.wishes = append(r.wishes, r.resolve(w))
 	}
+	r.smokeTests()
 	r.plan.Targets = r.targets()
 	r.lift()
 	r.goBack()

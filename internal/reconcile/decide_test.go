@@ -612,6 +612,9 @@ func TestDocumentListsAreNeverNull(t *testing.T) {
 		t.Error("a list is null")
 	}
 	v := NewDocument("none", "", []Plan{{Regions: []RegionPlan{{Steps: []Step{{Held: &Held{By: ByWindow}}}}}}}, nil).Environments[0]
+	if v.Rollout != nil || v.Waves == nil || v.LeftAlone == nil {
+		t.Errorf("a list is null, or a rollout is made up: %+v", v)
+	}
 	if v.Steps == nil || v.Drift == nil || v.Blocked == nil || v.Kept == nil || v.Aliases == nil || v.Notes == nil || v.Steps[0].Held.Also == nil {
 		t.Errorf("a list is null: %+v", v)
 	}

@@ -23,13 +23,19 @@
 //   - block.go: why a function cannot be changed; selections
 //   - retention.go: why a version is kept
 //   - permit.go: who holds a step, and until when
+//   - serve.go: what callers get through an alias, and when it is moved
+//   - waves.go: which functions a rollout takes first, and what waits for them
+//   - progress.go: what a rollout goes on to; goback.go: how it is undone
+//   - quarantine.go: what must not come again, and what drift is left alone
+//   - preflight.go: what AWS would refuse
 //   - finish.go: aliases left behind, in sync, cost
 //   - fold.go: what a function's list becomes
 //   - document.go: the JSON that other programs read
 //
 // # Promises
 //
-// Each is checked over generated worlds in worlds_test.go.
+// Each is checked over generated worlds in worlds_test.go; those about rollouts
+// over whole plays of them in rollouts_test.go.
 //
 //   - After a plan was applied, deciding again finds nothing to do (two rounds
 //     at most).
@@ -49,6 +55,23 @@
 //   - Every held step says by whom, and until when if that is known.
 //   - No plan exceeds its limits: five layers, max_new, twenty prunes a day.
 //   - A blocked function is in no step.
+//   - A rollout ends: it is done, went back, or a newer commit took over, which
+//     it does at the end of a wave that was judged, or after a halt.
+//   - No function is changed before all waves before its own were changed and
+//     judged well, but for functions that waited for something of their own; and
+//     no more functions are changed than the wave is to have in the end, also
+//     when functions come and go meanwhile.
+//   - After going back each function has exactly the list, and its alias the
+//     version, that it had before the first of the rollouts that took over from
+//     each other. What somebody else has changed since is left alone and named.
+//   - What went back does not come again, neither as a change nor as a heal,
+//     until Git asks for another version or a person says so.
+//   - After a rollout is done, nothing is left of it but what waits for
+//     something of its own.
+//   - Going back passes windows, freezes and approvals. Nothing else passes
+//     because it is in the same function, nor because it is served by the same
+//     alias.
+//   - Nobody's code, settings or layers beside ours reach callers by us.
 //
 // The package is pure: no clock, no network, no disk, no log, no randomness.
 package reconcile

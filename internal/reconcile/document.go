@@ -35,6 +35,9 @@ type EnvironmentView struct {
 	Kept        []KeptView    `json:"kept"`
 	Aliases     []AliasView   `json:"aliases"`
 	Notes       []NoteView    `json:"notes"`
+	Rollout     *RolloutView  `json:"rollout,omitempty"` // the one under way
+	Waves       []WaveView    `json:"waves"`
+	LeftAlone   []string      `json:"left_alone"` // functions that are not returned
 	Unselected  int           `json:"unselected"`
 	Cost        CostView      `json:"cost"`
 	Error       *ErrorView    `json:"error,omitempty"`
@@ -48,7 +51,8 @@ type WindowView struct {
 	Reason   string `json:"reason"`
 }
 
-// StepView is one step.
+// StepView is one step. From and To are versions of its layer; of a serve step,
+// the function version that callers get now and the alias they reach it by.
 type StepView struct {
 	ID          string      `json:"id"`
 	Kind        Kind        `json:"kind"`
@@ -130,6 +134,25 @@ type NoteView struct {
 	Message string `json:"message"`
 }
 
+// RolloutView is a rollout that is under way or still watched.
+type RolloutView struct {
+	ID       string   `json:"id"`
+	Revision string   `json:"revision"`
+	Stage    Stage    `json:"stage"`
+	Wave     int      `json:"wave"`
+	Waves    int      `json:"waves"`
+	Since    string   `json:"since"`     // RFC 3339, UTC; when the stage began
+	JudgedAt string   `json:"judged_at"` // RFC 3339, UTC; empty while nothing is watched
+	Reason   string   `json:"reason"`    // why it halted or goes back; empty otherwise
+	Findings []string `json:"findings"`  // of the last judgement
+}
+
+// WaveView is how many functions one wave has still to change.
+type WaveView struct {
+	Wave      int `json:"wave"`
+	Functions int `json:"functions"`
+}
+
 // CostView is what the plan takes.
 type CostView struct {
 	Calls   int     `json:"calls"`
@@ -174,7 +197,11 @@ func viewRegion(p Plan, r RegionPlan, revision string) EnvironmentView {
 		Kept:    views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
 		Aliases: views(r.Behind, viewAlias),
 		Notes:   views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
-		Cost:    CostView(r.Cost), Unselected: r.Unselected,
+		Waves:   views(r.Waves, func(w WavePlan) WaveView { return WaveView(w) }),
+		Cost:    CostView(r.Cost), Unselected: r.Unselected, LeftAlone: append([]string{}, r.LeftAlone...),
+	}
+	if r.Rollout != nil {
+		v.Rollout = viewRollout(*r.Rollout, r.Want.Rollout)
 	}
 	if r.Failure != nil {
 		v.Error = &ErrorView{r.Failure.Code, r.Failure.Message, r.Failure.Retryable}
@@ -188,6 +215,9 @@ func viewStep(s Step) StepView {
 		From: string(s.From), To: string(s.To), FromVersion: s.FromVersion, ToVersion: s.ToVersion,
 		New: s.New, Cause: s.Cause, Reason: s.Reason, Wave: s.Wave,
 	}
+	if s.Serving != nil {
+		v.From, v.To = s.Serving.Served.Version, s.Serving.Qualifier
+	}
 	if s.Held != nil {
 		v.Held = &HeldView{
 			By: s.Held.By, Until: stampTime(s.Held.Until), Reason: s.Held.Reason,
@@ -198,6 +228,13 @@ func viewStep(s Step) StepView {
 		v.Result = &ResultView{s.Result.Status, s.Result.Error, s.Result.RequestID}
 	}
 	return v
+}
+
+func viewRollout(r Rollout, rules desired.Rollout) *RolloutView {
+	return &RolloutView{
+		ID: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves, Since: stampTime(r.Since),
+		JudgedAt: stampTime(Judged(&r, rules)), Reason: r.Reason, Findings: append([]string{}, r.Findings...),
+	}
 }
 
 func viewDrift(d Drifted) DriftView {

@@ -118,7 +118,7 @@ func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool
 	switch {
 	case served.Version == c.AliasBefore && !weights:
 		return nil, true
-	case served.Version != c.AliasAfter && served.Version != c.AliasBefore:
+	case !slices.Contains([]string{c.AliasAfter, c.AliasBefore, cmp.Or(c.AliasServes, c.AliasBefore)}, served.Version):
 		return nil, false
 	case weights && a.Weights[c.AliasAfter] == 0:
 		return nil, false // somebody else's canary

@@ -73,43 +73,43 @@ func (m *permit) all(regions []*region) {
 	}
 }
 
-// serveWaits holds what gives callers the new layers where all that changes
-// $LATEST is held, since there is nothing new to give; and where something that
-// is held is to put a layer of $LATEST right, since callers would get the wrong
-// one.
+// serveWaits holds what gives callers the new layers where nothing new is left
+// to give without the steps that are held; and where one of these is to put a
+// layer of $LATEST right, since callers would get the wrong one.
 func serveWaits(steps []Step) {
-	held, free := map[string][]Step{}, map[string]bool{}
-	serves := false
-	for _, s := range steps {
+	held, free := map[string][]Step{}, map[string][]Step{}
+	var serves []int
+	for i, s := range steps {
 		switch {
 		case s.Function == "":
 		case s.Kind == Serve:
-			serves = true
+			serves = append(serves, i)
 		case s.Held == nil:
-			free[s.Function] = true
+			free[s.Function] = append(free[s.Function], s)
 		default:
 			held[s.Function] = append(held[s.Function], s)
 		}
 	}
-	for i, s := range steps {
-		if !serves || s.Kind != Serve || s.waits() || s.Serving.Version != "" || len(held[s.Function]) == 0 {
+	for _, i := range serves {
+		s, waiting := steps[i], held[steps[i].Function]
+		if s.waits() || s.Serving.Version != "" || len(waiting) == 0 {
 			continue
 		}
-		waiting := held[s.Function]
-		if !free[s.Function] && !slices.ContainsFunc(s.Serving.Ours, s.behind) {
+		after := Fold(s.List, free[s.Function])
+		if !slices.ContainsFunc(s.Serving.Ours, func(l state.LayerARN) bool { return s.behind(after, l) }) {
 			steps[i].Held = waiting[0].Held
 		}
 		for _, w := range waiting {
-			if s.behind(w.LayerARN) {
+			if s.behind(s.List, w.LayerARN) {
 				steps[i].Held = w.Held
 			}
 		}
 	}
 }
 
-// behind says that callers get another version of a layer than $LATEST has.
-func (s Step) behind(l state.LayerARN) bool {
-	return number(state.Function{Layers: s.List}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
+// behind says that callers get another version of a layer than is in a list.
+func (s Step) behind(list []state.LayerVersionARN, l state.LayerARN) bool {
+	return number(state.Function{Layers: list}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
 }
 
 // holders lists who holds a step besides a grace, in order of precedence.

@@ -46,6 +46,33 @@ func (r *region) noUpdates(f state.Function) string {
 	return ""
 }
 
+// smokeTests finds the tests that would say nothing about the layer they are
+// for: their function is not there, or does not get it. What names alone tell
+// was found at load (desired); this needs tags, runtimes and AWS.
+func (r *region) smokeTests() {
+	for _, t := range r.want.Rollout.SmokeTests {
+		f, ok := r.snap.Function(t.Function)
+		code, message := "", ""
+		switch {
+		case !ok:
+			code, message = "smoke_test_function", fmt.Sprintf("there is no function %s in %s for the smoke test", t.Function, r.want.Region)
+		case f.Image || f.Edge:
+			code, message = "smoke_test_function", fmt.Sprintf("the smoke test cannot tell anything of %s: %s", t.Function, kindReason(f))
+		case !slices.ContainsFunc(r.wishes, func(w *wish) bool { return (t.Layer == "" || t.Layer == w.Name) && w.Selects(f) }):
+			layer := t.Layer
+			if layer == "" {
+				layer = "any layer of the environment"
+			}
+			code, message = "smoke_test_unselected", fmt.Sprintf("the smoke test's function %s does not get %s", t.Function, layer)
+		default:
+			continue
+		}
+		p := problem(t.At, code, message, "name a function that the layer is attached to")
+		p.Environment = r.want.Name
+		r.plan.Problems = append(r.plan.Problems, *p)
+	}
+}
+
 // unsigned: a function with a code-signing configuration that is enforced takes
 // layers of the allowed signers only.
 func (r *region) unsigned(f state.Function, s Step) string {

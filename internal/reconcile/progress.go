@@ -215,12 +215,15 @@ func (r *Rollout) end(s Stage, now time.Time) {
 func (r *Rollout) Brought(changed []Changed) []Target {
 	var list []Target
 	for _, t := range r.Targets {
-		if slices.ContainsFunc(changed, func(c Changed) bool {
-			before, after := number(state.Function{Layers: c.Before}, t.Layer), number(state.Function{Layers: c.After}, t.Layer)
-			return before != after && after == t.Number
-		}) {
+		if slices.ContainsFunc(changed, t.on) {
 			list = append(list, t)
 		}
 	}
 	return list
+}
+
+// on says that a change put the target on its function.
+func (t Target) on(c Changed) bool {
+	before, after := number(state.Function{Layers: c.Before}, t.Layer), number(state.Function{Layers: c.After}, t.Layer)
+	return before != after && after == t.Number
 }

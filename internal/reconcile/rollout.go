@@ -69,7 +69,7 @@ type Target struct {
 // Changed is what a rollout, and those it took over from, did to one function.
 type Changed struct {
 	Function string
-	Wave     int // in which the last change was made
+	Wave     int // of the rollout, in which it changed the function last; 0 = only those it took over from did
 	// Before is the whole list before the first change; empty = there was
 	// none. After is what the last change left, or meant to where that is not
 	// known; Failed says that it is one that did not come to its end.
@@ -81,6 +81,10 @@ type Changed struct {
 	// given weight.
 	Alias                   string
 	AliasBefore, AliasAfter string
+	// AliasServes is what the alias itself was left at: neither of the two in a
+	// canary of a rollout that took over from one which had moved it. Empty =
+	// one of the two.
+	AliasServes string
 	// Canary says that the alias was given weights only, so far.
 	Canary bool
 }

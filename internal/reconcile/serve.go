@@ -247,10 +247,8 @@ func (r *region) notServable(f state.Function, step Step) string {
 	if !known {
 		return ""
 	}
-	if other := r.othersCanary(f.Name, a); other != "" {
-		return other
-	}
-	return ""
+	s.Alias = a // what carrying it out is guarded by
+	return r.othersCanary(f.Name, a)
 }
 
 // alias gives an alias of a function, or asks for the function's aliases.

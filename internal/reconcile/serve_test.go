@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -329,5 +331,33 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 		if got := told(r); got != "serve change 3>+ held by wave" || len(r.Drift) > 0 {
 			t.Errorf("%+v: %s and drift %+v", c, got, r.Drift)
 		}
+	}
+}
+
+func TestDocumentOfARollout(t *testing.T) {
+	in := aliased("1.4.0", 4, 4, 4)
+	in.Want[0].Rollout.Bake = 10 * time.Minute
+	in.Rollouts = []*Rollout{{
+		ID: "7", Revision: "abc", Stage: StageBake, Wave: 1, Waves: 2, Since: noon, Reason: "why", Targets: []Target{{Layer: common, Number: 5}},
+	}}
+	v := NewDocument("store", "abc", []Plan{Decide(in)}, nil).Environments[0]
+	want := &RolloutView{
+		ID: "7", Revision: "abc", Stage: "bake", Wave: 1, Waves: 2, Since: "2026-11-24T12:00:00Z", JudgedAt: "2026-11-24T12:10:00Z",
+		Reason: "why", Findings: []string{},
+	}
+	if diff := cmp.Diff(want, v.Rollout); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]WaveView{{1, 1}}, v.Waves); diff != "" {
+		t.Error(diff)
+	}
+	if s := v.Steps[1]; s.Kind != Serve || s.From != "3" || s.To != "live" {
+		t.Errorf("the serve step is from %q to %q", s.From, s.To)
+	}
+	failing, _ := failing()
+	failing.Have[0].Functions[0].Layers = nil
+	v = NewDocument("store", "abc", []Plan{Decide(failing)}, nil).Environments[0]
+	if !slices.Equal(v.LeftAlone, []string{"f"}) {
+		t.Errorf("left alone %q", v.LeftAlone)
 	}
 }

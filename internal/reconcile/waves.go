@@ -167,7 +167,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 }
 
 // order gives the functions of the rollout in the order of its waves. Those
-// that are changed already come first, so that what was counted stays counted
+// that it has changed, whole or in part, come first, so that what was counted stays counted
 // when functions come and go meanwhile; those that wait for something of their
 // own come last, so that no wave waits for them.
 func (r *region) order(pending map[string]bool) []string {
@@ -175,8 +175,13 @@ func (r *region) order(pending map[string]bool) []string {
 	for name := range pending {
 		names = append(names, name)
 	}
+	begun := map[string]bool{}
 	if r.sameRollout() {
 		for _, c := range r.changed {
+			if c.Wave == 0 {
+				continue // by one that this one took over from
+			}
+			begun[c.Function] = true
 			if _, ok := pending[c.Function]; !ok {
 				names = append(names, c.Function)
 			}
@@ -188,11 +193,10 @@ func (r *region) order(pending map[string]bool) []string {
 	}
 	order := spread(names, first)
 	place := func(name string) int {
-		own, ok := pending[name]
 		switch {
-		case !ok:
+		case begun[name]:
 			return 0
-		case own:
+		case pending[name]:
 			return 2
 		}
 		return 1

@@ -229,7 +229,10 @@ func hiddenQuery(p *probe) {
 func pointPages(p *probe) {
 	p.series("m", nil, 1, 2, 4, 8, 16)
 	two := func(in *cloudwatch.GetMetricDataInput) { in.MaxDatapoints = aws.Int32(2) }
-	p.equal(p.points(0, 9, two, p.sum("q", "m", 60, nil)), "q", 16, 8, 4, 2, 1)
+	p.series("n", nil, 3, 5, 7)
+	got := p.points(0, 9, two, p.sum("q", "m", 60, nil), p.sum("r", "n", 60, nil))
+	p.equal(got, "q", 16, 8, 4, 2, 1)
+	p.equal(got, "r", 7, 5, 3)
 	in := span(0, 9, p.sum("q", "m", 60, nil))
 	two(in)
 	out, err := p.cloudwatch.GetMetricData(p.ctx, in)

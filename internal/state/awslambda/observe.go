@@ -107,7 +107,7 @@ func (c *Client) functions(ctx context.Context, withSettings bool) ([]state.Func
 		}
 		for i := range out.Functions {
 			f := function(&out.Functions[i], in)
-			if withSettings {
+			if withSettings || f.Managed { // which is served by a version, whatever the environment says
 				f.Settings = settings(&out.Functions[i])
 			}
 			if at, twice := index[f.Name]; twice {
