@@ -164,6 +164,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
+	p.Looks.doubtChanged(plan.Environment, r.Want.Region) // whatever comes of it
 	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *plan, *r, i))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)

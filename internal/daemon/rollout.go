@@ -32,8 +32,10 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 			return err
 		}
 		in.Rollouts[i] = ro
-		if ro.Open() {
-			if in.Changed[i], err = p.log.Changed(ctx, *ro); err != nil {
+		// Of one that a newer commit took over from as well: it is undone with
+		// that, and a share of calls that it gave is ours.
+		if ro.Open() || ro != nil && ro.Stage == reconcile.StageSuperseded {
+			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 				return err
 			}
 		}
@@ -43,9 +45,40 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 	return err
 }
 
+// changed gives what a rollout under way did so far. That is one record for each
+// function, and a wave is watched for many rounds: what was read under this hold
+// of the lease, or written since, is not read again.
+func (p *pass) changed(ctx context.Context, e desired.Environment, ro *reconcile.Rollout) ([]reconcile.Changed, error) {
+	fence := p.fence(e.Account)
+	if list, ok := p.Looks.changed(e, ro.ID, fence); ok {
+		return list, nil
+	}
+	list, err := p.log.Changed(ctx, *ro)
+	if err == nil {
+		p.Looks.keepChanged(e, ro.ID, fence, list)
+	}
+	return list, err
+}
+
+// claim has the history refuse whoever had the lease before, should they wake up
+// and go on with a rollout that is ours now.
+func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
+	for i, e := range in.Want {
+		if ro := in.Rollouts[i]; ro != nil && ro.Ended.IsZero() && p.fence(e.Account) != 0 {
+			if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // progress judges what is due of the rollouts of an environment and decides
 // again, until nothing more comes of it. It changes nothing in AWS.
 func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) (reconcile.Plan, error) {
+	if err := p.claim(ctx, in); err != nil {
+		return plan, err
+	}
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
 	for range transitions {
 		moved := false
@@ -108,10 +141,7 @@ func same(a, b reconcile.Rollout) bool {
 // are those of the layers that it changed on any function.
 func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro reconcile.Rollout) error {
 	e := in.Want[i]
-	for _, t := range ro.Targets {
-		if !slices.ContainsFunc(in.Changed[i], func(c reconcile.Changed) bool { return brought(c, t.Layer) }) {
-			continue
-		}
+	for _, t := range ro.Brought(in.Changed[i]) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
@@ -125,17 +155,16 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 	return nil
 }
 
-// brought says that a change gave a function another version of the layer.
-func brought(c reconcile.Changed, layer state.LayerARN) bool {
-	before, _, _ := state.Function{Layers: c.Before}.Has(layer)
-	after, _, _ := state.Function{Layers: c.After}.Has(layer)
-	return before != after
-}
-
 // judge gives what a rollout goes on to before anything is carried out.
 func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) (reconcile.Rollout, error) {
 	ro, now := in.Rollouts[i], p.Now()
 	rules := in.Want[i].Rollout
+	if q := takenBack(in.Quarantines, in.Want[i].Region, *ro); q != nil && ro.Open() && ro.Stage != reconcile.StageRollingBack {
+		next := *ro
+		next.Stage, next.Ended, next.Since = reconcile.StageRolledBack, now.UTC(), now.UTC()
+		next.Reason = "rolled back by " + q.By + ": " + q.Reason
+		return next, nil
+	}
 	switch ro.Stage {
 	case reconcile.StageRollingBack:
 		return *ro, nil
@@ -186,6 +215,20 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 	default:
 		return p.react(*ro, rules, v), nil
 	}
+}
+
+// takenBack finds the word of a person who rolled back what a rollout brings:
+// that ends it, and what it has not reached stays as it is.
+func takenBack(list []ruling.Quarantine, region string, ro reconcile.Rollout) *ruling.Quarantine {
+	for i := range list {
+		q := &list[i]
+		for _, t := range ro.Targets {
+			if q.Hand && q.Region == region && q.Layer == t.Layer && q.Number == t.Number && q.At.After(ro.Begun) {
+				return q
+			}
+		}
+	}
+	return nil
 }
 
 // react gives what follows a judgement that is not good.
@@ -327,7 +370,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 	e := in.Want[i]
 	if r.Carried && ro.Open() {
 		var err error
-		if in.Changed[i], err = p.history(e.Account).Changed(ctx, *ro); err != nil {
+		if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 			return err
 		}
 	}

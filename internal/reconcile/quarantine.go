@@ -84,6 +84,9 @@ func (r *region) lift() {
 		if q.Region != r.want.Region || !q.Ended.IsZero() {
 			continue
 		}
+		if r.rollout != nil && r.rollout.Stage == StageRollingBack {
+			continue // it is still being taken away
+		}
 		for _, w := range r.wishes {
 			if w.Layer == q.Layer && w.ok && !w.asks(q.Number) {
 				r.plan.Lifted = append(r.plan.Lifted, q)
