@@ -662,3 +662,29 @@ func TestTugOfWar(t *testing.T) {
 		}
 	})
 }
+
+// TestACommitDuringTheLastBake: a rollout that has reached all functions and is
+// well is complete, although Git has gone on meanwhile; what breaks then goes back
+// to it, and not to what was before.
+func TestACommitDuringTheLastBake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		rules := desired.Rollout{Waves: waves(2), Bake: 8 * time.Minute, SmokeTests: []desired.SmokeTest{smoke}}
+		f.spreads(func(e *desired.Environment) { e.Rollout = rules })
+		f.world.PutLayerVersion(awssim.LayerVersion{Name: "common", Description: "v1.6.0"})
+		f.breaks(6)
+		f.rounds(t, 14)
+		if len(f.behind(5)) != 0 || f.rollout(t).Stage != reconcile.StageBake {
+			t.Fatalf("the rollout is %s, %d behind", stageOf(t, f), len(f.behind(5)))
+		}
+		f.want("1.6.0")
+		f.spreads(func(e *desired.Environment) { e.Rollout = rules })
+		f.rounds(t, 30)
+		if left := f.behind(5); len(left) != 0 {
+			t.Errorf("%v went back further than to 5; the rollout is %s", left, stageOf(t, f))
+		}
+		if ro := f.rollout(t); ro.Stage != reconcile.StageRolledBack || len(ro.Chain) != 0 {
+			t.Errorf("the rollout is %+v", ro)
+		}
+	})
+}

@@ -248,7 +248,8 @@ type RegionPlan struct {
 	// Superseding says that Git wants something else now than the rollout under
 	// way brings; Untouched, that it has changed nothing yet; Carried, that the
 	// plan was carried out and Steps have results.
-	Superseding, Untouched, Carried bool
+	// Reached says that it has changed as many functions as it began with.
+	Superseding, Untouched, Carried, Reached bool
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.
 	LeftAlone []string

@@ -151,8 +151,10 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
 		next.to(StageChange, now)
-	case p.superseding():
+	case p.superseding() && !p.Reached:
 		next.end(StageSuperseded, now)
+	case p.superseding():
+		next.end(StageDone, now) // it was complete before the newer commit came, and is well
 	case !more:
 		next.Waves = max(next.Wave, 1)
 		if p.Want.Rollout.Watch > 0 && len(p.Want.Rollout.Alarms) > 0 {

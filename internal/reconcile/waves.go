@@ -126,6 +126,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	}
 	r.plan.Superseding = r.rollout != nil && !r.sameRollout()
 	r.plan.Untouched = len(r.changed) == 0
+	r.plan.Reached = r.rollout != nil && r.rollout.Total > 0 && r.complete() >= r.rollout.Total
 	pending := map[string]bool{} // and whether it waits for something of its own
 	for _, s := range r.plan.Steps {
 		if s.inRollout() {
@@ -164,6 +165,18 @@ func (r *region) roll(waits func(*region, Step) bool) {
 			}
 		}
 	}
+}
+
+// complete counts the functions that have all of what the rollout under way
+// brings.
+func (r *region) complete() int {
+	n := 0
+	for _, c := range r.changed {
+		if c.Wave > 0 && !c.Failed && !c.Canary {
+			n++
+		}
+	}
+	return n
 }
 
 // order gives the functions of the rollout in the order of its waves. Those
