@@ -75,7 +75,6 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 	x.Sections = []Section{{Text: sentence(clip(list[0].Reason, longestText-2))}}
 	if ro != nil {
 		x.Sections = said(ro)
-		x.Ends = append(x.Ends, Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: id})
 		for _, earlier := range append(slices.Clone(ro.Chain), id) {
 			x.Ends = append(x.Ends, Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: earlier}, Scope{Kind: RolloutFailed, Region: r.Want.Region, Key: earlier})
 		}

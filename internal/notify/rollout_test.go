@@ -129,6 +129,26 @@ func TestRecordsOfGoingBack(t *testing.T) {
 	}
 }
 
+// A step that failed is no alert of its own once its rollout goes back, and what
+// is in quarantine is not tried again.
+func TestFailuresOfWhatGoesBack(t *testing.T) {
+	w := notifytest.NewWorld()
+	w.Commit("1.4.2", "a1b2c3d")
+	s, st := standing(w, reconcile.StageRollingBack, 2)
+	s.Ended = recorded(w, st)
+	s.Ended[0].Status, s.Ended[0].Error = reconcile.Failed, "no"
+	for i := range s.Plan.Regions[0].Steps {
+		s.Plan.Regions[0].Steps[i].Held = &reconcile.Held{By: reconcile.ByQuarantine, Reason: "so"}
+	}
+	f := notify.Facts(s)
+	if failed := find(f, notify.ApplyFailed); len(failed) != 0 {
+		t.Errorf("a failure of what goes back: %+v", failed)
+	}
+	if slices.ContainsFunc(f.Unknown, func(s notify.Scope) bool { return s.Kind == notify.ApplyFailed }) {
+		t.Errorf("what is in quarantine keeps an alert open: %+v", f.Unknown)
+	}
+}
+
 // What another alert tells is no held change, and asks for no approval.
 func TestToldElsewhere(t *testing.T) {
 	for _, tc := range []struct {
