@@ -3,6 +3,8 @@ package demo
 import (
 	"strings"
 	"testing"
+
+	"charm.land/lipgloss/v2"
 )
 
 func TestTheStoryComesTrue(t *testing.T) {
@@ -14,6 +16,11 @@ func TestTheStoryComesTrue(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "✗") || strings.Contains(out.String(), "\x1b") {
 		t.Error("a claim failed, or there is colour where none was asked for")
+	}
+	for line := range strings.SplitSeq(out.String(), "\n") {
+		if lipgloss.Width(line) > 80 {
+			t.Errorf("%d columns: %s", lipgloss.Width(line), line)
+		}
 	}
 }
 
