@@ -69,6 +69,10 @@ func TestRollbackByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := f.rollout(t)
+		before.Stage, before.Wave = reconcile.StageChange, 2 // whoever began it was killed
+		if err := history.Open(f.store, "test").SaveRollout(t.Context(), "prod", region, *before); err != nil {
+			t.Fatal(err)
+		}
 		does := f.round()
 		does.Only = rollbacks
 		result, err := does.Apply(t.Context())
