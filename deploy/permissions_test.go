@@ -41,6 +41,9 @@ func permissions() map[string]permission {
 		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
+		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"},
+		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
 		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
 		"resourcegroupstaggingapi.GetResources":    {action: "tag:GetResources"},
 		"sts.GetCallerIdentity":                    {},
@@ -181,14 +184,17 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 		"lambda:PublishVersion":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
 		"lambda:UpdateAlias":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:InvokeFunction":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
 		"dynamodb:UpdateItem":                {"${Table.Arn}"},
 		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
 		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
 		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
 	}
-	// IAM knows no resources for them.
+	// IAM knows no resources for them, or gives composite alarms to nobody who
+	// has less.
 	everywhere := []string{
 		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
 	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))
