@@ -22,8 +22,8 @@ func (a *app) applyCommand() *cobra.Command {
 Windows, freezes and approvals hold for it as they do for the daemon.
 
 A rollout in waves is followed to its end: each wave is changed, watched and
-judged before the next, and what is not well goes back. Ctrl-C leaves the rollout
-where it is; the next apply, or the daemon, goes on from there.
+judged before the next, and what is not well goes back. Ctrl-C leaves the
+rollout where it is; the next apply, or the daemon, goes on from there.
 
 One layerd acts on an account at a time: where a daemon on the same store has
 the account's lease, apply leaves it alone and exits 75. With --lease-timeout it

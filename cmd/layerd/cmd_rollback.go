@@ -32,20 +32,21 @@ func (a *app) rollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback ENV LAYER --reason TEXT",
 		Short: "Take a layer back to the version before, at once",
-		Long: `rollback brings all functions of an environment back to an earlier version of one
-layer, now: no window, freeze, approval, wave or bake holds it, and nothing else
-is changed. The version that Git asks for is kept from coming back until Git asks
-for another one, or until layerd retry. Git itself stays as it is: change it when
-there is time.
+		Long: `rollback brings all functions of an environment back to an earlier version of
+one layer, now: no window, freeze, approval, wave or bake holds it, and nothing
+else is changed. The version that Git asks for is kept from coming back until
+Git asks for another one, or until layerd retry. Git itself stays as it is:
+change it when there is time.
 
 Without --to it goes back to the version that last came through a whole rollout
 well, else to the one that was applied before, else to what most functions had
-before layerd. --to takes a semantic version or an
-AWS version number, which must be live. --functions limits it to some functions.
+before layerd. --to takes a semantic version or an AWS version number, which
+must be live. --functions limits it to some functions.
 
-The word is written first and the lease asked for then: where a daemon has it and
-does not give it away in time, that daemon does the rollback in its next round,
-and this command exits 75. A second rollback with another --to replaces the first.
+The word is written first and the lease asked for then: where a daemon has it
+and does not give it away in time, that daemon does the rollback in its next
+round, and this command exits 75. A second rollback with another --to replaces
+the first; the same command once more goes on, and no further back.
 
 Exit codes: 0 done, 1 something failed, 3 something waits, 64 there is no such
 version or nothing to go back to, 75 the daemon does it, 78 the desired state is

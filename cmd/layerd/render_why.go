@@ -168,6 +168,9 @@ func (p *whyPage) putBy(e history.Entry) {
 	if e.ApprovedBy != "" {
 		text += ", approved by " + e.ApprovedBy
 	}
+	if e.Cause == reconcile.Rollback && e.Reason != "" {
+		text += ": " + e.Reason
+	}
 	p.linef(4, "%s", text)
 	var trace []string
 	if e.RequestID != "" {

@@ -166,6 +166,12 @@ func (p whyPlace) answer(result daemon.Result, function string) whyEnvironment {
 	if p.unread != "" {
 		e.Notes = append(e.Notes, "its aliases are not known: "+p.unread)
 	}
+	if e.Selected && p.region.Rollout.Open() {
+		e.Notes = append(e.Notes, rolloutText(p.region))
+	}
+	if slices.Contains(p.region.LeftAlone, function) {
+		e.Notes = append(e.Notes, "left alone: somebody else has changed it since the rollout, which goes back without it")
+	}
 	for _, problem := range p.region.Problems {
 		e.Notes = append(e.Notes, fmt.Sprintf("%s:%d: %s", problem.File, problem.Line, problem.Message))
 	}

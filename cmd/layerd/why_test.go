@@ -63,6 +63,28 @@ func whyWorld(t *testing.T) whyPlace {
 	}
 }
 
+// Whoever asks why in the middle of a rollout is told where that is, and a
+// function that does not go back with the others, why.
+func TestWhyInARollout(t *testing.T) {
+	place := whyWorld(t)
+	place.region.Rollout = &reconcile.Rollout{Stage: reconcile.StageRollingBack, Wave: 2, Waves: 4, Revision: "ab12cd34ef", Reason: "the alarm 5xx rings"}
+	place.region.LeftAlone = []string{"another-prod", whyFunction}
+	back := place.put[place.region.Want.Layers[1].Layer]
+	back.Cause, back.Reason = reconcile.Rollback, "rolled back by 佐藤: it times out"
+	place.put[back.To.Layer()] = back
+	v := answerWhy(daemon.Result{Past: "store"}, []whyPlace{place}, whyFunction)
+	text := strings.Join(strings.Fields(renderWhy(v, []whyPlace{place}, &roundFlags{}, palette{}, 80, testNow)), " ")
+	for _, want := range []string{
+		"· the rollout of ab12cd3: going back: the alarm 5xx rings",
+		"· left alone: somebody else has changed it since the rollout",
+		"for rollback, revision cd34cd3 by 佐藤, approved by 鈴木: rolled back by 佐藤: it times out",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
 func TestRenderWhy(t *testing.T) {
 	place := whyWorld(t)
 	f := &roundFlags{repo: repoFlags{repo: "."}}

@@ -211,3 +211,43 @@ func TestWhatANewerLayerdQuarantinedIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Of two words of persons for the same functions the later one replaces the
+// first where it says another number; a check's word replaces neither.
+func TestWhichWordReplaces(t *testing.T) {
+	check, first, second := bad(13, ""), bad(13, ""), bad(13, "")
+	first.Hand, first.Back, first.By = true, 12, "sato"
+	second.Hand, second.Back, second.By, second.At = true, 11, "suzuki", first.At.Add(time.Minute)
+	again := first
+	again.By = "tanaka"
+	s := store.NewMemory()
+	for _, tt := range []struct{ put, want ruling.Quarantine }{
+		{check, check}, {first, first}, {again, first}, {check, first}, {second, second},
+	} {
+		got, err := ruling.PutQuarantine(t.Context(), s, repo, tt.put)
+		if err != nil || got.By != tt.want.By || got.Back != tt.want.Back {
+			t.Errorf("%s to %d: holds %s to %d, %v, want %s to %d", tt.put.By, tt.put.Back, got.By, got.Back, err, tt.want.By, tt.want.Back)
+		}
+	}
+}
+
+// Which of several words counts for a function is a strict order, so that it
+// does not depend on how they were listed.
+func TestBefore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) ruling.Quarantine {
+			return ruling.Quarantine{
+				Hand: rapid.Bool().Draw(t, name+" by hand"), At: noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, name+" at"))),
+				Functions: rapid.SampledFrom([]string{"", "a*", "*"}).Draw(t, name+" functions"),
+			}
+		}
+		a, b := draw("a"), draw("b")
+		equal := a.Hand == b.Hand && a.At.Equal(b.At) && a.Functions == b.Functions
+		if a.Before(b) == b.Before(a) && !equal || equal && a.Before(b) {
+			t.Fatalf("a before b %v, b before a %v", a.Before(b), b.Before(a))
+		}
+		if a.Hand && !b.Hand && !a.Before(b) || a.Hand == b.Hand && a.At.After(b.At) && !a.Before(b) {
+			t.Fatal("a check's word, or an older one, counts more")
+		}
+	})
+}
