@@ -59,8 +59,9 @@ chaos-fleet: ## the same with the demo's whole fleet, which takes an hour or two
 	LAYERD_CHAOS=story go test -count=1 -run '^TestChaos$$' -v -timeout 6h ./internal/daemon
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## run the benchmarks, and a rollout over 1,000 functions
 	go test -run '^$$' -bench . -benchmem ./...
+	LAYERD_FLEET=1000 go test -count=1 -run '^TestFleetIsChangedAtTheRateThatIsAllowed$$' -v ./internal/daemon
 
 .PHONY: load
 load: ## measure the daemon beside LOAD functions: memory and processor time
