@@ -17,16 +17,21 @@ func (a *app) applyCommand() *cobra.Command {
 	var patience time.Duration
 	cmd := &cobra.Command{
 		Use:   "apply --repo PATH|URL",
-		Short: "Do one round: what may be done now is done, the rest waits",
+		Short: "Do what may be done now; the rest waits",
 		Long: `apply makes the decision that plan shows and carries out what may be done now.
 Windows, freezes and approvals hold for it as they do for the daemon.
+
+A rollout in waves is followed to its end: each wave is changed, watched and
+judged before the next, and what is not well goes back. Ctrl-C leaves the rollout
+where it is; the next apply, or the daemon, goes on from there.
 
 One layerd acts on an account at a time: where a daemon on the same store has
 the account's lease, apply leaves it alone and exits 75. With --lease-timeout it
 asks the daemon for the lease, which gives it between two rounds.
 
-Exit codes: 0 done, 1 something failed, 3 something waits for a window or an
-approval, 75 try again, 78 the desired state is invalid somewhere.`,
+Exit codes: 0 done, 1 something failed, or a rollout halted or went back, 3
+something waits for a window or an approval, 75 try again, 78 the desired state
+is invalid somewhere.`,
 		Example: `  layerd apply --repo https://github.com/acme/layers.git
   layerd apply --repo . --env dev --output json`,
 		Args: arguments(),
@@ -40,7 +45,7 @@ approval, 75 try again, 78 the desired state is invalid somewhere.`,
 			leases := a.newLeases(r, patience)
 			defer leases.release(cmd.Context())
 			r.round.Lease = leases.take
-			result, err := r.round.Apply(cmd.Context())
+			result, err := r.round.ApplyThrough(cmd.Context(), a.following())
 			r.endProgress()
 			return a.finish(&f, r, result, err, func() int { return applyCode(result, f.envs) })
 		},
@@ -63,8 +68,14 @@ func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
 }
 
-// take is daemon.Round.Lease.
+// take is daemon.Round.Lease. What an earlier round of this apply took is ours
+// still, as long as it lasts.
 func (l *leases) take(ctx context.Context, account string) (daemon.Lease, error) {
+	for _, one := range l.taken {
+		if one.Account() == account {
+			return one, one.Check()
+		}
+	}
 	got, err := l.keeper.Acquire(ctx, account, l.patience, func(h *lease.HeldError) {
 		l.say("waiting for the lease of account %s, which %s has", account, h.By.Name)
 	})

@@ -23,11 +23,12 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Play with layerd on a simulated AWS, all on this machine",
 		Long: `demo keeps a daemon running over a simulated AWS and a Git server of its own,
-and prints commands to try: push a commit, change a function by hand, watch what
-becomes of it. It needs no account and no network, and ends with Ctrl-C.
+and prints commands to try: push a commit, change a function by hand, break what
+all functions import, and watch what becomes of it. It needs no account and no
+network, and ends with Ctrl-C.
 
 demo --once tells a story instead and exits: a team releases a layer, somebody
-meddles, layerd notices.
+meddles, layerd notices; a version breaks what uses it, and goes back.
 
 demo --serve-aws ADDR serves only the simulated AWS, for the AWS CLI and for
 layerd itself.`,

@@ -158,6 +158,9 @@ func (a *app) finish(f *roundFlags, p prepared, result daemon.Result, err error,
 	end := &exitError{code: worst(code(), codeOf(err)), err: err}
 	if interrupted(err) {
 		end.err, end.hint = errInterrupted, "what is shown above was done; run it again, it goes on from there"
+		if where := leftAt(result); where != "" {
+			end.hint = "the rollout stays where it is (" + where + "); the next apply, or the daemon, goes on from there"
+		}
 	}
 	return end
 }

@@ -103,7 +103,7 @@ func commandsOf(t *testing.T, screen, title string) string {
 func TestDemoCommands(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("plays for half a minute")
+		t.Skip("plays for a minute")
 	}
 	for _, tool := range []string{"bash", "git"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -147,6 +147,12 @@ func TestDemoCommands(t *testing.T) {
 	demo.out.wait(t, `staging ap-northeast-1: makoto-common 7 \(1.4.1\) → 8 \(1.4.2\) was`)
 	shell(clone, commandsOf(t, screen, "Open prod's window"))
 	demo.out.wait(t, `prod ap-northeast-1: makoto-common 6 \(1.4.1\) → 7 \(1.4.2\) was`)
+
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 7 \(1.4.1\) → 8 \(1.4.2\) was\s+applied to 11 functions`)
+	shell(clone, commandsOf(t, screen, "Break every function of staging"))
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 9 \(1.5.0\) → 8 \(1.4.2\) was\s+rolled back on 2 functions`)
+	shell(clone, commandsOf(t, screen, "Go on to a version that works"))
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 8 \(1.4.2\) → 10 \(1.5.1\) was\s+applied to 11 functions`)
 
 	asked := shell(clone, commandsOf(t, screen, "Ask"))
 	for _, want := range []string{`environments/dev.yaml:\d+ says 1.4.2`, `prod .*in sync`, `approved by`, `"ready":true`} {

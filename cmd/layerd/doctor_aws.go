@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
@@ -34,7 +36,7 @@ func checkAWS(ctx context.Context, x *examination) {
 		return
 	}
 	for _, env := range x.regions {
-		r := &regionExam{env: env, add: func(r inspect.Result) {
+		r := &regionExam{env: env, now: x.app.now, add: func(r inspect.Result) {
 			r.Region = env.Region
 			x.add(r)
 		}}
@@ -46,7 +48,7 @@ func checkAWS(ctx context.Context, x *examination) {
 		case !ok:
 			r.add(inspect.Skipped("identity", "this connection cannot be examined"))
 		default:
-			r.client = client
+			r.client, r.health = client, cloud
 			r.examine(ctx)
 		}
 	}
@@ -56,7 +58,9 @@ func checkAWS(ctx context.Context, x *examination) {
 type regionExam struct {
 	env    desired.Environment
 	client *awslambda.Client
+	health health.Source
 	add    func(inspect.Result)
+	now    func() time.Time
 
 	functions []state.Function
 	chosen    []state.Function // on which rights are tried
@@ -82,6 +86,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.signing(ctx)
 	r.readable(ctx, wanted)
 	r.pruning(ctx)
+	r.watching(ctx)
 }
 
 // tags are read where a selector looks at them, and then known to the choice.
@@ -203,9 +208,18 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 		return
 	}
 	alias := func(name string) state.Qualified { return state.Qualified{Function: name, Qualifier: r.env.Alias} }
-	try("lambda:GetAlias", func(name string) error { _, err := r.client.Alias(ctx, alias(name)); return err })
+	try("lambda:GetAlias", func(name string) error { _, err := r.client.Alias(ctx, alias(name)); return unlessGone(err) })
 	try("lambda:PublishVersion", func(name string) error { return r.client.TryPublish(ctx, name) })
-	try("lambda:UpdateAlias", func(name string) error { return r.client.TryMove(ctx, alias(name)) })
+	try("lambda:UpdateAlias", func(name string) error { return unlessGone(r.client.TryMove(ctx, alias(name))) })
+}
+
+// unlessGone: a function without the alias is attached only, which is a note of
+// the plan; to know that it has none took the right.
+func unlessGone(err error) error {
+	if err != nil && state.KindOf(err) == state.Gone {
+		return nil
+	}
+	return err
 }
 
 // rightOf is the right that an attempt was refused for: looking at aliases asks

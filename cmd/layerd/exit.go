@@ -130,7 +130,25 @@ func applyCode(r daemon.Result, chosen []string) int {
 			code = worst(code, exitHeld)
 		}
 	}
+	for _, p := range r.Plans {
+		for _, region := range p.Regions {
+			code = worst(code, rolloutCode(region.Rollout))
+		}
+	}
 	return code
+}
+
+// rolloutCode: a rollout that halted, goes back or went back has failed,
+// although each of its steps was done.
+func rolloutCode(ro *reconcile.Rollout) int {
+	if ro == nil {
+		return exitOK
+	}
+	switch ro.Stage {
+	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack:
+		return exitFailed
+	}
+	return exitOK
 }
 
 // roundCode is what plan and apply have in common: the desired state and the

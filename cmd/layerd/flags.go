@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,19 +114,50 @@ func completeValues(cmd *cobra.Command) {
 	}
 }
 
+// completeLayers offers environments, and then the layers of the one that was
+// named.
+func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return a.completeEnvironments(cmd, args, toComplete)
+	}
+	const no = cobra.ShellCompDirectiveNoFileComp
+	f := hereFlags(cmd)
+	if !isFolder(f.repo) {
+		return nil, no
+	}
+	src, err := a.load(cmd.Context(), f)
+	if err != nil {
+		return nil, no
+	}
+	var names []string
+	for _, e := range src.tree.Environments {
+		for _, w := range e.Layers {
+			if e.Name == args[0] && !slices.Contains(names, w.Name) {
+				names = append(names, w.Name)
+			}
+		}
+	}
+	return names, no
+}
+
+// hereFlags name the repository of a command line that is being typed: this
+// folder where none was named.
+func hereFlags(cmd *cobra.Command) repoFlags {
+	// Every command that completes names has the flags.
+	repo, _ := cmd.Flags().GetString("repo")
+	path, _ := cmd.Flags().GetString("path")
+	return repoFlags{repo: cmp.Or(repo, "."), path: path}
+}
+
 // completeEnvironments offers the names of a repository on this machine; it
 // never goes to the network, because a person waits for the Tab key.
 func (a *app) completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	const no = cobra.ShellCompDirectiveNoFileComp
-	repo, _ := cmd.Flags().GetString("repo")
-	if repo == "" {
-		repo = "."
-	}
-	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(repo) {
+	f := hereFlags(cmd)
+	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(f.repo) {
 		return nil, no
 	}
-	path, _ := cmd.Flags().GetString("path")
-	src, err := a.load(cmd.Context(), repoFlags{repo: repo, path: path})
+	src, err := a.load(cmd.Context(), f)
 	if err != nil {
 		return nil, no
 	}

@@ -53,6 +53,13 @@ func (s *statusLine) report(p daemon.Progress) {
 	}
 }
 
+// note shows what is waited for until something else is shown.
+func (s *statusLine) note(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draw(fit(text, s.width-1))
+}
+
 // draw replaces the line. Callers hold mu. A terminal that is gone is no
 // reason to stop, so errors of writing are not looked at.
 func (s *statusLine) draw(text string) {

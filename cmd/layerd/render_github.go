@@ -35,6 +35,9 @@ func (a *annotations) region(r reconcile.RegionPlan, v view, root string) {
 	if r.Failure != nil {
 		a.add("error", title, r.Failure.Message)
 	}
+	if ro := r.Rollout; rolloutCode(ro) != exitOK {
+		a.add("error", title, rolloutText(r))
+	}
 	failed := map[string]int{}
 	for _, s := range r.Steps {
 		if s.Result != nil && s.Result.Status == reconcile.Failed {

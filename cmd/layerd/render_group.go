@@ -32,6 +32,7 @@ func groupSteps(steps []reconcile.Step) []group {
 		cause            reconcile.Cause
 		layer, from, to  string
 		newLayer, goBack bool
+		serving          string
 	}
 	var groups []group
 	index := map[key]int{}
@@ -40,6 +41,7 @@ func groupSteps(steps []reconcile.Step) []group {
 		if s.Kind != reconcile.Prune {
 			k.from, k.to = label(s.From, s.FromVersion), label(s.To, s.ToVersion)
 			k.newLayer, k.goBack = s.New, s.Back
+			k.serving = served(s)
 		}
 		i, ok := index[k]
 		if !ok {
@@ -63,6 +65,8 @@ func newGroup(s reconcile.Step) group {
 	switch {
 	case s.Kind == reconcile.Prune:
 		g.symbol, g.noun = "-", "version"
+	case s.Kind == reconcile.Serve:
+		g.what = served(s)
 	case s.Kind == reconcile.Detach:
 		g.symbol = "-"
 	case s.Kind == reconcile.Restore:
@@ -78,6 +82,22 @@ func newGroup(s reconcile.Step) group {
 		g.what += ", was applied here before"
 	}
 	return g
+}
+
+// served says what callers get by a serve step: "live", "live, 10% of the calls",
+// or "live, back to a version published before". Empty for other steps.
+func served(s reconcile.Step) string {
+	if s.Kind != reconcile.Serve || s.Serving == nil {
+		return ""
+	}
+	text := s.Serving.Qualifier
+	switch {
+	case s.Serving.Version != "":
+		text += ", back to a version published before"
+	case s.Serving.Weight > 0:
+		text += fmt.Sprintf(", %.4g%% of the calls", 100*s.Serving.Weight)
+	}
+	return text
 }
 
 // pruned lists the versions of one layer that go.
@@ -117,6 +137,8 @@ func (g group) done() string {
 		return "rolled back"
 	case reconcile.Prune:
 		return "pruned"
+	case reconcile.Serve:
+		return "served"
 	default:
 		return g.verb + "ed"
 	}
@@ -185,7 +207,7 @@ func waitsFor(h reconcile.Held, now time.Time, zone *time.Location) string {
 // endsUnknown says whether a person has to end it.
 func endsUnknown(by string) bool {
 	return slices.Contains([]string{reconcile.ByMode, reconcile.ByDesired, reconcile.ByPause,
-		reconcile.ByQuarantine, reconcile.ByApproval}, by)
+		reconcile.ByQuarantine, reconcile.ByApproval, reconcile.ByHealth, reconcile.ByTugOfWar}, by)
 }
 
 // tally counts steps by verb in a fixed order: "212 to attach (3 new), 2 to
@@ -203,7 +225,8 @@ func tally(steps []reconcile.Step) string {
 	for _, k := range []struct {
 		kind reconcile.Kind
 		verb string
-	}{{reconcile.Attach, "attach"}, {reconcile.Restore, "roll back"}, {reconcile.Detach, "detach"}, {reconcile.Prune, "prune"}} {
+	}{{reconcile.Attach, "attach"}, {reconcile.Restore, "roll back"}, {reconcile.Detach, "detach"}, {reconcile.Serve, "serve"},
+		{reconcile.Prune, "prune"}} {
 		if n := counts[k.kind]; n > 0 {
 			part := fmt.Sprintf("%d to %s", n, k.verb)
 			if k.kind == reconcile.Attach && fresh > 0 {

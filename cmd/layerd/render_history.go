@@ -272,6 +272,9 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 
 // quarantineOf tells which version must not come back, or may again.
 func quarantineOf(e history.Entry) string {
+	if e.Layer == "" {
+		return "the rollout goes on"
+	}
 	text := fmt.Sprintf("%s %s", e.Layer, label(e.To, e.ToVersion))
 	if e.Kind == history.KindQuarantine {
 		text = fmt.Sprintf("%s %s", e.Layer, label(e.From, e.FromVersion))

@@ -140,7 +140,7 @@ type markdownPlan struct {
 func (m markdownPlan) environment(plan reconcile.Plan) string {
 	var b strings.Builder
 	for _, r := range plan.Regions {
-		if r.InSync && len(r.Steps)+len(r.Drift)+len(r.Blocked)+len(r.Behind)+len(r.Notes) == 0 {
+		if r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Blocked)+len(r.Behind)+len(r.Notes) == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "<details><summary><b>%s</b> · %s</summary>\n\n", plan.Environment, r.Want.Region)
@@ -157,6 +157,7 @@ func (m markdownPlan) region(b *strings.Builder, r reconcile.RegionPlan) {
 	if r.Window.Reason != "" {
 		fmt.Fprintf(b, "Change window: %s\n\n", escape(r.Window.Reason))
 	}
+	markdownRollout(b, r, m.view)
 	if f := r.Failure; f != nil {
 		fmt.Fprintf(b, "❌ %s (`%s`)\n\n", escape(f.Message), f.Code)
 	}

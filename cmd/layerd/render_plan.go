@@ -113,6 +113,7 @@ func (p *planPage) region(r reconcile.RegionPlan) {
 	}
 	p.ends(name, p.page.faint(r.Want.Account))
 	p.circumstances(r)
+	p.rollout(r)
 	if f := r.Failure; f != nil {
 		p.failure(*f)
 	}
@@ -138,7 +139,7 @@ func (p *planPage) region(r reconcile.RegionPlan) {
 
 // calm says that there is nothing a person has to read.
 func (p *planPage) calm(r reconcile.RegionPlan) bool {
-	return r.InSync && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.verbose || len(r.Kept) == 0)
+	return r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.verbose || len(r.Kept) == 0)
 }
 
 // circumstances is what allows or forbids: the window, the mode, the approval.
@@ -294,5 +295,5 @@ func (p *planPage) summary(r daemon.Result) string {
 			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
 		}
 	}
-	return strings.Join(parts, ", ") + "."
+	return strings.Join(append(parts, unwell(r)...), ", ") + "."
 }

@@ -22,6 +22,27 @@ func TestRenderText(t *testing.T) {
 	golden(t, "plan-verbose.txt", renderText(small, verbose))
 }
 
+func TestRenderRollouts(t *testing.T) {
+	v := testView()
+	golden(t, "rollout.txt", renderText(rolloutWorld(t), v))
+	golden(t, "rollout.md", renderMarkdown(rolloutWorld(t), v))
+	v.applied = true
+	text := renderText(rolloutWorld(t), v)
+	if !strings.HasSuffix(text, "1 rollout halted, 1 rollout went back.\n") || strings.Contains(text, "wave 1: 1 function") {
+		t.Errorf("apply says\n%s", text)
+	}
+	var a annotations
+	for _, p := range rolloutWorld(t).Plans {
+		a.region(p.Regions[0], v, "")
+	}
+	if got := strings.Count(a.String(), "::error "); got != 2 {
+		t.Errorf("%d errors:\n%s", got, a.String())
+	}
+	if code := applyCode(rolloutWorld(t), nil); code != exitFailed {
+		t.Errorf("apply exits %d", code)
+	}
+}
+
 func TestRenderFailure(t *testing.T) {
 	r := testRegionPlan(t, "prod")
 	r.Failure = &reconcile.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
@@ -41,7 +62,7 @@ func TestRenderWidth(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
 		v := testView()
 		v.width = width
-		for line := range strings.Lines(renderText(busyWorld(t), v)) {
+		for line := range strings.Lines(renderText(busyWorld(t), v) + renderText(rolloutWorld(t), v)) {
 			line = strings.TrimRight(line, "\n")
 			longest := 0
 			for word := range strings.FieldsSeq(line) {

@@ -72,7 +72,7 @@ func (a *app) addCommands(root *cobra.Command) {
 		commands []*cobra.Command
 	}{
 		{"Look, and change nothing:", []*cobra.Command{a.demoCommand(), a.validateCommand(), a.planCommand(), a.windowCommand()}},
-		{"Act:", []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.forgetCommand()}},
+		{"Act:", []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.forgetCommand()}},
 		{"Ask:", []*cobra.Command{a.whyCommand(), a.historyCommand(), a.doctorCommand(), a.healthcheckCommand()}},
 		{"Set up:", []*cobra.Command{a.storeCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand()}},
 	} {

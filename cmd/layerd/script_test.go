@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard,
+			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -196,6 +196,25 @@ func deny(ts *testscript.TestScript, _ bool, args []string) {
 			return awssim.Denied(c)
 		}
 		return awssim.Fault{}
+	})
+}
+
+// breaks [LAYER NUMBER]: functions that run it fail from now on; without
+// arguments all are well again.
+func breaks(ts *testscript.TestScript, _ bool, args []string) {
+	w := world(ts)
+	w.OnInvoke(nil)
+	if len(args) == 0 {
+		return
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	bad := w.LayerARN(args[0], n)
+	w.OnInvoke(func(in awssim.Invocation) awssim.Result {
+		if slices.Contains(in.Layers, bad) {
+			return awssim.Result{FunctionError: "Unhandled", Payload: []byte(`{"errorMessage":"No module named 'common'"}`)}
+		}
+		return awssim.Result{}
 	})
 }
 

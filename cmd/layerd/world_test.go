@@ -172,3 +172,67 @@ func testView() view {
 		approve: func(env, digest string) string { return "layerd approve " + env + " " + digest + " --repo ." },
 	}
 }
+
+func serve(function string, version string, weight float64) reconcile.Step {
+	return reconcile.Step{
+		ID: "serve/live/" + function, Kind: reconcile.Serve, Layer: "makoto-common", Function: function, Cause: reconcile.Change,
+		Reason: "live serves version 7, which is to have the same layers", Serving: &reconcile.Serving{Qualifier: "live", Version: version, Weight: weight},
+	}
+}
+
+// rolloutWorld has rollouts at each stage that a person asks about: one that
+// would begin, one under way, one that halted, one that went back.
+func rolloutWorld(t *testing.T) daemon.Result {
+	t.Helper()
+	begins := testRegionPlan(t, "prod")
+	begins.Want.Rollout = desired.Rollout{Waves: []desired.Wave{{Count: 1}, {Share: 0.1}}, Bake: 10 * time.Minute}
+	begins.Waves = []reconcile.WavePlan{{Wave: 1, Functions: 1}, {Wave: 2, Functions: 21}, {Wave: 3, Functions: 190}}
+	begins.Lasts = 42 * time.Minute
+	for i, f := range functions(212) {
+		one, two := attach(f, 12, 13), serve(f, "", 0.1)
+		if wave := map[bool]int{true: 2, false: 3}[i < 22]; i > 0 {
+			why := fmt.Sprintf("wave %d of 3: after wave %d was changed and is well", wave, wave-1)
+			one, two = held(one, reconcile.ByWave, time.Time{}, why), held(two, reconcile.ByWave, time.Time{}, why)
+		}
+		begins.Steps = append(begins.Steps, one, two)
+	}
+	begins.Notes = []reconcile.Note{{Code: "no_alias", Message: "2 functions have no alias live: the layer is attached to $LATEST only"}}
+
+	ro := reconcile.Rollout{
+		ID: "1", Revision: strings.Repeat("ab12", 10), Stage: reconcile.StageBake, Wave: 2, Waves: 3, Total: 212,
+		Begun: testNow.Add(-20 * time.Minute), Since: testNow.Add(-4 * time.Minute),
+	}
+	goesOn := testRegionPlan(t, "staging")
+	goesOn.Want.Rollout, goesOn.Rollout = begins.Want.Rollout, &ro
+	goesOn.Waves = []reconcile.WavePlan{{Wave: 1}, {Wave: 2}, {Wave: 3, Functions: 190}}
+	goesOn.Lasts = 12 * time.Minute
+	goesOn.Steps = []reconcile.Step{held(attach("makoto-api-staging", 12, 13), reconcile.ByWave, testNow.Add(6*time.Minute), "wave 2 of 3 is watched until Wed 10:36 JST")}
+
+	halted, halt := testRegionPlan(t, "dev"), ro
+	halt.Stage, halt.Reason = reconcile.StageHalted, "nobody knows whether it is well: alarm エラー率 could not be read (and 1 more)"
+	halt.Findings = []string{"alarm エラー率 could not be read: AccessDenied", "alarm 5xx has not enough data"}
+	halted.Rollout = &halt
+	halted.Steps = []reconcile.Step{held(attach("makoto-api-dev", 12, 13), reconcile.ByHealth, time.Time{},
+		"the rollout halted: "+halt.Reason+"; layerd retry goes on, layerd rollback goes back")}
+
+	wentBack, back := testRegionPlan(t, "qa"), ro
+	back.Stage, back.Reason, back.Findings = reconcile.StageRolledBack, "makoto-chat-qa answers with an error: No module named 'common'", []string{"x"}
+	back.Ended = testNow
+	wentBack.Rollout = &back
+	restore := attach("makoto-chat-qa", 13, 12)
+	restore.Kind, restore.Cause, restore.FromVersion, restore.ToVersion = reconcile.Restore, reconcile.Rollback, "1.4.2", "1.4.1"
+	move := serve("makoto-chat-qa", "7", 0)
+	move.Cause = reconcile.Rollback
+	wentBack.Steps = []reconcile.Step{
+		ended(attach("makoto-chat-qa", 12, 13), reconcile.Applied, ""), ended(restore, reconcile.Applied, ""), ended(move, reconcile.Applied, ""),
+		held(ended(attach("makoto-api-qa", 12, 13), reconcile.Waiting, ""), reconcile.ByQuarantine, time.Time{},
+			"13 (1.4.2) failed here on Wed 2026-11-25 10:26 JST: "+back.Reason+"; it is lifted when Git asks for another version, or by layerd retry"),
+	}
+	wentBack.LeftAlone = []string{"makoto-notifier-qa"}
+	wentBack.Notes = []reconcile.Note{{Code: "left_alone", Message: "1 function was changed by somebody else since the rollout and not returned: makoto-notifier-qa"}}
+	r := daemon.Result{Past: "store", Revision: ro.Revision}
+	for _, region := range []reconcile.RegionPlan{halted, begins, wentBack, goesOn} {
+		r.Plans = append(r.Plans, reconcile.Plan{Environment: region.Want.Name, Digest: testDigest, Regions: []reconcile.RegionPlan{region}})
+	}
+	return r
+}

@@ -38,6 +38,8 @@ type account struct {
 	turns   int // rounds that were begun
 	ticked  time.Time
 	holding bool // the lease is ours
+	// answers are who has changed a function, by Region and name.
+	answers map[[2]string]answered
 }
 
 // duty is one environment of an account.
@@ -68,7 +70,7 @@ type duty struct {
 }
 
 func newAccount(d *Daemon, id string) *account {
-	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}, ticked: time.Now()}
+	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}, answers: map[[2]string]answered{}, ticked: time.Now()}
 }
 
 func (a *account) ring() {

@@ -84,12 +84,13 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 		if err != nil {
 			return reconcile.Plan{}, err
 		}
-		plan, err := p.progress(ctx, &in, p.decide(ctx, &in))
-		if err != nil {
-			return plan, err
+		plan := p.decide(ctx, &in)
+		if p.Only == nil {
+			if plan, err = p.progress(ctx, &in, plan); err != nil {
+				return plan, err
+			}
 		}
-		plan = p.unwell(ctx, &in, plan)
-		p.blame(ctx, &in, &plan)
+		plan = p.only(p.unwell(ctx, &in, plan))
 		if p.Decided != nil {
 			if err := p.Decided(ctx, plan); err != nil {
 				return plan, err
@@ -119,18 +120,25 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 	if err := p.approvals(ctx, &in, *plan); err != nil {
 		return err
 	}
+	whole := p.Only == nil
 	for i := range plan.Regions {
 		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || in.Have[i] == nil {
+		if ctx.Err() != nil || in.Have[i] == nil || !whole {
 			continue // what comes of it is for whoever goes on
 		}
 		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
 			return err
 		}
 	}
+	if !whole {
+		return nil
+	}
 	p.nextRegion(plan)
+	if err := p.stand(ctx, &in, plan); err != nil {
+		return err
+	}
 	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
 		return err
 	}
@@ -153,7 +161,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []reconcile.Step { return reconcile.Again(decided, i, fresh) },
+		Decide: func(fresh state.Function) []reconcile.Step { return p.chosenOf(reconcile.Again(decided, i, fresh)) },
 		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
 		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
@@ -164,13 +172,14 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
+	p.Looks.doubtChanged(plan.Environment, r.Want.Region) // whatever comes of it
 	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *plan, *r, i))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
 	}
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	r.Carried = true
-	r.InSync = inSyncAfter(*r)
+	r.InSync = p.Only == nil && inSyncAfter(*r)
 	p.Looks.moved(placeOf(r.Want), *r)
 	if anyFailed(*r) {
 		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -207,6 +208,10 @@ func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-com
 // at moves to a time of the story.
 func (th *theater) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
 
+// served is what waves and aliases are in an environment's file: the story here
+// is told without them, and they have tests of their own.
+var served = regexp.MustCompile(`(?m)^(?:alias: .*\n|rollout:\n(?: .*\n)+)`)
+
 // commit writes examples/repo with a version of makoto-common. Pruning waits
 // thirty units rather than a day.
 func (th *theater) commit(subject, version string) {
@@ -217,7 +222,7 @@ func (th *theater) commit(subject, version string) {
 			return err
 		}
 		data, err := fs.ReadFile(examples.Repo(), name)
-		text := strings.ReplaceAll(string(data), "makoto-common: 1.4.1", "makoto-common: "+version)
+		text := strings.ReplaceAll(served.ReplaceAllString(string(data), ""), "makoto-common: 1.4.1", "makoto-common: "+version)
 		text = strings.ReplaceAll(text, "retention: 5 versions", "retention: {versions_to_keep: 5, grace: "+(30*unit).String()+"}")
 		if !whole() {
 			if name == "environments/staging.yaml" {

@@ -21,8 +21,35 @@ const lookAge = 6 * time.Hour
 type Looks struct {
 	mu     sync.Mutex // guards all below
 	places map[place]*looked
-	pasts  map[[2]string]pastRead // by environment and Region
-	actors map[place]map[state.Qualified]actor
+	pasts  map[[2]string]pastRead    // by environment and Region
+	rolls  map[[2]string]changedRead // by environment and Region
+}
+
+// changedRead is what a rollout did, as last read under a hold of the lease.
+type changedRead struct {
+	rollout, account string
+	fence            int64
+	list             []reconcile.Changed
+}
+
+func (l *Looks) changed(e desired.Environment, rollout string, fence int64) ([]reconcile.Changed, bool) {
+	if l == nil || fence == 0 {
+		return nil, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.rolls[[2]string{e.Name, e.Region}]
+	return c.list, c.rollout == rollout && c.fence == fence && c.account == e.Account
+}
+
+// keepChanged remembers what was read.
+func (l *Looks) keepChanged(e desired.Environment, rollout string, fence int64, list []reconcile.Changed) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rolls[[2]string{e.Name, e.Region}] = changedRead{rollout: rollout, account: e.Account, fence: fence, list: list}
 }
 
 // pastRead is the past of an environment in a Region as last read.
@@ -43,7 +70,7 @@ const pastAge = time.Hour
 
 // NewLooks makes an empty one.
 func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, actors: map[place]map[state.Qualified]actor{}}
+	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
 }
 
 // past gives the past of an environment in a Region as last read.
@@ -84,6 +111,16 @@ func (l *Looks) keepPast(e desired.Environment, past reconcile.Past, now time.Ti
 	l.pasts[[2]string{e.Name, e.Region}] = pastRead{Past: past, at: now}
 }
 
+// doubtChanged has what a rollout did read anew.
+func (l *Looks) doubtChanged(environment, region string) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.rolls, [2]string{environment, region})
+}
+
 // doubt has the past read anew: something was written.
 func (l *Looks) doubt(environment, region string) {
 	if l == nil {
@@ -95,6 +132,7 @@ func (l *Looks) doubt(environment, region string) {
 	p := l.pasts[key]
 	p.fence = 0
 	l.pasts[key] = p
+	delete(l.rolls, key)
 }
 
 // trust says that nothing was written since the past was read.

@@ -21,6 +21,11 @@ const layerd = "layerd"
 // rollouts reads what is under way, what it did so far, and what is
 // quarantined.
 func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
+	for _, q := range p.Round.Quarantines {
+		if q.Environment == in.Want[0].Name {
+			in.Quarantines = append(in.Quarantines, q)
+		}
+	}
 	in.Rollouts, in.Changed = make([]*reconcile.Rollout, len(in.Want)), make([][]reconcile.Changed, len(in.Want))
 	in.Unwell = make([]string, len(in.Want))
 	if p.log == nil {
@@ -32,20 +37,53 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 			return err
 		}
 		in.Rollouts[i] = ro
-		if ro.Open() {
-			if in.Changed[i], err = p.log.Changed(ctx, *ro); err != nil {
+		// Of one that a newer commit took over from as well: it is undone with
+		// that, and a share of calls that it gave is ours.
+		if ro.Open() || ro != nil && ro.Stage == reconcile.StageSuperseded {
+			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 				return err
 			}
 		}
 	}
-	var err error
-	in.Quarantines, err = ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Want[0].Name)
+	kept, err := ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Want[0].Name)
+	in.Quarantines = append(in.Quarantines, kept...)
 	return err
+}
+
+// changed gives what a rollout under way did so far. That is one record for each
+// function, and a wave is watched for many rounds: what was read under this hold
+// of the lease, or written since, is not read again.
+func (p *pass) changed(ctx context.Context, e desired.Environment, ro *reconcile.Rollout) ([]reconcile.Changed, error) {
+	fence := p.fence(e.Account)
+	if list, ok := p.Looks.changed(e, ro.ID, fence); ok {
+		return list, nil
+	}
+	list, err := p.log.Changed(ctx, *ro)
+	if err == nil {
+		p.Looks.keepChanged(e, ro.ID, fence, list)
+	}
+	return list, err
+}
+
+// claim has the history refuse whoever had the lease before, should they wake up
+// and go on with a rollout that is ours now.
+func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
+	for i, e := range in.Want {
+		if ro := in.Rollouts[i]; ro != nil && ro.Ended.IsZero() && p.fence(e.Account) != 0 {
+			if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // progress judges what is due of the rollouts of an environment and decides
 // again, until nothing more comes of it. It changes nothing in AWS.
 func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) (reconcile.Plan, error) {
+	if err := p.claim(ctx, in); err != nil {
+		return plan, err
+	}
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
 	for range transitions {
 		moved := false
@@ -85,7 +123,7 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 			return false, err
 		}
 	case (next.Stage == reconcile.StageDone || next.Stage == reconcile.StageWatching) && ro.Stage != reconcile.StageWatching && ro.Stage != next.Stage:
-		if err := log.Prove(ctx, e.Name, e.Region, next.Targets); err != nil {
+		if err := log.Prove(ctx, e.Name, e.Region, unheld(in, next, e.Region)); err != nil {
 			return false, err
 		}
 		p.Looks.doubt(e.Name, e.Region)
@@ -99,6 +137,28 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 	return true, nil
 }
 
+// unheld are the targets of a rollout that nobody holds back: what a person rolled
+// back meanwhile did not come through, although nothing else is left to be done.
+func unheld(in *reconcile.Input, ro reconcile.Rollout, region string) []reconcile.Target {
+	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t reconcile.Target) bool {
+		return slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool {
+			return q.Ended.IsZero() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
+		})
+	})
+}
+
+// byHand finds the word by which a person has rolled back, everywhere, what a
+// rollout brings; nil = nobody has.
+func byHand(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
+	for i, q := range in.Quarantines {
+		if q.Hand && q.Functions == "" && q.Ended.IsZero() && q.Region == region && !q.At.Before(ro.Begun) &&
+			slices.ContainsFunc(ro.Targets, func(t reconcile.Target) bool { return t.Layer == q.Layer && t.Number == q.Number }) {
+			return &in.Quarantines[i]
+		}
+	}
+	return nil
+}
+
 func same(a, b reconcile.Rollout) bool {
 	return a.ID == b.ID && a.Stage == b.Stage && a.Wave == b.Wave && a.Waves == b.Waves && a.Reason == b.Reason && a.Smoked == b.Smoked &&
 		a.Attempts == b.Attempts && a.Since.Equal(b.Since) && a.Ended.Equal(b.Ended) && slices.Equal(a.Findings, b.Findings)
@@ -108,10 +168,7 @@ func same(a, b reconcile.Rollout) bool {
 // are those of the layers that it changed on any function.
 func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro reconcile.Rollout) error {
 	e := in.Want[i]
-	for _, t := range ro.Targets {
-		if !slices.ContainsFunc(in.Changed[i], func(c reconcile.Changed) bool { return brought(c, t.Layer) }) {
-			continue
-		}
+	for _, t := range ro.Brought(in.Changed[i]) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
@@ -125,17 +182,16 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 	return nil
 }
 
-// brought says that a change gave a function another version of the layer.
-func brought(c reconcile.Changed, layer state.LayerARN) bool {
-	before, _, _ := state.Function{Layers: c.Before}.Has(layer)
-	after, _, _ := state.Function{Layers: c.After}.Has(layer)
-	return before != after
-}
-
 // judge gives what a rollout goes on to before anything is carried out.
 func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) (reconcile.Rollout, error) {
 	ro, now := in.Rollouts[i], p.Now()
 	rules := in.Want[i].Rollout
+	if q := byHand(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
+		next := *ro // what it did to other layers stays; what is left of them is another rollout
+		next.Stage, next.Since, next.Ended = reconcile.StageRolledBack, now.UTC(), now.UTC()
+		next.Reason = "rolled back by " + q.By + ": " + q.Reason
+		return next, nil
+	}
 	switch ro.Stage {
 	case reconcile.StageRollingBack:
 		return *ro, nil
@@ -327,7 +383,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 	e := in.Want[i]
 	if r.Carried && ro.Open() {
 		var err error
-		if in.Changed[i], err = p.history(e.Account).Changed(ctx, *ro); err != nil {
+		if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 			return err
 		}
 	}

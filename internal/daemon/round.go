@@ -49,6 +49,13 @@ type Round struct {
 	// Watching says why nothing may be done at all, for a Plan that shows what
 	// would be; empty = for no such reason.
 	Watching string
+	// Quarantines are added to those that are kept, for a Plan that shows what a
+	// rollback would do before anybody's word is written.
+	Quarantines []ruling.Quarantine
+	// Only chooses the steps that are planned or carried out; nil = all. Where
+	// some are left out the rollout under way stays where it is, and approvals
+	// as they are: the rest is for another round.
+	Only func(reconcile.Step) bool
 	// Decided, when not nil, is told of each plan before it is carried out; an
 	// error leaves the environment alone. Only Apply calls it.
 	Decided func(ctx context.Context, plan reconcile.Plan) error
@@ -305,7 +312,7 @@ func (p *pass) plan(ctx context.Context, env []desired.Environment) reconcile.Pl
 		if err != nil {
 			return reconcile.Plan{}, err
 		}
-		return p.unwell(ctx, &in, p.decide(ctx, &in)), nil
+		return p.only(p.unwell(ctx, &in, p.decide(ctx, &in))), nil
 	})
 }
 

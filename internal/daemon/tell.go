@@ -51,7 +51,7 @@ func (a *account) tell(ctx context.Context, w *wanted, plan reconcile.Plan) erro
 	s := notify.Situation{
 		Environment: name, Zone: plan.Regions[0].Want.Zone, Now: now, Plan: &plan,
 		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: w.invalid[name],
-		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told,
+		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told, Actors: a.actors(ctx, plan),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest

@@ -110,6 +110,10 @@ func joinRegion(before reconcile.RegionPlan, after *reconcile.RegionPlan) {
 		}
 	}
 	after.Steps = append(steps, after.Steps...)
+	// The round after one in which a rollout ended knows it no more.
+	if ro := before.Rollout; after.Rollout == nil || ro != nil && ro.Stage == reconcile.StageRolledBack {
+		after.Rollout = ro
+	}
 	after.Cost.Calls = max(after.Cost.Calls, before.Cost.Calls)
 }
 

@@ -38,7 +38,7 @@ func (s *screen) setup(at place) []string {
 // order, after setup: a test takes them from the screen and runs them.
 func tries(at place, world *awssim.World) []try {
 	return []try{
-		{"Release makoto-common 1.4.2", "dev follows within seconds. staging and prod wait for an approval; the command that gives it appears here.", []string{
+		{"Release makoto-common 1.4.2", "dev follows within seconds. staging and prod wait for an approval, the command that gives it appears here, and then change in waves.", []string{
 			"git clone -c user.name=you -c user.email=you@example.com $REPO layers",
 			"cd layers",
 			"sed -i.bak 's/common: 1.4.1/common: 1.4.2/' environments/*.yaml",
@@ -54,6 +54,18 @@ func tries(at place, world *awssim.World) []try {
 			"aws lambda update-function-configuration --query Layers \\",
 			"  --function-name makoto-health-check-dev --layers \\",
 			"  " + world.LayerARN("makoto-common-dev", number("dev", "1.4.0")),
+		}},
+		{"Break every function of staging, once 1.4.2 is on all of them", "Two functions get 1.5.0, the smoke test fails, both go back, and 1.5.0 is in quarantine. No approval, so that it happens at once.", []string{
+			"sed -i.bak -e 's/common: 1.4.2/common: 1.5.0/' \\",
+			"  -e 's/approval_required: true/approval_required: false/' \\",
+			"  environments/staging.yaml",
+			"git commit -am 'Raise makoto-common to 1.5.0 in staging'",
+			"git push",
+		}},
+		{"Go on to a version that works", "", []string{
+			"sed -i.bak 's/common: 1.5.0/common: 1.5.1/' environments/staging.yaml",
+			"git commit -am 'Raise makoto-common to 1.5.1 in staging'",
+			"git push",
 		}},
 		{"Ask", "", []string{
 			"layerd why makoto-health-check-dev --repo $REPO --store $STORE",

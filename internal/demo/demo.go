@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
@@ -40,6 +41,10 @@ const repository = "demo"
 // Every request to AWS is signed with something; the simulator takes anything.
 const keyID, keySecret = "demo", "demo"
 
+// The story's clock runs ahead of ours, and so its AWS takes ten times as many
+// requests in one of our seconds as the real one does.
+var quick = awssim.Limits{Control: 150, GetFunction: 1000}
+
 // errUntrue is returned when the story did not come true.
 var errUntrue = errors.New("the story did not come true")
 
@@ -57,6 +62,8 @@ type story struct {
 	git   *gitserve.Repo
 	repo  *gitrepo.Repo
 	store store.Store
+	book  *notify.Book
+	slack *slack
 
 	connect func(context.Context, desired.Environment) (daemon.Cloud, error)
 	log     *slog.Logger
@@ -73,32 +80,33 @@ func Run(ctx context.Context, o Options) error {
 	defer stop()
 
 	s := &story{
-		teller: newTeller(o), ctx: ctx, now: begin(), world: NewWorld(begin(), 200*time.Millisecond),
-		git: server.Add("acme/layers"), store: store.NewMemory(), log: o.Log,
+		teller: newTeller(o), ctx: ctx, now: begin(), world: newWorld(begin(), awssim.Options{Settle: 100 * time.Millisecond, Limits: quick}),
+		git: server.Add("acme/layers"), store: store.NewMemory(), slack: &slack{}, log: o.Log,
 	}
 	defer s.store.Close()
+	s.book = notify.NewBook(s.store, repository, notify.Options{Targets: []notify.Target{s.slack}})
 	if s.repo, err = gitrepo.New(gitrepo.Options{URL: "http://" + address + "/acme/layers"}); err != nil {
 		return err
 	}
 	s.connect = daemon.Connector(aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider(keyID, keySecret, ""),
 		HTTPClient:  &http.Client{Transport: s.world.Transport()},
-	}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90, Logger: o.Log})
-	if err := seed(s.git); err != nil {
+	}, daemon.AWSOptions{RequestsPerSecond: 0.9 * quick.Control, GetFunctionPerSecond: 0.9 * quick.GetFunction, Logger: o.Log})
+	if err := seed(s.git, strings.NewReplacer()); err != nil {
 		return err
 	}
 	return s.tell()
 }
 
-// seed commits examples/repo as it is embedded.
-func seed(repo *gitserve.Repo) error {
+// seed commits examples/repo as it is embedded, but for what edit changes.
+func seed(repo *gitserve.Repo, edit *strings.Replacer) error {
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		data, err := fs.ReadFile(examples.Repo(), name)
-		files[name] = string(data)
+		files[name] = edit.Replace(string(data))
 		return err
 	})
 	if err != nil {
@@ -108,8 +116,8 @@ func seed(repo *gitserve.Repo) error {
 	return err
 }
 
-// commit changes makoto-common's version in every environment.
-func (s *story) commit(subject, from, to string) error {
+// commit changes makoto-common's version in some environments.
+func (s *story) commit(subject, from, to string, environments ...string) error {
 	files := map[string]string{}
 	for _, env := range environments {
 		name := "environments/" + env + ".yaml"
@@ -141,10 +149,18 @@ func (s *story) round(environments ...string) (daemon.Result, error) {
 		}
 	}
 	s.world.ResetCalls()
-	return daemon.Round{
+	from, err := s.toldUpTo()
+	if err != nil {
+		return daemon.Result{}, err
+	}
+	r, err := daemon.Round{
 		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: repository, Environments: environments,
 		Store: s.store, Connect: s.connect, Now: func() time.Time { return s.now }, Log: s.log,
 	}.Apply(s.ctx)
+	if err != nil {
+		return r, err
+	}
+	return r, s.tellSlack(r, commit, from)
 }
 
 // approve gives an approval of what a plan of the environment waits for.

@@ -2,6 +2,8 @@ package demo
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/awssim"
@@ -95,7 +97,12 @@ var environments = []string{"dev", "staging", "prod"}
 // and one function that is nobody's business. begin is the story's present:
 // versions were published before it.
 func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
-	w := awssim.New(awssim.Options{Account: Account, Region: Region, Settle: settle})
+	return newWorld(begin, awssim.Options{Settle: settle})
+}
+
+func newWorld(begin time.Time, o awssim.Options) *awssim.World {
+	o.Account, o.Region = Account, Region
+	w := awssim.New(o)
 	w.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Created: begin.AddDate(0, -3, 0),
 		Grants: []awssim.Grant{{Principal: "*"}},
@@ -106,16 +113,14 @@ func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
 			putService(w, env, i, s)
 		}
 	}
-	// A published version of chat-handler still has 1.3.0, and live serves it.
 	for _, env := range environments {
-		name := "makoto-chat-handler-" + env
-		latest, _ := w.Function(name)
-		old := layerVersion(w, "makoto-common-"+env, number(env, "1.3.0"))
-		w.EditFunction(name, func(f *awssim.Function) { f.Layers = []string{old} })
-		version := w.PutVersion(name)
-		w.EditFunction(name, func(f *awssim.Function) { f.Layers = latest.Layers })
-		w.PutAlias(awssim.Alias{Function: name, Name: "live", Version: version})
+		for _, svc := range services {
+			if svc.alias {
+				putAlias(w, env, "makoto-"+svc.name+"-"+env)
+			}
+		}
 	}
+	w.OnInvoke(code(w))
 	w.PutFunction(awssim.Function{Name: "makoto-ocr-prod", PackageType: "Image", ImageURI: Account + ".dkr.ecr." + Region + ".amazonaws.com/ocr:7"})
 	w.PutFunction(awssim.Function{Name: "billing-export-prod", Layers: []string{datadog}})
 	return w
@@ -144,6 +149,49 @@ func putLayers(w *awssim.World, env string, begin time.Time) {
 	}
 	if env == "dev" {
 		w.SetGrants(w.LayerARN("makoto-common-dev", number("dev", "1.2.0")), awssim.Grant{Principal: partner})
+	}
+}
+
+// putAlias publishes a version with makoto-common 1.3.0, which stays. In dev live
+// serves it still; where layerd moves the alias, live serves what $LATEST is.
+func putAlias(w *awssim.World, env, name string) {
+	latest, _ := w.Function(name)
+	old := layerVersion(w, "makoto-common-"+env, number(env, "1.3.0"))
+	w.EditFunction(name, func(f *awssim.Function) { f.Layers = []string{old} })
+	version := w.PutVersion(name)
+	w.EditFunction(name, func(f *awssim.Function) { f.Layers = latest.Layers })
+	if env != "dev" {
+		version = w.PutVersion(name)
+	}
+	w.PutAlias(awssim.Alias{Function: name, Name: "live", Version: version})
+}
+
+// broken is a version of makoto-common that was packed without its package, and
+// fixed is the one that follows.
+const broken, fixed = "1.5.0", "1.5.1"
+
+// putRelease publishes a version of makoto-common in an environment, and gives
+// its number.
+func putRelease(w *awssim.World, env, version string, at time.Time) int64 {
+	return w.PutLayerVersion(awssim.LayerVersion{
+		Name: "makoto-common-" + env, Created: at, License: "MIT", Description: "MAKOTO共通ライブラリ v" + version,
+		Runtimes: []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
+	})
+}
+
+// code is what all functions do: import makoto-common and answer. With a broken
+// one they cannot even begin, as Python says it.
+func code(w *awssim.World) func(awssim.Invocation) awssim.Result {
+	return func(in awssim.Invocation) awssim.Result {
+		for _, env := range environments {
+			for _, v := range w.LayerVersions("makoto-common-" + env) {
+				if strings.HasSuffix(v.Description, "v"+broken) && slices.Contains(in.Layers, w.LayerARN(v.Name, v.Number)) {
+					return awssim.Result{FunctionError: "Unhandled", Payload: []byte(
+						`{"errorType":"Runtime.ImportModuleError","errorMessage":"Unable to import module 'app': No module named 'makoto_common'"}`)}
+				}
+			}
+		}
+		return awssim.Result{}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -46,6 +47,10 @@ const (
 	playRequests, playGetFunction = 10, 60
 )
 
+// shorter is for somebody who does not want to wait: a wave is judged by its
+// smoke test at once. It is also watched for minutes in examples/repo.
+var shorter = strings.NewReplacer("bake: 2m\n", "bake: 0\n", "bake: 10m\n", "bake: 0\n")
+
 // place is where everything is while the daemon runs.
 type place struct {
 	aws, git, health string // URLs
@@ -64,6 +69,9 @@ func Play(ctx context.Context, o PlayOptions) error {
 	at := place{store: store.Spec{Kind: store.KindSQLite, Location: filepath.Join(dir, "layerd.db")}}
 
 	world := NewWorld(time.Now(), playSettle)
+	for _, version := range []string{broken, fixed} {
+		putRelease(world, "staging", version, time.Now())
+	}
 	address, stop, err := serve(ctx, nil, world.Handler())
 	if err != nil {
 		return fmt.Errorf("serve the simulated AWS: %w", err)
@@ -72,7 +80,7 @@ func Play(ctx context.Context, o PlayOptions) error {
 	at.aws = "http://" + address
 
 	git := gitserve.New()
-	if err := seed(git.Add("acme/layers")); err != nil {
+	if err := seed(git.Add("acme/layers"), shorter); err != nil {
 		return err
 	}
 	if address, stop, err = serve(ctx, nil, git); err != nil {

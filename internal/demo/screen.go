@@ -146,20 +146,7 @@ func (s *screen) wrapped(text string) []string {
 		}
 		return r
 	}, text)
-	var lines []string
-	for paragraph := range strings.SplitSeq(text, "\n") {
-		line := ""
-		for word := range strings.FieldsSeq(paragraph) {
-			// Not lipgloss.Wrap, which breaks names at their hyphens.
-			if line != "" && lipgloss.Width(line)+1+lipgloss.Width(word) > s.Width-len(indent) {
-				lines = append(lines, line)
-				line = ""
-			}
-			line = strings.TrimPrefix(line+" "+word, " ")
-		}
-		lines = append(lines, line)
-	}
-	return lines
+	return wrap(text, s.Width-len(indent))
 }
 
 func (s *screen) style(style lipgloss.Style, text string) string {

@@ -26,8 +26,10 @@ func (s *story) tell() error {
 	if err := s.play(func() error { return s.rollsBack(before) }); err != nil {
 		return err
 	}
-	if err := s.play(s.prunes); err != nil {
-		return err
+	for _, chapter := range []func() error{s.prunes, s.breaks, s.mends} {
+		if err := s.play(chapter); err != nil {
+			return err
+		}
 	}
 	s.line("")
 	s.says("That is the story. Next: run layerd plan on a repository of your own; see the README.")
@@ -97,7 +99,7 @@ func driftReason(r reconcile.RegionPlan) string {
 func (s *story) raises() error {
 	s.now = s.now.Add(time.Hour)
 	s.begins(s.now, "A pull request raises makoto-common to 1.4.2")
-	if err := s.commit("Raise makoto-common to 1.4.2", "1.4.1", "1.4.2"); err != nil {
+	if err := s.commit("Raise makoto-common to 1.4.2", "1.4.1", "1.4.2", environments...); err != nil {
 		return err
 	}
 	s.says("One line in each environment's file. layerd sees the commit.")
@@ -128,19 +130,26 @@ func (s *story) waitsThenChanges() error {
 			return err
 		}
 	}
-	if r, err = s.round("staging", "prod"); err != nil {
+	staging, err := s.through("staging")
+	if err != nil {
 		return err
 	}
-	s.holds(s.all("staging", "1.4.2"), "staging  %s", summary(planOf(r, "staging").Regions[0]))
+	s.holds(s.all("staging", "1.4.2") && s.isServed("staging", "1.4.2"), "staging  %s", summary(staging.RegionPlan))
+	s.holds(staging.smoked == 2, "staging  2 functions, then 13: each wave was tried and watched for 2 minutes")
+	if r, err = s.round("prod"); err != nil {
+		return err
+	}
 	s.holds(heldBy(r, "prod", reconcile.ByWindow) == len(services) && s.all("prod", "1.4.1"),
 		"prod     %s", waiting(planOf(r, "prod").Regions[0]))
 
 	s.now = time.Date(2026, 11, 28, 2, 5, 0, 0, tokyo)
 	s.begins(s.now, "The change window of prod opens")
-	if r, err = s.round("prod"); err != nil {
+	prod, err := s.through("prod")
+	if err != nil {
 		return err
 	}
-	s.holds(s.all("prod", "1.4.2"), "prod     %s", summary(planOf(r, "prod").Regions[0]))
+	s.holds(s.all("prod", "1.4.2") && s.isServed("prod", "1.4.2"), "prod     %s", summary(prod.RegionPlan))
+	s.holds(prod.smoked == 3 && prod.Rollout != nil && prod.Rollout.Waves == 3, "prod     1 function, then 4, then 13, each watched for 10 minutes: done at %s", s.now.Format("15:04"))
 	s.holds(s.keptForeign(), "every function still has the layers that other teams attached, in their places")
 	return nil
 }
@@ -159,18 +168,17 @@ func (s *story) changesNothingTwice() error {
 func (s *story) rollsBack(before map[string][]string) error {
 	s.now = s.now.Add(30 * time.Minute)
 	s.begins(s.now, "1.4.2 was a mistake: the pull request is reverted")
-	if err := s.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.2", "1.4.1"); err != nil {
+	if err := s.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.2", "1.4.1", environments...); err != nil {
 		return err
 	}
 	s.says("Going back to what already ran here needs the window, and no second approval.")
-	r, err := s.round("staging", "prod")
-	if err != nil {
-		return err
-	}
 	for _, env := range []string{"staging", "prod"} {
-		region := planOf(r, env).Regions[0]
-		back := len(region.Steps) > 0 && region.Steps[0].Kind == reconcile.Restore
-		s.holds(back && s.all(env, "1.4.1"), "%-7s  %s", env, summary(region))
+		r, err := s.through(env)
+		if err != nil {
+			return err
+		}
+		back := len(r.Steps) > 0 && r.Steps[0].Kind == reconcile.Restore
+		s.holds(back && s.all(env, "1.4.1") && s.isServed(env, "1.4.1"), "%-7s  %s", env, summary(r.RegionPlan))
 	}
 	same := true
 	for name, list := range s.layers() {
@@ -218,7 +226,7 @@ func keptFor(r reconcile.RegionPlan, reason string) bool {
 // all says whether every function of an environment has a version of
 // makoto-common.
 func (s *story) all(env, version string) bool {
-	want := s.world.LayerARN("makoto-common-"+env, number(env, version))
+	want := s.world.LayerARN("makoto-common-"+env, s.numberOf(env, version))
 	for _, svc := range services {
 		f, _ := s.world.Function("makoto-" + svc.name + "-" + env)
 		if !slices.Contains(f.Layers, want) {
@@ -241,22 +249,22 @@ func (s *story) keptForeign() bool {
 	return true
 }
 
+// applied counts the functions that something was done to.
 func applied(r reconcile.RegionPlan) int {
-	n := 0
-	for _, step := range r.Steps {
-		if step.Kind != reconcile.Prune && step.Result != nil && step.Result.Status == reconcile.Applied {
-			n++
-		}
-	}
-	return n
+	return len(functionsOf(r.Steps, done))
 }
 
 // summary says in one line what was done to functions.
 func summary(r reconcile.RegionPlan) string {
+	served := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Kind == reconcile.Serve && done(st) })
 	for _, step := range r.Steps {
-		if step.Result != nil && step.Result.Status == reconcile.Applied && step.Function != "" {
-			return fmt.Sprintf("%s %d functions: %s %s → %s", step.Kind, applied(r), step.Layer,
+		if done(step) && step.Function != "" && step.Kind != reconcile.Serve {
+			text := fmt.Sprintf("%s %d functions: %s %s → %s", step.Kind, applied(r), step.Layer,
 				version(step.From.Number(), step.FromVersion), version(step.To.Number(), step.ToVersion))
+			if len(served) > 0 {
+				text += fmt.Sprintf("; alias %s of %s serves it", r.Want.Alias, strings.Join(served, ", "))
+			}
+			return text
 		}
 	}
 	for _, step := range r.Steps {
@@ -274,27 +282,32 @@ func version(n int64, semver string) string {
 	return fmt.Sprintf("%d (%s)", n, semver)
 }
 
+// heldBy counts the functions that wait for somebody or something.
 func heldBy(r daemon.Result, env, by string) int {
-	n := 0
-	for _, step := range planOf(r, env).Regions[0].Steps {
-		if step.Held != nil && step.Held.By == by {
-			n++
-		}
-	}
-	return n
+	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st reconcile.Step) bool { return slices.Contains(holders(st), by) }))
 }
 
-// waiting says in one line what waits, for whom and until when.
+// holders are all that a step waits for, the first that counts first.
+func holders(s reconcile.Step) []string {
+	if s.Held == nil {
+		return nil
+	}
+	by := []string{s.Held.By}
+	for _, also := range s.Held.Also {
+		by = append(by, also.By)
+	}
+	return by
+}
+
+// waiting says in one line what waits, for what and until when. Later waves
+// wait for the earlier ones as well, which goes without saying.
 func waiting(r reconcile.RegionPlan) string {
 	for _, step := range r.Steps {
-		if step.Held == nil {
+		if step.Held == nil || step.Wave > 1 {
 			continue
 		}
-		by := []string{step.Held.By}
-		for _, also := range step.Held.Also {
-			by = append(by, also.By)
-		}
-		text := fmt.Sprintf("%d functions wait for %s", len(r.Steps), strings.Join(by, " and "))
+		functions := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Held != nil })
+		text := fmt.Sprintf("%d functions wait for %s", len(functions), strings.Join(holders(step), " and "))
 		if !step.Held.Until.IsZero() {
 			text += ", " + step.Held.Until.In(tokyo).Format("Mon 2 Jan 15:04 MST") + " at the earliest"
 		}

@@ -47,8 +47,7 @@ func (t *teller) begins(now time.Time, title string) {
 
 // says tells what happens, wrapped to the width.
 func (t *teller) says(format string, args ...any) {
-	text := lipgloss.Wrap(fmt.Sprintf(format, args...), t.Width-3, "")
-	for line := range strings.SplitSeq(text, "\n") {
+	for _, line := range wrap(fmt.Sprintf(format, args...), t.Width-3) {
 		t.line("   %s", line)
 	}
 }
@@ -60,8 +59,7 @@ func (t *teller) holds(ok bool, format string, args ...any) {
 		t.untrue++
 		mark = t.style(lipgloss.NewStyle().Foreground(lipgloss.Color("1")).Bold(true), "✗")
 	}
-	text := lipgloss.Wrap(fmt.Sprintf(format, args...), t.Width-5, "")
-	for i, line := range strings.Split(text, "\n") {
+	for i, line := range wrap(fmt.Sprintf(format, args...), t.Width-5) {
 		if i == 0 {
 			t.line("   %s %s", mark, line)
 			continue
@@ -76,4 +74,27 @@ func (t *teller) truth() error {
 		return fmt.Errorf("%w: %d of its claims failed", errUntrue, t.untrue)
 	}
 	return nil
+}
+
+// wrap breaks text at single spaces into lines of at most so many columns; a
+// longer word stands alone. Not lipgloss.Wrap, which breaks names at their
+// hyphens. More than one space is a column, and stays.
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for word := range strings.SplitSeq(paragraph, " ") {
+			switch {
+			case line == "":
+				line = word
+			case lipgloss.Width(line)+1+lipgloss.Width(word) > width:
+				lines = append(lines, strings.TrimRight(line, " "))
+				line = word
+			default:
+				line += " " + word
+			}
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	return lines
 }

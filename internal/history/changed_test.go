@@ -195,6 +195,27 @@ func TestWhatAChainChanged(t *testing.T) {
 	})
 }
 
+// What only an earlier rollout of the chain did has no wave of this one, and a
+// canary after a move keeps where the alias itself is.
+func TestAChainIsToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := history.Open(store.NewMemory(), repo)
+		a := l.NewRolloutID(time.Now())
+		do(t, part(t, l, a), in(2, served(attach("chat", 12, 13), "1", false)), movedTo("2"))
+		do(t, part(t, l, a), in(2, attach("mail", 12, 13)), applied(""))
+		<-time.After(time.Hour)
+		b := l.NewRolloutID(time.Now())
+		do(t, part(t, l, b), in(1, served(attach("chat", 13, 14), "2", true)), movedTo("3"))
+		want := []reconcile.Changed{
+			{Function: "chat", Wave: 1, Before: has(12), After: has(14), Alias: "live", AliasBefore: "1", AliasAfter: "3", AliasServes: "2", Canary: true},
+			{Function: "mail", Wave: 0, Before: has(12), After: has(13)},
+		}
+		if diff := cmp.Diff(want, changed(t, l, b, a)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // The next holder's machine is behind in time: its records sort before the
 // rollout that they are part of.
 func TestARecordFromAClockThatIsBehind(t *testing.T) {

@@ -49,6 +49,7 @@ type stepDoc struct {
 	FromVersion string                `json:"from_version,omitempty"`
 	ToVersion   string                `json:"to_version,omitempty"`
 	Cause       reconcile.Cause       `json:"cause"`
+	AnyTime     bool                  `json:"any_time,omitempty"` // of no rollout: it brought what all others had
 	Reason      string                `json:"reason,omitempty"`
 }
 
@@ -77,7 +78,7 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
 		rec.Steps = append(rec.Steps, stepDoc{
 			ID: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, Reason: short(s.Reason),
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: short(s.Reason),
 		})
 	}
 	return rec

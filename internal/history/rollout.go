@@ -202,7 +202,7 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner, curr
 	var back, changes bool
 	for _, s := range rec.Steps {
 		back = back || s.Cause == reconcile.Rollback
-		changes = changes || s.Cause != reconcile.Rollback && s.Cause != reconcile.Drift
+		changes = changes || s.Cause != reconcile.Rollback && s.Cause != reconcile.Drift && !s.AnyTime
 	}
 	if len(rec.Steps) == 0 || rec.Steps[0].Kind == reconcile.Prune || back && !changes || rec.idle() {
 		return

@@ -17,7 +17,7 @@ const (
 	KindApproval   reconcile.Kind   = "approval"
 	KindForget     reconcile.Kind   = "forget"
 	KindQuarantine reconcile.Kind   = "quarantine" // also a rollback by hand
-	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted
+	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
 	CauseRuling    reconcile.Cause  = "ruling"
 	StatusGiven    reconcile.Status = "given"
 )
@@ -37,6 +37,13 @@ type rulingDoc struct {
 	Steps       int            `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
 	At          time.Time      `json:"at"`
 	Quarantine  *quarantined   `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
+	Resumed     *resumed       `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
+}
+
+// resumed is which rollout a retry lets go on. Stored.
+type resumed struct {
+	Region  string `json:"region"`
+	Rollout string `json:"rollout"`
 }
 
 // quarantined is of which version a ruling is. Stored.
@@ -64,6 +71,10 @@ func (d rulingDoc) entry(id string) Entry {
 	}
 	if d.Quarantine != nil {
 		d.Quarantine.tell(&e)
+	}
+	if d.Resumed != nil {
+		e.Region, e.Rollout = d.Resumed.Region, d.Resumed.Rollout
+		e.Step += "/" + e.Region
 	}
 	return e
 }
@@ -178,6 +189,24 @@ func (l *Log) Lift(ctx context.Context, q ruling.Quarantine, by, reason string) 
 		return false, fmt.Errorf("record who lifted the quarantine: %w", err)
 	}
 	return true, ruling.EndQuarantine(ctx, l.store, l.repository, held, by, reason, now)
+}
+
+// Resume lets a rollout that halted go on: its wave is watched and judged once
+// more. Who said so is written into the history first. ok is false when it is not
+// halted any more, or not that one; then nothing is written.
+func (l *Log) Resume(ctx context.Context, environment, region, rollout, by, reason string) (ok bool, err error) {
+	ro, err := l.Rollout(ctx, environment, region)
+	if err != nil || ro == nil || ro.ID != rollout || ro.Stage != reconcile.StageHalted {
+		return false, err
+	}
+	now := time.Now().UTC()
+	err = l.rule(ctx, rulingDoc{
+		Kind: KindRetry, Environment: environment, By: short(by), Reason: short(reason), At: now, Resumed: &resumed{Region: region, Rollout: rollout},
+	})
+	if err != nil {
+		return false, fmt.Errorf("record who lets the rollout go on: %w", err)
+	}
+	return true, l.SaveRollout(ctx, environment, region, ro.Resumed(now))
 }
 
 func quarantineRuling(kind reconcile.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {

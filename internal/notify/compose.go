@@ -17,6 +17,9 @@ func (m Message) Headline() string {
 	case Reminded:
 		return "Reminder: " + m.Title
 	case Resolved:
+		if m.Alert.Kind == ChangeApplied {
+			return m.Title // that it is applied is the end of it
+		}
 		return "Resolved: " + m.Title
 	default:
 		return m.Title
@@ -38,8 +41,18 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("It is so since %s (%s).", moment(e.Alert.Opened, zone), span(now.Sub(e.Alert.Opened)))})
 	case Resolved:
 		m.Severity = Info
+		if e.Alert.Kind == ChangeApplied && e.Fact != nil {
+			break // the end of a rollout says how it went and how long it took
+		}
 		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
-		if e.Fact != nil && e.Alert.Kind == EnvironmentRemoved {
+		switch {
+		case e.Fact != nil && e.Fact.Ending:
+			was.Text = fmt.Sprintf("It was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+		case e.Alert.Kind == ChangeApplied:
+			m.Title = clip(m.Title, longestTitle-len(": it is over")) + ": it is over"
+		case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):
+			was.Text = fmt.Sprintf("The quarantine is lifted; it was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+		case e.Fact != nil && e.Alert.Kind == EnvironmentRemoved:
 			was.Text = fmt.Sprintf("It is so since %s (%s), and nobody hears of it any more.", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
 		}
 		if e.Fact == nil {

@@ -32,6 +32,19 @@
 // orders are told when they change, and nobody is reminded of them. A message
 // about what was done also ends the alerts that it settles.
 //
+// # Rollouts
+//
+// A rollout that takes more than one round has one alert, change_applied, from
+// its first round to its end; its waves are no news, and what they did is told
+// with the end. One that a single round carries out is told by its records, as
+// any change. An incident is one message: that a rollout goes back, or that a
+// person rolled back, is rolled_back from the decision until the quarantine is
+// lifted, and ends the alerts of the rollout itself, of its held steps and of its
+// failed ones. Only a quarantine that nothing was rolled back for is a quarantined
+// of its own. rollout_failed wants somebody: the rollout halted, going back has
+// left something to do for three rounds, or an alarm rings while a complete
+// rollout is watched.
+//
 // # Delivering
 //
 // Alerts and the messages that wait for delivery are one value in the store, so
@@ -56,6 +69,7 @@
 // # Where a rule is
 //
 //   - facts.go, planned.go, ended.go, repository.go: from a situation to facts
+//   - rollout.go, rolledback.go, tug.go: the same for rollouts
 //   - events.go: the life of an alert
 //   - compose.go, words.go: from an event to a message
 //   - document.go: the cursor, the outbox and its bounds

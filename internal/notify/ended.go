@@ -17,6 +17,9 @@ func (f *finder) ended() {
 	applied := map[ID][]history.Entry{}
 	failed := map[ID][]attempt{}
 	for _, e := range f.latest() {
+		if f.gathered(e) {
+			continue
+		}
 		switch e.Status {
 		case reconcile.Applied:
 			id := f.id(appliedKind(e), e.Region, e.Layer)
@@ -28,7 +31,7 @@ func (f *finder) ended() {
 	}
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if s.Result == nil || s.Result.Status != reconcile.Failed {
+			if s.Result == nil || s.Result.Status != reconcile.Failed || f.goingBack(r.Want.Region) {
 				continue
 			}
 			a := attemptOf(r.Want.Region, s)
@@ -124,6 +127,9 @@ func (f *finder) applied(id ID, list []history.Entry) {
 		x.Ends = []Scope{
 			{Kind: ChangeHeld, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key},
 			{Kind: Drift, Region: id.Region, Key: id.Key},
+		}
+		if ro := f.last(id.Region); f.byRecords(id.Region) {
+			x.Ends = append(x.Ends, Scope{Kind: ChangeApplied, Region: id.Region, Key: ro.ID})
 		}
 	}
 	x.Sections = append(stories.sections(noun, text), Section{Text: f.took(first, last)})

@@ -59,6 +59,7 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 			events = resolve(events, a)
 		}
 	}
+	events = slices.DeleteFunc(events, func(e Event) bool { return e.Fact != nil && e.Fact.Ending && len(e.Ended) == 0 })
 	slices.SortFunc(after, byID)
 	slices.SortFunc(events, inOrder)
 	return events, after

@@ -45,6 +45,9 @@ type Situation struct {
 	// StaleAfter is after how long that counts as stale; 0 = 15 minutes.
 	StaleAfter time.Duration
 	Error      string // why there is no Plan
+	// Actors are those who changed functions that layerd leaves to another
+	// writer, as far as anybody knows.
+	Actors []Actor
 	// Removed says that the repository has no file of the environment any
 	// more. All else is ignored.
 	Removed bool
@@ -115,6 +118,9 @@ type Fact struct {
 	// Items are what it is made of. Only they and the ID decide whether the
 	// fact is the same as before; the text may change freely.
 	Items []Item
+	// Ending says that it happened to an alert: it is told only where one of
+	// those that it Ends is open, and is the end of that.
+	Ending bool
 	// Ends are alerts that this fact is the end of, so that they need no
 	// message of their own.
 	Ends []Scope

@@ -16,19 +16,20 @@ import (
 const stale = 15 * time.Minute
 
 // ofPlan are the kinds that only a decision can say anything about.
-var ofPlan = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, PruneBlocked}
+var ofPlan = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, PruneBlocked, TugOfWar}
 
 // finder turns a situation into facts, one method for each kind.
 type finder struct {
 	Situation
-	out Findings
+	out      Findings
+	recorded map[string]bool // by Region; see byRecords
 }
 
 // Facts says what is so and what happened in one environment. It is a
 // function: equal situations give equal findings, whatever order their lists
 // are in.
 func Facts(s Situation) Findings {
-	f := &finder{Situation: s}
+	f := &finder{Situation: s, recorded: map[string]bool{}}
 	if s.Removed {
 		if s.Forgotten == nil {
 			f.removed()
@@ -76,12 +77,14 @@ func (f *finder) unknown(region, key string, kinds ...Kind) {
 func (f *finder) plan() {
 	if f.Plan == nil {
 		f.unknown("", "", ofPlan...)
+		f.unknown("", "", ofRollouts...)
 		return
 	}
 	for i := range f.Plan.Regions {
 		r := &f.Plan.Regions[i]
 		if r.ObservedAt.IsZero() {
 			f.unknown(r.Want.Region, "", ofPlan...)
+			f.unknown(r.Want.Region, "", ofRollouts...)
 			f.unknown("", "", ApprovalNeeded) // it is of all Regions
 			continue
 		}
@@ -90,16 +93,24 @@ func (f *finder) plan() {
 		f.held(r)
 		f.blocked(r)
 		f.untried(r)
+		f.tug(r)
+		if r.Standing == nil {
+			f.unknown(r.Want.Region, "", ofRollouts...)
+			continue
+		}
+		f.rollout(r)
+		f.back(r)
 	}
 	f.approval()
 }
 
 // untried keeps the failures of layers that still have something to do: a step
-// that was held after it failed is not mended.
+// that was held after it failed is not mended. One that is in quarantine is not
+// tried any more.
 func (f *finder) untried(r *reconcile.RegionPlan) {
 	scopes := map[ID]*Scope{}
 	for _, s := range r.Steps {
-		if done(s) {
+		if done(s) || heldBy(s, reconcile.ByQuarantine) {
 			continue
 		}
 		a := attemptOf(r.Want.Region, s)

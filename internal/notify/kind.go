@@ -4,8 +4,8 @@ package notify
 // section 5).
 type Kind string
 
-// The kinds. Those below the blank line cannot be produced by this release;
-// they are named so that their place is kept.
+// The kinds. The one below the blank line cannot be produced by this release; it
+// is named so that its place is kept.
 const (
 	Baseline           Kind = "baseline" // what the first look at an environment found
 	Drift              Kind = "drift"
@@ -23,12 +23,12 @@ const (
 	StoreFailed        Kind = "store_failed"
 	WindowMissed       Kind = "window_missed"
 	LeaseLost          Kind = "lease_lost"
+	RolloutFailed      Kind = "rollout_failed" // halted, does not get back, or an alarm rings after it
+	RolledBack         Kind = "rolled_back"    // by health or by hand, until its quarantine is lifted
+	Quarantined        Kind = "quarantined"    // one that nothing was rolled back for
+	TugOfWar           Kind = "tug_of_war"
 
-	RolloutFailed Kind = "rollout_failed"
-	RolledBack    Kind = "rolled_back"
-	Quarantined   Kind = "quarantined"
-	TugOfWar      Kind = "tug_of_war"
-	RulingEnding  Kind = "ruling_ending"
+	RulingEnding Kind = "ruling_ending"
 )
 
 // Severity is how much an alert should disturb.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/reconcile"
 )
 
 const (
@@ -52,10 +53,16 @@ func draw(r *rand.Rand) notify.Findings {
 			if r.IntN(8) == 0 {
 				f.Unknown = append(f.Unknown, notify.Scope{Kind: kind, Region: string(kind), Key: key})
 			}
-			if r.IntN(8) == 0 {
+			switch r.IntN(8) {
+			case 0:
 				f.Facts = append(f.Facts, notify.Fact{
 					ID: notify.ID{Kind: []notify.Kind{notify.Pruned, kind}[r.IntN(2)], Environment: "prod", Region: string(kind), Key: key}, Once: true,
 					Ends: []notify.Scope{{Kind: kind, Key: key}, {Kind: notify.Blocked, Key: key}}, Title: "done", Items: []notify.Item{{Name: "f"}},
+				})
+			case 1:
+				f.Facts = append(f.Facts, notify.Fact{
+					ID: notify.ID{Kind: kind, Environment: "prod", Region: string(kind), Key: key}, Once: true, Ending: true,
+					Ends: []notify.Scope{{Kind: kind, Key: key}}, Title: "ended", Items: []notify.Item{{Name: "f"}},
 				})
 			}
 			if r.IntN(3) == 0 {
@@ -177,6 +184,8 @@ func follow(t *testing.T, lives map[notify.ID]*life, f notify.Findings, e notify
 	if e.Status == notify.Told {
 		if e.Fact == nil || !e.Fact.Once {
 			t.Errorf("told, and did not happen: %+v", e)
+		} else if e.Fact.Ending && len(e.Ended) == 0 {
+			t.Errorf("told as the end of nothing: %+v", e)
 		}
 		return
 	}
@@ -271,6 +280,7 @@ func TestFactsOfWorlds(t *testing.T) {
 		for range 12 {
 			notifytest.Stir(r, w)
 			s := w.Round()
+			s.Plan.Regions[0].Standing = stand(r, w)
 			found := notify.Facts(s)
 			if diff := cmp.Diff(found, notify.Facts(mixed(r, s))); diff != "" {
 				t.Errorf("the order matters:\n%s", diff)
@@ -298,6 +308,34 @@ func TestFactsOfWorlds(t *testing.T) {
 	})
 }
 
+// stand makes a rollout stand somehow; nil = nobody knows.
+func stand(r *rand.Rand, w *notifytest.World) *reconcile.Standing {
+	stages := []reconcile.Stage{
+		reconcile.StageBake, reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack, reconcile.StageWatching,
+		reconcile.StageDone, reconcile.StageSuperseded,
+	}
+	if r.IntN(6) == 0 || w.Unread != nil {
+		return nil
+	}
+	st := w.Standing(stages[r.IntN(len(stages))], 1+r.IntN(3), r.IntN(4))
+	st.Last.Attempts = r.IntN(5)
+	if r.IntN(2) == 0 {
+		st.Last.Reason, st.Last.Findings = "no", []string{"no", "neither"}[:1+r.IntN(2)]
+	}
+	for range r.IntN(3) {
+		w.Quarantined(st)
+		q := &st.Quarantines[len(st.Quarantines)-1]
+		q.Number, q.Hand, q.Functions = int64(12+r.IntN(2)), r.IntN(2) == 0, []string{"", "makoto-*"}[r.IntN(2)]
+		if r.IntN(3) == 0 {
+			q.Rollout = ""
+		}
+	}
+	if len(st.Quarantines) == 2 && st.Quarantines[0].Number == st.Quarantines[1].Number {
+		st.Quarantines = st.Quarantines[:1] // of one version and glob there is one
+	}
+	return st
+}
+
 // mixed is a situation with its lists in another order.
 func mixed(r *rand.Rand, s notify.Situation) notify.Situation {
 	plan := *s.Plan
@@ -307,6 +345,13 @@ func mixed(r *rand.Rand, s notify.Situation) notify.Situation {
 		p.Steps, p.Drift, p.Blocked = slices.Clone(p.Steps), slices.Clone(p.Drift), slices.Clone(p.Blocked)
 		r.Shuffle(len(p.Steps), func(i, j int) { p.Steps[i], p.Steps[j] = p.Steps[j], p.Steps[i] })
 		r.Shuffle(len(p.Drift), func(i, j int) { p.Drift[i], p.Drift[j] = p.Drift[j], p.Drift[i] })
+		if p.Standing != nil {
+			st := *p.Standing
+			st.Quarantines, st.Changed = slices.Clone(st.Quarantines), slices.Clone(st.Changed)
+			r.Shuffle(len(st.Quarantines), func(i, j int) { st.Quarantines[i], st.Quarantines[j] = st.Quarantines[j], st.Quarantines[i] })
+			r.Shuffle(len(st.Changed), func(i, j int) { st.Changed[i], st.Changed[j] = st.Changed[j], st.Changed[i] })
+			p.Standing = &st
+		}
 		r.Shuffle(len(p.Blocked), func(i, j int) { p.Blocked[i], p.Blocked[j] = p.Blocked[j], p.Blocked[i] })
 	}
 	s.Plan = &plan

@@ -30,7 +30,7 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	for _, d := range drifted(*r) {
 		s, planned := steps[place{d.Layer, d.Function}]
-		if planned && done(s) {
+		if planned && (done(s) || heldBy(s, reconcile.ByTugOfWar)) {
 			continue
 		}
 		key := d.Layer
@@ -169,9 +169,10 @@ func endsUnknown(by string) bool {
 }
 
 // byApproval says that a word of a person would release the step: it is asked
-// for, or a limit waits for somebody to have seen the plan.
+// for, or a limit waits for somebody to have seen the plan. What is in quarantine
+// no approval releases.
 func byApproval(r *reconcile.RegionPlan, s reconcile.Step) bool {
-	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode {
+	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode || heldBy(s, reconcile.ByQuarantine) {
 		return false
 	}
 	holders := []string{s.Held.By}
@@ -185,6 +186,18 @@ func byApproval(r *reconcile.RegionPlan, s reconcile.Step) bool {
 // momentary holders end by themselves within the round.
 func momentary(by string) bool {
 	return by == reconcile.ByLease || by == reconcile.ByWave || by == reconcile.ByOrder || by == reconcile.ByGrace
+}
+
+// elsewhere says that an alert of another kind tells why the step waits: its
+// quarantine, another writer, a rollout that halted or goes back.
+func elsewhere(r *reconcile.RegionPlan, s reconcile.Step) bool {
+	if heldBy(s, reconcile.ByTugOfWar) {
+		return true
+	}
+	if r.Standing == nil {
+		return false
+	}
+	return s.Held.By == reconcile.ByQuarantine || s.Held.By == reconcile.ByHealth && r.Standing.Last.Open()
 }
 
 // moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)".
@@ -202,7 +215,7 @@ func (f *finder) held(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	change := map[string][]string{}
 	for _, s := range r.Steps {
-		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || byApproval(r, s) || momentary(s.Held.By) {
+		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || byApproval(r, s) || momentary(s.Held.By) || elsewhere(r, s) {
 			continue
 		}
 		if facts[s.Layer] == nil {

@@ -642,6 +642,32 @@ func BenchmarkDecide100000(b *testing.B) {
 	}
 }
 
+// A hundred thousand functions that are all to be changed, in waves: the cost of
+// spreading them is in it, and of why each waits.
+func BenchmarkDecide100000Pending(b *testing.B) {
+	in := scene("1.4.0", 4, 4)
+	in.Have[0].Functions = nil
+	in.Past[0].Functions = map[string]FunctionPast{}
+	in.Want[0].Rollout = desired.Rollout{Bake: time.Hour, Waves: []desired.Wave{{Count: 1}, {Share: 0.1}, {Share: 1}}}
+	in.Have[0].Signing = map[string]state.Signing{}
+	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	for i := range 100_000 {
+		f := state.Function{
+			Name: fmt.Sprintf("makoto-%03d-%06d-prod", i%100, i), Runtime: "python3.12", Architecture: "x86_64",
+			Layers: []state.LayerVersionARN{common.Version(4)},
+		}
+		in.Have[0].Functions = append(in.Have[0].Functions, f)
+		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+	}
+	in.Have[0].Sort()
+	b.ReportAllocs()
+	for b.Loop() {
+		if r := Decide(in).Regions[0]; len(r.Steps) != 100_000 {
+			b.Fatal("not all are to be changed")
+		}
+	}
+}
+
 // TestNewFunctions: who may join at once what all the others have, and what
 // still holds those who may.
 func TestNewFunctions(t *testing.T) {

@@ -112,6 +112,9 @@ func (r *region) finish() {
 	for _, b := range p.Blocked {
 		p.InSync = p.InSync && b.Permanent
 	}
+	if len(p.Waves) > 0 {
+		p.Lasts = r.duration()
+	}
 	if reason, _, spans := r.spans(); spans {
 		then := "what is left then goes on at the next opening"
 		if r.want.Rollout.OneWindow && r.rollout == nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/layerd/layerd/internal/state"
 )
@@ -174,14 +175,11 @@ func slots(c Changed) []state.LayerARN {
 }
 
 func (r *region) layersChanged(c Changed) string {
-	text := ""
-	for i, layer := range slots(c) {
-		if i > 0 {
-			text += "+"
-		}
-		text += r.nameOf(layer)
+	var names []string
+	for _, layer := range slots(c) {
+		names = append(names, r.nameOf(layer))
 	}
-	return text
+	return strings.Join(names, "+")
 }
 
 func (r *region) wishOf(layer state.LayerARN) *wish {

@@ -242,6 +242,9 @@ type RegionPlan struct {
 	Rollout *Rollout
 	Waves   []WavePlan
 	Targets []Target // what a rollout of this plan brings
+	// Lasts is how long what is left of it takes at the least, its bakes
+	// included; 0 = nothing is left.
+	Lasts time.Duration
 	// Superseding says that Git wants something else now than the rollout under
 	// way brings; Untouched, that it has changed nothing yet; Carried, that the
 	// plan was carried out and Steps have results.
@@ -251,6 +254,9 @@ type RegionPlan struct {
 	LeftAlone []string
 	// Lifted are quarantines that hold no more: Git wants another number.
 	Lifted []ruling.Quarantine
+	// Standing is how the rollouts stand once the plan was carried out, for
+	// telling people; nil = it was not, or not to its end.
+	Standing *Standing
 	// Unselected counts functions that were managed and are selected no more;
 	// they stay as they are.
 	Unselected int

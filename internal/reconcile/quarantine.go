@@ -49,15 +49,17 @@ func rolledBack(q *ruling.Quarantine) string {
 	return s
 }
 
-// quarantine finds the word that keeps a number from a function, or nil.
+// quarantine finds the word that keeps a number from a function, or nil. Where
+// several do, for some functions and for all, the last of a person counts.
 func (r *region) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
+	var found *ruling.Quarantine
 	for i := range r.in.Quarantines {
 		q := &r.in.Quarantines[i]
-		if q.Covers(r.want.Region, layer, number, function) {
-			return q
+		if q.Covers(r.want.Region, layer, number, function) && (found == nil || q.Before(*found)) {
+			found = q
 		}
 	}
-	return nil
+	return found
 }
 
 // quarantineReason says why a step's version must not come to its function.
@@ -83,6 +85,9 @@ func (r *region) lift() {
 	for _, q := range r.in.Quarantines {
 		if q.Region != r.want.Region || !q.Ended.IsZero() {
 			continue
+		}
+		if r.rollout != nil && r.rollout.Stage == StageRollingBack {
+			continue // it is still being taken away
 		}
 		for _, w := range r.wishes {
 			if w.Layer == q.Layer && w.ok && !w.asks(q.Number) {

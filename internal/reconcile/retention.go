@@ -84,6 +84,11 @@ func (r *region) protected(w *wish) map[int64]string {
 		protect(n, fmt.Sprintf("one of the last %d versions applied here, for rolling back", horizon))
 	}
 	r.protectReturn(w, protect)
+	for _, q := range r.in.Quarantines {
+		if q.Layer == w.Layer && q.Region == r.want.Region && q.Ended.IsZero() {
+			protect(q.Back, "what was rolled back to by "+q.By)
+		}
+	}
 	r.protectOriginals(w, protect)
 	if r.in.PruneStop != "" {
 		for _, v := range w.catalog.layer.Versions {

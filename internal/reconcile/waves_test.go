@@ -237,11 +237,12 @@ func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
 		}
 	}
 	for i := range 40 {
-		f := in.Have[0].Functions[19]
-		f.Name = fmt.Sprintf("g%02d", i)
+		f := state.Function{Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}}
+		f.Name = fmt.Sprintf("%c%02d", "abgz"[i%4], i) // on both sides of the others
 		in.Have[0].Functions = append(in.Have[0].Functions, f)
-		in.Past[0].Functions[f.Name] = in.Past[0].Functions["f19"]
+		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	}
+	in.Have[0].Sort()
 	if r := only(t, in); runs(r) != 0 {
 		t.Errorf("%d more are changed in the first wave: %s", runs(r), byWave(r))
 	}

@@ -64,8 +64,23 @@ func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, fu
 }
 
 // Outranks says that q replaces old although that one holds: a person's word
-// counts more than a check's, which knows no number to go back to.
-func (q Quarantine) Outranks(old Quarantine) bool { return q.Hand && !old.Hand }
+// counts more than a check's, which knows no number to go back to, and a later
+// word with another number more than the earlier: the first one did not help.
+func (q Quarantine) Outranks(old Quarantine) bool {
+	return q.Hand && (!old.Hand || q.Back != old.Back)
+}
+
+// Before says that q counts more than other where both cover a function: a
+// person's word more than a check's, and of equals the later one.
+func (q Quarantine) Before(other Quarantine) bool {
+	if q.Hand != other.Hand {
+		return q.Hand
+	}
+	if !q.At.Equal(other.At) {
+		return q.At.After(other.At)
+	}
+	return q.Functions > other.Functions // whatever order they came in
+}
 
 // functionGlob is what can match a function's name, and has no character that
 // means more to path.Match than * and ?.

@@ -87,7 +87,7 @@ func (t *Teller) quietly() {
 
 // Stories are what messages are shown with.
 func Stories() []Story {
-	return []Story{
+	return append(rolloutStories(), []Story{
 		{"first-look-in-sync", func(t *Teller) { t.Later(0) }},
 		{"first-look", func(t *Teller) {
 			t.World.Want.ApprovalRequired = true
@@ -256,5 +256,5 @@ func Stories() []Story {
 			t.Later(time.Minute)
 			t.World.Approvals = []ruling.Approval{}
 		}},
-	}
+	}...)
 }

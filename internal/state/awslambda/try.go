@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/layerd/layerd/internal/state"
@@ -132,6 +133,20 @@ func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
 		FunctionName: aws.String(q.Function), Name: aws.String(q.Qualifier), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateAlias", q.String(), err)
+	if err != nil && state.KindOf(err) == state.LookAgain {
+		return nil
+	}
+	return err
+}
+
+// TryInvoke says whether name may be invoked, and runs nothing: of a dry run AWS
+// looks at the right and at the function only. It answers as TryUpdate does.
+func (c *Client) TryInvoke(ctx context.Context, name string) error {
+	if _, err := c.checked(ctx); err != nil {
+		return err
+	}
+	_, err := c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(name), InvocationType: types.InvocationTypeDryRun})
+	err = readError("Invoke", name, err)
 	if err != nil && state.KindOf(err) == state.LookAgain {
 		return nil
 	}

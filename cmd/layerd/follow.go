@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// following gives what ApplyThrough tells what it waits for: on a terminal the
+// status line, elsewhere a line for each thing that is waited for.
+func (a *app) following() func(reconcile.Plan, time.Time) {
+	said := ""
+	return func(plan reconcile.Plan, _ time.Time) {
+		text := waitsAt(plan)
+		switch {
+		case text == "":
+		case a.progress != nil:
+			a.progress.note(text)
+		case text != said:
+			a.say("%s", text)
+			said = text
+		}
+	}
+}
+
+// waitsAt says what the rollout of a plan that is due next waits for; empty =
+// it does not.
+func waitsAt(plan reconcile.Plan) string {
+	var next *reconcile.RegionPlan
+	for i, r := range plan.Regions {
+		if !r.Again.IsZero() && (next == nil || r.Again.Before(next.Again)) {
+			next = &plan.Regions[i]
+		}
+	}
+	if next == nil || next.Rollout == nil {
+		return ""
+	}
+	name := plan.Environment
+	if len(plan.Regions) > 1 {
+		name += " · " + next.Want.Region
+	}
+	return name + ": " + stageText(*next)
+}
+
+// stageText says where the rollout of a Region is, as a sentence without its
+// end.
+func stageText(r reconcile.RegionPlan) string {
+	ro := r.Rollout
+	wave := fmt.Sprintf("wave %d of %d", ro.Wave, ro.Waves)
+	watched := "is watched"
+	if judged := reconcile.Judged(ro, r.Want.Rollout); !judged.IsZero() {
+		watched += " until " + clock(judged, r.Want.Zone)
+	}
+	switch ro.Stage {
+	case reconcile.StageCanary:
+		return wave + " gets a share of the calls"
+	case reconcile.StageCanaryBake:
+		return wave + " with a share of the calls " + watched
+	case reconcile.StageChange:
+		return wave + " is being changed"
+	case reconcile.StageBake:
+		return wave + " " + watched
+	case reconcile.StageHalted:
+		return "halted in " + wave
+	case reconcile.StageRollingBack:
+		return "going back"
+	case reconcile.StageWatching:
+		return "complete, and " + watched
+	case reconcile.StageRolledBack:
+		return "went back"
+	case reconcile.StageSuperseded:
+		return "ended after " + wave + ", a newer commit takes over"
+	default:
+		return "complete"
+	}
+}
+
+// leftAt says where the rollouts of an apply are that was interrupted; empty =
+// none is under way.
+func leftAt(result daemon.Result) string {
+	text := ""
+	for _, p := range result.Plans {
+		for _, r := range p.Regions {
+			if !r.Rollout.Open() {
+				continue
+			}
+			if text != "" {
+				text += "; "
+			}
+			text += p.Environment + ": " + stageText(r)
+		}
+	}
+	return text
+}
+
+// clock is a time of the coming days.
+func clock(t time.Time, zone *time.Location) string {
+	if zone == nil {
+		zone = time.UTC
+	}
+	return t.In(zone).Format("Mon 15:04 MST")
+}

@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// witness is a Cloud that knows who else has changed a function, which not
+// every one does. Nobody known is "" and no error.
+type witness interface {
+	Actor(ctx context.Context, function string, since time.Time) (who string, at time.Time, err error)
+}
+
+const (
+	// mostAsked is for how many functions of a Region it is asked: a writer that
+	// changes hundreds is the same one.
+	mostAsked = 3
+	// askAgain is how long an answer is good enough, also that nobody knows.
+	askAgain = time.Hour
+	// askSince is how far back it is asked: as long as a heal counts.
+	askSince = 24 * time.Hour
+	// askPatience bounds what is no more than good to know.
+	askPatience = 10 * time.Second
+)
+
+// answered is what was found out about one function, and when.
+type answered struct {
+	notify.Actor
+	asked time.Time
+}
+
+// actors says who has changed the functions that are left to another writer.
+// It is never in the way of telling that they are.
+func (a *account) actors(ctx context.Context, plan reconcile.Plan) []notify.Actor {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	var list []notify.Actor
+	for _, r := range plan.Regions {
+		for _, name := range tugged(r) {
+			if who, ok := a.actor(ctx, r, name); ok {
+				list = append(list, who)
+			}
+		}
+	}
+	return list
+}
+
+// tugged names the first functions of a Region that another writer keeps
+// changing back, sorted.
+func tugged(r reconcile.RegionPlan) []string {
+	var names []string
+	for _, s := range r.Steps {
+		if s.Held != nil && heldBy(*s.Held, reconcile.ByTugOfWar) {
+			names = append(names, s.Function)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), mostAsked)]
+}
+
+func (a *account) actor(ctx context.Context, r reconcile.RegionPlan, function string) (notify.Actor, bool) {
+	key := [2]string{r.Want.Region, function}
+	now := time.Now()
+	a.mu.Lock()
+	old, known := a.answers[key]
+	a.mu.Unlock()
+	if age := now.Sub(old.asked); known && age < askAgain {
+		return old.Actor, old.Who != ""
+	}
+	next := answered{notify.Actor{Region: r.Want.Region, Function: function}, now}
+	cloud, err := a.Connect(ctx, r.Want)
+	if w, ok := cloud.(witness); err == nil && ok {
+		next.Who, next.At, err = w.Actor(ctx, function, now.Add(-askSince))
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			a.Log.Info("who changed a function is not known", "region", r.Want.Region, "function", function, "err", err)
+		}
+		next.Actor = old.Actor // as known before
+	}
+	a.mu.Lock()
+	a.answers[key] = next
+	a.mu.Unlock()
+	return next.Actor, next.Who != ""
+}

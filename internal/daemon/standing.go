@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/ruling"
+)
+
+// stand notes in a plan that was carried out how the rollouts stand, for
+// whoever tells people.
+func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan) error {
+	for i := range plan.Regions {
+		if in.Have[i] == nil {
+			continue // nothing is known of it
+		}
+		if err := p.did(ctx, in, i); err != nil {
+			return err
+		}
+		plan.Regions[i].Standing = reconcile.Stand(*in, i, plan.Regions[i])
+	}
+	return nil
+}
+
+// did fills in what a rollout that is through did, which a round reads of one
+// under way only. It is read while a quarantine of it holds, and then once: it
+// takes reading the history from its beginning on.
+func (p *pass) did(ctx context.Context, in *reconcile.Input, i int) error {
+	e, ro := in.Want[i], in.Rollouts[i]
+	if ro == nil || ro.Open() || p.Looks == nil {
+		return nil
+	}
+	if len(in.Changed[i]) > 0 {
+		return nil // it was under way when the round began
+	}
+	holds := slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool { return q.Rollout == ro.ID && q.Region == e.Region })
+	if !holds {
+		return nil
+	}
+	var err error
+	in.Changed[i], err = p.changed(ctx, e, ro)
+	return err
+}

@@ -1,0 +1,240 @@
+package notify_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// standing is a round in which the rollout stands so.
+func standing(w *notifytest.World, stage reconcile.Stage, changed int) (notify.Situation, *reconcile.Standing) {
+	s := w.Round()
+	st := w.Standing(stage, 1, changed)
+	s.Plan.Regions[0].Standing = st
+	return s, st
+}
+
+// recorded are the records of what a rollout changed.
+func recorded(w *notifytest.World, st *reconcile.Standing) (list []history.Entry) {
+	for i, c := range st.Changed {
+		list = append(list, history.Entry{
+			ID: fmt.Sprint(i), Environment: "prod", Region: notifytest.Region, Rollout: st.Last.ID, Wave: c.Wave, Kind: reconcile.Attach,
+			Cause: reconcile.Change, Layer: "makoto-common", LayerARN: notifytest.Common, Function: c.Function, From: notifytest.Common.Version(12),
+			To: notifytest.Common.Version(13), Status: reconcile.Applied, Started: w.Now.Add(-time.Minute), Ended: w.Now,
+		})
+	}
+	return list
+}
+
+// Where the records of a rollout are told: by themselves when one round did it
+// all, with its end when it took several, and not at all while it goes on or
+// when it went back.
+func TestRecordsOfRollouts(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		stage reconcile.Stage
+		edit  func(s *notify.Situation, st *reconcile.Standing)
+		want  string // beginning of the titles of kind change_applied that are told once
+	}{
+		{"one round", reconcile.StageDone, nil, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"one round, then watched", reconcile.StageWatching, nil, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"the last of several", reconcile.StageDone, func(s *notify.Situation, _ *reconcile.Standing) { s.Ended = s.Ended[2:] },
+			"makoto-common 12 → 13 (1.4.2) on 4 functions, 3 waves"},
+		{"under way", reconcile.StageBake, nil, ""},
+		{"halted", reconcile.StageHalted, nil, ""},
+		{"goes back", reconcile.StageRollingBack, nil, ""},
+		{"went back", reconcile.StageRolledBack, nil, ""},
+		{"overtaken", reconcile.StageSuperseded, nil, "makoto-common 12 → 13 (1.4.2) ends after wave 1 of 3, on 4 functions"},
+		{"taken over", reconcile.StageBake, func(s *notify.Situation, st *reconcile.Standing) {
+			st.Last.Chain = []string{"earlier"}
+			for i := range s.Ended {
+				s.Ended[i].Rollout = "earlier"
+			}
+		}, ""},
+		{"another rollout", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+			for i := range s.Ended {
+				s.Ended[i].Rollout = "another"
+			}
+		}, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"beside the rollout", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+			for i := range s.Ended {
+				s.Ended[i].Wave = 0
+			}
+		}, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"nobody knows", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil },
+			"makoto-common 12 → 13 was applied to 4 functions"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := notifytest.NewWorld()
+			s, st := standing(w, tc.stage, 4)
+			s.Ended = recorded(w, st)
+			if tc.edit != nil {
+				tc.edit(&s, st)
+			}
+			var got []string
+			for _, x := range find(notify.Facts(s), notify.ChangeApplied) {
+				if x.Once && !x.Ending {
+					got = append(got, strings.TrimPrefix(x.Title, "prod ap-northeast-1: "))
+				}
+			}
+			if tc.want == "" && len(got) != 0 || tc.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tc.want)) {
+				t.Errorf("told %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// What a function got back, and what did not come back at once, is told by the
+// rollout that goes back, and by a person's word; without either by itself.
+func TestRecordsOfGoingBack(t *testing.T) {
+	count := func(edit func(s *notify.Situation, st *reconcile.Standing), kind notify.Kind) int {
+		w := notifytest.NewWorld()
+		s, st := standing(w, reconcile.StageRollingBack, 2)
+		s.Ended = recorded(w, st)
+		for i := range s.Ended {
+			s.Ended[i].Cause = reconcile.Rollback
+		}
+		s.Ended[0].Status, s.Ended[0].Error = reconcile.Failed, "no"
+		edit(&s, st)
+		n := 0
+		for _, x := range find(notify.Facts(s), kind) {
+			if x.Once || kind == notify.ApplyFailed {
+				n++
+			}
+		}
+		return n
+	}
+	going := func(*notify.Situation, *reconcile.Standing) {}
+	byHand := func(_ *notify.Situation, st *reconcile.Standing) {
+		notifytest.NewWorld().Quarantined(st)
+		st.Quarantines[0].Hand, st.Last.Stage = true, reconcile.StageDone
+	}
+	lifted := func(_ *notify.Situation, st *reconcile.Standing) { st.Last.Stage = reconcile.StageDone }
+	for _, tc := range []struct {
+		name         string
+		edit         func(*notify.Situation, *reconcile.Standing)
+		told, failed int
+	}{{"by health", going, 0, 0}, {"by hand", byHand, 0, 1}, {"lifted meanwhile", lifted, 1, 1}} {
+		if told, failed := count(tc.edit, notify.RolledBack), count(tc.edit, notify.ApplyFailed); told != tc.told || failed != tc.failed {
+			t.Errorf("%s: %d told and %d failed, want %d and %d", tc.name, told, failed, tc.told, tc.failed)
+		}
+	}
+}
+
+// What another alert tells is no held change, and asks for no approval.
+func TestToldElsewhere(t *testing.T) {
+	for _, tc := range []struct {
+		by, also       string
+		stage          reconcile.Stage
+		held, approval int
+	}{
+		{reconcile.ByQuarantine, "", reconcile.StageRolledBack, 0, 0},
+		{reconcile.ByQuarantine, reconcile.ByApproval, reconcile.StageRolledBack, 0, 0},
+		{reconcile.ByQuarantine, "", "", 1, 0}, // nobody knows how the rollouts stand
+		{reconcile.ByHealth, "", reconcile.StageHalted, 0, 0},
+		{reconcile.ByHealth, "", reconcile.StageDone, 1, 0}, // an alarm rings before it begins
+		{reconcile.ByTugOfWar, "", reconcile.StageDone, 0, 0},
+		{reconcile.ByWindow, reconcile.ByTugOfWar, reconcile.StageDone, 0, 0},
+		{reconcile.ByWindow, reconcile.ByWave, reconcile.StageDone, 1, 0},
+		{reconcile.ByApproval, "", reconcile.StageDone, 0, 1},
+	} {
+		w := notifytest.NewWorld()
+		w.Commit("1.4.2", "a1b2c3d")
+		s, _ := standing(w, tc.stage, 1)
+		if tc.stage == "" {
+			s.Plan.Regions[0].Standing = nil
+		}
+		for i := range s.Plan.Regions[0].Steps {
+			h := &reconcile.Held{By: tc.by, Reason: "so"}
+			if tc.also != "" {
+				h.Also = []reconcile.Holder{{By: tc.also, Reason: "so too"}}
+			}
+			s.Plan.Regions[0].Steps[i].Held = h
+		}
+		f := notify.Facts(s)
+		if held, approval := len(find(f, notify.ChangeHeld)), len(find(f, notify.ApprovalNeeded)); held != tc.held || approval != tc.approval {
+			t.Errorf("held by %s %s in a rollout that is %q: %d held and %d approvals, want %d and %d", tc.by, tc.also, tc.stage, held, approval, tc.held, tc.approval)
+		}
+	}
+}
+
+// A drift that is left to another writer is told once, as that.
+func TestTugIsNoDrift(t *testing.T) {
+	w := notifytest.NewWorld()
+	w.Meddle("makoto-api", notifytest.Common.Version(11))
+	w.Meddle("makoto-chat-handler", notifytest.Common.Version(11))
+	s := w.Round()
+	for i := range s.Plan.Regions[0].Steps {
+		if step := &s.Plan.Regions[0].Steps[i]; step.Function == "makoto-api" {
+			step.Held = &reconcile.Held{By: reconcile.ByTugOfWar, Reason: "so"}
+		}
+	}
+	f := notify.Facts(s)
+	drift, tug := find(f, notify.Drift), find(f, notify.TugOfWar)
+	if len(drift) != 1 || len(drift[0].Items) != 1 || drift[0].Items[0].Name != "makoto-chat-handler" {
+		t.Errorf("drift: %+v", drift)
+	}
+	if len(tug) != 1 || len(tug[0].Items) != 1 || tug[0].Items[0].Name != "makoto-api" {
+		t.Errorf("tug of war: %+v", tug)
+	}
+	before := tug[0].Fingerprint()
+	s.Actors = []notify.Actor{{Region: notifytest.Region, Function: "makoto-api", Who: "arn:x"}, {Region: "elsewhere", Function: "makoto-api", Who: "arn:y"}}
+	tug = find(notify.Facts(s), notify.TugOfWar)
+	if text := words(tug[0]); !strings.Contains(text, "arn:x") || strings.Contains(text, "arn:y") || tug[0].Fingerprint() != before {
+		t.Errorf("who it was: %s", text)
+	}
+}
+
+// A round that does not know how the rollouts stand, or could not look, ends no
+// alert about them; and of an incident there is one message, whatever its
+// number of layers, functions and rounds.
+func TestIncidentsOutliveIgnorance(t *testing.T) {
+	w := notifytest.NewWorld()
+	b := book(store.NewMemory())
+	tell := func(edit func(s *notify.Situation, st *reconcile.Standing)) (list []string) {
+		t.Helper()
+		w.Now = w.Now.Add(10 * time.Minute)
+		s, st := standing(w, reconcile.StageRolledBack, 3)
+		st.Last.Reason = "no"
+		w.Quarantined(st)
+		edit(&s, st)
+		events, err := b.Tell(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			list = append(list, fmt.Sprint(e.Alert.Kind, " ", e.Status))
+		}
+		return list
+	}
+	tell(func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil }) // the first look
+	same := func(*notify.Situation, *reconcile.Standing) {}
+	for i, tc := range []struct {
+		edit func(s *notify.Situation, st *reconcile.Standing)
+		want []string
+	}{
+		{same, []string{"rolled_back opened"}},
+		{same, nil},
+		{func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil }, nil},
+		{func(s *notify.Situation, _ *reconcile.Standing) {
+			s.Plan.Regions[0].ObservedAt, s.Plan.Regions[0].Standing = time.Time{}, nil
+		}, nil},
+		{func(s *notify.Situation, _ *reconcile.Standing) { s.Plan = nil }, nil},
+		{func(_ *notify.Situation, st *reconcile.Standing) { // another rollout has begun
+			st.Last.ID, st.Last.Stage, st.Changed = "20261126T013000.000000000Z-k7q2mwzd", reconcile.StageDone, nil
+		}, nil},
+		{func(_ *notify.Situation, st *reconcile.Standing) { st.Quarantines = nil }, []string{"rolled_back resolved"}},
+	} {
+		if got := tell(tc.edit); !slices.Equal(got, tc.want) {
+			t.Errorf("round %d: %v, want %v", i, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package notify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// Actor is who has changed a function last, other than layerd.
+type Actor struct {
+	Region, Function string
+	Who              string    // an ARN; "" = nobody knows
+	At               time.Time // zero = nobody knows
+}
+
+// heldBy says whether a step is held by it, alone or with others.
+func heldBy(s reconcile.Step, by string) bool {
+	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return h.By == by }))
+}
+
+// tug is one fact for each layer that another writer keeps changing back. Who
+// that is is no part of it: it may be known late, or not any more.
+func (f *finder) tug(r *reconcile.RegionPlan) {
+	facts, whys := map[string]*Fact{}, map[string]map[string]string{}
+	stories := map[string]tally{}
+	for _, s := range r.Steps {
+		if !heldBy(s, reconcile.ByTugOfWar) {
+			continue
+		}
+		if facts[s.Layer] == nil {
+			facts[s.Layer] = &Fact{ID: f.id(TugOfWar, r.Want.Region, s.Layer), Ends: []Scope{{Kind: Drift, Region: r.Want.Region, Key: s.Layer}}}
+			stories[s.Layer], whys[s.Layer] = tally{}, map[string]string{}
+		}
+		x := facts[s.Layer]
+		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Have: string(s.From), Want: string(s.To)})
+		stories[s.Layer].add(fmt.Sprintf("%s instead of %s.", label(s.From, s.FromVersion), label(s.To, s.ToVersion)), s.Function)
+		whys[s.Layer][s.Function] = s.Tug
+	}
+	for layer, x := range facts {
+		x.Title = fmt.Sprintf("another writer keeps changing %s on %s", layer, count(names(x.Items), "function"))
+		x.Sections = stories[layer].sections("function", func(n int, text string) string { return many(n) + text })
+		first := ""
+		for name, why := range whys[layer] {
+			if why != "" && (first == "" || name < first) {
+				first = name
+			}
+		}
+		if first != "" {
+			x.Sections = append(x.Sections, Section{Text: sentence(clip(first+": "+whys[layer][first], longestText-2))})
+		}
+		if who := f.actors(r.Want.Region, whys[layer]); len(who) > 0 {
+			x.Sections = append(x.Sections, Section{Text: "CloudTrail says who changed them last: " + strings.Join(who, "; ") + "."})
+		}
+		f.add(*x)
+	}
+}
+
+// actors says who has changed the functions, each of them once.
+func (f *finder) actors(region string, functions map[string]string) (list []string) {
+	latest := map[string]time.Time{}
+	for _, a := range f.Actors {
+		if _, ours := functions[a.Function]; !ours || a.Region != region || strings.TrimSpace(a.Who) == "" {
+			continue
+		}
+		if at, ok := latest[a.Who]; !ok || a.At.After(at) {
+			latest[a.Who] = a.At
+		}
+	}
+	for who, at := range latest {
+		text := clip(who, longestText/2)
+		if !at.IsZero() {
+			text += ", " + moment(at, f.Zone)
+		}
+		list = append(list, text)
+	}
+	slices.Sort(list)
+	return list[:min(len(list), mostFindings)]
+}

@@ -1,0 +1,304 @@
+package reconcile
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+// place is one Region as it really is.
+type place struct {
+	functions []*actor
+	rollout   *Rollout
+	changed   map[string]*Changed
+	origin    map[string]actor // what functions were before the chain of rollouts
+	touched   map[string]bool  // by somebody else since the rollout changed it
+	named     map[string]bool  // as left alone
+	counted   map[string]bool  // functions that this rollout has changed
+	ends      map[Stage]int
+}
+
+// actor is one function with its versions and its alias.
+type actor struct {
+	state.Function
+	versions []state.Served // by number from 1
+	alias    *state.Alias
+}
+
+func (a *actor) serves() state.Served { return a.version(a.alias.Version) }
+
+func (a *actor) version(text string) state.Served {
+	n, _ := strconv.Atoi(text)
+	return a.versions[n-1]
+}
+
+// publish gives the last version where nothing differs from it, as AWS does.
+func (a *actor) publish() string {
+	next := state.Served{Layers: a.Layers, CodeSHA256: a.CodeSHA256, Settings: a.Settings, State: "Active"}
+	if n := len(a.versions); n > 0 {
+		last := a.versions[n-1]
+		if slices.Equal(last.Layers, next.Layers) && last.CodeSHA256 == next.CodeSHA256 && last.Settings == next.Settings {
+			return last.Version
+		}
+	}
+	next.Version = strconv.Itoa(len(a.versions) + 1)
+	a.versions = append(slices.Clone(a.versions), next)
+	return next.Version
+}
+
+// decide answers what is asked for, as a round does.
+func (th *theatre) decide() Plan {
+	th.in.Now = th.now
+	th.in.Rollouts, th.in.Changed, th.in.Have = nil, nil, nil
+	for i, p := range th.places {
+		th.in.Rollouts = append(th.in.Rollouts, p.rollout)
+		th.in.Changed = append(th.in.Changed, p.list())
+		th.in.Have = append(th.in.Have, th.look(i, p))
+	}
+	for range 8 {
+		plan := Decide(th.in)
+		done := true
+		for i, r := range plan.Regions {
+			if !r.Needs.Empty() {
+				done = false
+				th.answer(i, r.Needs)
+			}
+		}
+		if done {
+			return plan
+		}
+	}
+	panic("the decision never stops asking")
+}
+
+// list is what the rollout has done. That of one which ended is not asked for,
+// but for one that was taken over from.
+func (p *place) list() []Changed {
+	if p.rollout == nil || !p.rollout.Ended.IsZero() && p.rollout.Stage != StageSuperseded {
+		return nil
+	}
+	var list []Changed
+	for _, name := range slices.Sorted(maps.Keys(p.changed)) {
+		list = append(list, *p.changed[name])
+	}
+	return list
+}
+
+func (th *theatre) look(i int, p *place) *state.Snapshot {
+	e := th.in.Want[i]
+	snap := &state.Snapshot{Account: account, Region: e.Region, Partition: "aws", ObservedAt: th.now}
+	for name, n := range map[string]int64{"common": 5, "ml": 3} {
+		l := state.Layer{ARN: arnIn(e.Region, name)}
+		for ; n > 0; n-- {
+			l.Versions = append(l.Versions, state.LayerVersion{Number: n, Created: noon.AddDate(0, -1, 0)})
+		}
+		snap.Layers = append(snap.Layers, l)
+	}
+	for _, a := range p.functions {
+		snap.Functions = append(snap.Functions, a.Function)
+	}
+	snap.Sort()
+	return snap
+}
+
+func arnIn(region, name string) state.LayerARN {
+	return state.NewLayerARN("aws", region, account, name)
+}
+
+func (th *theatre) answer(i int, n state.Needs) {
+	snap, p := th.in.Have[i], th.places[i]
+	if n.Uses {
+		snap.Uses = &state.Uses{}
+		for _, a := range p.functions {
+			for _, v := range a.versions {
+				snap.Uses.Published = append(snap.Uses.Published, state.Published{Function: a.Name, Version: v.Version, Layers: v.Layers})
+			}
+			if len(a.versions) > 0 {
+				snap.Uses.Versioned = append(snap.Uses.Versioned, a.Name)
+			}
+		}
+		snap.Sort()
+	}
+	if n.Signing {
+		snap.Signing = map[string]state.Signing{}
+	}
+	for _, v := range n.Probes {
+		if snap.Probes == nil {
+			snap.Probes = map[state.LayerVersionARN]state.Probe{}
+		}
+		snap.Probes[v] = state.Probe{Usable: true, Size: 1}
+	}
+	for _, name := range n.Aliases {
+		if snap.Aliases == nil {
+			snap.Aliases = map[string][]state.Alias{}
+		}
+		snap.Aliases[name] = nil
+		if a := p.actor(name); a.alias != nil {
+			snap.Aliases[name] = []state.Alias{*a.alias}
+		}
+	}
+	for _, q := range n.Served {
+		if snap.Served == nil {
+			snap.Served = map[state.Qualified]state.Served{}
+		}
+		a := p.actor(q.Function)
+		switch {
+		case q.Qualifier != "live":
+			snap.Served[q] = a.version(q.Qualifier)
+		case a.alias == nil:
+			snap.Served[q] = state.Served{}
+		default:
+			snap.Served[q] = a.serves()
+		}
+	}
+}
+
+func (p *place) actor(name string) *actor {
+	i := slices.IndexFunc(p.functions, func(a *actor) bool { return a.Name == name })
+	return p.functions[i]
+}
+
+// approve gives a person's word sometimes, and in the end always.
+func (th *theatre) approve(plan Plan) {
+	if !th.in.Want[0].ApprovalRequired || len(plan.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
+		return
+	}
+	th.in.Approvals = append(th.in.Approvals, ruling.Approval{
+		Environment: "prod", Digest: plan.Digest, By: "sato", At: th.now, Lines: plan.Lines, Begun: th.now,
+	})
+	for _, l := range plan.Lines {
+		th.lines[l] = true
+	}
+}
+
+// happen lets something come from outside: a commit, another writer, a new
+// function.
+func (th *theatre) happen() {
+	if th.events == 0 || !chance(th.rnd, 25) && !th.calm {
+		return
+	}
+	th.events--
+	if th.calm {
+		return
+	}
+	i := th.rnd.IntN(len(th.places))
+	p := th.places[i]
+	switch a := pick(th.rnd, p.functions...); th.rnd.IntN(5) {
+	case 0, 1:
+		th.commit()
+	case 2: // another writer of our layer
+		layer := arnIn(th.in.Want[i].Region, "common")
+		list := Fold(a.Layers, []Step{{Function: a.Name, LayerARN: layer, To: layer.Version(int64(1 + th.rnd.IntN(5)))}})
+		if !slices.Equal(list, a.Layers) {
+			th.touch(p, a)
+		}
+		a.Layers = list
+		th.note("somebody gives %s %v", a.Name, a.Layers)
+	case 3: // another layer beside ours
+		if len(a.Layers) < 4 {
+			th.touch(p, a)
+			a.Layers = append(slices.Clone(a.Layers), foreignLayer.Version(int64(1+th.rnd.IntN(9))))
+			th.note("somebody gives %s %v", a.Name, a.Layers)
+		}
+	default:
+		a := th.newActor(th.in.Want[i].Region, len(p.functions))
+		p.functions = append(p.functions, a)
+		th.note("%s comes with %v", a.Name, a.Layers)
+	}
+}
+
+func (th *theatre) touch(p *place, a *actor) {
+	if p.changed[a.Name] != nil {
+		p.touched[a.Name] = true
+	}
+}
+
+func (th *theatre) commit() {
+	common, ml := pick(th.rnd, "1", "2", "3", "4", "5"), pick(th.rnd, "1", "2", "3", "none")
+	for i := range th.in.Want {
+		layers := slices.Clone(th.in.Want[i].Layers)
+		layers[0].Version = mustVersion(common)
+		if chance(th.rnd, 30) || layers[1].Version.Text == "" {
+			layers[1].Version = mustVersion(ml)
+		}
+		th.in.Want[i].Layers = layers
+	}
+	th.note("Git asks for common %s and perhaps ml %s", common, ml)
+}
+
+func (th *theatre) newActor(region string, n int) *actor {
+	r := th.rnd
+	a := &actor{Function: state.Function{
+		Name: fmt.Sprintf("%s-%02d", pick(r, "makoto-chat", "makoto-api", "other-x"), n), Runtime: "python3.12", Architecture: "x86_64",
+		CodeSHA256: "code", CodeSize: 1, Settings: "memory=1;",
+	}}
+	for _, v := range []state.LayerVersionARN{arnIn(region, "common").Version(int64(1 + r.IntN(3))), foreignLayer.Version(1), arnIn(region, "ml").Version(1)} {
+		if chance(r, 70) {
+			a.Layers = append(a.Layers, v)
+		}
+	}
+	if chance(r, 60) {
+		a.publish()
+		a.alias = &state.Alias{Name: "live", Version: a.publish()}
+	}
+	if chance(r, 8) {
+		a.CodeSHA256 = "newer"
+	}
+	return a
+}
+
+// stage sets a play up.
+func stage(t *testing.T, r *rand.Rand) *theatre {
+	th := &theatre{t: t, rnd: r, now: noon, events: r.IntN(6), lines: map[string]bool{}}
+	rules := desired.Rollout{Bake: pick(r, 0, 0, 10*time.Minute)}
+	for range r.IntN(4) {
+		rules.Waves = append(rules.Waves, pick(r, desired.Wave{Count: 1}, desired.Wave{Count: 3}, desired.Wave{Share: 0.3}, desired.Wave{Share: 0.6}))
+	}
+	if chance(r, 40) {
+		rules.Canary = &desired.Canary{Weight: 0.1, Bake: 5 * time.Minute}
+	}
+	if chance(r, 20) {
+		rules.SmokeTests = []desired.SmokeTest{{Function: "makoto-chat-00"}}
+	}
+	if chance(r, 30) {
+		rules.Alarms, rules.Watch = []string{"errors"}, time.Hour
+	}
+	e := desired.Environment{
+		Name: "prod", Account: account, Partition: "aws", Zone: time.UTC, MaxNew: 100, NewAtOnce: chance(r, 30), Rollout: rules,
+		ApprovalRequired: chance(r, 30), Calendar: window.Calendar{Zone: time.UTC}, Drift: desired.DriftPolicy{Report: chance(r, 10)},
+	}
+	if chance(r, 40) {
+		e.Calendar.Windows = []window.Window{mustWindow("daily 11:00-13:00 UTC")}
+	}
+	if chance(r, 70) {
+		e.Alias = "live"
+	}
+	for _, region := range []string{tokyo, "us-east-1"}[:1+r.IntN(2)] {
+		e.Region, e.Layers = region, nil
+		for _, name := range []string{"common", "ml"} {
+			e.Layers = append(e.Layers, desired.LayerWish{
+				Name: name, Layer: arnIn(region, name), Owned: true,
+				Functions: []desired.Selector{{Name: pick(r, "*", "makoto-*")}},
+			})
+		}
+		e.Unmanaged = []string{string(foreignLayer) + "*"}
+		th.in.Want = append(th.in.Want, e)
+		th.in.Past = append(th.in.Past, Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}})
+		p := &place{changed: map[string]*Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[Stage]int{}}
+		for n := range 1 + r.IntN(9) {
+			p.functions = append(p.functions, th.newActor(region, n))
+		}
+		th.places = append(th.places, p)
+	}
+	th.commit()
+	return th
+}
