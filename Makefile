@@ -6,6 +6,7 @@ LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 FUZZTIME ?= 5s
 WORLDS ?= 1000000
 LOAD ?= 1000 10000
+CHAOS ?= each
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 .PHONY: help
@@ -51,16 +52,17 @@ fuzz-short: ## fuzz every target for FUZZTIME
 	done
 
 .PHONY: chaos
-chaos: ## kill the daemon at every call of the demo's story, and print the matrix
-	LAYERD_CHAOS=each go test -count=1 -run '^TestChaos$$' -v -timeout 30m ./internal/daemon
+chaos: ## kill the daemon at every call of the stories (CHAOS=8: one in eight), and print the matrices
+	LAYERD_CHAOS=$(CHAOS) go test -count=1 -run '^TestChaos' -v -timeout 60m ./internal/daemon
 
 .PHONY: chaos-fleet
 chaos-fleet: ## the same with the demo's whole fleet, which takes an hour or two
 	LAYERD_CHAOS=story go test -count=1 -run '^TestChaos$$' -v -timeout 6h ./internal/daemon
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## run the benchmarks, and a rollout over 1,000 functions
 	go test -run '^$$' -bench . -benchmem ./...
+	LAYERD_FLEET=1000 go test -count=1 -run '^TestFleetIsChangedAtTheRateThatIsAllowed$$' -v ./internal/daemon
 
 .PHONY: load
 load: ## measure the daemon beside LOAD functions: memory and processor time

@@ -321,8 +321,8 @@ func (a *account) schedule(plan reconcile.Plan) {
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may
 		// be too late for its decision, and is then due at once.
-		for _, at := range []time.Time{r.Next, opens(r.Want, began), opens(r.Want, now)} {
-			if at.After(began) && (d.at.IsZero() || at.Before(d.at)) {
+		for _, at := range []time.Time{r.Next, r.Again, opens(r.Want, began), opens(r.Want, now)} {
+			if !at.IsZero() && (at.After(began) || at.Equal(r.Again)) && (d.at.IsZero() || at.Before(d.at)) {
 				d.at = at
 			}
 		}

@@ -180,6 +180,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	r.Carried = true
 	r.InSync = p.Only == nil && inSyncAfter(*r)
+	p.Looks.moved(placeOf(r.Want), *r)
 	if anyFailed(*r) {
 		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why
 	}

@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,10 +38,26 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// chaosVar says how much: "each" kills at each call of a short story (dev and
-// prod, two functions each, one layer), "story" at each of the demo's, which
-// takes an hour or two. By default it is one in thirty of the short one.
+// chaosVar says how much: "each" kills at each call of the short stories, a
+// number at one call in so many, "story" at each of the demo's, which takes an
+// hour or two. By default it is one in thirty of the short ones.
 const chaosVar = "LAYERD_CHAOS"
+
+// stride is how many calls there are from one kill to the next.
+func stride(t *testing.T) int {
+	switch v := os.Getenv(chaosVar); v {
+	case "":
+		return 30
+	case "each", "story":
+		return 1
+	default:
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			t.Fatalf("%s is %q, and should be each, story, or a number", chaosVar, v)
+		}
+		return n
+	}
+}
 
 // unit is the story's minute. Everything is measured in it, the lease too.
 const unit = 20 * time.Second
@@ -60,18 +78,20 @@ func TestChaos(t *testing.T) {
 	if len(calm.calls) < 200 || len(calm.applied) < 10 {
 		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(calm.calls), len(calm.applied))
 	}
-	stride := 30
-	if os.Getenv(chaosVar) != "" {
-		stride = 1
-	}
-	m := newMatrix(calm)
+	killEach(t, calm, 1, len(calm.calls), playStory)
+}
+
+// killEach plays a story once for each kill, from its call first to last, and
+// compares how it ends with the calm one.
+func killEach(t *testing.T, calm outcome, first, last int, play func(t *testing.T, n int, after bool) outcome) {
+	step, m := stride(t), newMatrix(calm)
 	t.Run("kills", func(t *testing.T) {
 		for worker := range 2 { // as many as there are cores
 			t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
 				t.Parallel()
-				for n := 1 + worker*stride; n <= len(calm.calls) && !m.hopeless(); n += 2 * stride {
+				for n := first + worker*step; n <= last && !m.hopeless(); n += 2 * step {
 					for _, after := range []bool{false, true} {
-						synctest.Test(t, func(t *testing.T) { m.note(calm, playStory(t, n, after), n, after) })
+						synctest.Test(t, func(t *testing.T) { m.note(calm, play(t, n, after), n, after) })
 					}
 				}
 			})
@@ -128,16 +148,7 @@ func playStory(t *testing.T, n int, after bool) outcome {
 	th.repo = th.git.Add("acme/layers")
 	th.commit("Describe the fleet", "1.4.1")
 	before := th.lists()
-	dead := th.start(n, after)
-	restarted := make(chan struct{})
-	go func() { // what systemd does
-		defer close(restarted)
-		<-dead.done
-		if dead.died() {
-			time.Sleep(5 * time.Second)
-			th.start(0, false)
-		}
-	}()
+	dead, restarted := th.firstProcess(n, after)
 	th.at(5)
 	old := th.world.LayerARN("makoto-common-dev", 9)
 	th.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
@@ -155,6 +166,30 @@ func playStory(t *testing.T, n int, after bool) outcome {
 	th.world.ResetCalls()
 	th.at(87)
 	out.late = th.world.Writes()
+	th.close(restarted)
+	out.calls, out.killed = dead.list(), dead.died()
+	return out
+}
+
+// firstProcess starts the one that is killed, and another five seconds after
+// its death, which is what systemd does. restarted is closed when that was done,
+// or there was no need.
+func (th *theater) firstProcess(n int, after bool) (dead *actor, restarted chan struct{}) {
+	dead = th.start(n, after)
+	restarted = make(chan struct{})
+	go func() {
+		defer close(restarted)
+		<-dead.done
+		if dead.died() {
+			time.Sleep(5 * time.Second)
+			th.start(0, false)
+		}
+	}()
+	return dead, restarted
+}
+
+// close ends all processes.
+func (th *theater) close(restarted chan struct{}) {
 	for _, p := range th.all {
 		p.cancel()
 	}
@@ -166,8 +201,6 @@ func playStory(t *testing.T, n int, after bool) outcome {
 		p.cancel() // one that was started just now
 		<-p.done
 	}
-	out.calls, out.killed = dead.list(), dead.died()
-	return out
 }
 
 func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-common-") }
@@ -302,7 +335,11 @@ func (th *theater) outcome(before map[string][]string) outcome {
 		case e.Cause == history.CauseRuling:
 		case e.Status == reconcile.Applied && e.Kind == reconcile.Prune:
 			o.history["delete "+string(e.From)]++
-		case e.Status == reconcile.Applied:
+		case e.Status == reconcile.Applied && e.Kind == reconcile.Serve:
+			o.history[moved(e.Function, e.AliasBefore, e.AliasAfter, e.Canary)]++
+		case e.Kind == reconcile.Serve:
+		case e.Status == reconcile.Applied, e.Status == reconcile.Failed && e.Alias != "" && e.Found == nil:
+			// One that failed at the alias has changed the list all the same.
 			o.history[fmt.Sprintf("%s %d→%d", e.Function, e.FromNumber, e.ToNumber)]++
 		}
 		if strings.Contains(e.Error, "it was stopped") {
@@ -331,6 +368,7 @@ func (th *theater) changes(before map[string][]string) map[string]int {
 	done := map[string]int{}
 	now := maps.Clone(before)
 	now["makoto-api-dev"] = []string{th.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
+	live := map[string]string{}
 	for _, c := range th.world.Calls() {
 		if !c.Write || !c.Applied {
 			continue
@@ -342,11 +380,30 @@ func (th *theater) changes(before map[string][]string) map[string]int {
 			now[name] = in.Layers
 		case *lambda.DeleteLayerVersionInput:
 			done["delete "+th.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
+		case *lambda.UpdateAliasInput:
+			name, version, canary := aws.ToString(in.FunctionName), aws.ToString(in.FunctionVersion), false
+			for v := range in.RoutingConfig.AdditionalVersionWeights {
+				version, canary = v, true
+			}
+			done[moved(name, cmp.Or(live[name], "1"), version, canary)]++
+			if !canary {
+				live[name] = version
+			}
+		case *lambda.PublishVersionInput: // gives what there is; the versions are counted at the end
+		case *lambda.InvokeInput: // a smoke test may be repeated
 		default:
 			done["unexpected "+c.Operation]++
 		}
 	}
 	return done
+}
+
+// moved says what was done to an alias.
+func moved(function, before, after string, canary bool) string {
+	if canary {
+		return fmt.Sprintf("%s live %s, some %s", function, before, after)
+	}
+	return fmt.Sprintf("%s live %s→%s", function, before, after)
 }
 
 // number gives our layer's number in a list.
@@ -386,22 +443,26 @@ func operation(service string, r *http.Request) string {
 		return last
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
 		return "GetCallerIdentity"
-	case r.Method == http.MethodDelete:
-		return "DeleteLayerVersion"
-	case r.Method == http.MethodPut:
-		return "UpdateFunctionConfiguration"
-	case last == "functions":
-		return "ListFunctions"
-	case last == "aliases":
-		return "ListAliases"
-	case last == "policy":
-		return "GetLayerVersionPolicy"
-	case last == "versions":
-		return "ListLayerVersions"
 	case r.URL.Query().Has("find"):
 		return "GetLayerVersionByArn"
 	case len(path) == 3 && path[1] == "functions":
 		return "GetFunction"
+	case len(path) == 5 && path[3] == "aliases":
+		return map[string]string{http.MethodPut: "UpdateAlias", http.MethodGet: "GetAlias"}[r.Method]
+	case last == "versions" && path[1] == "functions" && r.Method == http.MethodPost:
+		return "PublishVersion"
+	case last == "versions" && path[1] == "functions":
+		return "ListVersionsByFunction"
+	case r.Method == http.MethodDelete:
+		return "DeleteLayerVersion"
+	case r.Method == http.MethodPut:
+		return "UpdateFunctionConfiguration"
+	}
+	if name := map[string]string{
+		"functions": "ListFunctions", "aliases": "ListAliases", "policy": "GetLayerVersionPolicy", "versions": "ListLayerVersions",
+		"invocations": "Invoke", "provisioned-concurrency": "ListProvisionedConcurrencyConfigs", "code-signing-configs": "ListCodeSigningConfigs",
+	}[last]; name != "" {
+		return name
 	}
 	return r.Method + " " + r.URL.Path
 }

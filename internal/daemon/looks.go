@@ -238,6 +238,27 @@ func keepMap[K comparable, V any](into *map[K]V, found map[K]V) {
 	maps.Copy(*into, found)
 }
 
+// moved forgets the aliases of functions for which something was done: they
+// have another revision now, and a canary other weights.
+func (l *Looks) moved(at place, r reconcile.RegionPlan) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.places[at]
+	if k == nil {
+		return
+	}
+	aliases := maps.Clone(k.aliases)
+	for _, s := range r.Steps {
+		if s.Kind == reconcile.Serve && s.Result != nil && s.Result.Status != reconcile.Waiting {
+			delete(aliases, s.Function)
+		}
+	}
+	k.aliases = aliases
+}
+
 // drop forgets what is kept of a place: something in it turned out to be
 // otherwise.
 func (l *Looks) drop(at place) {

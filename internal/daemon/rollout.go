@@ -413,7 +413,10 @@ func (p *pass) lookAgain(r *reconcile.RegionPlan, began reconcile.Rollout, moved
 	at := time.Time{}
 	switch ro := r.Rollout; {
 	case ro.Stage == reconcile.StageRollingBack && ro.Stage == began.Stage:
-		at = p.Now().Add(min(between*time.Duration(ro.Attempts), time.Minute))
+		if !r.Carried {
+			break // all of it is held, and trying again moves nothing
+		}
+		at = p.Now().Add(min(between*time.Duration(max(1, ro.Attempts)), time.Minute))
 	case ro.Stage == reconcile.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
 		at = p.Now()
 	case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/reconcile"
@@ -24,13 +25,19 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, ti
 	if now == nil {
 		now = time.Now
 	}
+	if r.Looks == nil {
+		r.Looks = NewLooks() // the aliases of a fleet are not asked for once a wave
+	}
 	total, err := r.Apply(ctx)
 	for err == nil {
 		at, plan := due(total)
 		if plan == nil {
 			break
 		}
-		pause := min(at.Sub(now()), glance)
+		pause := at.Sub(now())
+		if watched(plan) {
+			pause = min(pause, glance)
+		}
 		if pause > 0 {
 			if waiting != nil {
 				waiting(*plan, at)
@@ -46,6 +53,13 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, ti
 		total = joined(total, next)
 	}
 	return total, err
+}
+
+// watched says that something may show before the next step is due that a plan's
+// functions are not well. A round for nothing costs a sweep of all functions,
+// and one that is under way when a bake ends holds up the next wave.
+func watched(plan *reconcile.Plan) bool {
+	return slices.ContainsFunc(plan.Regions, func(r reconcile.RegionPlan) bool { return len(r.Want.Rollout.Alarms) > 0 })
 }
 
 // due gives the plan whose rollout is to be looked at next, and when; nil when
