@@ -466,10 +466,10 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 	})
 }
 
-// TestRollbackByHand: a person returns one layer; it passes closed windows, its
+// TestRollbackByHandGivesCallersTheOldVersionFirst: a person returns one layer; it passes closed windows, its
 // neighbours stay, and Git's version does not come back until Git asks for
 // another.
-func TestRollbackByHand(t *testing.T) {
+func TestRollbackByHandGivesCallersTheOldVersionFirst(t *testing.T) {
 	for name, alias := range map[string]string{"lists": "", "alias": "live"} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
