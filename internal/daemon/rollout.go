@@ -412,7 +412,7 @@ const between = 5 * time.Second
 func (p *pass) lookAgain(r *reconcile.RegionPlan, began reconcile.Rollout, moved bool) {
 	at := time.Time{}
 	switch ro := r.Rollout; {
-	case began.Stage == reconcile.StageRollingBack && ro.Open():
+	case ro.Stage == reconcile.StageRollingBack && began.Stage == reconcile.StageRollingBack:
 		if !r.Carried {
 			break // all of it is held, and trying again moves nothing
 		}

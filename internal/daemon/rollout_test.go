@@ -688,3 +688,19 @@ func TestACommitDuringTheLastBake(t *testing.T) {
 		}
 	})
 }
+
+// What goes back and is held is not tried again: nothing came of it. What was
+// tried and failed is, and not at once.
+func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pass{Round: Round{Now: time.Now}}
+		back := reconcile.Rollout{Stage: reconcile.StageRollingBack}
+		for _, carried := range []bool{false, true} {
+			r := &reconcile.RegionPlan{Rollout: &back, Carried: carried}
+			p.lookAgain(r, back, false)
+			if wait := time.Until(r.Again); carried && wait < between || !carried && !r.Again.IsZero() {
+				t.Errorf("carried out %t: again at %v", carried, r.Again)
+			}
+		}
+	})
+}

@@ -165,9 +165,10 @@ func TestHaltAndHandRollback(t *testing.T) {
 			t.Fatal(ok, err)
 		}
 		time.Sleep(time.Hour)
-		s.expect("a word is lifted, and the rollout still waits for one",
+		s.expect("a word is lifted, and what Git asks for begins anew",
 			"rolled_back resolved: Resolved: dev ap-northeast-1: common is pinned at 4",
-			"rollout_failed opened: dev ap-northeast-1: common 4 → 5 (1.5.0) halted in wave 1 of 3")
+			"change_applied opened: dev ap-northeast-1: common 4 → 5 (1.5.0) begins",
+			"change_applied resolved: dev ap-northeast-1: common 4 → 5 (1.5.0) on 6 functions, 3 waves, healthy")
 	})
 }
 

@@ -265,7 +265,11 @@ func (th *theatre) prove(i int, ro Rollout) {
 
 // checkDone: nothing is left but what waits for something of its own.
 func (th *theatre) checkDone(i int) {
-	for _, s := range th.decide().Regions[i].Steps {
+	r := th.decide().Regions[i]
+	if !slices.EqualFunc(r.Targets, th.in.Rollouts[i].Targets, func(a, b Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
+		return // Git has gone on during the last bake
+	}
+	for _, s := range r.Steps {
 		if s.inRollout() && !s.waits() {
 			th.errorf("it is done, and %s is still to be done: %+v", s.ID, s.Held)
 		}
