@@ -144,15 +144,13 @@ func TestDemoCommands(t *testing.T) {
 		approve := demo.out.wait(t, `\n +\$ (layerd approve `+env+` .*)\n`)
 		shell(clone, approve[1])
 	}
-	demo.out.wait(t, `staging ap-northeast-1: makoto-common 7 \(1.4.1\) → 8 \(1.4.2\) was`)
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 7 \(1.4.1\) → 8\s+\(1.4.2\)\s+on\s+13\s+functions,\s+2\s+waves,\s+healthy`)
 	shell(clone, commandsOf(t, screen, "Open prod's window"))
-	demo.out.wait(t, `prod ap-northeast-1: makoto-common 6 \(1.4.1\) → 7 \(1.4.2\) was`)
-
-	demo.out.wait(t, `staging ap-northeast-1: makoto-common 7 \(1.4.1\) → 8 \(1.4.2\) was\s+applied to 11 functions`)
+	demo.out.wait(t, `prod ap-northeast-1: makoto-common 6 \(1.4.1\) → 7\s+\(1.4.2\)\s+on\s+13\s+functions,\s+3\s+waves,\s+healthy`)
 	shell(clone, commandsOf(t, screen, "Break every function of staging"))
-	demo.out.wait(t, `staging ap-northeast-1: makoto-common 9 \(1.5.0\) → 8 \(1.4.2\) was\s+rolled back on 2 functions`)
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 9 \(1.5.0\) was\s+rolled\s+back\s+on\s+2\s+of\s+13\s+functions`)
 	shell(clone, commandsOf(t, screen, "Go on to a version that works"))
-	demo.out.wait(t, `staging ap-northeast-1: makoto-common 8 \(1.4.2\) → 10 \(1.5.1\) was\s+applied to 11 functions`)
+	demo.out.wait(t, `staging ap-northeast-1: makoto-common 8 \(1.4.2\) → 10\s+\(1.5.1\) on\s+13\s+functions,\s+2\s+waves,\s+healthy`)
 
 	asked := shell(clone, commandsOf(t, screen, "Ask"))
 	for _, want := range []string{`environments/dev.yaml:\d+ says 1.4.2`, `prod .*in sync`, `approved by`, `"ready":true`} {

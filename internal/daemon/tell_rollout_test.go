@@ -68,14 +68,14 @@ func TestWavesAreToldOnce(t *testing.T) {
 		s.said()
 		s.bump("1.5.0", spread)
 		time.Sleep(9 * time.Minute)
-		s.expect("it begins", "change_applied opened: dev ap-northeast-1: common 4 → 5 (1.5.0) begins on 6 functions, 3 waves")
+		s.expect("it begins", "change_applied opened: dev ap-northeast-1: common 4 (1.4.0) → 5 (1.5.0) begins on 6 functions, 3 waves")
 		p.stop()
 		p = s.start("two")
 		defer p.stop()
 		time.Sleep(20 * time.Minute)
 		s.expect("its waves go on")
 		time.Sleep(20 * time.Minute)
-		s.expect("it ends", "change_applied resolved: dev ap-northeast-1: common 4 → 5 (1.5.0) on 6 functions, 3 waves, healthy")
+		s.expect("it ends", "change_applied resolved: dev ap-northeast-1: common 4 (1.4.0) → 5 (1.5.0) on 6 functions, 3 waves, healthy")
 		time.Sleep(25 * time.Hour)
 		s.expect("a day later")
 	})
@@ -94,7 +94,7 @@ func TestBadLayerIsOneIncident(t *testing.T) {
 		s.bump("1.5.0", spread)
 		time.Sleep(30 * time.Minute)
 		s.expect("a bad layer",
-			"change_applied opened: dev ap-northeast-1: common 4 → 5 (1.5.0) begins on 6 functions, 3 waves",
+			"change_applied opened: dev ap-northeast-1: common 4 (1.4.0) → 5 (1.5.0) begins on 6 functions, 3 waves",
 			"rolled_back opened: dev ap-northeast-1: common 5 (1.5.0) was rolled back on 1 of 6 functions")
 		p.stop()
 		p = s.start("two")
@@ -108,8 +108,8 @@ func TestBadLayerIsOneIncident(t *testing.T) {
 		time.Sleep(50 * time.Minute)
 		s.expect("Git answers",
 			"rolled_back resolved: Resolved: dev ap-northeast-1: common 5 (1.5.0) was rolled back",
-			"change_applied opened: dev ap-northeast-1: common 4 → 6 (1.6.0) begins",
-			"change_applied resolved: dev ap-northeast-1: common 4 → 6 (1.6.0) on 6 functions, 3 waves, healthy")
+			"change_applied opened: dev ap-northeast-1: common 4 (1.4.0) → 6 (1.6.0) begins",
+			"change_applied resolved: dev ap-northeast-1: common 4 (1.4.0) → 6 (1.6.0) on 6 functions, 3 waves, healthy")
 	})
 }
 
@@ -157,7 +157,7 @@ func TestHaltAndHandRollback(t *testing.T) {
 		if s.has(accountID, 5) != 0 {
 			t.Errorf("%d functions still have 5", s.has(accountID, 5))
 		}
-		s.expect("a rollback by hand", "rolled_back opened: dev ap-northeast-1: common is pinned at 4, rolled back from 5 (1.5.0) by sato")
+		s.expect("a rollback by hand", "rolled_back opened: dev ap-northeast-1: common is pinned at 4 (1.4.0), rolled back from 5 (1.5.0) by sato")
 		time.Sleep(24 * time.Hour)
 		s.expect("a day later", "rolled_back reminded: Reminder: dev ap-northeast-1: common is pinned at 4")
 		s.world.OnInvoke(nil)
@@ -167,8 +167,8 @@ func TestHaltAndHandRollback(t *testing.T) {
 		time.Sleep(time.Hour)
 		s.expect("a word is lifted, and what Git asks for begins anew",
 			"rolled_back resolved: Resolved: dev ap-northeast-1: common is pinned at 4",
-			"change_applied opened: dev ap-northeast-1: common 4 → 5 (1.5.0) begins",
-			"change_applied resolved: dev ap-northeast-1: common 4 → 5 (1.5.0) on 6 functions, 3 waves, healthy")
+			"change_applied opened: dev ap-northeast-1: common 4 (1.4.0) → 5 (1.5.0) begins",
+			"change_applied resolved: dev ap-northeast-1: common 4 (1.4.0) → 5 (1.5.0) on 6 functions, 3 waves, healthy")
 	})
 }
 

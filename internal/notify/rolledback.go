@@ -151,7 +151,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 	}
 	x.Items = append(x.Items, Item{Code: code})
 	for _, q := range list {
-		to, on := number(q.Layer, q.Back, ""), ""
+		to, on := number(q.Layer, q.Back, r.Standing.Semver(q.Layer, q.Back)), ""
 		if q.Functions != "" {
 			on = " on " + q.Functions
 		}
@@ -163,7 +163,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 		x.Sections = append(x.Sections, Section{Text: sentence(text)})
 	}
 	first := list[0]
-	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, ""),
+	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, r.Standing.Semver(first.Layer, first.Back)),
 		number(first.Layer, first.Number, first.Semver), first.By)
 	if len(list) > 1 {
 		x.Title = fmt.Sprintf("%s is pinned, rolled back from %s by %s", name, allBad(list), first.By)

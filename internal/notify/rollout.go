@@ -404,10 +404,10 @@ func before(t reconcile.Target, st *reconcile.Standing) string {
 	switch {
 	case len(had) == 1:
 		for n := range had {
-			return number(t.Layer, n, "")
+			return number(t.Layer, n, st.Semver(t.Layer, n))
 		}
 	case len(had) == 0 && t.From > 0:
-		return number(t.Layer, t.From, "")
+		return number(t.Layer, t.From, st.Semver(t.Layer, t.From))
 	}
 	return "what they had"
 }

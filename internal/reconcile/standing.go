@@ -19,6 +19,8 @@ type Standing struct {
 	// quarantine; sorted.
 	LeftAlone   []string
 	Quarantines []ruling.Quarantine // those that hold here
+	// Semvers are those of what is live; see Semver.
+	Semvers map[state.LayerVersionARN]string
 }
 
 // Stand gives the standing of the Region with index i after its plan was
@@ -42,7 +44,35 @@ func Stand(in Input, i int, p RegionPlan) *Standing {
 	if s.Last != nil && s.Last.Stage == StageRolledBack && in.Have[i] != nil {
 		s.LeftAlone = s.remaining(*in.Have[i], p)
 	}
+	s.Semvers = semvers(in, i)
 	return s
+}
+
+// semvers are the semantic versions of what is live, of the layers that Git
+// names here.
+func semvers(in Input, i int) map[state.LayerVersionARN]string {
+	if i >= len(in.Have) || in.Have[i] == nil || len(in.Want[i].Layers) == 0 {
+		return nil
+	}
+	known := map[state.LayerVersionARN]string{}
+	for _, w := range in.Want[i].Layers {
+		past := LayerPast{}
+		if i < len(in.Past) {
+			past = in.Past[i].Layers[w.Layer]
+		}
+		for n, v := range newCatalog(w, in.Have[i], past).semvers {
+			known[w.Layer.Version(n)] = v.String()
+		}
+	}
+	return known
+}
+
+// Semver gives the semantic version of a number of a layer; empty = unknown.
+func (s *Standing) Semver(layer state.LayerARN, n int64) string {
+	if s == nil || n == 0 {
+		return ""
+	}
+	return s.Semvers[layer.Version(n)]
 }
 
 // remaining names the functions of a rollout that went back which have a
