@@ -54,13 +54,14 @@ type entryView struct {
 	ApprovedBy  string   `json:"approved_by"`
 	Window      string   `json:"window"`
 	Fencing     int64    `json:"fencing"`         // the lease's token; 0 = without a lease
-	Steps       int      `json:"steps,omitempty"` // of a ruling: how many steps it releases
+	Steps       int      `json:"steps,omitempty"` // of a ruling: how many steps it releases; of a rollout: its functions
 	Rollout     string   `json:"rollout,omitempty"`
 	Wave        int      `json:"wave,omitempty"`
 	Alias       string   `json:"alias,omitempty"` // that was to be moved, between function versions
 	AliasBefore string   `json:"alias_before,omitempty"`
 	AliasAfter  string   `json:"alias_after,omitempty"` // absent = it was not moved, or nobody knows
 	Canary      bool     `json:"canary,omitempty"`      // it was to be given weights only
+	Findings    []string `json:"findings,omitempty"`    // of a rollout: what its checks said
 }
 
 // openStatus is what is said of a record without an end.
@@ -83,7 +84,7 @@ func viewEntry(e history.Entry) entryView {
 		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
 		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
-		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary,
+		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings,
 	}
 	if e.Found != nil {
 		v.Found = texts(e.Found)
@@ -257,6 +258,9 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 		what += "  plan " + e.Digest[:min(len(e.Digest), 12)]
 	case history.KindQuarantine, history.KindRetry:
 		what += "  " + quarantineOf(e)
+	case history.KindRollout:
+		p.rolled(e, zone)
+		return
 	}
 	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), where, what)
 	if e.Steps > 0 {
@@ -268,6 +272,26 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 		by += ": " + e.Reason
 	}
 	p.line(10, 2, p.faint(by))
+}
+
+// rolled tells what became of a rollout, and what its checks said.
+func (p *page) rolled(e history.Entry, zone *time.Location) {
+	mark := p.good("✓")
+	switch reconcile.Stage(e.Status) {
+	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack:
+		mark = p.bad("✗")
+	}
+	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, count(e.Steps, "function"))
+	p.line(2, 10, text)
+	if e.Reason != "" {
+		p.line(10, 2, p.faint(e.Reason))
+	}
+	for _, f := range e.Findings {
+		if f != e.Reason {
+			p.line(10, 2, p.faint(f))
+		}
+	}
 }
 
 // quarantineOf tells which version must not come back, or may again.

@@ -128,6 +128,11 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 		}
 		p.Looks.doubt(e.Name, e.Region)
 	}
+	if next.Stage != ro.Stage && settles(next) {
+		if err := log.NoteRollout(ctx, e.Name, e.Region, layerd, next); err != nil {
+			return false, err
+		}
+	}
 	if err := log.SaveRollout(ctx, e.Name, e.Region, next); err != nil {
 		return false, err
 	}
@@ -157,6 +162,18 @@ func byHand(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Q
 		}
 	}
 	return nil
+}
+
+// settles says that what became of a rollout is for the history to know for ever.
+// One wave that was looked at by nobody says no more than its records do.
+func settles(ro reconcile.Rollout) bool {
+	switch ro.Stage {
+	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack, reconcile.StageSuperseded:
+		return true
+	case reconcile.StageWatching, reconcile.StageDone:
+		return ro.Waves > 1 || len(ro.Findings) > 0
+	}
+	return false
 }
 
 func same(a, b reconcile.Rollout) bool {
@@ -236,7 +253,7 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 	case ctx.Err() != nil:
 		return next, nil // we were stopped, which says nothing about the change
 	case v.Status == health.Good, v.Status == health.Unknown && rules.OnUnknown == desired.GoOn:
-		next.Findings = v.Sentences()
+		next.Findings = told(v)
 		next.Smoked = false
 		return next.Well(*r, now), nil
 	default:
@@ -246,14 +263,26 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 
 // react gives what follows a judgement that is not good.
 func (p *pass) react(ro reconcile.Rollout, rules desired.Rollout, v health.Verdict) reconcile.Rollout {
-	ro.Findings = v.Sentences()
+	ro.Findings = told(v)
 	reaction := cmp.Or(rules.OnFailure, desired.RollBack)
-	reason := first(ro.Findings)
+	reason := first(v.Sentences())
 	if v.Status == health.Unknown {
 		reaction = cmp.Or(rules.OnUnknown, desired.Halt)
 		reason = "nobody knows whether it is well: " + reason
 	}
 	return ro.Unwell(reaction, reason, p.Now())
+}
+
+// told is what a judgement says, with the end of the log of what failed: that is
+// gone from where it was long before anybody asks.
+func told(v health.Verdict) []string {
+	list := v.Sentences()
+	for _, f := range v.Findings {
+		if f.Detail != "" && f.Status != health.Good {
+			list = append(list, "log of "+f.About+": "+strings.ReplaceAll(strings.TrimSpace(f.Detail), "\n", " | "))
+		}
+	}
+	return list
 }
 
 func first(sentences []string) string {

@@ -131,6 +131,23 @@ func TestBadLayerGoesBack(t *testing.T) {
 		if ro := f.rollout(t); ro.Stage != reconcile.StageRolledBack || !strings.Contains(ro.Reason, "makoto-0003") {
 			t.Errorf("the rollout is %+v", ro)
 		}
+		said := ""
+		for e, err := range history.Open(f.store, "test").Entries(t.Context(), history.Query{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Kind == history.KindRollout {
+				said += fmt.Sprintln(e.Status, e.Wave, strings.Join(e.Findings, "; "))
+			}
+		}
+		for _, want := range []string{"rolled_back 1", "rolling_back 1", "No module named 'common'", "log of ", "ImportError in init"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("the history does not say %q:\n%s", want, said)
+			}
+		}
+		if strings.Contains(said, "hunter2") {
+			t.Errorf("a secret is in the history:\n%s", said)
+		}
 		held := 0
 		for _, s := range r.Plans[0].Regions[0].Steps {
 			if s.Held != nil && s.Held.By == reconcile.ByQuarantine {
@@ -166,7 +183,8 @@ func (f *fixture) breaks(number int64) {
 	bad := f.world.LayerARN("common", number)
 	f.world.OnInvoke(func(in awssim.Invocation) awssim.Result {
 		if slices.Contains(in.Layers, bad) {
-			return awssim.Result{FunctionError: "Unhandled", Payload: []byte(`{"errorMessage":"No module named 'common'"}`)}
+			return awssim.Result{FunctionError: "Unhandled", Payload: []byte(`{"errorMessage":"No module named 'common'"}`),
+				Log: "db_password=hunter2hunter2\nImportError in init\n"}
 		}
 		return awssim.Result{}
 	})

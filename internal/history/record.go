@@ -116,7 +116,8 @@ type Entry struct {
 	Canary                       bool                    // the alias was to be given weights only
 	Status                       reconcile.Status        // empty without an end
 	Error, RequestID             string
-	Steps                        int       // of a ruling: how many steps it releases; 0 = not known
+	Findings                     []string  // of a rollout: what its checks said, and the end of a function's log
+	Steps                        int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known
 	Started, Ended               time.Time // UTC
 	Duration                     time.Duration
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// What an entry says that is no step but a person's decision.
+// What an entry says that is no step but a decision: a person's, or what the
+// checks of a rollout came to.
 const (
 	KindApproval   reconcile.Kind   = "approval"
 	KindForget     reconcile.Kind   = "forget"
 	KindQuarantine reconcile.Kind   = "quarantine" // also a rollback by hand
 	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
+	KindRollout    reconcile.Kind   = "rollout"    // what became of one; its Status is the reconcile.Stage
 	CauseRuling    reconcile.Cause  = "ruling"
 	StatusGiven    reconcile.Status = "given"
 )
@@ -38,6 +40,19 @@ type rulingDoc struct {
 	At          time.Time      `json:"at"`
 	Quarantine  *quarantined   `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
 	Resumed     *resumed       `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
+	Stood       *stood         `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
+}
+
+// stood is what became of a rollout. Stored.
+type stood struct {
+	Region   string          `json:"region"`
+	Rollout  string          `json:"rollout"`
+	Revision string          `json:"revision,omitempty"`
+	Stage    reconcile.Stage `json:"stage"`
+	Wave     int             `json:"wave"`
+	Waves    int             `json:"waves"`
+	Findings []string        `json:"findings,omitempty"`
+	Begun    time.Time       `json:"begun"`
 }
 
 // resumed is which rollout a retry lets go on. Stored.
@@ -75,6 +90,11 @@ func (d rulingDoc) entry(id string) Entry {
 	if d.Resumed != nil {
 		e.Region, e.Rollout = d.Resumed.Region, d.Resumed.Rollout
 		e.Step += "/" + e.Region
+	}
+	if s := d.Stood; s != nil {
+		e.Region, e.Rollout, e.Revision, e.Wave, e.Findings = s.Region, s.Rollout, s.Revision, s.Wave, s.Findings
+		e.Status, e.Started, e.Duration = reconcile.Status(s.Stage), s.Begun, d.At.Sub(s.Begun)
+		e.Step += "/" + s.Region + "/" + string(s.Stage)
 	}
 	return e
 }
@@ -207,6 +227,23 @@ func (l *Log) Resume(ctx context.Context, environment, region, rollout, by, reas
 		return false, fmt.Errorf("record who lets the rollout go on: %w", err)
 	}
 	return true, l.SaveRollout(ctx, environment, region, ro.Resumed(now))
+}
+
+// NoteRollout writes into the history what became of a rollout, with all that
+// its checks found: the rollout itself is kept only until the next one begins. It
+// comes before SaveRollout; after a kill in between the same is noted twice.
+func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r reconcile.Rollout) error {
+	err := l.rule(ctx, rulingDoc{
+		Kind: KindRollout, Environment: environment, By: short(by), Reason: short(r.Reason), Steps: r.Total, At: time.Now().UTC(),
+		Stood: &stood{
+			Region: region, Rollout: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves,
+			Findings: findings(r.Findings), Begun: stored(r.Begun),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("record what became of the rollout of %s in %s: %w", environment, region, err)
+	}
+	return nil
 }
 
 func quarantineRuling(kind reconcile.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
