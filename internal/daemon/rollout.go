@@ -123,6 +123,9 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 			return false, err
 		}
 	case (next.Stage == reconcile.StageDone || next.Stage == reconcile.StageWatching) && ro.Stage != reconcile.StageWatching && ro.Stage != next.Stage:
+		if len(in.Changed[i]) == 0 {
+			break // nothing of it ran
+		}
 		if err := log.Prove(ctx, e.Name, e.Region, unheld(in, next, e.Region)); err != nil {
 			return false, err
 		}
@@ -201,8 +204,11 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		return p.watch1(ctx, in, i), nil
 	}
 	if len(in.Changed[i]) == 0 {
-		if r.Superseding {
+		switch {
+		case r.Superseding:
 			return ro.Carried(*r, now), nil
+		case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
+			return ro.Well(*r, now), nil // the functions are gone, and there is nothing to be watched
 		}
 		return *ro, nil
 	}
