@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +43,52 @@ func TestRolloutThatChangedNothingEnds(t *testing.T) {
 			if p.Proven != 0 {
 				t.Errorf("%s %d is said to be well, and never ran", layer, p.Proven)
 			}
+		}
+	})
+}
+
+// What a pin brings is judged, and quarantined, like what all functions get:
+// else it would come again at once, and for ever.
+func TestPinThatBreaksIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.want("1.4.0")
+		v, err := desired.ParseVersion("1.5.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.spreads(func(e *desired.Environment) {
+			e.Rollout = desired.Rollout{SmokeTests: []desired.SmokeTest{smoke}}
+			e.Layers[0].Pins = []desired.Pin{{Version: v, Functions: []desired.Selector{{Name: "makoto-0003"}}, Until: time.Now().AddDate(0, 0, 7)}}
+		})
+		f.breaks(5)
+		f.rounds(t, 20)
+		if n := f.world.Count("UpdateFunctionConfiguration"); n != 2 {
+			t.Errorf("%d updates, want one there and one back: %+v", n, f.rollout(t))
+		}
+	})
+}
+
+// Callers that only get what $LATEST has already get it by a rollout like any:
+// what breaks is not given to them again.
+func TestServeThatBreaksIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 4, awssim.Options{Settle: 2 * time.Second})
+		for i := range 4 {
+			name := fmt.Sprintf("makoto-%04d", i)
+			f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+			f.world.EditFunction(name, func(fn *awssim.Function) {
+				fn.Layers[slices.Index(fn.Layers, f.world.LayerARN("common", 4))] = f.world.LayerARN("common", 5)
+			})
+		}
+		f.spreads(func(e *desired.Environment) {
+			e.Alias = "live"
+			e.Rollout = desired.Rollout{Waves: waves(1), SmokeTests: []desired.SmokeTest{smoke}}
+		})
+		f.breaks(5)
+		r := f.rounds(t, 20)
+		if n := f.world.Count("UpdateAlias"); n != 2 {
+			t.Errorf("%d moves of aliases, want one there and one back: %+v\n%+v", n, f.rollout(t), r.Plans[0].Regions[0].Steps)
 		}
 	})
 }
