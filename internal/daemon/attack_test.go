@@ -92,3 +92,31 @@ func TestServeThatBreaksIsNotTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// A rollout that has begun goes on while the newest commit is invalid, or Git
+// out of reach; one that has not waits.
+func TestRolloutGoesOnWithoutGit(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+			f.spreads(func(e *desired.Environment) {
+				e.Rollout = desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute}
+			})
+			if begun {
+				f.rounds(t, 1)
+			}
+			for range 20 {
+				r := f.round()
+				r.Origins = map[string]Origin{"prod": {Revision: "c0ffee", Held: "the newest commit is invalid"}}
+				if _, err := r.Apply(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+			}
+			want := map[bool]int{true: 0, false: 6}[begun]
+			if n := len(f.behind(5)); n != want {
+				t.Errorf("begun %t: %d are behind, want %d", begun, n, want)
+			}
+		})
+	}
+}
