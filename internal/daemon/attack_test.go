@@ -120,3 +120,30 @@ func TestRolloutGoesOnWithoutGit(t *testing.T) {
 		})
 	}
 }
+
+// Too many blocked functions hold a rollout, and do not end it: what it brings
+// has not come through.
+func TestMaxBlockedHoldsARolloutUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		most := 0
+		f.spreads(func(e *desired.Environment) {
+			e.MaxBlocked = &most
+			e.Rollout = desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, SmokeTests: []desired.SmokeTest{smoke}}
+		})
+		f.rounds(t, 2)
+		f.world.PutFunction(awssim.Function{Name: "makoto-image", PackageType: "Image"})
+		f.rounds(t, 20)
+		if got := stageOf(t, f); got != "bake 1/2" {
+			t.Errorf("the rollout is %s", got)
+		}
+		if n := f.world.Count("Invoke"); n != 1 {
+			t.Errorf("%d smoke tests for one wave", n)
+		}
+		f.world.DropFunction("makoto-image")
+		f.rounds(t, 20)
+		if got := stageOf(t, f); got != "done 2/2" || len(f.behind(5)) != 0 {
+			t.Errorf("the rollout is %s, %v behind", got, f.behind(5))
+		}
+	})
+}

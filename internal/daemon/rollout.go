@@ -243,7 +243,6 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		return next, nil // we were stopped, which says nothing about the change
 	case v.Status == health.Good, v.Status == health.Unknown && rules.OnUnknown == desired.GoOn:
 		next.Findings = v.Sentences()
-		next.Smoked = false
 		return next.Well(*r, now), nil
 	default:
 		return p.react(*ro, rules, v), nil
@@ -426,7 +425,9 @@ func (p *pass) lookAgain(r *reconcile.RegionPlan, began reconcile.Rollout, moved
 	case ro.Stage == reconcile.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
 		at = p.Now()
 	case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
-		at = reconcile.Judged(ro, r.Want.Rollout)
+		if at = reconcile.Judged(ro, r.Want.Rollout); r.Failure != nil {
+			at = time.Time{} // it is judged, and waits for what fails
+		}
 	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != reconcile.StageHalted:
 		at = p.Now()
 	}

@@ -147,7 +147,7 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 	next := *r
 	wave, more := p.nextWave()
 	switch {
-	case p.ObservedAt.IsZero():
+	case p.ObservedAt.IsZero(), p.Failure != nil: // nothing may be changed, which is not the same as nothing is left
 	case r.Stage == StageWatching:
 		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
