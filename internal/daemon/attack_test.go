@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // A rollout of which nothing was changed, since its only function was deleted
@@ -144,6 +145,36 @@ func TestMaxBlockedHoldsARolloutUnderWay(t *testing.T) {
 		f.rounds(t, 20)
 		if got := stageOf(t, f); got != "done 2/2" || len(f.behind(5)) != 0 {
 			t.Errorf("the rollout is %s, %v behind", got, f.behind(5))
+		}
+	})
+}
+
+// A layer that takes the place of another one, half way through that one's
+// rollout, goes back from every function when it breaks.
+func TestReplacedLayerGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.world.PutLayerVersion(awssim.LayerVersion{Name: "fresh", Description: "v1.0.0"})
+		bad := f.world.LayerARN("fresh", 1)
+		rules := desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, SmokeTests: []desired.SmokeTest{smoke}}
+		f.spreads(func(e *desired.Environment) { e.Rollout = rules })
+		f.world.OnInvoke(func(in awssim.Invocation) awssim.Result {
+			if slices.Contains(in.Layers, bad) {
+				return awssim.Result{FunctionError: "Unhandled"}
+			}
+			return awssim.Result{}
+		})
+		f.rounds(t, 2)
+		f.want("1.0.0")
+		f.spreads(func(e *desired.Environment) {
+			e.Rollout = rules
+			e.Layers[0].Name, e.Layers[0].Layer = "fresh", state.NewLayerARN("aws", region, accountID, "fresh")
+		})
+		f.rounds(t, 40)
+		for _, fn := range f.world.Functions() {
+			if slices.Contains(fn.Layers, bad) {
+				t.Errorf("%s still has what broke: %v; %+v", fn.Name, fn.Layers, f.rollout(t))
+			}
 		}
 	})
 }
