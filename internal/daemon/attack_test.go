@@ -178,3 +178,58 @@ func TestReplacedLayerGoesBack(t *testing.T) {
 		}
 	})
 }
+
+// A function that gets no more of a rollout while it has its share of calls, of
+// whatever it is that is in the way, is left with all its calls at what it had.
+func TestShareOfCallsIsNotLeftBehind(t *testing.T) {
+	for name, block := range map[string]func(*fixture){
+		"unreleased work": func(f *fixture) {
+			f.world.EditFunction("makoto-0001", func(fn *awssim.Function) { fn.MemorySize = 1024 })
+		},
+		"not selected any more": func(f *fixture) {
+			f.spreads(func(e *desired.Environment) { e.Layers[0].Except = []desired.Selector{{Name: "makoto-0001"}} })
+		},
+		"no alias any more": func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Alias = "" }) },
+		"another alias":     func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Alias = "prod" }) },
+		"no layer any more": func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Layers = nil }) },
+		"rolled back by hand": func(f *fixture) {
+			if _, err := history.Open(f.store, "test").Quarantine(f.t.Context(), backBy(f)); err != nil {
+				f.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 4, awssim.Options{Settle: 2 * time.Second})
+				f.serveLive(4)
+				f.rounds(t, 2)
+				if a, _ := f.world.Alias("makoto-0001", "live"); a.Weights["2"] != 0.1 {
+					t.Fatalf("live is %+v", a)
+				}
+				block(f)
+				f.rounds(t, 30)
+				if a, _ := f.world.Alias("makoto-0001", "live"); a.Version != "1" || len(a.Weights) > 0 {
+					t.Errorf("live is %+v, the rollout %s", a, stageOf(t, f))
+				}
+				if f.world.ResetCalls(); true {
+					f.rounds(t, 3)
+				}
+				if n := f.world.Writes(); n != 0 {
+					t.Errorf("%d writes more", n)
+				}
+			})
+		})
+	}
+}
+
+// serveLive gives each function an alias, and the environment a canary.
+func (f *fixture) serveLive(functions int) {
+	for i := range functions {
+		fn := fmt.Sprintf("makoto-%04d", i)
+		f.world.PutAlias(awssim.Alias{Function: fn, Name: "live", Version: f.world.PutVersion(fn)})
+	}
+	f.spreads(func(e *desired.Environment) {
+		e.Alias = "live"
+		e.Rollout = desired.Rollout{Bake: 5 * time.Minute, Canary: &desired.Canary{Weight: 0.1, Bake: 5 * time.Minute}}
+	})
+}

@@ -197,9 +197,11 @@ func (r *region) nameOf(layer state.LayerARN) string {
 	if w := r.wishOf(layer); w != nil {
 		return w.Name
 	}
-	for _, t := range r.rollout.Targets {
-		if t.Layer == layer {
-			return t.Name
+	if r.rollout != nil {
+		for _, t := range r.rollout.Targets {
+			if t.Layer == layer {
+				return t.Name
+			}
 		}
 	}
 	return layer.Name()
