@@ -12,7 +12,9 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // A rollout of which nothing was changed, since its only function was deleted
@@ -232,4 +234,143 @@ func (f *fixture) serveLive(functions int) {
 		e.Alias = "live"
 		e.Rollout = desired.Rollout{Bake: 5 * time.Minute, Canary: &desired.Canary{Weight: 0.1, Bake: 5 * time.Minute}}
 	})
+}
+
+// The word that a version failed is written before that its rollout goes back. A
+// process that ends in between has decided: what was said to be bad is taken
+// away, also when the next look finds nothing.
+func TestQuarantinedByItsOwnRolloutGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.spreads(func(e *desired.Environment) {
+			e.Rollout = desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, Alarms: []string{"errors"}}
+		})
+		f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "OK"})
+		before := f.world.Functions()
+		f.rounds(t, 2)
+		log := history.Open(f.store, "test")
+		ro := f.rollout(t)
+		if _, err := log.Quarantine(t.Context(), ruling.Quarantine{
+			Environment: "prod", Region: region, Layer: ro.Targets[0].Layer, Name: "common", Number: 5, Semver: "1.5.0",
+			By: layerd, Reason: "alarm errors rings", At: time.Now(), Rollout: ro.ID,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		f.rounds(t, 20)
+		for i, fn := range f.world.Functions() {
+			if !slices.Equal(fn.Layers, before[i].Layers) {
+				t.Errorf("%s has %v, and had %v; the rollout is %s", fn.Name, fn.Layers, before[i].Layers, stageOf(t, f))
+			}
+		}
+	})
+}
+
+// TestRollbackPassesWhatCameSince: closed windows, freezes, mode observe and a
+// missing approval hold what is new, and nothing that goes back.
+func TestRollbackPassesWhatCameSince(t *testing.T) {
+	for name, change := range map[string]func(*desired.Environment){
+		"mode observe": func(e *desired.Environment) { e.Observe = true },
+		"approval":     func(e *desired.Environment) { e.ApprovalRequired = true },
+		"freeze": func(e *desired.Environment) {
+			e.Calendar.Freezes = []window.Freeze{{From: time.Now(), Until: time.Now().AddDate(0, 0, 3), Reason: "launch"}}
+		},
+		"window": func(e *desired.Environment) {
+			w, err := window.Parse("daily 12:00-13:00 UTC", time.UTC)
+			if err != nil {
+				panic(err)
+			}
+			e.Calendar.Windows = []window.Window{w}
+		},
+		"no rollout key": func(e *desired.Environment) { e.Rollout.Waves, e.Rollout.Bake = nil, 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+				f.spreads(func(e *desired.Environment) {
+					e.Rollout = desired.Rollout{Waves: waves(2), Bake: 15 * time.Minute, Alarms: []string{"errors"}}
+				})
+				f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "OK"})
+				before := f.world.Functions()
+				f.rounds(t, 2)
+				f.spreads(change)
+				f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "ALARM"})
+				f.rounds(t, 20)
+				for i, fn := range f.world.Functions() {
+					if !slices.Equal(fn.Layers, before[i].Layers) {
+						t.Errorf("%s has %v, and had %v; the rollout is %s", fn.Name, fn.Layers, before[i].Layers, stageOf(t, f))
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestQuarantinedDoesNotComeBack by another way than Git's own number.
+func TestQuarantinedDoesNotComeBack(t *testing.T) {
+	pin := func(e *desired.Environment) {
+		v, err := desired.ParseVersion("1.5.0")
+		if err != nil {
+			panic(err)
+		}
+		e.Layers[0].Pins = []desired.Pin{{Version: v, Functions: []desired.Selector{{Name: "makoto-0001"}}, Until: time.Now().AddDate(0, 0, 7)}}
+	}
+	for name, change := range map[string]func(*fixture){
+		"pin":                func(f *fixture) { f.spreads(pin) },
+		"drift":              func(f *fixture) { f.meddle("makoto-0001", 3) },
+		"drift to it":        func(f *fixture) { f.meddle("makoto-0001", 5) },
+		"a new function":     func(f *fixture) { f.world.PutFunction(awssim.Function{Name: "makoto-9999"}) },
+		"another alias":      func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Alias = "other" }) },
+		"no smoke test":      func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Rollout = desired.Rollout{} }) },
+		"the number itself":  func(f *fixture) { f.asks("5") },
+		"the latest":         func(f *fixture) { f.asks("latest") },
+		"a range":            func(f *fixture) { f.asks("^1.2") },
+		"an approval":        func(f *fixture) { f.spreads(func(e *desired.Environment) { e.ApprovalRequired = true }) },
+		"a function deleted": func(f *fixture) { f.world.DropFunction("makoto-0003") },
+		"made again": func(f *fixture) {
+			f.world.DropFunction("makoto-0001")
+			f.world.PutFunction(awssim.Function{Name: "makoto-0001"})
+		},
+		"twice the same file": func(f *fixture) { f.tree.Environments[0].Layers[0].At.Line++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+				f.spreads(func(e *desired.Environment) {
+					e.NewAtOnce = true
+					e.Rollout = desired.Rollout{Waves: waves(2), SmokeTests: []desired.SmokeTest{smoke}}
+				})
+				f.breaks(5)
+				f.rounds(t, 5)
+				if got := stageOf(t, f); got != "rolled_back 1/2" {
+					t.Fatalf("the rollout is %s", got)
+				}
+				f.world.OnInvoke(func(awssim.Invocation) awssim.Result { return awssim.Result{} })
+				change(f)
+				f.rounds(t, 10)
+				bad := f.world.LayerARN("common", 5)
+				for _, fn := range f.world.Functions() {
+					if slices.Contains(fn.Layers, bad) {
+						t.Errorf("%s has %v", fn.Name, fn.Layers)
+					}
+				}
+			})
+		})
+	}
+}
+
+// meddle is what somebody else does to a function.
+func (f *fixture) meddle(name string, number int64) {
+	f.world.EditFunction(name, func(fn *awssim.Function) {
+		i := slices.IndexFunc(fn.Layers, func(l string) bool { return strings.Contains(l, ":layer:common:") })
+		fn.Layers[i] = f.world.LayerARN("common", number)
+	})
+}
+
+// asks has Git ask for a version in other words.
+func (f *fixture) asks(version string) {
+	v, err := desired.ParseVersion(version)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.tree.Environments[0].Layers[0].Version = v
 }

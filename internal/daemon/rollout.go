@@ -162,6 +162,18 @@ func byHand(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Q
 	return nil
 }
 
+// failedBy finds the word by which a rollout has put what it brought into
+// quarantine: it was written just before the rollout was to go back, and whoever
+// wrote it came no further. nil = there is none.
+func failedBy(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
+	for i, q := range in.Quarantines {
+		if !q.Hand && q.Rollout == ro.ID && q.Ended.IsZero() && q.Region == region {
+			return &in.Quarantines[i]
+		}
+	}
+	return nil
+}
+
 func same(a, b reconcile.Rollout) bool {
 	return a.ID == b.ID && a.Stage == b.Stage && a.Wave == b.Wave && a.Waves == b.Waves && a.Reason == b.Reason && a.Smoked == b.Smoked &&
 		a.Attempts == b.Attempts && a.Since.Equal(b.Since) && a.Ended.Equal(b.Ended) && slices.Equal(a.Findings, b.Findings)
@@ -180,7 +192,12 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 		if err != nil {
 			return fmt.Errorf("quarantine %s %d: %w", t.Name, t.Number, err)
 		}
-		in.Quarantines = append(in.Quarantines, q)
+		known := slices.ContainsFunc(in.Quarantines, func(o ruling.Quarantine) bool {
+			return o.Region == q.Region && o.Layer == q.Layer && o.Number == q.Number && o.Functions == q.Functions
+		})
+		if !known { // by whoever came no further than this
+			in.Quarantines = append(in.Quarantines, q)
+		}
 	}
 	return nil
 }
@@ -194,6 +211,9 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		next.Stage, next.Since, next.Ended = reconcile.StageRolledBack, now.UTC(), now.UTC()
 		next.Reason = "rolled back by " + q.By + ": " + q.Reason
 		return next, nil
+	}
+	if q := failedBy(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
+		return ro.Unwell(desired.RollBack, q.Reason, now), nil
 	}
 	switch ro.Stage {
 	case reconcile.StageRollingBack:
