@@ -123,6 +123,9 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 			return false, err
 		}
 	case (next.Stage == reconcile.StageDone || next.Stage == reconcile.StageWatching) && ro.Stage != reconcile.StageWatching && ro.Stage != next.Stage:
+		if len(in.Changed[i]) == 0 {
+			break // nothing of it ran
+		}
 		if err := log.Prove(ctx, e.Name, e.Region, unheld(in, next, e.Region)); err != nil {
 			return false, err
 		}
@@ -176,6 +179,18 @@ func settles(ro reconcile.Rollout) bool {
 	return false
 }
 
+// failedBy finds the word by which a rollout has put what it brought into
+// quarantine: it was written just before the rollout was to go back, and whoever
+// wrote it came no further. nil = there is none.
+func failedBy(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
+	for i, q := range in.Quarantines {
+		if !q.Hand && q.Rollout == ro.ID && q.Ended.IsZero() && q.Region == region {
+			return &in.Quarantines[i]
+		}
+	}
+	return nil
+}
+
 func same(a, b reconcile.Rollout) bool {
 	return a.ID == b.ID && a.Stage == b.Stage && a.Wave == b.Wave && a.Waves == b.Waves && a.Reason == b.Reason && a.Smoked == b.Smoked &&
 		a.Attempts == b.Attempts && a.Since.Equal(b.Since) && a.Ended.Equal(b.Ended) && slices.Equal(a.Findings, b.Findings)
@@ -194,7 +209,12 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro re
 		if err != nil {
 			return fmt.Errorf("quarantine %s %d: %w", t.Name, t.Number, err)
 		}
-		in.Quarantines = append(in.Quarantines, q)
+		known := slices.ContainsFunc(in.Quarantines, func(o ruling.Quarantine) bool {
+			return o.Region == q.Region && o.Layer == q.Layer && o.Number == q.Number && o.Functions == q.Functions
+		})
+		if !known { // by whoever came no further than this
+			in.Quarantines = append(in.Quarantines, q)
+		}
 	}
 	return nil
 }
@@ -209,6 +229,9 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		next.Reason = "rolled back by " + q.By + ": " + q.Reason
 		return next, nil
 	}
+	if q := failedBy(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
+		return ro.Unwell(desired.RollBack, q.Reason, now), nil
+	}
 	switch ro.Stage {
 	case reconcile.StageRollingBack:
 		return *ro, nil
@@ -218,8 +241,11 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		return p.watch1(ctx, in, i), nil
 	}
 	if len(in.Changed[i]) == 0 {
-		if r.Superseding {
+		switch {
+		case r.Superseding:
 			return ro.Carried(*r, now), nil
+		case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
+			return ro.Well(*r, now), nil // the functions are gone, and there is nothing to be watched
 		}
 		return *ro, nil
 	}
@@ -254,7 +280,6 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.Regi
 		return next, nil // we were stopped, which says nothing about the change
 	case v.Status == health.Good, v.Status == health.Unknown && rules.OnUnknown == desired.GoOn:
 		next.Findings = told(v)
-		next.Smoked = false
 		return next.Well(*r, now), nil
 	default:
 		return p.react(*ro, rules, v), nil
@@ -449,7 +474,9 @@ func (p *pass) lookAgain(r *reconcile.RegionPlan, began reconcile.Rollout, moved
 	case ro.Stage == reconcile.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
 		at = p.Now()
 	case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
-		at = reconcile.Judged(ro, r.Want.Rollout)
+		if at = reconcile.Judged(ro, r.Want.Rollout); r.Failure != nil {
+			at = time.Time{} // it is judged, and waits for what fails
+		}
 	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != reconcile.StageHalted:
 		at = p.Now()
 	}

@@ -184,7 +184,7 @@ func TestWhatAChainChanged(t *testing.T) {
 		do(t, part(t, l, b), in(1, attach("chat", 13, 14)), applied(""))
 		do(t, part(t, l, b), in(2, attach("mail", 12, 14)), applied(""))
 		mail := reconcile.Changed{Function: "mail", Wave: 2, Before: has(12), After: has(14)}
-		both := []reconcile.Changed{{Function: "chat", Wave: 1, Before: has(12), After: has(14)}, mail}
+		both := []reconcile.Changed{{Function: "chat", Wave: 1, Before: has(12), After: has(14), Earlier: []state.LayerARN{common}}, mail}
 		if diff := cmp.Diff(both, changed(t, l, b, a)); diff != "" {
 			t.Errorf("with its chain (-want +got):\n%s", diff)
 		}
@@ -206,9 +206,10 @@ func TestAChainIsToldApart(t *testing.T) {
 		<-time.After(time.Hour)
 		b := l.NewRolloutID(time.Now())
 		do(t, part(t, l, b), in(1, served(attach("chat", 13, 14), "2", true)), movedTo("3"))
+		earlier := []state.LayerARN{common}
 		want := []reconcile.Changed{
-			{Function: "chat", Wave: 1, Before: has(12), After: has(14), Alias: "live", AliasBefore: "1", AliasAfter: "3", AliasServes: "2", Canary: true},
-			{Function: "mail", Wave: 0, Before: has(12), After: has(13)},
+			{Function: "chat", Wave: 1, Before: has(12), After: has(14), Earlier: earlier, Alias: "live", AliasBefore: "1", AliasAfter: "3", AliasServes: "2", Canary: true},
+			{Function: "mail", Wave: 0, Before: has(12), After: has(13), Earlier: earlier},
 		}
 		if diff := cmp.Diff(want, changed(t, l, b, a)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -287,7 +288,7 @@ func TestChangedIsTheTruth(t *testing.T) {
 		}
 		got := changed(t, l, ids[len(ids)-1], ids[:len(ids)-1]...)
 		for i := range got {
-			got[i].Failed = false
+			got[i].Failed, got[i].Earlier = false, nil
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("changed (-want +got):\n%s", diff)

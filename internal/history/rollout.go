@@ -216,6 +216,9 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner, curr
 		c = &reconcile.Changed{Function: name, Before: in.list(rec.Before)}
 		byName[name] = c
 	}
+	if rec.Rollout != current {
+		c.Earlier = rec.layers(c.Earlier, in)
+	}
 	switch {
 	case changes && rec.Rollout == current:
 		c.Wave = rec.Wave
@@ -243,6 +246,16 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner, curr
 	if rec.End != nil && rec.End.AliasAfter != "" {
 		c.AliasAfter = rec.End.AliasAfter
 	}
+}
+
+// layers gives those in list and those that the record changed, sorted.
+func (rec record) layers(list []state.LayerARN, in interner) []state.LayerARN {
+	for _, s := range rec.Steps {
+		if i, known := slices.BinarySearch(list, s.LayerARN); !known && s.LayerARN != "" && s.Cause == reconcile.Change {
+			list = slices.Insert(list, i, state.LayerARN(in.text(string(s.LayerARN))))
+		}
+	}
+	return list
 }
 
 // idle says that the record is known to have changed nothing.

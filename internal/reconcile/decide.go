@@ -148,6 +148,7 @@ func (r *region) decide() {
 	for _, f := range r.snap.Functions {
 		r.decideFunction(f)
 	}
+	r.shares()
 	r.aliasNotes()
 	r.sizeNote()
 	r.countSelection()

@@ -95,7 +95,7 @@ func (r *region) meddled(c Changed) bool {
 	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
 		return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
 			layer := v.Layer()
-			return r.wishOf(layer) != nil || slices.ContainsFunc(r.rollout.Targets, func(t Target) bool { return t.Layer == layer })
+			return r.wishOf(layer) != nil || slices.Contains(c.Earlier, layer) || slices.ContainsFunc(r.rollout.Targets, func(t Target) bool { return t.Layer == layer })
 		})
 	}
 	return !slices.Equal(others(c.Before), others(c.After))
@@ -197,9 +197,11 @@ func (r *region) nameOf(layer state.LayerARN) string {
 	if w := r.wishOf(layer); w != nil {
 		return w.Name
 	}
-	for _, t := range r.rollout.Targets {
-		if t.Layer == layer {
-			return t.Name
+	if r.rollout != nil {
+		for _, t := range r.rollout.Targets {
+			if t.Layer == layer {
+				return t.Name
+			}
 		}
 	}
 	return layer.Name()

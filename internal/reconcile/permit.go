@@ -248,12 +248,12 @@ func windowReason(r *region) string {
 }
 
 // desiredReason holds changes that cannot be trusted or are not whole. Heals
-// of what was applied go on.
+// of what was applied go on, and so does a rollout that has begun.
 func (r *region) desiredReason(s Step) string {
 	switch {
 	case s.Cause == Drift:
 		return ""
-	case r.in.Stale != "":
+	case r.in.Stale != "" && !(s.inRollout() && r.sameRollout()):
 		return r.in.Stale
 	case len(r.plan.Problems) > 0:
 		return "layers of one commit wait for each other: " + r.plan.Problems[0].Message

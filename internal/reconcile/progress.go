@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -146,7 +147,7 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 	next := *r
 	wave, more := p.nextWave()
 	switch {
-	case p.ObservedAt.IsZero():
+	case p.ObservedAt.IsZero(), p.Failure != nil: // nothing may be changed, which is not the same as nothing is left
 	case r.Stage == StageWatching:
 		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
@@ -212,20 +213,59 @@ func (r *Rollout) end(s Stage, now time.Time) {
 	r.Ended = now.UTC()
 }
 
-// Brought gives the targets that functions got by the rollout: what is bad is
-// among these, and not among the versions that were there before.
+// Brought gives the targets that functions or their callers got by the rollout:
+// what is bad is among these, and not among the versions that were there before.
+// What a pin asked for is one of them, with no semantic version.
 func (r *Rollout) Brought(changed []Changed) []Target {
-	var list []Target
+	var list, released []Target
 	for _, t := range r.Targets {
-		if slices.ContainsFunc(changed, t.on) {
-			list = append(list, t)
+		for _, n := range t.brought(changed, Changed.put) {
+			list = append(list, t.at(n))
+		}
+		for _, n := range t.brought(changed, Changed.released) {
+			if n != t.From {
+				list = append(list, t.at(n))
+			}
+			released = append(released, t.at(n))
 		}
 	}
-	return list
+	if len(list) == 0 {
+		list = released // it was well before, and something has to be what is bad now
+	}
+	slices.SortFunc(list, func(a, b Target) int { return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Number, b.Number)) })
+	return slices.Compact(list)
 }
 
-// on says that a change put the target on its function.
-func (t Target) on(c Changed) bool {
+// brought gives the numbers of the target's layer that changes brought, sorted.
+func (t Target) brought(changed []Changed, by func(Changed, Target) (int64, bool)) []int64 {
+	var numbers []int64
+	for _, c := range changed {
+		if n, ok := by(c, t); ok && !slices.Contains(numbers, n) {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// at is the target with another number.
+func (t Target) at(n int64) Target {
+	if n != t.Number {
+		t.Number, t.Semver = n, ""
+	}
+	return t
+}
+
+// put gives what a change put on its function in place of something else. Of
+// what a rollout did that this one took over from, only the target counts.
+func (c Changed) put(t Target) (int64, bool) {
 	before, after := number(state.Function{Layers: c.Before}, t.Layer), number(state.Function{Layers: c.After}, t.Layer)
-	return before != after && after == t.Number
+	return after, before != after && (after == t.Number || c.Wave > 0)
+}
+
+// released gives what callers got that the function had already. Which of its
+// layers that was is not known.
+func (c Changed) released(t Target) (int64, bool) {
+	after := number(state.Function{Layers: c.After}, t.Layer)
+	return after, c.Wave > 0 && c.AliasAfter != "" && slices.Equal(c.Before, c.After) && (after > 0 || t.Number == 0)
 }

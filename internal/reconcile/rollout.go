@@ -75,6 +75,9 @@ type Changed struct {
 	// known; Failed says that it is one that did not come to its end.
 	Before, After []state.LayerVersionARN
 	Failed        bool
+	// Earlier are the layers that the rollouts it took over from changed, which
+	// Git may not name any more; sorted.
+	Earlier []state.LayerARN
 	// Alias is through what it is served; empty = not by this rollout.
 	// AliasBefore and AliasAfter are function versions, the latter empty when
 	// the alias was not moved or nobody knows, and in a canary the one that was

@@ -496,7 +496,9 @@ func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
 	p := th.places[i]
 	open := r.Want.Calendar.At(th.now).Open
 	switch {
-	case s.Cause == Rollback && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
+	case s.Cause == Rollback && p.rollout.Stage != StageRollingBack && (s.Kind != Serve || s.Serving.Version != s.Serving.Served.Version):
+		th.errorf("%s is more than a share of calls, and nothing goes back", s.ID)
+	case s.Cause == Rollback && p.rollout.Stage == StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
 		th.errorf("%s: somebody else has changed the function since", s.ID)
 	case s.Cause == Rollback:
 		return

@@ -1,0 +1,57 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// shares takes back the shares of calls that the rollout gave and with which
+// nothing is to be done any more: the function is blocked or not selected, its
+// layer was rolled back by a person, or Git names another alias. Nobody would
+// ever give these callers one version again, and once the rollout is over
+// nobody knows whose share that is. It releases nothing: all calls go to what
+// most have gone to, so that it waits for nobody.
+func (r *region) shares() {
+	if r.rollout != nil && r.rollout.Stage == StageRollingBack {
+		return // they go back with the rest
+	}
+	for _, c := range r.changed {
+		if c.Canary && c.AliasAfter != "" && c.Alias != ownInstances && !r.givesMore(c) {
+			r.takeBack(c)
+		}
+	}
+}
+
+// givesMore says that something is planned, held or not, that ends the share,
+// or that nobody knows yet.
+func (r *region) givesMore(c Changed) bool {
+	_, known := r.snap.Served[state.Qualified{Function: c.Function, Qualifier: c.Alias}]
+	selected := r.want.Alias == c.Alias && slices.ContainsFunc(r.wishes, func(w *wish) bool {
+		f, ok := r.snap.Function(c.Function)
+		return ok && w.Selects(f)
+	})
+	return selected && !known || slices.ContainsFunc(r.plan.Steps, func(s Step) bool {
+		return s.Kind == Serve && s.Function == c.Function && s.Serving.Qualifier == c.Alias
+	})
+}
+
+func (r *region) takeBack(c Changed) {
+	f, ok := r.snap.Function(c.Function)
+	if !ok {
+		return
+	}
+	a, known := r.alias(c.Function, c.Alias)
+	if !known || len(a.Weights) != 1 || a.Weights[c.AliasAfter] == 0 || a.Version != cmp.Or(c.AliasServes, c.AliasBefore) {
+		return // not ours, or not any more
+	}
+	r.plan.Steps = append(r.plan.Steps, Step{
+		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+		Reason: fmt.Sprintf("version %s gets a share of the calls of %s, and is not to get more: all go to version %s again",
+			c.AliasAfter, c.Alias, a.Version),
+		Serving: &Serving{Qualifier: c.Alias, Served: state.Served{Version: a.Version}, Alias: a, Version: a.Version},
+	})
+}
