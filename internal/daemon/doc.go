@@ -51,8 +51,8 @@
 //   - A rollout is known to the store before its first change, and its
 //     quarantine before the first function goes back: whoever comes next goes on
 //     there. Whoever had the lease before, and wakes, is refused.
-//   - Smoke tests, alarms and rates are asked after, and only for rollouts that
-//     want them. That we were stopped says nothing about a change.
+//   - AWS is asked how a change does only where the environment says what is to
+//     be looked at. That we were stopped says nothing about a change.
 //   - Durations are measured on the monotonic clock; a clock that is set only
 //     changes what a window says.
 //
