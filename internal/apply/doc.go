@@ -19,6 +19,13 @@
 //   - A lost answer is looked up in AWS, not guessed. What cannot be found out
 //     keeps a record without an end, which the next start settles
 //     (history.Unfinished).
+//   - Callers who come by an alias get the new list by a serve step, in the same
+//     record: a version is published from what was verified, waited for until it
+//     is Active, the alias pointed at it or given weights, its provisioned
+//     concurrency waited for, and what it serves read again. When $LATEST has
+//     anything else that is not released, nothing of the function is touched.
+//   - Aliases that go back to a version which exists come before everything
+//     else: one write each, and no list is changed for it.
 //   - A step counts as applied only after AWS finished the update and a read
 //     showed the list that was meant. A function that already has it gets no
 //     write: its steps are skipped without an Error. A skipped step with an
@@ -30,6 +37,7 @@
 //     layer failed, and only while a complete sweep younger than five minutes
 //     shows nobody using it.
 //
-// What it does not: it holds nothing back but what Permit holds, plans nothing
-// and limits no rates (the adapter does).
+// What it does not: it judges no health (but Result.Unwell says that a published
+// version did not start), holds nothing back but what Permit holds, plans
+// nothing and limits no rates (the adapter does).
 package apply

@@ -10,10 +10,6 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// ownInstances is what functions on instances of the account run. There is
-// nothing to point at it: publishing renews it.
-const ownInstances = "$LATEST.PUBLISHED"
-
 // serveIn gives the step that lets callers have what the others change, or nil.
 func serveIn(steps []reconcile.Step) *reconcile.Step {
 	for i := range steps {
@@ -58,7 +54,7 @@ func (j *job) serve(ctx, hand context.Context, fn state.Function, step *reconcil
 		return out, nil
 	}
 	out.AliasAfter = version
-	if s.Qualifier == ownInstances {
+	if s.Qualifier == state.LatestPublished {
 		return out, nil
 	}
 	primary, weights := version, map[string]float64(nil)

@@ -1,10 +1,9 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
 // protocols of five services on one door: Lambda (functions, versions,
-// aliases, layers, policies, tags, code signing), STS, the Resource Groups
-// Tagging API, CloudWatch (alarms and metrics, to be read) and CloudTrail (who
-// changed what).
-// The official Go SDK and the AWS CLI cannot tell it from the real one in what
-// layerd does with it.
+// aliases, layers, policies, tags, invocations, provisioned concurrency, code
+// signing), STS, the Resource Groups Tagging API, CloudWatch (alarms and metrics,
+// to be read) and CloudTrail (who changed what). The official Go SDK and the AWS
+// CLI cannot tell it from the real one in what layerd does with it.
 //
 //	w := awssim.New(awssim.Options{Account: "123456789012", Region: "ap-northeast-1", Settle: 3 * time.Second})
 //	w.PutLayerVersion(awssim.LayerVersion{Name: "common", Description: "v1.4.2"})
@@ -33,9 +32,9 @@
 // update has settled, and a version with SnapStart is Pending before it can be
 // called; 15 requests a second for everything but GetFunction; metrics show
 // late and only under the exact dimensions; explicit nulls, pages of at most
-// 50, and empty pages with a marker when asked. Time is taken from package time alone and
-// nothing runs in the background: an update is settled when somebody looks
-// after Options.Settle has passed, so virtual time just works.
+// 50, and empty pages with a marker when asked. Time is taken from package time
+// alone and nothing runs in the background: an update is settled when somebody
+// looks after Options.Settle has passed, so virtual time just works.
 //
 // It remembers every call (Calls, Count, Writes), and OnCall decides per call
 // whether it is slow, fails before doing anything, or does the thing and then

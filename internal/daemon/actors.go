@@ -54,7 +54,7 @@ func (a *account) actors(ctx context.Context, plan reconcile.Plan) []notify.Acto
 func tugged(r reconcile.RegionPlan) []string {
 	var names []string
 	for _, s := range r.Steps {
-		if s.Held != nil && heldBy(*s.Held, reconcile.ByTugOfWar) {
+		if s.HeldBy(reconcile.ByTugOfWar) {
 			names = append(names, s.Function)
 		}
 	}

@@ -277,7 +277,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 			if s.Cause == reconcile.Change && s.Held == nil {
 				begins[reconcile.Line(r.Want.Region, s)] = true
 			}
-			waits = waits || s.Held != nil && heldBy(*s.Held, reconcile.ByApproval, reconcile.ByLimit)
+			waits = waits || s.HeldBy(reconcile.ByApproval) || s.HeldBy(reconcile.ByLimit)
 		}
 	}
 	if waits {
@@ -310,20 +310,6 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 		in.Approvals[i].Lines, in.Approvals[i].Begun = lines, begun
 	}
 	return nil
-}
-
-func heldBy(h reconcile.Held, by ...string) bool {
-	for _, b := range by {
-		if h.By == b {
-			return true
-		}
-		for _, also := range h.Also {
-			if also.By == b {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // endApprovals ends those approvals of which nothing is left to do. A Region

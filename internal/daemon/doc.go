@@ -13,6 +13,7 @@
 //	round := daemon.Round{Tree: tree, Revision: commit.Hash, Repository: id, Store: s, Connect: connect}
 //	result, err := round.Plan(ctx)         // changes nothing, writes nothing
 //	result, err := round.Apply(ctx)        // the same decision, carried out
+//	result, err := round.ApplyThrough(ctx, nil) // and on, to the end of a rollout
 //
 // # How a daemon works
 //
@@ -21,9 +22,13 @@
 //	lastgood.go  keeps that commit in the store, for a start without Git
 //	account.go   one loop for each account: its lease, its environments, who is due
 //	round.go     look, decide; apply.go: carry out; settle.go: close what a kill left open
+//	rollout.go   a rollout goes on from the history; judge.go: is its wave well
+//	through.go   rounds until a rollout is through, for the command apply
+//	only.go      a round about some steps only, for a rollback by a person
 //	guard.go     a change is sent only while the lease lasts
 //	looks.go     what was looked up once is not asked again every minute
 //	memory.go    observed, planned, attempted, applied: four revisions
+//	standing.go  how the rollouts stand; actors.go: who else changes a function
 //	tell.go      what a round found, to the notifiers
 //	health.go    is it alive, is it ready
 //
@@ -43,11 +48,17 @@
 //     nothing.
 //   - A kill at any instant loses nothing (chaos_test.go): the next holder
 //     settles what was left open, from what AWS has.
+//   - A rollout is known to the store before its first change, and its
+//     quarantine before the first function goes back: whoever comes next goes on
+//     there. Whoever had the lease before, and wakes, is refused.
+//   - AWS is asked how a change does only where the environment says what is to
+//     be looked at. That we were stopped says nothing about a change.
 //   - Durations are measured on the monotonic clock; a clock that is set only
 //     changes what a window says.
 //
 // # What is not
 //
 // A message may arrive twice after a kill. A pin that ends is noticed up to five
-// minutes late.
+// minutes late. A smoke test is called again when nobody could tell how it ended,
+// or after a kill; so is one of a wave that halted and is judged once more.
 package daemon

@@ -286,7 +286,7 @@ func TestAlarms(t *testing.T) {
 					t.Errorf("%d are behind, want %d", len(left), c.behind)
 				}
 				for _, s := range r.Plans[0].Regions[0].Steps {
-					if s.Held == nil || !heldBy(*s.Held, c.held) && s.Held.By != reconcile.ByQuarantine {
+					if s.Held == nil || !s.HeldBy(c.held) && s.Held.By != reconcile.ByQuarantine {
 						t.Errorf("%s is held %+v, want by %s", s.ID, s.Held, c.held)
 					}
 				}
@@ -716,7 +716,7 @@ func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
 		for _, carried := range []bool{false, true} {
 			r := &reconcile.RegionPlan{Rollout: &back, Carried: carried}
 			p.lookAgain(r, back, false)
-			if wait := time.Until(r.Again); carried && wait < between || !carried && !r.Again.IsZero() {
+			if wait := time.Until(r.Again); carried && wait < tryAgain || !carried && !r.Again.IsZero() {
 				t.Errorf("carried out %t: again at %v", carried, r.Again)
 			}
 		}

@@ -15,7 +15,7 @@ func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.P
 		if in.Have[i] == nil {
 			continue // nothing is known of it
 		}
-		if err := p.did(ctx, in, i); err != nil {
+		if err := p.readChanged(ctx, in, i); err != nil {
 			return err
 		}
 		plan.Regions[i].Standing = reconcile.Stand(*in, i, plan.Regions[i])
@@ -23,10 +23,10 @@ func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.P
 	return nil
 }
 
-// did fills in what a rollout that is through did, which a round reads of one
+// readChanged fills in what a rollout that is through did, which a round reads of one
 // under way only. It is read while a quarantine of it holds, and then once: it
 // takes reading the history from its beginning on.
-func (p *pass) did(ctx context.Context, in *reconcile.Input, i int) error {
+func (p *pass) readChanged(ctx context.Context, in *reconcile.Input, i int) error {
 	e, ro := in.Want[i], in.Rollouts[i]
 	if ro == nil || ro.Open() || p.Looks == nil {
 		return nil

@@ -134,7 +134,7 @@ func missed(plan reconcile.Plan, committed, since, now time.Time) []notify.Misse
 }
 
 func waitsForWindow(s reconcile.Step) bool {
-	return s.Kind != reconcile.Prune && s.Held != nil && heldBy(*s.Held, reconcile.ByWindow)
+	return s.Kind != reconcile.Prune && s.HeldBy(reconcile.ByWindow)
 }
 
 // forgetAlerts leaves the delivery of what was told to whoever has the lease.

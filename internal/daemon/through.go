@@ -12,9 +12,9 @@ import (
 // an alarm that rings is not left until the end of a bake.
 const glance = 15 * time.Second
 
-// enough is after how many rounds going back is left to the daemon, or to the
+// mostAttempts is after how many rounds going back is left to the daemon, or to the
 // next apply.
-const enough = 5
+const mostAttempts = 5
 
 // ApplyThrough makes rounds, as Apply does, until nothing of a rollout is left
 // that only waits for the rollout itself: all waves are changed and well, or all
@@ -68,7 +68,7 @@ func due(r Result) (at time.Time, plan *reconcile.Plan) {
 	for i := range r.Plans {
 		for _, region := range r.Plans[i].Regions {
 			ro := region.Rollout
-			stuck := ro != nil && ro.Stage == reconcile.StageRollingBack && ro.Attempts >= enough
+			stuck := ro != nil && ro.Stage == reconcile.StageRollingBack && ro.Attempts >= mostAttempts
 			if region.Again.IsZero() || region.Failure != nil || stuck {
 				continue
 			}

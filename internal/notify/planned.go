@@ -30,7 +30,7 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	for _, d := range drifted(*r) {
 		s, planned := steps[place{d.Layer, d.Function}]
-		if planned && (done(s) || heldBy(s, reconcile.ByTugOfWar)) {
+		if planned && (done(s) || s.HeldBy(reconcile.ByTugOfWar)) {
 			continue
 		}
 		key := d.Layer
@@ -172,7 +172,7 @@ func endsUnknown(by string) bool {
 // for, or a limit waits for somebody to have seen the plan. What is in quarantine
 // no approval releases.
 func byApproval(r *reconcile.RegionPlan, s reconcile.Step) bool {
-	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode || heldBy(s, reconcile.ByQuarantine) {
+	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode || s.HeldBy(reconcile.ByQuarantine) {
 		return false
 	}
 	holders := []string{s.Held.By}
@@ -191,7 +191,7 @@ func momentary(by string) bool {
 // elsewhere says that an alert of another kind tells why the step waits: its
 // quarantine, another writer, a rollout that halted or goes back.
 func elsewhere(r *reconcile.RegionPlan, s reconcile.Step) bool {
-	if heldBy(s, reconcile.ByTugOfWar) {
+	if s.HeldBy(reconcile.ByTugOfWar) {
 		return true
 	}
 	if r.Standing == nil {

@@ -16,18 +16,13 @@ type Actor struct {
 	At               time.Time // zero = nobody knows
 }
 
-// heldBy says whether a step is held by it, alone or with others.
-func heldBy(s reconcile.Step, by string) bool {
-	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return h.By == by }))
-}
-
 // tug is one fact for each layer that another writer keeps changing back. Who
 // that is is no part of it: it may be known late, or not any more.
 func (f *finder) tug(r *reconcile.RegionPlan) {
 	facts, whys := map[string]*Fact{}, map[string]map[string]string{}
 	stories := map[string]tally{}
 	for _, s := range r.Steps {
-		if !heldBy(s, reconcile.ByTugOfWar) {
+		if !s.HeldBy(reconcile.ByTugOfWar) {
 			continue
 		}
 		if facts[s.Layer] == nil {

@@ -24,7 +24,7 @@ func (r *region) obstacle(f state.Function, steps []Step) *Blocked {
 		}
 		w := r.wish(s.Layer)
 		for _, check := range []func(*wish, state.Function, Step) string{
-			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsignedStep,
+			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsigned,
 		} {
 			if reason := check(w, f, s); reason != "" {
 				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
@@ -131,8 +131,6 @@ func (r *region) unusable(_ *wish, _ state.Function, s Step) string {
 	}
 	return r.probe(s.To, "the wanted version cannot be attached")
 }
-
-func (r *region) unsignedStep(_ *wish, f state.Function, s Step) string { return r.unsigned(f, s) }
 
 // neighbour: a layer that the update must name again, and that is gone or not
 // granted any more, makes every update of the list fail (AWS.md section 11).

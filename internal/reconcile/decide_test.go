@@ -318,6 +318,21 @@ func TestRetention(t *testing.T) {
 		{"what a function had before", func(in *Input) {
 			in.Past[0].Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
 		}, []int64{2, 3}, map[int64]string{1: "what f had before layerd"}},
+		{"what a function had before the rollout", func(in *Input) {
+			in.Rollouts = []*Rollout{{ID: "r", Stage: StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []Target{{Layer: common, Number: 5}}, Since: noon}}
+			in.Changed = [][]Changed{{{Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(2)}, After: []state.LayerVersionARN{common.Version(5)}}}}
+		}, []int64{1, 3}, map[int64]string{2: "what f had before the rollout"}},
+		{"what was well here last", func(in *Input) {
+			p := in.Past[0].Layers[common]
+			p.Proven = 3
+			in.Past[0].Layers[common] = p
+		}, []int64{1, 2}, map[int64]string{3: "going back means it"}},
+		{"what a person went back to", func(in *Input) {
+			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
+		}, []int64{2, 3}, map[int64]string{1: "rolled back to by sato"}},
+		{"what a person went back to in another Region", func(in *Input) {
+			in.Quarantines = []ruling.Quarantine{{Region: "us-east-1", Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
+		}, []int64{1, 2, 3}, nil},
 		{"pinned", func(in *Input) {
 			in.Want[0].Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("2")}}
 		}, []int64{1, 3}, map[int64]string{2: "pinned in prod"}},

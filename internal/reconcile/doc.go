@@ -24,8 +24,12 @@
 //   - retention.go: why a version is kept
 //   - permit.go: who holds a step, and until when
 //   - serve.go: what callers get through an alias, and when it is moved
-//   - waves.go: which functions a rollout takes first, and what waits for them
-//   - progress.go: what a rollout goes on to; goback.go: how it is undone
+//   - rollout.go: the words of a rollout
+//   - waves.go: which wave a function is in, and what waits for it; spread.go:
+//     who goes first; lasts.go: how long all waves take, and whether a window is
+//     long enough
+//   - progress.go: what a rollout goes on to; goback.go: how it is undone;
+//     standing.go: what is told of it
 //   - quarantine.go: what must not come again, and what drift is left alone
 //   - preflight.go: what AWS would refuse
 //   - finish.go: aliases left behind, in sync, cost
@@ -47,7 +51,8 @@
 //   - A protected version is never pruned: not the newest, not one that any
 //     $LATEST or published version runs, not one that any environment names,
 //     not one of the last three applied here, not what a function had before
-//     layerd, not one that is shared or about which something is unknown.
+//     layerd or before the rollout under way, not what going back means, not one
+//     that is shared or about which something is unknown.
 //   - What Git does not name appears in no step.
 //   - An attach keeps the neighbours and their order, and no function ends with
 //     a list that is neither the old nor the new one.

@@ -102,7 +102,7 @@ func (r *region) meddled(c Changed) bool {
 }
 
 func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {
-	if c.Alias == "" || c.AliasAfter == "" || c.Alias == ownInstances {
+	if c.Alias == "" || c.AliasAfter == "" || c.Alias == state.LatestPublished {
 		return nil, true // not moved; what own instances run is renewed with the list
 	}
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -129,6 +130,11 @@ type Step struct {
 	AnyTime bool
 }
 
+// HeldBy says whether the step is held by it, alone or with others.
+func (s Step) HeldBy(by string) bool {
+	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
+}
+
 // Obeys gives the calendar that says when the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.
 func (s Step) Obeys(c window.Calendar) window.Calendar {
@@ -247,8 +253,8 @@ type RegionPlan struct {
 	Lasts time.Duration
 	// Superseding says that Git wants something else now than the rollout under
 	// way brings; Untouched, that it has changed nothing yet; Carried, that the
-	// plan was carried out and Steps have results.
-	// Reached says that it has changed as many functions as it began with.
+	// plan was carried out and Steps have results; Reached, that it has changed as
+	// many functions as it began with.
 	Superseding, Untouched, Carried, Reached bool
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.

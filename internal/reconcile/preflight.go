@@ -75,7 +75,7 @@ func (r *region) smokeTests() {
 
 // unsigned: a function with a code-signing configuration that is enforced takes
 // layers of the allowed signers only.
-func (r *region) unsigned(f state.Function, s Step) string {
+func (r *region) unsigned(_ *wish, f state.Function, s Step) string {
 	if s.To == "" {
 		return ""
 	}

@@ -52,7 +52,7 @@ func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
 	switch r.Stage {
 	case StageCanary, StageChange:
 		switch {
-		case p.superseding():
+		case p.Superseding:
 			return r.overtaken(p, now)
 		case !r.waveDone(p):
 		case r.Stage == StageCanary:
@@ -64,7 +64,7 @@ func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
 			return next.Well(p, now)
 		}
 	case StageHalted:
-		if p.superseding() {
+		if p.Superseding {
 			next.end(StageSuperseded, now)
 		}
 	case StageRollingBack:
@@ -92,9 +92,6 @@ func (r *Rollout) overtaken(p RegionPlan, now time.Time) Rollout {
 	return next
 }
 
-// superseding says that Git wants something else now than the rollout brings.
-func (p RegionPlan) superseding() bool { return p.Superseding }
-
 // waveDone says that all functions of the wave under way, and of those before,
 // were changed, but for those that wait for something of their own. What could
 // not be looked at was not changed.
@@ -103,7 +100,7 @@ func (r *Rollout) waveDone(p RegionPlan) bool {
 		return false
 	}
 	for _, s := range p.Steps {
-		if s.inRollout() && s.Wave <= r.Wave && !s.fine() && !s.waits() && !s.heldBy(ByWave) {
+		if s.inRollout() && s.Wave <= r.Wave && !s.fine() && !s.waits() && !s.HeldBy(ByWave) {
 			return false
 		}
 	}
@@ -113,11 +110,7 @@ func (r *Rollout) waveDone(p RegionPlan) bool {
 // waits says that a step is held by something of its own, which the rollout does
 // not wait for.
 func (s Step) waits() bool {
-	return slices.ContainsFunc([]string{ByQuarantine, ByApproval, ByTugOfWar, ByLimit, ByGrace}, s.heldBy)
-}
-
-func (s Step) heldBy(by string) bool {
-	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
+	return slices.ContainsFunc([]string{ByQuarantine, ByApproval, ByTugOfWar, ByLimit, ByGrace}, s.HeldBy)
 }
 
 // fine says that the step was carried out, or that there was nothing to do.
@@ -152,9 +145,9 @@ func (r *Rollout) Well(p RegionPlan, now time.Time) Rollout {
 		next.end(StageDone, now)
 	case r.Stage == StageCanaryBake:
 		next.to(StageChange, now)
-	case p.superseding() && !p.Reached:
+	case p.Superseding && !p.Reached:
 		next.end(StageSuperseded, now)
-	case p.superseding():
+	case p.Superseding:
 		next.end(StageDone, now) // it was complete before the newer commit came, and is well
 	case !more:
 		next.Waves = max(next.Wave, 1)

@@ -107,12 +107,12 @@ func (w *wish) asks(n int64) bool {
 	return w.target.number == n
 }
 
-// most is after how many heals a drift that comes back is left alone.
-const most = 3
+// mostHeals is after how many heals a drift that comes back is left alone.
+const mostHeals = 3
 
 // tugOfWar says why a drift is not healed once more; empty = it is.
 func tugOfWar(h Heals) string {
-	if h.Count < most {
+	if h.Count < mostHeals {
 		return ""
 	}
 	return fmt.Sprintf("another writer changed it back %d times, the last time after %s: it is left alone until Git changes. "+

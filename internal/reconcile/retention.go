@@ -84,11 +84,6 @@ func (r *region) protected(w *wish) map[int64]string {
 		protect(n, fmt.Sprintf("one of the last %d versions applied here, for rolling back", horizon))
 	}
 	r.protectReturn(w, protect)
-	for _, q := range r.in.Quarantines {
-		if q.Layer == w.Layer && q.Region == r.want.Region && q.Ended.IsZero() {
-			protect(q.Back, "what was rolled back to by "+q.By)
-		}
-	}
 	r.protectOriginals(w, protect)
 	if r.in.PruneStop != "" {
 		for _, v := range w.catalog.layer.Versions {
@@ -127,7 +122,7 @@ func (r *region) protectReturn(w *wish, protect func(int64, string)) {
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {
-		if q.Region == r.want.Region && q.Layer == w.Layer && q.Hand && q.Ended.IsZero() {
+		if q.Region == r.want.Region && q.Layer == w.Layer && q.Ended.IsZero() {
 			protect(q.Back, "rolled back to by "+q.By)
 		}
 	}

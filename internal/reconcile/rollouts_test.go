@@ -321,7 +321,7 @@ func (th *theatre) checkBack(i int) {
 	}
 	plan := th.decide().Regions[i]
 	for _, s := range plan.Steps {
-		if !s.inRollout() || s.Held != nil && (s.Held.By == ByQuarantine || heldBy(s, ByQuarantine)) {
+		if !s.inRollout() || s.HeldBy(ByQuarantine) {
 			continue
 		}
 		for _, t := range p.rollout.Brought(p.all()) {

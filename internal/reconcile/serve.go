@@ -11,10 +11,6 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// ownInstances is what an unqualified call runs where a function is on
-// instances of the account (AWS.md section 1.10).
-const ownInstances = "$LATEST.PUBLISHED"
-
 // latest is what a qualifier serves that was never given a version.
 const latest = "$LATEST"
 
@@ -73,7 +69,7 @@ type serving struct {
 func (r *region) reached(f state.Function) *serving {
 	q := r.want.Alias
 	if q == "" && f.Managed {
-		q = ownInstances
+		q = state.LatestPublished
 	}
 	if q == "" || f.Image || f.Edge {
 		return nil
@@ -240,7 +236,7 @@ func (r *region) notServable(f state.Function, step Step) string {
 		return fmt.Sprintf("$LATEST has %s that version %s, which %s serves, does not: layerd releases nobody's unreleased work",
 			what, s.Served.Version, s.Qualifier)
 	}
-	if s.Qualifier == ownInstances {
+	if s.Qualifier == state.LatestPublished {
 		return ""
 	}
 	a, known := r.alias(f.Name, s.Qualifier)
@@ -312,7 +308,7 @@ func plural(n int, one, many string) string {
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
 func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*wish) string {
-	if s.qualifier == ownInstances {
+	if s.qualifier == state.LatestPublished {
 		return ""
 	}
 	if r.snap.Uses == nil {

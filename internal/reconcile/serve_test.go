@@ -102,8 +102,8 @@ func TestServing(t *testing.T) {
 		{"own instances", "1.4.0", 4, 4, 4, func(in *Input) {
 			in.Want[0].Alias, in.Have[0].Functions[0].Managed = "", true
 			s := in.Have[0].Served[live]
-			s.Version = ownInstances
-			in.Have[0].Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: ownInstances}: s}
+			s.Version = state.LatestPublished
+			in.Have[0].Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: s}
 		}, "attach change 4>5; serve change $LATEST.PUBLISHED>+", ""},
 		{"own instances behind an alias", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Functions[0].Managed = true }, "attach change 4>5; serve change 3>+", ""},
 	} {

@@ -19,7 +19,7 @@ func (r *region) shares() {
 		return // they go back with the rest
 	}
 	for _, c := range r.changed {
-		if c.Canary && c.AliasAfter != "" && c.Alias != ownInstances && !r.givesMore(c) {
+		if c.Canary && c.AliasAfter != "" && c.Alias != state.LatestPublished && !r.givesMore(c) {
 			r.takeBack(c)
 		}
 	}

@@ -2,11 +2,8 @@ package reconcile
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
-	"hash/fnv"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -14,87 +11,6 @@ import (
 
 // WavePlan is how many functions one wave has still to change.
 type WavePlan struct{ Wave, Functions int }
-
-// spread gives names in the order in which a rollout takes them: the same at
-// each call for the same names, first those that are to be first, and the rest
-// so that each beginning has as much of every family of functions as the whole,
-// rounded down or up. A family is what shares the first two words of its names.
-//
-// The j-th of a family of s among n has its turn between j·n/s and (j+1)·n/s;
-// of those whose turn has come the one that is due first is taken. That always
-// comes out, since the turns of all families together just fill the order.
-func spread(names []string, first map[string]bool) []string {
-	var order []string
-	families := map[string][]turn{}
-	for _, name := range names {
-		if first[name] {
-			order = append(order, name)
-			continue
-		}
-		key := family(name)
-		families[key] = append(families[key], turn{name: name, hash: hash(name)})
-	}
-	slices.Sort(order)
-	n := len(names) - len(order)
-	begin := make([][]turn, n) // by the place at which their turn begins
-	for _, list := range families {
-		slices.SortFunc(list, turn.compare)
-		for j, f := range list {
-			f.due = ((j+1)*n + len(list) - 1) / len(list)
-			begin[j*n/len(list)] = append(begin[j*n/len(list)], f)
-		}
-	}
-	var waiting turns
-	for _, list := range begin {
-		for _, f := range list {
-			heap.Push(&waiting, f)
-		}
-		order = append(order, heap.Pop(&waiting).(turn).name)
-	}
-	return order
-}
-
-// turn is a function in the order of a rollout.
-type turn struct {
-	name string
-	hash uint64
-	due  int
-}
-
-func (f turn) compare(o turn) int {
-	return cmp.Or(cmp.Compare(f.due, o.due), cmp.Compare(f.hash, o.hash), cmp.Compare(f.name, o.name))
-}
-
-// turns is a heap of those whose turn has come.
-type turns []turn
-
-func (t turns) Len() int           { return len(t) }
-func (t turns) Less(i, j int) bool { return t[i].compare(t[j]) < 0 }
-func (t turns) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
-func (t *turns) Push(x any)        { *t = append(*t, x.(turn)) }
-func (t *turns) Pop() any {
-	last := (*t)[len(*t)-1]
-	*t = (*t)[:len(*t)-1]
-	return last
-}
-
-func family(name string) string {
-	words := 0
-	for i, c := range name {
-		if c == '-' || c == '_' {
-			if words++; words == 2 {
-				return name[:i]
-			}
-		}
-	}
-	return name[:max(0, strings.LastIndexAny(name, "-_"))]
-}
-
-func hash(name string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(name)) // never fails
-	return h.Sum64()
-}
 
 // cuts are how many of total functions have been changed at the end of each
 // wave. Waves that would change nothing are left out, and the last has all.
@@ -180,9 +96,9 @@ func (r *region) complete() int {
 }
 
 // order gives the functions of the rollout in the order of its waves. Those
-// that it has changed, whole or in part, come first, so that what was counted stays counted
-// when functions come and go meanwhile; those that wait for something of their
-// own come last, so that no wave waits for them.
+// that it has changed, whole or in part, come first, so that what was counted
+// stays counted when functions come and go meanwhile; those that wait for
+// something of their own come last, so that no wave waits for them.
 func (r *region) order(pending map[string]bool) []string {
 	names := make([]string, 0, len(pending)+len(r.changed))
 	for name := range pending {
@@ -316,84 +232,3 @@ func Judged(ro *Rollout, rules desired.Rollout) time.Time {
 }
 
 func rates(rules desired.Rollout) bool { return rules.MaxErrorRate != nil || rules.MaxThrottles != nil }
-
-// Duration is how long a rollout of so many functions in each wave takes at
-// the least: the calls at the configured rates, and the bakes.
-func (r *region) duration() time.Duration {
-	rules, perWave := r.want.Rollout, time.Duration(0)
-	if rules.Bake > 0 {
-		perWave += rules.Bake
-	}
-	if c := rules.Canary; c != nil && r.want.Alias != "" {
-		perWave += c.Bake
-	}
-	if rates(rules) {
-		perWave += desired.MetricDelay
-	}
-	waves := len(r.plan.Waves)
-	from := 0
-	if r.sameRollout() {
-		from = r.rollout.Wave - 1
-	}
-	functions := 0
-	for _, w := range r.plan.Waves {
-		functions += w.Functions
-	}
-	seconds := r.in.Rates.seconds(r.calls(functions))
-	return time.Duration(seconds*float64(time.Second)) + time.Duration(max(0, waves-from))*perWave
-}
-
-// spans says that what is left of the rollout takes longer than the open time
-// does, this one or the next. until is the next opening that is long enough;
-// zero where none of the coming ones is. It is the same for all steps, and
-// looking ahead in a calendar is slow, so the answer is kept.
-func (r *region) spans() (reason string, until time.Time, short bool) {
-	if r.span == nil {
-		r.span = new(spanning)
-		r.span.reason, r.span.until, r.span.short = r.spanning()
-	}
-	return r.span.reason, r.span.until, r.span.short
-}
-
-type spanning struct {
-	reason string
-	until  time.Time
-	short  bool
-}
-
-func (r *region) spanning() (reason string, until time.Time, short bool) {
-	if len(r.plan.Waves) == 0 || len(r.want.Calendar.Windows) == 0 {
-		return "", time.Time{}, false
-	}
-	need := r.duration()
-	closes, from := r.plan.Window.ClosesAt, r.in.Now
-	if !r.plan.Window.Open {
-		next := r.want.Calendar.Next(r.in.Now, 1)
-		if len(next) == 0 {
-			return "", time.Time{}, false
-		}
-		from, closes = next[0].Start, next[0].End
-	}
-	if closes.IsZero() || !from.Add(need).After(closes.Add(-r.want.Calendar.Cutoff)) {
-		return "", time.Time{}, false
-	}
-	for _, o := range r.want.Calendar.Next(r.in.Now, 10) {
-		if o.Start.After(r.in.Now) && (o.End.IsZero() || !o.Start.Add(need).After(o.End.Add(-r.want.Calendar.Cutoff))) {
-			until = o.Start
-			break
-		}
-	}
-	return fmt.Sprintf("it takes about %s, and the change window leaves %s", about(need), about(closes.Add(-r.want.Calendar.Cutoff).Sub(from))), until, true
-}
-
-// about rounds a duration to what a person says.
-func about(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return short(d.Round(time.Second))
-	case d < time.Hour:
-		return short(d.Round(time.Minute))
-	default:
-		return short(d.Round(5 * time.Minute))
-	}
-}

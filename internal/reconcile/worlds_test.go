@@ -202,7 +202,7 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
-	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && heldBy(s, ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !heldBy(s, ByWindow) {
+	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(ByWindow) {
 		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewAtOnce, st, s.Held)
 	}
 	if s.Held != nil {
@@ -236,10 +236,6 @@ func mayJoin(w *world, i int, r RegionPlan, s Step) bool {
 	return r.Want.NewAtOnce && s.Kind == Attach && s.From == "" && s.Cause == Change &&
 		w.in.Past[i].Functions[s.Function].Applied[s.LayerARN] == 0 &&
 		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
-}
-
-func heldBy(s Step, by string) bool {
-	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
 }
 
 // checkPrune states the protections anew, in other words than the code.

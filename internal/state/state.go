@@ -113,7 +113,7 @@ type Uses struct {
 // Published is one published version of a function and its frozen layer list.
 type Published struct {
 	Function string
-	Version  string // decimal, or "$LATEST.PUBLISHED" where functions run on own instances
+	Version  string // decimal, or LatestPublished where functions run on own instances
 	Layers   []LayerVersionARN
 }
 
@@ -130,14 +130,19 @@ type Alias struct {
 	Provisioned bool
 }
 
-// Qualified is a function and an alias, a version, or $LATEST.PUBLISHED.
+// LatestPublished is what an unqualified call runs where a function is on
+// instances of the account (AWS.md section 1.10). Nothing points at it:
+// publishing renews it.
+const LatestPublished = "$LATEST.PUBLISHED"
+
+// Qualified is a function and an alias, a version, or LatestPublished.
 type Qualified struct{ Function, Qualifier string }
 
 func (q Qualified) String() string { return q.Function + ":" + q.Qualifier }
 
 // Served is one published configuration, as it is reached through a qualifier.
 type Served struct {
-	Version    string // decimal, "$LATEST", or "$LATEST.PUBLISHED"; empty = there is no such qualifier
+	Version    string // decimal, "$LATEST", or LatestPublished; empty = there is no such qualifier
 	Layers     []LayerVersionARN
 	CodeSHA256 string
 	Settings   Settings

@@ -1,7 +1,7 @@
 // Package awslambda looks at one AWS account and Region through the SDK, and
 // changes what internal/state can describe: the layer list of a function, its
 // published versions and what its aliases serve, and whether a layer version
-// exists.
+// exists. Actor asks CloudTrail who else changes a function.
 //
 //	c, err := awslambda.New(ctx, cfg, awslambda.Options{Account: "123456789012", Region: "ap-northeast-1"})
 //	snap, err := c.Observe(ctx, awslambda.Query{Layers: ours, Tags: true})
@@ -28,15 +28,16 @@
 //     each own layer of V versions, and ceil(T/100) where tags are asked for.
 //   - Every HTTP attempt, retries included, passes Limits: one token bucket for
 //     the account's shared quota and one each for GetFunction and CloudTrail,
-//     which AWS counts apart. A throttled answer halves the rate and is waited out; success
-//     brings the rate back. Every attempt has a deadline of its own.
+//     which AWS counts apart. A throttled answer halves the rate and is waited
+//     out; success brings the rate back. Every attempt has a deadline of its own.
 //   - A write is repeated only after an answer that proves it was not done. An
 //     answer that never came is state.Unsure, also when our own context ended
 //     while the request was on its way: observe before anything else.
 //   - Errors are *state.Error, sorted by what to do next; causes that could hold
 //     a request or a response are left behind. Nothing that AWS returns beside
 //     what a snapshot has room for is kept or logged: environment variables and
-//     download addresses end with the page they came on.
+//     download addresses end with the page they came on. Of settings only hashes
+//     are kept (state.Settings), and only where they are asked for.
 //
 // What it does not: it decides nothing, and it does not make a list that was
 // read over several calls consistent. Lambda has no snapshot isolation; read a

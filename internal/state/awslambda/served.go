@@ -20,10 +20,6 @@ const (
 	// longestActivation is when a version, or provisioned concurrency, that is
 	// still being prepared counts as one that does not end.
 	longestActivation = 15 * time.Minute
-
-	// latestPublished is what an unqualified call runs of a function on
-	// managed instances.
-	latestPublished = "$LATEST.PUBLISHED"
 )
 
 // Served reads what a qualifier serves: of an alias the version it points at,
@@ -69,7 +65,7 @@ func (c *Client) Publish(ctx context.Context, q state.Qualified, code, revision 
 		return "", "", err
 	}
 	in := &lambda.PublishVersionInput{FunctionName: aws.String(q.Function), CodeSha256: given(code), RevisionId: given(revision)}
-	if q.Qualifier == latestPublished {
+	if q.Qualifier == state.LatestPublished {
 		in.PublishTo = types.FunctionVersionLatestPublishedLatestPublished
 	}
 	out, err := c.lambda.PublishVersion(ctx, in, c.write)
