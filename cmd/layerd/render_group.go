@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,7 +146,8 @@ func (g group) done() string {
 }
 
 // split separates what may run from what waits; of a carried out plan the
-// first are those that were begun.
+// first are those that were begun. Steps that something else than their wave
+// holds are not told apart by it: the waves stand at the top of the Region.
 func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 	held := map[string]int{}
 	var order [][]reconcile.Step
@@ -154,7 +156,7 @@ func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 			runs = append(runs, s)
 			continue
 		}
-		k := heldKey(*s.Held)
+		k := heldKey(butWave(*s.Held))
 		i, ok := held[k]
 		if !ok {
 			i = len(order)
@@ -163,10 +165,37 @@ func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 		}
 		order[i] = append(order[i], s)
 	}
+	sortWaves(order)
 	for _, list := range order {
-		waits = append(waits, waiting{held: *list[0].Held, groups: groupSteps(list)})
+		waits = append(waits, waiting{held: butWave(*list[0].Held), groups: groupSteps(list)})
 	}
 	return runs, waits
+}
+
+// butWave leaves out the wave where something else holds the step too.
+func butWave(h reconcile.Held) reconcile.Held {
+	others := slices.DeleteFunc(holders(h), func(x reconcile.Holder) bool { return x.By == reconcile.ByWave })
+	if len(others) == 0 {
+		return h
+	}
+	return reconcile.Held{By: others[0].By, Until: h.Until, Reason: others[0].Reason, Also: others[1:]}
+}
+
+// sortWaves puts those that wait for nothing but their wave in the order of the
+// waves, which is not the one of the functions' names. The others keep their
+// places.
+func sortWaves(order [][]reconcile.Step) {
+	var places []int
+	var waves [][]reconcile.Step
+	for i, list := range order {
+		if list[0].Held.By == reconcile.ByWave && len(list[0].Held.Also) == 0 {
+			places, waves = append(places, i), append(waves, list)
+		}
+	}
+	slices.SortStableFunc(waves, func(a, b []reconcile.Step) int { return cmp.Compare(a[0].Wave, b[0].Wave) })
+	for i, place := range places {
+		order[place] = waves[i]
+	}
 }
 
 func heldKey(h reconcile.Held) string {

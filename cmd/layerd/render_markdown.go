@@ -177,7 +177,7 @@ func (m markdownPlan) region(b *strings.Builder, r reconcile.RegionPlan) {
 		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(groups[reason]))
 	}
 	for _, a := range r.Behind {
-		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s %s while `$LATEST` gets %s\n", a.Function, a.Alias, a.Layer, label(a.Serves, ""), label(a.Latest, ""))
+		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), label(a.Latest, ""))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(b, "- %s\n", escape(n.Message))

@@ -110,23 +110,31 @@ func blockedByReason(r reconcile.RegionPlan) ([]string, map[string][]string) {
 
 // aliases warns where $LATEST will have the layer and callers will not.
 func (p *planPage) aliases(r reconcile.RegionPlan) {
-	type key struct{ alias, layer, serves, latest string }
+	type key struct{ alias, serves, latest string }
 	var order []key
 	groups := map[key][]string{}
 	for _, b := range r.Behind {
-		k := key{b.Alias, b.Layer, label(b.Serves, ""), label(b.Latest, "")}
+		k := key{b.Alias, layerServed(b), label(b.Latest, "")}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
 		groups[k] = append(groups[k], b.Function+":"+b.Version)
 	}
 	for _, k := range order {
-		p.linef(2, "%s alias %s serves %s %s while $LATEST gets %s: %s", p.page.warn("!"), k.alias, k.layer, k.serves, k.latest,
+		p.linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.page.warn("!"), k.alias, k.serves, k.latest,
 			count(len(groups[k]), "function"))
 		if p.verbose || len(groups[k]) == 1 {
 			p.line(6, 0, strings.Join(groups[k], " "))
 		}
 	}
+}
+
+// layerServed is "makoto-common 6", or "no makoto-common".
+func layerServed(b reconcile.Behind) string {
+	if b.Serves == "" {
+		return "no " + b.Layer
+	}
+	return b.Layer + " " + label(b.Serves, "")
 }
 
 // asides are worth a line and change nothing.

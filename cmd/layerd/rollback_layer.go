@@ -216,7 +216,7 @@ func (l liveLayer) others(but int64) string {
 	case len(list) == 0:
 		return "no other version is live"
 	}
-	return "live: " + strings.Join(list, ", ")
+	return "may be gone back to: " + strings.Join(list, ", ")
 }
 
 // selected are the functions that the layer selects and the glob means, without

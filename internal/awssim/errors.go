@@ -84,7 +84,7 @@ func failed(service, requestID string, e *apiError) answer {
 		a = newAnswer(e.status, "text/xml", requestID, stsError(requestID, e))
 	case "cloudwatch":
 		a = cborError(requestID, e)
-	case "tagging", "cloudtrail":
+	case "tagging", "cloudtrail", "monitoring":
 		body, _ := json.Marshal(map[string]string{"__type": e.code, "Message": e.message}) // strings only
 		a = newAnswer(e.status, "application/x-amz-json-1.1", requestID, body)
 	default:

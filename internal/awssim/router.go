@@ -134,6 +134,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/service/"):
 		c.log.Service = "cloudwatch"
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "GraniteServiceVersion20100801."):
+		c.log.Service = "monitoring" // CloudWatch as the AWS CLI asks it, in JSON, and signs for it
 	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
 		c.log.Service = "cloudtrail"
 	case r.Header.Get("X-Amz-Target") != "":
@@ -156,6 +158,9 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	switch c.log.Service {
 	case "cloudwatch":
 		return c.routeCloudWatch(r, body)
+	case "monitoring":
+		c.log.Operation = target(r)
+		return unsupported("CloudWatch in any protocol but rpc-v2-cbor")
 	case "tagging":
 		c.log.Operation = target(r)
 		return c.routeTagging(body)

@@ -80,6 +80,8 @@ func TestWhatIsNotBuiltIs501(t *testing.T) {
 			"Authorization", "Credential=AKID/20261124/us-east-1/sts/aws4_request"}},
 		{"POST", "/", "{}", []string{"X-Amz-Target", "ResourceGroupsTaggingAPI_20170126.GetTagKeys",
 			"Authorization", "Credential=AKID/20261124/us-east-1/tagging/aws4_request"}},
+		{"POST", "/", "{}", []string{"X-Amz-Target", "GraniteServiceVersion20100801.DescribeAlarms",
+			"Authorization", "Credential=AKID/20261124/us-east-1/monitoring/aws4_request"}},
 	} {
 		resp, body := raw(t, w, c.method, c.path, c.body, c.header...)
 		if resp.StatusCode != 501 || !strings.Contains(body, "awssim does not implement") {

@@ -81,6 +81,7 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 	if err := p.claim(ctx, in); err != nil {
 		return plan, err
 	}
+	began := slices.Clone(in.Rollouts)
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
 	for range transitions {
 		moved := false
@@ -99,11 +100,22 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 			moved = moved || went
 		}
 		if !moved {
-			return plan, nil
+			break
 		}
 		plan = p.decide(ctx, in)
 	}
+	tellEnds(plan, began, in.Rollouts)
 	return plan, nil
+}
+
+// tellEnds names the rollouts that this round has brought to their end: to a
+// decision there is none any more.
+func tellEnds(plan reconcile.Plan, before, after []*reconcile.Rollout) {
+	for i := range plan.Regions {
+		if before[i] != nil && before[i].Ended.IsZero() && !after[i].Ended.IsZero() && plan.Regions[i].Rollout == nil {
+			plan.Regions[i].Rollout = after[i]
+		}
+	}
 }
 
 // goOn keeps what a rollout goes on to; moved is false when that is nothing
@@ -251,6 +263,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 		}
 	}
 	r.Untouched = len(in.Changed[i]) == 0
+	r.Unshared = !slices.ContainsFunc(in.Changed[i], func(c reconcile.Changed) bool { return c.Canary })
 	next := ro.Carried(*r, p.Now())
 	for _, s := range r.Steps {
 		if s.Result != nil && s.Result.Unwell && (ro.Stage == reconcile.StageCanary || ro.Stage == reconcile.StageChange) {

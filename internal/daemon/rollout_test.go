@@ -618,6 +618,27 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// TestCanaryOfNobody: where no function has the alias no calls are shared out,
+// and nobody waits for them. The result of an apply that followed a rollout
+// through says that it is.
+func TestCanaryOfNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.spreads(func(e *desired.Environment) {
+			e.Alias = "live"
+			e.Rollout = desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, Canary: &desired.Canary{Weight: 0.1, Bake: time.Hour}}
+		})
+		r := f.through(t)
+		ro := f.rollout(t)
+		if ro == nil || ro.Stage != reconcile.StageDone || ro.Ended.Sub(ro.Begun) >= time.Hour {
+			t.Errorf("the rollout is %+v, want it done after two bakes of 5m", ro)
+		}
+		if got := r.Plans[0].Regions[0].Rollout; got == nil || got.Stage != reconcile.StageDone {
+			t.Errorf("the result has %+v, want a rollout that is done", got)
+		}
+	})
+}
+
 // TestVersionThatDoesNotStart: a layer that breaks the snapshot is noticed before
 // any caller meets it.
 func TestVersionThatDoesNotStart(t *testing.T) {

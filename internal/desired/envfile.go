@@ -214,7 +214,7 @@ type changeCalendarFile struct {
 
 // rolloutFile is how a change spreads.
 type rolloutFile struct {
-	// How many functions have changed at the end of each wave: counts (1) or shares of all (10%), never less than before. What is left after the last one goes with it, so [1, 10%] is two waves and the second has everything else.
+	// How many functions have changed at the end of each wave: counts (1) or shares of all (10%), never less than before. What is left after the last one is a wave more, so [1, 10%] is three waves and the third has everything else.
 	Waves []waveEntry `json:"waves"`
 	// How many functions change at once.
 	MaxParallel *int `json:"max_parallel" jsonschema:"minimum=1,maximum=1000"`

@@ -11,8 +11,8 @@ import (
 // wave with everything, no check, and a rollback when something is bad.
 type Rollout struct {
 	// Waves are cumulative: [1, 10%, 100%] changes one function, then up to a
-	// tenth of all, then the rest. Empty = one wave. The last one always has
-	// everything that is left, whatever it says.
+	// tenth of all, then the rest. Empty = one wave. What is left after the
+	// last one is a wave more: [1, 10%] means the same.
 	Waves []Wave
 	// Parallel is how many functions are changed at once; 0 = apply's default.
 	Parallel int

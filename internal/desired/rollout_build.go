@@ -29,6 +29,9 @@ func (b *builder) rollout(e Environment) Rollout {
 		}
 	}
 	b.needsBake(at, r.Bake)
+	if r.Canary != nil {
+		b.canaryNeedsBake(at, r.Canary.Bake)
+	}
 	layers := e.Layers
 	if len(layers) < len(b.file.Layers) || b.root.Get("layers") == nil || b.root.Get("layers").Damaged {
 		layers = nil // what is selected is not known
@@ -134,6 +137,19 @@ func (b *builder) canary(at *node, f *canaryFile) *Canary {
 		b.problem("out_of_range", weight.Where(), weight.Text+" of the calls is no canary; write more than 0 and less than 100%", "")
 	}
 	return c
+}
+
+// canaryNeedsBake wants the same of a canary, which is judged over its own bake.
+func (b *builder) canaryNeedsBake(at *node, bake time.Duration) {
+	canary := at.Get("canary")
+	if bake >= time.Minute || canary.Has("bake") && canary.Get("bake") == nil || at.Get("max_error_rate") == nil && at.Get("max_throttles") == nil {
+		return
+	}
+	where := b.own(canary)
+	if n := canary.Get("bake"); n != nil {
+		where = b.own(n)
+	}
+	b.problem("needs_bake", where, "metrics are judged over the bake of a canary too, which needs a whole minute at least"+b.given(canary), "bake: 5m")
 }
 
 // needsBake wants time for metrics to be in: they come a minute at a time.

@@ -142,11 +142,17 @@ func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, s
 	}
 }
 
-// waits says by whom a step is held, until when, and why.
+// waits says by whom a step is held, until when, and why. Of a wave only where
+// nothing else holds it: the same sentence once for each wave tells nobody more.
 func (f *finder) waits(h reconcile.Held) string {
 	var by, why []string
 	endless := false
-	for _, x := range append([]reconcile.Holder{{By: h.By, Reason: h.Reason}}, h.Also...) {
+	holders := append([]reconcile.Holder{{By: h.By, Reason: h.Reason}}, h.Also...)
+	wave := func(x reconcile.Holder) bool { return x.By == reconcile.ByWave }
+	if others := slices.DeleteFunc(slices.Clone(holders), wave); len(others) > 0 {
+		holders = others
+	}
+	for _, x := range holders {
 		// The reason of a window repeats when it opens.
 		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+moment(h.Until, f.Zone)+" ")
 		by, why = append(by, x.By), append(why, x.By+": "+strings.Trim(reason, "()"))
@@ -200,8 +206,12 @@ func elsewhere(r *reconcile.RegionPlan, s reconcile.Step) bool {
 	return s.Held.By == reconcile.ByQuarantine || s.Held.By == reconcile.ByHealth && r.Standing.Last.Open()
 }
 
-// moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)".
+// moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)", or
+// "served by alias live".
 func moves(s reconcile.Step) string {
+	if s.Kind == reconcile.Serve && s.Serving != nil {
+		return "served by alias " + s.Serving.Qualifier
+	}
 	if s.New {
 		return label(s.To, s.ToVersion) + " for the first time"
 	}

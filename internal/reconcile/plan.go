@@ -253,9 +253,10 @@ type RegionPlan struct {
 	Lasts time.Duration
 	// Superseding says that Git wants something else now than the rollout under
 	// way brings; Untouched, that it has changed nothing yet; Carried, that the
-	// plan was carried out and Steps have results; Reached, that it has changed as
-	// many functions as it began with.
-	Superseding, Untouched, Carried, Reached bool
+	// plan was carried out and Steps have results.
+	// Reached says that it has changed as many functions as it began with;
+	// Unshared, known once it was carried out, that no calls are shared out.
+	Superseding, Untouched, Carried, Reached, Unshared bool
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.
 	LeftAlone []string

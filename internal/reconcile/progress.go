@@ -55,7 +55,7 @@ func (r *Rollout) Carried(p RegionPlan, now time.Time) Rollout {
 		case p.Superseding:
 			return r.overtaken(p, now)
 		case !r.waveDone(p):
-		case r.Stage == StageCanary:
+		case r.Stage == StageCanary && !p.Unshared: // else none of them has the alias, and there is nothing to watch
 			next.to(StageCanaryBake, now)
 		case verified(p.Want.Rollout):
 			next.to(StageBake, now)

@@ -61,6 +61,7 @@ func TestCarried(t *testing.T) {
 		{"nothing is to be verified", StageChange, func(p *RegionPlan) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, Applied), in(3, Waiting, ByWave)}, StageChange, 3},
 		{"nothing is to be verified, and all is done", StageChange, func(p *RegionPlan) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, Applied)}, StageDone, 1},
 		{"a canary", StageCanary, nil, []Step{in(1, Applied)}, StageCanaryBake, 1},
+		{"a canary of functions without the alias", StageCanary, func(p *RegionPlan) { p.Unshared = true }, []Step{in(1, Applied)}, StageBake, 1},
 		{"a newer commit", StageChange, superseding(false), []Step{in(1, Waiting, ByWave)}, StageBake, 1},
 		{"a newer commit before anything was changed", StageChange, superseding(true), []Step{in(1, Waiting, ByWave)}, StageSuperseded, 1},
 		{"a newer commit while it is watched", StageBake, superseding(false), []Step{in(1, Waiting, ByWave)}, StageBake, 1},

@@ -1,0 +1,31 @@
+package notify
+
+import (
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// Moving an alias changes no layer of $LATEST.
+func TestMovesOfAServeStep(t *testing.T) {
+	s := reconcile.Step{Kind: reconcile.Serve, Serving: &reconcile.Serving{Qualifier: "live"}}
+	if got, want := moves(s), "served by alias live"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What holds all waves is told in the same words for each.
+func TestWaitsTellsTheWaveOnlyAlone(t *testing.T) {
+	f := &finder{Situation: Situation{Zone: time.UTC}}
+	wave := reconcile.Holder{By: reconcile.ByWave, Reason: "wave 2 of 3"}
+	approval := reconcile.Held{By: reconcile.ByApproval, Reason: "needs one"}
+	both := approval
+	both.Also = []reconcile.Holder{wave}
+	if got, want := f.waits(both), f.waits(approval); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := f.waits(reconcile.Held{By: wave.By, Reason: wave.Reason}), "Held by wave (wave: wave 2 of 3)."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
