@@ -14,11 +14,14 @@ func (r *region) duration() time.Duration {
 	if rules.Bake > 0 {
 		perWave += rules.Bake
 	}
-	if c := rules.Canary; c != nil && r.want.Alias != "" {
-		perWave += c.Bake
-	}
 	if rates(rules) {
 		perWave += desired.MetricDelay
+	}
+	if c := rules.Canary; c != nil && r.want.Alias != "" {
+		perWave += c.Bake
+		if rates(rules) {
+			perWave += desired.MetricDelay // it is judged by itself
+		}
 	}
 	waves := len(r.plan.Waves)
 	from := 0

@@ -470,7 +470,7 @@ func (th *theatre) record(i int, was actor, rec Changed, steps []Step) {
 // checkCount: no more functions are changed than the wave is to have in the end.
 func (th *theatre) checkCount(i int) {
 	p := th.places[i]
-	ends := cuts(th.in.Want[i].Rollout, p.rollout.Total, 1<<30)
+	ends := cuts(th.in.Want[i].Rollout, p.rollout.Total, 1<<30, 0)
 	if most := ends[min(p.rollout.Wave, len(ends))-1]; len(p.counted) > most {
 		th.errorf("%d functions are changed in wave %d, and it ends at %d", len(p.counted), p.rollout.Wave, most)
 	}

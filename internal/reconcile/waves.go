@@ -15,12 +15,14 @@ type WavePlan struct{ Wave, Functions int }
 // cuts are how many of total functions have been changed at the end of each
 // wave. Waves that would change nothing are left out, and the last has all.
 // Shares are of base, how many there were when the rollout began, so that a
-// wave keeps its number although functions come and go.
-func cuts(r desired.Rollout, base, total int) []int {
+// wave keeps its number although functions come and go. The first wave has at
+// least those that smoke tests call: what a test says of functions that were not
+// changed yet is nothing.
+func cuts(r desired.Rollout, base, total, tested int) []int {
 	var list []int
 	last := 0
 	for _, w := range r.Waves {
-		if n := w.Of(base); n > last && n < min(base, total) {
+		if n := max(w.Of(base), tested); n > last && n < min(base, total) {
 			list, last = append(list, n), n
 		}
 	}
@@ -57,7 +59,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	if r.sameRollout() && r.rollout.Total > 0 {
 		base = r.rollout.Total
 	}
-	ends := cuts(r.want.Rollout, base, len(order))
+	ends := cuts(r.want.Rollout, base, len(order), r.tested(order, pending))
 	waves := make(map[string]int, len(order))
 	r.plan.Waves = make([]WavePlan, len(ends))
 	for wave := range ends {
@@ -132,6 +134,19 @@ func (r *region) order(pending map[string]bool) []string {
 	}
 	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
 	return order
+}
+
+// tested counts the functions of the rollout that smoke tests call, but for those
+// that wait for something of their own.
+func (r *region) tested(order []string, pending map[string]bool) int {
+	n := 0
+	for _, name := range order {
+		called := slices.ContainsFunc(r.want.Rollout.SmokeTests, func(t desired.SmokeTest) bool { return t.Function == name })
+		if called && !pending[name] {
+			n++
+		}
+	}
+	return n
 }
 
 // weight is the share of calls that a serve step gives to the new version now;

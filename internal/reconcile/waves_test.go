@@ -110,8 +110,28 @@ func TestCuts(t *testing.T) {
 		{[]desired.Wave{n(1), share(0.1), share(1)}, 11, 10, []int{1, 2, 10}}, // one went: the second wave stays the second
 		{[]desired.Wave{n(1), share(0.1), share(1)}, 10, 11, []int{1, 11}},    // one came: no third appears
 	} {
-		if got := cuts(desired.Rollout{Waves: tc.waves}, tc.base, tc.total); !slices.Equal(got, tc.want) {
+		if got := cuts(desired.Rollout{Waves: tc.waves}, tc.base, tc.total, 0); !slices.Equal(got, tc.want) {
 			t.Errorf("%+v of %d, now %d: %v, want %v", tc.waves, tc.base, tc.total, got, tc.want)
+		}
+	}
+}
+
+// Several smoke tests need several functions in the first wave, however small it
+// was meant to be.
+func TestTestedFunctionsAreInTheFirstWave(t *testing.T) {
+	n := func(n int) desired.Wave { return desired.Wave{Count: n} }
+	for _, tc := range []struct {
+		waves  []desired.Wave
+		tested int
+		want   []int
+	}{
+		{[]desired.Wave{n(1), n(2), n(5)}, 0, []int{1, 2, 5, 8}},
+		{[]desired.Wave{n(1), n(2), n(5)}, 3, []int{3, 5, 8}},
+		{[]desired.Wave{n(1)}, 8, []int{8}},
+		{nil, 3, []int{8}},
+	} {
+		if got := cuts(desired.Rollout{Waves: tc.waves}, 8, 8, tc.tested); !slices.Equal(got, tc.want) {
+			t.Errorf("%+v with %d tested: %v, want %v", tc.waves, tc.tested, got, tc.want)
 		}
 	}
 }
@@ -123,7 +143,7 @@ func TestCutsGrowAndEndWithAll(t *testing.T) {
 			r.Waves = append(r.Waves, desired.Wave{Count: rapid.IntRange(0, 9).Draw(t, "count"), Share: rapid.Float64Range(0, 1).Draw(t, "share")})
 		}
 		base, total := rapid.IntRange(1, 30).Draw(t, "base"), rapid.IntRange(1, 30).Draw(t, "total")
-		got := cuts(r, base, total)
+		got := cuts(r, base, total, 0)
 		last := 0
 		for _, n := range got {
 			if n <= last {

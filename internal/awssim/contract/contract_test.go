@@ -25,7 +25,7 @@ func config(endpoint, key string, client *http.Client) aws.Config {
 
 // worldOf is a World of quick updates and no rates.
 func worldOf(o awssim.Options) *awssim.World {
-	o.Settle, o.MetricLag, o.TrailLag, o.Limits = 10*time.Millisecond, -1, -1, awssim.Unlimited()
+	o.Settle, o.MetricLag, o.TrailLag, o.Limits = 80*time.Millisecond, -1, -1, awssim.Unlimited()
 	o.SnapStart, o.Provisioning = 200*time.Millisecond, 200*time.Millisecond // long enough to be seen
 	w := awssim.New(o)
 	w.AddKey("AKIDOTHER", "210987654321", "")
