@@ -102,8 +102,11 @@ func (r *region) meddled(c Changed) bool {
 }
 
 func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {
-	if c.Alias == "" || c.AliasAfter == "" || c.Alias == state.LatestPublished {
-		return nil, true // not moved; what own instances run is renewed with the list
+	if c.Alias == "" || c.AliasAfter == "" {
+		return nil, true // not moved
+	}
+	if c.Alias == state.LatestPublished {
+		return r.goBackInstances(c, f), true
 	}
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
@@ -130,6 +133,33 @@ func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool
 		Reason:  fmt.Sprintf("%s goes back to version %s, which it served before: %s", c.Alias, c.AliasBefore, r.rollout.Reason),
 		Serving: &Serving{Qualifier: c.Alias, Served: served, Alias: a, Version: c.AliasBefore},
 	}, true
+}
+
+// goBackInstances has the instances of the account run again what the function
+// had: there is no version to point at, so $LATEST is published once more when its
+// list is back.
+func (r *region) goBackInstances(c Changed, f state.Function) *Step {
+	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
+	served, known := r.snap.Served[key]
+	if !known {
+		r.plan.Needs.Served = append(r.plan.Needs.Served, key)
+		return nil
+	}
+	ours := slots(c)
+	same := !slices.ContainsFunc(ours, func(layer state.LayerARN) bool {
+		had, _, _ := state.Function{Layers: c.Before}.Has(layer)
+		runs, _, _ := state.Function{Layers: served.Layers}.Has(layer)
+		return had != runs
+	})
+	if same {
+		return nil
+	}
+	return &Step{
+		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+		Reason:  "its instances run again what it had before: " + r.rollout.Reason,
+		Serving: &Serving{Qualifier: c.Alias, Served: served, Ours: ours},
+	}
 }
 
 // goBackList restores the whole list as it was.

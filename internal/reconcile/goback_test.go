@@ -21,6 +21,39 @@ func failing() (Input, *Changed) {
 	return in, &in.Changed[0][0]
 }
 
+// Own instances run what was published last, whatever $LATEST has: going back
+// publishes once more, until they run what the function had.
+func TestGoingBackOnOwnInstances(t *testing.T) {
+	for name, tc := range map[string]struct {
+		latest, runs int64
+		want         []Kind
+	}{
+		"both":          {5, 5, []Kind{Restore, Serve}},
+		"list is back":  {4, 5, []Kind{Serve}},
+		"all is back":   {4, 4, nil},
+		"not published": {5, 4, []Kind{Restore}},
+	} {
+		in, c := failing()
+		c.Alias, c.AliasBefore, c.AliasAfter = state.LatestPublished, state.LatestPublished, state.LatestPublished
+		in.Want[0].Alias = ""
+		f := &in.Have[0].Functions[0]
+		f.Managed, f.Layers = true, []state.LayerVersionARN{common.Version(tc.latest)}
+		in.Have[0].Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: {
+			Version: state.LatestPublished, Layers: []state.LayerVersionARN{common.Version(tc.runs)}, CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: "Active",
+		}}
+		var got []Kind
+		for _, s := range only(t, in).Steps {
+			if s.Cause != Rollback || s.Held != nil || s.Kind == Serve && s.Serving.Version != "" {
+				t.Errorf("%s: %s is of cause %s, held %+v", name, s.ID, s.Cause, s.Held)
+			}
+			got = append(got, s.Kind)
+		}
+		if !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 func TestGoingBack(t *testing.T) {
 	serves := func(in *Input, version string, weights map[string]float64) {
 		s := in.Have[0].Served[live]
