@@ -10,7 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -113,7 +113,7 @@ type retrying struct {
 
 type resumedRollout struct {
 	environment desired.Environment
-	rollout     reconcile.Rollout // as it was
+	rollout     rollout.Rollout // as it was
 }
 
 // lift lifts all quarantines, or those of one layer.
@@ -136,10 +136,10 @@ func (r *retrying) lift(ctx context.Context, layer string) error {
 // resume lets a rollout that halted go on, where it brings the layer.
 func (r *retrying) resume(ctx context.Context, e desired.Environment, layer string) error {
 	ro, err := r.log.Rollout(ctx, e.Name, e.Region)
-	if err != nil || ro == nil || ro.Stage != reconcile.StageHalted {
+	if err != nil || ro == nil || ro.Stage != rollout.StageHalted {
 		return err
 	}
-	if layer != "" && !slices.ContainsFunc(ro.Targets, func(t reconcile.Target) bool { return t.Name == layer }) {
+	if layer != "" && !slices.ContainsFunc(ro.Targets, func(t rollout.Target) bool { return t.Name == layer }) {
 		return nil
 	}
 	ok, err := r.log.Resume(ctx, e.Name, e.Region, ro.ID, r.by, r.reason)

@@ -10,6 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -140,12 +141,12 @@ func applyCode(r daemon.Result, chosen []string) int {
 
 // rolloutCode: a rollout that halted, goes back or went back has failed,
 // although each of its steps was done.
-func rolloutCode(ro *reconcile.Rollout) int {
+func rolloutCode(ro *rollout.Rollout) int {
 	if ro == nil {
 		return exitOK
 	}
 	switch ro.Stage {
-	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack:
+	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
 		return exitFailed
 	}
 	return exitOK

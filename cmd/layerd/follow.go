@@ -6,6 +6,7 @@ import (
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // following gives what ApplyThrough tells what it waits for: on a terminal the
@@ -50,27 +51,27 @@ func stageText(r reconcile.RegionPlan) string {
 	ro := r.Rollout
 	wave := fmt.Sprintf("wave %d of %d", ro.Wave, ro.Waves)
 	watched := "is watched"
-	if judged := reconcile.Judged(ro, r.Want.Rollout); !judged.IsZero() {
+	if judged := ro.VerdictDue(r.Want.Rules()); !judged.IsZero() {
 		watched += " until " + clock(judged, r.Want.Zone)
 	}
 	switch ro.Stage {
-	case reconcile.StageCanary:
+	case rollout.StageCanary:
 		return wave + " gets a share of the calls"
-	case reconcile.StageCanaryBake:
+	case rollout.StageCanaryBake:
 		return wave + " with a share of the calls " + watched
-	case reconcile.StageChange:
+	case rollout.StageChange:
 		return wave + " is being changed"
-	case reconcile.StageBake:
+	case rollout.StageBake:
 		return wave + " " + watched
-	case reconcile.StageHalted:
+	case rollout.StageHalted:
 		return "halted in " + wave
-	case reconcile.StageRollingBack:
+	case rollout.StageRollingBack:
 		return "going back"
-	case reconcile.StageWatching:
+	case rollout.StageWatching:
 		return "complete, and " + watched
-	case reconcile.StageRolledBack:
+	case rollout.StageRolledBack:
 		return "went back"
-	case reconcile.StageSuperseded:
+	case rollout.StageSuperseded:
 		return "ended after " + wave + ", a newer commit takes over"
 	default:
 		return "complete"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // historyView is the JSON of history.
@@ -277,8 +278,8 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 // rolled tells what became of a rollout, and what its checks said.
 func (p *page) rolled(e history.Entry, zone *time.Location) {
 	mark := p.good("✓")
-	switch reconcile.Stage(e.Status) {
-	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack:
+	switch rollout.Stage(e.Status) {
+	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
 		mark = p.bad("✗")
 	}
 	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,

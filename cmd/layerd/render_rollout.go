@@ -6,6 +6,7 @@ import (
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // rollout shows where the rollout of a Region is, and in a plan which waves are
@@ -103,9 +104,9 @@ func unwell(r daemon.Result) []string {
 		for _, region := range plan.Regions {
 			if ro := region.Rollout; ro != nil {
 				switch ro.Stage {
-				case reconcile.StageHalted:
+				case rollout.StageHalted:
 					halted++
-				case reconcile.StageRollingBack, reconcile.StageRolledBack:
+				case rollout.StageRollingBack, rollout.StageRolledBack:
 					back++
 				}
 			}

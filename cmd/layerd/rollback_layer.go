@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -62,7 +63,7 @@ func findLayer(ctx context.Context, r daemon.Round, w *watcher, region reconcile
 		return l, usage("", "%s has no layer %q", l.place(), name)
 	}
 	l.wish = region.Want.Layers[i]
-	t := slices.IndexFunc(region.Targets, func(t reconcile.Target) bool { return t.Layer == l.wish.Layer })
+	t := slices.IndexFunc(region.Targets, func(t rollout.Target) bool { return t.Layer == l.wish.Layer })
 	if t < 0 {
 		why := "what Git asks for was not found"
 		if len(region.Problems) > 0 {

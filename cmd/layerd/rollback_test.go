@@ -15,6 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
@@ -155,7 +156,7 @@ func TestRetryOfWhatIsNotHalted(t *testing.T) {
 	}
 	defer s.Close()
 	log := history.Open(s, "test")
-	ro := reconcile.Rollout{ID: log.NewRolloutID(time.Now()), Stage: reconcile.StageBake, Wave: 1, Waves: 2}
+	ro := rollout.Rollout{ID: log.NewRolloutID(time.Now()), Stage: rollout.StageBake, Wave: 1, Waves: 2}
 	if err := log.SaveRollout(t.Context(), "prod", testRegion, ro); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -67,7 +68,7 @@ func whyWorld(t *testing.T) whyPlace {
 // function that does not go back with the others, why.
 func TestWhyInARollout(t *testing.T) {
 	place := whyWorld(t)
-	place.region.Rollout = &reconcile.Rollout{Stage: reconcile.StageRollingBack, Wave: 2, Waves: 4, Revision: "ab12cd34ef", Reason: "the alarm 5xx rings"}
+	place.region.Rollout = &rollout.Rollout{Stage: rollout.StageRollingBack, Wave: 2, Waves: 4, Revision: "ab12cd34ef", Reason: "the alarm 5xx rings"}
 	place.region.LeftAlone = []string{"another-prod", whyFunction}
 	back := place.put[place.region.Want.Layers[1].Layer]
 	back.Cause, back.Reason = reconcile.Rollback, "rolled back by 佐藤: it times out"

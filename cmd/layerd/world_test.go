@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -198,8 +199,8 @@ func rolloutWorld(t *testing.T) daemon.Result {
 	}
 	begins.Notes = []reconcile.Note{{Code: "no_alias", Message: "2 functions have no alias live: the layer is attached to $LATEST only"}}
 
-	ro := reconcile.Rollout{
-		ID: "1", Revision: strings.Repeat("ab12", 10), Stage: reconcile.StageBake, Wave: 2, Waves: 3, Total: 212,
+	ro := rollout.Rollout{
+		ID: "1", Revision: strings.Repeat("ab12", 10), Stage: rollout.StageBake, Wave: 2, Waves: 3, Total: 212,
 		Begun: testNow.Add(-20 * time.Minute), Since: testNow.Add(-4 * time.Minute),
 	}
 	goesOn := testRegionPlan(t, "staging")
@@ -209,14 +210,14 @@ func rolloutWorld(t *testing.T) daemon.Result {
 	goesOn.Steps = []reconcile.Step{held(attach("makoto-api-staging", 12, 13), reconcile.ByWave, testNow.Add(6*time.Minute), "wave 2 of 3 is watched until Wed 10:36 JST")}
 
 	halted, halt := testRegionPlan(t, "dev"), ro
-	halt.Stage, halt.Reason = reconcile.StageHalted, "nobody knows whether it is well: alarm エラー率 could not be read (and 1 more)"
+	halt.Stage, halt.Reason = rollout.StageHalted, "nobody knows whether it is well: alarm エラー率 could not be read (and 1 more)"
 	halt.Findings = []string{"alarm エラー率 could not be read: AccessDenied", "alarm 5xx has not enough data"}
 	halted.Rollout = &halt
 	halted.Steps = []reconcile.Step{held(attach("makoto-api-dev", 12, 13), reconcile.ByHealth, time.Time{},
 		"the rollout halted: "+halt.Reason+"; layerd retry goes on, layerd rollback goes back")}
 
 	wentBack, back := testRegionPlan(t, "qa"), ro
-	back.Stage, back.Reason, back.Findings = reconcile.StageRolledBack, "makoto-chat-qa answers with an error: No module named 'common'", []string{"x"}
+	back.Stage, back.Reason, back.Findings = rollout.StageRolledBack, "makoto-chat-qa answers with an error: No module named 'common'", []string{"x"}
 	back.Ended = testNow
 	wentBack.Rollout = &back
 	restore := attach("makoto-chat-qa", 13, 12)

@@ -12,7 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -50,10 +50,10 @@ func TestChaosOfRollouts(t *testing.T) {
 // check says whether the tale without a kill is the one that is meant.
 func (ta tale) check(t *testing.T, calm outcome) {
 	t.Helper()
-	want, live, stage := "5", "2", reconcile.StageDone
+	want, live, stage := "5", "2", rollout.StageDone
 	switch {
 	case ta.bad:
-		want, live, stage = "4", "1", reconcile.StageRolledBack
+		want, live, stage = "4", "1", rollout.StageRolledBack
 	case ta.hand:
 		want, live = "4", "1"
 	}

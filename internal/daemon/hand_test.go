@@ -10,6 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -69,7 +70,7 @@ func TestRollbackByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := f.rollout(t)
-		before.Stage, before.Wave = reconcile.StageChange, 2 // whoever began it was killed
+		before.Stage, before.Wave = rollout.StageChange, 2 // whoever began it was killed
 		if err := history.Open(f.store, "test").SaveRollout(t.Context(), "prod", region, *before); err != nil {
 			t.Fatal(err)
 		}
@@ -82,12 +83,12 @@ func TestRollbackByHand(t *testing.T) {
 		if n := statuses(result); n[reconcile.Applied] != 4 || len(n) != 1 || len(f.behind(4)) != 0 {
 			t.Errorf("results %v, not at 4: %v", n, f.behind(4))
 		}
-		if after := f.rollout(t); !same(*before, *after) {
+		if after := f.rollout(t); before.Moved(*after) {
 			t.Errorf("a round that is about the rollback only moved the rollout from %+v to %+v", before, after)
 		}
 
 		f.through(t)
-		if ro := f.rollout(t); ro.Stage != reconcile.StageRolledBack || !strings.Contains(ro.Reason, "rolled back by sato: it leaks") {
+		if ro := f.rollout(t); ro.Stage != rollout.StageRolledBack || !strings.Contains(ro.Reason, "rolled back by sato: it leaks") {
 			t.Errorf("the rollout is %+v", ro)
 		}
 		past, err := history.Open(f.store, "test").Past(t.Context(), "prod", region)
@@ -116,7 +117,7 @@ func TestRollbackOfSomeFunctions(t *testing.T) {
 		if got := f.behind(5); len(got) != 1 || got[0] != "makoto-0001" {
 			t.Errorf("without 5 are %v", got)
 		}
-		if ro := f.rollout(t); ro.Stage != reconcile.StageDone {
+		if ro := f.rollout(t); ro.Stage != rollout.StageDone {
 			t.Errorf("the rollout is %+v", ro)
 		}
 		past, err := history.Open(f.store, "test").Past(t.Context(), "prod", region)

@@ -10,91 +10,84 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
-// judge gives what a rollout goes on to before anything is carried out.
-func (p *pass) judge(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) (reconcile.Rollout, error) {
-	ro, now := in.Rollouts[i], p.Now()
-	rules := in.Want[i].Rollout
-	if q := byHand(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
-		next := *ro // what it did to other layers stays; what is left of them is another rollout
-		next.Stage, next.Since, next.Ended = reconcile.StageRolledBack, now.UTC(), now.UTC()
-		next.Reason = "rolled back by " + q.By + ": " + q.Reason
-		return next, nil
+// judge returns the event that moves a rollout before anything is carried out;
+// nil = nothing does. It only asks: what follows is decided by rollout.Next.
+func (p *pass) judge(ctx context.Context, in *reconcile.Input, r reconcile.RegionPlan, i int) rollout.Event {
+	ro, now, rules := in.Rollouts[i], p.Now(), in.Want[i].Rules()
+	facts := r.Facts(in.Changed[i])
+	if e := ro.Answer(facts, in.Quarantines, in.Want[i].Region, rules, now); e != nil {
+		return e
 	}
-	if q := failedBy(in, ro, in.Want[i].Region); q != nil && ro.Stage != reconcile.StageRollingBack {
-		return ro.Unwell(desired.RollBack, q.Reason, now), nil
+	checks := ro.Checks(facts, rules, now)
+	if !checks.Alarms {
+		return nil
 	}
-	switch ro.Stage {
-	case reconcile.StageRollingBack:
-		return *ro, nil
-	case reconcile.StageHalted:
-		return ro.Carried(*r, now), nil // a newer commit is an answer as well
-	case reconcile.StageWatching:
-		return p.watch(ctx, in, i), nil
+	findings := health.Alarms(ctx, p.regions[placeOf(in.Want[i])].cloud, rules.Alarms)
+	if ro.Stage == rollout.StageWatching {
+		return alarmsRead(findings)
 	}
-	if len(in.Changed[i]) == 0 {
-		switch {
-		case r.Superseding:
-			return ro.Carried(*r, now), nil
-		case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
-			return ro.Well(*r, now), nil // the functions are gone, and there is nothing to be watched
-		}
-		return *ro, nil
-	}
-	src := p.regions[placeOf(in.Want[i])].cloud
-	findings := health.Alarms(ctx, src, rules.Alarms)
 	if v := health.Judge(findings); v.Status == health.Bad {
-		return p.react(*ro, rules, v), nil
+		return failed(rules, v)
 	}
-	next := *ro
-	switch ro.Stage {
-	case reconcile.StageCanary, reconcile.StageChange:
-		if r.Superseding {
-			next = ro.Carried(*r, now)
+	if facts.NewerCommit && (ro.Stage == rollout.StageCanary || ro.Stage == rollout.StageChange) {
+		return rollout.NewerCommit{Facts: facts}
+	}
+	smoked := false
+	if checks.Smoke {
+		found := p.smoke(ctx, in, i)
+		v := health.Judge(found)
+		if v.Status == health.Bad {
+			return failed(rules, v)
 		}
-		return next, nil
-	case reconcile.StageBake:
-		smoked := p.smoke(ctx, in, i)
-		if v := health.Judge(smoked); v.Status == health.Bad {
-			return p.react(*ro, rules, v), nil
-		} else if v.Status == health.Good {
-			next.Smoked = true
+		smoked = v.Status == health.Good
+		findings = append(findings, found...)
+	}
+	if !checks.Rates {
+		if smoked {
+			return rollout.SmokePassed{}
 		}
-		findings = append(findings, smoked...)
+		return nil
 	}
-	judged := reconcile.Judged(ro, rules)
-	if now.Before(judged) {
-		return next, nil
+	findings = append(findings, p.rates(ctx, in, i, ro.VerdictDue(rules))...)
+	if ctx.Err() != nil {
+		return nil // stopped, which proves nothing about the change
 	}
-	findings = append(findings, p.rates(ctx, in, i, judged)...)
-	switch v := health.Judge(findings); {
-	case ctx.Err() != nil:
-		return next, nil // we were stopped, which says nothing about the change
-	case v.Status == health.Good, v.Status == health.Unknown && rules.OnUnknown == desired.GoOn:
-		next.Findings = told(v)
-		return next.Well(*r, now), nil
-	default:
-		return p.react(*ro, rules, v), nil
+	v := health.Judge(findings)
+	if v.Status == health.Good || v.Status == health.Unknown && rules.OnUnknown == desired.GoOn {
+		return rollout.Passed{Facts: facts, Findings: sentences(v)}
 	}
+	return failed(rules, v)
 }
 
-// react gives what follows a judgement that is not good.
-func (p *pass) react(ro reconcile.Rollout, rules desired.Rollout, v health.Verdict) reconcile.Rollout {
-	ro.Findings = told(v)
-	reaction := cmp.Or(rules.OnFailure, desired.RollBack)
-	reason := first(v.Sentences())
+// alarmsRead returns what the alarms of a complete rollout say; nil = some could
+// not be read, and none rings.
+func alarmsRead(findings []health.Finding) rollout.Event {
+	switch v := health.Judge(findings); v.Status {
+	case health.Bad:
+		return rollout.AlarmsRead{Reason: headline(v.Sentences()), Findings: v.Sentences()}
+	case health.Good:
+		return rollout.AlarmsRead{}
+	}
+	return nil
+}
+
+// failed returns what a verdict that is not good means to the rollout.
+func failed(rules desired.Rollout, v health.Verdict) rollout.Event {
+	f := rollout.Failed{Reaction: cmp.Or(rules.OnFailure, desired.RollBack), Reason: headline(v.Sentences()), Findings: sentences(v)}
 	if v.Status == health.Unknown {
-		reaction = cmp.Or(rules.OnUnknown, desired.Halt)
-		reason = "nobody knows whether it is well: " + reason
+		f.Reaction = cmp.Or(rules.OnUnknown, desired.Halt)
+		f.Reason = "nobody knows whether it is well: " + f.Reason
 	}
-	return ro.Unwell(reaction, reason, p.Now())
+	return f
 }
 
-// told is what a judgement says, with the end of the log of what failed: that is
-// gone from where it was long before anybody asks.
-func told(v health.Verdict) []string {
+// sentences returns the verdict with the tail of the failing function's log;
+// nobody could fetch that later.
+func sentences(v health.Verdict) []string {
 	list := v.Sentences()
 	for _, f := range v.Findings {
 		if f.Detail != "" && f.Status != health.Good {
@@ -104,7 +97,8 @@ func told(v health.Verdict) []string {
 	return list
 }
 
-func first(sentences []string) string {
+// headline returns the first of sentences, and how many more there are.
+func headline(sentences []string) string {
 	switch len(sentences) {
 	case 0:
 		return ""
@@ -114,13 +108,9 @@ func first(sentences []string) string {
 	return fmt.Sprintf("%s (and %d more)", sentences[0], len(sentences)-1)
 }
 
-// smoke tries what is to be tried once a wave has been changed; nothing when
-// that was done.
+// smoke calls the smoke tests of the environment.
 func (p *pass) smoke(ctx context.Context, in *reconcile.Input, i int) []health.Finding {
 	e := in.Want[i]
-	if in.Rollouts[i].Smoked {
-		return nil
-	}
 	var findings []health.Finding
 	src := p.regions[placeOf(e)].cloud
 	for _, test := range e.Rollout.SmokeTests {
@@ -154,29 +144,11 @@ func (p *pass) rates(ctx context.Context, in *reconcile.Input, i int, judged tim
 }
 
 // qualifierOf is through what a changed function is called and measured.
-func qualifierOf(c reconcile.Changed) string {
+func qualifierOf(c rollout.Changed) string {
 	if strings.HasPrefix(c.Alias, "$") {
 		return ""
 	}
 	return c.Alias
-}
-
-// watch looks at the alarms of a rollout that is complete, as long as it is
-// watched: one that rings is told, and nothing is done.
-func (p *pass) watch(ctx context.Context, in *reconcile.Input, i int) reconcile.Rollout {
-	ro, rules := *in.Rollouts[i], in.Want[i].Rollout
-	if !p.Now().Before(ro.Since.Add(rules.Watch)) {
-		ro.Stage, ro.Ended = reconcile.StageDone, p.Now().UTC()
-		return ro
-	}
-	v := health.Judge(health.Alarms(ctx, p.regions[placeOf(in.Want[i])].cloud, rules.Alarms))
-	switch v.Status {
-	case health.Bad:
-		ro.Reason, ro.Findings = first(v.Sentences()), v.Sentences()
-	case health.Good:
-		ro.Reason, ro.Findings = "", nil
-	}
-	return ro
 }
 
 // unwell asks whether a change may start at all, where one would: alarms that

@@ -7,6 +7,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -27,29 +28,29 @@ type Looks struct {
 
 // changedRead is what a rollout did, as last read under a hold of the lease.
 type changedRead struct {
-	rollout, account string
-	fence            int64
-	list             []reconcile.Changed
+	id, account string
+	fence       int64
+	list        []rollout.Changed
 }
 
-func (l *Looks) changed(e desired.Environment, rollout string, fence int64) ([]reconcile.Changed, bool) {
+func (l *Looks) changed(e desired.Environment, id string, fence int64) ([]rollout.Changed, bool) {
 	if l == nil || fence == 0 {
 		return nil, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.rolls[[2]string{e.Name, e.Region}]
-	return c.list, c.rollout == rollout && c.fence == fence && c.account == e.Account
+	return c.list, c.id == id && c.fence == fence && c.account == e.Account
 }
 
 // keepChanged remembers what was read.
-func (l *Looks) keepChanged(e desired.Environment, rollout string, fence int64, list []reconcile.Changed) {
+func (l *Looks) keepChanged(e desired.Environment, id string, fence int64, list []rollout.Changed) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rolls[[2]string{e.Name, e.Region}] = changedRead{rollout: rollout, account: e.Account, fence: fence, list: list}
+	l.rolls[[2]string{e.Name, e.Region}] = changedRead{id: id, account: e.Account, fence: fence, list: list}
 }
 
 // pastRead is the past of an environment in a Region as last read.

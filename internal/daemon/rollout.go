@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
@@ -23,7 +23,7 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 			in.Quarantines = append(in.Quarantines, q)
 		}
 	}
-	in.Rollouts, in.Changed = make([]*reconcile.Rollout, len(in.Want)), make([][]reconcile.Changed, len(in.Want))
+	in.Rollouts, in.Changed = make([]*rollout.Rollout, len(in.Want)), make([][]rollout.Changed, len(in.Want))
 	in.Unwell = make([]string, len(in.Want))
 	if p.log == nil {
 		return nil
@@ -36,7 +36,7 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 		in.Rollouts[i] = ro
 		// Of one that a newer commit took over from as well: it is undone with
 		// that, and a share of calls that it gave is ours.
-		if ro.Open() || ro != nil && ro.Stage == reconcile.StageSuperseded {
+		if ro.Open() || ro != nil && ro.Stage == rollout.StageSuperseded {
 			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 // changed gives what a rollout under way did so far. That is one record for each
 // function, and a wave is watched for many rounds: what was read under this hold
 // of the lease, or written since, is not read again.
-func (p *pass) changed(ctx context.Context, e desired.Environment, ro *reconcile.Rollout) ([]reconcile.Changed, error) {
+func (p *pass) changed(ctx context.Context, e desired.Environment, ro *rollout.Rollout) ([]rollout.Changed, error) {
 	fence := p.fence(e.Account)
 	if list, ok := p.Looks.changed(e, ro.ID, fence); ok {
 		return list, nil
@@ -89,11 +89,7 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 			if in.Rollouts[i] == nil || !in.Rollouts[i].Ended.IsZero() || in.Have[i] == nil {
 				continue
 			}
-			next, err := p.judge(ctx, in, &plan.Regions[i], i)
-			if err != nil {
-				return plan, err
-			}
-			went, err := p.goOn(ctx, in, i, next)
+			went, err := p.advance(ctx, in, i, p.judge(ctx, in, plan.Regions[i], i))
 			if err != nil {
 				return plan, err
 			}
@@ -110,7 +106,7 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 
 // tellEnds names the rollouts that this round has brought to their end: to a
 // decision there is none any more.
-func tellEnds(plan reconcile.Plan, before, after []*reconcile.Rollout) {
+func tellEnds(plan reconcile.Plan, before, after []*rollout.Rollout) {
 	for i := range plan.Regions {
 		if before[i] != nil && before[i].Ended.IsZero() && !after[i].Ended.IsZero() && plan.Regions[i].Rollout == nil {
 			plan.Regions[i].Rollout = after[i]
@@ -118,29 +114,33 @@ func tellEnds(plan reconcile.Plan, before, after []*reconcile.Rollout) {
 	}
 }
 
-// goOn keeps what a rollout goes on to; moved is false when that is nothing
-// new. What must be known before it is acted on is written first.
-func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconcile.Rollout) (moved bool, err error) {
+// advance moves a rollout on by an event and keeps it; moved is false when
+// nothing is new. What must be known before it is acted on is written first.
+func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event rollout.Event) (moved bool, err error) {
+	if event == nil {
+		return false, nil
+	}
 	e, ro := in.Want[i], in.Rollouts[i]
-	if same(*ro, next) {
+	next := ro.Next(event, e.Rules(), p.Now())
+	if !ro.Moved(next) {
 		return false, nil
 	}
 	log := p.history(e.Account)
 	switch {
-	case next.Stage == reconcile.StageRollingBack && ro.Stage != next.Stage:
+	case next.Stage == rollout.StageRollingBack && ro.Stage != next.Stage:
 		if err := p.quarantine(ctx, in, i, next); err != nil {
 			return false, err
 		}
-	case (next.Stage == reconcile.StageDone || next.Stage == reconcile.StageWatching) && ro.Stage != reconcile.StageWatching && ro.Stage != next.Stage:
+	case (next.Stage == rollout.StageDone || next.Stage == rollout.StageWatching) && ro.Stage != rollout.StageWatching && ro.Stage != next.Stage:
 		if len(in.Changed[i]) == 0 {
 			break // nothing of it ran
 		}
-		if err := log.Prove(ctx, e.Name, e.Region, unheld(in, next, e.Region)); err != nil {
+		if err := log.Prove(ctx, e.Name, e.Region, notQuarantined(in, next, e.Region)); err != nil {
 			return false, err
 		}
 		p.Looks.doubt(e.Name, e.Region)
 	}
-	if next.Stage != ro.Stage && settles(next) {
+	if next.Stage != ro.Stage && next.WorthRecording() {
 		if err := log.NoteRollout(ctx, e.Name, e.Region, layerd, next); err != nil {
 			return false, err
 		}
@@ -154,64 +154,22 @@ func (p *pass) goOn(ctx context.Context, in *reconcile.Input, i int, next reconc
 	return true, nil
 }
 
-// unheld are the targets of a rollout that nobody holds back: what a person rolled
-// back meanwhile did not come through, although nothing else is left to be done.
-func unheld(in *reconcile.Input, ro reconcile.Rollout, region string) []reconcile.Target {
-	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t reconcile.Target) bool {
+// notQuarantined returns the targets of a rollout that no quarantine covers: what
+// a person rolled back meanwhile did not come through, although nothing else is
+// left to be done.
+func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []rollout.Target {
+	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t rollout.Target) bool {
 		return slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool {
 			return q.Ended.IsZero() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }
 
-// byHand finds the word by which a person has rolled back, everywhere, what a
-// rollout brings; nil = nobody has.
-func byHand(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
-	for i, q := range in.Quarantines {
-		if q.Hand && q.Functions == "" && q.Ended.IsZero() && q.Region == region && !q.At.Before(ro.Begun) &&
-			slices.ContainsFunc(ro.Targets, func(t reconcile.Target) bool { return t.Layer == q.Layer && t.Number == q.Number }) {
-			return &in.Quarantines[i]
-		}
-	}
-	return nil
-}
-
-// settles says that what became of a rollout is for the history to know for ever.
-// One wave that was looked at by nobody says no more than its records do.
-func settles(ro reconcile.Rollout) bool {
-	switch ro.Stage {
-	case reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack, reconcile.StageSuperseded:
-		return true
-	case reconcile.StageWatching, reconcile.StageDone:
-		return ro.Waves > 1 || len(ro.Findings) > 0
-	}
-	return false
-}
-
-// failedBy finds the word by which a rollout has put what it brought into
-// quarantine: it was written just before the rollout was to go back, and whoever
-// wrote it came no further. nil = there is none.
-func failedBy(in *reconcile.Input, ro *reconcile.Rollout, region string) *ruling.Quarantine {
-	for i, q := range in.Quarantines {
-		if !q.Hand && q.Rollout == ro.ID && q.Ended.IsZero() && q.Region == region {
-			return &in.Quarantines[i]
-		}
-	}
-	return nil
-}
-
-// same says that nothing of a rollout that is kept has moved. What it brings,
-// and when it began, never does.
-func same(a, b reconcile.Rollout) bool {
-	return a.ID == b.ID && a.Stage == b.Stage && a.Wave == b.Wave && a.Waves == b.Waves && a.Reason == b.Reason && a.Smoked == b.Smoked &&
-		a.Attempts == b.Attempts && a.Since.Equal(b.Since) && a.Ended.Equal(b.Ended) && slices.Equal(a.Findings, b.Findings)
-}
-
 // quarantine keeps the versions that a rollout brought from coming again. They
 // are those of the layers that it changed on any function.
-func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro reconcile.Rollout) error {
+func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout) error {
 	e := in.Want[i]
-	for _, t := range ro.Brought(in.Changed[i]) {
+	for _, t := range ro.Introduced(in.Changed[i]) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
@@ -262,16 +220,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 			return err
 		}
 	}
-	r.Untouched = len(in.Changed[i]) == 0
-	r.Unshared = !slices.ContainsFunc(in.Changed[i], func(c reconcile.Changed) bool { return c.Canary })
-	next := ro.Carried(*r, p.Now())
-	for _, s := range r.Steps {
-		if s.Result != nil && s.Result.Unwell && (ro.Stage == reconcile.StageCanary || ro.Stage == reconcile.StageChange) {
-			next = ro.Unwell(cmp.Or(e.Rollout.OnFailure, desired.RollBack), s.Function+": "+s.Result.Error, p.Now())
-			break
-		}
-	}
-	moved, err := p.goOn(ctx, in, i, next)
+	moved, err := p.advance(ctx, in, i, outcome(*r, in.Changed[i], *ro, e.Rollout.OnFailure))
 	if err != nil {
 		return err
 	}
@@ -280,26 +229,39 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 	return nil
 }
 
+// outcome returns the event that a plan which was carried out is to its rollout:
+// a version that AWS cannot start has failed, whatever the checks find.
+func outcome(r reconcile.RegionPlan, changed []rollout.Changed, ro rollout.Rollout, reaction desired.Reaction) rollout.Event {
+	if ro.Stage == rollout.StageCanary || ro.Stage == rollout.StageChange {
+		for _, s := range r.Steps {
+			if s.Result != nil && s.Result.Unwell {
+				return rollout.Failed{Reaction: reaction, Reason: s.Function + ": " + s.Result.Error}
+			}
+		}
+	}
+	return rollout.Applied{Facts: r.Facts(changed)}
+}
+
 // tryAgain is how soon what goes back and did not get there is tried again.
 const tryAgain = 5 * time.Second
 
 // lookAgain says when the next round of a rollout is due, if that is sooner
 // than what else waits.
-func (p *pass) lookAgain(r *reconcile.RegionPlan, began reconcile.Rollout, moved bool) {
+func (p *pass) lookAgain(r *reconcile.RegionPlan, began rollout.Rollout, moved bool) {
 	at := time.Time{}
 	switch ro := r.Rollout; {
-	case ro.Stage == reconcile.StageRollingBack && began.Stage == reconcile.StageRollingBack:
+	case ro.Stage == rollout.StageRollingBack && began.Stage == rollout.StageRollingBack:
 		if !r.Carried {
 			break // all of it is held, and trying again moves nothing
 		}
 		at = p.Now().Add(min(tryAgain*time.Duration(max(1, ro.Attempts)), time.Minute))
-	case ro.Stage == reconcile.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
+	case ro.Stage == rollout.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
 		at = p.Now()
-	case ro.Stage == reconcile.StageBake || ro.Stage == reconcile.StageCanaryBake:
-		if at = reconcile.Judged(ro, r.Want.Rollout); r.Failure != nil {
+	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
+		if at = ro.VerdictDue(r.Want.Rules()); r.Failure != nil {
 			at = time.Time{} // it is judged, and waits for what fails
 		}
-	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != reconcile.StageHalted:
+	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != rollout.StageHalted:
 		at = p.Now()
 	}
 	r.Again = at

@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -40,7 +41,7 @@ func (f *fixture) through(t *testing.T) Result {
 	return r
 }
 
-func (f *fixture) rollout(t *testing.T) *reconcile.Rollout {
+func (f *fixture) rollout(t *testing.T) *rollout.Rollout {
 	t.Helper()
 	ro, err := history.Open(f.store, "test").Rollout(t.Context(), "prod", region)
 	if err != nil {
@@ -99,7 +100,7 @@ func TestWavesBakeAndGoOn(t *testing.T) {
 			t.Errorf("%d smoke tests for three waves", n)
 		}
 		ro := f.rollout(t)
-		if ro.Stage != reconcile.StageDone || ro.Waves != 3 {
+		if ro.Stage != rollout.StageDone || ro.Waves != 3 {
 			t.Errorf("the rollout is %+v", ro)
 		}
 		if f.world.ResetCalls(); statuses(f.through(t))[reconcile.Applied] != 0 || f.world.Writes() != 0 {
@@ -128,7 +129,7 @@ func TestBadLayerGoesBack(t *testing.T) {
 				t.Errorf("%s has %v, and had %v", fn.Name, fn.Layers, before[i].Layers)
 			}
 		}
-		if ro := f.rollout(t); ro.Stage != reconcile.StageRolledBack || !strings.Contains(ro.Reason, "makoto-0003") {
+		if ro := f.rollout(t); ro.Stage != rollout.StageRolledBack || !strings.Contains(ro.Reason, "makoto-0003") {
 			t.Errorf("the rollout is %+v", ro)
 		}
 		said := ""
@@ -424,7 +425,7 @@ func TestNewerCommitTakesOver(t *testing.T) {
 				f.want("1.6.0")
 				f.spreads(func(e *desired.Environment) { e.Rollout = rules })
 				f.rounds(t, 3)
-				if got := f.rollout(t); got.Stage != reconcile.StageBake || len(f.behind(6)) != 10 {
+				if got := f.rollout(t); got.Stage != rollout.StageBake || len(f.behind(6)) != 10 {
 					t.Errorf("the first wave is not watched to its end: %+v, %d behind", got, len(f.behind(6)))
 				}
 				f.rounds(t, 60)
@@ -632,10 +633,10 @@ func TestCanaryOfNobody(t *testing.T) {
 		})
 		r := f.through(t)
 		ro := f.rollout(t)
-		if ro == nil || ro.Stage != reconcile.StageDone || ro.Ended.Sub(ro.Begun) >= time.Hour {
+		if ro == nil || ro.Stage != rollout.StageDone || ro.Ended.Sub(ro.Begun) >= time.Hour {
 			t.Errorf("the rollout is %+v, want it done after two bakes of 5m", ro)
 		}
-		if got := r.Plans[0].Regions[0].Rollout; got == nil || got.Stage != reconcile.StageDone {
+		if got := r.Plans[0].Regions[0].Rollout; got == nil || got.Stage != rollout.StageDone {
 			t.Errorf("the result has %+v, want a rollout that is done", got)
 		}
 	})
@@ -667,7 +668,7 @@ func TestVersionThatDoesNotStart(t *testing.T) {
 				t.Errorf("%s: live is %+v", fn.Name, a)
 			}
 		}
-		if ro := f.rollout(t); ro == nil || ro.Stage != reconcile.StageRolledBack || !strings.Contains(ro.Reason, "cannot import common") {
+		if ro := f.rollout(t); ro == nil || ro.Stage != rollout.StageRolledBack || !strings.Contains(ro.Reason, "cannot import common") {
 			t.Errorf("the rollout is %+v", ro)
 		}
 	})
@@ -715,7 +716,7 @@ func TestACommitDuringTheLastBake(t *testing.T) {
 		f.world.PutLayerVersion(awssim.LayerVersion{Name: "common", Description: "v1.6.0"})
 		f.breaks(6)
 		f.rounds(t, 14)
-		if len(f.behind(5)) != 0 || f.rollout(t).Stage != reconcile.StageBake {
+		if len(f.behind(5)) != 0 || f.rollout(t).Stage != rollout.StageBake {
 			t.Fatalf("the rollout is %s, %d behind", stageOf(t, f), len(f.behind(5)))
 		}
 		f.want("1.6.0")
@@ -724,7 +725,7 @@ func TestACommitDuringTheLastBake(t *testing.T) {
 		if left := f.behind(5); len(left) != 0 {
 			t.Errorf("%v went back further than to 5; the rollout is %s", left, stageOf(t, f))
 		}
-		if ro := f.rollout(t); ro.Stage != reconcile.StageRolledBack || len(ro.Chain) != 0 {
+		if ro := f.rollout(t); ro.Stage != rollout.StageRolledBack || len(ro.Chain) != 0 {
 			t.Errorf("the rollout is %+v", ro)
 		}
 	})
@@ -735,7 +736,7 @@ func TestACommitDuringTheLastBake(t *testing.T) {
 func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pass{Round: Round{Now: time.Now}}
-		back := reconcile.Rollout{Stage: reconcile.StageRollingBack}
+		back := rollout.Rollout{Stage: rollout.StageRollingBack}
 		for _, carried := range []bool{false, true} {
 			r := &reconcile.RegionPlan{Rollout: &back, Carried: carried}
 			p.lookAgain(r, back, false)

@@ -19,6 +19,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -50,7 +51,7 @@ func TestRolloutWorlds(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { ends[playWorld(t, uint64(seed))]++ })
 	}
 	t.Logf("the rollouts ended as %v", ends)
-	for _, stage := range []reconcile.Stage{reconcile.StageDone, reconcile.StageRolledBack} {
+	for _, stage := range []rollout.Stage{rollout.StageDone, rollout.StageRolledBack} {
 		if worlds >= 60 && ends[string(stage)] < worlds/10 {
 			t.Errorf("only %d of %d rollouts ended as %s: %v", ends[string(stage)], worlds, stage, ends)
 		}
@@ -319,7 +320,7 @@ func (w *rolloutWorld) has() map[string]held {
 
 func (w *rolloutWorld) judge(t *testing.T) string {
 	ro := w.rollout(t)
-	stage := reconcile.Stage("none")
+	stage := rollout.Stage("none")
 	if ro != nil {
 		stage = ro.Stage
 	}
@@ -331,7 +332,7 @@ func (w *rolloutWorld) judge(t *testing.T) string {
 	for _, name := range slices.Sorted(maps.Keys(w.was)) {
 		was, is := w.was[name], now[name]
 		if w.touched[name] {
-			if stage == reconcile.StageRolledBack && slices.Contains(is.list, w.world.LayerARN("common", 5)) && !w.leftAlone[name] {
+			if stage == rollout.StageRolledBack && slices.Contains(is.list, w.world.LayerARN("common", 5)) && !w.leftAlone[name] {
 				wrong("%s was touched, still has version 5, and nobody was told: %+v", name, is)
 			}
 			continue
@@ -342,10 +343,10 @@ func (w *rolloutWorld) judge(t *testing.T) string {
 		if was.alias && !w.oldOrNew(was.served, is.served) {
 			wrong("callers of %s get %v, and got %v", name, is.served, was.served)
 		}
-		if stage == reconcile.StageRolledBack && (!slices.Equal(was.list, is.list) || !slices.Equal(was.served, is.served)) {
+		if stage == rollout.StageRolledBack && (!slices.Equal(was.list, is.list) || !slices.Equal(was.served, is.served)) {
 			wrong("all went back, and %s has %+v, not %+v", name, is, was)
 		}
-		if stage != reconcile.StageHalted && was.share != is.share {
+		if stage != rollout.StageHalted && was.share != is.share {
 			wrong("%s: %s of the calls go elsewhere, and %s did", name, is.share, was.share)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // glance is how often a rollout that is watched is looked at by ApplyThrough:
@@ -68,7 +69,7 @@ func due(r Result) (at time.Time, plan *reconcile.Plan) {
 	for i := range r.Plans {
 		for _, region := range r.Plans[i].Regions {
 			ro := region.Rollout
-			stuck := ro != nil && ro.Stage == reconcile.StageRollingBack && ro.Attempts >= mostAttempts
+			stuck := ro != nil && ro.Stage == rollout.StageRollingBack && ro.Attempts >= mostAttempts
 			if region.Again.IsZero() || region.Failure != nil || stuck {
 				continue
 			}
@@ -111,7 +112,7 @@ func joinRegion(before reconcile.RegionPlan, after *reconcile.RegionPlan) {
 	}
 	after.Steps = append(steps, after.Steps...)
 	// The round after one in which a rollout ended knows it no more.
-	if ro := before.Rollout; after.Rollout == nil || ro != nil && ro.Stage == reconcile.StageRolledBack {
+	if ro := before.Rollout; after.Rollout == nil || ro != nil && ro.Stage == rollout.StageRolledBack {
 		after.Rollout = ro
 	}
 	after.Cost.Calls = max(after.Cost.Calls, before.Cost.Calls)

@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
@@ -120,7 +121,7 @@ func (s *story) breaks() error {
 		return errors.New("nobody knows of a rollout")
 	}
 	s.holds(r.smoked == 1 && strings.Contains(ro.Reason, "No module named"), "%s", ro.Reason)
-	s.holds(ro.Stage == reconcile.StageRolledBack && slices.Equal(changed, back) && maps.EqualFunc(before, s.layers(), slices.Equal),
+	s.holds(ro.Stage == rollout.StageRolledBack && slices.Equal(changed, back) && maps.EqualFunc(before, s.layers(), slices.Equal),
 		"both go back at once, and nobody has to approve that: every list is what it was")
 	others := slices.DeleteFunc(r.updated, func(name string) bool { return slices.Contains(changed, name) })
 	s.holds(len(others) == 0, "the %d other functions never had it", all-len(changed))
@@ -156,7 +157,7 @@ func (s *story) mends() error {
 	}
 	s.holds(len(quarantines) == 0, "the quarantine is lifted: Git asks for another version")
 	ro := r.Rollout
-	s.holds(ro != nil && ro.Stage == reconcile.StageDone && ro.Waves == 2 && r.smoked == 2, "2 waves, and the smoke test passes in each")
+	s.holds(ro != nil && ro.Stage == rollout.StageDone && ro.Waves == 2 && r.smoked == 2, "2 waves, and the smoke test passes in each")
 	s.holds(s.all(env, fixed) && s.isServed(env, fixed), "%s", summary(r.RegionPlan))
 	s.holds(r.InSync, "staging is in sync with Git again")
 	return nil

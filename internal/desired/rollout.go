@@ -40,6 +40,25 @@ type Rollout struct {
 	OneWindow bool
 }
 
+// Verifies reports whether a wave has to be looked at before the next.
+func (r Rollout) Verifies() bool {
+	return r.Bake > 0 || len(r.SmokeTests) > 0 || len(r.Alarms) > 0 || r.ComparesRates()
+}
+
+// ComparesRates reports whether errors or throttles of the bake are compared
+// with those before the rollout.
+func (r Rollout) ComparesRates() bool { return r.MaxErrorRate != nil || r.MaxThrottles != nil }
+
+// Rules returns how a change spreads in the environment. Its Canary is nil where
+// functions are not served through an alias: nothing else can share calls out.
+func (e Environment) Rules() Rollout {
+	r := e.Rollout
+	if e.Alias == "" {
+		r.Canary = nil
+	}
+	return r
+}
+
 // MetricDelay is how long after a minute CloudWatch has all of it: rates are
 // judged so long after the end of a bake (AWS.md section 5).
 const MetricDelay = 3 * time.Minute

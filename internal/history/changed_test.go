@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -36,9 +37,9 @@ func part(t interface {
 func changed(t interface {
 	Helper()
 	Fatal(args ...any)
-}, l *history.Log, id string, chain ...string) []reconcile.Changed {
+}, l *history.Log, id string, chain ...string) []rollout.Changed {
 	t.Helper()
-	list, err := l.Changed(context.Background(), reconcile.Rollout{ID: id, Chain: chain})
+	list, err := l.Changed(context.Background(), rollout.Rollout{ID: id, Chain: chain})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,67 +93,67 @@ func TestWhatARolloutChanged(t *testing.T) {
 		out *apply.Outcome // nil: killed
 	}
 	did := func(in apply.Intent, out apply.Outcome) write { return write{in, &out} }
-	chat := reconcile.Changed{Function: "chat", Before: has(12), After: has(13)}
-	with := func(change func(*reconcile.Changed)) []reconcile.Changed {
+	chat := rollout.Changed{Function: "chat", Before: has(12), After: has(13)}
+	with := func(change func(*rollout.Changed)) []rollout.Changed {
 		c := chat
 		change(&c)
-		return []reconcile.Changed{c}
+		return []rollout.Changed{c}
 	}
 	first := attach("chat", 0, 13)
 	first.Before = list{}
 	for _, tt := range []struct {
 		name   string
 		writes []write
-		want   []reconcile.Changed
+		want   []rollout.Changed
 	}{
 		{"nothing", nil, nil},
-		{"applied", []write{did(in(2, attach("chat", 12, 13)), applied(""))}, with(func(c *reconcile.Changed) { c.Wave = 2 })},
+		{"applied", []write{did(in(2, attach("chat", 12, 13)), applied(""))}, with(func(c *rollout.Changed) { c.Wave = 2 })},
 		{"by function", []write{did(attach("mail", 12, 13), applied("")), did(attach("chat", 12, 13), applied(""))},
-			[]reconcile.Changed{chat, {Function: "mail", Before: has(12), After: has(13)}}},
-		{"killed", []write{{in: attach("chat", 12, 13)}}, with(func(c *reconcile.Changed) { c.Failed = true })},
-		{"failed, and nobody saw how", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, nil))}, with(func(c *reconcile.Changed) { c.Failed = true })},
+			[]rollout.Changed{chat, {Function: "mail", Before: has(12), After: has(13)}}},
+		{"killed", []write{{in: attach("chat", 12, 13)}}, with(func(c *rollout.Changed) { c.Failed = true })},
+		{"failed, and nobody saw how", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, nil))}, with(func(c *rollout.Changed) { c.Failed = true })},
 		{"failed halfway", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, has(11)))},
-			with(func(c *reconcile.Changed) { c.Failed, c.After = true, has(11) })},
+			with(func(c *rollout.Changed) { c.Failed, c.After = true, has(11) })},
 		{"failed and changed nothing", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, has(12)))}, nil},
 		{"failed on a function without layers", []write{did(first, ended(reconcile.Failed, list{}))}, nil},
-		{"a first attach", []write{did(first, applied(""))}, with(func(c *reconcile.Changed) { c.Before, c.After = nil, first.After })},
+		{"a first attach", []write{did(first, applied(""))}, with(func(c *rollout.Changed) { c.Before, c.After = nil, first.After })},
 		{"skipped", []write{did(attach("chat", 12, 13), ended(reconcile.Skipped, nil))}, nil},
 		{"failed, then applied", []write{did(in(1, attach("chat", 12, 13)), ended(reconcile.Failed, nil)), did(in(2, attach("chat", 13, 13)), applied(""))},
-			with(func(c *reconcile.Changed) { c.Wave = 2 })},
-		{"applied, then skipped", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), ended(reconcile.Skipped, has(13)))}, []reconcile.Changed{chat}},
-		{"twice", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), applied(""))}, with(func(c *reconcile.Changed) { c.After = has(14) })},
-		{"Git went back", []write{did(attach("chat", 12, 11), applied(""))}, with(func(c *reconcile.Changed) { c.After = has(11) })},
+			with(func(c *rollout.Changed) { c.Wave = 2 })},
+		{"applied, then skipped", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), ended(reconcile.Skipped, has(13)))}, []rollout.Changed{chat}},
+		{"twice", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), applied(""))}, with(func(c *rollout.Changed) { c.After = has(14) })},
+		{"Git went back", []write{did(attach("chat", 12, 11), applied(""))}, with(func(c *rollout.Changed) { c.After = has(11) })},
 		{"a rollback", []write{did(because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))}, nil},
-		{"changed, then rolled back", []write{did(attach("chat", 12, 13), applied("")), did(because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))}, []reconcile.Changed{chat}},
+		{"changed, then rolled back", []write{did(attach("chat", 12, 13), applied("")), did(because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))}, []rollout.Changed{chat}},
 		{"a rollback that heals as well", []write{did(attach("chat", 12, 13), applied("")), did(apply.Intent{
 			Steps:  append(because(reconcile.Rollback, attach("chat", 13, 12)).Steps, because(reconcile.Drift, attach("chat", 9, 10)).Steps...),
 			Before: has(13), After: has(12),
-		}, applied(""))}, []reconcile.Changed{chat}},
+		}, applied(""))}, []rollout.Changed{chat}},
 		{"a heal", []write{did(because(reconcile.Drift, attach("chat", 9, 12)), applied(""))}, nil},
-		{"a heal before", []write{did(because(reconcile.Drift, attach("chat", 9, 12)), applied("")), did(attach("chat", 12, 13), applied(""))}, []reconcile.Changed{chat}},
+		{"a heal before", []write{did(because(reconcile.Drift, attach("chat", 9, 12)), applied("")), did(attach("chat", 12, 13), applied(""))}, []rollout.Changed{chat}},
 		{"a heal behind", []write{did(attach("chat", 12, 13), applied("")), did(because(reconcile.Drift, attach("chat", 9, 13)), ended(reconcile.Failed, has(8)))},
-			with(func(c *reconcile.Changed) { c.Failed, c.After = true, has(8) })},
+			with(func(c *rollout.Changed) { c.Failed, c.After = true, has(8) })},
 		{"a prune", []write{did(apply.Intent{Steps: []reconcile.Step{{Kind: reconcile.Prune, LayerARN: common, From: common.Version(3), Cause: reconcile.Retention}}}, applied(""))}, nil},
 		{"an alias", []write{did(served(attach("chat", 12, 13), "7", false), movedTo("8"))},
-			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
+			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 		{"an alias that was not moved", []write{did(served(attach("chat", 12, 13), "7", false), ended(reconcile.Failed, has(13)))},
-			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.Failed = "live", "7", true })},
+			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.Failed = "live", "7", true })},
 		{"an alias alone, and nobody knows", []write{did(serve("chat", 13, reconcile.Change, "7"), ended(reconcile.Failed, nil))},
-			with(func(c *reconcile.Changed) {
+			with(func(c *rollout.Changed) {
 				c.Before, c.Alias, c.AliasBefore, c.Failed = has(13), "live", "7", true
 			})},
 		{"weights", []write{did(served(attach("chat", 12, 13), "7", true), movedTo("8"))},
-			with(func(c *reconcile.Changed) {
+			with(func(c *rollout.Changed) {
 				c.Alias, c.AliasBefore, c.AliasAfter, c.Canary = "live", "7", "8", true
 			})},
 		{"weights, then all", []write{did(served(attach("chat", 12, 13), "7", true), movedTo("8")), did(serve("chat", 13, reconcile.Change, "7"), movedTo("8"))},
-			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
+			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 		{"an alias that was moved twice", []write{did(served(attach("chat", 12, 13), "7", false), movedTo("8")), did(served(attach("chat", 13, 14), "8", false), movedTo("9"))},
-			with(func(c *reconcile.Changed) {
+			with(func(c *rollout.Changed) {
 				c.After, c.Alias, c.AliasBefore, c.AliasAfter = has(14), "live", "7", "9"
 			})},
 		{"the alias caught up after a kill", []write{{in: served(attach("chat", 12, 13), "7", false)}, did(serve("chat", 13, reconcile.Drift, "7"), movedTo("8"))},
-			with(func(c *reconcile.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
+			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := history.Open(store.NewMemory(), repo)
@@ -183,12 +184,12 @@ func TestWhatAChainChanged(t *testing.T) {
 		b := l.NewRolloutID(time.Now())
 		do(t, part(t, l, b), in(1, attach("chat", 13, 14)), applied(""))
 		do(t, part(t, l, b), in(2, attach("mail", 12, 14)), applied(""))
-		mail := reconcile.Changed{Function: "mail", Wave: 2, Before: has(12), After: has(14)}
-		both := []reconcile.Changed{{Function: "chat", Wave: 1, Before: has(12), After: has(14), Earlier: []state.LayerARN{common}}, mail}
+		mail := rollout.Changed{Function: "mail", Wave: 2, Before: has(12), After: has(14)}
+		both := []rollout.Changed{{Function: "chat", Wave: 1, Before: has(12), After: has(14), Earlier: []state.LayerARN{common}}, mail}
 		if diff := cmp.Diff(both, changed(t, l, b, a)); diff != "" {
 			t.Errorf("with its chain (-want +got):\n%s", diff)
 		}
-		alone := []reconcile.Changed{{Function: "chat", Wave: 1, Before: has(13), After: has(14)}, mail}
+		alone := []rollout.Changed{{Function: "chat", Wave: 1, Before: has(13), After: has(14)}, mail}
 		if diff := cmp.Diff(alone, changed(t, l, b)); diff != "" {
 			t.Errorf("alone (-want +got):\n%s", diff)
 		}
@@ -207,7 +208,7 @@ func TestAChainIsToldApart(t *testing.T) {
 		b := l.NewRolloutID(time.Now())
 		do(t, part(t, l, b), in(1, served(attach("chat", 13, 14), "2", true)), movedTo("3"))
 		earlier := []state.LayerARN{common}
-		want := []reconcile.Changed{
+		want := []rollout.Changed{
 			{Function: "chat", Wave: 1, Before: has(12), After: has(14), Earlier: earlier, Alias: "live", AliasBefore: "1", AliasAfter: "3", AliasServes: "2", Canary: true},
 			{Function: "mail", Wave: 0, Before: has(12), After: has(13), Earlier: earlier},
 		}
@@ -226,7 +227,7 @@ func TestARecordFromAClockThatIsBehind(t *testing.T) {
 	if got := changed(t, l, ahead); len(got) != 1 {
 		t.Errorf("changed: %+v", got)
 	}
-	if _, err := l.Changed(t.Context(), reconcile.Rollout{ID: "yesterday"}); !errors.Is(err, store.ErrInvalid) {
+	if _, err := l.Changed(t.Context(), rollout.Rollout{ID: "yesterday"}); !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("an ID of somebody else: %v", err)
 	}
 }
@@ -280,10 +281,10 @@ func TestChangedIsTheTruth(t *testing.T) {
 			ids = append(ids, l.NewRolloutID(time.Now()))
 			some(ids[len(ids)-1])
 		}
-		var want []reconcile.Changed
+		var want []rollout.Changed
 		for _, name := range names {
 			if was[name] != aws[name] {
-				want = append(want, reconcile.Changed{Function: name, Before: has(was[name]), After: has(aws[name])})
+				want = append(want, rollout.Changed{Function: name, Before: has(was[name]), After: has(aws[name])})
 			}
 		}
 		got := changed(t, l, ids[len(ids)-1], ids[:len(ids)-1]...)

@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -41,7 +42,7 @@ func carryOn(ctx context.Context, s store.Store, aws map[string]list) error {
 	}
 	if r == nil {
 		first := half()
-		first.ID, first.Chain, first.Stage, first.Wave, first.Waves = l.NewRolloutID(time.Now()), nil, reconcile.StageChange, 1, 1
+		first.ID, first.Chain, first.Stage, first.Wave, first.Waves = l.NewRolloutID(time.Now()), nil, rollout.StageChange, 1, 1
 		r = &first
 		if err := l.SaveRollout(ctx, env, region, *r); err != nil {
 			return err
@@ -73,7 +74,7 @@ func carryOn(ctx context.Context, s store.Store, aws map[string]list) error {
 	if err := errors.Join(round.FinishRound(ctx), l.Prove(ctx, env, region, r.Targets)); err != nil {
 		return err
 	}
-	r.Stage, r.Ended = reconcile.StageDone, time.Now()
+	r.Stage, r.Ended = rollout.StageDone, time.Now()
 	return l.SaveRollout(ctx, env, region, *r)
 }
 
@@ -91,10 +92,10 @@ func TestAKillDuringARollout(t *testing.T) {
 		}
 		l := history.Open(s, repo)
 		r := rolloutOf(t, l)
-		if r.Stage != reconcile.StageDone || len(unfinished(t, l)) != 0 {
+		if r.Stage != rollout.StageDone || len(unfinished(t, l)) != 0 {
 			t.Fatalf("call %d, after=%v: %+v", n, after, r)
 		}
-		want := []reconcile.Changed{
+		want := []rollout.Changed{
 			{Function: "chat", Wave: 1, Before: has(12), After: has(13), Alias: "live", AliasBefore: "7", AliasAfter: "8"},
 			{Function: "post", Wave: 1, Before: has(12), After: has(13), Alias: "live", AliasBefore: "7", AliasAfter: "8"},
 		}

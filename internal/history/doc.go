@@ -21,7 +21,7 @@
 //
 // A rollout spans many rounds and outlives the process that began it:
 //
-//	r := reconcile.Rollout{ID: log.NewRolloutID(now), …}
+//	r := rollout.Rollout{ID: log.NewRolloutID(now), …}
 //	err = log.SaveRollout(ctx, "prod", "ap-northeast-1", r)   // ErrPassed: stop
 //	rollout, err := log.Rollout(ctx, "prod", "ap-northeast-1")
 //	changed, err := log.Changed(ctx, *rollout)                // what going back has to undo

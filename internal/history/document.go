@@ -9,7 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -101,31 +101,8 @@ type layerDoc struct {
 // Stored.
 type rolloutDoc struct {
 	head
-	ID       string          `json:"id"`
-	Chain    []string        `json:"chain,omitempty"`
-	Revision string          `json:"revision,omitempty"`
-	Targets  []targetDoc     `json:"targets,omitempty"`
-	Stage    reconcile.Stage `json:"stage"`
-	Wave     int             `json:"wave,omitempty"`
-	Waves    int             `json:"waves,omitempty"`
-	Total    int             `json:"total,omitempty"`
-	Begun    time.Time       `json:"begun"`
-	Since    time.Time       `json:"since"`
-	Ended    time.Time       `json:"ended,omitzero"`
-	Smoked   bool            `json:"smoked,omitempty"`
-	Findings []string        `json:"findings,omitempty"`
-	Reason   string          `json:"reason,omitempty"`
-	Attempts int             `json:"attempts,omitempty"`
-	Fences   fences          `json:"fencing,omitempty"`
-}
-
-// targetDoc is one version that a rollout brings. Stored.
-type targetDoc struct {
-	Layer  state.LayerARN `json:"layer"`
-	Name   string         `json:"name"`
-	Number int64          `json:"number"`
-	Semver string         `json:"semver,omitempty"`
-	From   int64          `json:"from,omitempty"`
+	rollout.Rollout
+	Fences fences `json:"fencing,omitempty"`
 }
 
 // prunedDoc has the prunes of the last day, by record, so that one that is

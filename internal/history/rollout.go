@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -28,7 +29,7 @@ func (l *Log) NewRolloutID(now time.Time) string { return l.clock.next(now) }
 
 // Rollout gives the current or last rollout of an environment in a Region; nil
 // when there never was one.
-func (l *Log) Rollout(ctx context.Context, environment, region string) (*reconcile.Rollout, error) {
+func (l *Log) Rollout(ctx context.Context, environment, region string) (*rollout.Rollout, error) {
 	doc, err := get[rolloutDoc](ctx, l.store, l.rolloutKey(environment, region))
 	if err != nil {
 		return nil, fmt.Errorf("read the rollout: %w", err)
@@ -36,14 +37,14 @@ func (l *Log) Rollout(ctx context.Context, environment, region string) (*reconci
 	if doc.V == 0 {
 		return nil, nil
 	}
-	return doc.rollout(), nil
+	return &doc.Rollout, nil
 }
 
 // SaveRollout makes r the current or last rollout of an environment in a
 // Region. What is kept already is not written, but that a new holder of the
 // lease is at work on one that goes on: from then on the old one is refused. The
 // error is ErrPassed when a later holder was here, and nothing is written.
-func (l *Log) SaveRollout(ctx context.Context, environment, region string, r reconcile.Rollout) error {
+func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rollout.Rollout) error {
 	if environment == "" || region == "" || r.ID == "" {
 		return fmt.Errorf("save a rollout without environment, Region or ID: %w", store.ErrInvalid)
 	}
@@ -73,17 +74,11 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rec
 // newRolloutDoc is a rollout as it is stored. Times are in UTC and without a
 // monotonic part, and what is empty is nil, as they are when they are read, so
 // that the same compares equal.
-func newRolloutDoc(r reconcile.Rollout) rolloutDoc {
-	d := rolloutDoc{
-		head: head{version}, ID: r.ID, Chain: slices.Concat(r.Chain), Revision: r.Revision, Stage: r.Stage,
-		Wave: r.Wave, Waves: r.Waves, Total: r.Total, Begun: stored(r.Begun), Since: stored(r.Since), Ended: stored(r.Ended),
-		Smoked: r.Smoked, Reason: cut(strings.ToValidUTF8(r.Reason, "�"), longestText), Attempts: r.Attempts,
-		Findings: findings(r.Findings),
-	}
-	for _, t := range r.Targets {
-		d.Targets = append(d.Targets, targetDoc(t))
-	}
-	return d
+func newRolloutDoc(r rollout.Rollout) rolloutDoc {
+	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
+	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
+	r.Reason, r.Findings = cut(strings.ToValidUTF8(r.Reason, "�"), longestText), findings(r.Findings)
+	return rolloutDoc{head: head{version}, Rollout: r}
 }
 
 // The sentences of a judgement are bounded, so that they fit into a value of
@@ -107,21 +102,10 @@ func findings(all []string) []string {
 // stored is a time as it comes back from JSON.
 func stored(t time.Time) time.Time { return t.Round(0).UTC() }
 
-func (d rolloutDoc) rollout() *reconcile.Rollout {
-	r := &reconcile.Rollout{
-		ID: d.ID, Chain: d.Chain, Revision: d.Revision, Stage: d.Stage, Wave: d.Wave, Waves: d.Waves, Total: d.Total,
-		Begun: d.Begun, Since: d.Since, Ended: d.Ended, Smoked: d.Smoked, Findings: d.Findings, Reason: d.Reason, Attempts: d.Attempts,
-	}
-	for _, t := range d.Targets {
-		r.Targets = append(r.Targets, reconcile.Target(t))
-	}
-	return r
-}
-
 // Prove remembers the targets of a rollout that came through healthily: they
 // are what going back means from now on. What is known is not written, and what
 // a later holder of the lease wrote is left alone.
-func (l *Log) Prove(ctx context.Context, environment, region string, targets []reconcile.Target) error {
+func (l *Log) Prove(ctx context.Context, environment, region string, targets []rollout.Target) error {
 	for _, t := range targets {
 		if t.Layer == "" {
 			continue
@@ -154,7 +138,7 @@ func (d *layerDoc) prove(number int64, by fence) bool {
 // changed it counts as what was left there last.
 //
 // It reads the history from the oldest of these rollouts on.
-func (l *Log) Changed(ctx context.Context, r reconcile.Rollout) ([]reconcile.Changed, error) {
+func (l *Log) Changed(ctx context.Context, r rollout.Rollout) ([]rollout.Changed, error) {
 	ids := map[string]bool{r.ID: true}
 	oldest := r.ID
 	for _, id := range r.Chain {
@@ -165,7 +149,7 @@ func (l *Log) Changed(ctx context.Context, r reconcile.Rollout) ([]reconcile.Cha
 	if err != nil {
 		return nil, fmt.Errorf("read what rollout %s changed: %w", r.ID, err)
 	}
-	byName := map[string]*reconcile.Changed{}
+	byName := map[string]*rollout.Changed{}
 	in := interner{}
 	q := store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(first)}
 	for v := range l.lines(ctx, q) {
@@ -176,11 +160,11 @@ func (l *Log) Changed(ctx context.Context, r reconcile.Rollout) ([]reconcile.Cha
 			v.record.change(byName, in, r.ID)
 		}
 	}
-	var list []reconcile.Changed
+	var list []rollout.Changed
 	for _, c := range byName {
 		list = append(list, *c)
 	}
-	slices.SortFunc(list, func(a, b reconcile.Changed) int { return strings.Compare(a.Function, b.Function) })
+	slices.SortFunc(list, func(a, b rollout.Changed) int { return strings.Compare(a.Function, b.Function) })
 	return list, nil
 }
 
@@ -198,7 +182,7 @@ func before(id string) (string, error) {
 
 // change adds to byName what the record did to its function. current is the
 // rollout that is asked for; what those of its chain did has no wave of it.
-func (rec record) change(byName map[string]*reconcile.Changed, in interner, current string) {
+func (rec record) change(byName map[string]*rollout.Changed, in interner, current string) {
 	var back, changes bool
 	for _, s := range rec.Steps {
 		back = back || s.Cause == reconcile.Rollback
@@ -213,7 +197,7 @@ func (rec record) change(byName map[string]*reconcile.Changed, in interner, curr
 		if !changes {
 			return
 		}
-		c = &reconcile.Changed{Function: name, Before: in.list(rec.Before)}
+		c = &rollout.Changed{Function: name, Before: in.list(rec.Before)}
 		byName[name] = c
 	}
 	if rec.Rollout != current {

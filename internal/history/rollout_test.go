@@ -16,13 +16,14 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/store"
 )
 
 func rolloutOf(t interface {
 	Helper()
 	Fatal(args ...any)
-}, l *history.Log) *reconcile.Rollout {
+}, l *history.Log) *rollout.Rollout {
 	t.Helper()
 	r, err := l.Rollout(context.Background(), env, region)
 	if err != nil {
@@ -31,7 +32,7 @@ func rolloutOf(t interface {
 	return r
 }
 
-func save(t *testing.T, l *history.Log, r reconcile.Rollout) {
+func save(t *testing.T, l *history.Log, r rollout.Rollout) {
 	t.Helper()
 	if err := l.SaveRollout(t.Context(), env, region, r); err != nil {
 		t.Fatal(err)
@@ -39,11 +40,11 @@ func save(t *testing.T, l *history.Log, r reconcile.Rollout) {
 }
 
 // half is a rollout in the middle of its second wave.
-func half() reconcile.Rollout {
-	return reconcile.Rollout{
+func half() rollout.Rollout {
+	return rollout.Rollout{
 		ID: "20261124T120000.000000000Z-B", Chain: []string{"20261124T110000.000000000Z-A"}, Revision: "c0ffee",
-		Targets: []reconcile.Target{{Layer: common, Name: "makoto-common", Number: 13, Semver: "1.13.0", From: 12}},
-		Stage:   reconcile.StageBake, Wave: 2, Waves: 3, Total: 40,
+		Targets: []rollout.Target{{Layer: common, Name: "makoto-common", Number: 13, Semver: "1.13.0", From: 12}},
+		Stage:   rollout.StageBake, Wave: 2, Waves: 3, Total: 40,
 		Begun: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Since: time.Date(2026, 11, 24, 12, 10, 0, 5, time.UTC),
 		Smoked: true, Findings: []string{"no errors in 120 calls"}, Reason: "why", Attempts: 1,
 	}
@@ -67,7 +68,7 @@ func TestARolloutIsKept(t *testing.T) {
 	if c.writes != writes {
 		t.Error("the same was written again")
 	}
-	want.Stage, want.Ended = reconcile.StageDone, want.Since.Add(time.Hour)
+	want.Stage, want.Ended = rollout.StageDone, want.Since.Add(time.Hour)
 	save(t, l, want)
 	if diff := cmp.Diff(&want, rolloutOf(t, l)); diff != "" {
 		t.Errorf("the end (-want +got):\n%s", diff)
@@ -83,7 +84,7 @@ func TestARolloutIsKept(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		l.SaveRollout(t.Context(), "", region, want), l.SaveRollout(t.Context(), env, "", want), l.SaveRollout(t.Context(), env, region, reconcile.Rollout{}),
+		l.SaveRollout(t.Context(), "", region, want), l.SaveRollout(t.Context(), env, "", want), l.SaveRollout(t.Context(), env, region, rollout.Rollout{}),
 	} {
 		if !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("without its place: %v", err)
@@ -108,7 +109,7 @@ func TestARolloutComesBackAsItWas(t *testing.T) {
 		r.Findings, r.Reason = rapid.SliceOfN(text, 0, 60).Draw(t, "findings"), text.Draw(t, "reason")
 		r.Begun, r.Since, r.Ended = instant.Draw(t, "begun"), instant.Draw(t, "since"), instant.Draw(t, "ended")
 		r.Wave, r.Attempts, r.Smoked = rapid.IntRange(0, 9).Draw(t, "wave"), rapid.IntRange(0, 9).Draw(t, "attempts"), rapid.Bool().Draw(t, "smoked")
-		r.Targets = rapid.SliceOfN(rapid.SampledFrom(append(half().Targets, reconcile.Target{Layer: vendor})), 0, 3).Draw(t, "targets")
+		r.Targets = rapid.SliceOfN(rapid.SampledFrom(append(half().Targets, rollout.Target{Layer: vendor})), 0, 3).Draw(t, "targets")
 
 		c := &counting{Store: store.NewMemory()}
 		l := history.Open(c, repo).Holding(account, 7)
@@ -124,7 +125,7 @@ func TestARolloutComesBackAsItWas(t *testing.T) {
 		if c.writes != 1 {
 			t.Fatalf("%d writes", c.writes)
 		}
-		words := cmpopts.IgnoreFields(reconcile.Rollout{}, "Findings", "Reason") // they may be cut
+		words := cmpopts.IgnoreFields(rollout.Rollout{}, "Findings", "Reason") // they may be cut
 		if diff := cmp.Diff(&r, got, cmpopts.EquateEmpty(), words, cmpopts.EquateApproxTime(0)); diff != "" {
 			t.Fatalf("it came back (-want +got):\n%s", diff)
 		}
@@ -174,7 +175,7 @@ func TestAWokenHolderIsToldThatTheRolloutWentOn(t *testing.T) {
 		t.Errorf("the old holder moved it to wave %d", got.Wave)
 	}
 	ended := half()
-	ended.Stage, ended.Ended = reconcile.StageDone, ended.Since
+	ended.Stage, ended.Ended = rollout.StageDone, ended.Since
 	save(t, next, ended)
 	writes = c.writes
 	save(t, history.Open(c, repo).Holding(account, 8), ended)
@@ -225,7 +226,7 @@ func TestProving(t *testing.T) {
 	l := history.Open(c, repo).Holding(account, 6)
 	prove := func(l *history.Log, number int64) {
 		t.Helper()
-		targets := []reconcile.Target{{Name: "not live"}, {Layer: common, Number: number}, {Layer: vendor, Number: 98}}
+		targets := []rollout.Target{{Name: "not live"}, {Layer: common, Number: number}, {Layer: vendor, Number: 98}}
 		if err := l.Prove(t.Context(), env, region, targets); err != nil {
 			t.Fatal(err)
 		}

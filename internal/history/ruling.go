@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -19,7 +21,7 @@ const (
 	KindForget     reconcile.Kind   = "forget"
 	KindQuarantine reconcile.Kind   = "quarantine" // also a rollback by hand
 	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
-	KindRollout    reconcile.Kind   = "rollout"    // what became of one; its Status is the reconcile.Stage
+	KindRollout    reconcile.Kind   = "rollout"    // what became of one; its Status is the rollout.Stage
 	CauseRuling    reconcile.Cause  = "ruling"
 	StatusGiven    reconcile.Status = "given"
 )
@@ -45,14 +47,14 @@ type rulingDoc struct {
 
 // stood is what became of a rollout. Stored.
 type stood struct {
-	Region   string          `json:"region"`
-	Rollout  string          `json:"rollout"`
-	Revision string          `json:"revision,omitempty"`
-	Stage    reconcile.Stage `json:"stage"`
-	Wave     int             `json:"wave"`
-	Waves    int             `json:"waves"`
-	Findings []string        `json:"findings,omitempty"`
-	Begun    time.Time       `json:"begun"`
+	Region   string        `json:"region"`
+	Rollout  string        `json:"rollout"`
+	Revision string        `json:"revision,omitempty"`
+	Stage    rollout.Stage `json:"stage"`
+	Wave     int           `json:"wave"`
+	Waves    int           `json:"waves"`
+	Findings []string      `json:"findings,omitempty"`
+	Begun    time.Time     `json:"begun"`
 }
 
 // resumed is which rollout a retry lets go on. Stored.
@@ -214,25 +216,25 @@ func (l *Log) Lift(ctx context.Context, q ruling.Quarantine, by, reason string) 
 // Resume lets a rollout that halted go on: its wave is watched and judged once
 // more. Who said so is written into the history first. ok is false when it is not
 // halted any more, or not that one; then nothing is written.
-func (l *Log) Resume(ctx context.Context, environment, region, rollout, by, reason string) (ok bool, err error) {
+func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason string) (ok bool, err error) {
 	ro, err := l.Rollout(ctx, environment, region)
-	if err != nil || ro == nil || ro.ID != rollout || ro.Stage != reconcile.StageHalted {
+	if err != nil || ro == nil || ro.ID != id || ro.Stage != rollout.StageHalted {
 		return false, err
 	}
 	now := time.Now().UTC()
 	err = l.rule(ctx, rulingDoc{
-		Kind: KindRetry, Environment: environment, By: short(by), Reason: short(reason), At: now, Resumed: &resumed{Region: region, Rollout: rollout},
+		Kind: KindRetry, Environment: environment, By: short(by), Reason: short(reason), At: now, Resumed: &resumed{Region: region, Rollout: id},
 	})
 	if err != nil {
 		return false, fmt.Errorf("record who lets the rollout go on: %w", err)
 	}
-	return true, l.SaveRollout(ctx, environment, region, ro.Resumed(now))
+	return true, l.SaveRollout(ctx, environment, region, ro.Next(rollout.Resumed{}, desired.Rollout{}, now))
 }
 
 // NoteRollout writes into the history what became of a rollout, with all that
 // its checks found: the rollout itself is kept only until the next one begins. It
 // comes before SaveRollout; after a kill in between the same is noted twice.
-func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r reconcile.Rollout) error {
+func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r rollout.Rollout) error {
 	err := l.rule(ctx, rulingDoc{
 		Kind: KindRollout, Environment: environment, By: short(by), Reason: short(r.Reason), Steps: r.Total, At: time.Now().UTC(),
 		Stood: &stood{

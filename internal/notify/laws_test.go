@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 const (
@@ -310,9 +311,9 @@ func TestFactsOfWorlds(t *testing.T) {
 
 // stand makes a rollout stand somehow; nil = nobody knows.
 func stand(r *rand.Rand, w *notifytest.World) *reconcile.Standing {
-	stages := []reconcile.Stage{
-		reconcile.StageBake, reconcile.StageHalted, reconcile.StageRollingBack, reconcile.StageRolledBack, reconcile.StageWatching,
-		reconcile.StageDone, reconcile.StageSuperseded,
+	stages := []rollout.Stage{
+		rollout.StageBake, rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack, rollout.StageWatching,
+		rollout.StageDone, rollout.StageSuperseded,
 	}
 	if r.IntN(6) == 0 || w.Unread != nil {
 		return nil

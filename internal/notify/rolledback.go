@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
@@ -82,7 +83,7 @@ func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.
 		title = fmt.Sprintf("%s was rolled back on %s", allBad(list), on)
 		n := len(st.Changed) - len(st.LeftAlone)
 		text := returned(n, len(st.Changed))
-		if ro.Stage == reconcile.StageRollingBack {
+		if ro.Stage == rollout.StageRollingBack {
 			code, title = "going back", fmt.Sprintf("%s goes back on %s", allBad(list), on)
 			text = fmt.Sprintf("%s on the way back to what they had before.", count(n, "function"))
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -39,7 +40,7 @@ func (f *finder) standing(region string) *reconcile.Standing {
 }
 
 // last gives the rollout of a Region that is under way or was the last.
-func (f *finder) last(region string) *reconcile.Rollout {
+func (f *finder) last(region string) *rollout.Rollout {
 	if st := f.standing(region); st != nil {
 		return st.Last
 	}
@@ -55,23 +56,23 @@ func (f *finder) rollout(r *reconcile.RegionPlan) {
 		return
 	}
 	switch ro := st.Last; ro.Stage {
-	case reconcile.StageCanary, reconcile.StageCanaryBake, reconcile.StageChange, reconcile.StageBake:
+	case rollout.StageCanary, rollout.StageCanaryBake, rollout.StageChange, rollout.StageBake:
 		f.underWay(r, st)
-	case reconcile.StageHalted:
+	case rollout.StageHalted:
 		if answered(st) {
 			return // a person has rolled it back, and that is what is told
 		}
 		f.unknown(r.Want.Region, ro.ID, ChangeApplied) // it may go on
 		f.halted(r, st)
-	case reconcile.StageRollingBack:
+	case rollout.StageRollingBack:
 		f.stuck(r, st)
-	case reconcile.StageWatching:
+	case rollout.StageWatching:
 		f.ringing(r, st)
 		f.wentWell(r, st)
-	case reconcile.StageDone:
+	case rollout.StageDone:
 		f.unwatched(r, st)
 		f.wentWell(r, st)
-	case reconcile.StageSuperseded:
+	case rollout.StageSuperseded:
 		f.overtaken(r, st)
 	}
 }
@@ -86,15 +87,15 @@ func (f *finder) underWay(r *reconcile.RegionPlan, st *reconcile.Standing) {
 	}
 	text := fmt.Sprintf("Wave %d of %d is being changed.", ro.Wave, ro.Waves)
 	until := ""
-	if at := reconcile.Judged(ro, r.Want.Rollout); at.After(f.Now) {
+	if at := ro.VerdictDue(r.Want.Rules()); at.After(f.Now) {
 		until = ", and is watched until " + moment(at, f.Zone)
 	}
 	switch ro.Stage {
-	case reconcile.StageCanary:
+	case rollout.StageCanary:
 		text = fmt.Sprintf("Wave %d of %d gets it for a share of its calls.", ro.Wave, ro.Waves)
-	case reconcile.StageCanaryBake:
+	case rollout.StageCanaryBake:
 		text = fmt.Sprintf("Wave %d of %d has it for a share of its calls%s.", ro.Wave, ro.Waves, until)
-	case reconcile.StageBake:
+	case rollout.StageBake:
 		text = fmt.Sprintf("Wave %d of %d has it%s.", ro.Wave, ro.Waves, until)
 	}
 	x.Sections = []Section{{Text: text + " What comes of it is told at the end."}, {Text: f.askedBy(ro)}}
@@ -103,7 +104,7 @@ func (f *finder) underWay(r *reconcile.RegionPlan, st *reconcile.Standing) {
 
 // whole are the alerts that the end of a rollout, or its taking over from
 // another, is the end of.
-func (f *finder) whole(region string, ro *reconcile.Rollout) []Scope {
+func (f *finder) whole(region string, ro *rollout.Rollout) []Scope {
 	var list []Scope
 	for _, id := range ro.Chain {
 		list = append(list, Scope{Kind: ChangeApplied, Region: region, Key: id}, Scope{Kind: RolloutFailed, Region: region, Key: id})
@@ -138,9 +139,9 @@ func (f *finder) wentWell(r *reconcile.RegionPlan, st *reconcile.Standing) {
 		x.Ends = append(x.Ends, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: t.Name}, Scope{Kind: Drift, Region: r.Want.Region, Key: t.Name})
 	}
 	ended := cmp.Or(ro.Ended, ro.Since)
-	if ro.Stage == reconcile.StageWatching {
+	if ro.Stage == rollout.StageWatching {
 		ended = ro.Since
-		x.Sections = append(x.Sections, Section{Text: "Its alarms are looked at until " + moment(reconcile.Judged(ro, r.Want.Rollout), f.Zone) + "."})
+		x.Sections = append(x.Sections, Section{Text: "Its alarms are looked at until " + moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
 	}
 	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.took(ro.Begun, ended)})
 	f.add(x)
@@ -153,7 +154,7 @@ func checked(r desired.Rollout) bool {
 
 // answered says that a person has rolled back all that the rollout brings.
 func answered(st *reconcile.Standing) bool {
-	return !slices.ContainsFunc(brought(st), func(t reconcile.Target) bool {
+	return !slices.ContainsFunc(brought(st), func(t rollout.Target) bool {
 		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
 			return q.Hand && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
 		})
@@ -189,7 +190,7 @@ func (f *finder) halted(r *reconcile.RegionPlan, st *reconcile.Standing) {
 		Sections: append(said(ro), Section{Text: has + " " + f.askedBy(ro)}),
 	}
 	x.Sections = append(x.Sections, Section{Text: "To look once more and go on:", Code: f.command("retry", "--reason", `"…"`)})
-	for _, t := range ro.Brought(st.Changed) {
+	for _, t := range ro.Introduced(st.Changed) {
 		x.Sections = append(x.Sections, Section{Text: "To go back to " + before(t, st) + ":", Code: f.command("rollback", t.Name, "--reason", `"…"`)})
 	}
 	f.add(x)
@@ -238,7 +239,7 @@ func (f *finder) ringing(r *reconcile.RegionPlan, st *reconcile.Standing) {
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "watching"),
 		Title: fmt.Sprintf("an alarm rings after %s on %s", brings(st), count(changedBy(st), "function")),
 		Sections: append(said(ro), Section{Text: fmt.Sprintf("The rollout was complete and well %s; its alarms are looked at until %s. layerd changes nothing by itself. %s",
-			moment(ro.Since, f.Zone), moment(reconcile.Judged(ro, r.Want.Rollout), f.Zone), f.askedBy(ro))}),
+			moment(ro.Since, f.Zone), moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
 	}
 	for _, t := range brought(st) {
 		args := []string{t.Name}
@@ -267,7 +268,7 @@ func (f *finder) unwatched(r *reconcile.RegionPlan, st *reconcile.Standing) {
 }
 
 // records says whether what a rollout did is among what ended just now.
-func (f *finder) records(region string, ro *reconcile.Rollout) bool {
+func (f *finder) records(region string, ro *rollout.Rollout) bool {
 	return slices.ContainsFunc(f.Ended, func(e history.Entry) bool {
 		return e.Region == region && e.Status == reconcile.Applied && partOf(e, ro)
 	})
@@ -275,7 +276,7 @@ func (f *finder) records(region string, ro *reconcile.Rollout) bool {
 
 // partOf says whether a record is of a rollout, or of one that it took over
 // from, and no heal beside it.
-func partOf(e history.Entry, ro *reconcile.Rollout) bool {
+func partOf(e history.Entry, ro *rollout.Rollout) bool {
 	return ro != nil && e.Rollout != "" && e.Cause == reconcile.Change && e.Wave > 0 && (e.Rollout == ro.ID || slices.Contains(ro.Chain, e.Rollout))
 }
 
@@ -301,7 +302,7 @@ func (f *finder) allRecorded(region string) bool {
 			seen[e.Function] = true
 		}
 	}
-	return !slices.ContainsFunc(st.Changed, func(c reconcile.Changed) bool { return !seen[c.Function] })
+	return !slices.ContainsFunc(st.Changed, func(c rollout.Changed) bool { return !seen[c.Function] })
 }
 
 // gathered says that a record is told by the rollout it is of.
@@ -310,7 +311,7 @@ func (f *finder) gathered(e history.Entry) bool {
 	if st == nil {
 		return false
 	}
-	going := st.Last != nil && st.Last.Stage == reconcile.StageRollingBack
+	going := st.Last != nil && st.Last.Stage == rollout.StageRollingBack
 	switch {
 	case e.Cause == reconcile.Rollback && e.Status == reconcile.Failed:
 		return going
@@ -322,12 +323,12 @@ func (f *finder) gathered(e history.Entry) bool {
 	return partOf(e, st.Last) && !(wellDone(st.Last) && f.byRecords(e.Region))
 }
 
-func wellDone(ro *reconcile.Rollout) bool {
-	return ro.Stage == reconcile.StageDone || ro.Stage == reconcile.StageWatching
+func wellDone(ro *rollout.Rollout) bool {
+	return ro.Stage == rollout.StageDone || ro.Stage == rollout.StageWatching
 }
 
 // askedBy names the commit of a rollout.
-func (f *finder) askedBy(ro *reconcile.Rollout) string {
+func (f *finder) askedBy(ro *rollout.Rollout) string {
 	subject := ""
 	if ro.Revision == f.Revision {
 		subject = f.Subject
@@ -336,7 +337,7 @@ func (f *finder) askedBy(ro *reconcile.Rollout) string {
 }
 
 // items name what a rollout brings, and what is said of it.
-func items(ro reconcile.Rollout, code string) []Item {
+func items(ro rollout.Rollout, code string) []Item {
 	list := []Item{{Code: code}}
 	for _, t := range ro.Targets {
 		if t.From != t.Number {
@@ -348,10 +349,10 @@ func items(ro reconcile.Rollout, code string) []Item {
 
 // brought are the targets that are news to functions; all that may be where
 // nothing was changed yet.
-func brought(st *reconcile.Standing) []reconcile.Target {
-	list := st.Last.Brought(st.Changed)
+func brought(st *reconcile.Standing) []rollout.Target {
+	list := st.Last.Introduced(st.Changed)
 	if len(list) == 0 {
-		list = slices.DeleteFunc(slices.Clone(st.Last.Targets), func(t reconcile.Target) bool { return t.From == t.Number })
+		list = slices.DeleteFunc(slices.Clone(st.Last.Targets), func(t rollout.Target) bool { return t.From == t.Number })
 	}
 	if len(list) == 0 {
 		list = st.Last.Targets
@@ -373,7 +374,7 @@ func brings(st *reconcile.Standing) string {
 }
 
 // versions writes what a rollout brings, without what was there before.
-func versions(targets []reconcile.Target, st *reconcile.Standing) string {
+func versions(targets []rollout.Target, st *reconcile.Standing) string {
 	var parts []string
 	for _, t := range targets {
 		if slices.Contains(brought(st), t) {
@@ -383,7 +384,7 @@ func versions(targets []reconcile.Target, st *reconcile.Standing) string {
 	return strings.Join(parts, " and ")
 }
 
-func target(t reconcile.Target) string { return number(t.Layer, t.Number, t.Semver) }
+func target(t rollout.Target) string { return number(t.Layer, t.Number, t.Semver) }
 
 // number is label for one that is not known to be of a live version.
 func number(layer state.LayerARN, n int64, semver string) string {
@@ -395,7 +396,7 @@ func number(layer state.LayerARN, n int64, semver string) string {
 
 // before is what the functions of a rollout had: one number, or none that could
 // be said in a word.
-func before(t reconcile.Target, st *reconcile.Standing) string {
+func before(t rollout.Target, st *reconcile.Standing) string {
 	had := map[int64]bool{}
 	for _, c := range st.Changed {
 		v, _, _ := state.Function{Layers: c.Before}.Has(t.Layer)
@@ -420,7 +421,7 @@ func changedBy(st *reconcile.Standing) int {
 	return len(st.Changed)
 }
 
-func inWaves(ro *reconcile.Rollout) string {
+func inWaves(ro *rollout.Rollout) string {
 	if ro.Waves <= 1 {
 		return ""
 	}
@@ -428,7 +429,7 @@ func inWaves(ro *reconcile.Rollout) string {
 }
 
 // said is what the last judgement said of a rollout; never empty.
-func said(ro *reconcile.Rollout) []Section {
+func said(ro *rollout.Rollout) []Section {
 	if len(ro.Findings) == 0 {
 		return []Section{{Text: sentence(clip(cmp.Or(ro.Reason, "nobody said why"), longestText-2))}}
 	}
@@ -455,5 +456,5 @@ func findings(text string, list []string) []Section {
 // tried again in seconds, and told when that does not help.
 func (f *finder) goingBack(region string) bool {
 	ro := f.last(region)
-	return ro != nil && ro.Stage == reconcile.StageRollingBack
+	return ro != nil && ro.Stage == rollout.StageRollingBack
 }

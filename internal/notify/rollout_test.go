@@ -11,11 +11,12 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/store"
 )
 
 // standing is a round in which the rollout stands so.
-func standing(w *notifytest.World, stage reconcile.Stage, changed int) (notify.Situation, *reconcile.Standing) {
+func standing(w *notifytest.World, stage rollout.Stage, changed int) (notify.Situation, *reconcile.Standing) {
 	s := w.Round()
 	st := w.Standing(stage, 1, changed)
 	s.Plan.Regions[0].Standing = st
@@ -40,36 +41,36 @@ func recorded(w *notifytest.World, st *reconcile.Standing) (list []history.Entry
 func TestRecordsOfRollouts(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		stage reconcile.Stage
+		stage rollout.Stage
 		edit  func(s *notify.Situation, st *reconcile.Standing)
 		want  string // beginning of the titles of kind change_applied that are told once
 	}{
-		{"one round", reconcile.StageDone, nil, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"one round, then watched", reconcile.StageWatching, nil, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"the last of several", reconcile.StageDone, func(s *notify.Situation, _ *reconcile.Standing) { s.Ended = s.Ended[2:] },
+		{"one round", rollout.StageDone, nil, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"one round, then watched", rollout.StageWatching, nil, "makoto-common 12 → 13 was applied to 4 functions"},
+		{"the last of several", rollout.StageDone, func(s *notify.Situation, _ *reconcile.Standing) { s.Ended = s.Ended[2:] },
 			"makoto-common 12 → 13 (1.4.2) on 4 functions, 3 waves"},
-		{"under way", reconcile.StageBake, nil, ""},
-		{"halted", reconcile.StageHalted, nil, ""},
-		{"goes back", reconcile.StageRollingBack, nil, ""},
-		{"went back", reconcile.StageRolledBack, nil, ""},
-		{"overtaken", reconcile.StageSuperseded, nil, "makoto-common 12 → 13 (1.4.2) ends after wave 1 of 3, on 4 functions"},
-		{"taken over", reconcile.StageBake, func(s *notify.Situation, st *reconcile.Standing) {
+		{"under way", rollout.StageBake, nil, ""},
+		{"halted", rollout.StageHalted, nil, ""},
+		{"goes back", rollout.StageRollingBack, nil, ""},
+		{"went back", rollout.StageRolledBack, nil, ""},
+		{"overtaken", rollout.StageSuperseded, nil, "makoto-common 12 → 13 (1.4.2) ends after wave 1 of 3, on 4 functions"},
+		{"taken over", rollout.StageBake, func(s *notify.Situation, st *reconcile.Standing) {
 			st.Last.Chain = []string{"earlier"}
 			for i := range s.Ended {
 				s.Ended[i].Rollout = "earlier"
 			}
 		}, ""},
-		{"another rollout", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+		{"another rollout", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
 			for i := range s.Ended {
 				s.Ended[i].Rollout = "another"
 			}
 		}, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"beside the rollout", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+		{"beside the rollout", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
 			for i := range s.Ended {
 				s.Ended[i].Wave = 0
 			}
 		}, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"nobody knows", reconcile.StageBake, func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil },
+		{"nobody knows", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil },
 			"makoto-common 12 → 13 was applied to 4 functions"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -97,7 +98,7 @@ func TestRecordsOfRollouts(t *testing.T) {
 func TestRecordsOfGoingBack(t *testing.T) {
 	count := func(edit func(s *notify.Situation, st *reconcile.Standing), kind notify.Kind) int {
 		w := notifytest.NewWorld()
-		s, st := standing(w, reconcile.StageRollingBack, 2)
+		s, st := standing(w, rollout.StageRollingBack, 2)
 		s.Ended = recorded(w, st)
 		for i := range s.Ended {
 			s.Ended[i].Cause = reconcile.Rollback
@@ -115,9 +116,9 @@ func TestRecordsOfGoingBack(t *testing.T) {
 	going := func(*notify.Situation, *reconcile.Standing) {}
 	byHand := func(_ *notify.Situation, st *reconcile.Standing) {
 		notifytest.NewWorld().Quarantined(st)
-		st.Quarantines[0].Hand, st.Last.Stage = true, reconcile.StageDone
+		st.Quarantines[0].Hand, st.Last.Stage = true, rollout.StageDone
 	}
-	lifted := func(_ *notify.Situation, st *reconcile.Standing) { st.Last.Stage = reconcile.StageDone }
+	lifted := func(_ *notify.Situation, st *reconcile.Standing) { st.Last.Stage = rollout.StageDone }
 	for _, tc := range []struct {
 		name         string
 		edit         func(*notify.Situation, *reconcile.Standing)
@@ -134,7 +135,7 @@ func TestRecordsOfGoingBack(t *testing.T) {
 func TestFailuresOfWhatGoesBack(t *testing.T) {
 	w := notifytest.NewWorld()
 	w.Commit("1.4.2", "a1b2c3d")
-	s, st := standing(w, reconcile.StageRollingBack, 2)
+	s, st := standing(w, rollout.StageRollingBack, 2)
 	s.Ended = recorded(w, st)
 	s.Ended[0].Status, s.Ended[0].Error = reconcile.Failed, "no"
 	for i := range s.Plan.Regions[0].Steps {
@@ -153,18 +154,18 @@ func TestFailuresOfWhatGoesBack(t *testing.T) {
 func TestToldElsewhere(t *testing.T) {
 	for _, tc := range []struct {
 		by, also       string
-		stage          reconcile.Stage
+		stage          rollout.Stage
 		held, approval int
 	}{
-		{reconcile.ByQuarantine, "", reconcile.StageRolledBack, 0, 0},
-		{reconcile.ByQuarantine, reconcile.ByApproval, reconcile.StageRolledBack, 0, 0},
+		{reconcile.ByQuarantine, "", rollout.StageRolledBack, 0, 0},
+		{reconcile.ByQuarantine, reconcile.ByApproval, rollout.StageRolledBack, 0, 0},
 		{reconcile.ByQuarantine, "", "", 1, 0}, // nobody knows how the rollouts stand
-		{reconcile.ByHealth, "", reconcile.StageHalted, 0, 0},
-		{reconcile.ByHealth, "", reconcile.StageDone, 1, 0}, // an alarm rings before it begins
-		{reconcile.ByTugOfWar, "", reconcile.StageDone, 0, 0},
-		{reconcile.ByWindow, reconcile.ByTugOfWar, reconcile.StageDone, 0, 0},
-		{reconcile.ByWindow, reconcile.ByWave, reconcile.StageDone, 1, 0},
-		{reconcile.ByApproval, "", reconcile.StageDone, 0, 1},
+		{reconcile.ByHealth, "", rollout.StageHalted, 0, 0},
+		{reconcile.ByHealth, "", rollout.StageDone, 1, 0}, // an alarm rings before it begins
+		{reconcile.ByTugOfWar, "", rollout.StageDone, 0, 0},
+		{reconcile.ByWindow, reconcile.ByTugOfWar, rollout.StageDone, 0, 0},
+		{reconcile.ByWindow, reconcile.ByWave, rollout.StageDone, 1, 0},
+		{reconcile.ByApproval, "", rollout.StageDone, 0, 1},
 	} {
 		w := notifytest.NewWorld()
 		w.Commit("1.4.2", "a1b2c3d")
@@ -222,7 +223,7 @@ func TestIncidentsOutliveIgnorance(t *testing.T) {
 	tell := func(edit func(s *notify.Situation, st *reconcile.Standing)) (list []string) {
 		t.Helper()
 		w.Now = w.Now.Add(10 * time.Minute)
-		s, st := standing(w, reconcile.StageRolledBack, 3)
+		s, st := standing(w, rollout.StageRolledBack, 3)
 		st.Last.Reason = "no"
 		w.Quarantined(st)
 		edit(&s, st)
@@ -249,7 +250,7 @@ func TestIncidentsOutliveIgnorance(t *testing.T) {
 		}, nil},
 		{func(s *notify.Situation, _ *reconcile.Standing) { s.Plan = nil }, nil},
 		{func(_ *notify.Situation, st *reconcile.Standing) { // another rollout has begun
-			st.Last.ID, st.Last.Stage, st.Changed = "20261126T013000.000000000Z-k7q2mwzd", reconcile.StageDone, nil
+			st.Last.ID, st.Last.Stage, st.Changed = "20261126T013000.000000000Z-k7q2mwzd", rollout.StageDone, nil
 		}, nil},
 		{func(_ *notify.Situation, st *reconcile.Standing) { st.Quarantines = nil }, []string{"rolled_back resolved"}},
 	} {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -78,8 +79,8 @@ type region struct {
 	expects  map[state.LayerVersionARN]bool // see expected
 	anytime  *window.Status                 // see freezes
 
-	rollout   *Rollout // the one under way; nil = none
-	changed   []Changed
+	rollout   *rollout.Rollout // the one under way; nil = none
+	changed   []rollout.Changed
 	goingBack map[string]bool // functions of a rollout that goes back, returned or not
 	unserved  int             // functions without the alias
 	span      *spanning       // see spans

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -319,8 +320,8 @@ func TestRetention(t *testing.T) {
 			in.Past[0].Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
 		}, []int64{2, 3}, map[int64]string{1: "what f had before layerd"}},
 		{"what a function had before the rollout", func(in *Input) {
-			in.Rollouts = []*Rollout{{ID: "r", Stage: StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []Target{{Layer: common, Number: 5}}, Since: noon}}
-			in.Changed = [][]Changed{{{Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(2)}, After: []state.LayerVersionARN{common.Version(5)}}}}
+			in.Rollouts = []*rollout.Rollout{{ID: "r", Stage: rollout.StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}, Since: noon}}
+			in.Changed = [][]rollout.Changed{{{Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(2)}, After: []state.LayerVersionARN{common.Version(5)}}}}
 		}, []int64{1, 3}, map[int64]string{2: "what f had before the rollout"}},
 		{"what was well here last", func(in *Input) {
 			p := in.Past[0].Layers[common]

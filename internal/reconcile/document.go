@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // FormatVersion is the version of Document. Fields are only ever added within
@@ -136,15 +137,15 @@ type NoteView struct {
 
 // RolloutView is a rollout that is under way or still watched.
 type RolloutView struct {
-	ID       string   `json:"id"`
-	Revision string   `json:"revision"`
-	Stage    Stage    `json:"stage"`
-	Wave     int      `json:"wave"`
-	Waves    int      `json:"waves"`
-	Since    string   `json:"since"`     // RFC 3339, UTC; when the stage began
-	JudgedAt string   `json:"judged_at"` // RFC 3339, UTC; empty while nothing is watched
-	Reason   string   `json:"reason"`    // why it halted or goes back; empty otherwise
-	Findings []string `json:"findings"`  // of the last judgement
+	ID       string        `json:"id"`
+	Revision string        `json:"revision"`
+	Stage    rollout.Stage `json:"stage"`
+	Wave     int           `json:"wave"`
+	Waves    int           `json:"waves"`
+	Since    string        `json:"since"`     // RFC 3339, UTC; when the stage began
+	JudgedAt string        `json:"judged_at"` // RFC 3339, UTC; empty while nothing is watched
+	Reason   string        `json:"reason"`    // why it halted or goes back; empty otherwise
+	Findings []string      `json:"findings"`  // of the last judgement
 }
 
 // WaveView is how many functions one wave has still to change.
@@ -201,7 +202,7 @@ func viewRegion(p Plan, r RegionPlan, revision string) EnvironmentView {
 		Cost:    CostView(r.Cost), Unselected: r.Unselected, LeftAlone: append([]string{}, r.LeftAlone...),
 	}
 	if r.Rollout != nil {
-		v.Rollout = viewRollout(*r.Rollout, r.Want.Rollout)
+		v.Rollout = viewRollout(*r.Rollout, r.Want.Rules())
 	}
 	if r.Failure != nil {
 		v.Error = &ErrorView{r.Failure.Code, r.Failure.Message, r.Failure.Retryable}
@@ -230,10 +231,10 @@ func viewStep(s Step) StepView {
 	return v
 }
 
-func viewRollout(r Rollout, rules desired.Rollout) *RolloutView {
+func viewRollout(r rollout.Rollout, rules desired.Rollout) *RolloutView {
 	return &RolloutView{
 		ID: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves, Since: stampTime(r.Since),
-		JudgedAt: stampTime(Judged(&r, rules)), Reason: r.Reason, Findings: append([]string{}, r.Findings...),
+		JudgedAt: stampTime(r.VerdictDue(rules)), Reason: r.Reason, Findings: append([]string{}, r.Findings...),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -15,11 +16,11 @@ import (
 // changed meanwhile is left alone and named.
 func (r *region) goBack() {
 	r.goingBack = map[string]bool{}
-	if r.rollout == nil || r.rollout.Stage != StageRollingBack {
+	if r.rollout == nil || r.rollout.Stage != rollout.StageRollingBack {
 		return
 	}
 	newest := slices.Clone(r.changed)
-	slices.SortStableFunc(newest, func(a, b Changed) int { return cmp.Compare(b.Wave, a.Wave) })
+	slices.SortStableFunc(newest, func(a, b rollout.Changed) int { return cmp.Compare(b.Wave, a.Wave) })
 	for _, c := range newest {
 		f, ok := r.snap.Function(c.Function)
 		if !ok {
@@ -44,7 +45,7 @@ func (r *region) goBack() {
 
 // isBack remembers that a function has what it had before, also where the call
 // that returned it seemed to fail: it would else be healed to what was not well.
-func (r *region) isBack(c Changed, f state.Function) {
+func (r *region) isBack(c rollout.Changed, f state.Function) {
 	past := r.past.Functions[c.Function]
 	for _, layer := range slots(c) {
 		n := number(f, layer)
@@ -72,7 +73,7 @@ func few(names []string) string {
 
 // goBackOne gives the steps that return one function; ours is false when it
 // has neither what it had before nor what the rollout left.
-func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool) {
+func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []Step, ours bool) {
 	serve, ours := r.goBackAlias(c, f)
 	if !ours || r.meddled(c) {
 		return nil, false
@@ -91,17 +92,17 @@ func (r *region) goBackOne(c Changed, f state.Function) (steps []Step, ours bool
 
 // meddled says that somebody else changed the layers beside ours between two
 // changes of the rollouts that are undone, which the whole list would undo too.
-func (r *region) meddled(c Changed) bool {
+func (r *region) meddled(c rollout.Changed) bool {
 	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
 		return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
 			layer := v.Layer()
-			return r.wishOf(layer) != nil || slices.Contains(c.Earlier, layer) || slices.ContainsFunc(r.rollout.Targets, func(t Target) bool { return t.Layer == layer })
+			return r.wishOf(layer) != nil || slices.Contains(c.Earlier, layer) || slices.ContainsFunc(r.rollout.Targets, func(t rollout.Target) bool { return t.Layer == layer })
 		})
 	}
 	return !slices.Equal(others(c.Before), others(c.After))
 }
 
-func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool) {
+func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *Step, ours bool) {
 	if c.Alias == "" || c.AliasAfter == "" {
 		return nil, true // not moved
 	}
@@ -138,7 +139,7 @@ func (r *region) goBackAlias(c Changed, f state.Function) (step *Step, ours bool
 // goBackInstances has the instances of the account run again what the function
 // had: there is no version to point at, so $LATEST is published once more when its
 // list is back.
-func (r *region) goBackInstances(c Changed, f state.Function) *Step {
+func (r *region) goBackInstances(c rollout.Changed, f state.Function) *Step {
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
 	if !known {
@@ -163,7 +164,7 @@ func (r *region) goBackInstances(c Changed, f state.Function) *Step {
 }
 
 // goBackList restores the whole list as it was.
-func (r *region) goBackList(c Changed, f state.Function) []Step {
+func (r *region) goBackList(c rollout.Changed, f state.Function) []Step {
 	var steps []Step
 	for _, layer := range slots(c) {
 		before, _, _ := state.Function{Layers: c.Before}.Has(layer)
@@ -190,7 +191,7 @@ func orNone(list []state.LayerVersionARN) []state.LayerVersionARN {
 }
 
 // slots are the layers in which the two lists of a change differ, sorted.
-func slots(c Changed) []state.LayerARN {
+func slots(c rollout.Changed) []state.LayerARN {
 	var layers []state.LayerARN
 	for _, v := range append(slices.Clone(c.Before), c.After...) {
 		layer := v.Layer()
@@ -204,7 +205,7 @@ func slots(c Changed) []state.LayerARN {
 	return slices.Compact(layers)
 }
 
-func (r *region) layersChanged(c Changed) string {
+func (r *region) layersChanged(c rollout.Changed) string {
 	var names []string
 	for _, layer := range slots(c) {
 		names = append(names, r.nameOf(layer))

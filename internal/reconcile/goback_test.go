@@ -6,15 +6,16 @@ import (
 	"testing"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
 // failing is a scene in which f got 5 by a rollout that goes back: it had 4,
 // and live served version 2 and serves 3.
-func failing() (Input, *Changed) {
+func failing() (Input, *rollout.Changed) {
 	in := aliased("1.4.0", 5, 5, 5)
-	in.Rollouts = []*Rollout{{ID: "1", Stage: StageRollingBack, Wave: 1, Waves: 1, Reason: "too many errors", Targets: []Target{{Layer: common, Name: "common", Number: 5}}}}
-	in.Changed = [][]Changed{{{
+	in.Rollouts = []*rollout.Rollout{{ID: "1", Stage: rollout.StageRollingBack, Wave: 1, Waves: 1, Reason: "too many errors", Targets: []rollout.Target{{Layer: common, Name: "common", Number: 5}}}}
+	in.Changed = [][]rollout.Changed{{{
 		Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(4)}, After: []state.LayerVersionARN{common.Version(5)},
 		Alias: "live", AliasBefore: "2", AliasAfter: "3",
 	}}}
@@ -64,41 +65,41 @@ func TestGoingBack(t *testing.T) {
 	has := func(in *Input, list ...state.LayerVersionARN) { in.Have[0].Functions[0].Layers = list }
 	for _, tc := range []struct {
 		name  string
-		edit  func(*Input, *Changed)
+		edit  func(*Input, *rollout.Changed)
 		want  string
 		alone bool
 	}{
 		{"the list and the alias", nil, "rollback rollback 5>4; serve rollback 3>2", false},
-		{"it had none", func(_ *Input, c *Changed) { c.Before = nil }, "detach rollback 5>0; serve rollback 3>2", false},
-		{"the list is back", func(in *Input, _ *Changed) { has(in, common.Version(4)) }, "serve rollback 3>2", false},
-		{"the alias is back", func(in *Input, _ *Changed) { serves(in, "2", nil) }, "rollback rollback 5>4", false},
-		{"all is back", func(in *Input, _ *Changed) { has(in, common.Version(4)); serves(in, "2", nil) }, "", false},
-		{"a canary", func(in *Input, c *Changed) {
+		{"it had none", func(_ *Input, c *rollout.Changed) { c.Before = nil }, "detach rollback 5>0; serve rollback 3>2", false},
+		{"the list is back", func(in *Input, _ *rollout.Changed) { has(in, common.Version(4)) }, "serve rollback 3>2", false},
+		{"the alias is back", func(in *Input, _ *rollout.Changed) { serves(in, "2", nil) }, "rollback rollback 5>4", false},
+		{"all is back", func(in *Input, _ *rollout.Changed) { has(in, common.Version(4)); serves(in, "2", nil) }, "", false},
+		{"a canary", func(in *Input, c *rollout.Changed) {
 			serves(in, "2", map[string]float64{"3": 0.1})
 			c.Canary = true
 		}, "rollback rollback 5>4; serve rollback 2>2", false},
-		{"a canary of one that took over", func(in *Input, c *Changed) {
+		{"a canary of one that took over", func(in *Input, c *rollout.Changed) {
 			serves(in, "9", map[string]float64{"3": 0.1})
 			c.Canary, c.AliasServes = true, "9"
 		}, "rollback rollback 5>4; serve rollback 9>2", false},
-		{"it was not served", func(_ *Input, c *Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "", "", "" }, "rollback rollback 5>4", false},
-		{"the alias was not moved", func(in *Input, c *Changed) { serves(in, "2", nil); c.AliasAfter, c.Failed = "", true }, "rollback rollback 5>4", false},
-		{"unreleased code is left where it is", func(in *Input, _ *Changed) { in.Have[0].Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2", false},
-		{"somebody set another version", func(in *Input, _ *Changed) { has(in, common.Version(3)) }, "", true},
-		{"somebody put a layer beside it", func(in *Input, _ *Changed) { has(in, common.Version(5), foreignLayer.Version(1)) }, "", true},
-		{"somebody put a layer beside it before the second rollout", func(in *Input, c *Changed) {
+		{"it was not served", func(_ *Input, c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "", "", "" }, "rollback rollback 5>4", false},
+		{"the alias was not moved", func(in *Input, c *rollout.Changed) { serves(in, "2", nil); c.AliasAfter, c.Failed = "", true }, "rollback rollback 5>4", false},
+		{"unreleased code is left where it is", func(in *Input, _ *rollout.Changed) { in.Have[0].Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2", false},
+		{"somebody set another version", func(in *Input, _ *rollout.Changed) { has(in, common.Version(3)) }, "", true},
+		{"somebody put a layer beside it", func(in *Input, _ *rollout.Changed) { has(in, common.Version(5), foreignLayer.Version(1)) }, "", true},
+		{"somebody put a layer beside it before the second rollout", func(in *Input, c *rollout.Changed) {
 			c.After = []state.LayerVersionARN{common.Version(5), foreignLayer.Version(1)}
 			has(in, c.After...)
 		}, "", true},
-		{"somebody moved the alias", func(in *Input, _ *Changed) { serves(in, "9", nil) }, "", true},
-		{"somebody runs a canary", func(in *Input, _ *Changed) { serves(in, "3", map[string]float64{"9": 0.1}) }, "", true},
-		{"the alias is gone", func(in *Input, _ *Changed) { in.Have[0].Served[live] = state.Served{} }, "", true},
-		{"the function is gone", func(in *Input, _ *Changed) { in.Have[0].Functions = nil }, "", false},
-		{"nothing holds it", func(in *Input, _ *Changed) {
+		{"somebody moved the alias", func(in *Input, _ *rollout.Changed) { serves(in, "9", nil) }, "", true},
+		{"somebody runs a canary", func(in *Input, _ *rollout.Changed) { serves(in, "3", map[string]float64{"9": 0.1}) }, "", true},
+		{"the alias is gone", func(in *Input, _ *rollout.Changed) { in.Have[0].Served[live] = state.Served{} }, "", true},
+		{"the function is gone", func(in *Input, _ *rollout.Changed) { in.Have[0].Functions = nil }, "", false},
+		{"nothing holds it", func(in *Input, _ *rollout.Changed) {
 			in.Want[0].Calendar, in.Want[0].Observe, in.Want[0].ApprovalRequired = saturday(t), true, true
 			in.Stale, in.Unwell = "Git was not read for 20m", []string{"an alarm rings"}
 		}, "rollback rollback 5>4; serve rollback 3>2", false},
-		{"but that we may do nothing", func(in *Input, _ *Changed) { in.Unleased = "another layerd" }, "rollback rollback 5>4 held by lease; serve rollback 3>2 held by lease", false},
+		{"but that we may do nothing", func(in *Input, _ *rollout.Changed) { in.Unleased = "another layerd" }, "rollback rollback 5>4 held by lease; serve rollback 3>2 held by lease", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in, c := failing()
@@ -163,10 +164,10 @@ func TestWhatIsBackIsRemembered(t *testing.T) {
 }
 
 func TestTheNewestWaveGoesBackFirst(t *testing.T) {
-	in := under(t, fleet(6, desired.Wave{Count: 1}, desired.Wave{Count: 3}), StageRollingBack, 3)
+	in := under(t, fleet(6, desired.Wave{Count: 1}, desired.Wave{Count: 3}), rollout.StageRollingBack, 3)
 	for i, f := range in.Have[0].Functions {
 		in.set(f.Name, 5)
-		in.Changed = [][]Changed{append(slices.Concat(in.Changed...), Changed{
+		in.Changed = [][]rollout.Changed{append(slices.Concat(in.Changed...), rollout.Changed{
 			Function: f.Name, Wave: 1 + i%3, Before: f.Layers, After: []state.LayerVersionARN{common.Version(5)},
 		})}
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -26,8 +27,8 @@ type Input struct {
 	// Rollouts has the rollout of each element of Want that is under way or was
 	// the last; nil = there was none. Changed is what those under way, and
 	// those they took over from, did, by function.
-	Rollouts []*Rollout
-	Changed  [][]Changed
+	Rollouts []*rollout.Rollout
+	Changed  [][]rollout.Changed
 	// Unwell says, for each element of Want, why no change may start there (an
 	// alarm rings); empty = it may.
 	Unwell []string

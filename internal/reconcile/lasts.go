@@ -10,16 +10,16 @@ import (
 // duration is how long what is left of the rollout takes at the least: the calls
 // at the configured rates, and the bakes.
 func (r *region) duration() time.Duration {
-	rules, perWave := r.want.Rollout, time.Duration(0)
+	rules, perWave := r.want.Rules(), time.Duration(0)
 	if rules.Bake > 0 {
 		perWave += rules.Bake
 	}
-	if rates(rules) {
+	if rules.ComparesRates() {
 		perWave += desired.MetricDelay
 	}
-	if c := rules.Canary; c != nil && r.want.Alias != "" {
+	if c := rules.Canary; c != nil {
 		perWave += c.Bake
-		if rates(rules) {
+		if rules.ComparesRates() {
 			perWave += desired.MetricDelay // it is judged by itself
 		}
 	}

@@ -92,7 +92,7 @@ func serveWaits(steps []Step) {
 	}
 	for _, i := range serves {
 		s, waiting := steps[i], held[steps[i].Function]
-		if s.waits() || s.Serving.Version != "" || len(waiting) == 0 {
+		if s.WaitsAlone() || s.Serving.Version != "" || len(waiting) == 0 {
 			continue
 		}
 		after := Fold(s.List, free[s.Function])
@@ -145,7 +145,7 @@ func (m *permit) holders(r *region, s Step) []Holder {
 	}
 	if !w.Open && (!w.Frozen || !w.InWindow) {
 		hold(ByWindow, w.NextOpen, windowReason(r))
-	} else if s.inRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
+	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
 		if reason, until, spans := r.spans(); spans {
 			hold(ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
 		}
@@ -163,7 +163,7 @@ func (m *permit) holders(r *region, s Step) []Holder {
 // after other Regions, and its wave.
 func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
-	if unwell := m.unwell(r); unwell != "" && s.inRollout() && r.forwards(s) {
+	if unwell := m.unwell(r); unwell != "" && s.InRollout() && r.forwards(s) {
 		hold(ByHealth, time.Time{}, unwell)
 	} else if reason && waits.By == ByHealth {
 		hold(ByHealth, waits.Until, waits.Reason)
@@ -171,7 +171,7 @@ func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, 
 	if s.Tug != "" {
 		hold(ByTugOfWar, time.Time{}, s.Tug)
 	}
-	if s.inRollout() && m.order[r] != "" && !r.sameRollout() {
+	if s.InRollout() && m.order[r] != "" && !r.sameRollout() {
 		hold(ByOrder, time.Time{}, m.order[r])
 	}
 	if reason && waits.By == ByWave {
@@ -189,7 +189,7 @@ func (r *region) forwards(s Step) bool {
 	if r.forward == nil {
 		r.forward = map[string]bool{}
 		for _, o := range r.plan.Steps {
-			if o.inRollout() && o.Kind != Serve {
+			if o.InRollout() && o.Kind != Serve {
 				r.forward[o.Function] = r.forward[o.Function] || forward(o)
 			}
 		}
@@ -223,7 +223,7 @@ func (r *region) goesFirst() string {
 		return r.want.Region + " goes first, and it could not be read"
 	case r.rollout != nil:
 		return r.want.Region + " goes first, and its rollout is under way"
-	case slices.ContainsFunc(r.plan.Steps, Step.inRollout):
+	case slices.ContainsFunc(r.plan.Steps, Step.InRollout):
 		return r.want.Region + " goes first"
 	}
 	return ""
@@ -253,7 +253,7 @@ func (r *region) desiredReason(s Step) string {
 	switch {
 	case s.Cause == Drift:
 		return ""
-	case r.in.Stale != "" && !(s.inRollout() && r.sameRollout()):
+	case r.in.Stale != "" && !(s.InRollout() && r.sameRollout()):
 		return r.in.Stale
 	case len(r.plan.Problems) > 0:
 		return "layers of one commit wait for each other: " + r.plan.Problems[0].Message

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -245,18 +246,17 @@ type RegionPlan struct {
 	// Rollout is the one under way, as it was when this was decided; nil =
 	// there is none. Waves says how many functions each wave of it, or of the
 	// one that would begin, has still to change; empty where nothing is to be.
-	Rollout *Rollout
+	Rollout *rollout.Rollout
 	Waves   []WavePlan
-	Targets []Target // what a rollout of this plan brings
+	Targets []rollout.Target // what a rollout of this plan brings
 	// Lasts is how long what is left of it takes at the least, its bakes
 	// included; 0 = nothing is left.
 	Lasts time.Duration
-	// Superseding says that Git wants something else now than the rollout under
-	// way brings; Untouched, that it has changed nothing yet; Carried, that the
-	// plan was carried out and Steps have results.
-	// Reached says that it has changed as many functions as it began with;
-	// Unshared, known once it was carried out, that no calls are shared out.
-	Superseding, Untouched, Carried, Reached, Unshared bool
+	// NewerCommit reports that Git wants something else now than the rollout
+	// under way brings, AllChanged that this has changed as many functions as it
+	// began with, and Carried that the plan was carried out and Steps have
+	// results.
+	NewerCommit, AllChanged, Carried bool
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.
 	LeftAlone []string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -86,7 +87,7 @@ func (r *region) lift() {
 		if q.Region != r.want.Region || !q.Ended.IsZero() {
 			continue
 		}
-		if r.rollout != nil && r.rollout.Stage == StageRollingBack {
+		if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {
 			continue // it is still being taken away
 		}
 		for _, w := range r.wishes {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -47,7 +48,7 @@ func TestRollouts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ends := map[Stage]int{}
+	ends := map[rollout.Stage]int{}
 	for seed := range n {
 		for stage, count := range play(t, seed) {
 			ends[stage] += count
@@ -56,7 +57,7 @@ func TestRollouts(t *testing.T) {
 			t.Fatalf("LAYERD_SEED=%d repeats this play", seed)
 		}
 	}
-	for _, stage := range []Stage{StageDone, StageRolledBack, StageSuperseded, StageHalted, StageCanaryBake, StageWatching} {
+	for _, stage := range []rollout.Stage{rollout.StageDone, rollout.StageRolledBack, rollout.StageSuperseded, rollout.StageHalted, rollout.StageCanaryBake, rollout.StageWatching} {
 		if n >= 100 && ends[stage] == 0 {
 			t.Errorf("only %d rollouts were %s: the plays do not show it", ends[stage], stage)
 		}
@@ -69,7 +70,7 @@ func FuzzRollouts(f *testing.F) {
 }
 
 // play runs one play to its end and gives how often each stage was reached.
-func play(t *testing.T, seed uint64) map[Stage]int {
+func play(t *testing.T, seed uint64) map[rollout.Stage]int {
 	t.Helper()
 	th := stage(t, rand.New(rand.NewPCG(seed, 7)))
 	const most = 400
@@ -90,7 +91,7 @@ func play(t *testing.T, seed uint64) map[Stage]int {
 			t.Log(line)
 		}
 	}
-	ends := map[Stage]int{}
+	ends := map[rollout.Stage]int{}
 	for _, p := range th.places {
 		for stage, n := range p.ends {
 			ends[stage] += n
@@ -160,7 +161,7 @@ func (th *theatre) act(i int, r *RegionPlan) bool {
 	th.id++
 	if b := Begins(*r, p.rollout, fmt.Sprintf("%06d", th.id), "abc", th.now); b != nil {
 		if len(b.Chain) == 0 {
-			p.changed, p.origin, p.touched = map[string]*Changed{}, map[string]actor{}, map[string]bool{}
+			p.changed, p.origin, p.touched = map[string]*rollout.Changed{}, map[string]actor{}, map[string]bool{}
 		}
 		for _, c := range p.changed {
 			c.Wave = 0
@@ -176,39 +177,58 @@ func (th *theatre) act(i int, r *RegionPlan) bool {
 		return did
 	}
 	if r.Carried = true; p.rollout.Open() {
-		th.moves(i, *r, p.rollout.Carried(*r, th.now), "carried")
+		th.moves(i, *r, rollout.Applied{Facts: r.Facts(p.list())}, "applied")
 	}
 	th.judge(i)
 	return true
 }
 
-// judge gives the verdict of what was watched, when it is due, and what a person
-// says where one is asked.
+// judge moves the rollout on as a round does: by what is known, else by a made-up
+// verdict when it is due, or by what a person says where one is asked.
 func (th *theatre) judge(i int) {
-	p, rules := th.places[i], th.in.Want[i].Rollout
+	p, rules := th.places[i], th.in.Want[i].Rules()
+	if !p.rollout.Running() {
+		return
+	}
+	plan := th.decide().Regions[i]
+	facts := plan.Facts(p.list())
+	if p.rollout.Stage == rollout.StageWatching {
+		facts = plan.Facts(p.all())
+	}
+	if e := p.rollout.Answer(facts, th.in.Quarantines, th.in.Want[i].Region, rules, th.now); e != nil {
+		th.moves(i, plan, e, "answered")
+		return
+	}
 	bad := !th.calm && chance(th.rnd, 12)
-	switch due := Judged(p.rollout, rules); {
-	case !p.rollout.Ended.IsZero():
-	case p.rollout.Stage == StageHalted && (th.calm || chance(th.rnd, 30)):
+	switch checks := p.rollout.Checks(facts, rules, th.now); {
+	case p.rollout.Stage == rollout.StageHalted && (th.calm || chance(th.rnd, 30)):
 		if bad {
-			th.moves(i, RegionPlan{}, p.rollout.Unwell(desired.RollBack, "a person says so", th.now), "by hand")
+			th.rollBack(i)
 			return
 		}
-		th.moves(i, RegionPlan{}, p.rollout.Resumed(th.now), "resumed")
-	case due.IsZero() || th.now.Before(due):
-	case bad:
-		react := pick(th.rnd, desired.RollBack, desired.RollBack, desired.Halt)
-		th.moves(i, RegionPlan{}, p.rollout.Unwell(react, "it is bad", th.now), "unwell")
-	default:
-		plan := th.decide().Regions[i]
-		th.moves(i, plan, p.rollout.Well(plan, th.now), "well")
+		th.moves(i, plan, rollout.Resumed{}, "resumed")
+	case p.rollout.Stage == rollout.StageWatching && bad:
+		th.moves(i, plan, rollout.AlarmsRead{Reason: "errors rings", Findings: []string{"errors rings"}}, "alarm")
+	case checks.Smoke && !bad:
+		th.moves(i, plan, rollout.SmokePassed{}, "smoke")
+	case checks.Rates && bad:
+		th.moves(i, plan, rollout.Failed{Reaction: pick(th.rnd, desired.RollBack, desired.RollBack, desired.Halt), Reason: "it is bad"}, "failed")
+	case checks.Rates:
+		th.moves(i, plan, rollout.Passed{Facts: facts, Findings: []string{"all is well"}}, "passed")
 	}
 }
 
-// moves makes next the rollout and checks the transition.
-func (th *theatre) moves(i int, plan RegionPlan, next Rollout, why string) {
+// rollBack is a person who rolls back what a halted rollout brings.
+func (th *theatre) rollBack(i int) {
+	plan := th.decide().Regions[i]
+	th.moves(i, plan, rollout.Failed{Reaction: desired.RollBack, Reason: "a person says so"}, "by hand")
+}
+
+// moves sends an event to the rollout and checks the transition.
+func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string) {
 	p := th.places[i]
 	was := *p.rollout
+	next := was.Next(event, th.in.Want[i].Rules(), th.now)
 	if was.Stage == next.Stage && was.Wave == next.Wave && next.Ended.IsZero() {
 		p.rollout = &next
 		return
@@ -216,46 +236,46 @@ func (th *theatre) moves(i int, plan RegionPlan, next Rollout, why string) {
 	th.note("%s %s: %s %d → %s %d (%s)", th.in.Want[i].Region, was.ID, was.Stage, was.Wave, next.Stage, next.Wave, why)
 	p.rollout = &next
 	p.ends[next.Stage]++
-	wellOrUnverified := why == "well" || !verified(plan.Want.Rollout)
+	wellOrUnverified := why == "passed" || why == "answered" || !plan.Want.Rollout.Verifies()
 	if next.Wave != was.Wave && (!wellOrUnverified || next.Wave < was.Wave) {
 		th.errorf("%s goes from wave %d to %d without having been well", was.ID, was.Wave, next.Wave)
 	}
 	switch next.Stage {
-	case StageBake, StageCanaryBake:
+	case rollout.StageBake, rollout.StageCanaryBake:
 		th.checkWhole(i, next, why)
-	case StageSuperseded:
-		if was.Stage != StageBake && was.Stage != StageHalted && verified(plan.Want.Rollout) && len(p.changed) > 0 {
+	case rollout.StageSuperseded:
+		if was.Stage != rollout.StageBake && was.Stage != rollout.StageHalted && plan.Want.Rollout.Verifies() && len(p.changed) > 0 {
 			th.errorf("%s was taken over from in %s", was.ID, was.Stage)
 		}
-	case StageWatching:
+	case rollout.StageWatching:
 		th.checkDone(i)
-	case StageDone:
+	case rollout.StageDone:
 		th.prove(i, next)
-		if was.Stage != StageWatching {
+		if was.Stage != rollout.StageWatching {
 			th.checkDone(i)
 		}
-	case StageRollingBack:
+	case rollout.StageRollingBack:
 		th.quarantine(i, next)
-	case StageRolledBack:
+	case rollout.StageRolledBack:
 		th.checkBack(i)
 	}
 }
 
 // checkWhole: what is watched was changed whole.
-func (th *theatre) checkWhole(i int, ro Rollout, why string) {
+func (th *theatre) checkWhole(i int, ro rollout.Rollout, why string) {
 	plan := th.decide().Regions[i]
-	if plan.Superseding || why == "resumed" {
+	if plan.NewerCommit || why == "resumed" {
 		return
 	}
 	for _, s := range plan.Steps {
-		shares := ro.Stage == StageCanaryBake && s.Kind == Serve && th.places[i].actor(s.Function).alias.Weights != nil
-		if s.inRollout() && s.Wave <= ro.Wave && !s.waits() && !shares {
+		shares := ro.Stage == rollout.StageCanaryBake && s.Kind == Serve && th.places[i].actor(s.Function).alias.Weights != nil
+		if s.InRollout() && s.Wave <= ro.Wave && !s.WaitsAlone() && !shares {
 			th.errorf("wave %d is watched, and %s of wave %d is still to be done", ro.Wave, s.ID, s.Wave)
 		}
 	}
 }
 
-func (th *theatre) prove(i int, ro Rollout) {
+func (th *theatre) prove(i int, ro rollout.Rollout) {
 	for _, t := range ro.Targets {
 		lp := th.in.Past[i].Layers[t.Layer]
 		lp.Proven = t.Number
@@ -266,18 +286,18 @@ func (th *theatre) prove(i int, ro Rollout) {
 // checkDone: nothing is left but what waits for something of its own.
 func (th *theatre) checkDone(i int) {
 	r := th.decide().Regions[i]
-	if !slices.EqualFunc(r.Targets, th.in.Rollouts[i].Targets, func(a, b Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
+	if !slices.EqualFunc(r.Targets, th.in.Rollouts[i].Targets, func(a, b rollout.Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
 		return // Git has gone on during the last bake
 	}
 	for _, s := range r.Steps {
-		if s.inRollout() && !s.waits() {
+		if s.InRollout() && !s.WaitsAlone() {
 			th.errorf("it is done, and %s is still to be done: %+v", s.ID, s.Held)
 		}
 	}
 }
 
-func (th *theatre) quarantine(i int, ro Rollout) {
-	for _, t := range ro.Brought(th.places[i].all()) {
+func (th *theatre) quarantine(i int, ro rollout.Rollout) {
+	for _, t := range ro.Introduced(th.places[i].all()) {
 		th.in.Quarantines = append(th.in.Quarantines, ruling.Quarantine{
 			Environment: "prod", Region: th.in.Want[i].Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Reason: ro.Reason, At: th.now,
 		})
@@ -285,14 +305,14 @@ func (th *theatre) quarantine(i int, ro Rollout) {
 }
 
 // quarantined says that Git has asked for nothing else meanwhile.
-func (th *theatre) quarantined(i int, t Target) bool {
+func (th *theatre) quarantined(i int, t rollout.Target) bool {
 	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool {
 		return q.Region == th.in.Want[i].Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
 	})
 }
 
-func (p *place) all() []Changed {
-	var list []Changed
+func (p *place) all() []rollout.Changed {
+	var list []rollout.Changed
 	for _, name := range slices.Sorted(maps.Keys(p.changed)) {
 		list = append(list, *p.changed[name])
 	}
@@ -321,10 +341,10 @@ func (th *theatre) checkBack(i int) {
 	}
 	plan := th.decide().Regions[i]
 	for _, s := range plan.Steps {
-		if !s.inRollout() || s.HeldBy(ByQuarantine) {
+		if !s.InRollout() || s.HeldBy(ByQuarantine) {
 			continue
 		}
-		for _, t := range p.rollout.Brought(p.all()) {
+		for _, t := range p.rollout.Introduced(p.all()) {
 			if s.LayerARN == t.Layer && s.To.Number() == t.Number && th.quarantined(i, t) {
 				th.errorf("%s would bring back what failed: %+v", s.ID, s.Held)
 			}
@@ -365,7 +385,7 @@ func (th *theatre) change(i int, name string, steps []Step) Result {
 	p := th.places[i]
 	a := p.actor(name)
 	was := *a
-	record := Changed{Function: name, Before: a.Layers}
+	record := rollout.Changed{Function: name, Before: a.Layers}
 	fails := 0
 	if !th.calm && chance(th.rnd, 15) {
 		fails = 1 + th.rnd.IntN(3)
@@ -424,10 +444,10 @@ func (th *theatre) change(i int, name string, steps []Step) Result {
 }
 
 // record keeps what a rollout did, as the history does.
-func (th *theatre) record(i int, was actor, rec Changed, steps []Step) {
+func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []Step) {
 	p := th.places[i]
 	back := slices.ContainsFunc(steps, func(s Step) bool { return s.Cause == Rollback })
-	changes := slices.ContainsFunc(steps, Step.inRollout)
+	changes := slices.ContainsFunc(steps, Step.InRollout)
 	c := p.changed[was.Name]
 	if c != nil && !back {
 		// What another writer did is healed; what stands beside our layers is not.
@@ -440,7 +460,7 @@ func (th *theatre) record(i int, was actor, rec Changed, steps []Step) {
 		if !changes {
 			return
 		}
-		c = &Changed{Function: was.Name, Before: rec.Before}
+		c = &rollout.Changed{Function: was.Name, Before: rec.Before}
 		p.changed[was.Name] = c
 		p.origin[was.Name] = was
 	}
@@ -470,7 +490,7 @@ func (th *theatre) record(i int, was actor, rec Changed, steps []Step) {
 // checkCount: no more functions are changed than the wave is to have in the end.
 func (th *theatre) checkCount(i int) {
 	p := th.places[i]
-	ends := cuts(th.in.Want[i].Rollout, p.rollout.Total, 1<<30, 0)
+	ends := rollout.WaveEnds(th.in.Want[i].Rollout, p.rollout.Total, 1<<30, 0)
 	if most := ends[min(p.rollout.Wave, len(ends))-1]; len(p.counted) > most {
 		th.errorf("%d functions are changed in wave %d, and it ends at %d", len(p.counted), p.rollout.Wave, most)
 	}
@@ -496,9 +516,9 @@ func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
 	p := th.places[i]
 	open := r.Want.Calendar.At(th.now).Open
 	switch {
-	case s.Cause == Rollback && p.rollout.Stage != StageRollingBack && (s.Kind != Serve || s.Serving.Version != s.Serving.Served.Version):
+	case s.Cause == Rollback && p.rollout.Stage != rollout.StageRollingBack && (s.Kind != Serve || s.Serving.Version != s.Serving.Served.Version):
 		th.errorf("%s is more than a share of calls, and nothing goes back", s.ID)
-	case s.Cause == Rollback && p.rollout.Stage == StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
+	case s.Cause == Rollback && p.rollout.Stage == rollout.StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
 		th.errorf("%s: somebody else has changed the function since", s.ID)
 	case s.Cause == Rollback:
 		return
@@ -506,13 +526,13 @@ func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
 		th.errorf("%s (%s) runs while the calendar is closed", s.ID, s.Cause)
 	case s.Cause == Change && r.Want.ApprovalRequired && !s.Back && !th.lines[Line(r.Want.Region, s)]:
 		th.errorf("%s runs without an approval", s.ID)
-	case s.inRollout() && p.rollout == nil:
+	case s.InRollout() && p.rollout == nil:
 		th.errorf("%s runs without a rollout", s.ID)
-	case s.inRollout() && p.rollout.Stage != StageCanary && p.rollout.Stage != StageChange:
+	case s.InRollout() && p.rollout.Stage != rollout.StageCanary && p.rollout.Stage != rollout.StageChange:
 		th.errorf("%s runs in stage %s", s.ID, p.rollout.Stage)
-	case s.inRollout() && s.Wave > p.rollout.Wave:
+	case s.InRollout() && s.Wave > p.rollout.Wave:
 		th.errorf("%s of wave %d runs in wave %d", s.ID, s.Wave, p.rollout.Wave)
-	case s.inRollout() && s.Kind == Serve && (s.Serving.Weight > 0) != (p.rollout.Stage == StageCanary):
+	case s.InRollout() && s.Kind == Serve && (s.Serving.Weight > 0) != (p.rollout.Stage == rollout.StageCanary):
 		th.errorf("%s gives a share of %v in stage %s", s.ID, s.Serving.Weight, p.rollout.Stage)
 	}
 	for _, q := range th.in.Quarantines {
@@ -521,7 +541,7 @@ func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
 		}
 	}
 	for j := range i {
-		if s.inRollout() && th.places[j].rollout.Open() && th.places[j].rollout.Stage != StageHalted && !p.rollout.Open() {
+		if s.InRollout() && th.places[j].rollout.Open() && th.places[j].rollout.Stage != rollout.StageHalted && !p.rollout.Open() {
 			th.errorf("%s runs while the Region before is not through", s.ID)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -278,8 +279,8 @@ func (r *region) othersCanary(function string, a state.Alias) string {
 }
 
 // changedHere is what the rollout under way did to a function, or nil.
-func (r *region) changedHere(function string) *Changed {
-	i, ok := slices.BinarySearchFunc(r.changed, function, func(c Changed, name string) int { return cmp.Compare(c.Function, name) })
+func (r *region) changedHere(function string) *rollout.Changed {
+	i, ok := slices.BinarySearchFunc(r.changed, function, func(c rollout.Changed, name string) int { return cmp.Compare(c.Function, name) })
 	if !ok {
 		return nil
 	}

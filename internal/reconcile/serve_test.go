@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -97,7 +98,7 @@ func TestServing(t *testing.T) {
 		}, "blocked: live gives 10 % of its calls to version 9: somebody runs a canary", ""},
 		{"our own canary", "1.4.0", 5, 5, 4, func(in *Input) {
 			in.Have[0].Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
-			in.Changed = [][]Changed{{{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true}}}
+			in.Changed = [][]rollout.Changed{{{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true}}}
 		}, "serve change 3>+", ""},
 		{"own instances", "1.4.0", 4, 4, 4, func(in *Input) {
 			in.Want[0].Alias, in.Have[0].Functions[0].Managed = "", true
@@ -319,14 +320,14 @@ func TestGoingBackByHandFindsAnEarlierVersion(t *testing.T) {
 // A step that is half done in a rollout is no drift: the attach was remembered,
 // and the alias has only weights or was not reached.
 func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
-	for _, c := range []Changed{
+	for _, c := range []rollout.Changed{
 		{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true},
 		{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", Failed: true},
 	} {
 		in := aliased("1.4.0", 5, 5, 4)
-		in.Changed = [][]Changed{{c}}
+		in.Changed = [][]rollout.Changed{{c}}
 		in.Want[0].Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
-		in.Rollouts = []*Rollout{{ID: "1", Stage: StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []Target{{Layer: common, Number: 5}}}}
+		in.Rollouts = []*rollout.Rollout{{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
 		r := only(t, in)
 		if got := told(r); got != "serve change 3>+ held by wave" || len(r.Drift) > 0 {
 			t.Errorf("%+v: %s and drift %+v", c, got, r.Drift)
@@ -337,8 +338,8 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 func TestDocumentOfARollout(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
 	in.Want[0].Rollout.Bake = 10 * time.Minute
-	in.Rollouts = []*Rollout{{
-		ID: "7", Revision: "abc", Stage: StageBake, Wave: 1, Waves: 2, Since: noon, Reason: "why", Targets: []Target{{Layer: common, Number: 5}},
+	in.Rollouts = []*rollout.Rollout{{
+		ID: "7", Revision: "abc", Stage: rollout.StageBake, Wave: 1, Waves: 2, Since: noon, Reason: "why", Targets: []rollout.Target{{Layer: common, Number: 5}},
 	}}
 	v := NewDocument("store", "abc", []Plan{Decide(in)}, nil).Environments[0]
 	want := &RolloutView{

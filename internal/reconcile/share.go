@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -15,7 +16,7 @@ import (
 // nobody knows whose share that is. It releases nothing: all calls go to what
 // most have gone to, so that it waits for nobody.
 func (r *region) shares() {
-	if r.rollout != nil && r.rollout.Stage == StageRollingBack {
+	if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {
 		return // they go back with the rest
 	}
 	for _, c := range r.changed {
@@ -27,7 +28,7 @@ func (r *region) shares() {
 
 // givesMore says that something is planned, held or not, that ends the share,
 // or that nobody knows yet.
-func (r *region) givesMore(c Changed) bool {
+func (r *region) givesMore(c rollout.Changed) bool {
 	_, known := r.snap.Served[state.Qualified{Function: c.Function, Qualifier: c.Alias}]
 	selected := r.want.Alias == c.Alias && slices.ContainsFunc(r.wishes, func(w *wish) bool {
 		f, ok := r.snap.Function(c.Function)
@@ -38,7 +39,7 @@ func (r *region) givesMore(c Changed) bool {
 	})
 }
 
-func (r *region) takeBack(c Changed) {
+func (r *region) takeBack(c rollout.Changed) {
 	f, ok := r.snap.Function(c.Function)
 	if !ok {
 		return

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"slices"
 
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -10,10 +11,10 @@ import (
 // Standing is how the rollouts of one Region stand when a round is over, which
 // is what people are told of them.
 type Standing struct {
-	Last *Rollout // under way, or the last there was; nil = there never was one
+	Last *rollout.Rollout // under way, or the last there was; nil = there never was one
 	// Changed is what Last, and those it took over from, did, by function;
 	// empty also where nobody asked what one that ended long ago did.
-	Changed []Changed
+	Changed []rollout.Changed
 	// LeftAlone names functions that Last did not return when it went back,
 	// since somebody else had changed them, and that still have a version in
 	// quarantine; sorted.
@@ -41,7 +42,7 @@ func Stand(in Input, i int, p RegionPlan) *Standing {
 			s.Quarantines = append(s.Quarantines, q)
 		}
 	}
-	if s.Last != nil && s.Last.Stage == StageRolledBack && in.Have[i] != nil {
+	if s.Last != nil && s.Last.Stage == rollout.StageRolledBack && in.Have[i] != nil {
 		s.LeftAlone = s.remaining(*in.Have[i], p)
 	}
 	s.Semvers = semvers(in, i)
@@ -80,7 +81,7 @@ func (s *Standing) Semver(layer state.LayerARN, n int64) string {
 func (s *Standing) remaining(snap state.Snapshot, p RegionPlan) []string {
 	returned := map[string]bool{}
 	for _, step := range p.Steps {
-		if step.Cause == Rollback && step.fine() {
+		if step.Cause == Rollback && step.Done() {
 			returned[step.Function] = true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -27,8 +28,8 @@ func TestStand(t *testing.T) {
 	elsewhere.Region, ended.Ended, lifted.Number = "eu-west-2", time.Unix(1, 0), 11
 	in := Input{
 		Want: []desired.Environment{{}, {Region: "eu-west-1"}}, Have: []*state.Snapshot{nil, snap},
-		Rollouts:    []*Rollout{nil, {ID: "r", Stage: StageRolledBack}},
-		Changed:     [][]Changed{nil, {{Function: "a"}, {Function: "b"}, {Function: "c"}, {Function: "d"}, {Function: "gone"}}},
+		Rollouts:    []*rollout.Rollout{nil, {ID: "r", Stage: rollout.StageRolledBack}},
+		Changed:     [][]rollout.Changed{nil, {{Function: "a"}, {Function: "b"}, {Function: "c"}, {Function: "d"}, {Function: "gone"}}},
 		Quarantines: []ruling.Quarantine{elsewhere, q, ended, lifted},
 	}
 	p := RegionPlan{
@@ -43,7 +44,7 @@ func TestStand(t *testing.T) {
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("(-got +want):\n%s", diff)
 	}
-	in.Rollouts[1] = &Rollout{ID: "r", Stage: StageRollingBack}
+	in.Rollouts[1] = &rollout.Rollout{ID: "r", Stage: rollout.StageRollingBack}
 	if got := Stand(in, 1, p).LeftAlone; !cmp.Equal(got, p.LeftAlone) {
 		t.Errorf("while it goes back %v are left alone, and the plan says %v", got, p.LeftAlone)
 	}

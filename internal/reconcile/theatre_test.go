@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -18,13 +19,13 @@ import (
 // place is one Region as it really is.
 type place struct {
 	functions []*actor
-	rollout   *Rollout
-	changed   map[string]*Changed
+	rollout   *rollout.Rollout
+	changed   map[string]*rollout.Changed
 	origin    map[string]actor // what functions were before the chain of rollouts
 	touched   map[string]bool  // by somebody else since the rollout changed it
 	named     map[string]bool  // as left alone
 	counted   map[string]bool  // functions that this rollout has changed
-	ends      map[Stage]int
+	ends      map[rollout.Stage]int
 }
 
 // actor is one function with its versions and its alias.
@@ -82,11 +83,11 @@ func (th *theatre) decide() Plan {
 
 // list is what the rollout has done. That of one which ended is not asked for,
 // but for one that was taken over from.
-func (p *place) list() []Changed {
-	if p.rollout == nil || !p.rollout.Ended.IsZero() && p.rollout.Stage != StageSuperseded {
+func (p *place) list() []rollout.Changed {
+	if p.rollout == nil || !p.rollout.Ended.IsZero() && p.rollout.Stage != rollout.StageSuperseded {
 		return nil
 	}
-	var list []Changed
+	var list []rollout.Changed
 	for _, name := range slices.Sorted(maps.Keys(p.changed)) {
 		list = append(list, *p.changed[name])
 	}
@@ -293,7 +294,7 @@ func stage(t *testing.T, r *rand.Rand) *theatre {
 		e.Unmanaged = []string{string(foreignLayer) + "*"}
 		th.in.Want = append(th.in.Want, e)
 		th.in.Past = append(th.in.Past, Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}})
-		p := &place{changed: map[string]*Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[Stage]int{}}
+		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
 		for n := range 1 + r.IntN(9) {
 			p.functions = append(p.functions, th.newActor(region, n))
 		}

@@ -7,34 +7,14 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // WavePlan is how many functions one wave has still to change.
 type WavePlan struct{ Wave, Functions int }
 
-// cuts are how many of total functions have been changed at the end of each
-// wave. Waves that would change nothing are left out, and the last has all.
-// Shares are of base, how many there were when the rollout began, so that a
-// wave keeps its number although functions come and go. The first wave has at
-// least those that smoke tests call: what a test says of functions that were not
-// changed yet is nothing.
-func cuts(r desired.Rollout, base, total, tested int) []int {
-	var list []int
-	last := 0
-	for _, w := range r.Waves {
-		if n := max(w.Of(base), tested); n > last && n < min(base, total) {
-			list, last = append(list, n), n
-		}
-	}
-	return append(list, total)
-}
-
-// inRollout says whether a step is part of a rollout. A new function that gets
-// what all others have, and a heal, bring nothing new.
-func (s Step) inRollout() bool { return s.Cause == Change && !s.AnyTime && s.Function != "" }
-
 // Brings says that something of a rollout is to be done here.
-func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.inRollout) }
+func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.InRollout) }
 
 // roll gives each step of the rollout its wave. waits says that a step waits for
 // something of its own, and so that others go before it.
@@ -42,12 +22,11 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	if r.snap == nil {
 		return
 	}
-	r.plan.Superseding = r.rollout != nil && !r.sameRollout()
-	r.plan.Untouched = len(r.changed) == 0
-	r.plan.Reached = r.rollout != nil && r.rollout.Total > 0 && r.complete() >= r.rollout.Total
+	r.plan.NewerCommit = r.rollout != nil && !r.sameRollout()
+	r.plan.AllChanged = r.rollout != nil && r.rollout.Total > 0 && r.complete() >= r.rollout.Total
 	pending := map[string]bool{} // and whether it waits for something of its own
 	for _, s := range r.plan.Steps {
-		if s.inRollout() {
+		if s.InRollout() {
 			pending[s.Function] = pending[s.Function] || waits(r, s)
 		}
 	}
@@ -59,7 +38,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	if r.sameRollout() && r.rollout.Total > 0 {
 		base = r.rollout.Total
 	}
-	ends := cuts(r.want.Rollout, base, len(order), r.tested(order, pending))
+	ends := rollout.WaveEnds(r.want.Rollout, base, len(order), r.tested(order, pending))
 	waves := make(map[string]int, len(order))
 	r.plan.Waves = make([]WavePlan, len(ends))
 	for wave := range ends {
@@ -76,7 +55,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 		}
 	}
 	for i := range r.plan.Steps {
-		if s := &r.plan.Steps[i]; s.inRollout() {
+		if s := &r.plan.Steps[i]; s.InRollout() {
 			s.Wave = waves[s.Function]
 			if s.Kind == Serve && r.weight() > 0 {
 				s.Serving.Weight = r.weight()
@@ -122,7 +101,7 @@ func (r *region) order(pending map[string]bool) []string {
 	for _, t := range r.want.Rollout.SmokeTests {
 		first[t.Function] = true
 	}
-	order := spread(names, first)
+	order := rollout.WaveOrder(names, first)
 	place := func(name string) int {
 		switch {
 		case begun[name]:
@@ -152,38 +131,33 @@ func (r *region) tested(order []string, pending map[string]bool) int {
 // weight is the share of calls that a serve step gives to the new version now;
 // 0 = all.
 func (r *region) weight() float64 {
-	c := r.want.Rollout.Canary
-	if c == nil || r.want.Alias == "" || r.sameRollout() && r.rollout.Stage != StageCanary {
+	c := r.want.Rules().Canary
+	if c == nil || r.sameRollout() && r.rollout.Stage != rollout.StageCanary {
 		return 0
 	}
 	return c.Weight
 }
 
-// sameRollout says that the rollout under way brings what Git wants now.
-func (r *region) sameRollout() bool {
-	if r.rollout == nil {
-		return false
-	}
-	return slices.EqualFunc(r.rollout.Targets, r.plan.Targets, func(a, b Target) bool { return a.Layer == b.Layer && a.Number == b.Number })
-}
+// sameRollout reports whether the rollout under way brings what Git wants now.
+func (r *region) sameRollout() bool { return r.rollout.SameTargets(r.plan.Targets) }
 
 // targets is what a rollout of this plan brings.
-func (r *region) targets() []Target {
-	var list []Target
+func (r *region) targets() []rollout.Target {
+	var list []rollout.Target
 	for _, w := range r.wishes {
 		if w.ok {
-			list = append(list, Target{
+			list = append(list, rollout.Target{
 				Layer: w.Layer, Name: w.Name, Number: w.target.number, Semver: w.target.semver, From: r.past.Layers[w.Layer].Proven,
 			})
 		}
 	}
-	slices.SortFunc(list, func(a, b Target) int { return cmp.Compare(a.Layer, b.Layer) })
+	slices.SortFunc(list, func(a, b rollout.Target) int { return cmp.Compare(a.Layer, b.Layer) })
 	return list
 }
 
 // waveHolder says which wave, or what else about the rollout, a step waits for.
 func (r *region) waveHolder(s Step) (h Holder, held bool) {
-	if !s.inRollout() {
+	if !s.InRollout() {
 		return Holder{}, false
 	}
 	at := func(t time.Time) string { return t.In(r.want.Zone).Format("Mon 15:04 MST") }
@@ -194,18 +168,18 @@ func (r *region) waveHolder(s Step) (h Holder, held bool) {
 			return Holder{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: after wave %d was changed and is well", s.Wave, len(r.plan.Waves), s.Wave-1)}, true
 		}
 		return Holder{}, false
-	case ro.Stage == StageHalted:
+	case ro.Stage == rollout.StageHalted:
 		return Holder{By: ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
-	case ro.Stage == StageRollingBack:
+	case ro.Stage == rollout.StageRollingBack:
 		return Holder{By: ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
 	case !r.sameRollout():
-		return Holder{By: ByWave, Until: r.judged(), Reason: fmt.Sprintf(
+		return Holder{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
 			"a rollout of an earlier commit (%s) is in wave %d of %d; this one takes over at its end", shortHash(ro.Revision), ro.Wave, ro.Waves)}, true
-	case ro.Stage == StageBake || ro.Stage == StageCanaryBake:
-		return Holder{By: ByWave, Until: r.judged(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.judged()))}, true
+	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
+		return Holder{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
 	case s.Wave > ro.Wave:
 		return Holder{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: wave %d is under way", s.Wave, max(s.Wave, len(r.plan.Waves)), ro.Wave)}, true
-	case ro.Stage == StageCanary && s.Kind == Serve && r.canaryRuns(s.Function):
+	case ro.Stage == rollout.StageCanary && s.Kind == Serve && r.canaryRuns(s.Function):
 		return Holder{By: ByWave, Reason: "the others of its wave get their share of calls first"}, true
 	}
 	return Holder{}, false
@@ -220,30 +194,6 @@ func (r *region) canaryRuns(function string) bool {
 
 func shortHash(revision string) string { return revision[:min(7, len(revision))] }
 
-// judged is when the wave under way is judged at the latest; zero while its
+// verdictDue is when the wave under way is judged at the latest; zero while its
 // functions are still being changed.
-func (r *region) judged() time.Time { return Judged(r.rollout, r.want.Rollout) }
-
-// Judged is when a wave is judged: at the end of its bake, and where rates are
-// asked for, when the last of them have arrived; and of a whole rollout that is
-// still looked at, when that ends. Zero while nothing is watched.
-func Judged(ro *Rollout, rules desired.Rollout) time.Time {
-	bake := rules.Bake
-	switch ro.Stage {
-	case StageBake:
-	case StageCanaryBake:
-		if rules.Canary != nil {
-			bake = rules.Canary.Bake
-		}
-	case StageWatching:
-		return ro.Since.Add(rules.Watch)
-	default:
-		return time.Time{}
-	}
-	if rates(rules) {
-		bake += desired.MetricDelay
-	}
-	return ro.Since.Add(bake)
-}
-
-func rates(rules desired.Rollout) bool { return rules.MaxErrorRate != nil || rules.MaxThrottles != nil }
+func (r *region) verdictDue() time.Time { return r.rollout.VerdictDue(r.want.Rules()) }

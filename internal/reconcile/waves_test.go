@@ -2,15 +2,13 @@ package reconcile
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -30,131 +28,6 @@ func fleet(n int, waves ...desired.Wave) Input {
 	in.Have[0].Signing = map[string]state.Signing{}
 	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
 	return in
-}
-
-func drawNames(t *rapid.T) []string {
-	words := rapid.SampledFrom([]string{"makoto-chat-", "makoto-api-", "makoto_batch_", "other-", "x", ""})
-	return rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) string {
-		return words.Draw(t, "words") + rapid.StringMatching(`[a-z]{1,3}(-[0-9])?`).Draw(t, "name")
-	}), 1, 120, rapid.ID[string]).Draw(t, "names")
-}
-
-func TestSpread(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		names := drawNames(t)
-		order := spread(names, nil)
-		if got := slices.Sorted(slices.Values(order)); !slices.Equal(got, slices.Sorted(slices.Values(names))) {
-			t.Fatalf("%q is not a permutation of %q", order, names)
-		}
-		if other := spread(rapid.Permutation(names).Draw(t, "shuffled"), nil); !slices.Equal(order, other) {
-			t.Fatalf("the order of the input matters: %q and %q", order, other)
-		}
-		size, taken := map[string]int{}, map[string]int{}
-		for _, name := range names {
-			size[family(name)]++
-		}
-		for i, name := range order {
-			taken[family(name)]++
-			for f, s := range size {
-				share := float64((i+1)*s) / float64(len(names))
-				if got := float64(taken[f]); got < math.Floor(share) || got > math.Ceil(share) {
-					t.Fatalf("the first %d of %d have %v of %q, which has %d: %q", i+1, len(names), got, f, s, order)
-				}
-			}
-		}
-	})
-}
-
-func TestSpreadTakesSomeFirst(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		names := drawNames(t)
-		first := map[string]bool{"not-there": true}
-		for _, name := range names {
-			if rapid.Bool().Draw(t, "first") {
-				first[name] = true
-			}
-		}
-		order := spread(names, first)
-		at := slices.IndexFunc(order, func(name string) bool { return !first[name] })
-		if len(order) != len(names) || at >= 0 && slices.ContainsFunc(order[at:], func(name string) bool { return first[name] }) {
-			t.Fatalf("%q does not begin with %v", order, first)
-		}
-	})
-}
-
-func TestFamily(t *testing.T) {
-	for name, want := range map[string]string{
-		"makoto-chat-handler-prod": "makoto-chat", "makoto_chat_x": "makoto_chat", "makoto-chat": "makoto", "makoto": "", "": "",
-	} {
-		if got := family(name); got != want {
-			t.Errorf("%s is of %q, want %q", name, got, want)
-		}
-	}
-}
-
-func TestCuts(t *testing.T) {
-	n, share := func(n int) desired.Wave { return desired.Wave{Count: n} }, func(s float64) desired.Wave { return desired.Wave{Share: s} }
-	for _, tc := range []struct {
-		waves       []desired.Wave
-		base, total int
-		want        []int
-	}{
-		{nil, 7, 7, []int{7}},
-		{[]desired.Wave{n(1), share(0.1), share(1)}, 100, 100, []int{1, 10, 100}},
-		{[]desired.Wave{n(1), share(0.1), share(1)}, 101, 101, []int{1, 11, 101}}, // rounded up
-		{[]desired.Wave{n(1), share(0.1), share(1)}, 10, 10, []int{1, 10}},        // a tenth is the one that is changed already
-		{[]desired.Wave{n(1), share(0.1), share(0.5)}, 4, 4, []int{1, 2, 4}},      // the last has all
-		{[]desired.Wave{n(5), n(3), n(9)}, 8, 8, []int{5, 8}},
-		{[]desired.Wave{share(0.07)}, 100, 100, []int{7, 100}},
-		{[]desired.Wave{n(1), share(0.1)}, 1, 1, []int{1}},
-		{[]desired.Wave{n(1), share(0.1), share(1)}, 11, 10, []int{1, 2, 10}}, // one went: the second wave stays the second
-		{[]desired.Wave{n(1), share(0.1), share(1)}, 10, 11, []int{1, 11}},    // one came: no third appears
-	} {
-		if got := cuts(desired.Rollout{Waves: tc.waves}, tc.base, tc.total, 0); !slices.Equal(got, tc.want) {
-			t.Errorf("%+v of %d, now %d: %v, want %v", tc.waves, tc.base, tc.total, got, tc.want)
-		}
-	}
-}
-
-// Several smoke tests need several functions in the first wave, however small it
-// was meant to be.
-func TestTestedFunctionsAreInTheFirstWave(t *testing.T) {
-	n := func(n int) desired.Wave { return desired.Wave{Count: n} }
-	for _, tc := range []struct {
-		waves  []desired.Wave
-		tested int
-		want   []int
-	}{
-		{[]desired.Wave{n(1), n(2), n(5)}, 0, []int{1, 2, 5, 8}},
-		{[]desired.Wave{n(1), n(2), n(5)}, 3, []int{3, 5, 8}},
-		{[]desired.Wave{n(1)}, 8, []int{8}},
-		{nil, 3, []int{8}},
-	} {
-		if got := cuts(desired.Rollout{Waves: tc.waves}, 8, 8, tc.tested); !slices.Equal(got, tc.want) {
-			t.Errorf("%+v with %d tested: %v, want %v", tc.waves, tc.tested, got, tc.want)
-		}
-	}
-}
-
-func TestCutsGrowAndEndWithAll(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var r desired.Rollout
-		for range rapid.IntRange(0, 5).Draw(t, "waves") {
-			r.Waves = append(r.Waves, desired.Wave{Count: rapid.IntRange(0, 9).Draw(t, "count"), Share: rapid.Float64Range(0, 1).Draw(t, "share")})
-		}
-		base, total := rapid.IntRange(1, 30).Draw(t, "base"), rapid.IntRange(1, 30).Draw(t, "total")
-		got := cuts(r, base, total, 0)
-		last := 0
-		for _, n := range got {
-			if n <= last {
-				t.Fatalf("%v has a wave that changes nothing", got)
-			}
-			last = n
-		}
-		if last != total {
-			t.Fatalf("%v does not end with all %d", got, total)
-		}
-	})
 }
 
 // byWave tells the functions of a plan's waves that run, and the holders of the
@@ -193,32 +66,32 @@ func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
 }
 
 // under begins the rollout of a plan and gives the input with it under way.
-func under(t *testing.T, in Input, stage Stage, wave int) Input {
+func under(t *testing.T, in Input, stage rollout.Stage, wave int) Input {
 	t.Helper()
 	ro := Begins(only(t, in), nil, "1", "abcdef0123", noon)
 	if ro == nil {
 		t.Fatal("nothing begins")
 	}
 	ro.Stage, ro.Wave, ro.Reason = stage, wave, "f00 is bad"
-	in.Rollouts = []*Rollout{ro}
+	in.Rollouts = []*rollout.Rollout{ro}
 	return in
 }
 
 func TestWhatAStageHolds(t *testing.T) {
 	for _, tc := range []struct {
-		stage Stage
+		stage rollout.Stage
 		wave  int
 		edit  func(*Input)
 		want  string // function wave holders; of four functions in waves of 1, 2, 4
 	}{
-		{StageChange, 1, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "},
-		{StageChange, 2, nil, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
-		{StageBake, 2, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
-		{StageHalted, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
-		{StageRollingBack, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
-		{StageChange, 2, func(in *Input) { in.Rollouts[0].Targets[0].Number = 3 }, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
-		{StageChange, 2, func(in *Input) { in.Unwell = []string{"an alarm rings"} }, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
-		{StageWatching, 3, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "}, // the next rollout
+		{rollout.StageChange, 1, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "},
+		{rollout.StageChange, 2, nil, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
+		{rollout.StageBake, 2, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
+		{rollout.StageHalted, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
+		{rollout.StageRollingBack, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
+		{rollout.StageChange, 2, func(in *Input) { in.Rollouts[0].Targets[0].Number = 3 }, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
+		{rollout.StageChange, 2, func(in *Input) { in.Unwell = []string{"an alarm rings"} }, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
+		{rollout.StageWatching, 3, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "}, // the next rollout
 	} {
 		in := fleet(4, desired.Wave{Count: 1}, desired.Wave{Count: 2}, desired.Wave{Share: 1})
 		in = under(t, in, tc.stage, tc.wave)
@@ -235,7 +108,7 @@ func TestBakeTellsUntilWhen(t *testing.T) {
 	in := fleet(2, desired.Wave{Count: 1})
 	rate := 0.01
 	in.Want[0].Rollout.Bake, in.Want[0].Rollout.MaxErrorRate = 10*time.Minute, &rate
-	in = under(t, in, StageBake, 1)
+	in = under(t, in, rollout.StageBake, 1)
 	s := only(t, in).Steps[0]
 	if want := noon.Add(13 * time.Minute); s.Held == nil || !s.Held.Until.Equal(want) {
 		t.Errorf("held %+v, want until %s", s.Held, want)
@@ -248,11 +121,11 @@ func TestBakeTellsUntilWhen(t *testing.T) {
 // What was changed stays counted when a function comes that would have been
 // taken before it.
 func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
-	in := under(t, fleet(20, desired.Wave{Count: 5}), StageChange, 1)
-	in.Changed = [][]Changed{nil}
+	in := under(t, fleet(20, desired.Wave{Count: 5}), rollout.StageChange, 1)
+	in.Changed = [][]rollout.Changed{nil}
 	for _, s := range only(t, in).Steps {
 		if s.Held == nil {
-			in.Changed[0] = append(in.Changed[0], Changed{Function: s.Function, Wave: 1})
+			in.Changed[0] = append(in.Changed[0], rollout.Changed{Function: s.Function, Wave: 1})
 			in.set(s.Function, 5)
 		}
 	}
@@ -337,7 +210,7 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 	if got := by(); got != "us-east-1 , eu-west-1 order" {
 		t.Error(got)
 	}
-	in.Rollouts = []*Rollout{{Stage: StageBake, Since: noon, Targets: []Target{{Layer: common, Number: 5}}}}
+	in.Rollouts = []*rollout.Rollout{{Stage: rollout.StageBake, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
 	if got := by(); got != "us-east-1 order, eu-west-1 order" {
 		t.Errorf("while the first is watched: %s", got)
 	}
@@ -345,7 +218,7 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 	// earlier Region.
 	late := fleet(1)
 	in.Have[0], in.Past[0] = late.Have[0], late.Past[0]
-	in.Rollouts = []*Rollout{nil, {Stage: StageChange, Wave: 1, Waves: 1, Targets: []Target{{Layer: common, Number: 5}}}}
+	in.Rollouts = []*rollout.Rollout{nil, {Stage: rollout.StageChange, Wave: 1, Waves: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
 	if got := by(); got != "ap-northeast-1 , us-east-1 , eu-west-1 order" {
 		t.Error(got)
 	}
@@ -402,7 +275,7 @@ func TestRolloutsThatSpanWindows(t *testing.T) {
 	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != ByWindow {
 		t.Errorf("note %q, steps %s", got, byWave(r))
 	}
-	in.Rollouts = []*Rollout{{Stage: StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []Target{{Layer: common, Number: 5}}}}
+	in.Rollouts = []*rollout.Rollout{{Stage: rollout.StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
 	if r := only(t, in); runs(r) != 1 || note(r) != takes+"what is left then goes on at the next opening" {
 		t.Errorf("one that has begun goes on: note %q, steps %s", note(r), byWave(r))
 	}

@@ -39,15 +39,15 @@ type Snapshot struct {
 // Function is one function's $LATEST, as far as deciding about layers goes.
 type Function struct {
 	Name         string
-	ARN          string            // unqualified
-	Runtime      string            // "python3.12"; empty for images
-	Architecture string            // "x86_64" or "arm64"; AWS's default x86_64 is filled in
-	Image        bool              // PackageType Image: layers do not exist for it
-	Edge         bool              // a Lambda@Edge replica or its namespaced copy
-	Layers       []LayerVersionARN // in AWS's order; nil when there are none
-	RevisionID   string            // of the read; changes on any write, tags included
-	CodeSHA256   string            // base64, as AWS gives it
-	CodeSize     int64             // of its own zip, in bytes; 0 = not told
+	ARN          string // unqualified
+	Runtime      string // "python3.12"; empty for images
+	Architecture string // "x86_64" or "arm64"; AWS's default x86_64 is filled in
+	Image        bool   // PackageType Image: layers do not exist for it
+	Edge         bool   // a Lambda@Edge replica or its namespaced copy
+	Layers       Layers // in AWS's order; nil when there are none
+	RevisionID   string // of the read; changes on any write, tags included
+	CodeSHA256   string // base64, as AWS gives it
+	CodeSize     int64  // of its own zip, in bytes; 0 = not told
 	// Managed says that it runs on instances of the account (a capacity
 	// provider): an unqualified call runs $LATEST.PUBLISHED, not $LATEST.
 	Managed bool
