@@ -105,10 +105,10 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile.Plan) error {
 	quiet := true // the past stays what was read of it
 	for i, r := range plan.Regions {
-		if in.Have[i] == nil {
+		if in.Regions[i].Have == nil {
 			continue
 		}
-		news, err := p.history(r.Want.Account).LearnAfter(ctx, plan.Environment, r.Want.Region, in.Past[i], r.Learned, in.Now)
+		news, err := p.history(r.Want.Account).LearnAfter(ctx, plan.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
 		if err != nil {
 			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
 		}
@@ -125,7 +125,7 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || in.Have[i] == nil || !whole {
+		if ctx.Err() != nil || in.Regions[i].Have == nil || !whole {
 			continue // what comes of it is for whoever goes on
 		}
 		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
@@ -142,15 +142,15 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
 		return err
 	}
-	for _, e := range in.Want {
-		p.Looks.trust(e, p.fence(e.Account))
+	for _, r := range in.Regions {
+		p.Looks.trust(r.Want, p.fence(r.Want.Account))
 	}
 	return nil
 }
 
 func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan, i int) error {
 	r := &plan.Regions[i]
-	if in.Have[i] == nil {
+	if in.Regions[i].Have == nil {
 		return nil
 	}
 	if runnable(*r) {
@@ -287,7 +287,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 		}
 	}
 	for i, a := range in.Approvals {
-		if !a.Valid(in.Want[0].Calendar, in.Now) {
+		if !a.Valid(in.Regions[0].Want.Calendar, in.Now) {
 			continue
 		}
 		lines := a.Lines
@@ -317,7 +317,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, plan reconcile.Plan) error {
 	left := map[string]bool{}
 	for i, r := range plan.Regions {
-		if in.Have[i] == nil {
+		if in.Regions[i].Have == nil {
 			return nil
 		}
 		for _, s := range r.Steps {
@@ -355,8 +355,8 @@ func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.Regio
 		Environment: plan.Environment, Region: r.Want.Region, Account: r.Want.Account,
 		Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
 	}
-	if in.Rollouts[i].Open() {
-		round.Rollout = in.Rollouts[i].ID
+	if in.Regions[i].Rollout.Open() {
+		round.Rollout = in.Regions[i].Rollout.ID
 	}
 	origin := p.origin(plan.Environment)
 	round.Revision, round.Author = origin.Revision, origin.Author

@@ -17,16 +17,16 @@ import (
 // judge returns the event that moves a rollout before anything is carried out;
 // nil = nothing does. It only asks: what follows is decided by rollout.Next.
 func (p *pass) judge(ctx context.Context, in *reconcile.Input, r reconcile.RegionPlan, i int) rollout.Event {
-	ro, now, rules := in.Rollouts[i], p.Now(), in.Want[i].Rules()
-	facts := r.Facts(in.Changed[i])
-	if e := ro.Answer(facts, in.Quarantines, in.Want[i].Region, rules, now); e != nil {
+	ro, now, rules := in.Regions[i].Rollout, p.Now(), in.Regions[i].Want.Rules()
+	facts := r.Facts(in.Regions[i].Changed)
+	if e := ro.Answer(facts, in.Quarantines, in.Regions[i].Want.Region, rules, now); e != nil {
 		return e
 	}
 	checks := ro.Checks(facts, rules, now)
 	if !checks.Alarms {
 		return nil
 	}
-	findings := health.Alarms(ctx, p.regions[placeOf(in.Want[i])].cloud, rules.Alarms)
+	findings := health.Alarms(ctx, p.regions[placeOf(in.Regions[i].Want)].cloud, rules.Alarms)
 	if ro.Stage == rollout.StageWatching {
 		return alarmsRead(findings)
 	}
@@ -110,13 +110,13 @@ func headline(sentences []string) string {
 
 // smoke calls the smoke tests of the environment.
 func (p *pass) smoke(ctx context.Context, in *reconcile.Input, i int) []health.Finding {
-	e := in.Want[i]
+	e := in.Regions[i].Want
 	var findings []health.Finding
 	src := p.regions[placeOf(e)].cloud
 	for _, test := range e.Rollout.SmokeTests {
 		qualifier := cmp.Or(test.Qualifier, e.Alias)
 		if test.Qualifier == "" && e.Alias != "" {
-			if s, ok := in.Have[i].Served[state.Qualified{Function: test.Function, Qualifier: e.Alias}]; ok && s.Version == "" {
+			if s, ok := in.Regions[i].Have.Served[state.Qualified{Function: test.Function, Qualifier: e.Alias}]; ok && s.Version == "" {
 				qualifier = "" // it has no such alias
 			}
 		}
@@ -128,7 +128,7 @@ func (p *pass) smoke(ctx context.Context, in *reconcile.Input, i int) []health.F
 // rates compares what the changed functions did in the bake with what they did
 // before the rollout.
 func (p *pass) rates(ctx context.Context, in *reconcile.Input, i int, judged time.Time) []health.Finding {
-	e, ro := in.Want[i], in.Rollouts[i]
+	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
 	if e.Rollout.MaxErrorRate == nil && e.Rollout.MaxThrottles == nil {
 		return nil
 	}
@@ -137,7 +137,7 @@ func (p *pass) rates(ctx context.Context, in *reconcile.Input, i int, judged tim
 		Bake: bake, Before: health.Span{From: ro.Begun.Add(bake.From.Sub(bake.To)), To: ro.Begun},
 		MaxErrorRate: e.Rollout.MaxErrorRate, MaxThrottles: e.Rollout.MaxThrottles,
 	}
-	for _, c := range in.Changed[i] {
+	for _, c := range in.Regions[i].Changed {
 		q.Functions = append(q.Functions, health.Watched{Function: c.Function, Qualifier: qualifierOf(c)})
 	}
 	return health.Rates(ctx, p.regions[placeOf(e)].cloud, q)
@@ -157,13 +157,13 @@ func (p *pass) unwell(ctx context.Context, in *reconcile.Input, plan reconcile.P
 	asked := false
 	for i, r := range plan.Regions {
 		alarms := r.Want.Rollout.Alarms
-		if in.Have[i] == nil || len(alarms) == 0 || in.Rollouts[i].Open() || !r.Brings() {
+		if in.Regions[i].Have == nil || len(alarms) == 0 || in.Regions[i].Rollout.Open() || !r.Brings() {
 			continue
 		}
 		src := p.regions[placeOf(r.Want)].cloud
 		for _, f := range health.Alarms(ctx, src, alarms) {
 			if f.Status == health.Bad || f.Status == health.Unknown && f.Unread {
-				in.Unwell[i] = f.Sentence
+				in.Regions[i].Unwell = f.Sentence
 				asked = true
 				break
 			}

@@ -19,30 +19,29 @@ const layerd = "layerd"
 // quarantined.
 func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 	for _, q := range p.Round.Quarantines {
-		if q.Environment == in.Want[0].Name {
+		if q.Environment == in.Regions[0].Want.Name {
 			in.Quarantines = append(in.Quarantines, q)
 		}
 	}
-	in.Rollouts, in.Changed = make([]*rollout.Rollout, len(in.Want)), make([][]rollout.Changed, len(in.Want))
-	in.Unwell = make([]string, len(in.Want))
 	if p.log == nil {
 		return nil
 	}
-	for i, e := range in.Want {
-		ro, err := p.log.Rollout(ctx, e.Name, e.Region)
+	for i := range in.Regions {
+		r := &in.Regions[i]
+		ro, err := p.log.Rollout(ctx, r.Want.Name, r.Want.Region)
 		if err != nil {
 			return err
 		}
-		in.Rollouts[i] = ro
+		r.Rollout = ro
 		// Of one that a newer commit took over from as well: it is undone with
 		// that, and a share of calls that it gave is ours.
 		if ro.Open() || ro != nil && ro.Stage == rollout.StageSuperseded {
-			if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
+			if r.Changed, err = p.changed(ctx, r.Want, ro); err != nil {
 				return err
 			}
 		}
 	}
-	kept, err := ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Want[0].Name)
+	kept, err := ruling.LoadQuarantines(ctx, p.Store, p.Repository, in.Regions[0].Want.Name)
 	in.Quarantines = append(in.Quarantines, kept...)
 	return err
 }
@@ -65,8 +64,8 @@ func (p *pass) changed(ctx context.Context, e desired.Environment, ro *rollout.R
 // claim has the history refuse whoever had the lease before, should they wake up
 // and go on with a rollout that is ours now.
 func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
-	for i, e := range in.Want {
-		if ro := in.Rollouts[i]; ro != nil && ro.Ended.IsZero() && p.fence(e.Account) != 0 {
+	for _, r := range in.Regions {
+		if ro, e := r.Rollout, r.Want; ro.Running() && p.fence(e.Account) != 0 {
 			if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
 				return err
 			}
@@ -81,12 +80,12 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 	if err := p.claim(ctx, in); err != nil {
 		return plan, err
 	}
-	began := slices.Clone(in.Rollouts)
+	began := slices.Clone(in.Regions)
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
 	for range transitions {
 		moved := false
-		for i := range in.Want {
-			if in.Rollouts[i] == nil || !in.Rollouts[i].Ended.IsZero() || in.Have[i] == nil {
+		for i := range in.Regions {
+			if !in.Regions[i].Rollout.Running() || in.Regions[i].Have == nil {
 				continue
 			}
 			went, err := p.advance(ctx, in, i, p.judge(ctx, in, plan.Regions[i], i))
@@ -100,16 +99,16 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 		}
 		plan = p.decide(ctx, in)
 	}
-	tellEnds(plan, began, in.Rollouts)
+	tellEnds(plan, began, in.Regions)
 	return plan, nil
 }
 
 // tellEnds names the rollouts that this round has brought to their end: to a
 // decision there is none any more.
-func tellEnds(plan reconcile.Plan, before, after []*rollout.Rollout) {
+func tellEnds(plan reconcile.Plan, before, after []reconcile.Region) {
 	for i := range plan.Regions {
-		if before[i] != nil && before[i].Ended.IsZero() && !after[i].Ended.IsZero() && plan.Regions[i].Rollout == nil {
-			plan.Regions[i].Rollout = after[i]
+		if before[i].Rollout.Running() && !after[i].Rollout.Running() && plan.Regions[i].Rollout == nil {
+			plan.Regions[i].Rollout = after[i].Rollout
 		}
 	}
 }
@@ -120,7 +119,7 @@ func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event ro
 	if event == nil {
 		return false, nil
 	}
-	e, ro := in.Want[i], in.Rollouts[i]
+	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
 	next := ro.Next(event, e.Rules(), p.Now())
 	if !ro.Moved(next) {
 		return false, nil
@@ -132,7 +131,7 @@ func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event ro
 			return false, err
 		}
 	case (next.Stage == rollout.StageDone || next.Stage == rollout.StageWatching) && ro.Stage != rollout.StageWatching && ro.Stage != next.Stage:
-		if len(in.Changed[i]) == 0 {
+		if len(in.Regions[i].Changed) == 0 {
 			break // nothing of it ran
 		}
 		if err := log.Prove(ctx, e.Name, e.Region, notQuarantined(in, next, e.Region)); err != nil {
@@ -150,7 +149,7 @@ func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event ro
 	}
 	p.Log.Info("rollout", "env", e.Name, "region", e.Region, "rollout", next.ID, "stage", string(next.Stage),
 		"wave", next.Wave, "waves", next.Waves, "revision", next.Revision, "reason", next.Reason)
-	in.Rollouts[i] = &next
+	in.Regions[i].Rollout = &next
 	return true, nil
 }
 
@@ -168,8 +167,8 @@ func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []ro
 // quarantine keeps the versions that a rollout brought from coming again. They
 // are those of the layers that it changed on any function.
 func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout) error {
-	e := in.Want[i]
-	for _, t := range ro.Introduced(in.Changed[i]) {
+	e := in.Regions[i].Want
+	for _, t := range ro.Introduced(in.Regions[i].Changed) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
@@ -191,8 +190,8 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro ro
 // beginRollout makes sure that a rollout which the plan of a Region begins is known
 // before its first change.
 func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) error {
-	e := in.Want[i]
-	ro := reconcile.Begins(*r, in.Rollouts[i], p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
+	e := in.Regions[i].Want
+	ro := reconcile.Begins(*r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
 	if ro == nil {
 		return nil
 	}
@@ -201,30 +200,30 @@ func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *reconci
 	}
 	p.Log.Info("rollout", "env", e.Name, "region", e.Region, "rollout", ro.ID, "stage", string(ro.Stage), "wave", ro.Wave,
 		"waves", ro.Waves, "functions", ro.Total, "revision", ro.Revision)
-	in.Rollouts[i], in.Changed[i] = ro, nil
+	in.Regions[i].Rollout, in.Regions[i].Changed = ro, nil
 	return nil
 }
 
 // carried notes what came of a plan, and says when the rollout is to be looked
 // at next.
 func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) error {
-	ro := in.Rollouts[i]
+	ro := in.Regions[i].Rollout
 	if ro == nil || !ro.Ended.IsZero() {
 		return nil
 	}
 	began := *ro
-	e := in.Want[i]
+	e := in.Regions[i].Want
 	if r.Carried && ro.Open() {
 		var err error
-		if in.Changed[i], err = p.changed(ctx, e, ro); err != nil {
+		if in.Regions[i].Changed, err = p.changed(ctx, e, ro); err != nil {
 			return err
 		}
 	}
-	moved, err := p.advance(ctx, in, i, outcome(*r, in.Changed[i], *ro, e.Rollout.OnFailure))
+	moved, err := p.advance(ctx, in, i, outcome(*r, in.Regions[i].Changed, *ro, e.Rollout.OnFailure))
 	if err != nil {
 		return err
 	}
-	r.Rollout = in.Rollouts[i]
+	r.Rollout = in.Regions[i].Rollout
 	p.lookAgain(r, began, moved)
 	return nil
 }

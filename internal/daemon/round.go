@@ -327,8 +327,7 @@ func (p *pass) origin(environment string) Origin {
 // input gathers everything a decision about one environment looks at.
 func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
 	in := reconcile.Input{
-		Want: env, Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held,
-		Unleased: p.Watching,
+		Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held, Unleased: p.Watching,
 	}
 	for _, o := range p.Tree.Environments {
 		if o.Name != env[0].Name {
@@ -336,17 +335,16 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 		}
 	}
 	for _, e := range env {
-		if refused := p.refused[e.Account]; refused != nil {
-			in.Have, in.Unread = append(in.Have, nil), append(in.Unread, refused)
-		} else {
+		r := reconcile.Region{Want: e, Unread: p.refused[e.Account]}
+		if r.Unread == nil {
 			s := p.regions[placeOf(e)]
-			in.Have, in.Unread = append(in.Have, s.snapshot()), append(in.Unread, s.failure)
+			r.Have, r.Unread = s.snapshot(), s.failure
 		}
-		past, err := p.past(ctx, e)
-		if err != nil {
+		var err error
+		if r.Past, err = p.past(ctx, e); err != nil {
 			return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 		}
-		in.Past = append(in.Past, past)
+		in.Regions = append(in.Regions, r)
 	}
 	if err := p.rollouts(ctx, &in); err != nil {
 		return in, fmt.Errorf("read the rollouts of %s: %w", env[0].Name, err)
@@ -400,11 +398,11 @@ func (p *pass) pruneStop() string {
 // prunes nothing. What earlier rounds looked up is good enough for saying what
 // waits; before a version is deleted it is looked up again.
 func (p *pass) decide(ctx context.Context, in *reconcile.Input) reconcile.Plan {
-	p.tell(Progress{Environment: in.Want[0].Name, Phase: "decide"})
-	before := slices.Clone(in.Have)
+	p.tell(Progress{Environment: in.Regions[0].Want.Name, Phase: "decide"})
+	before := slices.Clone(in.Regions)
 	plan, recalled := p.ask(ctx, in, p.Looks)
 	if recalled && slices.ContainsFunc(plan.Regions, prunes) {
-		in.Have = before
+		in.Regions = before
 		plan, _ = p.ask(ctx, in, nil)
 	}
 	return plan
@@ -420,13 +418,13 @@ func prunes(r reconcile.RegionPlan) bool {
 func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan reconcile.Plan, recalled bool) {
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
 	plan = reconcile.Decide(*in)
-	refused := make([]error, len(in.Want))
-	known := make([]state.Needs, len(in.Want)) // what was asked already; what was refused is not asked again
+	refused := make([]error, len(in.Regions))
+	known := make([]state.Needs, len(in.Regions)) // what was asked already; what was refused is not asked again
 	for range rounds {
 		asked := false
 		for i, r := range plan.Regions {
 			needs := r.Needs.Without(known[i])
-			if needs.Empty() || in.Have[i] == nil {
+			if needs.Empty() || in.Regions[i].Have == nil {
 				continue
 			}
 			asked = true
@@ -443,9 +441,9 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 		if err != nil {
 			plan.Regions[i].Notes = append(plan.Regions[i].Notes,
 				reconcile.Note{Code: "not_everything_read", Message: err.Error()})
-			p.Log.Warn("not everything could be read", "env", in.Want[i].Name, "region", in.Want[i].Region, "err", err)
+			p.Log.Warn("not everything could be read", "env", in.Regions[i].Want.Name, "region", in.Regions[i].Want.Region, "err", err)
 		}
-		plan.Regions[i].Cost.Calls += p.callsOf(in.Want[i])
+		plan.Regions[i].Cost.Calls += p.callsOf(in.Regions[i].Want)
 	}
 	return plan, recalled
 }
@@ -455,9 +453,9 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 // as not read: a plan that is half known must not be acted on. recalled says
 // that some of it was looked up by an earlier round.
 func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Looks) (recalled bool, err error) {
-	at := placeOf(in.Want[i])
+	at := placeOf(in.Regions[i].Want)
 	s := p.regions[at]
-	snap := *in.Have[i]
+	snap := *in.Regions[i].Have
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	snap.Served = maps.Clone(snap.Served)
 	rest := looks.recall(at, &snap, n, p.Now())
@@ -469,11 +467,11 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 	s.mu.Lock()
 	s.snap = &snap
 	s.mu.Unlock()
-	in.Have[i] = &snap
+	in.Regions[i].Have = &snap
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
 		if err != nil {
-			in.Have[i], in.Unread[i] = nil, failure(err)
+			in.Regions[i].Have, in.Regions[i].Unread = nil, failure(err)
 		}
 	}
 	return recalled, err

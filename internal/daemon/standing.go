@@ -12,7 +12,7 @@ import (
 // whoever tells people.
 func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan) error {
 	for i := range plan.Regions {
-		if in.Have[i] == nil {
+		if in.Regions[i].Have == nil {
 			continue // nothing is known of it
 		}
 		if err := p.readChanged(ctx, in, i); err != nil {
@@ -27,11 +27,11 @@ func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.P
 // under way only. It is read while a quarantine of it holds, and then once: it
 // takes reading the history from its beginning on.
 func (p *pass) readChanged(ctx context.Context, in *reconcile.Input, i int) error {
-	e, ro := in.Want[i], in.Rollouts[i]
+	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
 	if ro == nil || ro.Open() || p.Looks == nil {
 		return nil
 	}
-	if len(in.Changed[i]) > 0 {
+	if len(in.Regions[i].Changed) > 0 {
 		return nil // it was under way when the round began
 	}
 	holds := slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool { return q.Rollout == ro.ID && q.Region == e.Region })
@@ -39,6 +39,6 @@ func (p *pass) readChanged(ctx context.Context, in *reconcile.Input, i int) erro
 		return nil
 	}
 	var err error
-	in.Changed[i], err = p.changed(ctx, e, ro)
+	in.Regions[i].Changed, err = p.changed(ctx, e, ro)
 	return err
 }

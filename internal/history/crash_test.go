@@ -124,15 +124,15 @@ func round(ctx context.Context, s store.Store, w *applytest.World, settle bool) 
 		return err
 	}
 	plan := reconcile.Decide(reconcile.Input{
-		Want: []desired.Environment{{
+		Regions: []reconcile.Region{{Have: snap, Past: past, Want: desired.Environment{
 			Name: env, Account: "123456789012", Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
 			Unmanaged: []string{string(vendor)},
 			Layers: []desired.LayerWish{{
 				Name: "makoto-common", Layer: common, Owned: true, Version: version,
 				Functions: []desired.Selector{{Name: "*"}}, Retention: desired.Retention{Keep: 2},
 			}},
-		}},
-		Have: []*state.Snapshot{snap}, Unread: []*reconcile.Failure{nil}, Past: []reconcile.Past{past}, Now: time.Now(),
+		}}},
+		Now: time.Now(),
 	})
 	if err := l.Learn(ctx, env, region, plan.Regions[0].Learned, time.Now()); err != nil {
 		return err
@@ -224,13 +224,13 @@ func TestAKillWhileLearning(t *testing.T) {
 			return err
 		}
 		plan := reconcile.Decide(reconcile.Input{
-			Want: []desired.Environment{{
+			Regions: []reconcile.Region{{Have: look(w), Past: past, Want: desired.Environment{
 				Name: env, Account: "123456789012", Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
 				Layers: []desired.LayerWish{{
 					Name: "makoto-common", Layer: common, Owned: true, Version: version, Functions: []desired.Selector{{Name: "*"}},
 				}},
-			}},
-			Have: []*state.Snapshot{look(w)}, Unread: []*reconcile.Failure{nil}, Past: []reconcile.Past{past}, Now: time.Now(),
+			}}},
+			Now: time.Now(),
 		})
 		return l.Learn(t.Context(), env, region, plan.Regions[0].Learned, time.Now())
 	}

@@ -16,9 +16,9 @@ import (
 // was applied before, and says what to do, in order. It is a function: equal
 // inputs give equal plans, whatever order maps and lists came in.
 func Decide(in Input) Plan {
-	p := Plan{Environment: in.Want[0].Name}
-	regions := make([]*region, len(in.Want))
-	for i := range in.Want {
+	p := Plan{Environment: in.name()}
+	regions := make([]*region, len(in.Regions))
+	for i := range in.Regions {
 		regions[i] = newRegion(in, i)
 		regions[i].decide()
 	}
@@ -43,7 +43,7 @@ func Decide(in Input) Plan {
 // plan saw it. It gives the steps that may run now, in order; none means that
 // nothing is to be done or that what is to be done must wait.
 func Again(in Input, i int, fresh state.Function) []Step {
-	snap := *in.Have[i]
+	snap := *in.Regions[i].Have
 	snap.Functions = slices.Clone(snap.Functions)
 	j, ok := slices.BinarySearchFunc(snap.Functions, fresh.Name,
 		func(f state.Function, name string) int { return cmp.Compare(f.Name, name) })
@@ -51,8 +51,8 @@ func Again(in Input, i int, fresh state.Function) []Step {
 		return nil
 	}
 	snap.Functions[j] = fresh
-	in.Have = slices.Clone(in.Have)
-	in.Have[i] = &snap
+	in.Regions = slices.Clone(in.Regions)
+	in.Regions[i].Have = &snap
 	var steps []Step
 	for _, s := range Decide(in).Regions[i].Steps {
 		if s.Function == fresh.Name && s.Held == nil {
@@ -81,6 +81,7 @@ type region struct {
 
 	rollout   *rollout.Rollout // the one under way; nil = none
 	changed   []rollout.Changed
+	unwell    string          // why no change may start; empty = it may
 	goingBack map[string]bool // functions of a rollout that goes back, returned or not
 	unserved  int             // functions without the alias
 	span      *spanning       // see spans
@@ -100,30 +101,25 @@ type wish struct {
 }
 
 func newRegion(in Input, i int) *region {
+	given := in.Regions[i]
 	r := &region{
-		want: in.Want[i], snap: in.Have[i], in: in,
+		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, in: in,
 		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{},
-		plan: RegionPlan{Want: in.Want[i], Window: in.Want[i].Calendar.At(in.Now)},
+		plan: RegionPlan{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
 	}
-	if i < len(in.Past) {
-		r.past = in.Past[i]
+	if given.Rollout.Open() {
+		r.rollout = given.Rollout
 	}
-	if i < len(in.Rollouts) && in.Rollouts[i].Open() {
-		r.rollout = in.Rollouts[i]
-	}
-	if i < len(in.Rollouts) && in.Rollouts[i] != nil && in.Rollouts[i].Ended.IsZero() {
-		r.plan.Rollout = in.Rollouts[i]
-	}
-	if i < len(in.Changed) {
-		r.changed = in.Changed[i]
+	if given.Rollout.Running() {
+		r.plan.Rollout = given.Rollout
 	}
 	for _, o := range in.Others {
 		if o.Account == r.want.Account && o.Region == r.want.Region {
 			r.others = append(r.others, o)
 		}
 	}
-	if r.snap == nil && i < len(in.Unread) {
-		r.plan.Failure = in.Unread[i]
+	if r.snap == nil {
+		r.plan.Failure = given.Unread
 	}
 	return r
 }

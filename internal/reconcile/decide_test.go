@@ -47,7 +47,7 @@ func scene(version string, have, past int64) Input {
 			Functions: []desired.Selector{{Name: "*", At: desired.Position{File: "environments/prod.yaml", Line: 9}}},
 		}},
 	}
-	return Input{Want: []desired.Environment{env}, Have: []*state.Snapshot{snap}, Past: []Past{p}, Now: noon}
+	return Input{Regions: []Region{{Want: env, Have: snap, Past: p}}, Now: noon}
 }
 
 func only(t *testing.T, in Input) RegionPlan {
@@ -140,10 +140,10 @@ func TestResolve(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1", 0, unknown)
-			w := &in.Want[0].Layers[0]
+			w := &in.Regions[0].Want.Layers[0]
 			w.Version, w.Known, w.Yanked = mustVersion(tc.version), tc.known, tc.yanked
-			in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Numbers: tc.fixed}}
-			l := &in.Have[0].Layers[0]
+			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Numbers: tc.fixed}}
+			l := &in.Regions[0].Have.Layers[0]
 			l.Versions = nil
 			for i, d := range slices.Backward(tc.descriptions) {
 				l.Versions = append(l.Versions, state.LayerVersion{Number: int64(i + 1), Description: d})
@@ -189,23 +189,23 @@ func TestBlocked(t *testing.T) {
 		}, "6 layers", false, false},
 		{"runtime by layer.yaml", func(_ *Input, _ *state.Function, w *desired.LayerWish) { w.Runtimes = []string{"nodejs22.x"} }, "python3.12", false, false},
 		{"runtime by the live version", func(in *Input, _ *state.Function, _ *desired.LayerWish) {
-			in.Have[0].Layers[0].Versions[0].Runtimes = []string{"nodejs22.x"}
+			in.Regions[0].Have.Layers[0].Versions[0].Runtimes = []string{"nodejs22.x"}
 		}, "python3.12", false, false},
 		{"architecture", func(_ *Input, _ *state.Function, w *desired.LayerWish) { w.Architectures = []string{"arm64"} }, "x86_64", false, false},
 		{"a foreign layer is gone", func(in *Input, f *state.Function, _ *desired.LayerWish) {
 			f.Layers = append(f.Layers, foreign)
-			in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{foreign: {Reason: "not authorized to perform lambda:GetLayerVersion"}}
+			in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{foreign: {Reason: "not authorized to perform lambda:GetLayerVersion"}}
 		}, "not authorized", false, true},
 		{"a neighbour of ours was deleted", func(in *Input, f *state.Function, _ *desired.LayerWish) {
-			in.Have[0].Layers = append(in.Have[0].Layers, state.Layer{ARN: arnOf("ml")})
+			in.Regions[0].Have.Layers = append(in.Regions[0].Have.Layers, state.Layer{ARN: arnOf("ml")})
 			f.Layers = append(f.Layers, arnOf("ml").Version(3))
-			in.Have[0].Sort()
+			in.Regions[0].Have.Sort()
 		}, "was deleted", false, false},
 		{"detaching from provided", func(_ *Input, f *state.Function, w *desired.LayerWish) {
 			f.Runtime, w.Version = "provided.al2023", mustVersion("none")
 		}, "allow_runtime", false, false},
 		{"two environments disagree", func(in *Input, _ *state.Function, w *desired.LayerWish) {
-			other := in.Want[0]
+			other := in.Regions[0].Want
 			other.Name = "staging"
 			theirs := *w
 			theirs.Version, theirs.Owned = mustVersion("2"), false
@@ -215,7 +215,7 @@ func TestBlocked(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1.4.0", 4, 4)
-			tc.edit(&in, &in.Have[0].Functions[0], &in.Want[0].Layers[0])
+			tc.edit(&in, &in.Regions[0].Have.Functions[0], &in.Regions[0].Want.Layers[0])
 			r := only(t, in)
 			if len(r.Blocked) != 1 || !strings.Contains(r.Blocked[0].Reason, tc.want) {
 				t.Fatalf("blocked is %+v, want a reason with %q", r.Blocked, tc.want)
@@ -224,7 +224,7 @@ func TestBlocked(t *testing.T) {
 				t.Errorf("steps %v, in sync %v", r.Steps, r.InSync)
 			}
 			if tc.probe {
-				in.Have[0].Probes = nil
+				in.Regions[0].Have.Probes = nil
 				if r := only(t, in); !slices.Equal(r.Needs.Probes, []state.LayerVersionARN{common.Version(5), foreign}) {
 					t.Errorf("needs %+v", r.Needs)
 				}
@@ -237,21 +237,21 @@ func TestPeer3_LayerNamesAreNotPrefixes(t *testing.T) {
 	in := scene("1.4.0", 0, unknown)
 	other := state.LayerARN(string(common) + "x").Version(4)
 	elsewhere := state.NewLayerARN("aws", tokyo, "999999999999", "common").Version(4)
-	in.Have[0].Functions[0].Layers = []state.LayerVersionARN{other, elsewhere}
-	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{other: {Usable: true}, elsewhere: {Usable: true}}
+	in.Regions[0].Have.Functions[0].Layers = []state.LayerVersionARN{other, elsewhere}
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{other: {Usable: true}, elsewhere: {Usable: true}}
 	r := only(t, in)
 	if len(r.Steps) != 1 || !r.Steps[0].New {
 		t.Fatalf("steps are %+v", r.Steps)
 	}
 	want := []state.LayerVersionARN{other, elsewhere, common.Version(5)}
-	if diff := cmp.Diff(want, Fold(in.Have[0].Functions[0].Layers, r.Steps)); diff != "" {
+	if diff := cmp.Diff(want, Fold(in.Regions[0].Have.Functions[0].Layers, r.Steps)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestPeer11_WeightedAndPublishedVersionsProtect(t *testing.T) {
 	in := pruning()
-	in.Have[0].Uses.Published = []state.Published{{Function: "g", Version: "7", Layers: []state.LayerVersionARN{common.Version(2)}}}
+	in.Regions[0].Have.Uses.Published = []state.Published{{Function: "g", Version: "7", Layers: []state.LayerVersionARN{common.Version(2)}}}
 	r := only(t, in)
 	if got := reasons(r)[2]; got != "used by g:7" {
 		t.Errorf("version 2: %q", got)
@@ -262,14 +262,14 @@ func TestPeer11_WeightedAndPublishedVersionsProtect(t *testing.T) {
 // adds.
 func pruning() Input {
 	in := scene("1.4.0", 5, 5)
-	in.Want[0].Layers[0].Retention = desired.Retention{Keep: 2, Grace: 24 * time.Hour}
-	in.Have[0].Policies = map[state.LayerVersionARN]state.Policy{}
+	in.Regions[0].Want.Layers[0].Retention = desired.Retention{Keep: 2, Grace: 24 * time.Hour}
+	in.Regions[0].Have.Policies = map[state.LayerVersionARN]state.Policy{}
 	candidates := map[int64]time.Time{}
 	for n := int64(1); n <= 5; n++ {
-		in.Have[0].Policies[common.Version(n)] = state.Policy{}
+		in.Regions[0].Have.Policies[common.Version(n)] = state.Policy{}
 		candidates[n] = noon.Add(-25 * time.Hour)
 	}
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Candidates: candidates, Applied: []int64{5}}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Candidates: candidates, Applied: []int64{5}}}
 	return in
 }
 
@@ -299,34 +299,34 @@ func TestRetention(t *testing.T) {
 		kept   map[int64]string // parts of reasons
 	}{
 		{"nothing protects 1 to 3", func(*Input) {}, []int64{1, 2, 3}, map[int64]string{5: "newest version", 4: "newest 2"}},
-		{"no rule", func(in *Input) { in.Want[0].Layers[0].Retention = desired.Retention{} }, nil, nil},
-		{"age", func(in *Input) { in.Want[0].Layers[0].Retention.OlderThan = 70 * 24 * time.Hour }, []int64{1, 2}, map[int64]string{3: "younger than 70 days"}},
-		{"a candidate for less than the grace", func(in *Input) { delete(in.Past[0].Layers[common].Candidates, 2) }, []int64{1, 3}, nil},
+		{"no rule", func(in *Input) { in.Regions[0].Want.Layers[0].Retention = desired.Retention{} }, nil, nil},
+		{"age", func(in *Input) { in.Regions[0].Want.Layers[0].Retention.OlderThan = 70 * 24 * time.Hour }, []int64{1, 2}, map[int64]string{3: "younger than 70 days"}},
+		{"a candidate for less than the grace", func(in *Input) { delete(in.Regions[0].Past.Layers[common].Candidates, 2) }, []int64{1, 3}, nil},
 		{"used", func(in *Input) {
-			in.Have[0].Functions = append(in.Have[0].Functions, state.Function{Name: "g", Layers: []state.LayerVersionARN{common.Version(2)}})
-			in.Want[0].Layers[0].Functions[0].Name = "f"
+			in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "g", Layers: []state.LayerVersionARN{common.Version(2)}})
+			in.Regions[0].Want.Layers[0].Functions[0].Name = "f"
 		}, []int64{1, 3}, map[int64]string{2: "used by g"}},
 		{"shared", func(in *Input) {
-			in.Have[0].Policies[common.Version(1)] = state.Policy{Principals: []string{"210987654321"}}
+			in.Regions[0].Have.Policies[common.Version(1)] = state.Policy{Principals: []string{"210987654321"}}
 		}, []int64{2, 3}, map[int64]string{1: "shared with 210987654321"}},
-		{"shared with whom is unknown", func(in *Input) { delete(in.Have[0].Policies, common.Version(1)) }, []int64{2, 3}, map[int64]string{1: "not read yet"}},
-		{"who uses it is unknown", func(in *Input) { in.Have[0].Uses = nil }, nil, map[int64]string{1: "not read yet", 2: "not read yet", 3: "not read yet"}},
+		{"shared with whom is unknown", func(in *Input) { delete(in.Regions[0].Have.Policies, common.Version(1)) }, []int64{2, 3}, map[int64]string{1: "not read yet"}},
+		{"who uses it is unknown", func(in *Input) { in.Regions[0].Have.Uses = nil }, nil, map[int64]string{1: "not read yet", 2: "not read yet", 3: "not read yet"}},
 		{"the last three applied", func(in *Input) {
-			p := in.Past[0].Layers[common]
+			p := in.Regions[0].Past.Layers[common]
 			p.Applied = []int64{1, 2, 3, 5}
-			in.Past[0].Layers[common] = p
+			in.Regions[0].Past.Layers[common] = p
 		}, []int64{1}, map[int64]string{2: "rolling back", 3: "rolling back"}},
 		{"what a function had before", func(in *Input) {
-			in.Past[0].Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
+			in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
 		}, []int64{2, 3}, map[int64]string{1: "what f had before layerd"}},
 		{"what a function had before the rollout", func(in *Input) {
-			in.Rollouts = []*rollout.Rollout{{ID: "r", Stage: rollout.StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}, Since: noon}}
-			in.Changed = [][]rollout.Changed{{{Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(2)}, After: []state.LayerVersionARN{common.Version(5)}}}}
+			in.Regions[0].Rollout = &rollout.Rollout{ID: "r", Stage: rollout.StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}, Since: noon}
+			in.Regions[0].Changed = []rollout.Changed{{Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(2)}, After: []state.LayerVersionARN{common.Version(5)}}}
 		}, []int64{1, 3}, map[int64]string{2: "what f had before the rollout"}},
 		{"what was well here last", func(in *Input) {
-			p := in.Past[0].Layers[common]
+			p := in.Regions[0].Past.Layers[common]
 			p.Proven = 3
-			in.Past[0].Layers[common] = p
+			in.Regions[0].Past.Layers[common] = p
 		}, []int64{1, 2}, map[int64]string{3: "going back means it"}},
 		{"what a person went back to", func(in *Input) {
 			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
@@ -335,23 +335,23 @@ func TestRetention(t *testing.T) {
 			in.Quarantines = []ruling.Quarantine{{Region: "us-east-1", Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
 		}, []int64{1, 2, 3}, nil},
 		{"pinned", func(in *Input) {
-			in.Want[0].Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("2")}}
+			in.Regions[0].Want.Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("2")}}
 		}, []int64{1, 3}, map[int64]string{2: "pinned in prod"}},
 		{"another environment names it", func(in *Input) {
-			other := in.Want[0]
+			other := in.Regions[0].Want
 			other.Name = "staging"
-			w := in.Want[0].Layers[0]
+			w := in.Regions[0].Want.Layers[0]
 			w.Owned, w.Version, w.Functions = false, mustVersion("3"), nil
 			other.Layers = []desired.LayerWish{w}
 			in.Others = []desired.Environment{other}
 		}, []int64{1, 2}, map[int64]string{3: "wanted by staging"}},
 		{"an invalid file anywhere", func(in *Input) { in.PruneStop = "environments/dev.yaml is invalid" }, nil, map[int64]string{1: "dev.yaml is invalid"}},
-		{"a version that cannot be found", func(in *Input) { in.Want[0].Layers[0].Version = mustVersion("9.9.9") }, nil, map[int64]string{1: "cannot be found"}},
+		{"a version that cannot be found", func(in *Input) { in.Regions[0].Want.Layers[0].Version = mustVersion("9.9.9") }, nil, map[int64]string{1: "cannot be found"}},
 		{"stale Git", func(in *Input) { in.Stale = "Git was not read for 20m" }, nil, nil},
-		{"observe", func(in *Input) { in.Want[0].Observe = true }, nil, nil},
+		{"observe", func(in *Input) { in.Regions[0].Want.Observe = true }, nil, nil},
 		{"twenty a day", func(in *Input) {
 			for range 18 {
-				in.Past[0].Pruned = append(in.Past[0].Pruned, noon.Add(-time.Hour))
+				in.Regions[0].Past.Pruned = append(in.Regions[0].Past.Pruned, noon.Add(-time.Hour))
 			}
 		}, []int64{1, 2}, nil},
 	} {
@@ -397,13 +397,13 @@ func TestWhoMayPassWhat(t *testing.T) {
 		{"heal", func() Input { return scene("1.3.0", 3, 4) }, "window"},
 		{"Git going back to what was applied here once", func() Input {
 			in := scene("1.2.0", 4, 4)
-			in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
 			return in
 		}, "window"},
 		{"Git going back to what never was applied here", func() Input { return scene("1.2.0", 4, 4) }, "approval window"},
 		{"observe", func() Input {
 			in := scene("1.3.0", 3, 4)
-			in.Want[0].Observe = true
+			in.Regions[0].Want.Observe = true
 			return in
 		}, "mode window"},
 		{"stale Git holds a change", func() Input {
@@ -422,26 +422,26 @@ func TestWhoMayPassWhat(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in.Want[0].Calendar.Freezes = []window.Freeze{f}
+			in.Regions[0].Want.Calendar.Freezes = []window.Freeze{f}
 			return in
 		}, "freeze window"},
 		{"new functions", func() Input {
 			in := scene("1.4.0", 0, unknown)
-			in.Want[0].MaxNew = 0
+			in.Regions[0].Want.MaxNew = 0
 			return in
 		}, "approval window limit"},
 		{"drift that is to be seen for a while", func() Input {
 			in := scene("1.3.0", 3, 4)
-			in.Want[0].Drift.After = time.Hour
+			in.Regions[0].Want.Drift.After = time.Hour
 			return in
 		}, "window grace"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := tc.in()
-			in.Want[0].ApprovalRequired = true
-			freezes := in.Want[0].Calendar.Freezes
-			in.Want[0].Calendar = saturday(t)
-			in.Want[0].Calendar.Freezes = freezes
+			in.Regions[0].Want.ApprovalRequired = true
+			freezes := in.Regions[0].Want.Calendar.Freezes
+			in.Regions[0].Want.Calendar = saturday(t)
+			in.Regions[0].Want.Calendar.Freezes = freezes
 			s := only(t, in).Steps[0]
 			if got := holders(s); got != tc.want {
 				t.Errorf("held by %q, want %q", got, tc.want)
@@ -466,7 +466,7 @@ func holders(s Step) string {
 
 func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Want[0].ApprovalRequired = true
+	in.Regions[0].Want.ApprovalRequired = true
 	before := Decide(in)
 	in.Approvals = []ruling.Approval{{Environment: "prod", Digest: before.Digest, By: "sato", At: noon.Add(-time.Hour)}}
 	if s := only(t, in).Steps[0]; s.Held != nil {
@@ -474,8 +474,8 @@ func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 	}
 	// A function that appears later needs its own.
 	in.Approvals[0].Lines = before.Lines
-	in.Have[0].Functions = append(in.Have[0].Functions, state.Function{Name: "g", Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}})
-	in.Past[0].Functions["g"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
+	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "g", Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}})
+	in.Regions[0].Past.Functions["g"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	steps := only(t, in).Steps
 	if len(steps) != 2 || holders(steps[0]) != "" || holders(steps[1]) != "approval" {
 		t.Errorf("got %q and %q", holders(steps[0]), holders(steps[1]))
@@ -489,7 +489,7 @@ func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 
 func TestPruneNeedsAnApprovalThatSawIt(t *testing.T) {
 	in := pruning()
-	in.Want[0].ApprovalRequired = true
+	in.Regions[0].Want.ApprovalRequired = true
 	if got := pruned(only(t, in)); got != nil {
 		t.Fatalf("pruned %v without an approval", got)
 	}
@@ -506,7 +506,7 @@ func TestPruneNeedsAnApprovalThatSawIt(t *testing.T) {
 
 func TestSelectionThatShrinksWaits(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Selected: 3}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Selected: 3}}
 	r := only(t, in)
 	if holders(r.Steps[0]) != "limit" || len(r.Learned.Selected) != 0 {
 		t.Errorf("held by %q, learned %v", holders(r.Steps[0]), r.Learned.Selected)
@@ -519,14 +519,14 @@ func TestSelectionThatShrinksWaits(t *testing.T) {
 
 func TestAliasesLeftBehindAreNamed(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Have[0].Uses = &state.Uses{
+	in.Regions[0].Have.Uses = &state.Uses{
 		Versioned: []string{"f"},
 		Published: []state.Published{{Function: "f", Version: "3", Layers: []state.LayerVersionARN{common.Version(2)}}},
 	}
 	if r := only(t, in); !slices.Equal(r.Needs.Aliases, []string{"f"}) {
 		t.Fatalf("needs %+v", r.Needs)
 	}
-	in.Have[0].Aliases = map[string][]state.Alias{"f": {{Name: "live", Version: "3"}, {Name: "test", Version: "$LATEST"}}}
+	in.Regions[0].Have.Aliases = map[string][]state.Alias{"f": {{Name: "live", Version: "3"}, {Name: "test", Version: "$LATEST"}}}
 	want := []Behind{{Function: "f", Alias: "live", Version: "3", Layer: "common", Serves: common.Version(2), Latest: common.Version(5)}}
 	if diff := cmp.Diff(want, only(t, in).Behind); diff != "" {
 		t.Error(diff)
@@ -535,9 +535,9 @@ func TestAliasesLeftBehindAreNamed(t *testing.T) {
 
 func TestExtraAndOrderAreToldAndNotHealed(t *testing.T) {
 	in := scene("1.3.0", 4, 4)
-	f := &in.Have[0].Functions[0]
+	f := &in.Regions[0].Have.Functions[0]
 	f.Layers = []state.LayerVersionARN{foreignLayer.Version(1), common.Version(4)}
-	in.Past[0].Functions["f"] = FunctionPast{
+	in.Regions[0].Past.Functions["f"] = FunctionPast{
 		Applied: map[state.LayerARN]int64{common: 4},
 		List:    []state.LayerVersionARN{common.Version(4), foreignLayer.Version(1)},
 	}
@@ -550,7 +550,7 @@ func TestExtraAndOrderAreToldAndNotHealed(t *testing.T) {
 	if !slices.Equal(kinds, []string{Extra, Order}) || len(r.Steps) != 0 || !r.InSync {
 		t.Errorf("drift %v, steps %v, in sync %v", kinds, r.Steps, r.InSync)
 	}
-	in.Want[0].Unmanaged = []string{string(foreignLayer)}
+	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
 	if r := only(t, in); len(r.Drift) != 1 || r.Drift[0].Kind != Order {
 		t.Errorf("an unmanaged layer is reported: %+v", r.Drift)
 	}
@@ -559,9 +559,9 @@ func TestExtraAndOrderAreToldAndNotHealed(t *testing.T) {
 func TestDriftKeepsItsFirstSighting(t *testing.T) {
 	in := scene("1.3.0", 3, 4)
 	since := noon.Add(-3 * time.Hour)
-	fp := in.Past[0].Functions["f"]
+	fp := in.Regions[0].Past.Functions["f"]
 	fp.Drift = map[state.LayerARN]Sighting{common: {Have: common.Version(3), Since: since}}
-	in.Past[0].Functions["f"] = fp
+	in.Regions[0].Past.Functions["f"] = fp
 	d := only(t, in).Drift[0]
 	if !d.Since.Equal(since) {
 		t.Errorf("since %s, want %s", d.Since, since)
@@ -583,8 +583,8 @@ func TestDurationsAreWrittenAsPeopleWriteThem(t *testing.T) {
 
 func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Have[0].Functions = append(in.Have[0].Functions, state.Function{Name: "image", Image: true})
-	in.Want[0].MaxBlocked = new(int)
+	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "image", Image: true})
+	in.Regions[0].Want.MaxBlocked = new(int)
 	r := only(t, in)
 	if r.Failure == nil || r.Failure.Code != "max_blocked" || holders(r.Steps[0]) != "limit" {
 		t.Errorf("failure %+v, held by %q", r.Failure, holders(r.Steps[0]))
@@ -597,7 +597,7 @@ func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 
 func TestUnreadRegionIsAFailureAndNothingElse(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Have[0], in.Unread = nil, []*Failure{{Code: "aws_unreachable", Message: "no answer", Retryable: true}}
+	in.Regions[0].Have, in.Regions[0].Unread = nil, &Failure{Code: "aws_unreachable", Message: "no answer", Retryable: true}
 	r := only(t, in)
 	if r.Failure == nil || r.InSync || len(r.Steps) != 0 {
 		t.Errorf("got %+v", r)
@@ -606,9 +606,9 @@ func TestUnreadRegionIsAFailureAndNothingElse(t *testing.T) {
 
 func TestAgainDecidesOneFunction(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	fresh := in.Have[0].Functions[0]
+	fresh := in.Regions[0].Have.Functions[0]
 	fresh.Layers = []state.LayerVersionARN{foreignLayer.Version(1), common.Version(4)}
-	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(1): {Usable: true}}
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(1): {Usable: true}}
 	steps := Again(in, 0, fresh)
 	if len(steps) != 1 || !slices.Equal(steps[0].List, fresh.Layers) {
 		t.Fatalf("got %+v", steps)
@@ -638,18 +638,18 @@ func TestDocumentListsAreNeverNull(t *testing.T) {
 
 func BenchmarkDecide100000(b *testing.B) {
 	in := scene("1.4.0", 5, 5)
-	in.Have[0].Functions = nil
-	in.Past[0].Functions = map[string]FunctionPast{}
-	in.Want[0].Layers[0].Functions[0].Name = "makoto-*-prod"
+	in.Regions[0].Have.Functions = nil
+	in.Regions[0].Past.Functions = map[string]FunctionPast{}
+	in.Regions[0].Want.Layers[0].Functions[0].Name = "makoto-*-prod"
 	for i := range 100_000 {
 		f := state.Function{
 			Name: fmt.Sprintf("makoto-%06d-prod", i), Runtime: "python3.12", Architecture: "x86_64",
 			Layers: []state.LayerVersionARN{common.Version(5), foreignLayer.Version(1)},
 		}
-		in.Have[0].Functions = append(in.Have[0].Functions, f)
-		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, List: f.Layers}
+		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
+		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, List: f.Layers}
 	}
-	in.Want[0].Unmanaged = []string{string(foreignLayer)}
+	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := Decide(in).Regions[0]; !r.InSync {
@@ -662,20 +662,20 @@ func BenchmarkDecide100000(b *testing.B) {
 // spreading them is in it, and of why each waits.
 func BenchmarkDecide100000Pending(b *testing.B) {
 	in := scene("1.4.0", 4, 4)
-	in.Have[0].Functions = nil
-	in.Past[0].Functions = map[string]FunctionPast{}
-	in.Want[0].Rollout = desired.Rollout{Bake: time.Hour, Waves: []desired.Wave{{Count: 1}, {Share: 0.1}, {Share: 1}}}
-	in.Have[0].Signing = map[string]state.Signing{}
-	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	in.Regions[0].Have.Functions = nil
+	in.Regions[0].Past.Functions = map[string]FunctionPast{}
+	in.Regions[0].Want.Rollout = desired.Rollout{Bake: time.Hour, Waves: []desired.Wave{{Count: 1}, {Share: 0.1}, {Share: 1}}}
+	in.Regions[0].Have.Signing = map[string]state.Signing{}
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
 	for i := range 100_000 {
 		f := state.Function{
 			Name: fmt.Sprintf("makoto-%03d-%06d-prod", i%100, i), Runtime: "python3.12", Architecture: "x86_64",
 			Layers: []state.LayerVersionARN{common.Version(4)},
 		}
-		in.Have[0].Functions = append(in.Have[0].Functions, f)
-		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
+		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
 	}
-	in.Have[0].Sort()
+	in.Regions[0].Have.Sort()
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := Decide(in).Regions[0]; len(r.Steps) != 100_000 {
@@ -707,29 +707,29 @@ func TestNewFunctions(t *testing.T) {
 		{"at a number applied before the last one", nil, []int64{4, 3}, 0, unknown, "window", opens},
 		{"at a number that nobody has", nil, []int64{3}, 0, unknown, "window", opens},
 		{"of a layer that was never applied", nil, nil, 0, unknown, "window", opens},
-		{"the default", func(in *Input) { in.Want[0].NewAtOnce = false }, []int64{4}, 0, unknown, "window", opens},
+		{"the default", func(in *Input) { in.Regions[0].Want.NewAtOnce = false }, []int64{4}, 0, unknown, "window", opens},
 		{"a function that has another number", nil, []int64{4}, 3, unknown, "window", opens},
 		{"a function that lost the layer", nil, []int64{4}, 0, 4, "window", opens}, // drift heals in a window
 		{"pinned at another number", func(in *Input) {
-			in.Want[0].Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "f"}}, Version: mustVersion("3")}}
+			in.Regions[0].Want.Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "f"}}, Version: mustVersion("3")}}
 		}, []int64{4}, 0, unknown, "window", opens},
 		{"shortly before the window ends", func(in *Input) {
-			in.Want[0].Calendar.Windows, in.Want[0].Calendar.Cutoff = []window.Window{mustWindow("daily 11:00-12:30 UTC")}, time.Hour
+			in.Regions[0].Want.Calendar.Windows, in.Regions[0].Want.Calendar.Cutoff = []window.Window{mustWindow("daily 11:00-12:30 UTC")}, time.Hour
 		}, []int64{4}, 0, unknown, "", ""},
-		{"in a freeze", func(in *Input) { in.Want[0].Calendar.Freezes = []window.Freeze{freeze} }, []int64{4}, 0, unknown, "freeze", thaws},
+		{"in a freeze", func(in *Input) { in.Regions[0].Want.Calendar.Freezes = []window.Freeze{freeze} }, []int64{4}, 0, unknown, "freeze", thaws},
 		{"in a freeze, by default", func(in *Input) {
-			in.Want[0].NewAtOnce, in.Want[0].Calendar.Freezes = false, []window.Freeze{freeze}
+			in.Regions[0].Want.NewAtOnce, in.Regions[0].Want.Calendar.Freezes = false, []window.Freeze{freeze}
 		}, []int64{4}, 0, unknown, "freeze window", opens},
-		{"without an approval", func(in *Input) { in.Want[0].ApprovalRequired = true }, []int64{4}, 0, unknown, "approval", ""},
-		{"in mode observe", func(in *Input) { in.Want[0].Observe = true }, []int64{4}, 0, unknown, "mode", ""},
+		{"without an approval", func(in *Input) { in.Regions[0].Want.ApprovalRequired = true }, []int64{4}, 0, unknown, "approval", ""},
+		{"in mode observe", func(in *Input) { in.Regions[0].Want.Observe = true }, []int64{4}, 0, unknown, "mode", ""},
 		{"while Git is stale", func(in *Input) { in.Stale = "Git was not read for 20m" }, []int64{4}, 0, unknown, "desired", ""},
-		{"too many at once", func(in *Input) { in.Want[0].MaxNew = 0 }, []int64{4}, 0, unknown, "limit", ""},
+		{"too many at once", func(in *Input) { in.Regions[0].Want.MaxNew = 0 }, []int64{4}, 0, unknown, "limit", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1.3.0", tc.have, tc.past)
-			in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: tc.applied}}
-			in.Want[0].NewAtOnce = true
-			in.Want[0].Calendar.Windows = []window.Window{saturday}
+			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: tc.applied}}
+			in.Regions[0].Want.NewAtOnce = true
+			in.Regions[0].Want.Calendar.Windows = []window.Window{saturday}
 			if tc.change != nil {
 				tc.change(&in)
 			}

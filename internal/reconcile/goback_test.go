@@ -14,12 +14,12 @@ import (
 // and live served version 2 and serves 3.
 func failing() (Input, *rollout.Changed) {
 	in := aliased("1.4.0", 5, 5, 5)
-	in.Rollouts = []*rollout.Rollout{{ID: "1", Stage: rollout.StageRollingBack, Wave: 1, Waves: 1, Reason: "too many errors", Targets: []rollout.Target{{Layer: common, Name: "common", Number: 5}}}}
-	in.Changed = [][]rollout.Changed{{{
+	in.Regions[0].Rollout = &rollout.Rollout{ID: "1", Stage: rollout.StageRollingBack, Wave: 1, Waves: 1, Reason: "too many errors", Targets: []rollout.Target{{Layer: common, Name: "common", Number: 5}}}
+	in.Regions[0].Changed = []rollout.Changed{{
 		Function: "f", Wave: 1, Before: []state.LayerVersionARN{common.Version(4)}, After: []state.LayerVersionARN{common.Version(5)},
 		Alias: "live", AliasBefore: "2", AliasAfter: "3",
-	}}}
-	return in, &in.Changed[0][0]
+	}}
+	return in, &in.Regions[0].Changed[0]
 }
 
 // Own instances run what was published last, whatever $LATEST has: going back
@@ -36,10 +36,10 @@ func TestGoingBackOnOwnInstances(t *testing.T) {
 	} {
 		in, c := failing()
 		c.Alias, c.AliasBefore, c.AliasAfter = state.LatestPublished, state.LatestPublished, state.LatestPublished
-		in.Want[0].Alias = ""
-		f := &in.Have[0].Functions[0]
+		in.Regions[0].Want.Alias = ""
+		f := &in.Regions[0].Have.Functions[0]
 		f.Managed, f.Layers = true, []state.LayerVersionARN{common.Version(tc.latest)}
-		in.Have[0].Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: {
+		in.Regions[0].Have.Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: {
 			Version: state.LatestPublished, Layers: []state.LayerVersionARN{common.Version(tc.runs)}, CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: "Active",
 		}}
 		var got []Kind
@@ -57,12 +57,12 @@ func TestGoingBackOnOwnInstances(t *testing.T) {
 
 func TestGoingBack(t *testing.T) {
 	serves := func(in *Input, version string, weights map[string]float64) {
-		s := in.Have[0].Served[live]
+		s := in.Regions[0].Have.Served[live]
 		s.Version = version
-		in.Have[0].Served[live] = s
-		in.Have[0].Aliases["f"] = []state.Alias{{Name: "live", Version: version, Weights: weights}}
+		in.Regions[0].Have.Served[live] = s
+		in.Regions[0].Have.Aliases["f"] = []state.Alias{{Name: "live", Version: version, Weights: weights}}
 	}
-	has := func(in *Input, list ...state.LayerVersionARN) { in.Have[0].Functions[0].Layers = list }
+	has := func(in *Input, list ...state.LayerVersionARN) { in.Regions[0].Have.Functions[0].Layers = list }
 	for _, tc := range []struct {
 		name  string
 		edit  func(*Input, *rollout.Changed)
@@ -84,7 +84,7 @@ func TestGoingBack(t *testing.T) {
 		}, "rollback rollback 5>4; serve rollback 9>2", false},
 		{"it was not served", func(_ *Input, c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "", "", "" }, "rollback rollback 5>4", false},
 		{"the alias was not moved", func(in *Input, c *rollout.Changed) { serves(in, "2", nil); c.AliasAfter, c.Failed = "", true }, "rollback rollback 5>4", false},
-		{"unreleased code is left where it is", func(in *Input, _ *rollout.Changed) { in.Have[0].Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2", false},
+		{"unreleased code is left where it is", func(in *Input, _ *rollout.Changed) { in.Regions[0].Have.Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2", false},
 		{"somebody set another version", func(in *Input, _ *rollout.Changed) { has(in, common.Version(3)) }, "", true},
 		{"somebody put a layer beside it", func(in *Input, _ *rollout.Changed) { has(in, common.Version(5), foreignLayer.Version(1)) }, "", true},
 		{"somebody put a layer beside it before the second rollout", func(in *Input, c *rollout.Changed) {
@@ -93,11 +93,11 @@ func TestGoingBack(t *testing.T) {
 		}, "", true},
 		{"somebody moved the alias", func(in *Input, _ *rollout.Changed) { serves(in, "9", nil) }, "", true},
 		{"somebody runs a canary", func(in *Input, _ *rollout.Changed) { serves(in, "3", map[string]float64{"9": 0.1}) }, "", true},
-		{"the alias is gone", func(in *Input, _ *rollout.Changed) { in.Have[0].Served[live] = state.Served{} }, "", true},
-		{"the function is gone", func(in *Input, _ *rollout.Changed) { in.Have[0].Functions = nil }, "", false},
+		{"the alias is gone", func(in *Input, _ *rollout.Changed) { in.Regions[0].Have.Served[live] = state.Served{} }, "", true},
+		{"the function is gone", func(in *Input, _ *rollout.Changed) { in.Regions[0].Have.Functions = nil }, "", false},
 		{"nothing holds it", func(in *Input, _ *rollout.Changed) {
-			in.Want[0].Calendar, in.Want[0].Observe, in.Want[0].ApprovalRequired = saturday(t), true, true
-			in.Stale, in.Unwell = "Git was not read for 20m", []string{"an alarm rings"}
+			in.Regions[0].Want.Calendar, in.Regions[0].Want.Observe, in.Regions[0].Want.ApprovalRequired = saturday(t), true, true
+			in.Stale, in.Regions[0].Unwell = "Git was not read for 20m", "an alarm rings"
 		}, "rollback rollback 5>4; serve rollback 3>2", false},
 		{"but that we may do nothing", func(in *Input, _ *rollout.Changed) { in.Unleased = "another layerd" }, "rollback rollback 5>4 held by lease; serve rollback 3>2 held by lease", false},
 	} {
@@ -127,12 +127,12 @@ func TestGoingBack(t *testing.T) {
 
 func TestGoingBackAsksFirst(t *testing.T) {
 	in, _ := failing()
-	in.Have[0].Served, in.Have[0].Aliases = nil, nil
+	in.Regions[0].Have.Served, in.Regions[0].Have.Aliases = nil, nil
 	if n := only(t, in).Needs; !slices.Equal(n.Served, []state.Qualified{live}) {
 		t.Errorf("needs %+v", n)
 	}
 	in, _ = failing()
-	in.Have[0].Aliases = nil
+	in.Regions[0].Have.Aliases = nil
 	if n := only(t, in).Needs; !slices.Equal(n.Aliases, []string{"f"}) {
 		t.Errorf("needs %+v", n)
 	}
@@ -151,8 +151,8 @@ func TestGoingBackToNoneIsSaid(t *testing.T) {
 // healed as drift.
 func TestWhatIsBackIsRemembered(t *testing.T) {
 	in, _ := failing()
-	in.Have[0].Functions[0].Layers = []state.LayerVersionARN{common.Version(4)}
-	in.Changed[0][0].Alias = ""
+	in.Regions[0].Have.Functions[0].Layers = []state.LayerVersionARN{common.Version(4)}
+	in.Regions[0].Changed[0].Alias = ""
 	r := only(t, in)
 	if len(r.Steps) != 0 {
 		t.Errorf("steps: %s", told(r))
@@ -165,11 +165,11 @@ func TestWhatIsBackIsRemembered(t *testing.T) {
 
 func TestTheNewestWaveGoesBackFirst(t *testing.T) {
 	in := under(t, fleet(6, desired.Wave{Count: 1}, desired.Wave{Count: 3}), rollout.StageRollingBack, 3)
-	for i, f := range in.Have[0].Functions {
+	for i, f := range in.Regions[0].Have.Functions {
 		in.set(f.Name, 5)
-		in.Changed = [][]rollout.Changed{append(slices.Concat(in.Changed...), rollout.Changed{
+		in.Regions[0].Changed = append(in.Regions[0].Changed, rollout.Changed{
 			Function: f.Name, Wave: 1 + i%3, Before: f.Layers, After: []state.LayerVersionARN{common.Version(5)},
-		})}
+		})
 	}
 	var waves []int
 	for _, s := range only(t, in).Steps {

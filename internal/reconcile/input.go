@@ -12,26 +12,12 @@ import (
 // Input is everything a decision looks at. Nothing else is consulted: no
 // clock, no network, no randomness.
 type Input struct {
-	// Want is one environment, an element per Region, in the order in which
-	// the Regions are taken.
-	Want []desired.Environment
+	// Regions are those of one environment, in the order in which they are taken;
+	// never empty.
+	Regions []Region
 	// Others are all other environments of the repository, for layers they
 	// want in the same account and Region.
 	Others []desired.Environment
-	// Have is one snapshot per element of Want, in the same order; nil where
-	// the Region could not be read, with the reason in Unread.
-	Have   []*state.Snapshot
-	Unread []*Failure
-	// Past is one element per element of Want. Nil: nothing is known.
-	Past []Past
-	// Rollouts has the rollout of each element of Want that is under way or was
-	// the last; nil = there was none. Changed is what those under way, and
-	// those they took over from, did, by function.
-	Rollouts []*rollout.Rollout
-	Changed  [][]rollout.Changed
-	// Unwell says, for each element of Want, why no change may start there (an
-	// alarm rings); empty = it may.
-	Unwell []string
 	// Quarantines are those of this environment that hold.
 	Quarantines []ruling.Quarantine
 	// Approvals are those of this environment, ended ones included.
@@ -48,6 +34,26 @@ type Input struct {
 	Rates     Rates
 	Now       time.Time
 }
+
+// Region is what is known of one Region of the environment.
+type Region struct {
+	Want desired.Environment
+	// Have is what was observed; nil where the Region could not be read, and
+	// then Unread has the reason.
+	Have   *state.Snapshot
+	Unread *Failure
+	Past   Past // the zero value: nothing is known
+	// Rollout is the one that is under way or was the last; nil = there was
+	// none. Changed is what it did by function, and what those did that it took
+	// over from, while it is under way.
+	Rollout *rollout.Rollout
+	Changed []rollout.Changed
+	// Unwell is why no change may start (an alarm rings); empty = it may.
+	Unwell string
+}
+
+// name is the environment's.
+func (in Input) name() string { return in.Regions[0].Want.Name }
 
 // Rates are the configured request rates per account and Region, for telling
 // how long a plan takes. Zero means the defaults of DESIGN section 5.

@@ -36,7 +36,7 @@ func newPermit(in Input, p Plan, regions []*region) *permit {
 	}
 	for i := range in.Approvals {
 		a := &in.Approvals[i]
-		if !a.Valid(in.Want[0].Calendar, in.Now) {
+		if !a.Valid(in.Regions[0].Want.Calendar, in.Now) {
 			continue
 		}
 		for _, line := range a.Lines {
@@ -163,8 +163,8 @@ func (m *permit) holders(r *region, s Step) []Holder {
 // after other Regions, and its wave.
 func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
-	if unwell := m.unwell(r); unwell != "" && s.InRollout() && r.forwards(s) {
-		hold(ByHealth, time.Time{}, unwell)
+	if r.unwell != "" && r.rollout == nil && s.InRollout() && r.forwards(s) { // one that has begun is judged by itself
+		hold(ByHealth, time.Time{}, r.unwell)
 	} else if reason && waits.By == ByHealth {
 		hold(ByHealth, waits.Until, waits.Reason)
 	}
@@ -203,17 +203,6 @@ func (r *region) forwards(s Step) bool {
 func (m *permit) waits(r *region, s Step) bool {
 	return s.Quarantined != "" || r.quarantineReason(s) != "" ||
 		(r.needsApproval(s) || m.limitReason(r, s) != "") && !m.approved(r, s)
-}
-
-// unwell says why no change may start in a Region; one that has begun is judged
-// by its rollout.
-func (m *permit) unwell(r *region) string {
-	for i, r2 := range m.in.Want {
-		if r2.Region == r.want.Region && i < len(m.in.Unwell) && r.rollout == nil {
-			return m.in.Unwell[i]
-		}
-	}
-	return ""
 }
 
 // goesFirst says why later Regions wait for this one; empty when they need not.

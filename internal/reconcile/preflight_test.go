@@ -13,10 +13,10 @@ func TestPreflight(t *testing.T) {
 	const signer, other = "arn:aws:signer:ap-northeast-1:123456789012:/signing-profiles/p/abc", "arn:aws:signer:ap-northeast-1:123456789012:/signing-profiles/q/def"
 	probe := func(in *Input, p state.Probe) {
 		p.Usable = true
-		in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): p}
+		in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): p}
 	}
 	signing := func(in *Input, enforce bool) {
-		in.Have[0].Signing = map[string]state.Signing{"f": {Enforce: enforce, Allowed: []string{signer}}}
+		in.Regions[0].Have.Signing = map[string]state.Signing{"f": {Enforce: enforce, Allowed: []string{signer}}}
 	}
 	for _, tc := range []struct {
 		name string
@@ -40,9 +40,9 @@ func TestPreflight(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1.4.0", 4, 4)
-			in.Have[0].Signing = map[string]state.Signing{}
+			in.Regions[0].Have.Signing = map[string]state.Signing{}
 			probe(&in, state.Probe{Size: 1})
-			tc.edit(&in, &in.Have[0].Functions[0])
+			tc.edit(&in, &in.Regions[0].Have.Functions[0])
 			r := only(t, in)
 			switch {
 			case tc.want == "" && (len(r.Blocked) > 0 || len(r.Steps) != 1):
@@ -56,7 +56,7 @@ func TestPreflight(t *testing.T) {
 
 func TestDetachingNeedsNoSignature(t *testing.T) {
 	in := scene("none", 4, 4)
-	in.Have[0].Signing = map[string]state.Signing{"f": {Enforce: true}}
+	in.Regions[0].Have.Signing = map[string]state.Signing{"f": {Enforce: true}}
 	if got := told(only(t, in)); got != "detach change 4>0" {
 		t.Error(got)
 	}
@@ -75,8 +75,8 @@ func TestUnknownSizesAreNoted(t *testing.T) {
 	if got := note(in); !strings.Contains(got, "unknown for 1 function;") {
 		t.Errorf("note %q", got)
 	}
-	in.Have[0].Functions[0].CodeSize = 1
-	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	in.Regions[0].Have.Functions[0].CodeSize = 1
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
 	if got := note(in); got != "" {
 		t.Errorf("all is known, and the note is %q", got)
 	}

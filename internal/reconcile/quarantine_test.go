@@ -36,7 +36,7 @@ func TestQuarantine(t *testing.T) {
 		{"Git asks for another number", scene("1.2.0", 4, 4), bad, "rollback change 4>3", "Git asks", true},
 		{"a pin asks for it still", func() Input {
 			in := scene("1.2.0", 4, 4)
-			in.Want[0].Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("5"), Until: noon.AddDate(1, 0, 0)}}
+			in.Regions[0].Want.Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("5"), Until: noon.AddDate(1, 0, 0)}}
 			return in
 		}(), bad, "rollback change 4>3", "Git asks", false},
 		{"somebody changed what was returned", scene("1.4.0", 3, 4), bad, "attach drift 3>4", "layerd applied 4 (1.3.0)", false},
@@ -84,7 +84,7 @@ func TestQuarantine(t *testing.T) {
 func TestTugOfWar(t *testing.T) {
 	for count, want := range []string{"attach drift 3>4", "attach drift 3>4", "attach drift 3>4", "attach drift 3>4 held by tug_of_war", "attach drift 3>4 held by tug_of_war"} {
 		in := scene("1.3.0", 3, 4)
-		in.Past[0].Functions["f"] = FunctionPast{
+		in.Regions[0].Past.Functions["f"] = FunctionPast{
 			Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: count, Last: noon.Add(-time.Hour)}},
 		}
 		r := only(t, in)
@@ -97,13 +97,13 @@ func TestTugOfWar(t *testing.T) {
 	}
 	// A change of Git is not drift, and is made.
 	in := scene("1.4.0", 3, 4)
-	in.Past[0].Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 9, Last: noon}}}
+	in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 9, Last: noon}}}
 	if got := told(only(t, in)); got != "attach change 3>5" {
 		t.Error(got)
 	}
 	// The same of an alias that somebody moves back.
 	in = aliased("1.3.0", 4, 4, 3)
-	in.Past[0].Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 3, Last: noon}}}
+	in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 3, Last: noon}}}
 	if got := told(only(t, in)); got != "serve drift 3>+ held by tug_of_war" {
 		t.Error(got)
 	}

@@ -194,8 +194,8 @@ func (r *region) candidateSince(s Step) time.Time {
 // its Regions, and when the next becomes possible.
 func pruneBudget(in Input) (left int, next time.Time) {
 	var recent []time.Time
-	for _, p := range in.Past {
-		for _, at := range p.Pruned {
+	for _, r := range in.Regions {
+		for _, at := range r.Past.Pruned {
 			if in.Now.Sub(at) < prunePeriod {
 				recent = append(recent, at)
 			}

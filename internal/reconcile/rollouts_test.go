@@ -186,7 +186,7 @@ func (th *theatre) act(i int, r *RegionPlan) bool {
 // judge moves the rollout on as a round does: by what is known, else by a made-up
 // verdict when it is due, or by what a person says where one is asked.
 func (th *theatre) judge(i int) {
-	p, rules := th.places[i], th.in.Want[i].Rules()
+	p, rules := th.places[i], th.in.Regions[i].Want.Rules()
 	if !p.rollout.Running() {
 		return
 	}
@@ -195,7 +195,7 @@ func (th *theatre) judge(i int) {
 	if p.rollout.Stage == rollout.StageWatching {
 		facts = plan.Facts(p.all())
 	}
-	if e := p.rollout.Answer(facts, th.in.Quarantines, th.in.Want[i].Region, rules, th.now); e != nil {
+	if e := p.rollout.Answer(facts, th.in.Quarantines, th.in.Regions[i].Want.Region, rules, th.now); e != nil {
 		th.moves(i, plan, e, "answered")
 		return
 	}
@@ -228,12 +228,12 @@ func (th *theatre) rollBack(i int) {
 func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string) {
 	p := th.places[i]
 	was := *p.rollout
-	next := was.Next(event, th.in.Want[i].Rules(), th.now)
+	next := was.Next(event, th.in.Regions[i].Want.Rules(), th.now)
 	if was.Stage == next.Stage && was.Wave == next.Wave && next.Ended.IsZero() {
 		p.rollout = &next
 		return
 	}
-	th.note("%s %s: %s %d → %s %d (%s)", th.in.Want[i].Region, was.ID, was.Stage, was.Wave, next.Stage, next.Wave, why)
+	th.note("%s %s: %s %d → %s %d (%s)", th.in.Regions[i].Want.Region, was.ID, was.Stage, was.Wave, next.Stage, next.Wave, why)
 	p.rollout = &next
 	p.ends[next.Stage]++
 	wellOrUnverified := why == "passed" || why == "answered" || !plan.Want.Rollout.Verifies()
@@ -277,16 +277,16 @@ func (th *theatre) checkWhole(i int, ro rollout.Rollout, why string) {
 
 func (th *theatre) prove(i int, ro rollout.Rollout) {
 	for _, t := range ro.Targets {
-		lp := th.in.Past[i].Layers[t.Layer]
+		lp := th.in.Regions[i].Past.Layers[t.Layer]
 		lp.Proven = t.Number
-		th.in.Past[i].Layers[t.Layer] = lp
+		th.in.Regions[i].Past.Layers[t.Layer] = lp
 	}
 }
 
 // checkDone: nothing is left but what waits for something of its own.
 func (th *theatre) checkDone(i int) {
 	r := th.decide().Regions[i]
-	if !slices.EqualFunc(r.Targets, th.in.Rollouts[i].Targets, func(a, b rollout.Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
+	if !slices.EqualFunc(r.Targets, th.in.Regions[i].Rollout.Targets, func(a, b rollout.Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
 		return // Git has gone on during the last bake
 	}
 	for _, s := range r.Steps {
@@ -299,7 +299,7 @@ func (th *theatre) checkDone(i int) {
 func (th *theatre) quarantine(i int, ro rollout.Rollout) {
 	for _, t := range ro.Introduced(th.places[i].all()) {
 		th.in.Quarantines = append(th.in.Quarantines, ruling.Quarantine{
-			Environment: "prod", Region: th.in.Want[i].Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Reason: ro.Reason, At: th.now,
+			Environment: "prod", Region: th.in.Regions[i].Want.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Reason: ro.Reason, At: th.now,
 		})
 	}
 }
@@ -307,7 +307,7 @@ func (th *theatre) quarantine(i int, ro rollout.Rollout) {
 // quarantined says that Git has asked for nothing else meanwhile.
 func (th *theatre) quarantined(i int, t rollout.Target) bool {
 	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool {
-		return q.Region == th.in.Want[i].Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
+		return q.Region == th.in.Regions[i].Want.Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
 	})
 }
 
@@ -426,7 +426,7 @@ func (th *theatre) change(i int, name string, steps []Step) Result {
 		}
 	}
 	th.checkChange(name, was, *a)
-	th.note("%s %s: %s → fails %d, has %v, alias %+v", th.in.Want[i].Region, name, told(RegionPlan{Steps: steps}), fails, a.Layers, a.alias)
+	th.note("%s %s: %s → fails %d, has %v, alias %+v", th.in.Regions[i].Want.Region, name, told(RegionPlan{Steps: steps}), fails, a.Layers, a.alias)
 	record.After, record.Failed = a.Layers, fails > 0
 	idle := fails > 0 && slices.Equal(was.Layers, a.Layers) && !moved
 	if !idle {
@@ -490,14 +490,14 @@ func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []Step) {
 // checkCount: no more functions are changed than the wave is to have in the end.
 func (th *theatre) checkCount(i int) {
 	p := th.places[i]
-	ends := rollout.WaveEnds(th.in.Want[i].Rollout, p.rollout.Total, 1<<30, 0)
+	ends := rollout.WaveEnds(th.in.Regions[i].Want.Rollout, p.rollout.Total, 1<<30, 0)
 	if most := ends[min(p.rollout.Wave, len(ends))-1]; len(p.counted) > most {
 		th.errorf("%d functions are changed in wave %d, and it ends at %d", len(p.counted), p.rollout.Wave, most)
 	}
 }
 
 func (th *theatre) applied(i int, function string, layer state.LayerARN, n int64) {
-	past := &th.in.Past[i]
+	past := &th.in.Regions[i].Past
 	fp := past.Functions[function]
 	fp.Applied = maps.Clone(fp.Applied)
 	if fp.Applied == nil {

@@ -21,8 +21,8 @@ var live = state.Qualified{Function: "f", Qualifier: "live"}
 // version 3 with a number of common; 0 = without it.
 func aliased(version string, have, past, serves int64) Input {
 	in := scene(version, have, past)
-	in.Want[0].Alias = "live"
-	snap := in.Have[0]
+	in.Regions[0].Want.Alias = "live"
+	snap := in.Regions[0].Have
 	f := &snap.Functions[0]
 	f.CodeSHA256, f.Settings = "code", state.NewSettings(map[string]string{"memory": "128"})
 	served := state.Served{Version: "3", CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: "Active"}
@@ -74,43 +74,43 @@ func TestServing(t *testing.T) {
 		{"$LATEST has it and callers do not, nothing is known", "1.3.0", 4, unknown, 3, nil, "serve change 3>+", ""},
 		{"somebody attached it and Git followed", "1.3.0", 4, 3, 3, nil, "serve change 3>+", ""},
 		{"it was applied, and the alias was moved back", "1.3.0", 4, 4, 3, nil, "serve drift 3>+", "alias_behind"},
-		{"drift is only told", "1.3.0", 4, 4, 3, func(in *Input) { in.Want[0].Drift.Report = true }, "", "alias_behind"},
-		{"drift heals once seen that long", "1.3.0", 4, 4, 3, func(in *Input) { in.Want[0].Drift.After = time.Hour }, "serve drift 3>+ held by grace", "alias_behind"},
+		{"drift is only told", "1.3.0", 4, 4, 3, func(in *Input) { in.Regions[0].Want.Drift.Report = true }, "", "alias_behind"},
+		{"drift heals once seen that long", "1.3.0", 4, 4, 3, func(in *Input) { in.Regions[0].Want.Drift.After = time.Hour }, "serve drift 3>+ held by grace", "alias_behind"},
 		{"drift of both", "1.3.0", 3, 4, 3, nil, "attach drift 3>4; serve drift 3>+", "wrong_version"},
 		{"$LATEST drifted and callers still get what was applied", "1.3.0", 3, 4, 4, nil, "attach drift 3>4", "wrong_version"},
 		{"none", "none", 4, 4, 4, nil, "detach change 4>0; serve change 3>+", ""},
-		{"no alias", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Served[live] = state.Served{} }, "attach change 4>5", ""},
-		{"the alias is at $LATEST", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Served[live] = state.Served{Version: "$LATEST"} }, "attach change 4>5", ""},
-		{"what it serves could not be read", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Served = nil }, "blocked: what live serves could not be read", ""},
-		{"unreleased code", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Functions[0].CodeSHA256 = "newer" },
+		{"no alias", "1.4.0", 4, 4, 4, func(in *Input) { in.Regions[0].Have.Served[live] = state.Served{} }, "attach change 4>5", ""},
+		{"the alias is at $LATEST", "1.4.0", 4, 4, 4, func(in *Input) { in.Regions[0].Have.Served[live] = state.Served{Version: "$LATEST"} }, "attach change 4>5", ""},
+		{"what it serves could not be read", "1.4.0", 4, 4, 4, func(in *Input) { in.Regions[0].Have.Served = nil }, "blocked: what live serves could not be read", ""},
+		{"unreleased code", "1.4.0", 4, 4, 4, func(in *Input) { in.Regions[0].Have.Functions[0].CodeSHA256 = "newer" },
 			"blocked: $LATEST has code that version 3, which live serves, does not: layerd releases nobody's unreleased work", ""},
 		{"unreleased settings", "1.4.0", 4, 4, 4, func(in *Input) {
-			in.Have[0].Functions[0].Settings = state.NewSettings(map[string]string{"memory": "512", "timeout": "3"})
+			in.Regions[0].Have.Functions[0].Settings = state.NewSettings(map[string]string{"memory": "512", "timeout": "3"})
 		}, "blocked: $LATEST has settings (memory, timeout) that version 3, which live serves, does not: layerd releases nobody's unreleased work", ""},
 		{"unreleased other layers", "1.4.0", 4, 4, 4, func(in *Input) {
-			f := &in.Have[0].Functions[0]
+			f := &in.Regions[0].Have.Functions[0]
 			f.Layers = append(f.Layers, foreignLayer.Version(1))
 		}, "blocked: $LATEST has other layers that version 3, which live serves, does not: layerd releases nobody's unreleased work", ""},
-		{"unreleased code does not stop a heal that callers need not", "1.3.0", 3, 4, 4, func(in *Input) { in.Have[0].Functions[0].CodeSHA256 = "newer" },
+		{"unreleased code does not stop a heal that callers need not", "1.3.0", 3, 4, 4, func(in *Input) { in.Regions[0].Have.Functions[0].CodeSHA256 = "newer" },
 			"attach drift 3>4", "wrong_version"},
 		{"somebody runs a canary", "1.4.0", 4, 4, 4, func(in *Input) {
-			in.Have[0].Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
+			in.Regions[0].Have.Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
 		}, "blocked: live gives 10 % of its calls to version 9: somebody runs a canary", ""},
 		{"our own canary", "1.4.0", 5, 5, 4, func(in *Input) {
-			in.Have[0].Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
-			in.Changed = [][]rollout.Changed{{{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true}}}
+			in.Regions[0].Have.Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
+			in.Regions[0].Changed = []rollout.Changed{{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true}}
 		}, "serve change 3>+", ""},
 		{"own instances", "1.4.0", 4, 4, 4, func(in *Input) {
-			in.Want[0].Alias, in.Have[0].Functions[0].Managed = "", true
-			s := in.Have[0].Served[live]
+			in.Regions[0].Want.Alias, in.Regions[0].Have.Functions[0].Managed = "", true
+			s := in.Regions[0].Have.Served[live]
 			s.Version = state.LatestPublished
-			in.Have[0].Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: s}
+			in.Regions[0].Have.Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: s}
 		}, "attach change 4>5; serve change $LATEST.PUBLISHED>+", ""},
-		{"own instances behind an alias", "1.4.0", 4, 4, 4, func(in *Input) { in.Have[0].Functions[0].Managed = true }, "attach change 4>5; serve change 3>+", ""},
+		{"own instances behind an alias", "1.4.0", 4, 4, 4, func(in *Input) { in.Regions[0].Have.Functions[0].Managed = true }, "attach change 4>5; serve change 3>+", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := aliased(tc.want, tc.have, tc.past, tc.serves)
-			in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(1): {Usable: true}}
+			in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(1): {Usable: true}}
 			if tc.edit != nil {
 				tc.edit(&in)
 			}
@@ -136,7 +136,7 @@ func TestServing(t *testing.T) {
 
 func TestNoAliasIsNoted(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
-	in.Have[0].Served[live] = state.Served{}
+	in.Regions[0].Have.Served[live] = state.Served{}
 	r := only(t, in)
 	const want = "1 function has no alias live: the layer is attached to $LATEST only"
 	if !slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Code == "no_alias" && n.Message == want }) {
@@ -146,16 +146,16 @@ func TestNoAliasIsNoted(t *testing.T) {
 
 func TestServingAsksForWhatItNeeds(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
-	in.Have[0].Served, in.Have[0].Aliases, in.Have[0].Signing = nil, nil, nil
+	in.Regions[0].Have.Served, in.Regions[0].Have.Aliases, in.Regions[0].Have.Signing = nil, nil, nil
 	if n := only(t, in).Needs; !slices.Equal(n.Served, []state.Qualified{live}) || len(n.Aliases) != 0 || n.Signing {
 		t.Errorf("at first it needs %+v", n)
 	}
-	in.Have[0].Served = aliased("1.4.0", 4, 4, 4).Have[0].Served
+	in.Regions[0].Have.Served = aliased("1.4.0", 4, 4, 4).Regions[0].Have.Served
 	if n := only(t, in).Needs; len(n.Served) != 0 || !slices.Equal(n.Aliases, []string{"f"}) || !n.Signing {
 		t.Errorf("then it needs %+v", n)
 	}
 	in = aliased("1.3.0", 4, 4, 4)
-	in.Have[0].Aliases, in.Have[0].Signing = nil, nil
+	in.Regions[0].Have.Aliases, in.Regions[0].Have.Signing = nil, nil
 	if n := only(t, in).Needs; !n.Empty() {
 		t.Errorf("where nothing is to be done it needs %+v", n)
 	}
@@ -175,7 +175,7 @@ func TestServeLine(t *testing.T) {
 // Where all that changes $LATEST is held there is nothing new to serve.
 func TestServeWaitsForItsAttach(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
-	in.Want[0].ApprovalRequired = true
+	in.Regions[0].Want.ApprovalRequired = true
 	line := "ap-northeast-1 serve  f live"
 	in.Approvals = []ruling.Approval{{Environment: "prod", Digest: "x", By: "sato", At: noon, Lines: []string{line}}}
 	if got := told(only(t, in)); got != "attach change 4>5 held by approval; serve change 3>+ held by approval" {
@@ -192,7 +192,7 @@ func TestServeGoesOnBesideWhatIsHeld(t *testing.T) {
 		t.Error(got)
 	}
 	in = withML(aliased("1.3.0", 3, 4, 4), "2", 2, 1)
-	in.Want[0].Drift.After = time.Hour
+	in.Regions[0].Want.Drift.After = time.Hour
 	if got := told(only(t, in)); got != "attach drift 3>4 held by grace; serve change 3>+ held by grace" {
 		t.Error(got)
 	}
@@ -201,18 +201,18 @@ func TestServeGoesOnBesideWhatIsHeld(t *testing.T) {
 // ml is a second layer with versions 1 and 2, wanted on f at a number.
 func withML(in Input, version string, have, past int64) Input {
 	ml := arnOf("ml")
-	in.Have[0].Layers = append(in.Have[0].Layers, state.Layer{ARN: ml, Versions: []state.LayerVersion{{Number: 2}, {Number: 1}}})
-	in.Have[0].Sort()
+	in.Regions[0].Have.Layers = append(in.Regions[0].Have.Layers, state.Layer{ARN: ml, Versions: []state.LayerVersion{{Number: 2}, {Number: 1}}})
+	in.Regions[0].Have.Sort()
 	if have > 0 {
-		f := &in.Have[0].Functions[0]
+		f := &in.Regions[0].Have.Functions[0]
 		f.Layers = append(f.Layers, ml.Version(have))
 	}
 	if past >= 0 {
-		in.Past[0].Functions["f"].Applied[ml] = past
+		in.Regions[0].Past.Functions["f"].Applied[ml] = past
 	}
-	w := in.Want[0].Layers[0]
+	w := in.Regions[0].Want.Layers[0]
 	w.Name, w.Layer, w.Version = "ml", ml, mustVersion(version)
-	in.Want[0].Layers = append(in.Want[0].Layers, w)
+	in.Regions[0].Want.Layers = append(in.Regions[0].Want.Layers, w)
 	return in
 }
 
@@ -220,14 +220,14 @@ func withML(in Input, version string, have, past int64) Input {
 // what was put on $LATEST and never approved.
 func TestServeIsNoWayAroundAnApproval(t *testing.T) {
 	in := withML(aliased("1.2.0", 4, 4, 4), "2", 2, 1)
-	in.Want[0].ApprovalRequired = true
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+	in.Regions[0].Want.ApprovalRequired = true
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
 	if got := told(only(t, in)); got != "rollback change 4>3; serve change 3>+ held by approval" {
 		t.Error(got)
 	}
 	in = aliased("1.2.0", 4, 4, 4)
-	in.Want[0].ApprovalRequired = true
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+	in.Regions[0].Want.ApprovalRequired = true
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
 	if got := told(only(t, in)); got != "rollback change 4>3; serve change 3>+" {
 		t.Error(got)
 	}
@@ -237,8 +237,8 @@ func TestServeIsNoWayAroundAnApproval(t *testing.T) {
 // callers what has to.
 func TestServeIsNoWayAroundTheWindow(t *testing.T) {
 	in := withML(aliased("1.3.0", 0, unknown, 0), "2", 2, unknown)
-	in.Want[0].NewAtOnce, in.Want[0].Calendar = true, saturday(t)
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{4}}}
+	in.Regions[0].Want.NewAtOnce, in.Regions[0].Want.Calendar = true, saturday(t)
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{4}}}
 	if got := told(only(t, in)); got != "attach change 0>4; serve change 3>+ held by window" {
 		t.Error(got)
 	}
@@ -247,7 +247,7 @@ func TestServeIsNoWayAroundTheWindow(t *testing.T) {
 // A selection that shrank holds also what only moves the alias.
 func TestServeWaitsForAShrunkSelection(t *testing.T) {
 	in := withML(aliased("1.3.0", 4, 3, 3), "2", 2, 1)
-	in.Past[0].Layers = map[state.LayerARN]LayerPast{common: {Selected: 9}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Selected: 9}}
 	if got := told(only(t, in)); got != "serve change 3>+ held by limit" {
 		t.Error(got)
 	}
@@ -259,17 +259,17 @@ func TestGoingBackByHandFindsAnEarlierVersion(t *testing.T) {
 	scene := func() Input {
 		in := aliased("1.4.0", 5, 5, 5)
 		in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, Back: 4, Hand: true, By: "sato", Reason: "it leaks"}}
-		in.Have[0].Uses.Published = []state.Published{
+		in.Regions[0].Have.Uses.Published = []state.Published{
 			{Function: "e", Version: "1", Layers: []state.LayerVersionARN{common.Version(4)}},
 			{Function: "f", Version: "1", Layers: []state.LayerVersionARN{common.Version(4)}},
 			{Function: "f", Version: "2", Layers: []state.LayerVersionARN{common.Version(4)}},
 			{Function: "f", Version: "3", Layers: []state.LayerVersionARN{common.Version(5)}},
 		}
-		was := in.Have[0].Served[live]
+		was := in.Regions[0].Have.Served[live]
 		was.Version, was.Layers = "2", []state.LayerVersionARN{common.Version(4)}
-		in.Have[0].Served[state.Qualified{Function: "f", Qualifier: "2"}] = was
+		in.Regions[0].Have.Served[state.Qualified{Function: "f", Qualifier: "2"}] = was
 		was.Version, was.CodeSHA256 = "1", "older"
-		in.Have[0].Served[state.Qualified{Function: "f", Qualifier: "1"}] = was
+		in.Regions[0].Have.Served[state.Qualified{Function: "f", Qualifier: "1"}] = was
 		return in
 	}
 	for _, tc := range []struct {
@@ -278,23 +278,23 @@ func TestGoingBackByHandFindsAnEarlierVersion(t *testing.T) {
 		want string
 	}{
 		{"the newest that has it", func(*Input) {}, "rollback rollback 5>4; serve rollback 3>2"},
-		{"also with unreleased code on $LATEST", func(in *Input) { in.Have[0].Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2"},
+		{"also with unreleased code on $LATEST", func(in *Input) { in.Regions[0].Have.Functions[0].CodeSHA256 = "newer" }, "rollback rollback 5>4; serve rollback 3>2"},
 		{"none has the code", func(in *Input) {
-			for k, s := range in.Have[0].Served {
+			for k, s := range in.Regions[0].Have.Served {
 				if k != live {
 					s.CodeSHA256 = "older"
-					in.Have[0].Served[k] = s
+					in.Regions[0].Have.Served[k] = s
 				}
 			}
 		}, "rollback rollback 5>4; serve rollback 3>+"},
 		{"other settings", func(in *Input) {
 			k := state.Qualified{Function: "f", Qualifier: "2"}
-			s := in.Have[0].Served[k]
+			s := in.Regions[0].Have.Served[k]
 			s.Settings = state.NewSettings(map[string]string{"memory": "1"})
-			in.Have[0].Served[k] = s
+			in.Regions[0].Have.Served[k] = s
 		}, "rollback rollback 5>4; serve rollback 3>+"},
 		{"other layers beside it", func(in *Input) {
-			in.Have[0].Uses.Published[2].Layers = append(in.Have[0].Uses.Published[2].Layers, foreignLayer.Version(1))
+			in.Regions[0].Have.Uses.Published[2].Layers = append(in.Regions[0].Have.Uses.Published[2].Layers, foreignLayer.Version(1))
 		}, "rollback rollback 5>4; serve rollback 3>+"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -306,9 +306,9 @@ func TestGoingBackByHandFindsAnEarlierVersion(t *testing.T) {
 		})
 	}
 	in := scene()
-	for k := range in.Have[0].Served {
+	for k := range in.Regions[0].Have.Served {
 		if k != live {
-			delete(in.Have[0].Served, k)
+			delete(in.Regions[0].Have.Served, k)
 		}
 	}
 	want := []state.Qualified{{Function: "f", Qualifier: "1"}, {Function: "f", Qualifier: "2"}}
@@ -325,9 +325,9 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 		{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", Failed: true},
 	} {
 		in := aliased("1.4.0", 5, 5, 4)
-		in.Changed = [][]rollout.Changed{{c}}
-		in.Want[0].Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
-		in.Rollouts = []*rollout.Rollout{{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
+		in.Regions[0].Changed = []rollout.Changed{c}
+		in.Regions[0].Want.Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
+		in.Regions[0].Rollout = &rollout.Rollout{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 		r := only(t, in)
 		if got := told(r); got != "serve change 3>+ held by wave" || len(r.Drift) > 0 {
 			t.Errorf("%+v: %s and drift %+v", c, got, r.Drift)
@@ -337,10 +337,10 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 
 func TestDocumentOfARollout(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
-	in.Want[0].Rollout.Bake = 10 * time.Minute
-	in.Rollouts = []*rollout.Rollout{{
+	in.Regions[0].Want.Rollout.Bake = 10 * time.Minute
+	in.Regions[0].Rollout = &rollout.Rollout{
 		ID: "7", Revision: "abc", Stage: rollout.StageBake, Wave: 1, Waves: 2, Since: noon, Reason: "why", Targets: []rollout.Target{{Layer: common, Number: 5}},
-	}}
+	}
 	v := NewDocument("store", "abc", []Plan{Decide(in)}, nil).Environments[0]
 	want := &RolloutView{
 		ID: "7", Revision: "abc", Stage: "bake", Wave: 1, Waves: 2, Since: "2026-11-24T12:00:00Z", JudgedAt: "2026-11-24T12:10:00Z",
@@ -356,7 +356,7 @@ func TestDocumentOfARollout(t *testing.T) {
 		t.Errorf("the serve step is from %q to %q", s.From, s.To)
 	}
 	failing, _ := failing()
-	failing.Have[0].Functions[0].Layers = nil
+	failing.Regions[0].Have.Functions[0].Layers = nil
 	v = NewDocument("store", "abc", []Plan{Decide(failing)}, nil).Environments[0]
 	if !slices.Equal(v.LeftAlone, []string{"f"}) {
 		t.Errorf("left alone %q", v.LeftAlone)

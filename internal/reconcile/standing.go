@@ -24,16 +24,11 @@ type Standing struct {
 	Semvers map[state.LayerVersionARN]string
 }
 
-// Stand gives the standing of the Region with index i after its plan was
-// carried out. It is a function of what the round knows; in is as it is then.
+// Stand returns how the rollouts of the Region with index i stand after its plan
+// was carried out. It is a function of what the round knows; in is as it is then.
 func Stand(in Input, i int, p RegionPlan) *Standing {
-	s := &Standing{LeftAlone: p.LeftAlone}
-	if i < len(in.Rollouts) && in.Rollouts[i] != nil {
-		s.Last = in.Rollouts[i]
-	}
-	if i < len(in.Changed) {
-		s.Changed = in.Changed[i]
-	}
+	r := in.Regions[i]
+	s := &Standing{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers()}
 	for _, q := range in.Quarantines {
 		lifted := slices.ContainsFunc(p.Lifted, func(l ruling.Quarantine) bool {
 			return l.Layer == q.Layer && l.Number == q.Number && l.Functions == q.Functions
@@ -42,26 +37,21 @@ func Stand(in Input, i int, p RegionPlan) *Standing {
 			s.Quarantines = append(s.Quarantines, q)
 		}
 	}
-	if s.Last != nil && s.Last.Stage == rollout.StageRolledBack && in.Have[i] != nil {
-		s.LeftAlone = s.remaining(*in.Have[i], p)
+	if s.Last != nil && s.Last.Stage == rollout.StageRolledBack && r.Have != nil {
+		s.LeftAlone = s.remaining(*r.Have, p)
 	}
-	s.Semvers = semvers(in, i)
 	return s
 }
 
 // semvers are the semantic versions of what is live, of the layers that Git
 // names here.
-func semvers(in Input, i int) map[state.LayerVersionARN]string {
-	if i >= len(in.Have) || in.Have[i] == nil || len(in.Want[i].Layers) == 0 {
+func (r Region) semvers() map[state.LayerVersionARN]string {
+	if r.Have == nil || len(r.Want.Layers) == 0 {
 		return nil
 	}
 	known := map[state.LayerVersionARN]string{}
-	for _, w := range in.Want[i].Layers {
-		past := LayerPast{}
-		if i < len(in.Past) {
-			past = in.Past[i].Layers[w.Layer]
-		}
-		for n, v := range newCatalog(w, in.Have[i], past).semvers {
+	for _, w := range r.Want.Layers {
+		for n, v := range newCatalog(w, r.Have, r.Past.Layers[w.Layer]).semvers {
 			known[w.Layer.Version(n)] = v.String()
 		}
 	}

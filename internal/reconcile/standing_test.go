@@ -27,28 +27,29 @@ func TestStand(t *testing.T) {
 	elsewhere, ended, lifted := q, q, q
 	elsewhere.Region, ended.Ended, lifted.Number = "eu-west-2", time.Unix(1, 0), 11
 	in := Input{
-		Want: []desired.Environment{{}, {Region: "eu-west-1"}}, Have: []*state.Snapshot{nil, snap},
-		Rollouts:    []*rollout.Rollout{nil, {ID: "r", Stage: rollout.StageRolledBack}},
-		Changed:     [][]rollout.Changed{nil, {{Function: "a"}, {Function: "b"}, {Function: "c"}, {Function: "d"}, {Function: "gone"}}},
+		Regions: []Region{{}, {
+			Want: desired.Environment{Region: "eu-west-1"}, Have: snap, Rollout: &rollout.Rollout{ID: "r", Stage: rollout.StageRolledBack},
+			Changed: []rollout.Changed{{Function: "a"}, {Function: "b"}, {Function: "c"}, {Function: "d"}, {Function: "gone"}},
+		}},
 		Quarantines: []ruling.Quarantine{elsewhere, q, ended, lifted},
 	}
 	p := RegionPlan{
-		Want: in.Want[1], Lifted: []ruling.Quarantine{lifted}, LeftAlone: []string{"c", "d"},
+		Want: in.Regions[1].Want, Lifted: []ruling.Quarantine{lifted}, LeftAlone: []string{"c", "d"},
 		Steps: []Step{
 			{Function: "b", Cause: Rollback, Result: &Result{Status: Applied}},
 			{Function: "d", Cause: Rollback, Result: &Result{Status: Failed, Error: "no"}},
 		},
 	}
 	got := Stand(in, 1, p)
-	want := &Standing{Last: in.Rollouts[1], Changed: in.Changed[1], LeftAlone: []string{"d"}, Quarantines: []ruling.Quarantine{q}}
+	want := &Standing{Last: in.Regions[1].Rollout, Changed: in.Regions[1].Changed, LeftAlone: []string{"d"}, Quarantines: []ruling.Quarantine{q}}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("(-got +want):\n%s", diff)
 	}
-	in.Rollouts[1] = &rollout.Rollout{ID: "r", Stage: rollout.StageRollingBack}
+	in.Regions[1].Rollout = &rollout.Rollout{ID: "r", Stage: rollout.StageRollingBack}
 	if got := Stand(in, 1, p).LeftAlone; !cmp.Equal(got, p.LeftAlone) {
 		t.Errorf("while it goes back %v are left alone, and the plan says %v", got, p.LeftAlone)
 	}
-	if got := Stand(Input{}, 0, RegionPlan{}); got == nil || got.Last != nil || got.Quarantines != nil {
+	if got := Stand(Input{Regions: make([]Region, 1)}, 0, RegionPlan{}); got == nil || got.Last != nil || got.Quarantines != nil {
 		t.Errorf("nothing ever happened: %+v", got)
 	}
 }

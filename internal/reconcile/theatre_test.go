@@ -59,11 +59,9 @@ func (a *actor) publish() string {
 // decide answers what is asked for, as a round does.
 func (th *theatre) decide() Plan {
 	th.in.Now = th.now
-	th.in.Rollouts, th.in.Changed, th.in.Have = nil, nil, nil
 	for i, p := range th.places {
-		th.in.Rollouts = append(th.in.Rollouts, p.rollout)
-		th.in.Changed = append(th.in.Changed, p.list())
-		th.in.Have = append(th.in.Have, th.look(i, p))
+		r := &th.in.Regions[i]
+		r.Rollout, r.Changed, r.Have = p.rollout, p.list(), th.look(i, p)
 	}
 	for range 8 {
 		plan := Decide(th.in)
@@ -95,7 +93,7 @@ func (p *place) list() []rollout.Changed {
 }
 
 func (th *theatre) look(i int, p *place) *state.Snapshot {
-	e := th.in.Want[i]
+	e := th.in.Regions[i].Want
 	snap := &state.Snapshot{Account: account, Region: e.Region, Partition: "aws", ObservedAt: th.now}
 	for name, n := range map[string]int64{"common": 5, "ml": 3} {
 		l := state.Layer{ARN: arnIn(e.Region, name)}
@@ -116,7 +114,7 @@ func arnIn(region, name string) state.LayerARN {
 }
 
 func (th *theatre) answer(i int, n state.Needs) {
-	snap, p := th.in.Have[i], th.places[i]
+	snap, p := th.in.Regions[i].Have, th.places[i]
 	if n.Uses {
 		snap.Uses = &state.Uses{}
 		for _, a := range p.functions {
@@ -170,7 +168,7 @@ func (p *place) actor(name string) *actor {
 
 // approve gives a person's word sometimes, and in the end always.
 func (th *theatre) approve(plan Plan) {
-	if !th.in.Want[0].ApprovalRequired || len(plan.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
+	if !th.in.Regions[0].Want.ApprovalRequired || len(plan.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
 		return
 	}
 	th.in.Approvals = append(th.in.Approvals, ruling.Approval{
@@ -197,7 +195,7 @@ func (th *theatre) happen() {
 	case 0, 1:
 		th.commit()
 	case 2: // another writer of our layer
-		layer := arnIn(th.in.Want[i].Region, "common")
+		layer := arnIn(th.in.Regions[i].Want.Region, "common")
 		list := Fold(a.Layers, []Step{{Function: a.Name, LayerARN: layer, To: layer.Version(int64(1 + th.rnd.IntN(5)))}})
 		if !slices.Equal(list, a.Layers) {
 			th.touch(p, a)
@@ -211,7 +209,7 @@ func (th *theatre) happen() {
 			th.note("somebody gives %s %v", a.Name, a.Layers)
 		}
 	default:
-		a := th.newActor(th.in.Want[i].Region, len(p.functions))
+		a := th.newActor(th.in.Regions[i].Want.Region, len(p.functions))
 		p.functions = append(p.functions, a)
 		th.note("%s comes with %v", a.Name, a.Layers)
 	}
@@ -225,13 +223,13 @@ func (th *theatre) touch(p *place, a *actor) {
 
 func (th *theatre) commit() {
 	common, ml := pick(th.rnd, "1", "2", "3", "4", "5"), pick(th.rnd, "1", "2", "3", "none")
-	for i := range th.in.Want {
-		layers := slices.Clone(th.in.Want[i].Layers)
+	for i := range th.in.Regions {
+		layers := slices.Clone(th.in.Regions[i].Want.Layers)
 		layers[0].Version = mustVersion(common)
 		if chance(th.rnd, 30) || layers[1].Version.Text == "" {
 			layers[1].Version = mustVersion(ml)
 		}
-		th.in.Want[i].Layers = layers
+		th.in.Regions[i].Want.Layers = layers
 	}
 	th.note("Git asks for common %s and perhaps ml %s", common, ml)
 }
@@ -292,8 +290,8 @@ func stage(t *testing.T, r *rand.Rand) *theatre {
 			})
 		}
 		e.Unmanaged = []string{string(foreignLayer) + "*"}
-		th.in.Want = append(th.in.Want, e)
-		th.in.Past = append(th.in.Past, Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}})
+		past := Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}}
+		th.in.Regions = append(th.in.Regions, Region{Want: e, Past: past})
 		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
 		for n := range 1 + r.IntN(9) {
 			p.functions = append(p.functions, th.newActor(region, n))

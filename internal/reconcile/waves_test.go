@@ -17,16 +17,16 @@ import (
 // 1.4.0, in these waves.
 func fleet(n int, waves ...desired.Wave) Input {
 	in := scene("1.4.0", 4, 4)
-	f := in.Have[0].Functions[0]
-	in.Have[0].Functions, in.Past[0].Functions = nil, map[string]FunctionPast{}
+	f := in.Regions[0].Have.Functions[0]
+	in.Regions[0].Have.Functions, in.Regions[0].Past.Functions = nil, map[string]FunctionPast{}
 	for i := range n {
 		f.Name = fmt.Sprintf("f%02d", i)
-		in.Have[0].Functions = append(in.Have[0].Functions, f)
-		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
+		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
 	}
-	in.Want[0].Rollout.Waves = waves
-	in.Have[0].Signing = map[string]state.Signing{}
-	in.Have[0].Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	in.Regions[0].Want.Rollout.Waves = waves
+	in.Regions[0].Have.Signing = map[string]state.Signing{}
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
 	return in
 }
 
@@ -53,7 +53,7 @@ func runs(r RegionPlan) int {
 
 func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
 	in := fleet(10, desired.Wave{Count: 1}, desired.Wave{Share: 0.3}, desired.Wave{Share: 1})
-	in.Want[0].Rollout.SmokeTests = []desired.SmokeTest{{Function: "f07"}}
+	in.Regions[0].Want.Rollout.SmokeTests = []desired.SmokeTest{{Function: "f07"}}
 	r := only(t, in)
 	if want := []WavePlan{{1, 1}, {2, 2}, {3, 7}}; !slices.Equal(r.Waves, want) {
 		t.Errorf("waves are %v", r.Waves)
@@ -73,7 +73,7 @@ func under(t *testing.T, in Input, stage rollout.Stage, wave int) Input {
 		t.Fatal("nothing begins")
 	}
 	ro.Stage, ro.Wave, ro.Reason = stage, wave, "f00 is bad"
-	in.Rollouts = []*rollout.Rollout{ro}
+	in.Regions[0].Rollout = ro
 	return in
 }
 
@@ -89,8 +89,8 @@ func TestWhatAStageHolds(t *testing.T) {
 		{rollout.StageBake, 2, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
 		{rollout.StageHalted, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
 		{rollout.StageRollingBack, 2, nil, "f00 3 health, f01 3 health, f02 2 health, f03 1 health"},
-		{rollout.StageChange, 2, func(in *Input) { in.Rollouts[0].Targets[0].Number = 3 }, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
-		{rollout.StageChange, 2, func(in *Input) { in.Unwell = []string{"an alarm rings"} }, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
+		{rollout.StageChange, 2, func(in *Input) { in.Regions[0].Rollout.Targets[0].Number = 3 }, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 wave"},
+		{rollout.StageChange, 2, func(in *Input) { in.Regions[0].Unwell = "an alarm rings" }, "f00 3 wave, f01 3 wave, f02 2 , f03 1 "},
 		{rollout.StageWatching, 3, nil, "f00 3 wave, f01 3 wave, f02 2 wave, f03 1 "}, // the next rollout
 	} {
 		in := fleet(4, desired.Wave{Count: 1}, desired.Wave{Count: 2}, desired.Wave{Share: 1})
@@ -107,7 +107,7 @@ func TestWhatAStageHolds(t *testing.T) {
 func TestBakeTellsUntilWhen(t *testing.T) {
 	in := fleet(2, desired.Wave{Count: 1})
 	rate := 0.01
-	in.Want[0].Rollout.Bake, in.Want[0].Rollout.MaxErrorRate = 10*time.Minute, &rate
+	in.Regions[0].Want.Rollout.Bake, in.Regions[0].Want.Rollout.MaxErrorRate = 10*time.Minute, &rate
 	in = under(t, in, rollout.StageBake, 1)
 	s := only(t, in).Steps[0]
 	if want := noon.Add(13 * time.Minute); s.Held == nil || !s.Held.Until.Equal(want) {
@@ -122,20 +122,20 @@ func TestBakeTellsUntilWhen(t *testing.T) {
 // taken before it.
 func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
 	in := under(t, fleet(20, desired.Wave{Count: 5}), rollout.StageChange, 1)
-	in.Changed = [][]rollout.Changed{nil}
+	in.Regions[0].Changed = nil
 	for _, s := range only(t, in).Steps {
 		if s.Held == nil {
-			in.Changed[0] = append(in.Changed[0], rollout.Changed{Function: s.Function, Wave: 1})
+			in.Regions[0].Changed = append(in.Regions[0].Changed, rollout.Changed{Function: s.Function, Wave: 1})
 			in.set(s.Function, 5)
 		}
 	}
 	for i := range 40 {
 		f := state.Function{Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}}
 		f.Name = fmt.Sprintf("%c%02d", "abgz"[i%4], i) // on both sides of the others
-		in.Have[0].Functions = append(in.Have[0].Functions, f)
-		in.Past[0].Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
+		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
+		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	}
-	in.Have[0].Sort()
+	in.Regions[0].Have.Sort()
 	if r := only(t, in); runs(r) != 0 {
 		t.Errorf("%d more are changed in the first wave: %s", runs(r), byWave(r))
 	}
@@ -143,10 +143,10 @@ func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
 
 // set gives a function a number as layerd would.
 func (in *Input) set(function string, n int64) {
-	for i := range in.Have[0].Functions {
-		if f := &in.Have[0].Functions[i]; f.Name == function {
+	for i := range in.Regions[0].Have.Functions {
+		if f := &in.Regions[0].Have.Functions[i]; f.Name == function {
 			f.Layers = []state.LayerVersionARN{common.Version(n)}
-			in.Past[0].Functions[function] = FunctionPast{Applied: map[state.LayerARN]int64{common: n}, List: f.Layers}
+			in.Regions[0].Past.Functions[function] = FunctionPast{Applied: map[state.LayerARN]int64{common: n}, List: f.Layers}
 		}
 	}
 }
@@ -161,16 +161,16 @@ func TestNoWaveWaitsForWhatMayNotRun(t *testing.T) {
 			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Functions: first, Reason: "bad"}}
 		},
 		"approval": func(in *Input) {
-			in.Want[0].ApprovalRequired = true
+			in.Regions[0].Want.ApprovalRequired = true
 			lines := slices.DeleteFunc(Decide(*in).Lines, func(l string) bool { return strings.Contains(l, " "+first+" ") })
 			in.Approvals = []ruling.Approval{{Digest: "x", By: "sato", At: noon, Lines: lines}}
 		},
 		"limit": func(in *Input) {
-			in.Want[0].MaxNew = 0
-			f, _ := in.Have[0].Function(first)
+			in.Regions[0].Want.MaxNew = 0
+			f, _ := in.Regions[0].Have.Function(first)
 			in.set(first, 4)
-			in.Have[0].Functions[slices.IndexFunc(in.Have[0].Functions, func(o state.Function) bool { return o.Name == f.Name })].Layers = nil
-			delete(in.Past[0].Functions, first)
+			in.Regions[0].Have.Functions[slices.IndexFunc(in.Regions[0].Have.Functions, func(o state.Function) bool { return o.Name == f.Name })].Layers = nil
+			delete(in.Regions[0].Past.Functions, first)
 		},
 	} {
 		in := fleet(5, waves)
@@ -184,9 +184,8 @@ func TestNoWaveWaitsForWhatMayNotRun(t *testing.T) {
 
 func TestRegionsOneAfterTheOther(t *testing.T) {
 	in := fleet(1)
-	in.Want = append(in.Want, in.Want[0], in.Want[0])
-	in.Want[1].Region, in.Want[2].Region = "us-east-1", "eu-west-1"
-	in.Have, in.Past = append(in.Have, in.Have[0], in.Have[0]), append(in.Past, in.Past[0], in.Past[0])
+	in.Regions = append(in.Regions, in.Regions[0], in.Regions[0])
+	in.Regions[1].Want.Region, in.Regions[2].Want.Region = "us-east-1", "eu-west-1"
 	by := func() string {
 		var list []string
 		for _, r := range Decide(in).Regions {
@@ -199,26 +198,27 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 	if got := by(); got != "ap-northeast-1 , us-east-1 order, eu-west-1 order" {
 		t.Error(got)
 	}
-	in.Have[0] = nil // not read
-	in.Unread = []*Failure{{Code: "aws"}}
+	in.Regions[0].Have = nil // not read
+	in.Regions[0].Unread = &Failure{Code: "aws"}
 	if got := by(); got != "us-east-1 order, eu-west-1 order" {
 		t.Error(got)
 	}
 	done := fleet(1)
 	done.set("f00", 5)
-	in.Have[0], in.Past[0], in.Unread = done.Have[0], done.Past[0], nil
+	in.Regions[0].Have, in.Regions[0].Past, in.Regions[0].Unread = done.Regions[0].Have, done.Regions[0].Past, nil
 	if got := by(); got != "us-east-1 , eu-west-1 order" {
 		t.Error(got)
 	}
-	in.Rollouts = []*rollout.Rollout{{Stage: rollout.StageBake, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
+	in.Regions[0].Rollout = &rollout.Rollout{Stage: rollout.StageBake, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 	if got := by(); got != "us-east-1 order, eu-west-1 order" {
 		t.Errorf("while the first is watched: %s", got)
 	}
 	// A rollout that has begun is not stopped half way by a late function of an
 	// earlier Region.
 	late := fleet(1)
-	in.Have[0], in.Past[0] = late.Have[0], late.Past[0]
-	in.Rollouts = []*rollout.Rollout{nil, {Stage: rollout.StageChange, Wave: 1, Waves: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
+	in.Regions[0].Have, in.Regions[0].Past = late.Regions[0].Have, late.Regions[0].Past
+	in.Regions[0].Rollout = nil
+	in.Regions[1].Rollout = &rollout.Rollout{Stage: rollout.StageChange, Wave: 1, Waves: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 	if got := by(); got != "ap-northeast-1 , us-east-1 , eu-west-1 order" {
 		t.Error(got)
 	}
@@ -243,7 +243,7 @@ func TestAnAlarmHoldsChangesOnly(t *testing.T) {
 			return in
 		}(), "rollback rollback 5>4"},
 	} {
-		tc.in.Unwell = []string{"the alarm errors rings"}
+		tc.in.Regions[0].Unwell = "the alarm errors rings"
 		if got := told(only(t, tc.in)); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
@@ -252,8 +252,8 @@ func TestAnAlarmHoldsChangesOnly(t *testing.T) {
 
 func TestRolloutsThatSpanWindows(t *testing.T) {
 	in := fleet(3, desired.Wave{Count: 1}, desired.Wave{Count: 2})
-	in.Want[0].Rollout.Bake = 3 * time.Hour
-	in.Want[0].Calendar = saturday(t) // four hours
+	in.Regions[0].Want.Rollout.Bake = 3 * time.Hour
+	in.Regions[0].Want.Calendar = saturday(t) // four hours
 	note := func(r RegionPlan) string {
 		for _, n := range r.Notes {
 			if n.Code == "rollout_spans_windows" {
@@ -270,16 +270,16 @@ func TestRolloutsThatSpanWindows(t *testing.T) {
 	if r := only(t, in); runs(r) != 1 {
 		t.Errorf("it does not begin: %s", byWave(r))
 	}
-	in.Want[0].Rollout.OneWindow = true
+	in.Regions[0].Want.Rollout.OneWindow = true
 	r := only(t, in)
 	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != ByWindow {
 		t.Errorf("note %q, steps %s", got, byWave(r))
 	}
-	in.Rollouts = []*rollout.Rollout{{Stage: rollout.StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []rollout.Target{{Layer: common, Number: 5}}}}
+	in.Regions[0].Rollout = &rollout.Rollout{Stage: rollout.StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 	if r := only(t, in); runs(r) != 1 || note(r) != takes+"what is left then goes on at the next opening" {
 		t.Errorf("one that has begun goes on: note %q, steps %s", note(r), byWave(r))
 	}
-	in.Want[0].Rollout.Bake, in.Rollouts = time.Minute, nil
+	in.Regions[0].Want.Rollout.Bake, in.Regions[0].Rollout = time.Minute, nil
 	if r := only(t, in); note(r) != "" || runs(r) != 1 {
 		t.Errorf("a short one: note %q, steps %s", note(r), byWave(r))
 	}

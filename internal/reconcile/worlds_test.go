@@ -102,7 +102,7 @@ func (w *world) decide() Plan {
 }
 
 func (w *world) answer(i int, n state.Needs) {
-	snap := *w.in.Have[i]
+	snap := *w.in.Regions[i].Have
 	if n.Uses {
 		snap.Uses = &w.truth[i]
 	}
@@ -126,16 +126,16 @@ func (w *world) answer(i int, n state.Needs) {
 		}
 		snap.Probes[v] = p
 	}
-	w.in.Have = slices.Clone(w.in.Have)
-	w.in.Have[i] = &snap
+	w.in.Regions = slices.Clone(w.in.Regions)
+	w.in.Regions[i].Have = &snap
 }
 
 func checkPlan(t *testing.T, w *world, p Plan) {
 	t.Helper()
 	var lines []string
 	prunes, news := 0, 0
-	for _, past := range w.in.Past {
-		prunes += len(past.Pruned)
+	for _, r := range w.in.Regions {
+		prunes += len(r.Past.Pruned)
 	}
 	for i, r := range p.Regions {
 		blocked := map[string]bool{}
@@ -188,8 +188,8 @@ func checkPlan(t *testing.T, w *world, p Plan) {
 
 func pastPrunes(w *world) int {
 	n := 0
-	for _, p := range w.in.Past {
-		n += len(p.Pruned)
+	for _, r := range w.in.Regions {
+		n += len(r.Past.Pruned)
 	}
 	return n
 }
@@ -232,16 +232,16 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
 func mayJoin(w *world, i int, r RegionPlan, s Step) bool {
-	applied := w.in.Past[i].Layers[s.LayerARN].Applied
+	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
 	return r.Want.NewAtOnce && s.Kind == Attach && s.From == "" && s.Cause == Change &&
-		w.in.Past[i].Functions[s.Function].Applied[s.LayerARN] == 0 &&
+		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
 		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
 }
 
 // checkPrune states the protections anew, in other words than the code.
 func checkPrune(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	t.Helper()
-	snap, past, v := w.in.Have[i], w.in.Past[i], s.From
+	snap, past, v := w.in.Regions[i].Have, w.in.Regions[i].Past, s.From
 	for _, f := range snap.Functions {
 		if slices.Contains(f.Layers, v) {
 			t.Errorf("%s: %s runs it", s.ID, f.Name)
@@ -298,7 +298,7 @@ func checkPrune(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 func checkLists(t *testing.T, w *world, i int, r RegionPlan) {
 	t.Helper()
 	for name, steps := range stepsByFunction(r) {
-		f, ok := w.in.Have[i].Function(name)
+		f, ok := w.in.Regions[i].Have.Function(name)
 		if !ok || f.Image || f.Edge {
 			t.Errorf("steps for %s, which is not a function with layers", name)
 		}
@@ -348,14 +348,14 @@ func checkShuffled(t *testing.T, w *world, p Plan, seed uint64) {
 	rnd.Shuffle(len(in.Approvals), func(i, j int) {
 		in.Approvals[i], in.Approvals[j] = in.Approvals[j], in.Approvals[i]
 	})
-	in.Have = slices.Clone(in.Have)
-	for i, h := range in.Have {
-		s := *h
+	in.Regions = slices.Clone(in.Regions)
+	for i := range in.Regions {
+		s := *in.Regions[i].Have
 		s.Functions, s.Layers = slices.Clone(s.Functions), slices.Clone(s.Layers)
 		rnd.Shuffle(len(s.Functions), func(i, j int) { s.Functions[i], s.Functions[j] = s.Functions[j], s.Functions[i] })
 		rnd.Shuffle(len(s.Layers), func(i, j int) { s.Layers[i], s.Layers[j] = s.Layers[j], s.Layers[i] })
 		s.Sort()
-		in.Have[i] = &s
+		in.Regions[i].Have = &s
 	}
 	again := Decide(in)
 	if !reflect.DeepEqual(again.Regions, p.Regions) || again.Digest != p.Digest {
@@ -395,9 +395,9 @@ func checkConverges(t *testing.T, w *world) {
 
 func (w *world) openGates() {
 	w.in.Stale, w.in.PruneStop, w.in.Approvals = "", "", nil
-	w.in.Want = slices.Clone(w.in.Want)
-	for i := range w.in.Want {
-		e := &w.in.Want[i]
+	w.in.Regions = slices.Clone(w.in.Regions)
+	for i := range w.in.Regions {
+		e := &w.in.Regions[i].Want
 		e.Observe, e.ApprovalRequired, e.MaxNew, e.MaxBlocked = false, false, 1000, nil
 		e.Calendar = window.Calendar{Zone: time.UTC}
 		e.Drift.After = 0
@@ -406,18 +406,18 @@ func (w *world) openGates() {
 			e.Layers[j].Retention.Grace = 0
 		}
 	}
-	for i := range w.in.Past {
-		w.in.Past[i].Pruned = nil
-		for l, lp := range w.in.Past[i].Layers {
+	for i := range w.in.Regions {
+		w.in.Regions[i].Past.Pruned = nil
+		for l, lp := range w.in.Regions[i].Past.Layers {
 			lp.Selected = 0
-			w.in.Past[i].Layers[l] = lp
+			w.in.Regions[i].Past.Layers[l] = lp
 		}
 	}
 }
 
 // apply does what internal/apply and internal/history do, on values.
 func (w *world) apply(i int, r RegionPlan) {
-	snap, past := *w.in.Have[i], &w.in.Past[i]
+	snap, past := *w.in.Regions[i].Have, &w.in.Regions[i].Past
 	snap.Functions = slices.Clone(snap.Functions)
 	snap.Layers = slices.Clone(snap.Layers)
 	for name, steps := range stepsByFunction(r) {
@@ -445,8 +445,8 @@ func (w *world) apply(i int, r RegionPlan) {
 		snap.Layers[j].Versions = slices.DeleteFunc(slices.Clone(snap.Layers[j].Versions),
 			func(v state.LayerVersion) bool { return v.Number == s.From.Number() })
 	}
-	w.in.Have = slices.Clone(w.in.Have)
-	w.in.Have[i] = &snap
+	w.in.Regions = slices.Clone(w.in.Regions)
+	w.in.Regions[i].Have = &snap
 }
 
 func arnOf(name string) state.LayerARN { return state.NewLayerARN("aws", tokyo, account, name) }
@@ -488,9 +488,8 @@ func generate(r *rand.Rand) *world {
 	snap.Sort()
 	snap.Uses = nil
 	w.truth = []state.Uses{uses}
-	w.in.Have = []*state.Snapshot{snap}
-	w.in.Past = []Past{generatePast(r, w.in.Now, snap)}
-	w.in.Want = []desired.Environment{generateEnvironment(r, "prod")}
+	past := generatePast(r, w.in.Now, snap)
+	w.in.Regions = []Region{{Have: snap, Past: past, Want: generateEnvironment(r, "prod")}}
 	if chance(r, 30) {
 		other := generateEnvironment(r, "dev")
 		for i := range other.Layers {

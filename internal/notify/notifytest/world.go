@@ -122,8 +122,8 @@ func (w *World) decide() reconcile.Plan {
 	want.Layers = slices.Clone(want.Layers)
 	want.Layers[0].Version = version
 	in := reconcile.Input{
-		Want: []desired.Environment{want}, Have: []*state.Snapshot{w.look()}, Unread: []*reconcile.Failure{w.Unread},
-		Past: []reconcile.Past{w.Past}, Approvals: w.Approvals, Now: w.Now,
+		Regions:   []reconcile.Region{{Want: want, Have: w.look(), Unread: w.Unread, Past: w.Past}},
+		Approvals: w.Approvals, Now: w.Now,
 	}
 	if len(w.Invalid) > 0 {
 		in.Stale = "the newest commit cannot be followed"
