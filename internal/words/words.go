@@ -1,0 +1,180 @@
+// Package words is how numbers, versions, moments and lengths of time are
+// written for people, so that the terminal, Slack, the page and a plan's reasons
+// use the same words for the same thing.
+//
+//	words.Count(2, "function")           // 2 functions
+//	words.Version(12, "1.4.1")           // 12 (1.4.1)
+//	words.Moment(t, tokyo)               // Sat 2026-11-28 02:00 JST
+//	words.Span(3*time.Hour+12*time.Minute) // 3h12m
+//
+// It knows nothing of layers, plans or colours. Every function is a function of
+// its arguments.
+package words
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// moment is with the day of the week, because windows are about weekdays, and
+// with the zone, because readers sit in several.
+const moment = "Mon 2006-01-02 15:04 MST"
+
+// Count returns "1 function" and "2 functions".
+func Count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "s") || strings.HasSuffix(noun, "x"):
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Version returns a live version number as people compare it: "12 (1.4.1)",
+// "12" when no semantic version is known, "none" for the number 0.
+func Version(n int64, semver string) string {
+	switch {
+	case n == 0:
+		return "none"
+	case semver == "":
+		return strconv.FormatInt(n, 10)
+	}
+	return fmt.Sprintf("%d (%s)", n, semver)
+}
+
+// Moment returns an instant in a zone; nil is UTC.
+func Moment(t time.Time, zone *time.Location) string { return in(t, zone).Format(moment) }
+
+// Clock returns the weekday and the time of a near instant: "Sat 02:00 JST".
+func Clock(t time.Time, zone *time.Location) string { return in(t, zone).Format("Mon 15:04 MST") }
+
+// Until returns Moment and how far away it is.
+func Until(t, now time.Time, zone *time.Location) string {
+	if !t.After(now) {
+		return Moment(t, zone)
+	}
+	return fmt.Sprintf("%s (in %s)", Moment(t, zone), Span(t.Sub(now)))
+}
+
+// Opening returns a time with an end: "Sat 2026-11-28 02:00-06:00 JST".
+func Opening(start, end time.Time, zone *time.Location) string {
+	start, end = in(start, zone), in(end, zone)
+	if start.Format(time.DateOnly+"MST") != end.Format(time.DateOnly+"MST") {
+		return start.Format(moment) + " to " + end.Format(moment)
+	}
+	return start.Format("Mon 2006-01-02 15:04") + end.Format("-15:04 MST")
+}
+
+func in(t time.Time, zone *time.Location) time.Time {
+	if zone == nil {
+		return t.UTC()
+	}
+	return t.In(zone)
+}
+
+// Span returns a length of time, rounded to its two largest units of days, hours
+// and minutes: "3d4h", "3h12m", "12m", "40s".
+func Span(d time.Duration) string {
+	d = d.Round(time.Second)
+	if d < time.Minute {
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	}
+	d = d.Round(time.Minute)
+	parts := []struct {
+		n    int
+		unit string
+	}{{int(d / (24 * time.Hour)), "d"}, {int(d/time.Hour) % 24, "h"}, {int(d/time.Minute) % 60, "m"}}
+	for len(parts) > 1 && parts[0].n == 0 {
+		parts = parts[1:]
+	}
+	text := strconv.Itoa(parts[0].n) + parts[0].unit
+	if len(parts) > 1 && parts[1].n > 0 {
+		text += strconv.Itoa(parts[1].n) + parts[1].unit
+	}
+	return text
+}
+
+// Duration returns a length of time exactly, the way people write it in files:
+// 24h, not 24h0m0s.
+func Duration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// About returns a length of time rounded to what a person says of an estimate:
+// seconds below a minute, minutes below an hour, else five minutes.
+func About(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return Duration(d.Round(time.Second))
+	case d < time.Hour:
+		return Duration(d.Round(time.Minute))
+	}
+	return Duration(d.Round(5 * time.Minute))
+}
+
+// Commit returns a revision cut to the seven digits that people compare, and
+// keeps "+dirty".
+func Commit(revision string) string {
+	hash, dirty, found := strings.Cut(revision, "+")
+	hash = hash[:min(len(hash), 7)]
+	if found {
+		hash += "+" + dirty
+	}
+	return hash
+}
+
+// Few returns names as a list of at most five, and how many more there are.
+func Few(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Truncate returns text cut to at most n bytes, between characters, with an
+// ellipsis where it was cut.
+func Truncate(text string, n int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= n {
+		return text
+	}
+	cut := 0
+	for i := range text {
+		if i > n-len("…") {
+			break
+		}
+		cut = i
+	}
+	return text[:cut] + "…"
+}
+
+// plain is a first word that is no name of anything.
+var plain = regexp.MustCompile(`^[a-z]+[ ,.]`)
+
+// Sentence returns text with a capital and a full stop. A name in front, of a
+// function or of layerd itself, stays as it is.
+func Sentence(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	if plain.MatchString(text) && !strings.HasPrefix(text, "layerd") {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "…") {
+		text += "."
+	}
+	return text
+}
