@@ -113,7 +113,7 @@ func gitCode(kind gitrepo.Kind) int {
 func planCode(r daemon.Result, chosen []string, detailed bool) int {
 	code := roundCode(r, chosen)
 	for _, s := range allSteps(r) {
-		if detailed && !(s.Kind == reconcile.Prune && heldBy(s, reconcile.ByGrace)) {
+		if detailed && !(s.Kind == reconcile.Prune && s.HeldBy(reconcile.ByGrace)) {
 			code = worst(code, exitChanges)
 		}
 	}
@@ -127,7 +127,7 @@ func applyCode(r daemon.Result, chosen []string) int {
 		if s.Result != nil && s.Result.Status == reconcile.Failed {
 			code = worst(code, exitFailed)
 		}
-		if waits(s) {
+		if s.Waits() {
 			code = worst(code, exitHeld)
 		}
 	}
@@ -192,23 +192,6 @@ func failureCode(f *reconcile.Failure) int {
 	default:
 		return exitFailed
 	}
-}
-
-// waits says whether a step is held by something that a person, or the next
-// opening, has to end. A grace and a limit end by themselves and are no news.
-func waits(s reconcile.Step) bool {
-	if s.Held == nil || s.Result != nil && s.Result.Status != reconcile.Waiting {
-		return false
-	}
-	calm := func(by string) bool { return by == reconcile.ByGrace || by == reconcile.ByLimit }
-	return !calm(s.Held.By) ||
-		slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return !calm(h.By) })
-}
-
-// heldBy says whether by is among those that hold the step.
-func heldBy(s reconcile.Step, by string) bool {
-	return s.Held != nil && (s.Held.By == by ||
-		slices.ContainsFunc(s.Held.Also, func(h reconcile.Holder) bool { return h.By == by }))
 }
 
 func allSteps(r daemon.Result) []reconcile.Step {

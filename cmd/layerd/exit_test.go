@@ -48,10 +48,10 @@ func problemIn(env string, severity desired.Severity) daemon.Result {
 func TestExitCodes(t *testing.T) {
 	someday := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	step := attach("f", 12, 13)
-	by := func(holders ...string) reconcile.Step {
-		var also []reconcile.Holder
+	by := func(holders ...reconcile.By) reconcile.Step {
+		var also []reconcile.Held
 		for _, h := range holders[1:] {
-			also = append(also, reconcile.Holder{By: h})
+			also = append(also, reconcile.Held{By: h})
 		}
 		return held(ended(step, reconcile.Waiting, ""), holders[0], someday, "r", also...)
 	}
@@ -74,7 +74,7 @@ func TestExitCodes(t *testing.T) {
 		{"held by limit and lease", result(by("limit", "lease")), nil, 0, 2, 3},
 		{"a heal in its grace", result(by("grace")), nil, 0, 2, 0},
 		{"a prune in its grace", result(graced), nil, 0, 0, 0},
-		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", reconcile.Holder{By: "grace"})), nil, 0, 0, 3},
+		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", reconcile.Held{By: "grace"})), nil, 0, 0, 3},
 		{"a prune that may run", result(prune(3, "")), nil, 0, 2, 0},
 		{"a failed step", result(ended(step, reconcile.Failed, "x")), nil, 0, 2, 1},
 		{"failed and held", result(ended(step, reconcile.Failed, "x"), by("window")), nil, 0, 2, 1},

@@ -174,7 +174,7 @@ func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 
 // butWave leaves out the wave where something else holds the step too.
 func butWave(h reconcile.Held) reconcile.Held {
-	others := slices.DeleteFunc(holders(h), func(x reconcile.Holder) bool { return x.By == reconcile.ByWave })
+	others := slices.DeleteFunc(h.All(), func(x reconcile.Held) bool { return x.By == reconcile.ByWave })
 	if len(others) == 0 {
 		return h
 	}
@@ -207,36 +207,23 @@ func heldKey(h reconcile.Held) string {
 	return key.String()
 }
 
-// holders lists all who hold, the first one first.
-func holders(h reconcile.Held) []reconcile.Holder {
-	return append([]reconcile.Holder{{By: h.By, Until: h.Until, Reason: h.Reason}}, h.Also...)
-}
-
 // waitsFor writes who holds and until when: "waits for approval, window, not
 // before Sat 2026-11-28 02:00 JST (in 3d4h)". "Not before" is said when one of
 // the holders has no end that anybody knows.
 func waitsFor(h reconcile.Held, now time.Time, zone *time.Location) string {
 	var by []string
-	endless := false
-	for _, x := range holders(h) {
-		by = append(by, x.By)
-		endless = endless || endsUnknown(x.By)
+	for _, x := range h.All() {
+		by = append(by, string(x.By))
 	}
 	text := "waits for " + strings.Join(by, ", ")
 	switch {
 	case h.Until.IsZero():
 		return text
-	case endless:
+	case h.NotBefore():
 		return text + ", not before " + until(h.Until, now, zone)
 	default:
 		return text + ", until " + until(h.Until, now, zone)
 	}
-}
-
-// endsUnknown says whether a person has to end it.
-func endsUnknown(by string) bool {
-	return slices.Contains([]string{reconcile.ByMode, reconcile.ByDesired, reconcile.ByPause,
-		reconcile.ByQuarantine, reconcile.ByApproval, reconcile.ByHealth, reconcile.ByTugOfWar}, by)
 }
 
 // tally counts steps by verb in a fixed order: "212 to attach (3 new), 2 to
@@ -267,15 +254,7 @@ func tally(steps []reconcile.Step) string {
 	return strings.Join(parts, ", ")
 }
 
-// needsWord says whether an approval would release something: it is asked for,
-// or a limit waits for somebody to have seen the plan.
-func needsWord(p reconcile.Plan) bool {
-	for _, r := range p.Regions {
-		for _, s := range r.Steps {
-			if heldBy(s, reconcile.ByApproval) || r.Failure == nil && s.Cause == reconcile.Change && heldBy(s, reconcile.ByLimit) {
-				return true
-			}
-		}
-	}
-	return false
+// approvable reports whether an approval of the plan would release something.
+func approvable(p reconcile.Plan) bool {
+	return slices.ContainsFunc(p.Regions, func(r reconcile.RegionPlan) bool { return slices.ContainsFunc(r.Steps, r.Approvable) })
 }

@@ -9,11 +9,11 @@ import (
 )
 
 // inWave is a step that its wave holds, and what else does.
-func inWave(function string, wave int, also ...reconcile.Holder) reconcile.Step {
+func inWave(function string, wave int, also ...reconcile.Held) reconcile.Step {
 	held := reconcile.Held{By: reconcile.ByWave, Reason: "wave " + string(rune('0'+wave))}
 	if len(also) > 0 {
 		held = reconcile.Held{By: also[0].By, Reason: also[0].Reason,
-			Also: append(also[1:], reconcile.Holder{By: held.By, Reason: held.Reason})}
+			Also: append(also[1:], reconcile.Held{By: held.By, Reason: held.Reason})}
 	}
 	return reconcile.Step{Kind: reconcile.Attach, Layer: "common", Function: function, Wave: wave, Held: &held}
 }
@@ -24,7 +24,7 @@ func TestSplitInOrderOfWaves(t *testing.T) {
 	_, waits := split([]reconcile.Step{inWave("a", 3), prune, inWave("b", 2), inWave("c", 3)})
 	var got []string
 	for _, w := range waits {
-		got = append(got, w.held.By+" "+w.held.Reason)
+		got = append(got, string(w.held.By)+" "+w.held.Reason)
 	}
 	if diff := cmp.Diff(got, []string{"wave wave 2", "grace ", "wave wave 3"}); diff != "" {
 		t.Errorf("what waits (-got +want):\n%s", diff)
@@ -33,15 +33,15 @@ func TestSplitInOrderOfWaves(t *testing.T) {
 
 // A quarantine holds all waves: its reason is said once.
 func TestSplitTellsAHolderOfAllWavesOnce(t *testing.T) {
-	q := reconcile.Holder{By: reconcile.ByQuarantine, Reason: "2 failed here"}
-	h := reconcile.Holder{By: reconcile.ByHealth, Reason: "an alarm rings"}
+	q := reconcile.Held{By: reconcile.ByQuarantine, Reason: "2 failed here"}
+	h := reconcile.Held{By: reconcile.ByHealth, Reason: "an alarm rings"}
 	first := reconcile.Step{Kind: reconcile.Attach, Layer: "common", Function: "c", Wave: 1,
-		Held: &reconcile.Held{By: q.By, Reason: q.Reason, Also: []reconcile.Holder{h}}}
+		Held: &reconcile.Held{By: q.By, Reason: q.Reason, Also: []reconcile.Held{h}}}
 	_, waits := split([]reconcile.Step{inWave("a", 3, q, h), inWave("b", 2, q, h), first})
 	if len(waits) != 1 {
 		t.Fatalf("%d groups wait, want 1", len(waits))
 	}
-	if diff := cmp.Diff(holders(waits[0].held), []reconcile.Holder{q, h}); diff != "" {
+	if diff := cmp.Diff(waits[0].held.All(), []reconcile.Held{q, h}); diff != "" {
 		t.Errorf("who holds them (-got +want):\n%s", diff)
 	}
 	if got := len(waits[0].groups[0].steps); got != 3 {

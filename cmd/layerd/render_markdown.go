@@ -118,9 +118,9 @@ func waitingFor(r reconcile.RegionPlan, v view) string {
 		if s.Held == nil {
 			continue
 		}
-		for _, h := range holders(*s.Held) {
-			if !slices.Contains(by, h.By) {
-				by = append(by, h.By)
+		for _, h := range s.Held.All() {
+			if !slices.Contains(by, string(h.By)) {
+				by = append(by, string(h.By))
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func (m markdownPlan) environment(plan reconcile.Plan) string {
 		m.region(&b, r)
 		b.WriteString("</details>\n\n")
 	}
-	if len(plan.Lines) > 0 && needsWord(plan) {
+	if len(plan.Lines) > 0 && approvable(plan) {
 		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", plan.Environment, m.approve(plan.Environment, plan.Digest))
 	}
 	return b.String()
@@ -195,7 +195,7 @@ func (m markdownPlan) diff(r reconcile.RegionPlan) string {
 	m.groups(&b, groupSteps(runs))
 	for _, w := range waits {
 		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.now, r.Want.Zone))
-		for _, h := range holders(w.held) {
+		for _, h := range w.held.All() {
 			if h.Reason != "" && h.Reason != r.Window.Reason {
 				fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
 			}

@@ -95,7 +95,7 @@ func (p *planPage) environment(plan reconcile.Plan) {
 	for _, r := range plan.Regions {
 		p.region(r)
 	}
-	if len(plan.Lines) == 0 || !needsWord(plan) {
+	if len(plan.Lines) == 0 || !approvable(plan) {
 		return
 	}
 	p.linef(2, "%s to release this plan, after looking at it:", p.page.held("?"))
@@ -170,7 +170,7 @@ func (p *planPage) circumstances(r reconcile.RegionPlan) {
 func (p *planPage) approvalState(r reconcile.RegionPlan) string {
 	changes := 0
 	for _, s := range r.Steps {
-		if heldBy(s, reconcile.ByApproval) {
+		if s.HeldBy(reconcile.ByApproval) {
 			return p.page.held("required, and missing for this plan")
 		}
 		if s.Cause == reconcile.Change && !s.Back {
@@ -258,7 +258,7 @@ func (p *planPage) symbol(g group) string {
 // waiting shows what is held, by whom, why and until when.
 func (p *planPage) waiting(r reconcile.RegionPlan, w waiting) {
 	p.line(2, 4, p.page.held("… "+waitsFor(w.held, p.now, r.Want.Zone)))
-	for _, h := range holders(w.held) {
+	for _, h := range w.held.All() {
 		// The window's reason stands at the top of the Region already.
 		if h.Reason != "" && h.Reason != r.Window.Reason {
 			p.linef(6, "%s: %s", h.By, h.Reason)

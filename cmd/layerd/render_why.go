@@ -150,10 +150,10 @@ func (p *whyPage) step(e whyEnvironment, l whyLayer) {
 		return
 	}
 	p.linef(4, "%s", waitsFor(*l.held, p.now, p.zone))
-	for _, h := range holders(*l.held) {
+	for _, h := range l.held.All() {
 		p.linef(6, "%s: %s", h.By, h.Reason)
 	}
-	if h := holders(*l.held); slices.ContainsFunc(h, func(h reconcile.Holder) bool { return h.By == reconcile.ByApproval }) {
+	if l.approvable {
 		p.linef(4, "release it:")
 		p.WriteString("      " + p.approve(e.Environment, e.Digest) + "\n") // whole, to be copied
 	}

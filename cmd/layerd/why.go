@@ -60,9 +60,10 @@ type whyLayer struct {
 	Drift       *reconcile.DriftView `json:"drift,omitempty"`
 	PutBy       *entryView           `json:"put_by,omitempty"` // the change that put the version there
 
-	held  *reconcile.Held // of Step, for text
-	since time.Time       // of Drift
-	entry history.Entry   // of PutBy
+	held       *reconcile.Held // of Step, for text
+	approvable bool            // an approval of the plan would release it
+	since      time.Time       // of Drift
+	entry      history.Entry   // of PutBy
 }
 
 // whyLine is a line of the repository.
@@ -241,7 +242,7 @@ func (l *whyLayer) decided(p whyPlace, doc reconcile.EnvironmentView, asked desi
 			}
 			l.Approval = p.approval(step)
 			if step.Held != nil {
-				l.held, l.Status = step.Held, "held"
+				l.held, l.approvable, l.Status = step.Held, p.region.Approvable(step), "held"
 			}
 		}
 		return

@@ -44,7 +44,7 @@ func whyWorld(t *testing.T) whyPlace {
 	step.LayerARN, step.FromVersion = arn("makoto-common-prod"), "1.4.0"
 	r.Steps = []reconcile.Step{
 		attach("another-prod", 12, 13),
-		held(step, reconcile.ByApproval, r.Window.NextOpen, "needs an approval of this plan", reconcile.Holder{By: reconcile.ByWindow, Until: r.Window.NextOpen, Reason: r.Window.Reason}),
+		held(step, reconcile.ByApproval, r.Window.NextOpen, "needs an approval of this plan", reconcile.Held{By: reconcile.ByWindow, Until: r.Window.NextOpen, Reason: r.Window.Reason}),
 	}
 	r.Drift = []reconcile.Drifted{{Kind: reconcile.WrongVersion, Layer: "makoto-common", Function: whyFunction, Since: testNow.Add(-3 * time.Hour), Reason: "12 (1.4.1) was applied, and the function has 11 (1.4.0)"}}
 	r.Blocked = []reconcile.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}

@@ -65,7 +65,7 @@ func prune(n int64, semver string) reconcile.Step {
 	}
 }
 
-func held(s reconcile.Step, by string, until time.Time, reason string, also ...reconcile.Holder) reconcile.Step {
+func held(s reconcile.Step, by reconcile.By, until time.Time, reason string, also ...reconcile.Held) reconcile.Step {
 	s.Held = &reconcile.Held{By: by, Until: until, Reason: reason, Also: also}
 	return s
 }
@@ -101,7 +101,7 @@ func busyWorld(t *testing.T) daemon.Result {
 	r := testRegionPlan(t, "prod")
 	r.Want.ApprovalRequired = true
 	open := r.Window.NextOpen
-	closed := reconcile.Holder{By: reconcile.ByWindow, Until: open, Reason: r.Window.Reason}
+	closed := reconcile.Held{By: reconcile.ByWindow, Until: open, Reason: r.Window.Reason}
 	for _, f := range functions(212) {
 		r.Steps = append(r.Steps, held(attach(f, 12, 13), reconcile.ByApproval, open, "needs an approval of this plan", closed))
 	}

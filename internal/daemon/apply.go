@@ -321,9 +321,7 @@ func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, plan reconc
 			return nil
 		}
 		for _, s := range r.Steps {
-			done := s.Result != nil && s.Result.Error == "" &&
-				(s.Result.Status == reconcile.Applied || s.Result.Status == reconcile.Skipped)
-			if !done {
+			if !s.Done() {
 				left[reconcile.Line(r.Want.Region, s)] = true
 			}
 		}

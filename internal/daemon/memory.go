@@ -119,8 +119,7 @@ func changes(p reconcile.Plan) (begins, left bool) {
 				continue
 			}
 			begins = begins || s.Held == nil
-			done := s.Result != nil && (s.Result.Status == reconcile.Applied || s.Result.Status == reconcile.Skipped && s.Result.Error == "")
-			left = left || !done
+			left = left || !s.Done()
 		}
 	}
 	return begins, left

@@ -246,11 +246,11 @@ func TestAlarms(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		rules  desired.Rollout
-		before string // the alarm's state before the rollout; empty = there is none
-		during string // and after the first wave
-		stage  string // where the rollout ends
-		behind int    // functions that do not have the version
-		held   string // by whom the rest is held
+		before string       // the alarm's state before the rollout; empty = there is none
+		during string       // and after the first wave
+		stage  string       // where the rollout ends
+		behind int          // functions that do not have the version
+		held   reconcile.By // by whom the rest is held
 	}{
 		"well":            {before: "OK", during: "OK", stage: "done 2/2"},
 		"rings already":   {before: "ALARM", during: "ALARM", stage: "none", behind: 10, held: reconcile.ByHealth},

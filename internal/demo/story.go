@@ -283,20 +283,8 @@ func version(n int64, semver string) string {
 }
 
 // heldBy counts the functions that wait for somebody or something.
-func heldBy(r daemon.Result, env, by string) int {
-	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st reconcile.Step) bool { return slices.Contains(holders(st), by) }))
-}
-
-// holders are all that a step waits for, the first that counts first.
-func holders(s reconcile.Step) []string {
-	if s.Held == nil {
-		return nil
-	}
-	by := []string{s.Held.By}
-	for _, also := range s.Held.Also {
-		by = append(by, also.By)
-	}
-	return by
+func heldBy(r daemon.Result, env string, by reconcile.By) int {
+	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st reconcile.Step) bool { return st.HeldBy(by) }))
 }
 
 // waiting says in one line what waits, for what and until when. Later waves
@@ -307,7 +295,11 @@ func waiting(r reconcile.RegionPlan) string {
 			continue
 		}
 		functions := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Held != nil })
-		text := fmt.Sprintf("%d functions wait for %s", len(functions), strings.Join(holders(step), " and "))
+		var by []string
+		for _, h := range step.Held.All() {
+			by = append(by, string(h.By))
+		}
+		text := fmt.Sprintf("%d functions wait for %s", len(functions), strings.Join(by, " and "))
 		if !step.Held.Until.IsZero() {
 			text += ", " + step.Held.Until.In(tokyo).Format("Mon 2 Jan 15:04 MST") + " at the earliest"
 		}

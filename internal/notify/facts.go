@@ -110,7 +110,7 @@ func (f *finder) plan() {
 func (f *finder) untried(r *reconcile.RegionPlan) {
 	scopes := map[ID]*Scope{}
 	for _, s := range r.Steps {
-		if done(s) || s.HeldBy(reconcile.ByQuarantine) {
+		if s.Done() || s.HeldBy(reconcile.ByQuarantine) {
 			continue
 		}
 		a := attemptOf(r.Want.Region, s)

@@ -108,7 +108,7 @@ func TestBlockedDriftIsOneFact(t *testing.T) {
 
 // What ends by itself within the round is not worth a word.
 func TestMomentaryHolders(t *testing.T) {
-	for by, told := range map[string]int{
+	for by, told := range map[reconcile.By]int{
 		reconcile.ByWave: 0, reconcile.ByOrder: 0, reconcile.ByLease: 0, reconcile.ByGrace: 0,
 		reconcile.ByMode: 1, reconcile.ByDesired: 1, reconcile.ByPause: 1, reconcile.ByFreeze: 1, reconcile.ByWindow: 1, reconcile.ByHealth: 1,
 	} {

@@ -30,7 +30,7 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	for _, d := range drifted(*r) {
 		s, planned := steps[place{d.Layer, d.Function}]
-		if planned && (done(s) || s.HeldBy(reconcile.ByTugOfWar)) {
+		if planned && (s.Done() || s.HeldBy(reconcile.ByTugOfWar)) {
 			continue
 		}
 		key := d.Layer
@@ -66,11 +66,6 @@ func drifted(r reconcile.RegionPlan) []reconcile.Drifted {
 
 // foreign drift is told and never healed.
 func foreign(d reconcile.Drifted) bool { return d.Kind == reconcile.Extra || d.Kind == reconcile.Order }
-
-// done says that there is nothing left to do about a step.
-func done(s reconcile.Step) bool {
-	return s.Result != nil && s.Result.Error == "" && (s.Result.Status == reconcile.Applied || s.Result.Status == reconcile.Skipped)
-}
 
 // names counts the different names among items.
 func names(items []Item) int {
@@ -146,52 +141,25 @@ func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, s
 // nothing else holds it: the same sentence once for each wave tells nobody more.
 func (f *finder) waits(h reconcile.Held) string {
 	var by, why []string
-	endless := false
-	holders := append([]reconcile.Holder{{By: h.By, Reason: h.Reason}}, h.Also...)
-	wave := func(x reconcile.Holder) bool { return x.By == reconcile.ByWave }
+	holders := h.All()
+	wave := func(x reconcile.Held) bool { return x.By == reconcile.ByWave }
 	if others := slices.DeleteFunc(slices.Clone(holders), wave); len(others) > 0 {
 		holders = others
 	}
 	for _, x := range holders {
 		// The reason of a window repeats when it opens.
 		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+moment(h.Until, f.Zone)+" ")
-		by, why = append(by, x.By), append(why, x.By+": "+strings.Trim(reason, "()"))
-		endless = endless || endsUnknown(x.By)
+		by, why = append(by, string(x.By)), append(why, string(x.By)+": "+strings.Trim(reason, "()"))
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
 	case h.Until.IsZero():
-	case endless:
+	case h.NotBefore():
 		text += ", not before " + moment(h.Until, f.Zone)
 	default:
 		text += " until " + moment(h.Until, f.Zone)
 	}
 	return text + " (" + strings.Join(why, "; ") + ")."
-}
-
-// endsUnknown says whether a person has to end it.
-func endsUnknown(by string) bool {
-	return slices.Contains([]string{reconcile.ByMode, reconcile.ByDesired, reconcile.ByPause, reconcile.ByQuarantine, reconcile.ByApproval}, by)
-}
-
-// byApproval says that a word of a person would release the step: it is asked
-// for, or a limit waits for somebody to have seen the plan. What is in quarantine
-// no approval releases.
-func byApproval(r *reconcile.RegionPlan, s reconcile.Step) bool {
-	if s.Held == nil || s.Cause == reconcile.Drift || s.Held.By == reconcile.ByMode || s.HeldBy(reconcile.ByQuarantine) {
-		return false
-	}
-	holders := []string{s.Held.By}
-	for _, also := range s.Held.Also {
-		holders = append(holders, also.By)
-	}
-	return slices.Contains(holders, reconcile.ByApproval) ||
-		slices.Contains(holders, reconcile.ByLimit) && r.Failure == nil && s.Cause == reconcile.Change
-}
-
-// momentary holders end by themselves within the round.
-func momentary(by string) bool {
-	return by == reconcile.ByLease || by == reconcile.ByWave || by == reconcile.ByOrder || by == reconcile.ByGrace
 }
 
 // elsewhere says that an alert of another kind tells why the step waits: its
@@ -225,7 +193,7 @@ func (f *finder) held(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	change := map[string][]string{}
 	for _, s := range r.Steps {
-		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || byApproval(r, s) || momentary(s.Held.By) || elsewhere(r, s) {
+		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || r.Approvable(s) || !s.Held.By.Holder().News || elsewhere(r, s) {
 			continue
 		}
 		if facts[s.Layer] == nil {
@@ -233,7 +201,7 @@ func (f *finder) held(r *reconcile.RegionPlan) {
 			stories[s.Layer] = tally{}
 		}
 		x := facts[s.Layer]
-		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Code: s.Held.By, Have: string(s.From), Want: string(s.To)})
+		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Code: string(s.Held.By), Have: string(s.From), Want: string(s.To)})
 		stories[s.Layer].add(moves(s)+". "+f.waits(*s.Held), s.Function)
 		change[s.Layer] = append(change[s.Layer], moves(s))
 	}
@@ -256,7 +224,7 @@ func (f *finder) approval() {
 	prunes := 0
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if !byApproval(&r, s) {
+			if !r.Approvable(s) {
 				continue
 			}
 			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, moves(s))

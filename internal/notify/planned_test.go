@@ -18,10 +18,10 @@ func TestMovesOfAServeStep(t *testing.T) {
 // What holds all waves is told in the same words for each.
 func TestWaitsTellsTheWaveOnlyAlone(t *testing.T) {
 	f := &finder{Situation: Situation{Zone: time.UTC}}
-	wave := reconcile.Holder{By: reconcile.ByWave, Reason: "wave 2 of 3"}
+	wave := reconcile.Held{By: reconcile.ByWave, Reason: "wave 2 of 3"}
 	approval := reconcile.Held{By: reconcile.ByApproval, Reason: "needs one"}
 	both := approval
-	both.Also = []reconcile.Holder{wave}
+	both.Also = []reconcile.Held{wave}
 	if got, want := f.waits(both), f.waits(approval); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

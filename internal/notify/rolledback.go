@@ -140,7 +140,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 	}
 	var left []string
 	for _, s := range r.Steps {
-		if s.Cause == reconcile.Rollback && !done(s) && slices.Contains(strings.Split(s.Layer, "+"), name) {
+		if s.Cause == reconcile.Rollback && !s.Done() && slices.Contains(strings.Split(s.Layer, "+"), name) {
 			left = append(left, s.Function)
 		}
 	}

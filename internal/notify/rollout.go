@@ -205,7 +205,7 @@ func (f *finder) stuck(r *reconcile.RegionPlan, st *reconcile.Standing) {
 	x := Fact{ID: f.id(RolloutFailed, r.Want.Region, ro.ID)}
 	whys := tally{}
 	for _, s := range r.Steps {
-		if s.Cause != reconcile.Rollback || done(s) {
+		if s.Cause != reconcile.Rollback || s.Done() {
 			continue
 		}
 		x.Items = append(x.Items, Item{Name: s.Function, Code: "going back"})

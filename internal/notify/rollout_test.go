@@ -153,7 +153,7 @@ func TestFailuresOfWhatGoesBack(t *testing.T) {
 // What another alert tells is no held change, and asks for no approval.
 func TestToldElsewhere(t *testing.T) {
 	for _, tc := range []struct {
-		by, also       string
+		by, also       reconcile.By
 		stage          rollout.Stage
 		held, approval int
 	}{
@@ -176,7 +176,7 @@ func TestToldElsewhere(t *testing.T) {
 		for i := range s.Plan.Regions[0].Steps {
 			h := &reconcile.Held{By: tc.by, Reason: "so"}
 			if tc.also != "" {
-				h.Also = []reconcile.Holder{{By: tc.also, Reason: "so too"}}
+				h.Also = []reconcile.Held{{By: tc.also, Reason: "so too"}}
 			}
 			s.Plan.Regions[0].Steps[i].Held = h
 		}

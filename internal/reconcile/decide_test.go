@@ -443,7 +443,7 @@ func TestWhoMayPassWhat(t *testing.T) {
 			in.Regions[0].Want.Calendar = saturday(t)
 			in.Regions[0].Want.Calendar.Freezes = freezes
 			s := only(t, in).Steps[0]
-			if got := holders(s); got != tc.want {
+			if got := heldBy(s); got != tc.want {
 				t.Errorf("held by %q, want %q", got, tc.want)
 			}
 			if s.Held != nil && !s.Held.Until.Equal(open) {
@@ -453,13 +453,10 @@ func TestWhoMayPassWhat(t *testing.T) {
 	}
 }
 
-func holders(s Step) string {
-	if s.Held == nil {
-		return ""
-	}
-	by := []string{s.Held.By}
-	for _, also := range s.Held.Also {
-		by = append(by, also.By)
+func heldBy(s Step) string {
+	var by []string
+	for _, h := range s.Held.All() {
+		by = append(by, string(h.By))
 	}
 	return strings.Join(by, " ")
 }
@@ -477,12 +474,12 @@ func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "g", Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}})
 	in.Regions[0].Past.Functions["g"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	steps := only(t, in).Steps
-	if len(steps) != 2 || holders(steps[0]) != "" || holders(steps[1]) != "approval" {
-		t.Errorf("got %q and %q", holders(steps[0]), holders(steps[1]))
+	if len(steps) != 2 || heldBy(steps[0]) != "" || heldBy(steps[1]) != "approval" {
+		t.Errorf("got %q and %q", heldBy(steps[0]), heldBy(steps[1]))
 	}
 	// An expired one releases nothing and says so.
 	in.Approvals[0].At = noon.AddDate(0, 0, -8)
-	if s := only(t, in).Steps[0]; holders(s) != "approval" {
+	if s := only(t, in).Steps[0]; heldBy(s) != "approval" {
 		t.Errorf("an expired approval releases: %+v", s)
 	}
 }
@@ -508,12 +505,12 @@ func TestSelectionThatShrinksWaits(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
 	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Selected: 3}}
 	r := only(t, in)
-	if holders(r.Steps[0]) != "limit" || len(r.Learned.Selected) != 0 {
-		t.Errorf("held by %q, learned %v", holders(r.Steps[0]), r.Learned.Selected)
+	if heldBy(r.Steps[0]) != "limit" || len(r.Learned.Selected) != 0 {
+		t.Errorf("held by %q, learned %v", heldBy(r.Steps[0]), r.Learned.Selected)
 	}
 	in.Approvals = []ruling.Approval{{Digest: Decide(in).Digest, At: noon}}
-	if r := only(t, in); holders(r.Steps[0]) != "" || len(r.Learned.Selected) != 1 {
-		t.Errorf("approved: held by %q, learned %v", holders(r.Steps[0]), r.Learned.Selected)
+	if r := only(t, in); heldBy(r.Steps[0]) != "" || len(r.Learned.Selected) != 1 {
+		t.Errorf("approved: held by %q, learned %v", heldBy(r.Steps[0]), r.Learned.Selected)
 	}
 }
 
@@ -586,11 +583,11 @@ func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "image", Image: true})
 	in.Regions[0].Want.MaxBlocked = new(int)
 	r := only(t, in)
-	if r.Failure == nil || r.Failure.Code != "max_blocked" || holders(r.Steps[0]) != "limit" {
-		t.Errorf("failure %+v, held by %q", r.Failure, holders(r.Steps[0]))
+	if r.Failure == nil || r.Failure.Code != "max_blocked" || heldBy(r.Steps[0]) != "limit" {
+		t.Errorf("failure %+v, held by %q", r.Failure, heldBy(r.Steps[0]))
 	}
 	in.Approvals = []ruling.Approval{{Digest: Decide(in).Digest, At: noon}}
-	if r := only(t, in); holders(r.Steps[0]) != "limit" {
+	if r := only(t, in); heldBy(r.Steps[0]) != "limit" {
 		t.Error("an approval of the plan lifts max_blocked")
 	}
 }
@@ -741,9 +738,8 @@ func TestNewFunctions(t *testing.T) {
 			var by []string
 			until := ""
 			if h := s.Held; h != nil {
-				by = append(by, h.By)
-				for _, also := range h.Also {
-					by = append(by, also.By)
+				for _, x := range h.All() {
+					by = append(by, string(x.By))
 				}
 				if !h.Until.IsZero() {
 					until = h.Until.UTC().Format(time.RFC3339)

@@ -71,17 +71,15 @@ type StepView struct {
 	Result      *ResultView `json:"result,omitempty"`
 }
 
-// HeldView is why a step waits.
+// HeldView is why a step waits, and who else holds it.
 type HeldView struct {
-	By     string       `json:"by"`
-	Until  string       `json:"until,omitempty"`
-	Reason string       `json:"reason"`
-	Also   []HolderView `json:"also"`
+	HolderView
+	Also []HolderView `json:"also"`
 }
 
-// HolderView is one more that holds a step.
+// HolderView is one of those that hold a step.
 type HolderView struct {
-	By     string `json:"by"`
+	By     By     `json:"by"`
 	Until  string `json:"until,omitempty"`
 	Reason string `json:"reason"`
 }
@@ -220,16 +218,15 @@ func viewStep(s Step) StepView {
 		v.From, v.To = s.Serving.Served.Version, s.Serving.Qualifier
 	}
 	if s.Held != nil {
-		v.Held = &HeldView{
-			By: s.Held.By, Until: stampTime(s.Held.Until), Reason: s.Held.Reason,
-			Also: views(s.Held.Also, func(h Holder) HolderView { return HolderView{h.By, stampTime(h.Until), h.Reason} }),
-		}
+		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: views(s.Held.Also, viewHolder)}
 	}
 	if s.Result != nil {
 		v.Result = &ResultView{s.Result.Status, s.Result.Error, s.Result.RequestID}
 	}
 	return v
 }
+
+func viewHolder(h Held) HolderView { return HolderView{h.By, stampTime(h.Until), h.Reason} }
 
 func viewRollout(r rollout.Rollout, rules desired.Rollout) *RolloutView {
 	return &RolloutView{

@@ -57,12 +57,6 @@ func lower(a, b int) int {
 	return min(a, b)
 }
 
-// WaitsAlone reports whether a step is held by something of its own, which the
-// rollout does not wait for.
-func (s Step) WaitsAlone() bool {
-	return slices.ContainsFunc([]string{ByQuarantine, ByApproval, ByTugOfWar, ByLimit, ByGrace}, s.HeldBy)
-}
-
 // Done reports whether the step was applied, or whether there was nothing left to
 // do. One that changed AWS and has an error is not: somebody has to look.
 func (s Step) Done() bool {

@@ -17,7 +17,7 @@ func planned(steps ...Step) RegionPlan {
 	return p
 }
 
-func in(wave int, status Status, by ...string) Step {
+func in(wave int, status Status, by ...By) Step {
 	s := Step{Kind: Attach, Cause: Change, Function: "f", Wave: wave}
 	if status != "" {
 		s.Result = &Result{Status: status}
@@ -29,7 +29,7 @@ func in(wave int, status Status, by ...string) Step {
 		if i == 0 {
 			s.Held = &Held{By: b}
 		} else {
-			s.Held.Also = append(s.Held.Also, Holder{By: b})
+			s.Held.Also = append(s.Held.Also, Held{By: b})
 		}
 	}
 	return s

@@ -61,7 +61,7 @@ func (m *permit) all(regions []*region) {
 			holders := m.holders(r, *s)
 			if s.Kind == Prune && len(holders) == 0 && s.Held == nil && m.in.Unleased == "" {
 				if left == 0 {
-					holders = append(holders, Holder{By: ByLimit, Until: next, Reason: fmt.Sprintf(
+					holders = append(holders, Held{By: ByLimit, Until: next, Reason: fmt.Sprintf(
 						"at most %d versions are pruned per environment and 24 hours", maxPrunes)})
 				} else {
 					left--
@@ -113,10 +113,10 @@ func (s Step) behind(list []state.LayerVersionARN, l state.LayerARN) bool {
 }
 
 // holders lists who holds a step besides a grace, in order of precedence.
-func (m *permit) holders(r *region, s Step) []Holder {
-	var hs []Holder
-	hold := func(by string, until time.Time, reason string) {
-		hs = append(hs, Holder{By: by, Until: until, Reason: reason})
+func (m *permit) holders(r *region, s Step) []Held {
+	var hs []Held
+	hold := func(by By, until time.Time, reason string) {
+		hs = append(hs, Held{By: by, Until: until, Reason: reason})
 	}
 	if s.Cause == Rollback {
 		return nil // back to what was: passes all but the lease
@@ -161,7 +161,7 @@ func (m *permit) holders(r *region, s Step) []Holder {
 
 // rolloutHolders are those that make a change a safe one: health, its place
 // after other Regions, and its wave.
-func (m *permit) rolloutHolders(r *region, s Step, hold func(string, time.Time, string)) {
+func (m *permit) rolloutHolders(r *region, s Step, hold func(By, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
 	if r.unwell != "" && r.rollout == nil && s.InRollout() && r.forwards(s) { // one that has begun is judged by itself
 		hold(ByHealth, time.Time{}, r.unwell)
@@ -219,12 +219,12 @@ func (r *region) goesFirst() string {
 }
 
 // grace adds the two that hold last: a grace, and that we may do nothing.
-func (m *permit) grace(hs []Holder, grace *Held) []Holder {
+func (m *permit) grace(hs []Held, grace *Held) []Held {
 	if grace != nil {
-		hs = append(hs, Holder{By: grace.By, Until: grace.Until, Reason: grace.Reason})
+		hs = append(hs, Held{By: grace.By, Until: grace.Until, Reason: grace.Reason})
 	}
 	if m.in.Unleased != "" {
-		hs = append(hs, Holder{By: ByLease, Reason: m.in.Unleased})
+		hs = append(hs, Held{By: ByLease, Reason: m.in.Unleased})
 	}
 	return hs
 }
@@ -305,7 +305,7 @@ func (r *region) freezes() window.Status {
 
 // merge makes one Held of all holders. Until is when all that is known to end
 // has ended and the step's calendar is open.
-func (r *region) merge(s Step, hs []Holder) *Held {
+func (r *region) merge(s Step, hs []Held) *Held {
 	if len(hs) == 0 {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -33,41 +32,6 @@ const (
 	Serve    Kind = "serve"    // publish a function version and point the alias at it
 	Prune    Kind = "prune"
 	NoChange Kind = ""
-)
-
-// Held is why a step waits, by whom, and until when.
-type Held struct {
-	By     string
-	Until  time.Time // zero: unknown
-	Reason string
-	// Also has the others that hold the step too, in order of precedence.
-	Also []Holder
-}
-
-// Holder is one of several that hold a step.
-type Holder struct {
-	By     string
-	Until  time.Time // zero: unknown
-	Reason string
-}
-
-// The holders, in order of precedence (DESIGN section 4). Those that no part
-// of this release can produce are named so that their place is kept.
-const (
-	ByMode       = "mode"
-	ByDesired    = "desired"
-	ByPause      = "pause"
-	ByQuarantine = "quarantine"
-	ByFreeze     = "freeze"
-	ByApproval   = "approval"
-	ByWindow     = "window"
-	ByHealth     = "health"
-	ByTugOfWar   = "tug_of_war"
-	ByOrder      = "order"
-	ByWave       = "wave"
-	ByLimit      = "limit"
-	ByGrace      = "grace"
-	ByLease      = "lease"
 )
 
 // Status is how a step ended.
@@ -129,11 +93,6 @@ type Step struct {
 	// AnyTime says that no change window holds the step (new_functions: now);
 	// a freeze does, and everything else that holds steps.
 	AnyTime bool
-}
-
-// HeldBy says whether the step is held by it, alone or with others.
-func (s Step) HeldBy(by string) bool {
-	return s.Held != nil && (s.Held.By == by || slices.ContainsFunc(s.Held.Also, func(h Holder) bool { return h.By == by }))
 }
 
 // Obeys gives the calendar that says when the step may start. Where no window

@@ -50,7 +50,7 @@ func told(r RegionPlan) string {
 			text = fmt.Sprintf("%s %s %s>%s", s.Kind, s.Cause, s.Serving.Served.Version, to)
 		}
 		if s.Held != nil {
-			text += " held by " + s.Held.By
+			text += " held by " + string(s.Held.By)
 		}
 		list = append(list, text)
 	}

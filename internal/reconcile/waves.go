@@ -156,33 +156,33 @@ func (r *region) targets() []rollout.Target {
 }
 
 // waveHolder says which wave, or what else about the rollout, a step waits for.
-func (r *region) waveHolder(s Step) (h Holder, held bool) {
+func (r *region) waveHolder(s Step) (h Held, held bool) {
 	if !s.InRollout() {
-		return Holder{}, false
+		return Held{}, false
 	}
 	at := func(t time.Time) string { return t.In(r.want.Zone).Format("Mon 15:04 MST") }
 	ro := r.rollout
 	switch {
 	case ro == nil:
 		if s.Wave > 1 {
-			return Holder{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: after wave %d was changed and is well", s.Wave, len(r.plan.Waves), s.Wave-1)}, true
+			return Held{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: after wave %d was changed and is well", s.Wave, len(r.plan.Waves), s.Wave-1)}, true
 		}
-		return Holder{}, false
+		return Held{}, false
 	case ro.Stage == rollout.StageHalted:
-		return Holder{By: ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
+		return Held{By: ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
 	case ro.Stage == rollout.StageRollingBack:
-		return Holder{By: ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
+		return Held{By: ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
 	case !r.sameRollout():
-		return Holder{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
+		return Held{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
 			"a rollout of an earlier commit (%s) is in wave %d of %d; this one takes over at its end", shortHash(ro.Revision), ro.Wave, ro.Waves)}, true
 	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
-		return Holder{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
+		return Held{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
 	case s.Wave > ro.Wave:
-		return Holder{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: wave %d is under way", s.Wave, max(s.Wave, len(r.plan.Waves)), ro.Wave)}, true
+		return Held{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: wave %d is under way", s.Wave, max(s.Wave, len(r.plan.Waves)), ro.Wave)}, true
 	case ro.Stage == rollout.StageCanary && s.Kind == Serve && r.canaryRuns(s.Function):
-		return Holder{By: ByWave, Reason: "the others of its wave get their share of calls first"}, true
+		return Held{By: ByWave, Reason: "the others of its wave get their share of calls first"}, true
 	}
-	return Holder{}, false
+	return Held{}, false
 }
 
 // canaryRuns says that the function's callers get the new version in part

@@ -35,7 +35,7 @@ func fleet(n int, waves ...desired.Wave) Input {
 func byWave(r RegionPlan) string {
 	var list []string
 	for _, s := range r.Steps {
-		list = append(list, fmt.Sprintf("%s %d %s", s.Function, s.Wave, holders(s)))
+		list = append(list, fmt.Sprintf("%s %d %s", s.Function, s.Wave, heldBy(s)))
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")
@@ -59,8 +59,8 @@ func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
 		t.Errorf("waves are %v", r.Waves)
 	}
 	for _, s := range r.Steps {
-		if (s.Held == nil) != (s.Function == "f07") || s.Held != nil && holders(s) != ByWave {
-			t.Errorf("%s of wave %d is held by %q", s.Function, s.Wave, holders(s))
+		if (s.Held == nil) != (s.Function == "f07") || s.Held != nil && heldBy(s) != "wave" {
+			t.Errorf("%s of wave %d is held by %q", s.Function, s.Wave, heldBy(s))
 		}
 	}
 }
@@ -190,7 +190,7 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 		var list []string
 		for _, r := range Decide(in).Regions {
 			for _, s := range r.Steps {
-				list = append(list, fmt.Sprintf("%s %s", r.Want.Region, holders(s)))
+				list = append(list, fmt.Sprintf("%s %s", r.Want.Region, heldBy(s)))
 			}
 		}
 		return strings.Join(list, ", ")
