@@ -18,7 +18,6 @@
 //
 // # Where a rule is
 //
-//   - resolve.go: which live number a version of Git stands for
 //   - function.go: the table of causes; drift
 //   - block.go: why a function cannot be changed; selections
 //   - retention.go: why a version is kept

@@ -214,7 +214,7 @@ func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) 
 	have := s.number(w.Layer)
 	d := Drifted{
 		Kind: AliasBehind, Layer: w.Name, Function: f.Name,
-		WantVersion: w.catalog.label(past), HaveVersion: w.catalog.label(have),
+		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
 		Reason: fmt.Sprintf("%s was applied, and %s serves version %s, which has %s",
 			w.show(past), s.qualifier, s.served.Version, w.show(have)),
 	}
