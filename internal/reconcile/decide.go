@@ -82,11 +82,12 @@ type region struct {
 
 	rollout   *Rollout // the one under way; nil = none
 	changed   []Changed
-	goingBack map[string]bool // functions of a rollout that goes back, returned or not
-	unserved  int             // functions without the alias
-	span      *spanning       // see spans
-	forward   map[string]bool // see forwards
-	sizeless  int             // functions whose size with their layers is not known
+	goingBack map[string]bool     // functions of a rollout that goes back, returned or not
+	unserved  int                 // functions without the alias
+	span      *spanning           // see spans
+	forward   map[string]bool     // see forwards
+	unmoved   map[string][]string // functions that a person's word does not move, by why
+	sizeless  int                 // functions whose size with their layers is not known
 }
 
 // wish is one layer of the environment, resolved.
@@ -98,6 +99,7 @@ type wish struct {
 	ok      bool     // everything was found
 	seen    bool     // some function has what is wanted
 	count   int      // functions selected
+	had     []int64  // see Past.Had; nil = not asked yet
 }
 
 // target is what a version of Git stands for in one Region.
@@ -111,7 +113,7 @@ func targetOf(r catalog.Resolution) target { return target{number: r.Number, sem
 func newRegion(in Input, i int) *region {
 	r := &region{
 		want: in.Want[i], snap: in.Have[i], in: in,
-		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{},
+		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
 		plan: RegionPlan{Want: in.Want[i], Window: in.Want[i].Calendar.At(in.Now)},
 	}
 	if i < len(in.Past) {
@@ -160,6 +162,7 @@ func (r *region) decide() {
 	}
 	r.shares()
 	r.aliasNotes()
+	r.noteUnmoved()
 	r.sizeNote()
 	r.countSelection()
 	r.fixNumbers()

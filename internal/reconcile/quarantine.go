@@ -32,7 +32,7 @@ func (r *region) instead(w *wish, f state.Function, t target, have int64, past l
 		}
 		there := have == q.Back && served == q.Back
 		returned := past.known && past.number == q.Back
-		if !there && !returned && (have > 0 || served > 0) {
+		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
 			return back(q.Back), &override{Rollback, rolledBack(q)}
 		}
 	}
