@@ -6,6 +6,7 @@ package internal_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,25 +24,34 @@ const module = "github.com/layerd/layerd"
 
 // floors: a package imports only packages of lower floors. A technology below
 // an idea (internal/store/sqlitestore) is an adapter: it may import its own
-// idea and what is below it, and only floors 6 and 7 may import it.
+// idea and what is below it, and only those who wire may import it.
 var floors = map[string]int{
-	"window": 0, "state": 0, "store": 0, "archive": 0, "strictyaml": 0,
-	"awscall": 1, // what adapters of AWS share: see forAdapters
-	"desired": 1, "lease": 1, "ruling": 1,
-	"reconcile": 2, "health": 2,
-	"apply": 3, "inspect": 3,
-	"history": 4,
-	"notify":  5, "web": 5, "forge": 5,
-	"daemon": 6,
-	"demo":   7, // the story: it plays the part of a user and of AWS at once
+	"strictyaml": 0, "words": 0,
+	"window": 1, "state": 1, "store": 1, "archive": 1,
+	"awscall": 2, // what adapters of AWS share: see forAdapters
+	"desired": 2, "lease": 2, "ruling": 2,
+	"catalog": 3, "rollout": 3, "health": 3,
+	"reconcile": 5,
+	"apply":     6, "inspect": 6,
+	"history": 7,
+	"notify":  8, "web": 8, "forge": 8,
+	"daemon": wires,
+	"demo":   11, // the story: it plays the part of a user and of AWS at once
 }
 
+// wires is the first floor that knows ideas and adapters both. What is below
+// deciding, and deciding itself, reads no clock.
+const (
+	wires    = 10
+	deciding = 5
+)
+
 // forAdapters are packages that know the world without being the adapter of
-// one idea. Only adapters, whatever their floor, and floors 6 and 7 may import
+// one idea. Only adapters, whatever their floor, and those who wire may import
 // them.
 var forAdapters = []string{"awscall"}
 
-// worldly imports are for adapters and for floors 6 and 7 only.
+// worldly imports are for adapters and for those who wire only.
 var worldly = []string{
 	"github.com/aws/", "github.com/go-git/", "github.com/prometheus/", "github.com/slack-go/", "modernc.org/sqlite", "database/sql",
 }
@@ -48,7 +59,7 @@ var worldly = []string{
 // pure packages take everything as arguments; health asks as well, but only
 // the Source that it is given. impure is what their non-test files must not
 // import, with the reason.
-var pure = []string{"window", "state", "reconcile", "health"}
+var pure = []string{"window", "state", "catalog", "rollout", "reconcile", "health"}
 
 var impure = map[string]string{
 	"net": "network", "net/http": "network", "os": "disk", "os/exec": "processes", "log": "log", "log/slog": "log",
@@ -65,23 +76,31 @@ type pkg struct {
 	XTestGoFiles []string
 }
 
-func packages(t *testing.T) []pkg {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles,TestGoFiles,XTestGoFiles", "../...")
+// listed is what go list tells, which takes seconds and is asked once.
+var listed = sync.OnceValues(func() ([]pkg, error) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Doc,Imports,GoFiles,TestGoFiles,XTestGoFiles", "../...")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		return nil, fmt.Errorf("go list: %w", err)
 	}
 	var list []pkg
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p pkg
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
+			return list, nil
 		} else if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		list = append(list, p)
+	}
+})
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	list, err := listed()
+	if err != nil {
+		t.Fatal(err)
 	}
 	if len(list) < 10 {
 		t.Fatalf("go list found only %d packages", len(list))
@@ -114,14 +133,14 @@ func TestEachPackageImportsOnlyLowerFloors(t *testing.T) {
 		for _, imp := range p.Imports {
 			other, otherTech := idea(imp)
 			switch {
-			case slices.Contains(forAdapters, other) && (tech != "" || floor >= 6 || other == name):
+			case slices.Contains(forAdapters, other) && (tech != "" || floor >= wires || other == name):
 			case slices.Contains(forAdapters, other):
 				t.Errorf("%s imports %s, which is for adapters", p.ImportPath, imp)
 			case other == "" || other == name && (tech != "" || otherTech == ""):
-			case other == name && floor < 6:
+			case other == name && floor < wires:
 				t.Errorf("%s imports its own adapter %s", p.ImportPath, imp)
-			case otherTech != "" && floor < 6:
-				t.Errorf("%s (floor %d) imports the adapter %s; only floors 6 and 7 may", p.ImportPath, floor, imp)
+			case otherTech != "" && floor < wires:
+				t.Errorf("%s (floor %d) imports the adapter %s; only those who wire may", p.ImportPath, floor, imp)
 			case other == "awssim" && name != "demo":
 				t.Errorf("%s imports the simulator", p.ImportPath)
 			case other != name && floors[other] >= floor:
@@ -134,7 +153,7 @@ func TestEachPackageImportsOnlyLowerFloors(t *testing.T) {
 func TestOnlyAdaptersAndTheTopKnowTheWorld(t *testing.T) {
 	for _, p := range packages(t) {
 		name, tech := idea(p.ImportPath)
-		if name == "" || tech != "" || name == "awssim" || floors[name] >= 6 || slices.Contains(forAdapters, name) {
+		if name == "" || tech != "" || name == "awssim" || floors[name] >= wires || slices.Contains(forAdapters, name) {
 			continue
 		}
 		for _, imp := range p.Imports {
@@ -172,12 +191,12 @@ func TestPurePackagesTouchNothing(t *testing.T) {
 	}
 }
 
-// TestDecidingReadsNoClock looks at every package below floor 3 that is not an
+// TestDecidingReadsNoClock looks at every package up to deciding that is not an
 // adapter: what decides takes now as an argument.
 func TestDecidingReadsNoClock(t *testing.T) {
 	for _, p := range packages(t) {
 		name, tech := idea(p.ImportPath)
-		if floor, ok := floors[name]; !ok || tech != "" || floor > 2 || name == "lease" {
+		if floor, ok := floors[name]; !ok || tech != "" || floor > deciding || name == "lease" || slices.Contains(forAdapters, name) {
 			continue // a lease is about time that passes on this machine
 		}
 		for _, file := range p.GoFiles {

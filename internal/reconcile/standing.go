@@ -3,6 +3,7 @@ package reconcile
 import (
 	"slices"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -60,8 +61,8 @@ func semvers(in Input, i int) map[state.LayerVersionARN]string {
 		if i < len(in.Past) {
 			past = in.Past[i].Layers[w.Layer]
 		}
-		for n, v := range newCatalog(w, in.Have[i], past).semvers {
-			known[w.Layer.Version(n)] = v.String()
+		for n, label := range catalog.New(w, in.Have[i], past.Numbers).Labels() {
+			known[w.Layer.Version(n)] = label
 		}
 	}
 	return known
