@@ -26,10 +26,11 @@ const module = "github.com/layerd/layerd"
 // an idea (internal/store/sqlitestore) is an adapter: it may import its own
 // idea and what is below it, and only those who wire may import it.
 var floors = map[string]int{
-	"strictyaml": 0,
-	"window":     1, "state": 1, "store": 1, "archive": 1,
+	"strictyaml": 0, "words": 0,
+	"window": 1, "state": 1, "store": 1, "archive": 1,
+	"awscall": 2, // what adapters of AWS share: see forAdapters
 	"desired": 2, "lease": 2, "ruling": 2,
-	"rollout": 3, "health": 3,
+	"catalog": 3, "rollout": 3, "health": 3,
 	"reconcile": 5,
 	"apply":     6, "inspect": 6,
 	"history": 7,
@@ -45,6 +46,11 @@ const (
 	deciding = 5
 )
 
+// forAdapters are packages that know the world without being the adapter of
+// one idea. Only adapters, whatever their floor, and those who wire may import
+// them.
+var forAdapters = []string{"awscall"}
+
 // worldly imports are for adapters and for those who wire only.
 var worldly = []string{
 	"github.com/aws/", "github.com/go-git/", "github.com/prometheus/", "github.com/slack-go/", "modernc.org/sqlite", "database/sql",
@@ -53,7 +59,7 @@ var worldly = []string{
 // pure packages take everything as arguments; health asks as well, but only
 // the Source that it is given. impure is what their non-test files must not
 // import, with the reason.
-var pure = []string{"window", "state", "rollout", "reconcile", "health"}
+var pure = []string{"window", "state", "catalog", "rollout", "reconcile", "health"}
 
 var impure = map[string]string{
 	"net": "network", "net/http": "network", "os": "disk", "os/exec": "processes", "log": "log", "log/slog": "log",
@@ -127,6 +133,9 @@ func TestEachPackageImportsOnlyLowerFloors(t *testing.T) {
 		for _, imp := range p.Imports {
 			other, otherTech := idea(imp)
 			switch {
+			case slices.Contains(forAdapters, other) && (tech != "" || floor >= wires || other == name):
+			case slices.Contains(forAdapters, other):
+				t.Errorf("%s imports %s, which is for adapters", p.ImportPath, imp)
 			case other == "" || other == name && (tech != "" || otherTech == ""):
 			case other == name && floor < wires:
 				t.Errorf("%s imports its own adapter %s", p.ImportPath, imp)
@@ -144,7 +153,7 @@ func TestEachPackageImportsOnlyLowerFloors(t *testing.T) {
 func TestOnlyAdaptersAndTheTopKnowTheWorld(t *testing.T) {
 	for _, p := range packages(t) {
 		name, tech := idea(p.ImportPath)
-		if name == "" || tech != "" || name == "awssim" || floors[name] >= wires {
+		if name == "" || tech != "" || name == "awssim" || floors[name] >= wires || slices.Contains(forAdapters, name) {
 			continue
 		}
 		for _, imp := range p.Imports {
@@ -187,7 +196,7 @@ func TestPurePackagesTouchNothing(t *testing.T) {
 func TestDecidingReadsNoClock(t *testing.T) {
 	for _, p := range packages(t) {
 		name, tech := idea(p.ImportPath)
-		if floor, ok := floors[name]; !ok || tech != "" || floor > deciding || name == "lease" {
+		if floor, ok := floors[name]; !ok || tech != "" || floor > deciding || name == "lease" || slices.Contains(forAdapters, name) {
 			continue // a lease is about time that passes on this machine
 		}
 		for _, file := range p.GoFiles {

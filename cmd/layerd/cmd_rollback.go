@@ -40,8 +40,10 @@ change it when there is time.
 
 Without --to it goes back to the version that last came through a whole rollout
 well, else to the one that was applied before, else to what most functions had
-before layerd. --to takes a semantic version or an AWS version number, which
-must be live. --functions limits it to some functions.
+before layerd. --to takes a semantic version, which means what it means in Git,
+or an AWS version number. It must be live, and have been in the environment
+before or be lower than what each of the functions has: anything else is a
+change, and goes through Git. --functions limits it to some functions.
 
 The word is written first and the lease asked for then: where a daemon has it
 and does not give it away in time, that daemon does the rollback in its next
@@ -102,7 +104,9 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 		return err
 	}
 	r.round.Only = func(s reconcile.Step) bool {
-		return s.Cause == reconcile.Rollback && slices.Contains(strings.Split(s.Layer, "+"), layer)
+		// Callers' part of it may have to wait for what else they would get.
+		ours := s.Cause == reconcile.Rollback || s.Kind == reconcile.Serve && s.Held != nil
+		return ours && slices.Contains(strings.Split(s.Layer, "+"), layer)
 	}
 	would := r.round
 	would.Quarantines = back.quarantines()
@@ -225,7 +229,7 @@ func (b *goingBack) resolve(ctx context.Context, r prepared) error {
 func (b *goingBack) word(l liveLayer) error {
 	f := b.flags
 	q := ruling.Quarantine{
-		Environment: l.region.Want.Name, Region: l.region.Want.Region, Layer: l.wish.Layer, Name: b.layer, Number: l.asked, Semver: l.label(l.asked),
+		Environment: l.region.Want.Name, Region: l.region.Want.Region, Layer: l.wish.Layer, Name: b.layer, Number: l.back.Asked, Semver: l.back.Label(l.back.Asked),
 		Functions: f.functions, Hand: true, By: b.by, Reason: f.reason, At: b.now.UTC(),
 	}
 	if err := q.Check(); err != nil {
@@ -240,20 +244,23 @@ func (b *goingBack) word(l liveLayer) error {
 	var err error
 	switch {
 	case f.to != "":
-		q.Back, err = l.resolve(f.to)
+		q.Back, err = l.resolve(f.to, f.functions)
 	case again:
 		q.Back = held.Back // the same command once more goes on, and no further back
 	default:
-		q.Back, err = l.lastGood()
+		q.Back, err = l.lastGood(f.functions)
 	}
 	if err != nil {
 		return err
 	}
-	version := numbered(q.Back, l.label(q.Back))
-	if q.Back == l.asked {
-		return usage("what Git asks for comes by itself, or by layerd retry; "+l.others(q.Back), "%s is what Git asks for in %s", version, l.place())
+	version, others := l.back.Show(q.Back), l.others(q.Back, f.functions)
+	if q.Back == l.back.Asked {
+		return usage("what Git asks for comes by itself, or by layerd retry; "+others, "%s is what Git asks for in %s", version, l.place())
 	}
-	w := word{Quarantine: q, label: version, others: l.others(q.Back), there: l.all(functions, q.Back)}
+	if err := l.may(q.Back, f.functions); err != nil {
+		return err
+	}
+	w := word{Quarantine: q, label: version, others: others, there: l.all(functions, q.Back)}
 	if again && held.Back == q.Back {
 		w.Quarantine, w.given = held, true
 	}

@@ -117,6 +117,14 @@ func (w *watched) Observe(ctx context.Context, q awslambda.Query) (state.Snapsho
 	return snap, err
 }
 
+func (w *watched) Look(ctx context.Context, s *state.Snapshot, n state.Needs) error {
+	err := w.Cloud.Look(ctx, s, n)
+	if w.snap != nil {
+		w.snap.Served = s.Served // what callers get, for whoever goes back
+	}
+	return err
+}
+
 func watchKey(e desired.Environment) string {
 	return store.Key(e.Account, e.Region, e.Role, e.ExternalID)
 }
@@ -197,7 +205,7 @@ func (p whyPlace) function(name string) (state.Function, bool) {
 // versions would be hundreds.
 func (w *watched) served(ctx context.Context, function string) ([]servedAlias, string) {
 	var snap state.Snapshot
-	if err := w.Look(ctx, &snap, state.Needs{Aliases: []string{function}}); err != nil {
+	if err := w.Cloud.Look(ctx, &snap, state.Needs{Aliases: []string{function}}); err != nil {
 		return nil, err.Error()
 	}
 	var all []servedAlias

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/inspect"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -163,7 +163,7 @@ func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 // stands for it. A number of somebody else's layer is taken at its word.
 func wantedNumber(w desired.LayerWish, versions []state.LayerVersion) (n int64, live bool) {
 	for _, v := range versions { // the newest first
-		sv := reconcile.SemverOf(v.Description)
+		sv := catalog.SemverOf(v.Description)
 		switch w.Version.Kind {
 		case desired.Number:
 			live = v.Number == w.Version.Number

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,9 +24,7 @@ import (
 type liveLayer struct {
 	whyPlace
 	wish  desired.LayerWish
-	asked int64 // what Git asks for
-	past  reconcile.LayerPast
-	first []int64             // what functions had before layerd changed them, the commonest first
+	back  reconcile.Returning
 	words []ruling.Quarantine // that hold in the environment
 }
 
@@ -63,161 +59,132 @@ func findLayer(ctx context.Context, r daemon.Round, w *watcher, region reconcile
 		return l, usage("", "%s has no layer %q", l.place(), name)
 	}
 	l.wish = region.Want.Layers[i]
-	t := slices.IndexFunc(region.Targets, func(t rollout.Target) bool { return t.Layer == l.wish.Layer })
-	if t < 0 {
+	if !slices.ContainsFunc(region.Targets, func(t rollout.Target) bool { return t.Layer == l.wish.Layer }) {
 		why := "what Git asks for was not found"
 		if len(region.Problems) > 0 {
 			why = region.Problems[0].Message
 		}
 		return l, &exitError{code: exitInvalid, err: fmt.Errorf("%s in %s: %s", name, l.place(), why), hint: "see layerd plan"}
 	}
-	l.asked = region.Targets[t].Number
-	if r.Store == nil {
-		return l, nil
-	}
-	past, err := history.Open(r.Store, r.Repository).Past(ctx, region.Want.Name, region.Want.Region)
-	if err != nil {
-		return l, fmt.Errorf("read the past of %s: %w", l.place(), err)
-	}
-	l.past = past.Layers[l.wish.Layer]
-	l.first = originals(past, l.wish.Layer)
-	l.words, err = ruling.LoadQuarantines(ctx, r.Store, r.Repository, region.Want.Name)
-	return l, err
-}
-
-// originals are the numbers that functions had before layerd first changed them,
-// the commonest first.
-func originals(past reconcile.Past, layer state.LayerARN) []int64 {
-	counts := map[int64]int{}
-	for _, f := range past.Functions {
-		if n := f.Original[layer]; n > 0 {
-			counts[n]++
+	var past reconcile.Past
+	if r.Store != nil {
+		var err error
+		if past, err = history.Open(r.Store, r.Repository).Past(ctx, region.Want.Name, region.Want.Region); err != nil {
+			return l, fmt.Errorf("read the past of %s: %w", l.place(), err)
+		}
+		if l.words, err = ruling.LoadQuarantines(ctx, r.Store, r.Repository, region.Want.Name); err != nil {
+			return l, err
 		}
 	}
-	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))
-	})
+	l.back = reconcile.Returns(region.Want, l.wish, l.snap, past)
+	return l, nil
 }
 
 func (l liveLayer) place() string { return l.region.Want.Name + " · " + l.region.Want.Region }
 
-// label is the semantic version of a number, or "".
-func (l liveLayer) label(n int64) string {
-	if text := l.semver(l.wish, n); text != "" {
-		return text
-	}
-	for text, number := range l.past.Numbers {
-		if number == n {
-			return text
-		}
-	}
-	return ""
-}
-
-// versions are the live numbers, the newest first; nil where the layer is
-// somebody else's, whose versions are not listed.
-func (l liveLayer) versions() []int64 {
-	layer, _ := l.snap.Layer(l.wish.Layer)
-	var list []int64
-	for _, v := range layer.Versions {
-		list = append(list, v.Number)
-	}
-	slices.SortFunc(list, func(a, b int64) int { return int(b - a) })
-	return list
-}
-
 // usable says why a number cannot be gone back to; nil = it can. Nobody but AWS
 // knows which versions somebody else's layer has.
 func (l liveLayer) usable(n int64) error {
-	if l.wish.Owned && !slices.Contains(l.versions(), n) {
+	if l.wish.Owned && !l.back.Live(n) {
 		return errors.New("is gone")
 	}
-	if why, ok := l.wish.Yanked[l.label(n)]; ok {
+	if why, ok := l.back.Yanked(n); ok {
 		return fmt.Errorf("was yanked: %s", why)
 	}
 	return nil
 }
 
-// resolve finds the number that --to means.
-func (l liveLayer) resolve(text string) (int64, error) {
+// resolve finds the number that --to means, as it would if Git asked for it.
+func (l liveLayer) resolve(text, glob string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		v, err := semver.StrictNewVersion(strings.TrimPrefix(text, "v"))
 		if err != nil {
 			return 0, usage("a semantic version such as 1.4.1, or an AWS version number such as 12", "--to %q is no version", text)
 		}
-		if n = l.number(v.String()); n == 0 {
-			return 0, usage(l.others(0), "%s %s is not live in %s", l.wish.Name, v, l.place())
+		var ok bool
+		if n, _, ok = l.back.Find(v.String()); !ok {
+			return 0, usage(l.others(0, glob), "%s %s is not live in %s", l.wish.Name, v, l.place())
 		}
 	}
 	if n < 1 {
-		return 0, usage(l.others(0), "--to %q is no version", text)
+		return 0, usage(l.others(0, glob), "--to %q is no version", text)
 	}
 	if err := l.usable(n); err != nil {
-		return 0, usage(l.others(n), "%s %s %w", l.wish.Name, numbered(n, l.label(n)), err)
+		return 0, usage(l.others(n, glob), "%s %s %w", l.wish.Name, l.back.Show(n), err)
 	}
 	return n, nil
 }
 
-// number is the live number of a semantic version, 0 = there is none: the one
-// that was applied, else the highest, as for what Git asks for.
-func (l liveLayer) number(text string) int64 {
-	live := l.versions()
-	if n, ok := l.wish.Known[text]; ok {
-		return n
+// may refuses a target that would not take the functions back, or is kept away
+// itself.
+func (l liveLayer) may(n int64, glob string) error {
+	if q := l.quarantined(n, glob); q != nil {
+		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", shellQuote(l.region.Want.Name), shellQuote(l.wish.Name), l.others(n, glob)),
+			"%s of %s is in quarantine in %s: %s", l.back.Show(n), l.wish.Name, l.place(), q.Reason)
 	}
-	if n := l.past.Numbers[text]; slices.Contains(live, n) {
-		return n
+	if why, since := l.back.Refuse(n, glob); why != "" {
+		return usage(fmt.Sprintf("in %s %s; %s", l.region.Want.Region, since, l.others(n, glob)), "%s", why)
 	}
-	for _, n := range live {
-		if l.label(n) == text {
-			return n
-		}
-	}
-	return 0
+	return nil
 }
 
 // lastGood is where going back leads when nobody says: to what last came
 // through a whole rollout, else to what was applied before, else to what most
 // functions had before layerd.
-func (l liveLayer) lastGood() (int64, error) {
-	candidates := []int64{l.past.Proven}
-	for _, n := range slices.Backward(l.past.Applied) {
-		candidates = append(candidates, n)
+func (l liveLayer) lastGood(glob string) (int64, error) {
+	if list := l.offered(l.back.Had, 0, glob); len(list) > 0 {
+		return list[0], nil
 	}
-	for _, n := range append(candidates, l.first...) {
-		if n > 0 && n != l.asked && !l.quarantined(n) && l.usable(n) == nil {
-			return n, nil
+	return 0, usage("say which one with --to; "+l.others(0, glob), "no earlier version of %s is known to have been in %s", l.wish.Name, l.place())
+}
+
+// quarantined finds the word that keeps a number from a function that the glob
+// means; nil = none does.
+func (l liveLayer) quarantined(n int64, glob string) *ruling.Quarantine {
+	for i, q := range l.words {
+		if slices.ContainsFunc(l.selected(glob), func(f state.Function) bool { return q.Covers(l.region.Want.Region, l.wish.Layer, n, f.Name) }) {
+			return &l.words[i]
 		}
 	}
-	return 0, usage("say which one with --to; "+l.others(0), "no earlier version of %s is known to have been in %s", l.wish.Name, l.place())
+	return nil
 }
 
-func (l liveLayer) quarantined(n int64) bool {
-	return slices.ContainsFunc(l.words, func(q ruling.Quarantine) bool { return q.Covers(l.region.Want.Region, l.wish.Layer, n, q.Functions) })
+// offered are those of the numbers that may be gone back to, each once.
+func (l liveLayer) offered(numbers []int64, but int64, glob string) []int64 {
+	var list []int64
+	for _, n := range numbers {
+		why, _ := l.back.Refuse(n, glob)
+		if n != but && n != l.back.Asked && why == "" && l.usable(n) == nil && l.quarantined(n, glob) == nil && !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
-// others says which versions could be gone back to.
-func (l liveLayer) others(but int64) string {
+// others says which versions could be gone back to: those that were here, the
+// likeliest first, and then those that are lower than what the functions have.
+func (l liveLayer) others(but int64, glob string) string {
 	const most = 10
+	numbers := slices.Clone(l.back.Had)
+	for _, v := range l.back.Versions() {
+		numbers = append(numbers, v.Number)
+	}
 	var list []string
-	for _, n := range l.versions() {
-		if n == but || n == l.asked || l.usable(n) != nil {
-			continue
-		}
+	for _, n := range l.offered(numbers, but, glob) {
 		if len(list) == most {
 			list = append(list, "…")
 			break
 		}
-		list = append(list, numbered(n, l.label(n)))
+		list = append(list, l.back.Show(n))
 	}
 	switch {
+	case len(list) > 0:
+		return "may be gone back to: " + strings.Join(list, ", ")
 	case !l.wish.Owned:
 		return "its versions are not ours to list: give an AWS version number with --to"
-	case len(list) == 0:
-		return "no other version is live"
 	}
-	return "may be gone back to: " + strings.Join(list, ", ")
+	return "there is no other version to go back to"
 }
 
 // selected are the functions that the layer selects and the glob means, without

@@ -5,7 +5,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,63 @@ func TestRollbackWhileADaemonHasTheLease(t *testing.T) {
 	}
 	if code := a.execute(t.Context(), rollback); code != exitOK || w.Writes() != 3 {
 		t.Errorf("once the lease is free: exit code %d, %d writes:\n%s%s", code, w.Writes(), stdout, stderr)
+	}
+}
+
+// --to means what Git means by the same name: what was applied under it counts
+// only as long as Git does not call it something else.
+func TestRollbackMeansWhatGitMeans(t *testing.T) {
+	w := newWorld()
+	aws := httptest.NewServer(w.Handler())
+	defer aws.Close()
+	t.Setenv("AWS_ENDPOINT_URL", aws.URL)
+	a, stdout, stderr := testApp(t)
+	repo, db := testRepo(t), filepath.Join(t.TempDir(), "layerd.db")
+	run := func(want int, args ...string) {
+		t.Helper()
+		stdout.Reset()
+		stderr.Reset()
+		if code := a.execute(t.Context(), append(args, "--repo", repo, "--store", "sqlite:"+db)); code != want {
+			t.Fatalf("%v exits %d, want %d:\n%s%s", args, code, want, stdout, stderr)
+		}
+	}
+	wants := func(version, known string) {
+		t.Helper()
+		path := filepath.Join(repo, "environments", "dev.yaml")
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = regexp.MustCompile(`version: [0-9.]+`).ReplaceAll(text, []byte("version: "+version))
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(repo, "layers", "common", "layer.yaml"), []byte("name: makoto-common\n"+known), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wants("1.4.1", "")
+	run(exitOK, "apply") // 3 is 1.4.1
+	w.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "built again, v1.4.1", Runtimes: []string{"python3.12"}})
+	wants("1.4.2", "")
+	run(exitOK, "apply") // 4
+	run(exitOK, "rollback", "dev", "makoto-common", "--to", "1.4.1", "--dry-run")
+	if !strings.Contains(stdout.String(), "4 (1.4.2) → 3 (1.4.1)") {
+		t.Errorf("what was applied first stays 1.4.1:\n%s", stdout)
+	}
+	wants("1.4.2", "known: {1.4.0: {dev: 3}}\n") // 3 was built from the wrong branch
+	run(exitUsage, "rollback", "dev", "makoto-common", "--to", "1.4.1", "--dry-run")
+	if !strings.Contains(stderr.String(), "5 (1.4.1) has not been in dev; a change goes through Git") {
+		t.Errorf("1.4.1 is 5 now:\n%s", stderr)
+	}
+	run(exitOK, "rollback", "dev", "makoto-common", "--to", "1.4.0", "--dry-run")
+	if !strings.Contains(stdout.String(), "4 (1.4.2) → 3 (1.4.0)") {
+		t.Errorf("3 is 1.4.0 now:\n%s", stdout)
+	}
+	wants("1.4.1", "known: {1.4.0: {dev: 3}}\n")
+	run(exitOK, "plan")
+	if !strings.Contains(stdout.String(), "→ 5 (1.4.1)") {
+		t.Errorf("Git means another one by 1.4.1:\n%s", stdout)
 	}
 }
 
@@ -125,26 +183,20 @@ func TestLastGood(t *testing.T) {
 		{"nobody knows", reconcile.LayerPast{Proven: 9, Applied: []int64{9}}, nil, nil, 0},
 	} {
 		l := liveLayer{
-			whyPlace: whyPlace{region: testRegionPlan(t, "prod"), snap: &state.Snapshot{Layers: []state.Layer{live}}},
-			wish:     desired.LayerWish{Name: "makoto-common", Layer: arn, Owned: true, Yanked: map[string]string{"1.8.0": "bad"}},
-			asked:    9, past: tt.past, first: tt.first, words: tt.words,
+			whyPlace: whyPlace{region: testRegionPlan(t, "prod"), snap: &state.Snapshot{Layers: []state.Layer{live}, Functions: []state.Function{{Name: "f"}}}},
+			wish: desired.LayerWish{Name: "makoto-common", Layer: arn, Owned: true, Yanked: map[string]string{"1.8.0": "bad"},
+				Version: desired.Version{Kind: desired.Number, Number: 9}, Functions: []desired.Selector{{Name: "*"}}},
+			words: tt.words,
 		}
-		got, err := l.lastGood()
+		past := reconcile.Past{Layers: map[state.LayerARN]reconcile.LayerPast{arn: tt.past}, Functions: map[string]reconcile.FunctionPast{}}
+		for i, n := range tt.first {
+			past.Functions[strconv.Itoa(i)] = reconcile.FunctionPast{Original: map[state.LayerARN]int64{arn: n}}
+		}
+		l.back = reconcile.Returns(l.region.Want, l.wish, l.snap, past)
+		got, err := l.lastGood("")
 		if got != tt.want || (err == nil) != (tt.want > 0) {
 			t.Errorf("%s: %d, %v, want %d", tt.name, got, err, tt.want)
 		}
-	}
-}
-
-// The commonest comes first.
-func TestOriginals(t *testing.T) {
-	arn := layer("makoto-common-prod", 1).Layer()
-	past := reconcile.Past{Functions: map[string]reconcile.FunctionPast{}}
-	for name, n := range map[string]int64{"a": 2, "b": 3, "c": 2, "d": 0} {
-		past.Functions[name] = reconcile.FunctionPast{Original: map[state.LayerARN]int64{arn: n}}
-	}
-	if got := originals(past, arn); !slices.Equal(got, []int64{2, 3}) {
-		t.Errorf("got %v", got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -294,16 +295,8 @@ func (p whyPlace) approval(s reconcile.Step) *whyApproval {
 // semver is what a live number of a layer is called: what Git says of it, else
 // what its Description says.
 func (p whyPlace) semver(w desired.LayerWish, n int64) string {
-	for text, number := range w.Known {
-		if number == n {
-			return text
-		}
-	}
-	layer, _ := p.snap.Layer(w.Layer)
-	if v, ok := layer.Version(n); ok {
-		if sv := reconcile.SemverOf(v.Description); sv != nil {
-			return sv.String()
-		}
+	if label := catalog.New(w, p.snap, nil).Label(n); label != "" {
+		return label
 	}
 	for _, s := range p.region.Steps {
 		if s.LayerARN == w.Layer && s.From.Number() == n && s.FromVersion != "" {

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -145,17 +146,21 @@ type run struct {
 	total int
 
 	// mu guards what follows, which all functions in hand share.
-	mu      sync.Mutex
-	done    int
-	lost    error // a record could not be written: nothing starts any more
-	stopped bool  // something was left undone because ctx ended
+	mu   sync.Mutex
+	done int
+	lost error // a record could not be written: nothing starts any more
+	// elsewhere is that a call would have gone to another account, or was
+	// answered from one: nothing starts any more.
+	elsewhere error
+	stopped   bool // something was left undone because ctx ended
 }
 
 // Run carries out the steps of plan that nothing holds and gives every step a
 // Result. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
-// returns one when the record could not be written, and ctx's when ctx ended
-// before all was done.
+// returns one when the record could not be written, a *state.WrongAccountError or
+// *state.ForeignError when calls reach another account, and ctx's when ctx
+// ended before all was done.
 func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recorder, o Options) error {
 	if o.Parallel <= 0 {
 		o.Parallel = 16
@@ -175,8 +180,8 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 		plan.Steps = append(plan.Steps, j.extra...)
 	}
 	r.pruneAll(ctx, prunes)
-	if r.lost != nil {
-		return r.lost
+	if err := cmp.Or(r.lost, r.elsewhere); err != nil {
+		return err
 	}
 	if r.stopped {
 		return ctx.Err()
@@ -234,7 +239,7 @@ func (r *run) sort() (pointers, jobs []*job, prunes []int) {
 // steps with why not.
 func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Lock()
-	lost := r.lost
+	lost := cmp.Or(r.lost, r.elsewhere)
 	r.mu.Unlock()
 	var held *reconcile.Held
 	result := reconcile.Result{Status: reconcile.Skipped}
@@ -277,6 +282,17 @@ func (r *run) lose(err error) {
 	if r.lost == nil {
 		r.lost = err
 	}
+}
+
+// note remembers an error after which nothing may start.
+func (r *run) note(err error) {
+	elsewhere := state.Elsewhere(err)
+	if elsewhere == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.elsewhere = cmp.Or(r.elsewhere, elsewhere)
 }
 
 // told reports one function or prune as done.

@@ -331,6 +331,7 @@ func (j *job) verify(fn state.Function) Outcome {
 
 // sortError turns an error into an end or, as errAgain, into another attempt.
 func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
+	j.note(err)
 	res := failed("%s", err)
 	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.RequestID = e.RequestID

@@ -91,6 +91,7 @@ func (r *run) delete(ctx, hand context.Context, s reconcile.Step, sweep *sweeper
 			}
 		}
 		id, err := r.cloud.DeleteLayerVersion(hand, s.From)
+		r.note(err)
 		kind := state.KindOf(err)
 		if err == nil || kind == state.Gone {
 			return reconcile.Result{Status: reconcile.Applied, RequestID: id}, true
@@ -117,6 +118,7 @@ func (r *run) unused(ctx context.Context, s reconcile.Step, sweep *sweeper) (rec
 	if sweep.err == nil && (sweep.users == nil || time.Since(sweep.began) >= oldestSweep) {
 		sweep.began = time.Now()
 		sweep.users, sweep.err = r.cloud.Users(ctx)
+		r.note(sweep.err)
 		if sweep.err == nil && sweep.users == nil {
 			sweep.users = map[state.LayerVersionARN]string{}
 		}

@@ -200,7 +200,7 @@ func (c *call) routeLambda(r *http.Request, body []byte) *apiError {
 		}
 		c.log.Operation, c.log.Write, c.status = op.name, op.write, op.status
 		in, e := op.decode(r, body, labels)
-		c.log.Input, c.log.Resource = in, op.resource(in)
+		c.log.Input, c.log.Resource = logged(in), op.resource(in)
 		c.do = func(c *call) (any, *apiError) { return op.do(c, in) }
 		return e
 	}
@@ -313,13 +313,13 @@ func setField(f reflect.Value, values []string) bool {
 }
 
 // resource names what the request is about, for the log: its labels in the
-// order of the path, else what the body or query names.
+// order of the path, by name also where the request has an ARN, else what the body or query names.
 func (o *operation) resource(in any) string {
 	v := reflect.ValueOf(in).Elem()
 	var parts []string
 	for _, seg := range o.path {
 		if strings.HasPrefix(seg, "{") {
-			parts = append(parts, text(v.FieldByName(strings.Trim(seg, "{}"))))
+			parts = append(parts, bareName(text(v.FieldByName(strings.Trim(seg, "{}")))))
 		}
 	}
 	for _, name := range []string{"FunctionName", "Arn", "Name"} {
@@ -328,6 +328,32 @@ func (o *operation) resource(in any) string {
 		}
 	}
 	return strings.Join(parts, ":")
+}
+
+// bareName cuts a function's or layer's ARN down to its name, so that the log
+// names a thing alike however a request does. A qualifier stays.
+func bareName(given string) string {
+	for _, kind := range []string{":function:", ":layer:"} {
+		if _, name, ok := strings.Cut(given, kind); ok && strings.HasPrefix(given, "arn:") {
+			return name
+		}
+	}
+	return given
+}
+
+// logged is an input for the log: a copy with bare names.
+func logged(in any) any {
+	from := reflect.ValueOf(in).Elem()
+	to := reflect.New(from.Type())
+	to.Elem().Set(from)
+	for _, member := range []string{"FunctionName", "LayerName"} {
+		f := to.Elem().FieldByName(member)
+		if f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() {
+			bare := bareName(f.Elem().String())
+			f.Set(reflect.ValueOf(&bare))
+		}
+	}
+	return to.Interface()
 }
 
 func text(f reflect.Value) string {

@@ -58,6 +58,9 @@ type duty struct {
 	// looked is when AWS was last read completely for it, by the wall clock,
 	// and first when that was first tried.
 	looked, first time.Time
+	// astray is why its last round could not be made where it is meant: the
+	// credentials, or the answers, are another account's. Empty = it could.
+	astray string
 	// fresh says that the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be told.
 	fresh bool
@@ -314,10 +317,13 @@ func (a *account) schedule(plan reconcile.Plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.duties[plan.Environment]
-	d.touched = now
+	d.touched, d.astray = now, ""
 	whole, began := true, d.last.Round(0)
 	for _, r := range plan.Regions {
 		whole = whole && r.Failure == nil
+		if r.Failure != nil && r.Failure.Code == codeWrongAccount {
+			d.astray = r.Failure.Message
+		}
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may
 		// be too late for its decision, and is then due at once.

@@ -19,7 +19,8 @@ const (
 	// mostAsked is for how many functions of a Region it is asked: a writer that
 	// changes hundreds is the same one.
 	mostAsked = 3
-	// askAgain is how long an answer is good enough, also that nobody knows.
+	// askAgain is how long an answer is good enough, also that nobody knows. No
+	// answer is none: it is asked again in the next round.
 	askAgain = time.Hour
 	// askSince is how far back it is asked: as long as a heal counts.
 	askSince = 24 * time.Hour
@@ -31,6 +32,8 @@ const (
 type answered struct {
 	notify.Actor
 	asked time.Time
+	// failed says that no answer came the last time, which is logged once.
+	failed bool
 }
 
 // actors says who has changed the functions that are left to another writer.
@@ -69,19 +72,19 @@ func (a *account) actor(ctx context.Context, r reconcile.RegionPlan, function st
 	a.mu.Lock()
 	old, known := a.answers[key]
 	a.mu.Unlock()
-	if age := now.Sub(old.asked); known && age < askAgain {
+	if age := now.Sub(old.asked); known && !old.failed && age < askAgain {
 		return old.Actor, old.Who != ""
 	}
-	next := answered{notify.Actor{Region: r.Want.Region, Function: function}, now}
+	next := answered{Actor: notify.Actor{Region: r.Want.Region, Function: function}, asked: now}
 	cloud, err := a.Connect(ctx, r.Want)
 	if w, ok := cloud.(witness); err == nil && ok {
 		next.Who, next.At, err = w.Actor(ctx, function, now.Add(-askSince))
 	}
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !old.failed {
 			a.Log.Info("who changed a function is not known", "region", r.Want.Region, "function", function, "err", err)
 		}
-		next.Actor = old.Actor // as known before
+		next.Actor, next.failed = old.Actor, true // as known before
 	}
 	a.mu.Lock()
 	a.answers[key] = next

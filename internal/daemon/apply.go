@@ -125,7 +125,7 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || in.Regions[i].Have == nil || !whole {
+		if ctx.Err() != nil || in.Regions[i].Have == nil || plan.Regions[i].Failure != nil || !whole {
 			continue // what comes of it is for whoever goes on
 		}
 		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
@@ -178,6 +178,9 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
 	}
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
+	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
+		r.Failure, runErr = failure(elsewhere), nil
+	}
 	r.Carried = true
 	r.InSync = p.Only == nil && inSyncAfter(*r)
 	p.Looks.moved(placeOf(r.Want), *r)

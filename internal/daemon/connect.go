@@ -20,8 +20,9 @@ import (
 type Cloud interface {
 	apply.Cloud
 	health.Source
-	// Check makes sure that the credentials belong to the account; it comes
-	// before anything else. A *state.WrongAccountError says they do not.
+	// Check makes sure that the credentials belong to the account; a round begins
+	// with it. A *state.WrongAccountError says they do not. Every other method
+	// makes sure as well: credentials may be renewed in the middle of a round.
 	Check(ctx context.Context) error
 	Observe(ctx context.Context, q awslambda.Query) (state.Snapshot, error)
 	Look(ctx context.Context, s *state.Snapshot, n state.Needs) error
@@ -63,7 +64,7 @@ func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Envir
 		}
 		h, err := cloudwatch.New(cfg, cloudwatch.Options{
 			Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
-			SessionName: sessionName(env.Name), Logger: o.Logger, HTTPClient: o.HTTPClient,
+			SessionName: sessionName(env.Name), Credentials: c.Credentials(), Logger: o.Logger, HTTPClient: o.HTTPClient,
 		})
 		if err != nil {
 			return nil, err

@@ -101,6 +101,39 @@ func TestRollbackByHand(t *testing.T) {
 	})
 }
 
+// A word that leads forward, as another program or an older one may have written
+// it, moves nothing in the daemon's rounds: the version that never ran here would
+// pass the window and the approval.
+func TestARollbackByHandIsNoWayForward(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.want("1.4.0") // what all have
+		f.apply(t.Context())
+		f.spreads(func(e *desired.Environment) { e.ApprovalRequired = true })
+		q := backBy(f)
+		q.Number, q.Back = 4, 5
+		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		f.world.ResetCalls()
+		result := f.apply(t.Context())
+		if n := len(f.behind(4)); n != 0 || f.world.Writes() != 0 {
+			t.Errorf("%d functions were moved by %d writes", n, f.world.Writes())
+		}
+		if notes := result.Plans[0].Regions[0].Notes; len(notes) != 1 || !strings.Contains(notes[0].Message, "5 (1.5.0) has not been in prod; a change goes through Git") {
+			t.Errorf("notes %+v", notes)
+		}
+		q.Back, q.At = 3, q.At.Add(time.Second) // and down is back, also where it never was
+		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		f.apply(t.Context())
+		if n := len(f.behind(3)); n != 0 {
+			t.Errorf("%d functions are not at 3", n)
+		}
+	})
+}
+
 // A rollback of some functions lets the rollout go on, and does not make of the
 // version one to go back to.
 func TestRollbackOfSomeFunctions(t *testing.T) {

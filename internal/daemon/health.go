@@ -102,6 +102,9 @@ func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHe
 		if !a.holding {
 			continue
 		}
+		if x.astray != "" {
+			reason("nothing is read or changed for %s: %s", name, x.astray)
+		}
 		if overdue := time.Since(x.touched) - 3*d.Interval; overdue > 0 && !x.touched.IsZero() {
 			reason("the round of %s is overdue since %s", name, overdue.Round(time.Second))
 		}

@@ -50,6 +50,9 @@ type site struct {
 	wrapStore func(store.Store) store.Store
 	interval  time.Duration // of rounds and of looks at Git; 0 = a minute
 	log       io.Writer     // what the daemons log as well; nil = nowhere else
+	// credentials, when not nil and what it returns is not, are those for an
+	// account.
+	credentials func(account string) aws.CredentialsProvider
 }
 
 // reader is a target that keeps what it is told.
@@ -338,8 +341,14 @@ func (s *site) connector(p *process) connector {
 	for _, id := range []string{accountID, otherAccount} {
 		key := strings.ToUpper(p.name) + id
 		s.world.AddKey(key, id, fmt.Sprintf("arn:aws:iam::%s:user/%s", id, p.name))
+		signs := aws.CredentialsProvider(credentials.NewStaticCredentialsProvider(key, "secret", ""))
+		if s.credentials != nil {
+			if other := s.credentials(id); other != nil {
+				signs = other
+			}
+		}
 		byAccount[id] = daemon.Connector(aws.Config{
-			Credentials: credentials.NewStaticCredentialsProvider(key, "secret", ""),
+			Credentials: signs,
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
 		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
 	}

@@ -18,7 +18,9 @@ const lookAge = 6 * time.Hour
 // Looks keeps what rounds looked up beside the snapshot, by account, Region and
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
-// read, for a round that has no store. The nil Looks keeps nothing.
+// read, for a round that has no store. It keeps what AWS answered, and no
+// refusal: what was refused is asked again in each round. The nil Looks keeps
+// nothing.
 type Looks struct {
 	mu     sync.Mutex // guards all below
 	places map[place]*looked
@@ -228,8 +230,18 @@ func (l *Looks) keep(at place, s state.Snapshot, now time.Time) {
 	}
 	keepMap(&k.aliases, s.Aliases)
 	keepMap(&k.policies, s.Policies)
-	keepMap(&k.probes, s.Probes)
+	// A refusal is asked again while something waits for it: a right that was
+	// missing may be granted a second later.
+	maps.DeleteFunc(k.probes, func(v state.LayerVersionARN, _ state.Probe) bool { p, asked := s.Probes[v]; return asked && !p.Usable })
+	keepMap(&k.probes, usable(s.Probes))
 	l.places[at] = k
+}
+
+// usable returns the probes that AWS granted.
+func usable(all map[state.LayerVersionARN]state.Probe) map[state.LayerVersionARN]state.Probe {
+	granted := maps.Clone(all)
+	maps.DeleteFunc(granted, func(_ state.LayerVersionARN, p state.Probe) bool { return !p.Usable })
+	return granted
 }
 
 func keepMap[K comparable, V any](into *map[K]V, found map[K]V) {

@@ -243,8 +243,8 @@ func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Que
 
 // failure sorts an error of AWS into what the reader can do about it.
 func failure(err error) *reconcile.Failure {
-	if wrong, ok := errors.AsType[*state.WrongAccountError](err); ok {
-		return &reconcile.Failure{Code: "wrong_account", Message: wrong.Error()}
+	if elsewhere := state.Elsewhere(err); elsewhere != nil {
+		return &reconcile.Failure{Code: codeWrongAccount, Message: elsewhere.Error()}
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
@@ -253,6 +253,10 @@ func failure(err error) *reconcile.Failure {
 		return &reconcile.Failure{Code: "aws_refused", Message: err.Error()}
 	}
 }
+
+// codeWrongAccount is the code of a failure of credentials or answers that are
+// another account's.
+const codeWrongAccount = "wrong_account"
 
 // panicked is the failure of what ended in a panic: its environment's alone.
 func panicked(p any) *reconcile.Failure {
@@ -449,9 +453,9 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 }
 
 // look adds what is asked for to the snapshot, which other environments of the
-// same place then have as well. When AWS cannot be reached the Region counts
-// as not read: a plan that is half known must not be acted on. recalled says
-// that some of it was looked up by an earlier round.
+// same place then have as well. When AWS cannot be reached, or another account
+// answers, the Region counts as not read: a plan that is half known must not be
+// acted on. recalled says that some of it was looked up by an earlier round.
 func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Looks) (recalled bool, err error) {
 	at := placeOf(in.Regions[i].Want)
 	s := p.regions[at]
@@ -468,11 +472,10 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 	s.snap = &snap
 	s.mu.Unlock()
 	in.Regions[i].Have = &snap
-	switch state.KindOf(err) {
-	case state.Again, state.Stopped, state.Unsure:
-		if err != nil {
-			in.Regions[i].Have, in.Regions[i].Unread = nil, failure(err)
-		}
+	switch kind := state.KindOf(err); {
+	case err == nil:
+	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, state.Elsewhere(err) != nil:
+		in.Regions[i].Have, in.Regions[i].Unread = nil, failure(err)
 	}
 	return recalled, err
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -70,10 +71,10 @@ func (r *region) findRivals() map[state.LayerARN][]rival {
 	out := map[state.LayerARN][]rival{}
 	for _, o := range r.others {
 		for _, lw := range o.Layers {
-			w := &wish{LayerWish: lw, catalog: newCatalog(lw, r.snap, LayerPast{})}
-			w.target = w.catalog.resolve(lw, lw.Version, lw.At).target
+			w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, nil)}
+			w.target = targetOf(w.catalog.Resolve(lw.Version, lw.At))
 			for _, p := range lw.Pins {
-				w.pins = append(w.pins, w.catalog.resolve(lw, p.Version, p.At).target)
+				w.pins = append(w.pins, targetOf(w.catalog.Resolve(p.Version, p.At)))
 			}
 			out[lw.Layer] = append(out[lw.Layer], rival{environment: o.Name, wish: w})
 		}
@@ -89,7 +90,7 @@ func (r *region) conflict(w *wish, f state.Function, s Step) string {
 		}
 		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
 			return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
-				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), numbered(theirs.number, theirs.semver))
+				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), catalog.Numbered(theirs.number, theirs.semver))
 		}
 	}
 	return ""
@@ -101,7 +102,7 @@ func (r *region) incompatible(w *wish, f state.Function, s Step) string {
 	if s.To == "" {
 		return ""
 	}
-	v, _ := w.catalog.layer.Version(s.To.Number())
+	v := w.catalog.Version(s.To.Number())
 	for _, list := range [][]string{v.Runtimes, w.Runtimes} {
 		if len(list) > 0 && !slices.Contains(list, f.Runtime) {
 			return fmt.Sprintf("its runtime is %s, and %s is for %s", f.Runtime, w.Name, strings.Join(list, ", "))

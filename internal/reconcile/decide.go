@@ -2,9 +2,11 @@ package reconcile
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -81,30 +83,40 @@ type region struct {
 
 	rollout   *rollout.Rollout // the one under way; nil = none
 	changed   []rollout.Changed
-	unwell    string          // why no change may start; empty = it may
-	goingBack map[string]bool // functions of a rollout that goes back, returned or not
-	unserved  int             // functions without the alias
-	span      *spanning       // see spans
-	forward   map[string]bool // see forwards
-	sizeless  int             // functions whose size with their layers is not known
+	unwell    string              // why no change may start; empty = it may
+	goingBack map[string]bool     // functions of a rollout that goes back, returned or not
+	unserved  int                 // functions without the alias
+	span      *spanning           // see spans
+	forward   map[string]bool     // see forwards
+	unmoved   map[string][]string // functions that a person's word does not move, by why
+	sizeless  int                 // functions whose size with their layers is not known
 }
 
 // wish is one layer of the environment, resolved.
 type wish struct {
 	desired.LayerWish
-	catalog catalog
+	catalog catalog.Catalog
 	target  target
 	pins    []target // by index of Pins
 	ok      bool     // everything was found
 	seen    bool     // some function has what is wanted
 	count   int      // functions selected
+	had     []int64  // see Past.Had; nil = not asked yet
 }
+
+// target is what a version of Git stands for in one Region.
+type target struct {
+	number int64  // 0 = none: the layer is to be taken off
+	semver string // canonical, "" when unknown
+}
+
+func targetOf(r catalog.Resolution) target { return target{number: r.Number, semver: r.Semver} }
 
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	r := &region{
 		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, in: in,
-		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{},
+		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
 		plan: RegionPlan{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
 	}
 	if given.Rollout.Open() {
@@ -147,6 +159,7 @@ func (r *region) decide() {
 	}
 	r.shares()
 	r.aliasNotes()
+	r.noteUnmoved()
 	r.sizeNote()
 	r.countSelection()
 	r.fixNumbers()
@@ -159,18 +172,19 @@ func (r *region) decide() {
 // resolve finds the live numbers that a wish and its pins stand for, and notes
 // what cannot be found as problems of the whole environment.
 func (r *region) resolve(lw desired.LayerWish) *wish {
-	w := &wish{LayerWish: lw, catalog: newCatalog(lw, r.snap, r.past.Layers[lw.Layer]), ok: true}
+	w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true}
 	take := func(v desired.Version, at desired.Position) target {
-		res := w.catalog.resolve(lw, v, at)
-		if res.problem != nil {
+		res := w.catalog.Resolve(v, at)
+		if res.Problem != nil {
 			w.ok = false
-			res.problem.Environment = r.want.Name
-			r.plan.Problems = append(r.plan.Problems, *res.problem)
+			res.Problem.Environment = r.want.Name
+			r.plan.Problems = append(r.plan.Problems, *res.Problem)
 		}
-		if res.note != nil {
-			r.plan.Notes = append(r.plan.Notes, *res.note)
+		if res.Twin > 0 {
+			r.plan.Notes = append(r.plan.Notes, Note{Code: "newer_twin", Message: fmt.Sprintf(
+				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
 		}
-		return res.target
+		return targetOf(res)
 	}
 	w.target = take(lw.Version, lw.At)
 	for _, p := range lw.Pins {

@@ -18,8 +18,8 @@
 //
 // # Where a rule is
 //
-//   - resolve.go: which live number a version of Git stands for
 //   - function.go: the table of causes; drift
+//   - back.go: where a person may take a layer back to
 //   - block.go: why a function cannot be changed; selections
 //   - retention.go: why a version is kept
 //   - permit.go: who holds a step, and until when
@@ -76,6 +76,8 @@
 //   - Going back passes windows, freezes and approvals. Nothing else passes
 //     because it is in the same function, nor because it is served by the same
 //     alias.
+//   - Going back goes back: a person's word brings nothing, to a function or to
+//     its callers, that is higher and was not in the environment before.
 //   - Nobody's code, settings or layers beside ours reach callers by us.
 //
 // The package is pure: no clock, no network, no disk, no log, no randomness.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -185,7 +186,7 @@ func (r *region) adopt(w *wish, f state.Function, n int64) {
 func (r *region) step(w *wish, f state.Function, t target, have int64, past layerPast) Step {
 	s := Step{
 		Layer: w.Name, LayerARN: w.Layer, Function: f.Name, Wave: 1, List: f.Layers, First: w.First,
-		FromVersion: w.catalog.label(have), ToVersion: t.semver,
+		FromVersion: w.catalog.Label(have), ToVersion: t.semver,
 		New: have == 0 && t.number > 0 && past.number == 0,
 	}
 	if have > 0 {
@@ -214,16 +215,16 @@ func kindOf(c Cause, want, have int64, past layerPast) Kind {
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
-	wish := fmt.Sprintf("Git asks for %s", numbered(t.number, t.semver))
+	wish := fmt.Sprintf("Git asks for %s", catalog.Numbered(t.number, t.semver))
 	switch {
 	case pin != nil && pin.Reason != "":
-		wish = fmt.Sprintf("pinned at %s until %s: %s", numbered(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
+		wish = fmt.Sprintf("pinned at %s until %s: %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
 	case pin != nil:
-		wish = fmt.Sprintf("pinned at %s until %s", numbered(t.number, t.semver), pin.Until.Format(time.DateOnly))
+		wish = fmt.Sprintf("pinned at %s until %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly))
 	case w.Version.Kind == desired.None:
 		wish = "Git asks for no version"
 	case w.Version.Kind == desired.Range || w.Version.Kind == desired.Latest:
-		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, numbered(t.number, t.semver))
+		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, catalog.Numbered(t.number, t.semver))
 	}
 	if have == 0 {
 		return wish + ", and the function does not have the layer"
@@ -231,7 +232,7 @@ func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
 	return wish + ", and the function has " + w.show(have)
 }
 
-func (w *wish) show(n int64) string { return numbered(n, w.catalog.label(n)) }
+func (w *wish) show(n int64) string { return w.catalog.Show(n) }
 
 // number gives which version of a layer a function has; 0 = none.
 func number(f state.Function, l state.LayerARN) int64 {
@@ -249,7 +250,7 @@ func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 	have := number(f, w.Layer)
 	d := Drifted{
 		Kind: WrongVersion, Layer: w.Name, Function: f.Name,
-		WantVersion: w.catalog.label(past), HaveVersion: w.catalog.label(have),
+		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
 	}
 	if past > 0 {
 		d.Want = string(w.Layer.Version(past))
@@ -258,7 +259,7 @@ func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 	case have == 0:
 		d.Kind = Missing
 		d.Reason = fmt.Sprintf("%s was applied, and the layer is gone from the function", w.show(past))
-	case w.catalog.listed && !w.catalog.live(have):
+	case w.catalog.Listed() && !w.catalog.Live(have):
 		d.Kind = DeletedVersion
 		d.Have = string(w.Layer.Version(have))
 		d.Reason = fmt.Sprintf("the function has %d, which was deleted", have)
@@ -306,7 +307,7 @@ func (r *region) graceOfDrift(s *Step, since time.Time) {
 // names no live one: any update that keeps the deleted version fails.
 func (r *region) deleted(w *wish, f state.Function) {
 	have := number(f, w.Layer)
-	if have == 0 || !w.catalog.listed || w.catalog.live(have) {
+	if have == 0 || !w.catalog.Listed() || w.catalog.Live(have) {
 		return
 	}
 	d := Drifted{

@@ -177,7 +177,7 @@ func (r *region) goBackList(c rollout.Changed, f state.Function) []Step {
 			s.Kind = Detach
 		}
 		if w := r.wishOf(layer); w != nil {
-			s.FromVersion, s.ToVersion = w.catalog.label(after.Number()), w.catalog.label(before.Number())
+			s.FromVersion, s.ToVersion = w.catalog.Label(after.Number()), w.catalog.Label(before.Number())
 		}
 		s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, s.Layer, s.Function)
 		steps = append(steps, s)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -67,9 +68,10 @@ func (r *region) smokeTests() {
 		default:
 			continue
 		}
-		p := problem(t.At, code, message, "name a function that the layer is attached to")
-		p.Environment = r.want.Name
-		r.plan.Problems = append(r.plan.Problems, *p)
+		r.plan.Problems = append(r.plan.Problems, desired.Problem{
+			Position: t.At, Code: code, Message: message, Suggestion: "name a function that the layer is attached to",
+			Environment: r.want.Name, Severity: desired.Error,
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -24,7 +25,7 @@ func (r *region) instead(w *wish, f state.Function, t target, have int64, past l
 	if q == nil {
 		return t, nil
 	}
-	back := func(n int64) target { return target{number: n, semver: w.catalog.label(n)} }
+	back := func(n int64) target { return target{number: n, semver: w.catalog.Label(n)} }
 	if q.Hand {
 		served := have
 		if sv != nil {
@@ -32,7 +33,7 @@ func (r *region) instead(w *wish, f state.Function, t target, have int64, past l
 		}
 		there := have == q.Back && served == q.Back
 		returned := past.known && past.number == q.Back
-		if !there && !returned && (have > 0 || served > 0) {
+		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
 			return back(q.Back), &override{Rollback, rolledBack(q)}
 		}
 	}
@@ -72,7 +73,7 @@ func (r *region) quarantineReason(s Step) string {
 	if q == nil {
 		return ""
 	}
-	version := numbered(q.Number, q.Semver)
+	version := catalog.Numbered(q.Number, q.Semver)
 	lift := "it is lifted when Git asks for another version, or by layerd retry"
 	if q.Hand {
 		return fmt.Sprintf("%s was %s; %s", version, rolledBack(q), lift)

@@ -22,11 +22,11 @@ const (
 // whether it is kept, with the reason, or may be pruned.
 func (r *region) retention() {
 	for _, w := range r.wishes {
-		if !w.Owned || w.Retention.Keep == 0 || !w.catalog.listed {
+		if !w.Owned || w.Retention.Keep == 0 || !w.catalog.Listed() {
 			continue
 		}
 		protected := r.protected(w)
-		for i, v := range w.catalog.layer.Versions {
+		for i, v := range w.catalog.Versions() {
 			reason := ruleReason(w.Retention, i, v, r.in.Now)
 			if reason == "" {
 				reason = protected[v.Number]
@@ -39,7 +39,7 @@ func (r *region) retention() {
 				continue
 			}
 			r.plan.Kept = append(r.plan.Kept, Kept{
-				Layer: w.Name, Version: v.Number, Semver: w.catalog.label(v.Number), Reason: reason,
+				Layer: w.Name, Version: v.Number, Semver: w.catalog.Label(v.Number), Reason: reason,
 			})
 		}
 	}
@@ -86,7 +86,7 @@ func (r *region) protected(w *wish) map[int64]string {
 	r.protectReturn(w, protect)
 	r.protectOriginals(w, protect)
 	if r.in.PruneStop != "" {
-		for _, v := range w.catalog.layer.Versions {
+		for _, v := range w.catalog.Versions() {
 			protect(v.Number, "nothing is pruned: "+r.in.PruneStop)
 		}
 	}
@@ -107,7 +107,7 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 		}
 	}
 	if len(r.plan.Problems) > 0 {
-		for _, v := range w.catalog.layer.Versions {
+		for _, v := range w.catalog.Versions() {
 			protect(v.Number, "nothing is pruned while a version that Git names cannot be found")
 		}
 	}
@@ -171,7 +171,7 @@ func (r *region) prune(w *wish, v state.LayerVersion) {
 		Candidate{Layer: w.Layer, Number: v.Number, Since: since})
 	s := Step{
 		ID: fmt.Sprintf("prune/%s/%d", w.Name, v.Number), Kind: Prune, Layer: w.Name, LayerARN: w.Layer,
-		From: w.Layer.Version(v.Number), FromVersion: w.catalog.label(v.Number), Cause: Retention,
+		From: w.Layer.Version(v.Number), FromVersion: w.catalog.Label(v.Number), Cause: Retention,
 		Reason: fmt.Sprintf("outside the newest %d, and nothing needs it", w.Retention.Keep),
 	}
 	if end := since.Add(w.Retention.Grace); end.After(r.in.Now) {

@@ -116,11 +116,15 @@ func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []
 	for _, st := range steps {
 		step.Cause = weightier(step.Cause, st.Cause)
 	}
+	brings := false
 	for _, w := range behind {
-		r.catchUp(&step, w, f, s, past)
+		brings = r.catchUp(&step, w, f, s, past) == Change || brings
 	}
 	if step.Cause == Rollback {
 		step.Serving.Version = r.earlier(f, s, steps, behind)
+		if brings && step.Serving.Version == "" {
+			step.Cause = Change // callers would get with it what nobody rolled back
+		}
 	}
 	if len(steps) > 0 && len(behind) == 0 {
 		// What may pass does so only where nothing else goes to callers with it.
@@ -140,8 +144,8 @@ func (s *serving) serves(steps []Step) bool {
 }
 
 // catchUp adds to a serve step that callers are to get what $LATEST has of a
-// layer already.
-func (r *region) catchUp(step *Step, w *wish, f state.Function, s *serving, before FunctionPast) {
+// layer already, and returns why they do not have it.
+func (r *region) catchUp(step *Step, w *wish, f state.Function, s *serving, before FunctionPast) Cause {
 	t, _ := w.wants(f)
 	past := before.of(w.Layer)
 	t, why := r.instead(w, f, t, number(f, w.Layer), past, s)
@@ -159,6 +163,7 @@ func (r *region) catchUp(step *Step, w *wish, f state.Function, s *serving, befo
 	}))
 	step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
 		s.qualifier, s.served.Version, w.show(s.number(w.Layer)), w.Name, w.show(t.number))
+	return cause
 }
 
 // behindSince is since when callers have had something else than was applied:
@@ -215,7 +220,7 @@ func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) 
 	have := s.number(w.Layer)
 	d := Drifted{
 		Kind: AliasBehind, Layer: w.Name, Function: f.Name,
-		WantVersion: w.catalog.label(past), HaveVersion: w.catalog.label(have),
+		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
 		Reason: fmt.Sprintf("%s was applied, and %s serves version %s, which has %s",
 			w.show(past), s.qualifier, s.served.Version, w.show(have)),
 	}
@@ -304,8 +309,8 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// earlier finds a version that was published before and has what callers are to
-// get now, everything else being as in the one they get: pointing the alias at
+// earlier finds a version that was published before and has what is rolled back,
+// everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
 func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*wish) string {
@@ -318,11 +323,16 @@ func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*w
 	}
 	want := map[state.LayerARN]state.LayerVersionARN{}
 	for _, st := range steps {
-		want[st.LayerARN] = st.To
+		if st.Cause == Rollback {
+			want[st.LayerARN] = st.To
+		}
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, _ = r.instead(w, f, t, number(f, w.Layer), r.past.Functions[f.Name].of(w.Layer), s)
+		t, why := r.instead(w, f, t, number(f, w.Layer), r.past.Functions[f.Name].of(w.Layer), s)
+		if why == nil {
+			continue
+		}
 		want[w.Layer] = ""
 		if t.number > 0 {
 			want[w.Layer] = w.Layer.Version(t.number)

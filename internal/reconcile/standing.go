@@ -3,6 +3,7 @@ package reconcile
 import (
 	"slices"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -51,8 +52,8 @@ func (r Region) semvers() map[state.LayerVersionARN]string {
 	}
 	known := map[state.LayerVersionARN]string{}
 	for _, w := range r.Want.Layers {
-		for n, v := range newCatalog(w, r.Have, r.Past.Layers[w.Layer]).semvers {
-			known[w.Layer.Version(n)] = v.String()
+		for n, label := range catalog.New(w, r.Have, r.Past.Layers[w.Layer].Numbers).Labels() {
+			known[w.Layer.Version(n)] = label
 		}
 	}
 	return known

@@ -82,12 +82,36 @@ func KindOf(err error) Kind {
 }
 
 // WrongAccountError says that the credentials belong to another account than
-// the environment names. It stops everything before the first call that could
-// matter.
+// the environment names. Nothing is sent that would be signed with them.
 type WrongAccountError struct {
 	Want, Have string // 12 digits
 }
 
 func (e *WrongAccountError) Error() string {
 	return fmt.Sprintf("credentials are for account %s, the environment names %s", e.Have, e.Want)
+}
+
+// ForeignError says that AWS's answer is about something of another account,
+// Region or partition than was asked. Whatever the reason, such an answer is
+// not about the environment, and nothing of it may be used.
+type ForeignError struct {
+	Op, ARN                    string
+	Account, Region, Partition string // that were asked
+}
+
+func (e *ForeignError) Error() string {
+	return fmt.Sprintf("%s: AWS answered about %s, which is not of account %s in %s (%s)", e.Op, e.ARN, e.Account, e.Region, e.Partition)
+}
+
+// Elsewhere returns the *WrongAccountError or *ForeignError in err's chain, or
+// nil: calls go to another account than the environment's, or their answers
+// come from one. Nothing more may be sent until a person has looked.
+func Elsewhere(err error) error {
+	if wrong, ok := errors.AsType[*WrongAccountError](err); ok {
+		return wrong
+	}
+	if foreign, ok := errors.AsType[*ForeignError](err); ok {
+		return foreign
+	}
+	return nil
 }

@@ -145,3 +145,22 @@ func TestWrongAccountNamesBoth(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestElsewhere(t *testing.T) {
+	wrong := &WrongAccountError{Want: "111111111111", Have: "222222222222"}
+	foreign := &ForeignError{Op: "GetFunction", ARN: "arn:aws:lambda:us-east-1:222222222222:function:f", Account: "111111111111", Region: "us-east-1", Partition: "aws"}
+	for _, err := range []error{wrong, foreign} {
+		if got := Elsewhere(fmt.Errorf("look: %w", errors.Join(errors.New("x"), err))); got != err {
+			t.Errorf("got %v of %v", got, err)
+		}
+		if KindOf(err) != Human {
+			t.Errorf("%v is %v", err, KindOf(err))
+		}
+	}
+	if err := Elsewhere(&Error{Op: "GetFunction", Code: "AccessDeniedException"}); err != nil {
+		t.Errorf("a refusal is %v", err)
+	}
+	if text := foreign.Error(); !strings.Contains(text, foreign.ARN) || !strings.Contains(text, "111111111111") {
+		t.Errorf("%q names not both", text)
+	}
+}

@@ -7,25 +7,21 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	"golang.org/x/time/rate"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/health"
-	"github.com/layerd/layerd/internal/state"
 )
 
 const (
 	defaultCallTimeout = 30 * time.Second
-	// renewBefore is how long before its end an assumed role is renewed;
-	// without it a call could be signed with seconds left.
-	renewBefore = 5 * time.Minute
 	// alarmRate is a third of the 9 requests a second that DescribeAlarms has
 	// per account and Region: consoles and other tools draw on them too.
 	alarmRate = 3
@@ -46,6 +42,9 @@ type Options struct {
 	// Role is assumed with ExternalID (may be empty) when it is not empty.
 	// SessionName is what CloudTrail shows; "layerd" when empty.
 	Role, ExternalID, SessionName string
+	// Credentials are those of another client of the same account and role, so
+	// that both are one session and one question whose they are; nil: of its own.
+	Credentials *awscall.Credentials
 
 	Logger *slog.Logger // nil: nothing is logged
 
@@ -58,19 +57,18 @@ type Options struct {
 
 // Client is a health.Source. It is safe for concurrent use.
 type Client struct {
-	account string
+	region  string
 	timeout time.Duration
 	log     *slog.Logger
 	alarms  *rate.Limiter // for DescribeAlarms
 
 	lambda  *lambda.Client
 	metrics *cloudwatch.Client
-	sts     *sts.Client
 
-	// checking holds one token. Who has it asks GetCallerIdentity or reads
-	// ours, which is true once that has answered with our account.
-	checking chan struct{}
-	ours     bool
+	creds *awscall.Credentials
+	// place is where answers have to be about. Its partition is a guess until the
+	// first credentials were proven, before which nothing is asked.
+	place atomic.Pointer[awscall.Place]
 }
 
 // New wires a Client; it makes no call. cfg comes from the SDK's usual chain,
@@ -84,17 +82,16 @@ func New(cfg aws.Config, o Options) (*Client, error) {
 		return nil, errors.New("region is empty")
 	}
 	c := &Client{
-		account: o.Account, timeout: o.CallTimeout, log: o.Logger,
-		alarms:   rate.NewLimiter(alarmRate, alarmRate),
-		checking: make(chan struct{}, 1),
+		region: o.Region, timeout: o.CallTimeout, log: o.Logger,
+		alarms: rate.NewLimiter(alarmRate, alarmRate),
 	}
-	c.checking <- struct{}{}
 	if c.timeout <= 0 {
 		c.timeout = defaultCallTimeout
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.place.Store(new(awscall.NewPlace(o.Region, awscall.Caller{Account: o.Account})))
 	c.connect(cfg.Copy(), o)
 	return c, nil
 }
@@ -109,47 +106,45 @@ func (c *Client) connect(cfg aws.Config, o Options) {
 	if o.HTTPClient != nil {
 		cfg.HTTPClient = o.HTTPClient
 	}
-	if o.Role != "" {
-		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), o.Role, func(a *stscreds.AssumeRoleOptions) {
-			a.RoleSessionName = "layerd"
-			if o.SessionName != "" {
-				a.RoleSessionName = o.SessionName
-			}
-			if o.ExternalID != "" {
-				a.ExternalID = &o.ExternalID
-			}
-		})
-		cfg.Credentials = aws.NewCredentialsCache(provider, func(co *aws.CredentialsCacheOptions) {
-			co.ExpiryWindow = renewBefore
+	if c.creds = o.Credentials; c.creds == nil {
+		c.creds = awscall.NewCredentials(cfg, awscall.Options{
+			Account: o.Account, Role: o.Role, ExternalID: o.ExternalID, SessionName: o.SessionName,
 		})
 	}
+	cfg.Credentials = c.creds
+	cfg.APIOptions = append(cfg.APIOptions, c.creds.Guard, awscall.Refuse(c.where, answers))
 	c.metrics = cloudwatch.NewFromConfig(cfg)
-	c.sts = sts.NewFromConfig(cfg)
 	// The SDK never asks Invoke twice: what it takes for a failure may have run.
 	c.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })
 }
 
-// check asks AWS whose credentials these are, once, and remembers the answer
-// when it is the right one. Every method does it first.
-func (c *Client) check(ctx context.Context) error {
-	select {
-	case <-c.checking:
-		defer func() { c.checking <- struct{}{} }()
-	case <-ctx.Done():
-		return readError("GetCallerIdentity", "", ctx.Err())
-	}
-	if c.ours {
-		return nil
-	}
-	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+// checked makes sure of the credentials before a call, so that their error is
+// not taken for the call's. Every method does it first.
+func (c *Client) checked(ctx context.Context) (awscall.Place, error) {
+	caller, err := c.creds.Caller(ctx)
 	if err != nil {
-		return readError("GetCallerIdentity", "", err)
+		return awscall.Place{}, readError("GetCallerIdentity", "", err)
 	}
-	if have := aws.ToString(out.Account); have != c.account {
-		return &state.WrongAccountError{Want: c.account, Have: have}
+	place := awscall.NewPlace(c.region, caller)
+	c.place.Store(&place)
+	return place, nil
+}
+
+func (c *Client) where() awscall.Place { return *c.place.Load() }
+
+// answers calls own for each alarm of an answer: another account's says nothing
+// about our functions.
+func answers(_, out any, own func(*string)) {
+	alarms, ok := out.(*cloudwatch.DescribeAlarmsOutput)
+	if !ok {
+		return
 	}
-	c.ours = true
-	return nil
+	for i := range alarms.MetricAlarms {
+		own(alarms.MetricAlarms[i].AlarmArn)
+	}
+	for i := range alarms.CompositeAlarms {
+		own(alarms.CompositeAlarms[i].AlarmArn)
+	}
 }
 
 // sdkLog hands the SDK's own few words to slog.

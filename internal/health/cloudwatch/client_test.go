@@ -11,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/state"
@@ -197,5 +200,42 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 	if s := log.String(); strings.Contains(s, "hunter2") || strings.Contains(s, "Signature") {
 		t.Error(s)
+	}
+}
+
+// An alarm of another account, Region or partition says nothing about ours.
+func TestAlarmsOfAnotherPlaceAreRefused(t *testing.T) {
+	c := newWire().client(t)
+	for arn, own := range map[string]bool{
+		"arn:aws:cloudwatch:" + testRegion + ":" + testAccount + ":alarm:a":    true,
+		"arn:aws:cloudwatch:" + testRegion + ":999999999999:alarm:a":           false,
+		"arn:aws:cloudwatch:us-east-1:" + testAccount + ":alarm:a":             false,
+		"arn:aws-cn:cloudwatch:" + testRegion + ":" + testAccount + ":alarm:a": false,
+	} {
+		for _, out := range []any{
+			&cloudwatch.DescribeAlarmsOutput{MetricAlarms: []types.MetricAlarm{{AlarmArn: &arn}}},
+			&cloudwatch.DescribeAlarmsOutput{CompositeAlarms: []types.CompositeAlarm{{AlarmArn: &arn}}},
+		} {
+			var err error
+			answers(nil, out, func(arn *string) { err = c.where().Own("DescribeAlarms", *arn) })
+			if (err == nil) != own {
+				t.Errorf("%s: %v", arn, err)
+			}
+		}
+	}
+}
+
+// Both clients of a place sign with one session, whose account is asked once.
+func TestCredentialsAreShared(t *testing.T) {
+	w := newWire()
+	first := w.client(t)
+	second := w.client(t, func(o *Options) { o.Credentials = first.creds })
+	for _, c := range []*Client{first, second} {
+		if _, err := c.Alarms(t.Context(), []string{"a"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.world.Count("GetCallerIdentity"); n != 1 {
+		t.Errorf("%d identity calls", n)
 	}
 }

@@ -10,9 +10,12 @@
 //
 // What it promises:
 //
-//   - The first call of a Client is GetCallerIdentity. Credentials of another
-//     account than Options.Account give a *state.WrongAccountError, and nothing
-//     else is ever asked with them.
+//   - Every request is signed with credentials that AWS said to be those of
+//     Options.Account: GetCallerIdentity is asked once for each set of them,
+//     and nothing else with another account's, which are a
+//     *state.WrongAccountError. See internal/awscall.
+//   - An alarm of another account, Region or partition is a
+//     *state.ForeignError. Functions are invoked by their whole ARN.
 //   - Invoke runs a function once. It asks again only after an answer, or a
 //     missing connection, that proves that nothing ran; a lost answer is
 //     state.Unsure. How long it may take is for ctx alone to say.

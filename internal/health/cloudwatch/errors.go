@@ -25,6 +25,9 @@ func sortError(op, resource string, err error, runs bool) error {
 	if err == nil {
 		return nil
 	}
+	if elsewhere := state.Elsewhere(err); elsewhere != nil {
+		return elsewhere
+	}
 	e := &state.Error{Op: op, Resource: resource}
 	if r, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		e.RequestID = r.ServiceRequestID()

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -22,12 +23,13 @@ const invokeTries = 3
 // Invoke calls a function and waits for its answer, as long as ctx allows.
 // Errors are state.Unsure when it may have run.
 func (c *Client) Invoke(ctx context.Context, call health.Call) (health.Answer, error) {
-	if err := c.check(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return health.Answer{}, err
 	}
 	wait := time.Second
 	for try := 1; ; try++ {
-		answer, err := c.invoke(ctx, call)
+		answer, err := c.invoke(ctx, place, call)
 		if err == nil || state.KindOf(err) != state.Again || try == invokeTries {
 			return answer, err
 		}
@@ -40,9 +42,9 @@ func (c *Client) Invoke(ctx context.Context, call health.Call) (health.Answer, e
 	}
 }
 
-func (c *Client) invoke(ctx context.Context, call health.Call) (health.Answer, error) {
+func (c *Client) invoke(ctx context.Context, place awscall.Place, call health.Call) (health.Answer, error) {
 	in := &lambda.InvokeInput{
-		FunctionName: aws.String(call.Function), Payload: call.Payload,
+		FunctionName: aws.String(place.FunctionARN(call.Function)), Payload: call.Payload,
 		InvocationType: types.InvocationTypeRequestResponse, LogType: types.LogTypeTail,
 	}
 	if call.Qualifier != "" {

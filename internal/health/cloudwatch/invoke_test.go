@@ -30,7 +30,7 @@ func TestInvoke(t *testing.T) {
 		t.Error(diff)
 	}
 	r := w.invoked[0]
-	if r.URL.Path != "/2015-03-31/functions/f/invocations" || r.URL.Query().Get("Qualifier") != "live" || w.bodies[0] != `{"a":1}` {
+	if r.URL.Path != "/2015-03-31/functions/arn:aws:lambda:"+testRegion+":"+testAccount+":function:f/invocations" || r.URL.Query().Get("Qualifier") != "live" || w.bodies[0] != `{"a":1}` {
 		t.Errorf("called %s with %s", r.URL, w.bodies[0])
 	}
 	if r.Header.Get("X-Amz-Log-Type") != "Tail" || r.Header.Get("X-Amz-Invocation-Type") != "RequestResponse" {

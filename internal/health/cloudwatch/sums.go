@@ -25,7 +25,7 @@ const (
 // Sums adds up each series over a span of whole minutes. One that CloudWatch
 // does not call complete at the end is Partial.
 func (c *Client) Sums(ctx context.Context, series []health.Series, from, to time.Time) ([]health.Sum, error) {
-	if err := c.check(ctx); err != nil {
+	if _, err := c.checked(ctx); err != nil {
 		return nil, err
 	}
 	var sums []health.Sum

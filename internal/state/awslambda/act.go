@@ -87,7 +87,8 @@ func statusReason(cfg *types.FunctionConfiguration) string {
 // It returns AWS's request id as soon as AWS has accepted the change; see
 // WaitUpdated. After state.Unsure the change may have been made.
 func (c *Client) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
-	if _, err := c.checked(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return "", err
 	}
 	// Never nil: a nil list is left out of the request and changes nothing.
@@ -95,7 +96,7 @@ func (c *Client) SetLayers(ctx context.Context, name string, layers []state.Laye
 	for _, l := range layers {
 		list = append(list, string(l))
 	}
-	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(name), Layers: list}
+	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(place.FunctionARN(name)), Layers: list}
 	if revision != "" {
 		in.RevisionId = aws.String(revision)
 	}
@@ -135,22 +136,33 @@ func (c *Client) WaitUpdated(ctx context.Context, name string) (state.Function, 
 // does not ask whether anybody uses it.
 func (c *Client) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
 	const op = "DeleteLayerVersion"
-	partition, err := c.checked(ctx)
+	place, err := c.checked(ctx)
 	if err != nil {
 		return "", err
 	}
 	layer, number, ok := v.Split()
-	if !ok || !c.owns(layer, partition) {
-		// The call takes a name: another account's version would hit our own.
+	if !ok || !owns(place, layer) {
 		return "", &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn}
 	}
 	out, err := c.lambda.DeleteLayerVersion(ctx, &lambda.DeleteLayerVersionInput{
-		LayerName: aws.String(layer.Name()), VersionNumber: aws.Int64(number),
+		LayerName: aws.String(whole(layer)), VersionNumber: aws.Int64(number),
 	}, c.write)
 	if err != nil {
 		return "", writeError(op, string(v), err)
 	}
 	return answered(out.ResultMetadata), nil
+}
+
+// longestLayerName is what the parameter takes, be it a name or an ARN.
+const longestLayerName = 140
+
+// whole names a layer so that no other account's layer of the name can be
+// meant. A name that leaves no room for the rest of the ARN goes alone.
+func whole(layer state.LayerARN) string {
+	if len(layer) > longestLayerName {
+		return layer.Name()
+	}
+	return string(layer)
 }
 
 func answered(m middleware.Metadata) string {

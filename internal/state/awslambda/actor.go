@@ -47,8 +47,9 @@ type trailIdentity struct {
 // from layerd. It spends CloudTrail's own quota; without the right to look it
 // is state.Human.
 func (c *Client) Actor(ctx context.Context, function string, since time.Time) (who string, at time.Time, err error) {
-	if _, err := c.checked(ctx); err != nil {
-		return "", time.Time{}, err
+	self, err := c.creds.Caller(ctx)
+	if err != nil {
+		return "", time.Time{}, readError("GetCallerIdentity", "", err)
 	}
 	in := &cloudtrail.LookupEventsInput{
 		StartTime: aws.Time(since), MaxResults: aws.Int32(trailPage),
@@ -62,7 +63,7 @@ func (c *Client) Actor(ctx context.Context, function string, since time.Time) (w
 			return "", time.Time{}, readError("LookupEvents", function, err)
 		}
 		for i := range out.Events { // the newest first
-			if who, ok := c.other(&out.Events[i], function); ok {
+			if who, ok := c.other(&out.Events[i], function, self.ARN); ok {
 				return who, aws.ToTime(out.Events[i].EventTime).UTC(), nil
 			}
 		}
@@ -75,12 +76,12 @@ func (c *Client) Actor(ctx context.Context, function string, since time.Time) (w
 }
 
 // other names who made an update of the function, when that was not us.
-func (c *Client) other(e *types.Event, function string) (who string, ok bool) {
+func (c *Client) other(e *types.Event, function, self string) (who string, ok bool) {
 	var event trailEvent
 	if json.Unmarshal([]byte(aws.ToString(e.CloudTrailEvent)), &event) != nil {
 		return "", false
 	}
-	if event.ErrorCode != "" || !names(event.RequestParameters.FunctionName, function) || c.ours(event) {
+	if event.ErrorCode != "" || !names(event.RequestParameters.FunctionName, function) || c.ours(event, self) {
 		return "", false
 	}
 	id := event.UserIdentity
@@ -104,11 +105,11 @@ func names(given, function string) bool {
 
 // ours: a restarted task has a new session of the same role, and a colleague of
 // the same role may have used another tool; only both together say layerd.
-func (c *Client) ours(e trailEvent) bool {
-	if e.UserIdentity.ARN == c.self {
+func (c *Client) ours(e trailEvent, self string) bool {
+	if e.UserIdentity.ARN == self {
 		return true
 	}
-	return role(e.UserIdentity.ARN) == role(c.self) && strings.Contains(e.UserAgent, "app/"+c.app)
+	return role(e.UserIdentity.ARN) == role(self) && strings.Contains(e.UserAgent, "app/"+c.app)
 }
 
 // role cuts the session off the ARN of an assumed role.

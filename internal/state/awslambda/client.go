@@ -7,25 +7,20 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/awscall"
 )
 
 const (
 	defaultCallTimeout = 30 * time.Second
-	// renewBefore is how long before its end an assumed role is renewed;
-	// without it a call could be signed with seconds left.
-	renewBefore = 5 * time.Minute
 	// concurrent calls at most; the limiter decides the pace, this only hides
 	// latency.
 	concurrent = 8
@@ -66,17 +61,14 @@ type Client struct {
 	once            aws.Retryer // for writes: repeats only what surely was not done
 
 	lambda *lambda.Client
-	sts    *sts.Client
 	tags   *resourcegroupstaggingapi.Client
 	trail  *cloudtrail.Client
 	app    string // what our user agent says
 
-	// checking holds one token. Who has it asks GetCallerIdentity or reads
-	// partition, which is empty until that has answered with our account. self
-	// is the caller's ARN; it is set before partition and never changes.
-	checking  chan struct{}
-	partition string
-	self      string
+	creds *awscall.Credentials
+	// place is where answers have to be about. Its partition is a guess until the
+	// first credentials were proven, before which nothing is asked.
+	place atomic.Pointer[awscall.Place]
 }
 
 // New wires a Client; it makes no call. cfg comes from the SDK's usual chain,
@@ -92,10 +84,8 @@ func New(_ context.Context, cfg aws.Config, o Options) (*Client, error) {
 	c := &Client{
 		account: o.Account, region: o.Region, timeout: o.CallTimeout,
 		limits: o.Limits, meter: newMeter(), log: o.Logger,
-		once:     newRetryer(retryableFunc(notLost)),
-		checking: make(chan struct{}, 1),
+		once: newRetryer(retryableFunc(notLost)),
 	}
-	c.checking <- struct{}{}
 	if c.timeout <= 0 {
 		c.timeout = defaultCallTimeout
 	}
@@ -105,6 +95,7 @@ func New(_ context.Context, cfg aws.Config, o Options) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	c.place.Store(new(awscall.NewPlace(o.Region, awscall.Caller{Account: o.Account})))
 	c.connect(cfg.Copy(), o)
 	return c, nil
 }
@@ -123,58 +114,42 @@ func (c *Client) connect(cfg aws.Config, o Options) {
 	if o.HTTPClient != nil {
 		cfg.HTTPClient = o.HTTPClient
 	}
-	if o.Role != "" {
-		provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), o.Role, func(a *stscreds.AssumeRoleOptions) {
-			a.RoleSessionName = "layerd"
-			if o.SessionName != "" {
-				a.RoleSessionName = o.SessionName
-			}
-			if o.ExternalID != "" {
-				a.ExternalID = &o.ExternalID
-			}
-		})
-		cfg.Credentials = aws.NewCredentialsCache(provider, func(co *aws.CredentialsCacheOptions) {
-			co.ExpiryWindow = renewBefore
-		})
-	}
+	c.creds = awscall.NewCredentials(cfg, awscall.Options{
+		Account: o.Account, Role: o.Role, ExternalID: o.ExternalID, SessionName: o.SessionName,
+	})
+	cfg.Credentials = c.creds
+	cfg.APIOptions = append(cfg.APIOptions, c.creds.Guard, awscall.Refuse(c.where, answers))
 	c.lambda = lambda.NewFromConfig(cfg)
-	c.sts = sts.NewFromConfig(cfg)
 	c.tags = resourcegroupstaggingapi.NewFromConfig(cfg)
 	c.trail = cloudtrail.NewFromConfig(cfg)
 }
 
-// Check asks AWS whose credentials these are, once, and remembers the answer
-// when it is the right one. Every other method does it first.
+// Check asks AWS whose credentials these are, once for each set of them, and
+// remembers the answer. No other method sends anything that is signed with
+// credentials of another account. What was met as another account's is fetched
+// anew first: a round begins with Check.
 func (c *Client) Check(ctx context.Context) error {
-	_, err := c.checked(ctx)
-	return err
+	_, err := c.creds.Check(ctx)
+	return readError("GetCallerIdentity", "", err)
 }
 
-// checked gives the partition of the caller's own ARN.
-func (c *Client) checked(ctx context.Context) (string, error) {
-	select {
-	case <-c.checking:
-		defer func() { c.checking <- struct{}{} }()
-	case <-ctx.Done():
-		return "", readError("GetCallerIdentity", "", ctx.Err())
-	}
-	if c.partition != "" {
-		return c.partition, nil
-	}
-	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+// Credentials are those that every call of the Client is signed with, for
+// other clients of the same account and role.
+func (c *Client) Credentials() *awscall.Credentials { return c.creds }
+
+// checked gives where the caller looks. It also keeps an error of the
+// credentials from looking like one of the call that needs them.
+func (c *Client) checked(ctx context.Context) (awscall.Place, error) {
+	caller, err := c.creds.Caller(ctx)
 	if err != nil {
-		return "", readError("GetCallerIdentity", "", err)
+		return awscall.Place{}, readError("GetCallerIdentity", "", err)
 	}
-	if have := aws.ToString(out.Account); have != c.account {
-		return "", &state.WrongAccountError{Want: c.account, Have: have}
-	}
-	c.partition = state.PartitionOf(c.region)
-	c.self = aws.ToString(out.Arn)
-	if a, err := arn.Parse(aws.ToString(out.Arn)); err == nil && a.Partition != "" {
-		c.partition = a.Partition
-	}
-	return c.partition, nil
+	place := awscall.NewPlace(c.region, caller)
+	c.place.Store(&place)
+	return place, nil
 }
+
+func (c *Client) where() awscall.Place { return *c.place.Load() }
 
 // Calls says what this Client has cost so far.
 func (c *Client) Calls() Stats { return c.meter.stats() }

@@ -19,9 +19,13 @@
 //
 // What it promises:
 //
-//   - The first call of a Client is GetCallerIdentity. Credentials of another
-//     account than Options.Account give a *state.WrongAccountError, and nothing
-//     else is ever asked with them.
+//   - Every request is signed with credentials that AWS said to be those of
+//     Options.Account: GetCallerIdentity is asked once for each set of them,
+//     and nothing else with another account's, which are a
+//     *state.WrongAccountError. See internal/awscall.
+//   - An answer about a function or an own layer of another account, Region or
+//     partition is a *state.ForeignError. Writes name functions and layers by
+//     their whole ARN, which no other account's of the same name can take.
 //   - Observe returns a whole snapshot or an error, never a shorter list. A
 //     sweep follows markers through empty pages, and ends with an error when a
 //     marker repeats. It costs ceil(F/50) calls for F functions, ceil(V/50) for

@@ -25,6 +25,9 @@ func sortError(op, resource string, err error, write bool) error {
 	if err == nil {
 		return nil
 	}
+	if elsewhere := state.Elsewhere(err); elsewhere != nil {
+		return elsewhere
+	}
 	e := &state.Error{Op: op, Resource: resource, RequestID: requestID(err)}
 	inner := innermost(err)
 	if inner != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -26,12 +27,12 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 	if n.Empty() {
 		return nil
 	}
-	partition, err := c.checked(ctx)
+	place, err := c.checked(ctx)
 	if err != nil {
 		return err
 	}
 	l := &look{
-		client: c, partition: partition,
+		client: c, place: place,
 		aliases:  map[string][]state.Alias{},
 		policies: map[state.LayerVersionARN]state.Policy{},
 		probes:   map[state.LayerVersionARN]state.Probe{},
@@ -96,8 +97,8 @@ func summary(refused []error) error {
 
 // look collects what the calls of one Look bring, from several goroutines.
 type look struct {
-	client    *Client
-	partition string
+	client *Client
+	place  awscall.Place
 
 	mu       sync.Mutex // guards all below
 	swept    *state.Uses
@@ -132,10 +133,14 @@ func merge[K comparable, V any](into *map[K]V, found map[K]V) {
 }
 
 // failed keeps an error that concerns one thing only, and gives back one that
-// would meet every other call as well.
+// would meet every other call as well: AWS is out of reach, or another account
+// answers.
 func (l *look) failed(err error) error {
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped:
+		return err
+	}
+	if state.Elsewhere(err) != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -280,7 +285,7 @@ func alias(a types.AliasConfiguration) state.Alias {
 func (l *look) policyOf(ctx context.Context, v state.LayerVersionARN) error {
 	const op = "GetLayerVersionPolicy"
 	layer, number, ok := v.Split()
-	if !ok || !l.client.owns(layer, l.partition) {
+	if !ok || !owns(l.place, layer) {
 		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn})
 	}
 	out, err := l.client.lambda.GetLayerVersionPolicy(ctx, &lambda.GetLayerVersionPolicyInput{

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -35,16 +36,16 @@ type Query struct {
 // Observe looks at the whole account and Region. The result is sorted; on an
 // error there is none.
 func (c *Client) Observe(ctx context.Context, q Query) (state.Snapshot, error) {
-	partition, err := c.checked(ctx)
+	place, err := c.checked(ctx)
 	if err != nil {
 		return state.Snapshot{}, err
 	}
 	s := state.Snapshot{
-		Account: c.account, Region: c.region, Partition: partition,
+		Account: c.account, Region: c.region, Partition: place.Partition,
 		ObservedAt: time.Now().UTC().Round(0), // without the monotonic reading, which would not compare
 	}
 	for _, l := range q.Layers {
-		if c.owns(l, partition) && !slices.ContainsFunc(s.Layers, func(have state.Layer) bool { return have.ARN == l }) {
+		if owns(place, l) && !slices.ContainsFunc(s.Layers, func(have state.Layer) bool { return have.ARN == l }) {
 			s.Layers = append(s.Layers, state.Layer{ARN: l})
 		}
 	}
@@ -78,10 +79,10 @@ func set[T any](place *T) func(T, error) error {
 	}
 }
 
-// owns says whether a layer is this account's and Region's: only then may it
+// owns reports whether a layer is of the place: only then may it
 // be listed, and only then does its name alone mean it.
-func (c *Client) owns(l state.LayerARN, partition string) bool {
-	return l == state.NewLayerARN(partition, c.region, c.account, l.Name())
+func owns(p awscall.Place, l state.LayerARN) bool {
+	return l == state.NewLayerARN(p.Partition, p.Region, p.Account, l.Name())
 }
 
 // orEmpty: a function that was never tagged is not in the index; that it has

@@ -61,10 +61,11 @@ func (c *Client) Served(ctx context.Context, q state.Qualified) (state.Served, e
 // state.Unsure the version may exist: asking again gives the same one.
 func (c *Client) Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error) {
 	const op = "PublishVersion"
-	if _, err := c.checked(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return "", "", err
 	}
-	in := &lambda.PublishVersionInput{FunctionName: aws.String(q.Function), CodeSha256: given(code), RevisionId: given(revision)}
+	in := &lambda.PublishVersionInput{FunctionName: aws.String(place.FunctionARN(q.Function)), CodeSha256: given(code), RevisionId: given(revision)}
 	if q.Qualifier == state.LatestPublished {
 		in.PublishTo = types.FunctionVersionLatestPublishedLatestPublished
 	}

@@ -3,14 +3,12 @@ package awslambda
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -19,30 +17,12 @@ import (
 // policies of the organization. So each right is tried by using it: a read by
 // reading, a write in a form that AWS checks and cannot carry out.
 
-// Identity is who AWS says we are.
-type Identity struct {
-	Account, ARN string
-	// Skew is how far this machine's clock is ahead of AWS's, to the second;
-	// known is false when AWS did not say what time it is.
-	Skew      time.Duration
-	SkewKnown bool
-}
-
 // Identity asks AWS who we are, whatever the account: unlike Check it does not
 // guard. It fails where the credentials are missing or the role cannot be
 // assumed.
-func (c *Client) Identity(ctx context.Context) (Identity, error) {
-	out, err := c.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return Identity{}, readError("GetCallerIdentity", "", err)
-	}
-	id := Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn)}
-	theirs, told := awsmiddleware.GetServerTime(out.ResultMetadata)
-	ours, read := awsmiddleware.GetResponseAt(out.ResultMetadata)
-	if told && read {
-		id.Skew, id.SkewKnown = ours.Sub(theirs).Truncate(time.Second), true
-	}
-	return id, nil
+func (c *Client) Identity(ctx context.Context) (awscall.Caller, error) {
+	caller, err := c.creds.Ask(ctx)
+	return caller, readError("GetCallerIdentity", "", err)
 }
 
 // Functions lists every function's $LATEST, without tags.
@@ -55,11 +35,11 @@ func (c *Client) Functions(ctx context.Context) ([]state.Function, error) {
 
 // Versions lists the live versions of one own layer, the newest first.
 func (c *Client) Versions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error) {
-	partition, err := c.checked(ctx)
+	place, err := c.checked(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !c.owns(layer, partition) {
+	if !owns(place, layer) {
 		return nil, &state.Error{Op: "ListLayerVersions", Resource: string(layer), Kind: state.Human, Message: notOwn}
 	}
 	return c.versions(ctx, layer)
@@ -98,11 +78,12 @@ const neverCode = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 // answer is 412 (or 409 while another update is in progress), which is nil here.
 // An answer that AWS did as it was asked is nil too: there was nothing to do.
 func (c *Client) TryUpdate(ctx context.Context, name string) error {
-	if _, err := c.checked(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := c.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-		FunctionName: aws.String(name), RevisionId: aws.String(never),
+	_, err = c.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: aws.String(place.FunctionARN(name)), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateFunctionConfiguration", name, err)
 	if err != nil && state.KindOf(err) == state.LookAgain {
@@ -126,11 +107,12 @@ func (c *Client) TryPublish(ctx context.Context, name string) error {
 // names no version and a RevisionId that cannot match. It answers as TryUpdate
 // does.
 func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
-	if _, err := c.checked(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := c.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{
-		FunctionName: aws.String(q.Function), Name: aws.String(q.Qualifier), RevisionId: aws.String(never),
+	_, err = c.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+		FunctionName: aws.String(place.FunctionARN(q.Function)), Name: aws.String(q.Qualifier), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateAlias", q.String(), err)
 	if err != nil && state.KindOf(err) == state.LookAgain {
@@ -142,10 +124,11 @@ func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
 // TryInvoke says whether name may be invoked, and runs nothing: of a dry run AWS
 // looks at the right and at the function only. It answers as TryUpdate does.
 func (c *Client) TryInvoke(ctx context.Context, name string) error {
-	if _, err := c.checked(ctx); err != nil {
+	place, err := c.checked(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(name), InvocationType: types.InvocationTypeDryRun})
+	_, err = c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(place.FunctionARN(name)), InvocationType: types.InvocationTypeDryRun})
 	err = readError("Invoke", name, err)
 	if err != nil && state.KindOf(err) == state.LookAgain {
 		return nil

@@ -12,6 +12,8 @@
 // cfg comes from the SDK's usual chain, so AWS_ENDPOINT_URL and
 // AWS_ENDPOINT_URL_DYNAMODB work. A table named by its ARN is asked for in the
 // Region of the ARN. The caller needs dynamodb:GetItem, Query and UpdateItem.
+// The table may be in another account than the functions: it is reached with the
+// caller's own credentials, and whose they are is not asked.
 //
 // # How it lies there
 //

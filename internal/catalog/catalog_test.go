@@ -1,0 +1,87 @@
+package catalog
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+)
+
+const common = state.LayerARN("arn:aws:lambda:ap-northeast-1:123456789012:layer:common")
+
+// live is the layer with the Descriptions of the versions 1, 2, …; "-" = deleted.
+func live(descriptions ...string) *state.Snapshot {
+	l := state.Layer{ARN: common}
+	for i := len(descriptions) - 1; i >= 0; i-- {
+		if descriptions[i] != "-" {
+			l.Versions = append(l.Versions, state.LayerVersion{Number: int64(i + 1), Description: descriptions[i]})
+		}
+	}
+	return &state.Snapshot{Layers: []state.Layer{l}}
+}
+
+// What a name means is one answer, whoever asks: Git, --to, or a table.
+func TestANameHasOneMeaning(t *testing.T) {
+	for _, tt := range []struct {
+		name         string
+		live         []string
+		known, fixed map[string]int64
+		ask          string
+		want, twin   int64 // want 0 = there is none
+	}{
+		{"what its Description says", []string{"v1.4.0", "v1.4.1"}, nil, nil, "1.4.1", 2, 0},
+		{"of two the higher", []string{"v1.4.1", "v1.4.1"}, nil, nil, "1.4.1", 2, 0},
+		{"of two the one that was applied", []string{"v1.4.1", "v1.4.1"}, nil, map[string]int64{"1.4.1": 1}, "1.4.1", 1, 2},
+		{"which is gone", []string{"-", "v1.4.1"}, nil, map[string]int64{"1.4.1": 1}, "1.4.1", 2, 0},
+		{"or which Git calls something else by now", []string{"v1.4.1", "v1.4.1"}, map[string]int64{"1.4.0": 1}, map[string]int64{"1.4.1": 1}, "1.4.1", 2, 0},
+		{"and by its new name", []string{"v1.4.1", "v1.4.1"}, map[string]int64{"1.4.0": 1}, map[string]int64{"1.4.1": 1}, "1.4.0", 1, 0},
+		{"the only one, which Git calls something else", []string{"v1.4.1"}, map[string]int64{"1.4.0": 1}, map[string]int64{"1.4.1": 1}, "1.4.1", 0, 0},
+		{"what Git says", []string{"v1.4.1", ""}, map[string]int64{"1.4.1": 2}, nil, "1.4.1", 2, 0},
+		{"what Git says, and it is gone", []string{"v1.4.1", "-"}, map[string]int64{"1.4.1": 2}, nil, "1.4.1", 0, 0},
+		{"applied, and its Description says nothing", []string{"", ""}, nil, map[string]int64{"1.4.1": 1}, "1.4.1", 1, 0},
+		{"nobody says so", []string{"v1.4.0"}, nil, nil, "1.4.1", 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := New(desired.LayerWish{Name: "common", Layer: common, Known: tt.known}, live(tt.live...), tt.fixed)
+			n, twin, ok := c.Find(tt.ask)
+			if n, twin = n*one(ok), twin*one(ok); n != tt.want || twin != tt.twin {
+				t.Errorf("found %d, twin %d, %v, want %d and %d", n, twin, ok, tt.want, tt.twin)
+			}
+			v, err := desired.ParseVersion(tt.ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := c.Resolve(v, desired.Position{})
+			if r.Number != tt.want || r.Twin != tt.twin || (r.Problem == nil) != (tt.want > 0) {
+				t.Errorf("Git's %s is %+v, want %d", tt.ask, r, tt.want)
+			}
+			if tt.want > 0 && c.Show(tt.want) != fmt.Sprintf("%d (%s)", tt.want, tt.ask) {
+				t.Errorf("%d is shown as %s", tt.want, c.Show(tt.want))
+			}
+		})
+	}
+}
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func TestWhatIsNotListedIsTakenAtItsWord(t *testing.T) {
+	c := New(desired.LayerWish{Layer: common, Yanked: map[string]string{"1.0.0": "CVE"}, Known: map[string]int64{"1.0.0": 3}}, &state.Snapshot{}, nil)
+	for text, want := range map[string]int64{"98": 98, "3": 0} {
+		v, err := desired.ParseVersion(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := c.Resolve(v, desired.Position{}); r.Number != want || (r.Problem == nil) != (want > 0) {
+			t.Errorf("%s is %+v", text, r)
+		}
+	}
+	if c.Listed() || c.Live(98) || c.Label(98) != "" {
+		t.Error("nothing is known of it")
+	}
+}

@@ -1,0 +1,274 @@
+package catalog
+
+import (
+	"fmt"
+	"iter"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// stamp is the end of a Description that layerd itself wrote.
+var stamp = regexp.MustCompile(` v(\S+) sha256:[0-9a-f]{12} git:[0-9a-f]{7}$`)
+
+// SemverOf reads a semantic version from a layer version's Description:
+// layerd's own stamp at the end, else the first word, delimited by white space
+// or brackets, that is v and a whole SemVer 2 version (DESIGN section 2,
+// version). It returns nil when there is none.
+func SemverOf(description string) *semver.Version {
+	if m := stamp.FindStringSubmatch(description); m != nil {
+		if v, err := semver.StrictNewVersion(m[1]); err == nil {
+			return v
+		}
+	}
+	for word := range strings.FieldsFuncSeq(description, isDelimiter) {
+		if !strings.HasPrefix(word, "v") {
+			continue
+		}
+		if v, err := semver.StrictNewVersion(word[1:]); err == nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// isDelimiter takes the full-width forms too: the Descriptions are written by
+// people who type Japanese.
+func isDelimiter(r rune) bool {
+	return strings.ContainsRune(" \t\r\n\u3000\u00a0()[]{}<>（）［］｛｝〈〉「」【】", r)
+}
+
+// Catalog is one layer's live versions with what is known of their semantic
+// versions. A layer that is not listed (an arn wish) has no live versions to look
+// at, and its numbers are taken at their word.
+type Catalog struct {
+	wish    desired.LayerWish
+	layer   state.Layer
+	listed  bool
+	semvers map[int64]*semver.Version
+	fixed   map[string]int64 // numbers once applied, which stay
+}
+
+// New returns the catalog of a wish's layer as it is in snap. applied is which
+// number a semantic version stood for when it was first applied; nil = nothing
+// was.
+func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Catalog {
+	c := Catalog{wish: w, semvers: map[int64]*semver.Version{}, fixed: applied}
+	c.layer, c.listed = snap.Layer(w.Layer)
+	for _, v := range c.layer.Versions {
+		if sv := SemverOf(v.Description); sv != nil {
+			c.semvers[v.Number] = sv
+		}
+	}
+	for text, n := range applied {
+		if sv, err := semver.StrictNewVersion(text); err == nil && c.semvers[n] == nil {
+			c.semvers[n] = sv // so that it is still found when its twin is gone
+		}
+	}
+	for text, n := range w.Known {
+		if sv, err := semver.StrictNewVersion(text); err == nil {
+			c.semvers[n] = sv // what Git says of a number beats its Description
+		}
+	}
+	return c
+}
+
+// Listed reports whether the layer's versions were listed: those of somebody
+// else are not.
+func (c Catalog) Listed() bool { return c.listed }
+
+// Versions returns the live versions, the newest first.
+func (c Catalog) Versions() []state.LayerVersion { return c.layer.Versions }
+
+// Version returns a live version; the zero one when it is not live.
+func (c Catalog) Version(n int64) state.LayerVersion {
+	v, _ := c.layer.Version(n)
+	return v
+}
+
+// Live reports whether a number is among the versions that were listed.
+func (c Catalog) Live(n int64) bool {
+	_, ok := c.layer.Version(n)
+	return ok
+}
+
+// Label returns a number's semantic version, or "".
+func (c Catalog) Label(n int64) string {
+	if sv := c.semvers[n]; sv != nil {
+		return sv.String()
+	}
+	return ""
+}
+
+// Show writes a number as people compare it, see Numbered.
+func (c Catalog) Show(n int64) string { return Numbered(n, c.Label(n)) }
+
+// Labels yields every number whose semantic version is known, live or not.
+func (c Catalog) Labels() iter.Seq2[int64, string] {
+	return func(yield func(int64, string) bool) {
+		for n, sv := range c.semvers {
+			if !yield(n, sv.String()) {
+				return
+			}
+		}
+	}
+}
+
+// Yanked returns why a number was withdrawn in Git; ok is false where it was not.
+func (c Catalog) Yanked(n int64) (reason string, ok bool) {
+	reason, ok = c.wish.Yanked[c.Label(n)]
+	return reason, ok
+}
+
+// Find returns the number that a semantic version stands for, and a newer live
+// number that says it is the same version.
+func (c Catalog) Find(text string) (n, twin int64, ok bool) {
+	if n, ok := c.wish.Known[text]; ok {
+		return n, 0, c.Live(n)
+	}
+	var highest int64
+	for _, v := range c.layer.Versions {
+		if v.Number > highest && c.Label(v.Number) == text {
+			highest = v.Number
+		}
+	}
+	if n, ok := c.fixed[text]; ok && c.Live(n) && c.Label(n) == text {
+		if highest > n {
+			return n, highest, true
+		}
+		return n, 0, true
+	}
+	return highest, 0, highest > 0
+}
+
+// best returns the highest semantic version for which accept holds, leaving out
+// what is not live.
+func (c Catalog) best(accept func(*semver.Version) bool) *semver.Version {
+	var top *semver.Version
+	for _, v := range c.layer.Versions {
+		sv := c.semvers[v.Number]
+		if sv != nil && accept(sv) && (top == nil || sv.GreaterThan(top)) {
+			top = sv
+		}
+	}
+	return top
+}
+
+// Resolution is what a version of Git stands for in one Region, or why there is
+// nothing.
+type Resolution struct {
+	Number  int64  // 0 = none: the layer is to be taken off
+	Semver  string // canonical, "" when unknown
+	Twin    int64  // a newer live number that says it is the same version; 0 = none
+	Problem *desired.Problem
+}
+
+// Resolve finds what v stands for. A number of a layer that is not listed is
+// taken at its word; whether it can be attached is probed when something is
+// about to change.
+func (c Catalog) Resolve(v desired.Version, at desired.Position) Resolution {
+	switch v.Kind {
+	case desired.None:
+		return Resolution{}
+	case desired.Number:
+		return c.resolveNumber(v, at)
+	case desired.Exact:
+		return c.resolveSemver(v.Semver, at)
+	case desired.Range:
+		sv := c.best(func(s *semver.Version) bool { return !c.withdrawn(s) && v.Range.Check(s) })
+		if sv == nil {
+			return Resolution{Problem: c.notFound(v.Text, at)}
+		}
+		return c.resolveSemver(sv, at)
+	default: // desired.Latest
+		sv := c.best(func(s *semver.Version) bool { return !c.withdrawn(s) && s.Prerelease() == "" })
+		if sv != nil {
+			return c.resolveSemver(sv, at)
+		}
+		return c.resolveHighest(at)
+	}
+}
+
+func (c Catalog) resolveNumber(v desired.Version, at desired.Position) Resolution {
+	if c.listed && !c.Live(v.Number) {
+		return Resolution{Problem: c.notFound(v.Text, at)}
+	}
+	if reason, ok := c.Yanked(v.Number); ok {
+		return Resolution{Problem: problem(at, "version_yanked", fmt.Sprintf("%s %s was yanked: %s",
+			c.wish.Name, c.Show(v.Number), reason), "choose another version")}
+	}
+	return Resolution{Number: v.Number, Semver: c.Label(v.Number)}
+}
+
+func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resolution {
+	n, twin, ok := c.Find(sv.String())
+	if !ok {
+		return Resolution{Problem: c.notFound(sv.String(), at)}
+	}
+	return Resolution{Number: n, Semver: sv.String(), Twin: twin}
+}
+
+// resolveHighest is latest of a layer whose versions say nothing: the highest
+// number.
+func (c Catalog) resolveHighest(at desired.Position) Resolution {
+	for _, v := range c.layer.Versions { // highest first
+		if sv := c.semvers[v.Number]; sv != nil {
+			continue // a prerelease or a yanked one
+		}
+		return Resolution{Number: v.Number}
+	}
+	return Resolution{Problem: c.notFound("latest", at)}
+}
+
+func (c Catalog) withdrawn(sv *semver.Version) bool {
+	_, ok := c.wish.Yanked[sv.String()]
+	return ok
+}
+
+// notFound lists what is live, newest first, so that the reader can pick.
+func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
+	const most = 8
+	var live []string
+	for _, v := range c.layer.Versions {
+		if len(live) == most {
+			live = append(live, "…")
+			break
+		}
+		live = append(live, c.Show(v.Number))
+	}
+	if c.wish.HasArtifact {
+		return problem(at, "not_supported_yet", fmt.Sprintf(
+			"%s %s is not live, and publishing it from its artifact is not supported yet", c.wish.Name, text),
+			"publish it by other means; "+liveList(live))
+	}
+	return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s", c.wish.Layer, text), liveList(live))
+}
+
+func liveList(live []string) string {
+	if len(live) == 0 {
+		return "the layer has no live version"
+	}
+	return "live: " + strings.Join(live, ", ")
+}
+
+func problem(at desired.Position, code, message, suggestion string) *desired.Problem {
+	return &desired.Problem{Position: at, Code: code, Message: message, Suggestion: suggestion, Severity: desired.Error}
+}
+
+// Numbered writes a version as people compare it: "13 (1.4.2)", or "13" when
+// no semantic version is known, or "none".
+func Numbered(n int64, semver string) string {
+	switch {
+	case n == 0:
+		return "none"
+	case semver == "":
+		return strconv.FormatInt(n, 10)
+	default:
+		return fmt.Sprintf("%d (%s)", n, semver)
+	}
+}

@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// reads are the calls with which a round looks at AWS.
+var reads = []string{
+	"GetCallerIdentity", "ListFunctions", "ListLayerVersions", "GetResources", "GetFunction", "GetLayerVersionByArn",
+	"GetLayerVersionPolicy", "ListAliases", "ListProvisionedConcurrencyConfigs", "ListCodeSigningConfigs", "ListFunctionsByCodeSigningConfig",
+}
+
+// everyRead is an environment that a round asks every read about.
+func everyRead(t *testing.T) *fixture {
+	f := newFixture(t, 6, awssim.Options{})
+	signing := f.world.PutCodeSigningConfig(awssim.CodeSigningConfig{Publishers: []string{"arn:aws:signer:ap-northeast-1:123456789012:/signing-profiles/p/v"}})
+	for i := range 6 {
+		name := fmt.Sprintf("makoto-%04d", i)
+		f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+		f.world.EditFunction(name, func(fn *awssim.Function) { fn.Tags = map[string]string{"team": "platform"} })
+	}
+	f.world.SetCodeSigning("unrelated", signing)
+	e := &f.tree.Environments[0]
+	e.Alias = "live"
+	e.Layers[0].Functions = []desired.Selector{{Name: "makoto-*", Tags: map[string]string{"team": "platform"}}}
+	e.Layers[0].Retention = desired.Retention{Keep: 2, Grace: 24 * time.Hour}
+	return f
+}
+
+// TestARefusalIsNotRemembered: a right that was missing for some rounds, of
+// each call, of all that it is asked about or of one thing only, is as if it
+// had never been missing in the round after it was granted, also where what is
+// looked up is kept for hours.
+func TestARefusalIsNotRemembered(t *testing.T) {
+	for _, op := range reads {
+		for _, one := range []bool{false, true} {
+			for _, rounds := range []int{1, 3} {
+				t.Run(fmt.Sprintf("%s, one %v, %d rounds", op, one, rounds), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { refuseFor(t, op, one, rounds) })
+				})
+			}
+		}
+	}
+}
+
+func refuseFor(t *testing.T, op string, one bool, rounds int) {
+	f := everyRead(t)
+	now := time.Now()
+	f.now = func() time.Time { return now } // so that plans can be compared to the second
+	r := f.round()
+	r.Looks = NewLooks()
+	plan := func() reconcile.Document {
+		t.Helper()
+		result, err := r.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return result.Document()
+	}
+	refused, only := 0, ""
+	f.world.OnCall(func(c awssim.Call) awssim.Fault {
+		if c.Operation != op || one && only != "" && c.Resource != only {
+			return awssim.Fault{}
+		}
+		refused, only = refused+1, c.Resource
+		return awssim.Denied(c)
+	})
+	for range rounds {
+		plan()
+		time.Sleep(time.Minute)
+		now = time.Now()
+	}
+	if refused < rounds {
+		t.Errorf("refused %d times in %d rounds: it is not asked again, or never", refused, rounds)
+	}
+	f.world.OnCall(nil)
+	got := plan()
+	r.Looks = NewLooks()
+	ignore := cmp.Options{
+		cmpopts.IgnoreFields(reconcile.EnvironmentView{}, "ObservedAt", "Cost"),
+		cmpopts.EquateEmpty(),
+	}
+	if diff := cmp.Diff(plan(), got, ignore); diff != "" {
+		t.Errorf("the round after it was granted (-never refused +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/layerd/layerd/internal/catalog"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Had are the numbers of a layer that were applied or found in an environment
+// and Region, each once, the likeliest to go back to first: what last came through
+// a whole rollout well, what was applied, the latest first, and what functions had
+// before layerd first changed them, the commonest first.
+func (p Past) Had(layer state.LayerARN) []int64 {
+	past := p.Layers[layer]
+	list := []int64{past.Proven}
+	for _, n := range slices.Backward(past.Applied) {
+		list = append(list, n)
+	}
+	original, applied := map[int64]int{}, map[int64]int{}
+	for _, f := range p.Functions {
+		original[f.Original[layer]]++
+		applied[f.Applied[layer]]++
+	}
+	list = append(append(list, commonest(original)...), commonest(applied)...)
+	seen := map[int64]bool{0: true} // none is no version
+	return slices.DeleteFunc(list, func(n int64) bool {
+		again := seen[n]
+		seen[n] = true
+		return again
+	})
+}
+
+func commonest(counts map[int64]int) []int64 {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))
+	})
+}
+
+// goesBack reports whether bringing a function to a number takes it back: it was
+// in the environment before, or neither $LATEST nor callers have a lower one. Not
+// to have the layer is lower than all.
+func goesBack(had []int64, to, have, served int64) bool {
+	return slices.Contains(had, to) || to <= have && to <= served
+}
+
+// notHere is why a person's word does not bring a version to a function.
+func notHere(version, environment string) string {
+	return fmt.Sprintf("%s has not been in %s; a change goes through Git", version, environment)
+}
+
+// Returning is where a person may take a layer back to in one environment and
+// Region.
+type Returning struct {
+	catalog.Catalog
+	Asked int64   // what Git asks for
+	Had   []int64 // see Past.Had
+
+	environment string
+	functions   []standsAt
+}
+
+// standsAt is what one function has that such a word would move; 0 = without the
+// layer.
+type standsAt struct {
+	function     string
+	have, served int64
+}
+
+// Returns looks at what a layer may be taken back to. Served of snap is to have
+// what the selected functions' callers get, see RegionPlan.Needs.
+func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past Past) Returning {
+	r := &region{want: env, snap: snap, past: past}
+	w := r.resolve(layer)
+	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), environment: env.Name}
+	for _, f := range snap.Functions {
+		if t, _ := w.wants(f); !w.Selects(f) || f.Image || f.Edge || t.number != w.target.number {
+			continue
+		}
+		at := standsAt{function: f.Name, have: number(f, layer.Layer)}
+		at.served = at.have
+		if sv := r.reached(f); sv != nil && sv.known {
+			at.served = sv.number(layer.Layer)
+		}
+		if at.have > 0 || at.served > 0 {
+			ret.functions = append(ret.functions, at)
+		}
+	}
+	return ret
+}
+
+// Refuse returns why the functions that a glob means must not be taken to number,
+// and how far the first that it would not take back has come; both are empty where
+// they may. An empty glob means all.
+func (r Returning) Refuse(number int64, glob string) (why, since string) {
+	for _, f := range r.functions {
+		if ok, err := path.Match(glob, f.function); glob != "" && (!ok || err != nil) || goesBack(r.Had, number, f.have, f.served) {
+			continue
+		}
+		since = fmt.Sprintf("%s has %s", f.function, r.Show(f.have))
+		if f.served < f.have {
+			since = fmt.Sprintf("callers of %s get %s", f.function, r.Show(f.served))
+		}
+		return notHere(r.Show(number), r.environment), since
+	}
+	return "", ""
+}
+
+// returns reports whether a person's word takes a function back. One that would
+// not, whoever wrote it, keeps a version away and moves nothing: what moves forward
+// passes windows and approvals. Nor is a function taken to what is itself kept away.
+func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, served int64) bool {
+	if w.had == nil {
+		w.had = append([]int64{}, r.past.Had(w.Layer)...)
+	}
+	why := ""
+	switch {
+	case !goesBack(w.had, q.Back, have, served):
+		why = notHere(w.show(q.Back), r.want.Name)
+	case r.quarantine(w.Layer, q.Back, function) != nil:
+		why = w.show(q.Back) + " is in quarantine as well"
+	default:
+		return true
+	}
+	message := fmt.Sprintf("%s: the rollback by %s leaves alone what it would not take back: %s", w.Name, q.By, why)
+	if names := r.unmoved[message]; len(names) == 0 || names[len(names)-1] != function { // asked again for the alias
+		r.unmoved[message] = append(names, function)
+	}
+	return false
+}
+
+// noteUnmoved tells which functions a person's word does not move.
+func (r *region) noteUnmoved() {
+	for message, names := range r.unmoved {
+		r.plan.Notes = append(r.plan.Notes, Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, few(names))})
+	}
+}
