@@ -92,19 +92,35 @@ func putPastLayers(w *awssim.World, region, env string) {
 	}
 }
 
-// present is what an output has that depends on when it is made.
-var present = regexp.MustCompile(`\(\S+ ago\)|"observed_at": "20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
+// present is what an output has that depends on when it is made, and what stands
+// for it. Whatever happened in the past stays as it is.
+var present = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`\(\S+ ago\)`), "(… ago)"},
+	{regexp.MustCompile(`20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+\d\d:\d\d)`), "<instant>"},
+	{regexp.MustCompile(`20[2-9]\d{5}T\d{6}\.\d{9}Z-[A-Z2-7]{12}`), "<id>"},
+	{regexp.MustCompile(`\w{3} 20[2-9]\d-\d\d-\d\d( \d\d:\d\d)?`), "<moment>"},
+	{regexp.MustCompile(`"duration_seconds": [\d.e-]+`), `"duration_seconds": <n>`},
+	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4,12}){4}`), "<request>"},
+}
 
-// masked FILE: FILE without what differs from run to run, to standard output.
+// weekday is how an instant of the last days is told, also one of the past.
+var weekday = regexp.MustCompile(`(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d\d:\d\d JST`)
+
+// masked FILE [new]: FILE without what differs from run to run, to standard
+// output; new: and without any weekday, where all was done by this test.
 func maskFile(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	for _, name := range []string{"PAST", "WORK", "AWS_ENDPOINT_URL"} {
 		text = strings.ReplaceAll(text, ts.Getenv(name), "$"+name)
 	}
-	fmt.Fprint(ts.Stdout(), present.ReplaceAllStringFunc(text, func(s string) string {
-		if strings.HasPrefix(s, "(") {
-			return "(… ago)"
-		}
-		return `"observed_at": "…"`
-	}))
+	for _, m := range present {
+		text = m.what.ReplaceAllString(text, m.by)
+	}
+	if len(args) > 1 {
+		text = weekday.ReplaceAllString(text, "<weekday>")
+	}
+	fmt.Fprint(ts.Stdout(), text)
 }
