@@ -75,8 +75,10 @@ func newWorld() *awssim.World {
 	return w
 }
 
-func setUp(e *testscript.Env) error {
-	world, git, tables := newWorld(), gitserve.New(), dynamotest.New()
+func setUp(e *testscript.Env) error { return setUpIn(e, newWorld()) }
+
+func setUpIn(e *testscript.Env, world *awssim.World) error {
+	git, tables := gitserve.New(), dynamotest.New()
 	channel := newChannel()
 	aws, web, dynamo, slack := httptest.NewServer(world.Handler()), httptest.NewServer(git), httptest.NewServer(tables), httptest.NewServer(channel)
 	e.Defer(aws.Close)

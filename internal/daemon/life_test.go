@@ -1,6 +1,7 @@
 package daemon_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ type site struct {
 	// wrapStore, when not nil, comes between a process and the store.
 	wrapStore func(store.Store) store.Store
 	interval  time.Duration // of rounds and of looks at Git; 0 = a minute
+	identity  string        // of the repository; empty = acme
 	log       io.Writer     // what the daemons log as well; nil = nowhere else
 	// credentials, when not nil and what it returns is not, are those for an
 	// account.
@@ -317,7 +319,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 		kept = s.wrapStore(kept)
 	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "acme", Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
+		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
