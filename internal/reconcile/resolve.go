@@ -216,6 +216,10 @@ func (c catalog) notFound(w desired.LayerWish, text string, at desired.Position)
 			"%s %s is not live, and publishing it from its artifact is not supported yet", w.Name, text),
 			"publish it by other means; "+liveList(live))
 	}
+	if len(live) == 0 {
+		return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s: %s has no live version", w.Layer, text, w.Layer.Name()),
+			"publish it, or correct the layer's name")
+	}
 	return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s", w.Layer, text), liveList(live))
 }
 
