@@ -252,26 +252,6 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 	wg.Wait()
 }
 
-// newRound is a round over some environments as they are followed now. When the
-// round has tried the newest commits, w is what that came to.
-func (a *account) newRound(w **wanted, names []string) Round {
-	now := *w
-	trials := map[string][]desired.Environment{}
-	for _, name := range names {
-		if t, ok := now.trials[name]; ok {
-			trials[name] = t.envs
-		}
-	}
-	return Round{
-		Tree: now.tree, Revision: now.newest, Origins: now.origins, Repository: a.Repository, Environments: names,
-		Trials: trials, Judged: func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]Origin) {
-			*w = a.judged(now, found)
-			return (*w).tree, (*w).origins
-		},
-		Connect: a.Connect, Rates: a.Rates, Looks: a.looks, Log: a.Log, Progress: a.touch,
-	}
-}
-
 // decided writes down what is about to be begun.
 func (a *account) decided(ctx context.Context, w *wanted, plan reconcile.Plan) error {
 	begins, _ := changes(plan)

@@ -66,6 +66,10 @@ func (d *Daemon) try(w *wanted, name string, envs []desired.Environment, stale s
 func (w *wanted) settle(name string, v verdict) {
 	t := w.trials[name]
 	problems := v.problems()
+	// With an error anywhere nothing is pruned anywhere, found in loading or here.
+	was := w.invalid[name]
+	w.tree.Problems = slices.DeleteFunc(slices.Clone(w.tree.Problems), func(p desired.Problem) bool { return slices.Contains(was, p) })
+	w.tree.Problems = append(w.tree.Problems, problems...)
 	if len(problems) == 0 {
 		delete(w.invalid, name)
 		w.follow(name, t.envs, t.good, t.held)
@@ -112,6 +116,26 @@ func (d *Daemon) judged(w *wanted, found map[string]map[string][]desired.Problem
 		}
 	}
 	return &next
+}
+
+// newRound is a round over some environments as they are followed now. When the
+// round has tried the newest commits, w is what that came to.
+func (a *account) newRound(w **wanted, names []string) Round {
+	now := *w
+	trials := map[string][]desired.Environment{}
+	for _, name := range names {
+		if t, ok := now.trials[name]; ok {
+			trials[name] = t.envs
+		}
+	}
+	return Round{
+		Tree: now.tree, Revision: now.newest, Origins: now.origins, Repository: a.Repository, Environments: names,
+		Trials: trials, Judged: func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]Origin) {
+			*w = a.judged(now, found)
+			return (*w).tree, (*w).origins
+		},
+		Connect: a.Connect, Rates: a.Rates, Looks: a.looks, Log: a.Log, Progress: a.touch,
+	}
 }
 
 // try finds out whether the newer wishes of the chosen environments resolve, by

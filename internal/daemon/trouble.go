@@ -94,6 +94,9 @@ func (w *wanted) unfollowed() []string {
 	return slices.DeleteFunc(slices.Clone(w.tree.Names), func(name string) bool { return len(named(w.tree.Environments, name)) > 0 })
 }
 
+// mostReasons bounds the problems of one environment that readyz lists.
+const mostReasons = 20
+
 // reasons returns why not all that Git asks for is followed, for readyz. It
 // needs the daemon's mu. Environments that another daemon looks after are left
 // to that one.
@@ -104,17 +107,20 @@ func (d *Daemon) reasons(w *wanted) []string {
 		if len(errs) == 0 || name != "" && (!slices.Contains(w.tree.Names, name) || !d.ours(w, name)) {
 			continue
 		}
-		text := fmt.Sprintf("%s: %s (%s)", placeOfProblem(errs[0]), errs[0].Message, errs[0].Code)
-		if s := errs[0].Suggestion; s != "" {
-			text += "; " + s
-		}
-		if more := len(errs) - 1; more > 0 {
-			text += fmt.Sprintf("; and %d more", more)
-		}
+		prefix, since := "", t.since.UTC().Format(time.RFC3339)
 		if name != "" {
-			text = name + ": " + text
+			prefix = name + ": "
 		}
-		list = append(list, fmt.Sprintf("%s, since %s", text, t.since.UTC().Format(time.RFC3339)))
+		for _, p := range errs[:min(len(errs), mostReasons)] {
+			text := fmt.Sprintf("%s%s: %s (%s)", prefix, placeOfProblem(p), p.Message, p.Code)
+			if p.Suggestion != "" {
+				text += "; " + p.Suggestion
+			}
+			list = append(list, text+", since "+since)
+		}
+		if more := len(errs) - mostReasons; more > 0 {
+			list = append(list, fmt.Sprintf("%sand %d problems more, since %s", prefix, more, since))
+		}
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package daemon_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,6 +76,7 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 				}
 				// A restart repeats nothing and forgets nothing.
 				s.slack.take()
+				before := p.daemon.Health().Reasons
 				p.stop()
 				p = s.start("one")
 				defer func() { p.stop() }()
@@ -82,8 +84,8 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 				if n, _ := told(s.slack.take(), notify.DesiredInvalid, notify.Opened); n != 0 {
 					t.Error("told once more after a restart")
 				}
-				if h := p.daemon.Health(); h.Ready || !strings.Contains(fmt.Sprint(h.Reasons), "since 2000-01-01T00:02") {
-					t.Errorf("after a restart: ready %v: %q", h.Ready, h.Reasons)
+				if h := p.daemon.Health(); h.Ready || !slices.Equal(h.Reasons, before) {
+					t.Errorf("after a restart: ready %v: %q, and before: %q", h.Ready, h.Reasons, before)
 				}
 				s.meddle(accountID, "makoto-02", 2)
 				time.Sleep(2 * time.Minute)
@@ -253,6 +255,66 @@ func TestAVersionOfOneRegionOnly(t *testing.T) {
 		}
 		if n, text := told(s.slack.take(), notify.DesiredInvalid, notify.Opened); n != 1 || !strings.Contains(text, other) {
 			t.Errorf("told %d times: %s", n, text)
+		}
+	})
+}
+
+// What is wrong in files that no environment follows is told as well, and is
+// over when the files are gone: nothing was managed, so nothing was removed.
+func TestAnEnvironmentThatWasNeverValid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 2)
+		p := s.start("one")
+		defer p.stop()
+		time.Sleep(2 * time.Minute)
+		s.slack.take()
+		s.commit("Two more", map[string]string{
+			"environments/test.yaml":  "acount: 1\n",
+			"layers/other/layer.yaml": "nome: other\n",
+		})
+		time.Sleep(3 * time.Minute)
+		if n, text := told(s.slack.take(), notify.DesiredInvalid, notify.Opened); n == 0 || !strings.Contains(text, "environments/test.yaml:1:1") || !strings.Contains(text, "layers/other/layer.yaml:") {
+			t.Errorf("told %d times:\n%s", n, text)
+		}
+		if got := fmt.Sprint(p.daemon.Health().Reasons); !strings.Contains(got, "environments/test.yaml:1:1") {
+			t.Errorf("readyz: %s", got)
+		}
+		if _, err := s.repo.Commit(gitserve.Change{Subject: "Away", Delete: []string{"environments/test.yaml", "layers/other"}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Minute)
+		got := s.slack.take()
+		if n, _ := told(got, notify.DesiredInvalid, notify.Resolved); n == 0 {
+			t.Error("not resolved")
+		}
+		if n, text := told(got, notify.EnvironmentRemoved, notify.Opened); n != 0 {
+			t.Errorf("told as removed: %s", text)
+		}
+		if h := p.daemon.Health(); !h.Ready {
+			t.Errorf("not ready: %q", h.Reasons)
+		}
+	})
+}
+
+// While what the newest commit asks for is not whole nothing is pruned, not
+// even by an environment that resolves.
+func TestNothingIsPrunedWhileACommitDoesNotResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 2)
+		keep := "retention: {versions_to_keep: 2, grace: 1h}\n"
+		s.commit("Keep two", map[string]string{"environments/dev.yaml": envFile(accountID, "1.5.0", keep)})
+		p := s.start("one")
+		defer p.stop()
+		time.Sleep(30 * time.Minute)
+		s.commit("Ask for what nobody published", map[string]string{"environments/prod.yaml": envFile(otherAccount, "8.8.8", "")})
+		time.Sleep(3 * time.Hour)
+		if n := s.world.Count("DeleteLayerVersion"); n != 0 {
+			t.Errorf("%d versions were pruned", n)
+		}
+		s.commit("Mend", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.4.0", "")})
+		time.Sleep(3 * time.Hour)
+		if n := s.world.Count("DeleteLayerVersion"); n == 0 {
+			t.Error("nothing is pruned after it was mended")
 		}
 	})
 }
