@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func (d *Daemon) unsettle(environment string, problems []desired.Problem, since 
 	if now.since.IsZero() {
 		now.since = time.Now()
 	}
-	if !since.IsZero() && since.Before(now.since) {
-		now.since = since
+	if !since.IsZero() {
+		now.since = since // before this daemon started, or while another one acted
 	}
 	if len(errorsOnly(problems)) == 0 {
 		now.since = time.Time{}
@@ -83,6 +84,9 @@ func signature(problems []desired.Problem) string {
 // environment, warnings, and environments that were never valid.
 func (d *Daemon) unsettleRest(w *wanted) {
 	warnings := slices.DeleteFunc(slices.Clone(w.tree.Problems), func(p desired.Problem) bool { return p.Severity != desired.Warning })
+	d.mu.Lock()
+	maps.DeleteFunc(d.troubles, func(name string, _ trouble) bool { return name != "" && !slices.Contains(w.tree.Names, name) })
+	d.mu.Unlock()
 	d.unsettle("", appendNew(slices.Clone(w.whole), warnings), time.Time{})
 	for _, name := range w.unfollowed() {
 		d.unsettle(name, w.invalid[name], time.Time{})
@@ -104,7 +108,7 @@ func (d *Daemon) reasons(w *wanted) []string {
 	var list []string
 	for name, t := range d.troubles {
 		errs := errorsOnly(t.problems)
-		if len(errs) == 0 || name != "" && (!slices.Contains(w.tree.Names, name) || !d.ours(w, name)) {
+		if len(errs) == 0 || name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
 			continue
 		}
 		prefix, since := "", t.since.UTC().Format(time.RFC3339)

@@ -318,3 +318,38 @@ func TestNothingIsPrunedWhileACommitDoesNotResolve(t *testing.T) {
 		}
 	})
 }
+
+// Whoever takes over while a commit does not resolve stays with the last good
+// one too, and tells nothing twice.
+func TestATakeoverWhileACommitDoesNotResolve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 3)
+		one := s.start("one")
+		time.Sleep(2 * time.Minute)
+		two := s.start("two")
+		defer two.stop()
+		time.Sleep(2 * time.Minute)
+		s.commit("Ask for what nobody published", map[string]string{
+			"environments/dev.yaml":  envFile(accountID, "8.8.8", ""),
+			"environments/prod.yaml": envFile(otherAccount, "8.8.8", ""),
+		})
+		time.Sleep(10 * time.Minute)
+		if n, text := told(s.slack.take(), notify.DesiredInvalid, notify.Opened); n != 2 {
+			t.Errorf("told %d times:\n%s", n, text)
+		}
+		one.kill()
+		time.Sleep(5 * time.Minute)
+		s.meddle(accountID, "makoto-01", 3)
+		s.meddle(otherAccount, "makoto-02", 2)
+		time.Sleep(3 * time.Minute)
+		if dev, prod := s.has(accountID, 4), s.has(otherAccount, 4); dev != 3 || prod != 2 {
+			t.Errorf("dev %d of 3, prod %d (no window is open, and the last good commit has one)", dev, prod)
+		}
+		if n, text := told(s.slack.take(), notify.DesiredInvalid, notify.Opened); n != 0 {
+			t.Errorf("told again:\n%s", text)
+		}
+		if h := two.daemon.Health(); h.Ready || len(h.Reasons) != 2 {
+			t.Errorf("%q", h.Reasons)
+		}
+	})
+}
