@@ -40,12 +40,7 @@ func (r Round) beginApply(ctx context.Context) (*pass, error) {
 		return nil, errNoStore
 	}
 	leases, refused := r.takeLeases(ctx)
-	p, err := r.beginWith(ctx, refused)
-	if err != nil {
-		return nil, err
-	}
-	p.leases = leases
-	return p, nil
+	return r.beginWith(ctx, leases, refused)
 }
 
 // takeLeases asks for the lease of every account that the round is about.

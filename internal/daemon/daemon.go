@@ -83,7 +83,9 @@ type Daemon struct {
 	mu       sync.Mutex
 	started  time.Time
 	head     head
-	good     map[string]*good     // by environment: the last commit that was valid for it
+	good     map[string]*good     // by environment: the last commit that was valid for it, and resolved
+	verdicts map[string]verdict   // by environment: what the newest commit came to in AWS
+	troubles map[string]trouble   // by environment; "" = of no environment
 	memory   map[string]*memory   // by environment: the four revisions
 	accounts map[string]*account  // by number
 	wanted   *wanted              // what head and good amount to; nil = work it out
@@ -120,7 +122,7 @@ func New(o Options) (*Daemon, error) {
 		looks:   NewLooks(),
 		rung:    make(chan struct{}, 1),
 		pulling: make(chan struct{}, 1),
-		good:    map[string]*good{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
+		good:    map[string]*good{}, verdicts: map[string]verdict{}, troubles: map[string]trouble{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
 	}, nil
 }
 

@@ -71,6 +71,7 @@ func (d *Daemon) Health() Health {
 		h.Alive = h.Alive && alive
 		h.Accounts = append(h.Accounts, view)
 	}
+	h.Reasons = append(h.Reasons, d.reasons(w)...)
 	slices.Sort(h.Reasons)
 	h.Ready = h.Alive && len(h.Reasons) == 0
 	return h

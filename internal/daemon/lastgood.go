@@ -15,7 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// good is the last commit at which an environment was valid.
+// good is the last commit at which an environment was valid and resolved in AWS.
 type good struct {
 	hash, author, subject string
 	when                  time.Time // of the commit

@@ -37,8 +37,8 @@ func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
 }
 
 // startOdd runs a daemon over the site with a part of it replaced, and gives
-// what stops it.
-func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
+// what stops it, and the daemon where somebody asks for it.
+func (s *site) startOdd(replace func(*daemon.Options), into ...**daemon.Daemon) (stop func()) {
 	s.t.Helper()
 	p := &process{name: "one"}
 	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
@@ -53,6 +53,9 @@ func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
 	d, err := daemon.New(o)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	for _, to := range into {
+		*to = d
 	}
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error)

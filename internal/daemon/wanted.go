@@ -10,7 +10,8 @@ import (
 )
 
 // wanted is what is followed at one moment: each environment as the newest
-// commit wants it, or, where that is invalid, as the last good one did.
+// commit wants it, or, where that is invalid or does not resolve, as the last
+// good one did (trial.go).
 type wanted struct {
 	at time.Time // when it was worked out; wishes change with time, as pins end
 	// tree has the environments that are followed. Its problems are those of
@@ -20,7 +21,9 @@ type wanted struct {
 	subject map[string]string            // of the commit, by environment
 	when    map[string]time.Time         // of the commit, by environment
 	invalid map[string][]desired.Problem // why the newest commit is not followed, by environment
-	whole   []desired.Problem            // those of them that are of the whole tree
+	trials  map[string]trial             // newest commits that are not known to resolve, by environment
+	whole   []desired.Problem            // errors that no environment's invalid has
+	nowhere bool                         // the newest commit has no environment at all, or none was read
 	newest  string                       // the newest commit seen
 	stale   bool                         // Git counted as not read
 }
@@ -45,7 +48,7 @@ func (d *Daemon) wants() *wanted {
 func (d *Daemon) workOut(now time.Time) *wanted {
 	w := &wanted{
 		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
-		invalid: map[string][]desired.Problem{}, newest: d.head.commit.Hash,
+		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.head.commit.Hash,
 	}
 	var tree desired.Tree
 	if d.head.commit.Files != nil {
@@ -59,17 +62,31 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 			w.tree.Names = append(w.tree.Names, name)
 		}
 		slices.Sort(w.tree.Names)
-		w.whole = errorsOf(tree.Problems, "")
+		w.nowhere = true
 	} else {
 		// What was removed is not followed any more, whatever becomes of Git.
 		maps.DeleteFunc(d.good, func(name string, _ *good) bool { return !slices.Contains(tree.Names, name) })
+		maps.DeleteFunc(d.verdicts, func(name string, _ verdict) bool { return !slices.Contains(tree.Names, name) })
 	}
 	stale := d.head.stale()
 	w.stale = stale != ""
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
 	}
+	w.whole = slices.DeleteFunc(slices.Clone(tree.Problems), func(p desired.Problem) bool {
+		return p.Severity != desired.Error || !w.nowhere && w.tells(p)
+	})
 	return w
+}
+
+// tells reports whether a problem is told with an environment's.
+func (w *wanted) tells(p desired.Problem) bool {
+	for _, list := range w.invalid {
+		if slices.Contains(list, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // workOutOne needs mu.
@@ -77,13 +94,12 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	envs := named(tree.Environments, name)
 	c := d.head.commit
 	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
-		g := d.good[name]
-		if g == nil || g.hash != c.Hash {
-			g = &good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files}
-			d.good[name] = g
+		if g := d.good[name]; g != nil && g.hash == c.Hash {
+			g.at = w.at
+			w.follow(name, envs, *g, d.holdStale(name, *g, stale))
+			return
 		}
-		g.at = w.at
-		w.follow(name, envs, *g, d.holdStale(name, *g, stale))
+		d.try(w, name, envs, stale)
 		return
 	}
 	if d.head.commit.Files != nil {
@@ -96,17 +112,30 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	if g == nil {
 		return // it was never valid: there is nothing to follow
 	}
-	// As it was when it was valid: a pin that has ended since would make it
-	// invalid as well, and must not move anything.
-	envs = named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
-	if len(envs) == 0 {
+	if envs = g.environments(name); len(envs) == 0 {
 		return
 	}
 	held := stale
 	if ps := w.invalid[name]; len(ps) > 0 {
-		held = fmt.Sprintf("the newest commit %s is not valid here: %s:%d:%d: %s", short(c.Hash), ps[0].File, ps[0].Line, ps[0].Column, ps[0].Message)
+		held = notValid(c.Hash, ps)
 	}
 	w.follow(name, envs, *g, d.holdStale(name, *g, held))
+}
+
+// environments returns what the commit asks for of one environment, as it was
+// when it was valid: a pin that has ended since would make it invalid as well,
+// and must not move anything.
+func (g *good) environments(name string) []desired.Environment {
+	return named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
+}
+
+// notValid is why nothing new starts while a newer commit is not followed.
+func notValid(hash string, ps []desired.Problem) string {
+	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", short(hash), placeOfProblem(ps[0]), ps[0].Message)
+}
+
+func placeOfProblem(p desired.Problem) string {
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
 // holdStale needs mu. A rollout that has begun goes on whatever happened to
@@ -119,7 +148,8 @@ func (d *Daemon) holdStale(name string, g good, why string) string {
 }
 
 func (w *wanted) follow(name string, envs []desired.Environment, g good, held string) {
-	w.tree.Environments = append(w.tree.Environments, envs...)
+	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
+	w.tree.Environments = append(others, envs...)
 	w.origins[name] = Origin{Revision: g.hash, Author: g.author, Held: held}
 	w.subject[name], w.when[name] = g.subject, g.when
 }

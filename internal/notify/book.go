@@ -226,6 +226,9 @@ func (b *Book) updateOnce(ctx context.Context, environment string, change func(*
 func (d *document) tell(s Situation, targets []string, repeat time.Duration) (events []Event, changed bool) {
 	s.Ended, s.Missed = d.fresh(s), d.unmissed(s.Missed)
 	found := Facts(s)
+	if s.Removed && d.Baseline.IsZero() {
+		found.Facts = nil // it was never looked after, and its alerts are over
+	}
 	events, d.Alerts = Events(d.Alerts, found, s.Now, repeat)
 	afresh := false
 	if s.Removed && s.Forgotten != nil {
