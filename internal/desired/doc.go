@@ -84,7 +84,7 @@
 //	needs_auto_update       a range or latest without auto_update
 //	needs_bake              a bound on metrics without a bake of a minute
 //	needs_number            a layer of others with something else than a number
-//	never_opens             changes could not start in the next 400 days
+//	never_opens             changes could not start at any time
 //	no_environment          a repository without any environment
 //	no_functions            (warning) an empty list of functions
 //	not_a_file              a folder where a file belongs, or the reverse

@@ -1,6 +1,7 @@
 package window_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -103,4 +104,20 @@ func TestAFreezeThatEndsOnTheLastDayOfALeapYear(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A hundred windows, each with minutes of its own, under a cutoff that leaves
+// nothing: the answer is bounded by a number of occurrences, whatever they are.
+func TestASearchThroughManyWindowsIsBounded(t *testing.T) {
+	var c window.Calendar
+	for i := range 100 {
+		c.Windows = append(c.Windows, parseCron(t, fmt.Sprintf("%d-59/5 * * * *", i%5), time.Minute, newYork))
+	}
+	c.Cutoff = 1000 * 24 * time.Hour
+	now := instant(t, "2026-11-24T00:00:30Z")
+	if s := c.At(now); s.Open {
+		t.Error("open within the cutoff")
+	}
+	c.Next(now, 5) // minutes, without a bound
+	c.Check(now)
 }
