@@ -94,6 +94,7 @@
 //	not_utf8                not UTF-8 text
 //	out_of_range            too small, too large, too many, or empty
 //	pin_not_exact           a pin to something else than an exact version or number
+//	read_timeout            an environment whose reading did not end in time
 //	region_and_regions      region and regions at once
 //	retention_too_small     (warning) versions_to_keep below 2
 //	retention_without_keep  (warning) an age without versions_to_keep prunes nothing
