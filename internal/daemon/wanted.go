@@ -41,16 +41,14 @@ func (d *Daemon) wants() *wanted {
 	return d.wanted
 }
 
-// workOut needs mu. It reads only what is in memory.
+// workOut needs mu. It puts together what was read and reads nothing itself:
+// whoever asks for health waits for it.
 func (d *Daemon) workOut(now time.Time) *wanted {
 	w := &wanted{
 		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
-		invalid: map[string][]desired.Problem{}, newest: d.head.commit.Hash,
+		invalid: map[string][]desired.Problem{}, newest: d.taken.commit.Hash,
 	}
-	var tree desired.Tree
-	if d.head.commit.Files != nil {
-		tree = desired.Load(d.head.commit.Files, desired.Options{Now: now})
-	}
+	tree := d.taken.tree
 	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
 	if len(tree.Names) == 0 {
 		// No commit was read, or the newest has no environment at all, which is
@@ -66,6 +64,9 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 	}
 	stale := d.head.stale()
 	w.stale = stale != ""
+	if d.head.unread {
+		stale = fmt.Sprintf("the newest commit %s is still being read", short(d.head.commit.Hash))
+	}
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
 	}
@@ -75,18 +76,18 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 // workOutOne needs mu.
 func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	envs := named(tree.Environments, name)
-	c := d.head.commit
+	c := d.taken.commit
 	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
 		g := d.good[name]
 		if g == nil || g.hash != c.Hash {
 			g = &good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files}
 			d.good[name] = g
 		}
-		g.at = w.at
+		g.at, g.envs = d.taken.at, envs
 		w.follow(name, envs, *g, d.holdStale(name, *g, stale))
 		return
 	}
-	if d.head.commit.Files != nil {
+	if c.Files != nil {
 		w.invalid[name] = errorsOf(tree.Problems, name)
 		if len(envs) > 0 {
 			w.invalid[name] = append(w.invalid[name], envs[0].NotYet...)
@@ -96,11 +97,8 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	if g == nil {
 		return // it was never valid: there is nothing to follow
 	}
-	// As it was when it was valid: a pin that has ended since would make it
-	// invalid as well, and must not move anything.
-	envs = named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
-	if len(envs) == 0 {
-		return
+	if envs = g.envs; len(envs) == 0 {
+		return // it could not be read
 	}
 	held := stale
 	if ps := w.invalid[name]; len(ps) > 0 {
