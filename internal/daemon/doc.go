@@ -18,6 +18,7 @@
 // # How a daemon works
 //
 //	follow.go    looks at the branch; the newest commit is the head
+//	load.go      reads a commit, each environment within a deadline, off all locks
 //	wanted.go    each environment as the head wants it, or as the last good commit did
 //	lastgood.go  keeps that commit in the store, for a start without Git
 //	account.go   one loop for each account: its lease, its environments, who is due
