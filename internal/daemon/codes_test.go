@@ -38,7 +38,7 @@ func (f fixed) Pull(_ context.Context, last string) (gitrepo.Commit, bool, error
 
 // codesOf lists the codes of errors: those of loading are in the page of the
 // package desired (a test of its own keeps that whole), those of resolving in
-// the source of reconcile.
+// the sources of catalog and reconcile.
 func codesOf(t *testing.T) map[string]bool {
 	t.Helper()
 	codes := map[string]bool{}
@@ -52,6 +52,9 @@ func codesOf(t *testing.T) map[string]bool {
 		}
 	}
 	files, err := filepath.Glob("../reconcile/*.go")
+	if more, globErr := filepath.Glob("../catalog/*.go"); globErr == nil {
+		files = append(files, more...)
+	}
 	if err != nil || len(codes) == 0 || len(files) == 0 {
 		t.Fatal(err, len(codes), len(files))
 	}
@@ -186,7 +189,7 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 	}
 	var log strings.Builder
 	var d *daemon.Daemon
-	stop := s.startOdd(func(o *daemon.Options) {
+	stop := s.startOddly(func(o *daemon.Options) {
 		o.Source, o.Log = fixed{files}, slog.New(slog.NewTextHandler(&log, nil))
 	}, &d)
 	time.Sleep(4 * time.Minute)

@@ -76,13 +76,16 @@ type Daemon struct {
 	looks   *Looks
 	rung    chan struct{} // something may be to deliver; holds one token
 	pulling chan struct{} // holds one token for whoever looks at the branch
-	removed atomic.Bool   // an environment is gone from Git that nobody let be forgotten
-	recalls atomic.Bool   // the last good commits were read at the start, or since
+	reading chan struct{} // holds one token for whoever reads a commit
+	reader  Reader
+	removed atomic.Bool // an environment is gone from Git that nobody let be forgotten
+	recalls atomic.Bool // the last good commits were read at the start, or since
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu       sync.Mutex
 	started  time.Time
 	head     head
+	taken    taken                // the newest commit that was read
 	good     map[string]*good     // by environment: the last commit that was valid for it, and resolved
 	verdicts map[string]verdict   // by environment: what the newest commit came to in AWS
 	troubles map[string]trouble   // by environment; "" = of no environment
@@ -122,6 +125,7 @@ func New(o Options) (*Daemon, error) {
 		looks:   NewLooks(),
 		rung:    make(chan struct{}, 1),
 		pulling: make(chan struct{}, 1),
+		reading: make(chan struct{}, 1),
 		good:    map[string]*good{}, verdicts: map[string]verdict{}, troubles: map[string]trouble{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
 	}, nil
 }
@@ -145,7 +149,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.pull(ctx) // before anything is decided, so that nothing old is followed for a minute
 		return 0
 	})
-	for _, loop := range []func(context.Context){d.follow, d.deliver, d.attend} {
+	if d.newest().Files == nil {
+		d.take(ctx, d.newest()) // the last good commits are followed
+	}
+	for _, loop := range []func(context.Context){d.follow, d.reread, d.deliver, d.attend} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.staff(ctx) })
@@ -200,7 +207,9 @@ func (d *Daemon) staff(ctx context.Context) {
 	var wg sync.WaitGroup
 	d.every(ctx, "staff", nil, func(ctx context.Context) time.Duration {
 		if !d.recalls.Load() {
-			d.remember(ctx) // the store did not answer at the start
+			if d.remember(ctx); d.recalls.Load() { // the store did not answer at the start
+				d.take(ctx, d.newest())
+			}
 		}
 		for _, id := range d.wants().accounts() {
 			d.mu.Lock()

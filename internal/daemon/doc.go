@@ -18,6 +18,7 @@
 // # How a daemon works
 //
 //	follow.go    looks at the branch; the newest commit is the head
+//	load.go      reads a commit, each environment within a deadline, off all locks
 //	wanted.go    each environment as the head wants it, or as the last good commit did
 //	trial.go     the newest commit is on trial until it resolves in AWS
 //	trouble.go   what is wrong with it: one list for the log, readyz and the alert

@@ -37,8 +37,15 @@ func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
 }
 
 // startOdd runs a daemon over the site with a part of it replaced, and gives
-// what stops it, and the daemon where somebody asks for it.
-func (s *site) startOdd(replace func(*daemon.Options), into ...**daemon.Daemon) (stop func()) {
+// what stops it.
+func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
+	s.t.Helper()
+	var d *daemon.Daemon
+	return s.startOddly(replace, &d)
+}
+
+// startOddly is startOdd for whoever asks the daemon itself.
+func (s *site) startOddly(replace func(*daemon.Options), started **daemon.Daemon) (stop func()) {
 	s.t.Helper()
 	p := &process{name: "one"}
 	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
@@ -54,9 +61,7 @@ func (s *site) startOdd(replace func(*daemon.Options), into ...**daemon.Daemon) 
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, to := range into {
-		*to = d
-	}
+	*started = d
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()

@@ -42,12 +42,12 @@ func (v verdict) problems() []desired.Problem {
 // mu. The last good commit stays in force meanwhile, but for one of another
 // account: whoever has the lease there does not look here.
 func (d *Daemon) try(w *wanted, name string, envs []desired.Environment, stale string) {
-	c := d.head.commit
-	g := good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files, at: w.at}
+	c := d.taken.commit
+	g := good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files, at: d.taken.at, envs: envs}
 	t := trial{envs: envs, good: g, held: d.holdStale(name, g, stale)}
 	w.follow(name, envs, g, t.held)
 	if last := d.good[name]; last != nil {
-		if old := last.environments(name); len(old) > 0 && old[0].Account == envs[0].Account {
+		if old := last.envs; len(old) > 0 && old[0].Account == envs[0].Account {
 			held := d.holdStale(name, *last, stale)
 			t.fallback, t.begun = true, d.holdStale(name, *last, "not begun") == ""
 			w.follow(name, old, *last, held)

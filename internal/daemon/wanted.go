@@ -44,16 +44,14 @@ func (d *Daemon) wants() *wanted {
 	return d.wanted
 }
 
-// workOut needs mu. It reads only what is in memory.
+// workOut needs mu. It puts together what was read and reads nothing itself:
+// whoever asks for health waits for it.
 func (d *Daemon) workOut(now time.Time) *wanted {
 	w := &wanted{
 		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
-		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.head.commit.Hash,
+		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.taken.commit.Hash,
 	}
-	var tree desired.Tree
-	if d.head.commit.Files != nil {
-		tree = desired.Load(d.head.commit.Files, desired.Options{Now: now})
-	}
+	tree := d.taken.tree
 	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
 	if len(tree.Names) == 0 {
 		// No commit was read, or the newest has no environment at all, which is
@@ -70,6 +68,9 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 	}
 	stale := d.head.stale()
 	w.stale = stale != ""
+	if d.head.unread {
+		stale = fmt.Sprintf("the newest commit %s is still being read", short(d.head.commit.Hash))
+	}
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
 	}
@@ -92,17 +93,17 @@ func (w *wanted) tells(p desired.Problem) bool {
 // workOutOne needs mu.
 func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	envs := named(tree.Environments, name)
-	c := d.head.commit
+	c := d.taken.commit
 	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
 		if g := d.good[name]; g != nil && g.hash == c.Hash {
-			g.at = w.at
+			g.at, g.envs = d.taken.at, envs
 			w.follow(name, envs, *g, d.holdStale(name, *g, stale))
 			return
 		}
 		d.try(w, name, envs, stale)
 		return
 	}
-	if d.head.commit.Files != nil {
+	if c.Files != nil {
 		w.invalid[name] = errorsOf(tree.Problems, name)
 		if len(envs) > 0 {
 			w.invalid[name] = append(w.invalid[name], envs[0].NotYet...)
@@ -112,21 +113,14 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	if g == nil {
 		return // it was never valid: there is nothing to follow
 	}
-	if envs = g.environments(name); len(envs) == 0 {
-		return
+	if envs = g.envs; len(envs) == 0 {
+		return // it could not be read
 	}
 	held := stale
 	if ps := w.invalid[name]; len(ps) > 0 {
 		held = notValid(c.Hash, ps)
 	}
 	w.follow(name, envs, *g, d.holdStale(name, *g, held))
-}
-
-// environments returns what the commit asks for of one environment, as it was
-// when it was valid: a pin that has ended since would make it invalid as well,
-// and must not move anything.
-func (g *good) environments(name string) []desired.Environment {
-	return named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
 }
 
 // notValid is why nothing new starts while a newer commit is not followed.
