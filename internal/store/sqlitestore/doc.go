@@ -17,6 +17,12 @@
 // context's error. Open waits the same way, and fails where writing would. The
 // file and a folder made for it belong to their owner alone (0600, 0700).
 //
+// The file is known by its name. When it, its log or its shared memory was
+// deleted or replaced under an open store, or an older copy was written over it,
+// every call is store.ErrReplaced until Reopen, which makes no file where there
+// is none. A copy that was written over the open file is taken as it is; the log
+// that does not belong to it is put aside as NAME.replaced-wal.
+//
 // A file that is not ours is never changed: another program's database, one of
 // a newer layerd (store.ErrNewer), a damaged one (store.ErrCorrupt). Full disks
 // are syscall.ENOSPC. Errors name the file.
