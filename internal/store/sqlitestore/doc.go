@@ -29,6 +29,10 @@
 //
 // # What is not
 //
+// A copy that is written over the open file is noticed where it lacks a write that
+// was in the file, and not in the log alone, when a call last looked. One that
+// lacks only what the log has is made whole by the log, and nothing is lost.
+//
 // It must not lie on a network file system (NFS, EFS): the log is shared memory
 // between processes. Damage inside the bytes of a value, which SQLite has no
 // checksum for, is not noticed.
