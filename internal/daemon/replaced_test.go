@@ -1,11 +1,14 @@
 package daemon_test
 
 import (
+	"context"
 	"database/sql"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,7 +180,7 @@ func replacedStory(t *testing.T, when string, lose, mend func(*ground, string)) 
 	copied := g.copy()
 	g.slack.take()
 	if when == "idle" {
-		time.Sleep(10 * time.Minute)
+		time.Sleep(2 * time.Minute)
 		lose(g, copied)
 		g.raise()
 	} else {
@@ -211,9 +214,9 @@ func replacedStory(t *testing.T, when string, lose, mend func(*ground, string)) 
 	}
 	checkRecorded(t, g, g.world.Writes()-anew)
 	g.world.ResetCalls()
-	time.Sleep(time.Hour)
+	time.Sleep(10 * time.Minute)
 	if n := g.world.Writes(); n != 0 || !p.daemon.Health().Ready {
-		t.Errorf("an hour later: %d writes, %s", n, problems(p))
+		t.Errorf("ten minutes later: %d writes, %s", n, problems(p))
 	}
 }
 
@@ -299,4 +302,67 @@ func writers(s *site) []string {
 		}
 	}
 	return list
+}
+
+// table is a store that does not notice when another one is put in its place.
+type table struct {
+	store.Store
+	now *atomic.Pointer[store.Memory]
+}
+
+func (s table) Get(ctx context.Context, key string) (store.Value, error) {
+	return s.now.Load().Get(ctx, key)
+}
+
+func (s table) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+	return s.now.Load().Create(ctx, key, data)
+}
+
+func (s table) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
+	return s.now.Load().Replace(ctx, key, old, data)
+}
+
+func (s table) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
+	return s.now.Load().List(ctx, q)
+}
+
+// TestTableIsMadeAnew: a table that was deleted and made anew between two calls
+// is no silent beginning: the lease is missed, that is told, and everything that
+// was known of the old one is dropped.
+func TestTableIsMadeAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 4)
+		at := &atomic.Pointer[store.Memory]{}
+		at.Store(store.NewMemory())
+		s.store = table{now: at}
+		p := s.start("one")
+		defer p.stop()
+		time.Sleep(10 * time.Minute)
+		s.slack.take()
+		at.Store(store.NewMemory())
+		time.Sleep(5 * time.Minute)
+		if titles := s.slack.titles(); strings.Count(titles, "opened: layerd: the store does not work") != 1 || strings.Count(titles, "resolved: layerd: the store does not work") != 1 {
+			t.Errorf("told:\n%s", titles)
+		}
+		s.commit("Raise", map[string]string{"environments/dev.yaml": envFile(accountID, "1.5.0", "")})
+		time.Sleep(5 * time.Minute)
+		if n := s.has(accountID, 5); n != 4 || !p.daemon.Health().Ready {
+			t.Errorf("%d of 4 have 5; %s", n, problems(p))
+		}
+		if n := len(s.entries()); n != 4 {
+			t.Errorf("%d entries in the history, want 4", n)
+		}
+		kept := 0 // the last good commits, which a start without Git needs
+		for v, err := range s.store.List(t.Context(), store.Query{Prefix: store.Prefix("desired", "acme")}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Count(v.Key, "/") == 2 {
+				kept++
+			}
+		}
+		if kept != 2 {
+			t.Errorf("%d last good commits are kept, want 2", kept)
+		}
+	})
 }

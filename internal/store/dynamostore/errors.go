@@ -60,6 +60,10 @@ func (s *Store) sort(err, denied error) error {
 
 // noTable does not say which account: only STS knows.
 func (s *Store) noTable() error {
+	if s.opened.Load() {
+		s.gone.Store(true)
+		return fmt.Errorf("%w: the table was deleted; restore it, or make it anew with layerd store init --store dynamodb:%s", store.ErrReplaced, s.table)
+	}
 	return fmt.Errorf("%w in %s with these credentials: make it with layerd store init --store dynamodb:%s", errNoTable, s.region, s.table)
 }
 

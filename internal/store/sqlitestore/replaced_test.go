@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // losses are all the ways in which a file is not what was opened any more. Each
@@ -320,4 +321,15 @@ func TestReplacedLink(t *testing.T) {
 	if v, err := s.Get(t.Context(), "a"); err != nil || string(v.Data) != "two" {
 		t.Errorf("Get after Reopen = %q, %v", v.Data, err)
 	}
+}
+
+func TestContractReplaced(t *testing.T) {
+	storetest.Replaced(t, func(t *testing.T) (s store.Replaceable, lose, mend func()) {
+		path := tempPath(t)
+		return open(t, path), func() { remove(t, path, path+"-wal", path+"-shm") }, func() {
+			if err := open(t, path).Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
