@@ -93,6 +93,8 @@ type Daemon struct {
 	accounts map[string]*account  // by number
 	wanted   *wanted              // what head and good amount to; nil = work it out
 	store    string               // why the store does not work; empty = it does
+	replaced bool                 // it is not the store that was opened; see replaced.go
+	said     bool                 // that it is not was told
 	lost     map[string]lostLease // accounts that were lost and that nobody is known to hold
 	news     string               // what was last told of the repository, in short
 	newsAt   time.Time
@@ -206,6 +208,7 @@ func (d *Daemon) guard(name string, do func() time.Duration) (pause time.Duratio
 func (d *Daemon) staff(ctx context.Context) {
 	var wg sync.WaitGroup
 	d.every(ctx, "staff", nil, func(ctx context.Context) time.Duration {
+		d.renewStore(ctx)
 		if !d.recalls.Load() {
 			if d.remember(ctx); d.recalls.Load() { // the store did not answer at the start
 				d.take(ctx, d.newest())

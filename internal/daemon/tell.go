@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
 )
 
 // lostLease is an account that was lost.
@@ -151,21 +152,28 @@ func (d *Daemon) storeFails(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
+	gone := errors.Is(err, store.ErrReplaced)
 	d.mu.Lock()
-	before := d.store
-	d.store = err.Error()
+	before, known := d.store, d.replaced
+	d.store, d.replaced = err.Error(), known || gone
 	d.mu.Unlock()
-	if before == "" {
+	if before == "" || gone && !known {
 		d.Log.Error("store does not work", "err", err)
+	}
+	if gone && !known {
+		d.ringDelivery()
 	}
 }
 
 func (d *Daemon) storeWorks() {
 	d.mu.Lock()
 	before := d.store
-	d.store = ""
+	if !d.replaced { // else it works once it was opened anew
+		d.store = ""
+	}
+	after := d.store
 	d.mu.Unlock()
-	if before != "" {
+	if before != "" && after == "" {
 		d.Log.Info("store works again")
 	}
 }
@@ -245,6 +253,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	if !same {
 		d.news, d.newsAt = news, time.Now()
 	}
+	d.said = d.replaced
 	d.mu.Unlock()
 	if same {
 		if d.removed.Load() {

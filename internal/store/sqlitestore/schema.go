@@ -29,6 +29,13 @@ func migrations() []string {
 			data     BLOB NOT NULL,
 			revision TEXT NOT NULL
 		) STRICT`,
+		// The database has an identity and counts its writes, so that another one
+		// in its place, or an older copy, is told from it (see replaced.go).
+		// Triggers count, since no statement can forget them.
+		`CREATE TABLE origin (id TEXT NOT NULL, generation INTEGER NOT NULL) STRICT;
+		INSERT INTO origin (id, generation) VALUES (lower(hex(randomblob(16))), 0);
+		CREATE TRIGGER entry_created AFTER INSERT ON entry BEGIN UPDATE origin SET generation = generation + 1; END;
+		CREATE TRIGGER entry_replaced AFTER UPDATE ON entry BEGIN UPDATE origin SET generation = generation + 1; END`,
 	}
 }
 
