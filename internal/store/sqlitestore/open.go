@@ -114,7 +114,7 @@ func openReaders(s *Store, params url.Values) (*Store, error) {
 	if s.read, err = connect(s.path, readers, params); err != nil {
 		return nil, s.explain("open store", err)
 	}
-	if err := inspect(context.Background(), s.read, len(migrations())); err != nil {
+	if err := inspect(context.Background(), s.read, oldestRead, len(migrations())); err != nil {
 		return nil, errors.Join(s.explain("open store", err), s.Close())
 	}
 	return s, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -273,7 +274,7 @@ func TestMigrate(t *testing.T) {
 		t.Errorf("a migration that was done meanwhile: %v", err)
 	}
 	want(4, "key,data,revision,more")
-	if err := inspect(t.Context(), db, 5); err == nil || !strings.Contains(err.Error(), "open it once for writing") {
+	if err := inspect(t.Context(), db, 5, 5); err == nil || !strings.Contains(err.Error(), "open it once for writing") {
 		t.Errorf("reading an older schema: %v, want advice", err)
 	}
 	if s, err := Open(path); !errors.Is(err, store.ErrNewer) {
@@ -311,5 +312,19 @@ func writeFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// plan and history read what an earlier layerd left, without a change to it.
+func TestAnOlderStoreIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	sqlFile(migrations()[0]+fmt.Sprintf("; PRAGMA application_id = %d; PRAGMA user_version = 1; PRAGMA journal_mode = WAL", applicationID))(t, path)
+	s, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("reading it: %v", err)
 	}
 }
