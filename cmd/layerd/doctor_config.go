@@ -86,7 +86,7 @@ func (x *examination) source(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return x.app.sourceOf(commit, git.URL)
+	return x.app.sourceOf(ctx, commit, git.URL)
 }
 
 // spec says which store is examined: --store, else the daemon's, which does not

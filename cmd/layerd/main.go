@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 	_ "time/tzdata" // so that a container without a zone database knows Asia/Tokyo
@@ -23,18 +24,26 @@ func run() int {
 	// the middle of an apply: writing fails with EPIPE instead, which is quiet.
 	signal.Ignore(syscall.SIGPIPE)
 	cobra.EnableCommandSorting = false // the help has an order of its own
-	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv, environ: os.Environ(), now: time.Now}
+	a := &app{out: os.Stdout, err: os.Stderr, env: os.Getenv, environ: os.Environ(), now: time.Now, end: os.Exit}
 	ctx, stop := a.interruptible(context.Background())
 	defer stop()
 	return a.execute(ctx, os.Args[1:])
 }
 
+// What is told to stop and does not is ended all the same: after the 25 seconds
+// that are promised where a change may be in hand, and soon where there is none.
+const (
+	graceInHand = 25 * time.Second
+	graceElse   = 5 * time.Second
+)
+
 // interruptible gives a context that the first SIGINT or SIGTERM cancels: the
 // function in hand is finished and nothing new is begun. After that the
 // signals have their usual meaning again, so that a second Ctrl-C ends the
-// process at once.
+// process at once, and the process ends after a grace whatever still runs.
 func (a *app) interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(parent)
+	var net atomic.Pointer[time.Timer]
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -47,11 +56,31 @@ func (a *app) interruptible(parent context.Context) (context.Context, context.Ca
 				a.say("interrupted: finishing what is in hand; once more to stop at once")
 			}
 			cancel()
+			net.Store(a.endAnyway())
 		case <-ctx.Done():
 			signal.Stop(signals)
 		}
 	}()
-	return ctx, cancel
+	return ctx, func() {
+		cancel()
+		if t := net.Load(); t != nil {
+			t.Stop()
+		}
+	}
+}
+
+// endAnyway ends the process after the grace of what runs. What hangs then may
+// be a computation, which no context reaches.
+func (a *app) endAnyway() *time.Timer {
+	grace := a.grace()
+	return time.AfterFunc(grace, func() {
+		if log := a.service.Load(); log != nil {
+			log.Error("stopped although not everything has ended", "after", grace.String())
+		} else {
+			a.say("stopped although not everything had ended %s after the signal", grace)
+		}
+		a.end(exitRetry)
+	})
 }
 
 // execute runs one command line and gives the exit code. It is the only place

@@ -23,8 +23,22 @@ type app struct {
 	color    oneOf
 	logLevel oneOf
 	progress *statusLine // nil until a command shows progress
+	end      func(int)   // of the process, at once
+	// inHand says that what runs may have a change in hand when it is told to stop.
+	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
 	service atomic.Pointer[slog.Logger]
+}
+
+// groupAct are the commands that change something.
+const groupAct = "Act:"
+
+// grace is how long what runs may take to stop.
+func (a *app) grace() time.Duration {
+	if a.inHand.Load() {
+		return graceInHand
+	}
+	return graceElse
 }
 
 func (a *app) root() *cobra.Command {
@@ -55,6 +69,7 @@ window, after the approval, with a reason for every step.`,
 		hideNotYet(c)
 		if run := c.RunE; run != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
+				a.inHand.Store(cmd.GroupID == groupAct)
 				if err := run(cmd, args); err != nil {
 					return &ranError{err}
 				}
@@ -72,7 +87,7 @@ func (a *app) addCommands(root *cobra.Command) {
 		commands []*cobra.Command
 	}{
 		{"Look, and change nothing:", []*cobra.Command{a.demoCommand(), a.validateCommand(), a.planCommand(), a.windowCommand()}},
-		{"Act:", []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.forgetCommand()}},
+		{groupAct, []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.forgetCommand()}},
 		{"Ask:", []*cobra.Command{a.whyCommand(), a.historyCommand(), a.doctorCommand(), a.healthcheckCommand()}},
 		{"Set up:", []*cobra.Command{a.storeCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand()}},
 	} {

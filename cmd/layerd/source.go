@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 )
@@ -46,16 +47,20 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return a.sourceOf(commit, f.repo)
+	return a.sourceOf(ctx, commit, f.repo)
 }
 
 // sourceOf makes of a commit what the repository at address wants.
-func (a *app) sourceOf(commit gitrepo.Commit, address string) (source, error) {
+func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address string) (source, error) {
 	id, err := gitrepo.Identity(address)
 	if err != nil {
 		return source{}, err
 	}
-	tree := desired.Load(commit.Files, desired.Options{Now: a.now()})
+	var reader daemon.Reader
+	tree, err := reader.Load(ctx, commit.Hash, commit.Files, a.now())
+	if err != nil {
+		return source{}, err
+	}
 	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
 }
 

@@ -246,6 +246,10 @@ func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
 			"%s %s is not live, and publishing it from its artifact is not supported yet", c.wish.Name, text),
 			"publish it by other means; "+liveList(live))
 	}
+	if len(live) == 0 {
+		return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s: %s has no live version", c.wish.Layer, text, c.wish.Layer.Name()),
+			"publish it, or correct the layer's name")
+	}
 	return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s", c.wish.Layer, text), liveList(live))
 }
 

@@ -66,7 +66,7 @@ type duty struct {
 	fresh bool
 	// since is until when somebody is known to have looked after it before.
 	since time.Time
-	// revision is of the commit that its last round was about.
+	// revision is of the newest commit that its last round knew.
 	revision string
 	// told is how far its history was told, and read where that is kept.
 	told, read history.Cursor
@@ -167,7 +167,7 @@ func (a *account) due(w *wanted, names []string, now time.Time) (due []string, t
 		if d.busy {
 			continue
 		}
-		next = min(next, d.left(w.origins[name].Revision, now))
+		next = min(next, d.left(w.newest, now))
 		free, due = append(free, d), append(due, name)
 	}
 	if next > 0 {
@@ -175,9 +175,9 @@ func (a *account) due(w *wanted, names []string, now time.Time) (due []string, t
 	}
 	pause := jitter(a.Interval)
 	a.turns++
-	for i, d := range free {
+	for _, d := range free {
 		d.busy, d.turn, d.last, d.touched, d.at, d.pause = true, a.turns, now, now, time.Time{}, pause
-		d.revision = w.origins[due[i]].Revision
+		d.revision = w.newest
 	}
 	slices.Sort(due)
 	return due, a.turns, tick
@@ -221,15 +221,10 @@ func (a *account) touch(p Progress) {
 func (a *account) round(ctx context.Context, w *wanted, names []string, turn int, l *lease.Lease) {
 	bound, cancel := l.Bind(ctx)
 	defer cancel()
-	r := a.newRound(w, names)
+	r := a.newRound(&w, names)
 	r.Store = a.Store
 	r.Lease = func(context.Context, string) (Lease, error) { return l, nil }
 	r.Decided = func(ctx context.Context, plan reconcile.Plan) error { return a.decided(ctx, w, plan) }
-	for _, name := range names {
-		if err := a.saveGood(bound, name); err != nil && bound.Err() == nil {
-			a.Log.Error("last good commit not kept", "env", name, "err", err)
-		}
-	}
 	a.begin(bound, names)
 	p, err := r.beginApply(bound)
 	if err != nil {
@@ -237,6 +232,11 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 			a.storeFails(err)
 		}
 		return
+	}
+	for _, name := range names { // what resolves is known now, and nothing of it has begun
+		if err := a.saveGood(bound, name); err != nil && bound.Err() == nil {
+			a.Log.Error("last good commit not kept", "env", name, "err", err)
+		}
 	}
 	var wg sync.WaitGroup
 	for _, env := range p.chosen {
@@ -253,14 +253,6 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 		})
 	}
 	wg.Wait()
-}
-
-// newRound is a round over some environments as they are followed now.
-func (a *account) newRound(w *wanted, names []string) Round {
-	return Round{
-		Tree: w.tree, Revision: w.newest, Origins: w.origins, Repository: a.Repository, Environments: names,
-		Connect: a.Connect, Rates: a.Rates, Looks: a.looks, Log: a.Log, Progress: a.touch,
-	}
 }
 
 // decided writes down what is about to be begun.
@@ -293,12 +285,24 @@ func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, too
 		defer cancel()
 	}
 	_, left := changes(plan)
+	wrong, known := w.wrong(plan)
+	var since time.Time
 	err := a.note(ctx, plan.Environment, func(m *memory) {
 		m.Decision = decision(plan)
+		switch {
+		case len(wrong) == 0 && known:
+			m.InvalidSince = time.Time{}
+		case len(wrong) > 0 && m.InvalidSince.IsZero():
+			m.InvalidSince = time.Now().UTC().Round(0)
+		}
+		since = m.InvalidSince
 		if !left {
 			m.Applied = m.Planned
 		}
 	})
+	if len(wrong) > 0 || known {
+		a.unsettle(plan.Environment, wrong, since)
+	}
 	if err == nil {
 		err = a.tell(ctx, w, plan)
 	}
@@ -377,7 +381,7 @@ func (a *account) logPlan(plan reconcile.Plan, w *wanted, took time.Duration) {
 // watch makes a round that changes nothing and writes nothing: the store does
 // not answer, and what happens in AWS still matters to somebody.
 func (a *account) watch(ctx context.Context, w *wanted, names []string) {
-	r := a.newRound(w, names)
+	r := a.newRound(&w, names)
 	r.Watching = "nothing is changed while the store does not work"
 	result, err := r.Plan(ctx)
 	if err != nil {
@@ -386,5 +390,8 @@ func (a *account) watch(ctx context.Context, w *wanted, names []string) {
 	for _, plan := range result.Plans {
 		a.schedule(plan)
 		a.logPlan(plan, w, 0)
+		if wrong, known := w.wrong(plan); len(wrong) > 0 || known {
+			a.unsettle(plan.Environment, wrong, time.Time{})
+		}
 	}
 }

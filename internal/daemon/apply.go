@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
 )
 
 // errNoStore: without a record nothing is changed.
@@ -40,12 +41,7 @@ func (r Round) beginApply(ctx context.Context) (*pass, error) {
 		return nil, errNoStore
 	}
 	leases, refused := r.takeLeases(ctx)
-	p, err := r.beginWith(ctx, refused)
-	if err != nil {
-		return nil, err
-	}
-	p.leases = leases
-	return p, nil
+	return r.beginWith(ctx, leases, refused)
 }
 
 // takeLeases asks for the lease of every account that the round is about.
@@ -77,27 +73,36 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.P
 			ctx, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		if err := p.settle(ctx, env[0].Name); err != nil {
-			return reconcile.Plan{}, err
+		plan, err := p.applyHeld(ctx, env)
+		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
+			err = cause // and not that it was stopped
 		}
-		in, err := p.input(ctx, env)
-		if err != nil {
-			return reconcile.Plan{}, err
-		}
-		plan := p.decide(ctx, &in)
-		if p.Only == nil {
-			if plan, err = p.progress(ctx, &in, plan); err != nil {
-				return plan, err
-			}
-		}
-		plan = p.only(p.unwell(ctx, &in, plan))
-		if p.Decided != nil {
-			if err := p.Decided(ctx, plan); err != nil {
-				return plan, err
-			}
-		}
-		return plan, p.carryOut(ctx, in, &plan)
+		return plan, err
 	})
+}
+
+// applyHeld is apply while the lease is ours.
+func (p *pass) applyHeld(ctx context.Context, env []desired.Environment) (reconcile.Plan, error) {
+	if err := p.settle(ctx, env[0].Name); err != nil {
+		return reconcile.Plan{}, err
+	}
+	in, err := p.input(ctx, env)
+	if err != nil {
+		return reconcile.Plan{}, err
+	}
+	plan := p.decide(ctx, &in)
+	if p.Only == nil {
+		if plan, err = p.progress(ctx, &in, plan); err != nil {
+			return plan, err
+		}
+	}
+	plan = p.only(p.unwell(ctx, &in, plan))
+	if p.Decided != nil {
+		if err := p.Decided(ctx, plan); err != nil {
+			return plan, err
+		}
+	}
+	return plan, p.carryOut(ctx, in, &plan)
 }
 
 // carryOut writes down what was learned, then does in each Region what may be

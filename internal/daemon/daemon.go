@@ -76,18 +76,25 @@ type Daemon struct {
 	looks   *Looks
 	rung    chan struct{} // something may be to deliver; holds one token
 	pulling chan struct{} // holds one token for whoever looks at the branch
-	removed atomic.Bool   // an environment is gone from Git that nobody let be forgotten
-	recalls atomic.Bool   // the last good commits were read at the start, or since
+	reading chan struct{} // holds one token for whoever reads a commit
+	reader  Reader
+	removed atomic.Bool // an environment is gone from Git that nobody let be forgotten
+	recalls atomic.Bool // the last good commits were read at the start, or since
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu       sync.Mutex
 	started  time.Time
 	head     head
-	good     map[string]*good     // by environment: the last commit that was valid for it
+	taken    taken                // the newest commit that was read
+	good     map[string]*good     // by environment: the last commit that was valid for it, and resolved
+	verdicts map[string]verdict   // by environment: what the newest commit came to in AWS
+	troubles map[string]trouble   // by environment; "" = of no environment
 	memory   map[string]*memory   // by environment: the four revisions
 	accounts map[string]*account  // by number
 	wanted   *wanted              // what head and good amount to; nil = work it out
 	store    string               // why the store does not work; empty = it does
+	replaced bool                 // it is not the store that was opened; see replaced.go
+	said     bool                 // that it is not was told
 	lost     map[string]lostLease // accounts that were lost and that nobody is known to hold
 	news     string               // what was last told of the repository, in short
 	newsAt   time.Time
@@ -120,7 +127,8 @@ func New(o Options) (*Daemon, error) {
 		looks:   NewLooks(),
 		rung:    make(chan struct{}, 1),
 		pulling: make(chan struct{}, 1),
-		good:    map[string]*good{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
+		reading: make(chan struct{}, 1),
+		good:    map[string]*good{}, verdicts: map[string]verdict{}, troubles: map[string]trouble{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
 	}, nil
 }
 
@@ -143,7 +151,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.pull(ctx) // before anything is decided, so that nothing old is followed for a minute
 		return 0
 	})
-	for _, loop := range []func(context.Context){d.follow, d.deliver, d.attend} {
+	if d.newest().Files == nil {
+		d.take(ctx, d.newest()) // the last good commits are followed
+	}
+	for _, loop := range []func(context.Context){d.follow, d.reread, d.deliver, d.attend} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.staff(ctx) })
@@ -197,8 +208,11 @@ func (d *Daemon) guard(name string, do func() time.Duration) (pause time.Duratio
 func (d *Daemon) staff(ctx context.Context) {
 	var wg sync.WaitGroup
 	d.every(ctx, "staff", nil, func(ctx context.Context) time.Duration {
+		d.renewStore(ctx)
 		if !d.recalls.Load() {
-			d.remember(ctx) // the store did not answer at the start
+			if d.remember(ctx); d.recalls.Load() { // the store did not answer at the start
+				d.take(ctx, d.newest())
+			}
 		}
 		for _, id := range d.wants().accounts() {
 			d.mu.Lock()

@@ -21,6 +21,8 @@ type head struct {
 	// behind says that somebody who acted before us knew another commit, and
 	// that the branch was not read since; empty = not so.
 	behind string
+	// unread says that commit is not read yet, and may never be.
+	unread bool
 }
 
 // stale says why the branch counts as not read; empty = it was read lately.
@@ -77,6 +79,10 @@ func (d *Daemon) pull(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	read := true
+	if changed {
+		read = d.take(ctx, commit)
+	}
 	d.mu.Lock()
 	before := d.head
 	d.head.err = err
@@ -85,6 +91,7 @@ func (d *Daemon) pull(ctx context.Context) {
 	}
 	if changed {
 		d.head.commit, d.wanted = commit, nil
+		d.head.unread = !read && d.taken.commit.Hash != commit.Hash
 	}
 	if before.stale() != "" && err == nil {
 		d.wanted = nil

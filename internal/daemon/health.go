@@ -55,6 +55,9 @@ func (d *Daemon) Health() Health {
 	} else if why := d.head.stale(); why != "" {
 		reason("%s", why)
 	}
+	if d.head.unread {
+		reason("the newest commit %s is still being read", short(d.head.commit.Hash))
+	}
 	if d.store != "" {
 		reason("the store does not work: %s", d.store)
 	}
@@ -71,6 +74,7 @@ func (d *Daemon) Health() Health {
 		h.Alive = h.Alive && alive
 		h.Accounts = append(h.Accounts, view)
 	}
+	h.Reasons = append(h.Reasons, d.reasons(w)...)
 	slices.Sort(h.Reasons)
 	h.Ready = h.Alive && len(h.Reasons) == 0
 	return h

@@ -12,16 +12,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/store"
 )
 
-// good is the last commit at which an environment was valid.
+// good is the last commit at which an environment was valid and resolved in AWS.
 type good struct {
 	hash, author, subject string
 	when                  time.Time // of the commit
 	files                 fs.FS
-	at                    time.Time // when it was last seen to be valid
-	saved                 bool      // it is in the store
+	at                    time.Time             // when it was last seen to be valid
+	envs                  []desired.Environment // what it wanted then; nil = not read yet
+	saved                 bool                  // it is in the store
 }
 
 // goodDoc is the head of what is kept of it. The files are a zip archive, cut

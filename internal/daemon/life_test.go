@@ -291,6 +291,19 @@ func (d disk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, er
 	return d.Store.List(ctx, q)
 }
 
+// Check and Reopen are those of the store, where it can be replaced.
+func (d disk) Check() error { return store.Check(d.Store) }
+
+func (d disk) Reopen(ctx context.Context) error {
+	if do, err := d.call(ctx); !do || err != nil {
+		return err
+	}
+	if r, ok := d.Store.(store.Replaceable); ok {
+		return r.Reopen(ctx)
+	}
+	return nil
+}
+
 // start runs a daemon over the site.
 func (s *site) start(name string) *process { return s.startDying(name, 0, false) }
 

@@ -76,6 +76,15 @@ func NewLooks() *Looks {
 	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
 }
 
+// reset forgets everything: the store that it was read beside is another one.
+func (l *Looks) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.places)
+	clear(l.pasts)
+	clear(l.rolls)
+}
+
 // past gives the past of an environment in a Region as last read.
 func (l *Looks) past(environment, region string) reconcile.Past {
 	if l == nil {

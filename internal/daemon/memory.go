@@ -22,6 +22,9 @@ type memory struct {
 	Decision  string `json:"decision"` // a line for a person
 	// Since is when the decision was first what it is.
 	Since time.Time `json:"since"`
+	// InvalidSince is when what Git asks for was first found wrong; zero = it
+	// is not.
+	InvalidSince time.Time `json:"invalid_since,omitzero"`
 
 	revision store.Revision
 }

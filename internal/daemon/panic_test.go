@@ -40,6 +40,13 @@ func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
 // what stops it.
 func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
 	s.t.Helper()
+	var d *daemon.Daemon
+	return s.startOddly(replace, &d)
+}
+
+// startOddly is startOdd for whoever asks the daemon itself.
+func (s *site) startOddly(replace func(*daemon.Options), started **daemon.Daemon) (stop func()) {
+	s.t.Helper()
 	p := &process{name: "one"}
 	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: wire{p, s.git.Transport()}})
 	if err != nil {
@@ -54,6 +61,7 @@ func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	*started = d
 	ctx, cancel := context.WithCancel(s.t.Context())
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()

@@ -33,6 +33,12 @@ type Round struct {
 	// Origins names the environments that come from another commit than that,
 	// or that must not change although they are valid.
 	Origins map[string]Origin
+	// Trials has newer wishes, by environment, that are followed instead of those
+	// in Tree once they resolve. Judged hears what came of each, by environment
+	// and Region, before anything is decided, and returns what is followed. It is
+	// required where there are trials.
+	Trials map[string][]desired.Environment
+	Judged func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]Origin)
 	// Environments chooses by name; empty = all. Names that the repository
 	// does not have are ignored: the caller knows better how to say so.
 	Environments []string
@@ -125,11 +131,11 @@ func (r Round) Plan(ctx context.Context) (Result, error) {
 
 // begin chooses the environments, reads what is remembered and observes every
 // place once.
-func (r Round) begin(ctx context.Context) (*pass, error) { return r.beginWith(ctx, nil) }
+func (r Round) begin(ctx context.Context) (*pass, error) { return r.beginWith(ctx, nil, nil) }
 
 // beginWith leaves accounts alone whose lease was refused.
-func (r Round) beginWith(ctx context.Context, refused map[string]*reconcile.Failure) (*pass, error) {
-	p := &pass{Round: r, regions: map[place]*seen{}, refused: refused}
+func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*reconcile.Failure) (*pass, error) {
+	p := &pass{Round: r, regions: map[place]*seen{}, leases: leases, refused: refused}
 	if p.Now == nil {
 		p.Now = time.Now
 	}
@@ -148,6 +154,10 @@ func (r Round) beginWith(ctx context.Context, refused map[string]*reconcile.Fail
 		p.result.Unfinished = slices.DeleteFunc(unfinished, func(e history.Entry) bool { return !p.has(e.Environment) })
 	}
 	p.observe(ctx)
+	if len(p.Trials) > 0 {
+		p.Tree, p.Origins = p.Judged(p.try(ctx))
+		p.choose()
+	}
 	return p, nil
 }
 
@@ -158,6 +168,7 @@ func (p *pass) has(environment string) bool {
 // choose groups the chosen, valid environments by name. One that uses a key
 // that does not act yet is refused whole: ignoring it would be a surprise.
 func (p *pass) choose() {
+	p.chosen = nil
 	byName := map[string][]desired.Environment{}
 	for _, e := range p.Tree.Environments {
 		byName[e.Name] = append(byName[e.Name], e)
@@ -186,7 +197,7 @@ func (p *pass) observe(ctx context.Context) {
 	queries := map[place]*awslambda.Query{}
 	first := map[place]desired.Environment{}
 	for _, env := range p.chosen {
-		for _, e := range env {
+		for _, e := range slices.Concat(env, p.Trials[env[0].Name]) {
 			at := placeOf(e)
 			if p.refused[e.Account] != nil {
 				continue

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/store"
 )
 
 // lostLease is an account that was lost.
@@ -48,9 +49,10 @@ func (a *account) tell(ctx context.Context, w *wanted, plan reconcile.Plan) erro
 	a.mu.Lock()
 	d := *a.duties[name]
 	a.mu.Unlock()
+	wrong, _ := w.wrong(plan)
 	s := notify.Situation{
 		Environment: name, Zone: plan.Regions[0].Want.Zone, Now: now, Plan: &plan,
-		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: w.invalid[name],
+		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: wrong,
 		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told, Actors: a.actors(ctx, plan),
 	}
 	if w.newest != s.Revision {
@@ -150,21 +152,28 @@ func (d *Daemon) storeFails(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
+	gone := errors.Is(err, store.ErrReplaced)
 	d.mu.Lock()
-	before := d.store
-	d.store = err.Error()
+	before, known := d.store, d.replaced
+	d.store, d.replaced = err.Error(), known || gone
 	d.mu.Unlock()
-	if before == "" {
+	if before == "" || gone && !known {
 		d.Log.Error("store does not work", "err", err)
+	}
+	if gone && !known {
+		d.ringDelivery()
 	}
 }
 
 func (d *Daemon) storeWorks() {
 	d.mu.Lock()
 	before := d.store
-	d.store = ""
+	if !d.replaced { // else it works once it was opened anew
+		d.store = ""
+	}
+	after := d.store
 	d.mu.Unlock()
-	if before != "" {
+	if before != "" && after == "" {
 		d.Log.Info("store works again")
 	}
 }
@@ -220,10 +229,11 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/3)
 	defer cancel()
 	w := d.wants()
+	d.unsettleRest(w)
 	d.mu.Lock()
 	r := notify.Repository{
 		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
-		Invalid: w.whole, Store: d.store,
+		Invalid: w.whole, Followed: !w.nowhere, Store: d.store,
 	}
 	if d.head.err != nil {
 		r.Error = d.head.err.Error()
@@ -238,11 +248,12 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	for _, a := range d.accounts {
 		voice = voice || a.isFirst(w)
 	}
-	news := fmt.Sprint(voice, d.head.stale() != "", r.Store, len(r.Lost), len(r.Invalid), w.newest, w.tree.Names)
+	news := fmt.Sprint(voice, d.head.stale() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names)
 	same := news == d.news && time.Since(d.newsAt) < retell
 	if !same {
 		d.news, d.newsAt = news, time.Now()
 	}
+	d.said = d.replaced
 	d.mu.Unlock()
 	if same {
 		if d.removed.Load() {
@@ -264,7 +275,19 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 		d.mu.Unlock()
 	}
 	if r.Store == "" {
+		d.tellUnfollowed(asking, w)
 		d.tellRemoved(asking, w)
+	}
+}
+
+// tellUnfollowed tells of environments that were never valid, so that no round
+// is about them.
+func (d *Daemon) tellUnfollowed(ctx context.Context, w *wanted) {
+	for _, name := range w.unfollowed() {
+		s := notify.Situation{Environment: name, Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name]}
+		if _, err := d.book.Tell(ctx, s); err != nil && ctx.Err() == nil {
+			d.Log.Warn("invalid environment not told", "env", name, "err", err)
+		}
 	}
 }
 
@@ -272,7 +295,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 // repository has no file for any more, until somebody lets them be forgotten;
 // and recalls those of them that have a file again.
 func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
-	if w.newest == "" || len(w.whole) > 0 {
+	if w.newest == "" || w.nowhere {
 		return // nothing is known of what the repository has
 	}
 	known, err := d.book.Environments(ctx)

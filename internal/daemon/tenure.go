@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/store"
 )
 
 // This file is about having an account: getting its lease, losing it, giving it
@@ -49,6 +50,9 @@ func (a *account) hold(ctx context.Context) bool {
 	if a.lease != nil {
 		a.lose(ctx)
 	}
+	if a.storeReplaced() {
+		return false
+	}
 	if !a.tried.IsZero() && time.Since(a.tried) < a.keeper.Term()/6 {
 		return false
 	}
@@ -84,7 +88,11 @@ func (a *account) lose(ctx context.Context) {
 	a.lease, a.tried = nil, time.Time{}
 	a.holds(false)
 	a.Log.Error("lease lost", "account", a.id, "err", err)
-	a.Daemon.loses(a.id, err)
+	if errors.Is(err, store.ErrReplaced) {
+		a.storeFails(err) // one alert for one thing
+	} else {
+		a.Daemon.loses(a.id, err)
+	}
 	// Watching goes on, unless somebody else turns out to have it.
 	a.blind = true
 }

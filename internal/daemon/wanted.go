@@ -10,7 +10,8 @@ import (
 )
 
 // wanted is what is followed at one moment: each environment as the newest
-// commit wants it, or, where that is invalid, as the last good one did.
+// commit wants it, or, where that is invalid or does not resolve, as the last
+// good one did (trial.go).
 type wanted struct {
 	at time.Time // when it was worked out; wishes change with time, as pins end
 	// tree has the environments that are followed. Its problems are those of
@@ -20,7 +21,9 @@ type wanted struct {
 	subject map[string]string            // of the commit, by environment
 	when    map[string]time.Time         // of the commit, by environment
 	invalid map[string][]desired.Problem // why the newest commit is not followed, by environment
-	whole   []desired.Problem            // those of them that are of the whole tree
+	trials  map[string]trial             // newest commits that are not known to resolve, by environment
+	whole   []desired.Problem            // errors that no environment's invalid has
+	nowhere bool                         // the newest commit has no environment at all, or none was read
 	newest  string                       // the newest commit seen
 	stale   bool                         // Git counted as not read
 }
@@ -41,16 +44,14 @@ func (d *Daemon) wants() *wanted {
 	return d.wanted
 }
 
-// workOut needs mu. It reads only what is in memory.
+// workOut needs mu. It puts together what was read and reads nothing itself:
+// whoever asks for health waits for it.
 func (d *Daemon) workOut(now time.Time) *wanted {
 	w := &wanted{
 		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
-		invalid: map[string][]desired.Problem{}, newest: d.head.commit.Hash,
+		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.taken.commit.Hash,
 	}
-	var tree desired.Tree
-	if d.head.commit.Files != nil {
-		tree = desired.Load(d.head.commit.Files, desired.Options{Now: now})
-	}
+	tree := d.taken.tree
 	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
 	if len(tree.Names) == 0 {
 		// No commit was read, or the newest has no environment at all, which is
@@ -59,34 +60,50 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 			w.tree.Names = append(w.tree.Names, name)
 		}
 		slices.Sort(w.tree.Names)
-		w.whole = errorsOf(tree.Problems, "")
+		w.nowhere = true
 	} else {
 		// What was removed is not followed any more, whatever becomes of Git.
 		maps.DeleteFunc(d.good, func(name string, _ *good) bool { return !slices.Contains(tree.Names, name) })
+		maps.DeleteFunc(d.verdicts, func(name string, _ verdict) bool { return !slices.Contains(tree.Names, name) })
 	}
 	stale := d.head.stale()
 	w.stale = stale != ""
+	if d.head.unread {
+		stale = fmt.Sprintf("the newest commit %s is still being read", short(d.head.commit.Hash))
+	}
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
 	}
+	w.whole = slices.DeleteFunc(slices.Clone(tree.Problems), func(p desired.Problem) bool {
+		return p.Severity != desired.Error || !w.nowhere && w.tells(p)
+	})
 	return w
+}
+
+// tells reports whether a problem is told with an environment's.
+func (w *wanted) tells(p desired.Problem) bool {
+	for _, list := range w.invalid {
+		if slices.Contains(list, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // workOutOne needs mu.
 func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	envs := named(tree.Environments, name)
-	c := d.head.commit
+	c := d.taken.commit
 	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
-		g := d.good[name]
-		if g == nil || g.hash != c.Hash {
-			g = &good{hash: c.Hash, author: c.Author, subject: c.Subject, when: c.When, files: c.Files}
-			d.good[name] = g
+		if g := d.good[name]; g != nil && g.hash == c.Hash {
+			g.at, g.envs = d.taken.at, envs
+			w.follow(name, envs, *g, d.holdStale(name, *g, stale))
+			return
 		}
-		g.at = w.at
-		w.follow(name, envs, *g, d.holdStale(name, *g, stale))
+		d.try(w, name, envs, stale)
 		return
 	}
-	if d.head.commit.Files != nil {
+	if c.Files != nil {
 		w.invalid[name] = errorsOf(tree.Problems, name)
 		if len(envs) > 0 {
 			w.invalid[name] = append(w.invalid[name], envs[0].NotYet...)
@@ -96,17 +113,23 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 	if g == nil {
 		return // it was never valid: there is nothing to follow
 	}
-	// As it was when it was valid: a pin that has ended since would make it
-	// invalid as well, and must not move anything.
-	envs = named(desired.Load(g.files, desired.Options{Now: g.at}).Environments, name)
-	if len(envs) == 0 {
-		return
+	if envs = g.envs; len(envs) == 0 {
+		return // it could not be read
 	}
 	held := stale
 	if ps := w.invalid[name]; len(ps) > 0 {
-		held = fmt.Sprintf("the newest commit %s is not valid here: %s:%d:%d: %s", short(c.Hash), ps[0].File, ps[0].Line, ps[0].Column, ps[0].Message)
+		held = notValid(c.Hash, ps)
 	}
 	w.follow(name, envs, *g, d.holdStale(name, *g, held))
+}
+
+// notValid is why nothing new starts while a newer commit is not followed.
+func notValid(hash string, ps []desired.Problem) string {
+	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", short(hash), placeOfProblem(ps[0]), ps[0].Message)
+}
+
+func placeOfProblem(p desired.Problem) string {
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
 // holdStale needs mu. A rollout that has begun goes on whatever happened to
@@ -119,7 +142,8 @@ func (d *Daemon) holdStale(name string, g good, why string) string {
 }
 
 func (w *wanted) follow(name string, envs []desired.Environment, g good, held string) {
-	w.tree.Environments = append(w.tree.Environments, envs...)
+	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
+	w.tree.Environments = append(others, envs...)
 	w.origins[name] = Origin{Revision: g.hash, Author: g.author, Held: held}
 	w.subject[name], w.when[name] = g.subject, g.when
 }

@@ -195,7 +195,7 @@ func (b *builder) notices(c window.Calendar) {
 		switch n.Kind {
 		case window.NeverOpens:
 			b.problem("never_opens", b.own(at), n.Message, "")
-		case window.EitherDay, window.Overlap, window.Skipped:
+		case window.LongClosed, window.EitherDay, window.Overlap, window.Skipped:
 			b.warning("window_notice", at.Where(), n.Message, "")
 		}
 	}

@@ -84,7 +84,7 @@
 //	needs_auto_update       a range or latest without auto_update
 //	needs_bake              a bound on metrics without a bake of a minute
 //	needs_number            a layer of others with something else than a number
-//	never_opens             changes could not start in the next 400 days
+//	never_opens             changes could not start at any time
 //	no_environment          a repository without any environment
 //	no_functions            (warning) an empty list of functions
 //	not_a_file              a folder where a file belongs, or the reverse
@@ -94,6 +94,7 @@
 //	not_utf8                not UTF-8 text
 //	out_of_range            too small, too large, too many, or empty
 //	pin_not_exact           a pin to something else than an exact version or number
+//	read_timeout            an environment whose reading did not end in time
 //	region_and_regions      region and regions at once
 //	retention_too_small     (warning) versions_to_keep below 2
 //	retention_without_keep  (warning) an age without versions_to_keep prunes nothing

@@ -101,7 +101,7 @@ func untilForm(text string) *formError {
 // parseUntil gives the first instant after text, which is an instant or a day
 // that counts whole. The dates are those of a freeze, so one reader has both.
 func parseUntil(text string, zone *time.Location) (time.Time, error) {
-	f, err := window.ParseFreeze("0001-01-01", text, "", zone)
+	f, err := window.ParseFreeze("1970-01-01", text, "", zone)
 	return f.Until, err
 }
 

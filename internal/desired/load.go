@@ -43,6 +43,7 @@ type loader struct {
 	layers   []*layerInfo
 	byName   map[string]*layerInfo
 	wishes   []built
+	after    map[string]*node // by environment: the one that it waits for
 }
 
 // built is an environment in one Region, with what its validity depends on.
@@ -57,25 +58,13 @@ type built struct {
 // returns an error: everything wrong is a Problem, all of them at once. An
 // environment that a problem makes invalid is left out of Environments and is
 // in Invalid; the others are whole. Links are never followed.
-func Load(fsys fs.FS, o Options) (t Tree) {
-	l := &loader{fsys: fsys, now: o.Now, byName: map[string]*layerInfo{}}
-	defer func() {
-		if r := recover(); r != nil {
-			t = l.tree()
-			t.Environments = nil
-			t.Problems = append(t.Problems, problemAt("internal", Position{}, fmt.Sprintf("layerd failed to read this repository: %v", r), "please report it"))
-		}
-	}()
-	c, err := compiled()
-	if err != nil {
-		return Tree{Problems: []Problem{problemAt("internal", Position{}, err.Error(), "please report it")}}
+func Load(fsys fs.FS, o Options) Tree {
+	r := Open(fsys, o)
+	var parts []Part
+	for _, name := range r.Files() {
+		parts = append(parts, r.Read(name))
 	}
-	l.check = c
-	l.readLayerd()
-	l.readLayers()
-	l.readEnvironments()
-	l.ownership()
-	return l.tree()
+	return r.Tree(parts)
 }
 
 func (l *loader) add(list ...Problem) { l.problems = append(l.problems, list...) }
@@ -212,10 +201,11 @@ func (l *loader) notNamed(file, right, env string) {
 	}
 }
 
-func (l *loader) readEnvironments() {
+// listEnvironments finds the environments and the files to be read.
+func (l *loader) listEnvironments() []environmentPath {
 	entries := l.list("environments")
-	type file struct{ name, path string }
-	var files []file
+	var files []environmentPath
+	bytes := l.bytes
 	for _, e := range entries {
 		base, full := e.Name(), "environments/"+e.Name()
 		ext := path.Ext(base)
@@ -235,7 +225,10 @@ func (l *loader) readEnvironments() {
 		case ext != ".yaml":
 			l.complain("wrong_extension", full, name, "is not read under this name", "rename it to "+name+".yaml")
 		default:
-			files = append(files, file{name, full})
+			files = append(files, environmentPath{name, full, bytes})
+			if info, err := e.Info(); err == nil {
+				bytes += info.Size()
+			}
 		}
 		l.names = append(l.names, name)
 	}
@@ -244,18 +237,11 @@ func (l *loader) readEnvironments() {
 	if len(l.names) == 0 {
 		l.complain("no_environment", "environments", "", "the repository has no environment", "write environments/dev.yaml")
 	}
-	after := map[string]*node{}
-	for _, f := range files {
-		if root, _ := l.read(f.path, "environment", f.name); root != nil {
-			l.environment(f.name, f.path, inherit(l.defaults, normalise(root)), after)
-		}
-	}
-	l.afterCycles(after)
-	l.knownNames()
+	return files
 }
 
 // environment builds one environment for each of its Regions.
-func (l *loader) environment(name, file string, root *node, after map[string]*node) {
+func (l *loader) environment(name, file string, root *node) {
 	report := func(code string, at Position, message, suggestion string) {
 		p := problemAt(code, at, message, suggestion)
 		if at.File == file {
@@ -270,7 +256,7 @@ func (l *loader) environment(name, file string, root *node, after map[string]*no
 		report("missing_account", Position{File: file, Line: 1, Column: 1, Length: 1}, "the environment has no account", `account: "123456789012"`)
 	}
 	if a := root.Get("after", "environment"); a != nil {
-		after[name] = a
+		l.after[name] = a
 		if !slices.Contains(l.names, a.Text) {
 			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, l.names))
 		}

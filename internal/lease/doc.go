@@ -31,6 +31,9 @@
 //   - What Bind gives ends a third of a term before the lease does, Check says
 //     no from then on, and Until is when nothing may be on its way any more.
 //   - An answer of the store that got lost is found out, not guessed.
+//   - A holder whose store was replaced (store.ErrReplaced) has lost its lease:
+//     before the next change where the store can notice by itself, and at the
+//     next renewal where the lease is missing or older than it was.
 //
 // # Sharing
 //

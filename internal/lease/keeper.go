@@ -224,6 +224,14 @@ func (k *Keeper) forget(account string) {
 	delete(k.held, account)
 }
 
+// Reset forgets every beat that was seen: in a store that was opened anew it may
+// come again, and would seem to have stood still all the while.
+func (k *Keeper) Reset() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.seen)
+}
+
 // refuse says why a lease that there is cannot be taken now. One that is still
 // ours can always: it was lost for want of an answer, and released.
 func (k *Keeper) refuse(account string, d doc) error {

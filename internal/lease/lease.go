@@ -92,6 +92,14 @@ func (l *Lease) Check() error {
 	if l.left() <= l.margin() {
 		return fmt.Errorf("%w: it was not renewed in time", ErrLost)
 	}
+	if err := store.Check(l.keeper.store); err != nil {
+		// Whoever opens the store by its name finds no lease of ours.
+		err = fmt.Errorf("%w: %w", ErrLost, err)
+		if errors.Is(err, store.ErrReplaced) {
+			l.end(err)
+		}
+		return err
+	}
 	return nil
 }
 
@@ -219,10 +227,12 @@ func (l *Lease) renewOnce(ctx context.Context) error {
 	}
 	l.mu.Unlock()
 	got, err := l.keeper.write(ctx, l.account, rev, d)
-	if errors.Is(err, store.ErrChanged) {
+	switch {
+	case errors.Is(err, store.ErrChanged):
 		return l.reread(ctx)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrReplaced):
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	case err != nil:
 		return err
 	}
 	l.mu.Lock()
@@ -239,11 +249,16 @@ func (l *Lease) reread(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.ID != l.keeper.me.ID || d.Fence != l.fence {
-		return fmt.Errorf("%w: %s has it now", ErrLost, d.Name)
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	switch {
+	case d.Fence < l.fence, d.Fence == l.fence && d.Beat < l.doc.Beat:
+		// Nothing is ever deleted and no number goes back, so this is an older
+		// store, or an empty one.
+		return fmt.Errorf("%w: %w: the lease in it is older than ours, or there is none", ErrLost, store.ErrReplaced)
+	case d.ID != l.keeper.me.ID || d.Fence != l.fence:
+		return fmt.Errorf("%w: %s has it now", ErrLost, d.Name)
+	}
 	l.doc, l.rev = d, rev
 	if d.Beat == l.sent.beat {
 		l.renewed = l.sent.since

@@ -79,6 +79,14 @@ func (b *Book) Forget(environment string) {
 	delete(b.docs, environment)
 }
 
+// Reset forgets what was read: the store is another one. What is told without
+// the store stays.
+func (b *Book) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.docs)
+}
+
 // Tell compares a situation with what was told, and queues what is to be told
 // now. Alerts and messages are written at once or not at all; when nothing is
 // to be told, nothing is written. After an error, telling it again later loses
@@ -226,6 +234,9 @@ func (b *Book) updateOnce(ctx context.Context, environment string, change func(*
 func (d *document) tell(s Situation, targets []string, repeat time.Duration) (events []Event, changed bool) {
 	s.Ended, s.Missed = d.fresh(s), d.unmissed(s.Missed)
 	found := Facts(s)
+	if s.Removed && d.Baseline.IsZero() {
+		found.Facts = nil // it was never looked after, and its alerts are over
+	}
 	events, d.Alerts = Events(d.Alerts, found, s.Now, repeat)
 	afresh := false
 	if s.Removed && s.Forgotten != nil {

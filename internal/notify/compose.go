@@ -103,6 +103,15 @@ func changes(before, after Alert) string {
 func firstLook(events []Event, s Situation, now time.Time) []Event {
 	f := &finder{Situation: s}
 	x := Fact{ID: f.id(Baseline, "", ""), Once: true}
+	var cause []Event // what Git asks for is wrong: all else may follow from it
+	events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
+		wrong := e.Alert.Kind == DesiredInvalid && e.Fact != nil
+		if wrong {
+			cause = append(cause, e)
+			x.Sections = append(x.Sections, e.Fact.Sections...)
+		}
+		return wrong
+	})
 	inSync := true
 	for _, r := range f.regions() {
 		x.Sections = append(x.Sections, Section{Text: summary(r)})
@@ -111,6 +120,10 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 	x.Title = "first look: not in sync"
 	if inSync {
 		x.Title = "first look: in sync"
+	}
+	for _, e := range cause {
+		_, what, _ := strings.Cut(e.Fact.Title, ": ")
+		x.Title = "first look: " + what
 	}
 	var kept []Event
 	left := 0

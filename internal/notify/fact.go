@@ -28,8 +28,8 @@ type Situation struct {
 	Revision, Subject string
 	// Observed is the newest commit seen, when it is another one.
 	Observed string
-	// Invalid says why the newest commit is not followed here. Warnings are
-	// left out.
+	// Invalid says why the newest commit is not followed here, or why what is
+	// followed cannot be carried out whole. Warnings are left out.
 	Invalid []desired.Problem
 	// Missed are openings that passed while nobody could act. One that was
 	// told before may be given again.
@@ -80,7 +80,8 @@ type Repository struct {
 	StaleAfter time.Duration
 	Revision   string            // the commit that is followed
 	Observed   string            // the newest one, when it is another
-	Invalid    []desired.Problem // of the whole tree, so that no environment has them
+	Invalid    []desired.Problem // of the whole tree, or of files of no environment, so that no environment has them
+	Followed   bool              // the environments are followed in spite of Invalid
 	// Store says why the store cannot be used. It is told without it.
 	Store string
 	// Lost are the accounts whose lease ended before this daemon renewed it,

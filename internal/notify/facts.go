@@ -140,11 +140,19 @@ func (f *finder) removed() {
 func (f *finder) invalid() {
 	items, sections := problems(f.Invalid)
 	if len(items) == 0 {
+		for _, r := range f.regions() {
+			if r.ObservedAt.IsZero() {
+				f.unknown("", "", DesiredInvalid) // whether it resolves is not known there
+			}
+		}
 		return
 	}
 	text := fmt.Sprintf("layerd stays with %s: no change starts, drift is healed.", commit(f.Revision, f.Subject))
-	if f.Plan == nil || f.Revision == "" {
+	switch {
+	case f.Plan == nil || f.Revision == "":
 		text = "Nothing is done here until that is mended."
+	case f.Observed == "":
+		text = "No earlier commit takes its place: no change starts here until that is mended. Drift of the other layers is healed."
 	}
 	newest := cmp.Or(f.Observed, f.Revision)
 	f.add(Fact{

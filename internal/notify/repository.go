@@ -47,6 +47,14 @@ func (r Repository) invalid(f *finder) {
 	if len(items) == 0 {
 		return
 	}
+	if r.Followed {
+		f.add(Fact{
+			ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
+			Title:    fmt.Sprintf("%s has files that nothing follows: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),
+			Sections: append(sections, Section{Text: "The environments are followed all the same. Nothing is pruned until that is mended."}),
+		})
+		return
+	}
 	f.add(Fact{
 		ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
 		Title: fmt.Sprintf("%s is not followed anywhere: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),

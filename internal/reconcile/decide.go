@@ -147,10 +147,7 @@ func (r *region) decide() {
 		}
 	}
 	r.rivals = r.findRivals()
-	for _, w := range r.want.Layers {
-		r.wishes = append(r.wishes, r.resolve(w))
-	}
-	r.smokeTests()
+	r.resolveAll()
 	r.plan.Targets = r.targets()
 	r.lift()
 	r.goBack()
@@ -167,6 +164,31 @@ func (r *region) decide() {
 	r.checkBlocked()
 	r.behind()
 	r.sort()
+}
+
+// resolveAll compares everything that the environment names with what AWS has.
+// All problems of a plan are found here, so that Resolve finds the same ones.
+func (r *region) resolveAll() {
+	for _, w := range r.want.Layers {
+		r.wishes = append(r.wishes, r.resolve(w))
+	}
+	r.smokeTests()
+}
+
+// Resolve returns, by Region, the problems that a plan of the wish would have,
+// from nothing but Want, Have and Past. A Region that could not be read is left
+// out: nothing is known about it.
+func Resolve(in Input) map[string][]desired.Problem {
+	found := map[string][]desired.Problem{}
+	for i, e := range in.Want {
+		r := newRegion(in, i)
+		if r.snap == nil {
+			continue
+		}
+		r.resolveAll()
+		found[e.Region] = r.plan.Problems
+	}
+	return found
 }
 
 // resolve finds the live numbers that a wish and its pins stand for, and notes

@@ -132,6 +132,13 @@ func (w *world) answer(i int, n state.Needs) {
 
 func checkPlan(t *testing.T, w *world, p Plan) {
 	t.Helper()
+	found := Resolve(Input{Want: w.in.Want, Have: w.in.Have, Past: w.in.Past, Now: w.in.Now})
+	for i, r := range p.Regions {
+		problems, read := found[r.Want.Region]
+		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Have[i] != nil) {
+			t.Errorf("%s: resolving finds other problems than the plan (-resolve +plan):\n%s", r.Want.Region, diff)
+		}
+	}
 	var lines []string
 	prunes, news := 0, 0
 	for _, r := range w.in.Regions {

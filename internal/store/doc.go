@@ -40,7 +40,9 @@
 // [ErrNewer] need a person. After one of these nothing was written. After any
 // other error of a write, a cancelled context included, the write may have
 // happened: look again before going on. [ErrUnreachable] is of that kind: the
-// store is over a network, and no answer came.
+// store is over a network, and no answer came. [ErrReplaced] is of that kind as
+// well: the write may have gone to what nobody will find again. It stays until
+// the store is opened anew (see [Replaceable]).
 //
 // The implementations are [Memory] here, and adapters in packages below, which
 // all pass the contract in package storetest. This package opens none of them:

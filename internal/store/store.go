@@ -28,6 +28,9 @@ var (
 	ErrCorrupt = errors.New("damaged")
 	// ErrNewer: the database was written by a newer layerd.
 	ErrNewer = errors.New("written by a newer layerd")
+	// ErrReplaced: what the name of the store stands for is not what was opened:
+	// it was deleted, or something else was put in its place.
+	ErrReplaced = errors.New("not the store that was opened")
 	// ErrUnreachable: no answer came. Look again; a write may have happened.
 	ErrUnreachable = errors.New("out of reach")
 )
@@ -81,6 +84,28 @@ type Store interface {
 	// store. An error is yielded once, with a zero Value, and ends the list.
 	List(ctx context.Context, q Query) iter.Seq2[Value, error]
 	Close() error
+}
+
+// Replaceable is a store that can be taken away while it is open, and can notice
+// it. Once it has, every method returns [ErrReplaced] until Reopen: whoever still
+// acts on what was read from the old one must not write it into the new one.
+type Replaceable interface {
+	Store
+	// Check returns ErrReplaced when the store is not what its name stands for.
+	// It asks nobody but this machine, so it can be asked before each change.
+	Check() error
+	// Reopen opens what the name stands for now. It makes nothing: where there is
+	// no store, the error is ErrReplaced still. Call it when nothing that was read
+	// before is relied on any more. Where nothing was replaced it does nothing.
+	Reopen(ctx context.Context) error
+}
+
+// Check returns ErrReplaced when s can notice that it was replaced, and was.
+func Check(s Store) error {
+	if r, ok := s.(Replaceable); ok {
+		return r.Check()
+	}
+	return nil
 }
 
 // CheckKey returns ErrInvalid for a key that some implementation cannot hold.

@@ -15,6 +15,12 @@ const (
 	// enough: "*/5 * * * *" for 1m under a cutoff of 2m has 115,200 of them in
 	// 400 days.
 	maxOpenings = 10_000
+
+	// maxSteps bounds a search through occurrences that run into one another:
+	// twenty cron windows with a minute of each hour for themselves have 28,800 a
+	// day. It is a number of occurrences and no time, so that an answer depends on
+	// nothing but the question.
+	maxSteps = 200_000
 )
 
 // A Calendar is what an environment has of windows and freezes.
@@ -174,10 +180,17 @@ func (c Calendar) frozen(t time.Time) []span {
 // begin 400 days after it. The first may begin too late, at t, when it is made of
 // several occurrences; began knows better.
 func (c Calendar) openings(t time.Time, frozen []span) iter.Seq[span] {
+	steps := maxSteps
+	return c.search(t, frozen, &steps)
+}
+
+// search yields openings as long as there are steps left. An opening at which
+// they run out may end too early, which is the safe side.
+func (c Calendar) search(t time.Time, frozen []span, steps *int) iter.Seq[span] {
 	return func(yield func(span) bool) {
 		found := 0
 		for gap := range between(frozen, t) {
-			u := c.union(later(gap.start, t), lastDay(t))
+			u := c.union(later(gap.start, t), lastDay(t), steps)
 			for o, ok := u.next(); ok && o.start.Before(gap.end); o, ok = u.next() {
 				o.start = later(o.start, gap.start)
 				if gap.end.Before(o.end) {
@@ -224,8 +237,12 @@ func (c Calendar) began(start, now time.Time, frozen []span) time.Time {
 	if c.always() {
 		start = earliest
 	}
+	steps := 0
 	for extended := !c.always(); extended && start.After(earliest) && now.Sub(start) <= horizon; {
 		extended = false
+		if steps += len(c.Windows); steps > maxSteps {
+			return now
+		}
 		for _, w := range c.Windows {
 			// An occurrence that ends at start or later, and begins before it.
 			cursor := w.endingAfter(start.Add(-time.Second), dayOf(start.Unix())+2)
@@ -247,10 +264,11 @@ type union struct {
 	heads   []span // the next of each cursor; an exhausted one is dropped
 	from    time.Time
 	endless bool
+	steps   *int // occurrences that may still be looked at
 }
 
-func (c Calendar) union(from time.Time, limit int64) *union {
-	u := &union{from: from, endless: c.always()}
+func (c Calendar) union(from time.Time, limit int64, steps *int) *union {
+	u := &union{from: from, endless: c.always(), steps: steps}
 	if u.endless {
 		return u
 	}
@@ -263,10 +281,10 @@ func (c Calendar) union(from time.Time, limit int64) *union {
 }
 
 // advance moves the i-th cursor on. The head of an exhausted one is at the end of
-// time.
+// time, and that of each when the steps are.
 func (u *union) advance(i int) {
 	head, ok := u.cursors[i].next()
-	if !ok {
+	if *u.steps--; !ok || *u.steps < 0 {
 		head = span{endOfTime(), endOfTime()}
 	}
 	u.heads[i] = head

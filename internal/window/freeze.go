@@ -1,6 +1,7 @@
 package window
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -23,6 +24,14 @@ type Freeze struct {
 // anchorYear is the year of an annual freeze that was written without one. It
 // is a leap year, so that 02-29 can be written.
 const anchorYear = 2000
+
+// firstYear is the first that a date may name. An earlier one is a slip of the
+// pen, and year 1 begins with what package time takes for no time at all.
+const firstYear = 1970
+
+// lastInstant is the end of a freeze until 9999-12-31, which is how people write
+// "for good". A later one could not be written in RFC 3339, whatever the zone.
+func lastInstant() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC) }
 
 // ParseFreeze reads a freeze. from and until are dates (2006-01-02), which mean
 // whole days, both ends included, or times (2006-01-02 15:04 in zone, or RFC
@@ -63,6 +72,9 @@ func ParseFreeze(from, until, every string, zone *time.Location) (Freeze, error)
 	if b.exact {
 		f.Until = b.at.In(zone)
 	}
+	if f.Until.After(lastInstant()) {
+		f.Until = lastInstant().In(zone)
+	}
 	switch {
 	case !f.From.Before(f.Until):
 		return Freeze{}, freezeProblem("until", until, "is not after from", "")
@@ -96,7 +108,16 @@ func (p point) past() int64 {
 	return p.at.Unix()
 }
 
+// parsePoint reads one end of a freeze.
 func parsePoint(field, text, every string, zone *time.Location) (point, *ParseError) {
+	p, e := readPoint(field, text, every, zone)
+	if e == nil && !p.noYear && p.at.Year() < firstYear {
+		return point{}, freezeProblem(field, text, fmt.Sprintf("a year before %d", firstYear), "")
+	}
+	return p, e
+}
+
+func readPoint(field, text, every string, zone *time.Location) (point, *ParseError) {
 	if e := foreign(field, text); e != nil {
 		if _, again := parsePoint(field, e.Suggestion, every, zone); again != nil {
 			e.Suggestion = ""

@@ -55,6 +55,12 @@ func TestParseFreezeProblems(t *testing.T) {
 		{"2026-12-28", "2027-01-03", "yearly", "every", problem{0, "once or every year", "year"}},
 		{"2026-12-28", "2027-01-03", "week", "every", problem{0, "once or every year", ""}},
 		{"2026-01-01", "2026-12-31", "year", "until", problem{0, "never ends", ""}},
+		{"0001-01-01", "2026-12-31", "", "from", problem{0, "a year before 1970", ""}},
+		{"0000-12-01", "0000-12-31", "", "from", problem{0, "a year before 1970", ""}}, // would end with no time at all
+		{"0206-12-20", "2027-01-04", "year", "from", problem{0, "a year before 1970", ""}},
+		{"2026-12-28", "0027-01-03", "", "until", problem{0, "a year before 1970", ""}},
+		{"2026-12-28", "0001-01-01T00:00:00Z", "", "until", problem{0, "a year before 1970", ""}},
+		{"2026-12-28", "10000-01-01", "", "until", problem{0, "not a date", ""}},
 	} {
 		_, err := window.ParseFreeze(tc.from, tc.until, tc.every, nil)
 		checkProblem(t, tc.from+" to "+tc.until, err, tc.want)

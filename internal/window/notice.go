@@ -17,7 +17,8 @@ type Notice struct {
 // The kinds of notices. NeverOpens is a mistake, for a loader to refuse; the
 // others are for people to judge.
 const (
-	NeverOpens = "never_opens" // nothing may start in the next 400 days
+	NeverOpens = "never_opens" // nothing may start at any time, whenever that is asked
+	LongClosed = "long_closed" // nothing may start in the next 400 days
 	EitherDay  = "either_day"  // a cron expression restricts both day fields, which widens it
 	Overlap    = "overlap"     // occurrences of one cron window run into one another
 	Skipped    = "skipped"     // the clock jumps over a whole occurrence
@@ -33,8 +34,10 @@ func (c Calendar) Check(now time.Time) []Notice {
 	if now.IsZero() {
 		return nil
 	}
-	if s := c.At(now); !s.Open && s.NextOpen.IsZero() {
-		notices = append(notices, Notice{Kind: NeverOpens, Message: c.whyNever(now)})
+	if !c.opensEver() {
+		notices = append(notices, Notice{Kind: NeverOpens, Message: c.whyNever()})
+	} else if s := c.At(now); !s.Open && s.NextOpen.IsZero() {
+		notices = append(notices, Notice{Kind: LongClosed, Message: c.whyLong(now, s)})
 	}
 	for _, w := range c.Windows {
 		if w.cron != nil {
@@ -48,19 +51,76 @@ func (c Calendar) Check(now time.Time) []Notice {
 	return notices
 }
 
+// opensEver reports whether a change may start at any time at all. It needs no
+// clock, so that one commit means one thing on every day: a freeze that comes once
+// passes, and what recurs is looked at over years that have every kind of year, of
+// every weekday, after the last annual freeze has come for the first time.
+func (c Calendar) opensEver() bool {
+	const years = 30 // what the calendar does between two centuries repeats after 28
+	recurring, first := c, 2000
+	recurring.Freezes = nil
+	for _, f := range c.Freezes {
+		switch {
+		case f.Until.IsZero():
+			return false
+		case f.Every != "" && !f.From.IsZero():
+			recurring.Freezes = append(recurring.Freezes, f)
+			first = max(first, (f.From.Year()/400+1)*400)
+		}
+	}
+	t := time.Date(first, time.January, 1, 0, 0, 0, 0, time.UTC)
+	end := t.AddDate(years, 0, 0)
+	// Where so many occurrences are too short, none is long enough.
+	for steps := 2 * maxSteps; t.Before(end) && steps > 0; {
+		found, next := 0, t.Add(horizon)
+		for o := range recurring.search(t, recurring.frozen(t), &steps) {
+			if recurring.startable(o, later(o.start, t)) {
+				return true
+			}
+			if found++; found == maxOpenings {
+				next = o.end
+			}
+		}
+		t = next
+	}
+	return false
+}
+
 // whyNever names the part to change: windows that have no occurrence, windows
 // that are all frozen, or a cutoff that leaves nothing.
-func (c Calendar) whyNever(now time.Time) string {
-	never := fmt.Sprintf("never opens in the %d days from %s", horizonDays, now.In(c.zone()).Format(time.DateOnly))
+func (c Calendar) whyNever() string {
+	uncut := c
+	uncut.Cutoff = 0
+	unfrozen := uncut
+	unfrozen.Freezes = nil
+	switch {
+	case uncut.opensEver():
+		return fmt.Sprintf("never opens: the cutoff of %s leaves nothing of any opening", shortDuration(c.Cutoff))
+	case unfrozen.opensEver():
+		return "never opens: it is frozen all the time"
+	}
+	return "never opens: no window has an occurrence (" + c.windows() + ")"
+}
+
+// whyLong names what keeps a calendar closed that opens later than s looked.
+func (c Calendar) whyLong(now time.Time, s Status) string {
+	long := fmt.Sprintf("does not open in the %d days from %s: ", horizonDays, now.In(c.zone()).Format(time.DateOnly))
+	if s.Frozen {
+		for _, f := range c.frozen(now) {
+			if f.contains(now) {
+				return long + c.frozenReason(now, f)
+			}
+		}
+	}
 	unfrozen := c
 	unfrozen.Freezes = nil
 	switch {
 	case len(c.Next(now, 1)) > 0:
-		return fmt.Sprintf("%s: the cutoff of %s leaves nothing of any opening", never, shortDuration(c.Cutoff))
+		return long + fmt.Sprintf("the cutoff of %s leaves nothing of any opening", shortDuration(c.Cutoff))
 	case len(unfrozen.Next(now, 1)) > 0:
-		return never + ": it is frozen all the time"
+		return long + "it is frozen whenever a window is open"
 	}
-	return never + ": no window has an occurrence (" + c.windows() + ")"
+	return long + "no window has an occurrence (" + c.windows() + ")"
 }
 
 // checkCron finds what a cron expression means but its writer may not.

@@ -26,17 +26,52 @@ func dawnOfTime() time.Time { return time.Unix(-1<<40, 0) }
 
 // A stretch is a time during which the clocks of a zone do not jump.
 type stretch struct {
-	end    time.Time // endOfTime for the last one
+	end    time.Time // where they do; endOfTime for the last one
 	offset int64     // seconds east of UTC
 }
 
+// stretchAt returns the stretch that t is in. Every walk over a zone is made of
+// it, and ends because the end is always after t.
 func stretchAt(t time.Time) stretch {
 	_, offset := t.Zone()
+	for end := boundAfter(t); ; end = boundAfter(end) {
+		if !end.Before(endOfTime()) {
+			return stretch{end: endOfTime(), offset: int64(offset)}
+		}
+		if _, next := end.Zone(); next != offset {
+			return stretch{end: end, offset: int64(offset)}
+		}
+	}
+}
+
+// boundAfter returns an instant after t up to which the offset of t holds, in the
+// same zone, and endOfTime when that is for good. Only this function asks for
+// ZoneBounds, whose promise is not kept where a rule and not a table says when the
+// clocks jump, after 2037 in most zones: each year ends there with its 365th day,
+// and throughout the 366th the end is one that has passed.
+func boundAfter(t time.Time) time.Time {
 	_, end := t.ZoneBounds()
 	if end.IsZero() {
-		end = endOfTime()
+		return endOfTime()
 	}
-	return stretch{end: end, offset: int64(offset)}
+	if end.After(t) {
+		return end
+	}
+	// No clock jumps twice within a day.
+	same, other := t.Truncate(time.Second), t.Truncate(time.Second).Add(day*time.Second)
+	_, offset := t.Zone()
+	if _, o := other.Zone(); o == offset {
+		return other
+	}
+	for other.Sub(same) > time.Second {
+		middle := same.Add((other.Sub(same) / 2).Truncate(time.Second))
+		if _, o := middle.Zone(); o == offset {
+			same = middle
+		} else {
+			other = middle
+		}
+	}
+	return other
 }
 
 // first returns the first instant at which the clocks of zone show wall or more.

@@ -42,6 +42,11 @@
 // SDK's default depends on the version of its core module. No goroutine and no
 // timer outlives a call.
 //
+// Once a call finds that the table was deleted, every call is store.ErrReplaced
+// until Reopen finds one that layerd store init has finished. A table that was
+// deleted and made anew between two calls shows to whoever looks for what it had:
+// the lease does.
+//
 // A table that is not ours is never written: one without the mark, one of a
 // newer layerd (store.ErrNewer). Who may read and not write gets
 // store.ErrReadOnly from Open, and not in the middle of a rollout. Errors name

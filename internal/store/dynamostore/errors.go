@@ -60,7 +60,12 @@ func (s *Store) sort(err, denied error) error {
 
 // noTable does not say which account: only STS knows.
 func (s *Store) noTable() error {
-	return fmt.Errorf("%w in %s with these credentials: make it with layerd store init --store dynamodb:%s", errNoTable, s.region, s.table)
+	err := fmt.Errorf("%w in %s with these credentials: make it with layerd store init --store dynamodb:%s", errNoTable, s.region, s.table)
+	if !s.opened.Load() {
+		return err
+	}
+	s.gone.Store(true)
+	return fmt.Errorf("%w: %w", store.ErrReplaced, err)
 }
 
 // errNoTable is fs.ErrNotExist in our words.

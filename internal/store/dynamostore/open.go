@@ -35,6 +35,7 @@ func Open(ctx context.Context, cfg aws.Config, table string, o Options) (*Store,
 	if err := s.prepare(ctx, migrations()); err != nil {
 		return nil, s.explain("open store", err)
 	}
+	s.opened.Store(true)
 	return s, nil
 }
 

@@ -31,9 +31,11 @@ type Store struct {
 	readOnly      bool
 	db            *dynamodb.Client
 	closed        atomic.Bool
+	opened        atomic.Bool // that there is no table means from now on that it was deleted
+	gone          atomic.Bool // the table was; until Reopen
 }
 
-var _ store.Store = (*Store)(nil)
+var _ store.Replaceable = (*Store)(nil)
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (store.Value, error) {
@@ -207,6 +209,28 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Check implements store.Replaceable. It asks nobody: that the table was deleted
+// shows in an answer, and that it was made anew in what is not in it.
+func (s *Store) Check() error {
+	if s.gone.Load() {
+		return s.explain("check", s.noTable())
+	}
+	return nil
+}
+
+// Reopen implements store.Replaceable. A table that was made anew and not
+// finished by layerd store init is not ours.
+func (s *Store) Reopen(ctx context.Context) error {
+	if err := s.prepare(ctx, migrations()); err != nil {
+		if !errors.Is(err, store.ErrReplaced) {
+			err = fmt.Errorf("%w: %w", store.ErrReplaced, err)
+		}
+		return s.explain("open store again", err)
+	}
+	s.gone.Store(false)
+	return nil
+}
+
 // check returns why a call must not go on.
 func (s *Store) check(ctx context.Context, invalid error) error {
 	switch {
@@ -214,6 +238,8 @@ func (s *Store) check(ctx context.Context, invalid error) error {
 		return invalid
 	case s.closed.Load():
 		return errClosed
+	case s.gone.Load():
+		return s.noTable()
 	}
 	return ctx.Err()
 }

@@ -17,11 +17,21 @@
 // context's error. Open waits the same way, and fails where writing would. The
 // file and a folder made for it belong to their owner alone (0600, 0700).
 //
+// The file is known by its name. When it, its log or its shared memory was
+// deleted or replaced under an open store, or an older copy was written over it,
+// every call is store.ErrReplaced until Reopen, which makes no file where there
+// is none. A copy that was written over the open file is taken as it is; the log
+// that does not belong to it is put aside as NAME.replaced-wal.
+//
 // A file that is not ours is never changed: another program's database, one of
 // a newer layerd (store.ErrNewer), a damaged one (store.ErrCorrupt). Full disks
 // are syscall.ENOSPC. Errors name the file.
 //
 // # What is not
+//
+// A copy that is written over the open file is noticed where it lacks a write that
+// was in the file, and not in the log alone, when a call last looked. One that
+// lacks only what the log has is made whole by the log, and nothing is lost.
 //
 // It must not lie on a network file system (NFS, EFS): the log is shared memory
 // between processes. Damage inside the bytes of a value, which SQLite has no

@@ -33,24 +33,38 @@ func openWithin(path string, busy time.Duration) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	s := &Store{path: abs}
-	s.write, err = connect(abs, 1, url.Values{
-		"mode":          {"rw"},        // place made the file: SQLite would give it to the world
-		"_synchronous":  {"FULL"},      // an acknowledged write is on the disk
-		"_txlock":       {"immediate"}, // a migration must not begin as a reader and lose its turn
-		"_busy_timeout": {milliseconds(busy)},
-	})
-	if err != nil {
+	s := &Store{path: abs, busy: busy}
+	if err := s.connect(context.Background()); err != nil {
 		return nil, s.explain("open store", err)
 	}
-	s.read, err = connect(abs, readers, readOnly(busy))
-	if err != nil {
-		return nil, errors.Join(s.explain("open store", err), s.write.Close())
-	}
-	if err := prepare(context.Background(), s.write, migrations(), busy); err != nil {
-		return nil, errors.Join(s.explain("open store", err), s.Close())
-	}
 	return s, nil
+}
+
+// connect opens the file at the store's path, which must be there.
+func (s *Store) connect(ctx context.Context) error {
+	write, err := connect(s.path, 1, url.Values{
+		"mode":          {"rw"},        // place made the file: SQLite would give it to the world
+		"_synchronous":  {"FULL"},      // an acknowledged write is on the disk
+		"_txlock":       {"immediate"}, // what is read before a write must hold when it is written
+		"_busy_timeout": {milliseconds(s.busy)},
+	})
+	if err != nil {
+		return err
+	}
+	read, err := connect(s.path, readers+1, readOnly(s.busy)) // one is the anchor
+	if err != nil {
+		return errors.Join(err, write.Close())
+	}
+	err = prepare(ctx, write, migrations(), s.busy)
+	var now opened
+	if err == nil {
+		now, err = look(ctx, s.path, write, read)
+	}
+	if err != nil {
+		return errors.Join(err, read.Close(), write.Close())
+	}
+	s.write, s.read, s.known = write, read, now
+	return nil
 }
 
 // OpenReadOnly opens the database at path for reading. Writes return
@@ -100,7 +114,7 @@ func openReaders(s *Store, params url.Values) (*Store, error) {
 	if s.read, err = connect(s.path, readers, params); err != nil {
 		return nil, s.explain("open store", err)
 	}
-	if err := inspect(context.Background(), s.read, len(migrations())); err != nil {
+	if err := inspect(context.Background(), s.read, oldestRead, len(migrations())); err != nil {
 		return nil, errors.Join(s.explain("open store", err), s.Close())
 	}
 	return s, nil

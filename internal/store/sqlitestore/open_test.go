@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -116,7 +117,7 @@ func TestForeign(t *testing.T) {
 		{"another program", sqlFile("CREATE TABLE notes (a)"), nil, "not one of layerd"},
 		{"another program's number", sqlFile("PRAGMA application_id = 7"), nil, "not one of layerd"},
 		{"another program's version", sqlFile("PRAGMA user_version = 7"), nil, "not one of layerd"},
-		{"newer", sqlFile("CREATE TABLE entry (a); PRAGMA application_id = 0x6c797264; PRAGMA user_version = 99"), store.ErrNewer, "it has schema 99, this layerd knows 1; update layerd"},
+		{"newer", sqlFile("CREATE TABLE entry (a); PRAGMA application_id = 0x6c797264; PRAGMA user_version = 99"), store.ErrNewer, "it has schema 99, this layerd knows 2; update layerd"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := tempPath(t)
@@ -224,7 +225,7 @@ func TestSchemaIsPinned(t *testing.T) {
 	sqlFile(string(readFile(t, "testdata/v1.sql")))(t, fixture)
 	var schemas [2]string
 	for i, path := range []string{fixture, fresh} {
-		err := open(t, path).read.QueryRowContext(t.Context(), "SELECT sql FROM sqlite_schema WHERE name = 'entry'").Scan(&schemas[i])
+		err := open(t, path).read.QueryRowContext(t.Context(), "SELECT group_concat(sql, ';') FROM (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name)").Scan(&schemas[i])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,8 +258,8 @@ func TestMigrate(t *testing.T) {
 	}
 
 	half := append(migrations(), `ALTER TABLE entry ADD COLUMN extra TEXT; ALTER TABLE nothing ADD COLUMN extra TEXT`)
-	if err := prepare(t.Context(), db, half, busyTimeout); err == nil || !strings.Contains(err.Error(), "migrate to schema 2") {
-		t.Errorf("a migration that fails: %v, want an error that names schema 2", err)
+	if err := prepare(t.Context(), db, half, busyTimeout); err == nil || !strings.Contains(err.Error(), "migrate to schema 3") {
+		t.Errorf("a migration that fails: %v, want an error that names schema 3", err)
 	}
 	want(1, "key,data,revision")
 
@@ -267,13 +268,13 @@ func TestMigrate(t *testing.T) {
 		if err := prepare(t.Context(), db, whole, busyTimeout); err != nil {
 			t.Fatal(err)
 		}
-		want(3, "key,data,revision,more")
+		want(4, "key,data,revision,more")
 	}
 	if err := migrate(t.Context(), db, whole); err != nil { // looked before the other process was done
 		t.Errorf("a migration that was done meanwhile: %v", err)
 	}
-	want(3, "key,data,revision,more")
-	if err := inspect(t.Context(), db, 4); err == nil || !strings.Contains(err.Error(), "open it once for writing") {
+	want(4, "key,data,revision,more")
+	if err := inspect(t.Context(), db, 5, 5); err == nil || !strings.Contains(err.Error(), "open it once for writing") {
 		t.Errorf("reading an older schema: %v, want advice", err)
 	}
 	if s, err := Open(path); !errors.Is(err, store.ErrNewer) {
@@ -311,5 +312,19 @@ func writeFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// plan and history read what an earlier layerd left, without a change to it.
+func TestAnOlderStoreIsRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	sqlFile(migrations()[0]+fmt.Sprintf("; PRAGMA application_id = %d; PRAGMA user_version = 1; PRAGMA journal_mode = WAL", applicationID))(t, path)
+	s, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("reading it: %v", err)
 	}
 }

@@ -29,6 +29,13 @@ func migrations() []string {
 			data     BLOB NOT NULL,
 			revision TEXT NOT NULL
 		) STRICT`,
+		// The database has an identity and counts its writes, so that another one
+		// in its place, or an older copy, is told from it (see replaced.go).
+		// Triggers count, since no statement can forget them.
+		`CREATE TABLE origin (id TEXT NOT NULL, generation INTEGER NOT NULL) STRICT;
+		INSERT INTO origin (id, generation) VALUES (lower(hex(randomblob(16))), 0);
+		CREATE TRIGGER entry_created AFTER INSERT ON entry BEGIN UPDATE origin SET generation = generation + 1; END;
+		CREATE TRIGGER entry_replaced AFTER UPDATE ON entry BEGIN UPDATE origin SET generation = generation + 1; END`,
 	}
 }
 
@@ -70,8 +77,14 @@ func (id identity) check(known int) error {
 	return nil
 }
 
-// inspect decides whether a database can be read as it is.
-func inspect(ctx context.Context, db querier, known int) error {
+// oldestRead is the oldest schema that can be read as it is: what came since is
+// about telling files apart, which only who writes must. So plan and history work
+// on a store that an earlier layerd left.
+const oldestRead = 1
+
+// inspect decides whether a database can be read as it is by a layerd that knows so
+// many versions and reads those from oldest on.
+func inspect(ctx context.Context, db querier, oldest, known int) error {
 	id, err := identify(ctx, db)
 	if err != nil {
 		return err
@@ -81,7 +94,7 @@ func inspect(ctx context.Context, db querier, known int) error {
 		return err
 	case id.empty():
 		return fmt.Errorf("nothing was written to it yet: %w", fs.ErrNotExist)
-	case id.version < known:
+	case id.version < oldest:
 		return fmt.Errorf("it has schema %d, this layerd reads %d; open it once for writing, as the daemon does", id.version, known)
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/layerd/layerd/internal/store"
 )
@@ -28,6 +30,12 @@ const (
 // Store is an open database. It implements store.Store.
 type Store struct {
 	path string
+	busy time.Duration // how long to wait for other processes
+
+	// mu is held for reading by every call and guards what follows, which Reopen
+	// replaces: a call must not end up half in the old database.
+	mu     sync.RWMutex
+	closed bool
 	// write has one connection, so that the goroutines of this process queue
 	// here, where the wait is fair, and not at SQLite's file lock, where it is
 	// not. It is nil in a store for reading.
@@ -36,14 +44,20 @@ type Store struct {
 	// still is set where the file is read without locks: what it looked like
 	// then, and must still look like after every read.
 	still fs.FileInfo
+	known opened // of a store for writing: what was opened
 }
 
-var _ store.Store = (*Store)(nil)
+var _ store.Replaceable = (*Store)(nil)
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (store.Value, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	v := store.Value{Key: key}
 	err := store.CheckKey(key)
+	if err == nil {
+		err = s.moved() // a connection that is new would begin another log
+	}
 	if err == nil {
 		err = s.read.QueryRowContext(ctx, sqlGet, key).Scan(&v.Data, &v.Revision)
 	}
@@ -77,16 +91,41 @@ func (s *Store) Replace(ctx context.Context, key string, old store.Revision, dat
 	return rev, nil
 }
 
-// change runs one statement that compares and swaps. One statement is one
-// transaction: it either changed its row durably, or lost and changed nothing.
+// change runs one statement that compares and swaps, in a transaction of its
+// own: it either changed its row durably, or lost and changed nothing.
 func (s *Store) change(ctx context.Context, lost error, key string, data []byte, statement string, args ...any) error {
 	if err := store.CheckWrite(key, data); err != nil {
 		return err
 	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	if s.write == nil {
 		return store.ErrReadOnly
 	}
-	result, err := s.write.ExecContext(ctx, statement, args...)
+	if err := s.check(); err != nil {
+		return err
+	}
+	if err := s.swap(ctx, lost, statement, args...); err != nil {
+		return err
+	}
+	// Again: it may have been written to a file that was deleted meanwhile.
+	return s.check()
+}
+
+func (s *Store) swap(ctx context.Context, lost error, statement string, args ...any) error {
+	tx, err := s.write.BeginTx(ctx, nil) // BEGIN IMMEDIATE: nobody writes in between
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	now, err := readOrigin(ctx, tx)
+	if err == nil {
+		err = s.known.follows(now)
+	}
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return err
 	}
@@ -96,6 +135,10 @@ func (s *Store) change(ctx context.Context, lost error, key string, data []byte,
 	case n == 0:
 		return lost
 	}
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.known.wrote(now.generation + 1)
 	return nil
 }
 
@@ -107,6 +150,11 @@ func (s *Store) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, 
 // page reads one page and gives its connection back before it returns, so that
 // a loop over a list may write, or stop, without holding up anybody.
 func (s *Store) page(ctx context.Context, q store.Query) ([]store.Value, bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.moved(); err != nil {
+		return nil, false, s.explain("read a page", err)
+	}
 	values, more, err := s.scan(ctx, q)
 	if moved := s.moved(); moved != nil {
 		err = moved
@@ -156,11 +204,12 @@ func listStatement(q store.Query, limit int) (string, []any) {
 	return statement + order + " LIMIT ?", append(args, limit)
 }
 
-// moved returns an error when a file that is read without locks is not what it
-// was: then the answer just read may be a mixture of two states.
+// moved returns an error when the file is not what it was: then the answer just
+// read may be that of a file that is gone or, where files are read without locks,
+// a mixture of two states.
 func (s *Store) moved() error {
 	if s.still == nil {
-		return nil
+		return s.check()
 	}
 	now, err := os.Stat(s.path)
 	if err != nil {
@@ -177,14 +226,22 @@ func (s *Store) moved() error {
 // log into the database and removes it when its last connection ends, which a
 // connection for reading cannot do.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if err := s.disconnect(); err != nil {
+		return s.explain("close", err)
+	}
+	return nil
+}
+
+func (s *Store) disconnect() error {
+	s.known.release()
 	err := s.read.Close()
 	if s.write != nil {
 		err = errors.Join(err, s.write.Close())
 	}
-	if err != nil {
-		return s.explain("close", err)
-	}
-	return nil
+	return err
 }
 
 // bytesOf makes nil an empty value: SQLite would take nil for NULL.

@@ -107,7 +107,7 @@ func openOnce(t *testing.T, path string) {
 func TestDurability(t *testing.T) {
 	s := open(t, tempPath(t))
 	create(t, s, "a", "")
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "application_id": "1819898468", "user_version": "1"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "application_id": "1819898468", "user_version": "2"} {
 		var got string
 		if err := s.write.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s = %s, %v, want %s", pragma, got, err, want)

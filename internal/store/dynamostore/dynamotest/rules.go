@@ -50,6 +50,9 @@ func (db *DB) do(op string, in input, body []byte) answer {
 	switch op {
 	case "CreateTable":
 		return db.createTable(in, body)
+	case "DeleteTable":
+		delete(db.tables, in.TableName)
+		return db.minidyn(op, body)
 	case "DescribeTable":
 		return db.describeTable(t, body)
 	case "UpdateTable":

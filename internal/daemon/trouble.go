@@ -1,0 +1,146 @@
+package daemon
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// trouble is what is wrong with what Git asks for, as the log last said it and
+// as readyz says it.
+type trouble struct {
+	problems []desired.Problem
+	since    time.Time
+}
+
+// wrong returns all that plan would print as an error about an environment: why
+// the newest commit is not followed, and why what is followed cannot be carried
+// out whole. The log, readyz and the alert are made from this list. known is
+// false where AWS was not read and there may be more.
+func (w *wanted) wrong(plan reconcile.Plan) (list []desired.Problem, known bool) {
+	list, known = w.invalid[plan.Environment], true
+	for _, r := range plan.Regions {
+		list = appendNew(list, errorsOnly(r.Problems))
+		known = known && !r.ObservedAt.IsZero()
+	}
+	return list, known
+}
+
+// unsettle logs problems once for each change of them, and keeps them for
+// readyz. since is when they were first found as far as the store knows; zero =
+// it does not.
+func (d *Daemon) unsettle(environment string, problems []desired.Problem, since time.Time) {
+	d.mu.Lock()
+	before, revision := d.troubles[environment], d.head.commit.Hash
+	now := trouble{problems: problems, since: before.since}
+	if now.since.IsZero() {
+		now.since = time.Now()
+	}
+	if !since.IsZero() {
+		now.since = since // before this daemon started, or while another one acted
+	}
+	if len(errorsOnly(problems)) == 0 {
+		now.since = time.Time{}
+	}
+	if d.troubles[environment] = now; len(problems) == 0 {
+		delete(d.troubles, environment)
+	}
+	d.mu.Unlock()
+	if signature(before.problems) == signature(problems) {
+		return
+	}
+	log := d.Log.With("revision", revision)
+	if environment != "" {
+		log = log.With("env", environment)
+	}
+	for _, p := range problems {
+		say, message := log.Error, "desired state invalid"
+		if p.Severity == desired.Warning {
+			say, message = log.Warn, "desired state doubtful"
+		}
+		say(message, "file", p.File, "line", p.Line, "column", p.Column, "code", p.Code, "err", p.Message, "suggestion", p.Suggestion)
+	}
+	if len(errorsOnly(problems)) == 0 && len(errorsOnly(before.problems)) > 0 {
+		log.Info("desired state valid again")
+	}
+}
+
+// signature is equal for equal problems. What is live is left out: a version
+// that is published does not make another problem.
+func signature(problems []desired.Problem) string {
+	var b strings.Builder
+	for _, p := range problems {
+		fmt.Fprintf(&b, "%s %s %q\n", placeOfProblem(p), p.Code, p.Message)
+	}
+	return b.String()
+}
+
+// unsettleRest is unsettle for what no round is about: problems in files of no
+// environment, warnings, and environments that were never valid.
+func (d *Daemon) unsettleRest(w *wanted) {
+	warnings := slices.DeleteFunc(slices.Clone(w.tree.Problems), func(p desired.Problem) bool { return p.Severity != desired.Warning })
+	d.mu.Lock()
+	maps.DeleteFunc(d.troubles, func(name string, _ trouble) bool { return name != "" && !slices.Contains(w.tree.Names, name) })
+	d.mu.Unlock()
+	d.unsettle("", appendNew(slices.Clone(w.whole), warnings), time.Time{})
+	for _, name := range w.unfollowed() {
+		d.unsettle(name, w.invalid[name], time.Time{})
+	}
+}
+
+// unfollowed lists environments that have a file and were never valid.
+func (w *wanted) unfollowed() []string {
+	return slices.DeleteFunc(slices.Clone(w.tree.Names), func(name string) bool { return len(named(w.tree.Environments, name)) > 0 })
+}
+
+// mostReasons bounds the problems of one environment that readyz lists.
+const mostReasons = 20
+
+// reasons returns why not all that Git asks for is followed, for readyz. It
+// needs the daemon's mu. Environments that another daemon looks after are left
+// to that one.
+func (d *Daemon) reasons(w *wanted) []string {
+	var list []string
+	for name, t := range d.troubles {
+		errs := errorsOnly(t.problems)
+		if len(errs) == 0 || name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
+			continue
+		}
+		prefix, since := "", t.since.UTC().Format(time.RFC3339)
+		if name != "" {
+			prefix = name + ": "
+		}
+		for _, p := range errs[:min(len(errs), mostReasons)] {
+			text := fmt.Sprintf("%s%s: %s (%s)", prefix, placeOfProblem(p), p.Message, p.Code)
+			if p.Suggestion != "" {
+				text += "; " + p.Suggestion
+			}
+			list = append(list, text+", since "+since)
+		}
+		if more := len(errs) - mostReasons; more > 0 {
+			list = append(list, fmt.Sprintf("%sand %d problems more, since %s", prefix, more, since))
+		}
+	}
+	return list
+}
+
+// ours reports whether an environment is in an account whose lease we have, or
+// in none. It needs the daemon's mu.
+func (d *Daemon) ours(w *wanted, name string) bool {
+	envs := named(w.tree.Environments, name)
+	if len(envs) == 0 {
+		return true
+	}
+	a := d.accounts[envs[0].Account]
+	if a == nil {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.holding
+}
