@@ -230,11 +230,16 @@ func originInFile(ctx context.Context, path string) (origin, error) {
 }
 
 // follows returns ErrReplaced for an origin that is not later than what was
-// seen: somebody restored an older state by SQLite's own means.
-func (o *opened) follows(now origin) error {
+// seen: somebody restored an older state by SQLite's own means. ctx is that of the
+// transaction in which it was read: when it ends, the transaction does by itself,
+// and others may have written since.
+func (o *opened) follows(ctx context.Context, now origin) error {
 	o.Lock()
 	defer o.Unlock()
 	if now.id != o.id || now.generation < o.written {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		return o.noted(replaced("an older or another state was restored into it"))
 	}
 	o.written = now.generation

@@ -120,7 +120,7 @@ func (s *Store) swap(ctx context.Context, lost error, statement string, args ...
 	defer tx.Rollback() // does nothing after Commit
 	now, err := readOrigin(ctx, tx)
 	if err == nil {
-		err = s.known.follows(now)
+		err = s.known.follows(ctx, now)
 	}
 	if err != nil {
 		return err
