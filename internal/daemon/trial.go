@@ -148,14 +148,14 @@ func (p *pass) try(ctx context.Context) map[string]map[string][]desired.Problem 
 			continue
 		}
 		p.isolated(want, func() (reconcile.Plan, error) {
-			in := reconcile.Input{Want: want, Now: p.Now()}
+			in := reconcile.Input{Now: p.Now()}
 			for _, e := range want {
 				past, err := p.past(ctx, e)
 				if err != nil {
 					return reconcile.Plan{}, err
 				}
 				p.Looks.trust(e, p.fence(e.Account)) // nothing is written between this and the decision
-				in.Past, in.Have = append(in.Past, past), append(in.Have, p.regions[placeOf(e)].snapshot())
+				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[placeOf(e)].snapshot()})
 			}
 			found[env[0].Name] = reconcile.Resolve(in)
 			return reconcile.Plan{}, nil

@@ -180,13 +180,13 @@ func (r *region) resolveAll() {
 // out: nothing is known about it.
 func Resolve(in Input) map[string][]desired.Problem {
 	found := map[string][]desired.Problem{}
-	for i, e := range in.Want {
+	for i, given := range in.Regions {
 		r := newRegion(in, i)
 		if r.snap == nil {
 			continue
 		}
 		r.resolveAll()
-		found[e.Region] = r.plan.Problems
+		found[given.Want.Region] = r.plan.Problems
 	}
 	return found
 }

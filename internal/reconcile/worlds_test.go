@@ -132,10 +132,10 @@ func (w *world) answer(i int, n state.Needs) {
 
 func checkPlan(t *testing.T, w *world, p Plan) {
 	t.Helper()
-	found := Resolve(Input{Want: w.in.Want, Have: w.in.Have, Past: w.in.Past, Now: w.in.Now})
+	found := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
 	for i, r := range p.Regions {
 		problems, read := found[r.Want.Region]
-		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Have[i] != nil) {
+		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Regions[i].Have != nil) {
 			t.Errorf("%s: resolving finds other problems than the plan (-resolve +plan):\n%s", r.Want.Region, diff)
 		}
 	}
