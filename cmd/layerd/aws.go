@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 type connector = func(context.Context, desired.Environment) (daemon.Cloud, error)
@@ -79,7 +80,7 @@ func innermost(err error) error { return plainCause(err) }
 const credentialsHint = "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
 // failureHint says what to do about an environment that could not be done.
-func failureHint(f reconcile.Failure) string {
+func failureHint(f plan.Failure) string {
 	switch {
 	case f.Code == "lease_held":
 		return "--lease-timeout 2m waits, and asks whoever has it for the lease"

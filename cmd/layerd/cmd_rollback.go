@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -103,20 +104,20 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	if err := back.resolve(ctx, r); err != nil {
 		return err
 	}
-	r.round.Only = func(s reconcile.Step) bool {
+	r.round.Only = func(s plan.Step) bool {
 		// Callers' part of it may have to wait for what else they would get.
-		ours := s.Cause == reconcile.Rollback || s.Kind == reconcile.Serve && s.Held != nil
+		ours := s.Cause == plan.CauseRollback || s.Kind == plan.KindServe && s.Held != nil
 		return ours && slices.Contains(strings.Split(s.Layer, "+"), layer)
 	}
 	would := r.round
 	would.Quarantines = back.quarantines()
-	plan, err := would.Plan(ctx)
+	planned, err := would.Plan(ctx)
 	r.endProgress()
 	if err != nil {
 		return err
 	}
-	back.reckon(&plan, f.round.rate)
-	if given, yes := back.already(plan); yes {
+	back.reckon(&planned, f.round.rate)
+	if given, yes := back.already(planned); yes {
 		w := back.words[0]
 		if given == nil {
 			return usage(w.others, "%s has %s of %s already", env, w.label, layer)
@@ -126,13 +127,13 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	}
 	if f.dry {
 		if f.round.output.value == "text" {
-			if err := a.print(back.announce(plan, "would go back", a.palette(), width(a.out))); err != nil {
+			if err := a.print(back.announce(planned, "would go back", a.palette(), width(a.out))); err != nil {
 				return err
 			}
 		}
-		return a.finish(&f.round, r, plan, nil, func() int { return planCode(plan, f.round.envs, false) })
+		return a.finish(&f.round, r, planned, nil, func() int { return planCode(planned, f.round.envs, false) })
 	}
-	a.sayRaw(back.announce(plan, "goes back", palette{}, width(a.err)))
+	a.sayRaw(back.announce(planned, "goes back", palette{}, width(a.err)))
 	return a.carryBack(ctx, f, r, back)
 }
 
@@ -170,8 +171,8 @@ func (a *app) carryBack(ctx context.Context, f *rollbackFlags, r prepared, back 
 }
 
 func leaseHeld(result daemon.Result) bool {
-	return slices.ContainsFunc(result.Plans, func(p reconcile.Plan) bool {
-		return slices.ContainsFunc(p.Regions, func(r reconcile.RegionPlan) bool { return r.Failure != nil && r.Failure.Code == "lease_held" })
+	return slices.ContainsFunc(result.Plans, func(p plan.Plan) bool {
+		return slices.ContainsFunc(p.Regions, func(r plan.Region) bool { return r.Failure != nil && r.Failure.Code == "lease_held" })
 	})
 }
 
@@ -280,9 +281,9 @@ func (b *goingBack) quarantines() []ruling.Quarantine {
 // already says that there is nothing to go back from: every function has what is
 // asked for, and its callers too. given is the word by which that is so, nil =
 // nobody's.
-func (b *goingBack) already(plan daemon.Result) (given *word, yes bool) {
+func (b *goingBack) already(planned daemon.Result) (given *word, yes bool) {
 	for i, w := range b.words {
-		if !w.there || len(allSteps(plan)) > 0 {
+		if !w.there || len(allSteps(planned)) > 0 {
 			return nil, false
 		}
 		if w.given {
@@ -293,33 +294,33 @@ func (b *goingBack) already(plan daemon.Result) (given *word, yes bool) {
 }
 
 // reckon says of each Region what going back costs at the rate it is done at.
-func (b *goingBack) reckon(plan *daemon.Result, rate float64) {
-	for i := range plan.Plans {
-		for j := range plan.Plans[i].Regions {
-			r := &plan.Plans[i].Regions[j]
+func (b *goingBack) reckon(planned *daemon.Result, rate float64) {
+	for i := range planned.Plans {
+		for j := range planned.Plans[i].Regions {
+			r := &planned.Plans[i].Regions[j]
 			writes, reads := 0, 0
 			for _, s := range r.Steps {
 				switch {
 				case s.Held != nil:
-				case s.Kind == reconcile.Serve && s.Serving.Version == "":
+				case s.Kind == plan.KindServe && s.Serving.Version == "":
 					writes, reads = writes+2, reads+2
-				case s.Kind == reconcile.Serve:
+				case s.Kind == plan.KindServe:
 					writes, reads = writes+1, reads+2
 				default:
 					writes, reads = writes+1, reads+3
 				}
 			}
-			r.Cost = reconcile.Cost{Calls: writes + reads, Seconds: max(float64(writes)/rate, float64(reads)/60)}
+			r.Cost = plan.Cost{Calls: writes + reads, Seconds: max(float64(writes)/rate, float64(reads)/60)}
 		}
 	}
 }
 
 // announce says what is about to be done, before it is.
-func (b *goingBack) announce(plan daemon.Result, verb string, colours palette, columns int) string {
+func (b *goingBack) announce(planned daemon.Result, verb string, colours palette, columns int) string {
 	p := &page{palette: colours, width: columns}
 	for _, q := range b.words {
-		n, cost, waits := 0, reconcile.Cost{}, 0
-		for _, region := range plan.Plans[0].Regions {
+		n, cost, waits := 0, plan.Cost{}, 0
+		for _, region := range planned.Plans[0].Regions {
 			if region.Want.Region != q.Region {
 				continue
 			}

@@ -6,12 +6,13 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
@@ -145,7 +146,7 @@ func (w *watcher) watch(connect connector) connector {
 
 // whyPlace is what one environment and Region knows of one function.
 type whyPlace struct {
-	region  reconcile.RegionPlan
+	region  plan.Region
 	digest  string          // of the environment's plan
 	snap    *state.Snapshot // nil: not read
 	aliases []servedAlias
@@ -163,9 +164,9 @@ type servedAlias struct {
 
 func (w *watcher) places(ctx context.Context, r daemon.Round, result daemon.Result, function string) ([]whyPlace, error) {
 	var places []whyPlace
-	for _, plan := range result.Plans {
-		for _, region := range plan.Regions {
-			p := whyPlace{region: region, digest: plan.Digest}
+	for _, planned := range result.Plans {
+		for _, region := range planned.Regions {
+			p := whyPlace{region: region, digest: planned.Digest}
 			seen := w.seen[watchKey(region.Want)]
 			if seen != nil && region.Failure == nil {
 				p.snap = seen.snap
@@ -238,7 +239,7 @@ func (p *whyPlace) remember(ctx context.Context, log *history.Log, function stri
 		if len(p.changes) < someChanges {
 			p.changes = append(p.changes, e)
 		}
-		if i := slices.Index(missing, e.LayerARN); i >= 0 && e.Status == reconcile.Applied {
+		if i := slices.Index(missing, e.LayerARN); i >= 0 && e.Status == plan.StatusApplied {
 			p.put[e.LayerARN] = e
 			missing = slices.Delete(missing, i, i+1)
 		}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -113,7 +114,7 @@ func gitCode(kind gitrepo.Kind) int {
 func planCode(r daemon.Result, chosen []string, detailed bool) int {
 	code := roundCode(r, chosen)
 	for _, s := range allSteps(r) {
-		if detailed && !(s.Kind == reconcile.Prune && s.HeldBy(reconcile.ByGrace)) {
+		if detailed && !(s.Kind == plan.KindPrune && s.HeldBy(plan.ByGrace)) {
 			code = worst(code, exitChanges)
 		}
 	}
@@ -124,7 +125,7 @@ func planCode(r daemon.Result, chosen []string, detailed bool) int {
 func applyCode(r daemon.Result, chosen []string) int {
 	code := roundCode(r, chosen)
 	for _, s := range allSteps(r) {
-		if s.Result != nil && s.Result.Status == reconcile.Failed {
+		if s.Result != nil && s.Result.Status == plan.StatusFailed {
 			code = worst(code, exitFailed)
 		}
 		if s.Waits() {
@@ -183,7 +184,7 @@ func concerns(p desired.Problem, chosen []string) bool {
 	return p.Environment == "" || len(chosen) == 0 || slices.Contains(chosen, p.Environment)
 }
 
-func failureCode(f *reconcile.Failure) int {
+func failureCode(f *plan.Failure) int {
 	switch {
 	case f == nil:
 		return exitOK
@@ -194,8 +195,8 @@ func failureCode(f *reconcile.Failure) int {
 	}
 }
 
-func allSteps(r daemon.Result) []reconcile.Step {
-	var all []reconcile.Step
+func allSteps(r daemon.Result) []plan.Step {
+	var all []plan.Step
 	for _, p := range r.Plans {
 		for _, region := range p.Regions {
 			all = append(all, region.Steps...)

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -31,11 +32,11 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-func result(steps ...reconcile.Step) daemon.Result {
-	return daemon.Result{Plans: []reconcile.Plan{{Environment: "prod", Regions: []reconcile.RegionPlan{{Steps: steps}}}}}
+func result(steps ...plan.Step) daemon.Result {
+	return daemon.Result{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
 }
 
-func failing(f reconcile.Failure, steps ...reconcile.Step) daemon.Result {
+func failing(f plan.Failure, steps ...plan.Step) daemon.Result {
 	r := result(steps...)
 	r.Plans[0].Regions[0].Failure = &f
 	return r
@@ -48,14 +49,14 @@ func problemIn(env string, severity desired.Severity) daemon.Result {
 func TestExitCodes(t *testing.T) {
 	someday := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	step := attach("f", 12, 13)
-	by := func(holders ...reconcile.By) reconcile.Step {
-		var also []reconcile.Held
+	by := func(holders ...plan.By) plan.Step {
+		var also []plan.Held
 		for _, h := range holders[1:] {
-			also = append(also, reconcile.Held{By: h})
+			also = append(also, plan.Held{By: h})
 		}
-		return held(ended(step, reconcile.Waiting, ""), holders[0], someday, "r", also...)
+		return held(ended(step, plan.StatusHeld, ""), holders[0], someday, "r", also...)
 	}
-	graced := held(prune(3, ""), reconcile.ByGrace, someday, "r")
+	graced := held(prune(3, ""), plan.ByGrace, someday, "r")
 	atPlanTime := result()
 	atPlanTime.Plans[0].Regions[0].Problems = []desired.Problem{{Severity: desired.Error}}
 	tests := []struct {
@@ -65,7 +66,7 @@ func TestExitCodes(t *testing.T) {
 		plan, detailed, apply int
 	}{
 		{"nothing", result(), nil, 0, 0, 0},
-		{"a step that may run", result(ended(step, reconcile.Applied, "")), nil, 0, 2, 0},
+		{"a step that may run", result(ended(step, plan.StatusApplied, "")), nil, 0, 2, 0},
 		{"held by the window", result(by("window")), nil, 0, 2, 3},
 		{"held by approval and window", result(by("approval", "window")), nil, 0, 2, 3},
 		{"held by mode", result(by("mode")), nil, 0, 2, 3},
@@ -74,13 +75,13 @@ func TestExitCodes(t *testing.T) {
 		{"held by limit and lease", result(by("limit", "lease")), nil, 0, 2, 3},
 		{"a heal in its grace", result(by("grace")), nil, 0, 2, 0},
 		{"a prune in its grace", result(graced), nil, 0, 0, 0},
-		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", reconcile.Held{By: "grace"})), nil, 0, 0, 3},
+		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", plan.Held{By: "grace"})), nil, 0, 0, 3},
 		{"a prune that may run", result(prune(3, "")), nil, 0, 2, 0},
-		{"a failed step", result(ended(step, reconcile.Failed, "x")), nil, 0, 2, 1},
-		{"failed and held", result(ended(step, reconcile.Failed, "x"), by("window")), nil, 0, 2, 1},
-		{"AWS out of reach", failing(reconcile.Failure{Retryable: true}), nil, 75, 75, 75},
-		{"AWS out of reach and held", failing(reconcile.Failure{Retryable: true}, by("window")), nil, 75, 75, 75},
-		{"wrong account", failing(reconcile.Failure{Code: "wrong_account"}), nil, 1, 1, 1},
+		{"a failed step", result(ended(step, plan.StatusFailed, "x")), nil, 0, 2, 1},
+		{"failed and held", result(ended(step, plan.StatusFailed, "x"), by("window")), nil, 0, 2, 1},
+		{"AWS out of reach", failing(plan.Failure{Retryable: true}), nil, 75, 75, 75},
+		{"AWS out of reach and held", failing(plan.Failure{Retryable: true}, by("window")), nil, 75, 75, 75},
+		{"wrong account", failing(plan.Failure{Code: "wrong_account"}), nil, 1, 1, 1},
 		{"an error of the tree", problemIn("", desired.Error), []string{"dev"}, 78, 78, 78},
 		{"a warning", problemIn("", desired.Warning), nil, 0, 0, 0},
 		{"an error elsewhere", problemIn("prod", desired.Error), []string{"dev"}, 0, 0, 0},
@@ -88,7 +89,7 @@ func TestExitCodes(t *testing.T) {
 		{"an error, all asked for", problemIn("prod", desired.Error), nil, 78, 78, 78},
 		{"not looked at", daemon.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
 		{"a version that is not live", atPlanTime, nil, 78, 78, 78},
-		{"invalid hides failed", daemon.Result{Skipped: []string{"x"}, Plans: failing(reconcile.Failure{}).Plans}, nil, 78, 78, 78},
+		{"invalid hides failed", daemon.Result{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,17 +4,18 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
 // following gives what ApplyThrough tells what it waits for: on a terminal the
 // status line, elsewhere a line for each thing that is waited for.
-func (a *app) following() func(reconcile.Plan, time.Time) {
+func (a *app) following() func(plan.Plan, time.Time) {
 	said := ""
-	return func(plan reconcile.Plan, _ time.Time) {
-		text := waitsAt(plan)
+	return func(planned plan.Plan, _ time.Time) {
+		text := waitsAt(planned)
 		switch {
 		case text == "":
 		case a.progress != nil:
@@ -28,18 +29,18 @@ func (a *app) following() func(reconcile.Plan, time.Time) {
 
 // waitsAt says what the rollout of a plan that is due next waits for; empty =
 // it does not.
-func waitsAt(plan reconcile.Plan) string {
-	var next *reconcile.RegionPlan
-	for i, r := range plan.Regions {
-		if !r.Again.IsZero() && (next == nil || r.Again.Before(next.Again)) {
-			next = &plan.Regions[i]
+func waitsAt(planned plan.Plan) string {
+	var next *plan.Region
+	for i, r := range planned.Regions {
+		if !r.Due.IsZero() && (next == nil || r.Due.Before(next.Due)) {
+			next = &planned.Regions[i]
 		}
 	}
 	if next == nil || next.Rollout == nil {
 		return ""
 	}
-	name := plan.Environment
-	if len(plan.Regions) > 1 {
+	name := planned.Environment
+	if len(planned.Regions) > 1 {
 		name += " · " + next.Want.Region
 	}
 	return name + ": " + stageText(*next)
@@ -47,7 +48,7 @@ func waitsAt(plan reconcile.Plan) string {
 
 // stageText says where the rollout of a Region is, as a sentence without its
 // end.
-func stageText(r reconcile.RegionPlan) string {
+func stageText(r plan.Region) string {
 	ro := r.Rollout
 	wave := fmt.Sprintf("wave %d of %d", ro.Wave, ro.Waves)
 	watched := "is watched"

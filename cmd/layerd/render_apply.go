@@ -4,31 +4,31 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // results shows what was done, what failed and what was left, in this order:
 // the failures are last, where the eye is when the prompt returns.
-func (p *planPage) results(runs []reconcile.Step) {
-	by := map[reconcile.Status][]reconcile.Step{}
+func (p *planPage) results(runs []plan.Step) {
+	by := map[plan.Status][]plan.Step{}
 	for _, s := range runs {
-		status := reconcile.Status("")
+		status := plan.Status("")
 		if s.Result != nil {
 			status = s.Result.Status
 		}
 		by[status] = append(by[status], s)
 	}
-	done := groupSteps(by[reconcile.Applied])
+	done := groupSteps(by[plan.StatusApplied])
 	for _, g := range done {
 		p.group(2, p.page.good("✓"), g.done(), widest(done), g)
 	}
-	p.unsettled(by[reconcile.Applied])
-	left := groupSteps(by[reconcile.Skipped])
+	p.unsettled(by[plan.StatusApplied])
+	left := groupSteps(by[plan.StatusSkipped])
 	for _, g := range left {
 		p.group(2, p.page.faint("·"), "skipped", widest(left), g)
 		p.told(g.steps)
 	}
-	failed := groupSteps(by[reconcile.Failed])
+	failed := groupSteps(by[plan.StatusFailed])
 	for _, g := range failed {
 		p.group(2, p.page.bad("✗"), "failed", widest(failed), g)
 		p.told(g.steps)
@@ -38,7 +38,7 @@ func (p *planPage) results(runs []reconcile.Step) {
 }
 
 // told says of each step why; the same words for many functions stand once.
-func (p *planPage) told(steps []reconcile.Step) {
+func (p *planPage) told(steps []plan.Step) {
 	var order []string
 	names := map[string][]string{}
 	for _, s := range steps {
@@ -67,8 +67,8 @@ func (p *planPage) told(steps []reconcile.Step) {
 
 // unsettled: a step can be applied and still have something to say, such as a
 // version that was changed but not yet seen.
-func (p *planPage) unsettled(steps []reconcile.Step) {
-	var said []reconcile.Step
+func (p *planPage) unsettled(steps []plan.Step) {
+	var said []plan.Step
 	for _, s := range steps {
 		if s.Result.Error != "" {
 			said = append(said, s)

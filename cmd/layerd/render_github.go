@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // annotations are GitHub's workflow commands. It shows at most ten of a kind
@@ -20,8 +21,8 @@ type annotations struct{ strings.Builder }
 func renderGitHub(r daemon.Result, v view, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)
-	for _, plan := range r.Plans {
-		for _, region := range plan.Regions {
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
 			a.region(region, v, root)
 		}
 	}
@@ -29,7 +30,7 @@ func renderGitHub(r daemon.Result, v view, root string) string {
 	return a.String() + renderText(r, v)
 }
 
-func (a *annotations) region(r reconcile.RegionPlan, v view, root string) {
+func (a *annotations) region(r plan.Region, v view, root string) {
 	title := r.Want.Name + " " + r.Want.Region
 	a.problems(r.Problems, root)
 	if r.Failure != nil {
@@ -40,7 +41,7 @@ func (a *annotations) region(r reconcile.RegionPlan, v view, root string) {
 	}
 	failed := map[string]int{}
 	for _, s := range r.Steps {
-		if s.Result != nil && s.Result.Status == reconcile.Failed {
+		if s.Result != nil && s.Result.Status == plan.StatusFailed {
 			failed[s.Result.Error]++
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // group is steps that a person reads as one: the same thing done to many
@@ -17,20 +17,20 @@ type group struct {
 	verb   string
 	noun   string // what is counted
 	what   string // "makoto-common 12 (1.4.1) → 13 (1.4.2)"
-	steps  []reconcile.Step
+	steps  []plan.Step
 }
 
 // waiting is groups that the same holders hold until the same time.
 type waiting struct {
-	held   reconcile.Held
+	held   plan.Held
 	groups []group
 }
 
 // groupSteps keeps the order in which the groups first appear in the plan.
-func groupSteps(steps []reconcile.Step) []group {
+func groupSteps(steps []plan.Step) []group {
 	type key struct {
-		kind             reconcile.Kind
-		cause            reconcile.Cause
+		kind             plan.Kind
+		cause            plan.Cause
 		layer, from, to  string
 		newLayer, goBack bool
 		serving          string
@@ -39,7 +39,7 @@ func groupSteps(steps []reconcile.Step) []group {
 	index := map[key]int{}
 	for _, s := range steps {
 		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
-		if s.Kind != reconcile.Prune {
+		if s.Kind != plan.KindPrune {
 			k.from, k.to = label(s.From, s.FromVersion), label(s.To, s.ToVersion)
 			k.newLayer, k.goBack = s.New, s.Back
 			k.serving = served(s)
@@ -60,24 +60,24 @@ func groupSteps(steps []reconcile.Step) []group {
 	return groups
 }
 
-func newGroup(s reconcile.Step) group {
+func newGroup(s plan.Step) group {
 	from, to := label(s.From, s.FromVersion), label(s.To, s.ToVersion)
 	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to)}
 	switch {
-	case s.Kind == reconcile.Prune:
+	case s.Kind == plan.KindPrune:
 		g.symbol, g.noun = "-", "version"
-	case s.Kind == reconcile.Serve:
+	case s.Kind == plan.KindServe:
 		g.what = served(s)
-	case s.Kind == reconcile.Detach:
+	case s.Kind == plan.KindDetach:
 		g.symbol = "-"
-	case s.Kind == reconcile.Restore:
+	case s.Kind == plan.KindRollback:
 		g.symbol = "↓"
 	case s.New:
 		g.symbol = "+"
 		g.what = fmt.Sprintf("%s %s, for the first time", s.Layer, to)
 	}
 	switch {
-	case s.Cause == reconcile.Drift:
+	case s.Cause == plan.CauseDrift:
 		g.what += ", heals drift"
 	case s.Back:
 		g.what += ", was applied here before"
@@ -87,8 +87,8 @@ func newGroup(s reconcile.Step) group {
 
 // served says what callers get by a serve step: "live", "live, 10% of the calls",
 // or "live, back to a version published before". Empty for other steps.
-func served(s reconcile.Step) string {
-	if s.Kind != reconcile.Serve || s.Serving == nil {
+func served(s plan.Step) string {
+	if s.Kind != plan.KindServe || s.Serving == nil {
 		return ""
 	}
 	text := s.Serving.Qualifier
@@ -102,7 +102,7 @@ func served(s reconcile.Step) string {
 }
 
 // pruned lists the versions of one layer that go.
-func pruned(steps []reconcile.Step) string {
+func pruned(steps []plan.Step) string {
 	var versions []string
 	for _, s := range steps {
 		versions = append(versions, label(s.From, s.FromVersion))
@@ -134,11 +134,11 @@ func (g group) reason() string {
 // done is the verb of a group that was carried out.
 func (g group) done() string {
 	switch g.steps[0].Kind {
-	case reconcile.Restore:
+	case plan.KindRollback:
 		return "rolled back"
-	case reconcile.Prune:
+	case plan.KindPrune:
 		return "pruned"
-	case reconcile.Serve:
+	case plan.KindServe:
 		return "served"
 	default:
 		return g.verb + "ed"
@@ -148,9 +148,9 @@ func (g group) done() string {
 // split separates what may run from what waits; of a carried out plan the
 // first are those that were begun. Steps that something else than their wave
 // holds are not told apart by it: the waves stand at the top of the Region.
-func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
+func split(steps []plan.Step) (runs []plan.Step, waits []waiting) {
 	held := map[string]int{}
-	var order [][]reconcile.Step
+	var order [][]plan.Step
 	for _, s := range steps {
 		if s.Held == nil {
 			runs = append(runs, s)
@@ -173,32 +173,32 @@ func split(steps []reconcile.Step) (runs []reconcile.Step, waits []waiting) {
 }
 
 // butWave leaves out the wave where something else holds the step too.
-func butWave(h reconcile.Held) reconcile.Held {
-	others := slices.DeleteFunc(h.All(), func(x reconcile.Held) bool { return x.By == reconcile.ByWave })
+func butWave(h plan.Held) plan.Held {
+	others := slices.DeleteFunc(h.All(), func(x plan.Held) bool { return x.By == plan.ByWave })
 	if len(others) == 0 {
 		return h
 	}
-	return reconcile.Held{By: others[0].By, Until: h.Until, Reason: others[0].Reason, Also: others[1:]}
+	return plan.Held{By: others[0].By, Until: h.Until, Reason: others[0].Reason, Also: others[1:]}
 }
 
 // sortWaves puts those that wait for nothing but their wave in the order of the
 // waves, which is not the one of the functions' names. The others keep their
 // places.
-func sortWaves(order [][]reconcile.Step) {
+func sortWaves(order [][]plan.Step) {
 	var places []int
-	var waves [][]reconcile.Step
+	var waves [][]plan.Step
 	for i, list := range order {
-		if list[0].Held.By == reconcile.ByWave && len(list[0].Held.Also) == 0 {
+		if list[0].Held.By == plan.ByWave && len(list[0].Held.Also) == 0 {
 			places, waves = append(places, i), append(waves, list)
 		}
 	}
-	slices.SortStableFunc(waves, func(a, b []reconcile.Step) int { return cmp.Compare(a[0].Wave, b[0].Wave) })
+	slices.SortStableFunc(waves, func(a, b []plan.Step) int { return cmp.Compare(a[0].Wave, b[0].Wave) })
 	for i, place := range places {
 		order[place] = waves[i]
 	}
 }
 
-func heldKey(h reconcile.Held) string {
+func heldKey(h plan.Held) string {
 	var key strings.Builder
 	fmt.Fprintf(&key, "%s %d %s", h.By, h.Until.UnixNano(), h.Reason)
 	for _, also := range h.Also {
@@ -210,7 +210,7 @@ func heldKey(h reconcile.Held) string {
 // waitsFor writes who holds and until when: "waits for approval, window, not
 // before Sat 2026-11-28 02:00 JST (in 3d4h)". "Not before" is said when one of
 // the holders has no end that anybody knows.
-func waitsFor(h reconcile.Held, now time.Time, zone *time.Location) string {
+func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {
 	var by []string
 	for _, x := range h.All() {
 		by = append(by, string(x.By))
@@ -228,8 +228,8 @@ func waitsFor(h reconcile.Held, now time.Time, zone *time.Location) string {
 
 // tally counts steps by verb in a fixed order: "212 to attach (3 new), 2 to
 // prune".
-func tally(steps []reconcile.Step) string {
-	counts := map[reconcile.Kind]int{}
+func tally(steps []plan.Step) string {
+	counts := map[plan.Kind]int{}
 	fresh := 0
 	for _, s := range steps {
 		counts[s.Kind]++
@@ -239,13 +239,13 @@ func tally(steps []reconcile.Step) string {
 	}
 	var parts []string
 	for _, k := range []struct {
-		kind reconcile.Kind
+		kind plan.Kind
 		verb string
-	}{{reconcile.Attach, "attach"}, {reconcile.Restore, "roll back"}, {reconcile.Detach, "detach"}, {reconcile.Serve, "serve"},
-		{reconcile.Prune, "prune"}} {
+	}{{plan.KindAttach, "attach"}, {plan.KindRollback, "roll back"}, {plan.KindDetach, "detach"}, {plan.KindServe, "serve"},
+		{plan.KindPrune, "prune"}} {
 		if n := counts[k.kind]; n > 0 {
 			part := fmt.Sprintf("%d to %s", n, k.verb)
-			if k.kind == reconcile.Attach && fresh > 0 {
+			if k.kind == plan.KindAttach && fresh > 0 {
 				part += fmt.Sprintf(" (%d new)", fresh)
 			}
 			parts = append(parts, part)
@@ -255,6 +255,6 @@ func tally(steps []reconcile.Step) string {
 }
 
 // approvable reports whether an approval of the plan would release something.
-func approvable(p reconcile.Plan) bool {
-	return slices.ContainsFunc(p.Regions, func(r reconcile.RegionPlan) bool { return slices.ContainsFunc(r.Steps, r.Approvable) })
+func approvable(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Regions, func(r plan.Region) bool { return slices.ContainsFunc(r.Steps, r.Approvable) })
 }

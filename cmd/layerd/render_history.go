@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -183,17 +184,17 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 		p.ruled(e, zone)
 		return
 	}
-	mark := map[string]string{string(reconcile.Applied): p.good("✓"), string(reconcile.Failed): p.bad("✗"),
+	mark := map[string]string{string(plan.StatusApplied): p.good("✓"), string(plan.StatusFailed): p.bad("✗"),
 		openStatus: p.warn("?")}[statusOf(e)]
 	if mark == "" {
 		mark = "·"
 	}
 	noun := "function"
-	if e.Kind == reconcile.Prune {
+	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
 	what := fmt.Sprintf("%s %s → %s", e.Layer, label(e.From, e.FromVersion), label(e.To, e.ToVersion))
-	if e.Kind == reconcile.Serve {
+	if e.Kind == plan.KindServe {
 		what = "alias " + e.Alias // where from and where to is each function's own
 	}
 	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,

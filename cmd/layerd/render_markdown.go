@@ -6,9 +6,10 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // markdownLimit is what GitHub takes as the body of a comment, in characters;
@@ -39,8 +40,8 @@ func renderMarkdown(r daemon.Result, v view) string {
 // names functions per group.
 func markdown(r daemon.Result, v view, names, detailed int) string {
 	var b strings.Builder
-	for _, plan := range r.Plans {
-		fmt.Fprintf(&b, "<!-- layerd:plan:%s -->\n", plan.Environment)
+	for _, planned := range r.Plans {
+		fmt.Fprintf(&b, "<!-- layerd:plan:%s -->\n", planned.Environment)
 	}
 	verb := "plan"
 	if v.applied {
@@ -53,14 +54,14 @@ func markdown(r daemon.Result, v view, names, detailed int) string {
 	}
 	markdownProblems(&b, r.Problems)
 	markdownTable(&b, r, v)
-	for i, plan := range r.Plans {
+	for i, planned := range r.Plans {
 		if i >= detailed {
 			fmt.Fprintf(&b, "\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
 				count(len(r.Plans)-i, "environment"))
 			break
 		}
 		m := markdownPlan{view: v, names: names}
-		b.WriteString("\n" + m.environment(plan))
+		b.WriteString("\n" + m.environment(planned))
 	}
 	return b.String()
 }
@@ -89,9 +90,9 @@ func markdownProblems(b *strings.Builder, problems []desired.Problem) {
 
 func markdownTable(b *strings.Builder, r daemon.Result, v view) {
 	b.WriteString("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
-	for _, plan := range r.Plans {
-		for _, region := range plan.Regions {
-			t := totals(daemon.Result{Plans: []reconcile.Plan{{Regions: []reconcile.RegionPlan{region}}}})
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
+			t := totals(daemon.Result{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
 			steps := tally(region.Steps)
 			if v.applied {
 				steps = t.outcome()
@@ -102,7 +103,7 @@ func markdownTable(b *strings.Builder, r daemon.Result, v view) {
 			case region.InSync && t.steps == 0:
 				steps = "✅ in sync"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %d |\n", plan.Environment, region.Want.Region, escape(steps),
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %d |\n", planned.Environment, region.Want.Region, escape(steps),
 				escape(waitingFor(region, v)), t.drift, t.blocked)
 		}
 	}
@@ -112,7 +113,7 @@ func markdownTable(b *strings.Builder, r daemon.Result, v view) {
 }
 
 // waitingFor names all who hold something in the Region, and the next moment.
-func waitingFor(r reconcile.RegionPlan, v view) string {
+func waitingFor(r plan.Region, v view) string {
 	var by []string
 	for _, s := range r.Steps {
 		if s.Held == nil {
@@ -137,23 +138,23 @@ type markdownPlan struct {
 	names int // functions named per group
 }
 
-func (m markdownPlan) environment(plan reconcile.Plan) string {
+func (m markdownPlan) environment(planned plan.Plan) string {
 	var b strings.Builder
-	for _, r := range plan.Regions {
+	for _, r := range planned.Regions {
 		if r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Blocked)+len(r.Behind)+len(r.Notes) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "<details><summary><b>%s</b> · %s</summary>\n\n", plan.Environment, r.Want.Region)
+		fmt.Fprintf(&b, "<details><summary><b>%s</b> · %s</summary>\n\n", planned.Environment, r.Want.Region)
 		m.region(&b, r)
 		b.WriteString("</details>\n\n")
 	}
-	if len(plan.Lines) > 0 && approvable(plan) {
-		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", plan.Environment, m.approve(plan.Environment, plan.Digest))
+	if len(planned.Lines) > 0 && approvable(planned) {
+		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", planned.Environment, m.approve(planned.Environment, planned.Digest))
 	}
 	return b.String()
 }
 
-func (m markdownPlan) region(b *strings.Builder, r reconcile.RegionPlan) {
+func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	if r.Window.Reason != "" {
 		fmt.Fprintf(b, "Change window: %s\n\n", escape(r.Window.Reason))
 	}
@@ -189,7 +190,7 @@ func (m markdownPlan) region(b *strings.Builder, r reconcile.RegionPlan) {
 }
 
 // diff uses GitHub's colours: + green, - red, ! orange, # grey.
-func (m markdownPlan) diff(r reconcile.RegionPlan) string {
+func (m markdownPlan) diff(r plan.Region) string {
 	var b strings.Builder
 	runs, waits := split(r.Steps)
 	m.groups(&b, groupSteps(runs))

@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // view is how a result is shown.
@@ -29,8 +30,8 @@ type view struct {
 func renderText(r daemon.Result, v view) string {
 	p := &planPage{page: page{palette: v.palette, width: v.width}, view: v}
 	p.preface(r)
-	for _, plan := range r.Plans {
-		p.environment(plan)
+	for _, planned := range r.Plans {
+		p.environment(planned)
 	}
 	for _, name := range r.Skipped {
 		p.ends(p.page.bold(name), p.page.bad("✗ not looked at"))
@@ -91,20 +92,20 @@ func (p *planPage) problem(indent int, x desired.Problem) {
 	}
 }
 
-func (p *planPage) environment(plan reconcile.Plan) {
-	for _, r := range plan.Regions {
+func (p *planPage) environment(planned plan.Plan) {
+	for _, r := range planned.Regions {
 		p.region(r)
 	}
-	if len(plan.Lines) == 0 || !approvable(plan) {
+	if len(planned.Lines) == 0 || !approvable(planned) {
 		return
 	}
 	p.linef(2, "%s to release this plan, after looking at it:", p.page.held("?"))
 	// Not wrapped: it is there to be copied.
-	p.WriteString("      " + p.approve(plan.Environment, plan.Digest) + "\n")
+	p.WriteString("      " + p.approve(planned.Environment, planned.Digest) + "\n")
 }
 
 // region shows one environment in one Region; a calm one takes one line.
-func (p *planPage) region(r reconcile.RegionPlan) {
+func (p *planPage) region(r plan.Region) {
 	name := p.page.bold(r.Want.Name) + " · " + r.Want.Region
 	if p.calm(r) {
 		p.ends(p.page.good("✓")+" "+name+"  in sync, "+count(len(r.Want.Layers), "layer"), p.page.faint(r.Want.Account))
@@ -138,12 +139,12 @@ func (p *planPage) region(r reconcile.RegionPlan) {
 }
 
 // calm says that there is nothing a person has to read.
-func (p *planPage) calm(r reconcile.RegionPlan) bool {
+func (p *planPage) calm(r plan.Region) bool {
 	return r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.verbose || len(r.Kept) == 0)
 }
 
 // circumstances is what allows or forbids: the window, the mode, the approval.
-func (p *planPage) circumstances(r reconcile.RegionPlan) {
+func (p *planPage) circumstances(r plan.Region) {
 	if reason := r.Window.Reason; reason != "" {
 		draw := p.page.good
 		if !r.Window.Open {
@@ -167,13 +168,13 @@ func (p *planPage) circumstances(r reconcile.RegionPlan) {
 	}
 }
 
-func (p *planPage) approvalState(r reconcile.RegionPlan) string {
+func (p *planPage) approvalState(r plan.Region) string {
 	changes := 0
 	for _, s := range r.Steps {
-		if s.HeldBy(reconcile.ByApproval) {
+		if s.HeldBy(plan.ByApproval) {
 			return p.page.held("required, and missing for this plan")
 		}
-		if s.Cause == reconcile.Change && !s.Back {
+		if s.Cause == plan.CauseChange && !s.Back {
 			changes++
 		}
 	}
@@ -183,7 +184,7 @@ func (p *planPage) approvalState(r reconcile.RegionPlan) string {
 	return "required, nothing to approve"
 }
 
-func (p *planPage) failure(f reconcile.Failure) {
+func (p *planPage) failure(f plan.Failure) {
 	advice := ""
 	if f.Retryable {
 		advice = "; try again later"
@@ -237,7 +238,7 @@ func (p *planPage) group(indent int, symbol, verb string, counted int, g group) 
 }
 
 // subject is what a step is about.
-func subject(s reconcile.Step) string {
+func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
 	}
@@ -256,7 +257,7 @@ func (p *planPage) symbol(g group) string {
 }
 
 // waiting shows what is held, by whom, why and until when.
-func (p *planPage) waiting(r reconcile.RegionPlan, w waiting) {
+func (p *planPage) waiting(r plan.Region, w waiting) {
 	p.line(2, 4, p.page.held("… "+waitsFor(w.held, p.now, r.Want.Zone)))
 	for _, h := range w.held.All() {
 		// The window's reason stands at the top of the Region already.

@@ -6,16 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // someItems is how many items of a list are shown without -v.
 const someItems = 10
 
 // drift tells apart what somebody changed from what Git changed.
-func (p *planPage) drift(r reconcile.RegionPlan) {
+func (p *planPage) drift(r plan.Region) {
 	drift, extra := splitDrift(r.Drift)
 	p.extra(extra)
 	if len(drift) == 0 {
@@ -41,9 +42,9 @@ func (p *planPage) drift(r reconcile.RegionPlan) {
 }
 
 // splitDrift takes apart what was changed and what is only there as well.
-func splitDrift(all []reconcile.Drifted) (drift, extra []reconcile.Drifted) {
+func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 	for _, d := range all {
-		if d.Kind == reconcile.Extra {
+		if d.Kind == plan.DriftExtra {
 			extra = append(extra, d)
 			continue
 		}
@@ -54,7 +55,7 @@ func splitDrift(all []reconcile.Drifted) (drift, extra []reconcile.Drifted) {
 
 // extra groups layers that nobody named by version: a team's agent is on every
 // function, and one line says so.
-func (p *planPage) extra(extra []reconcile.Drifted) {
+func (p *planPage) extra(extra []plan.Drift) {
 	if len(extra) == 0 {
 		return
 	}
@@ -73,7 +74,7 @@ func (p *planPage) extra(extra []reconcile.Drifted) {
 
 // blocked groups functions by why they cannot be changed. Those that never can
 // be are counted only: nobody waits for them.
-func (p *planPage) blocked(r reconcile.RegionPlan) {
+func (p *planPage) blocked(r plan.Region) {
 	reasons, groups := blockedByReason(r)
 	if len(reasons) > 0 {
 		p.linef(2, "blocked")
@@ -89,7 +90,7 @@ func (p *planPage) blocked(r reconcile.RegionPlan) {
 }
 
 // blockedByReason gives the reasons in order, and the functions of each.
-func blockedByReason(r reconcile.RegionPlan) ([]string, map[string][]string) {
+func blockedByReason(r plan.Region) ([]string, map[string][]string) {
 	var reasons []string
 	groups := map[string][]string{}
 	for _, b := range r.Blocked {
@@ -109,7 +110,7 @@ func blockedByReason(r reconcile.RegionPlan) ([]string, map[string][]string) {
 }
 
 // aliases warns where $LATEST will have the layer and callers will not.
-func (p *planPage) aliases(r reconcile.RegionPlan) {
+func (p *planPage) aliases(r plan.Region) {
 	type key struct{ alias, serves, latest string }
 	var order []key
 	groups := map[key][]string{}
@@ -130,7 +131,7 @@ func (p *planPage) aliases(r reconcile.RegionPlan) {
 }
 
 // layerServed is "makoto-common 6", or "no makoto-common".
-func layerServed(b reconcile.Behind) string {
+func layerServed(b plan.Behind) string {
 	if b.Serves == "" {
 		return "no " + b.Layer
 	}
@@ -138,7 +139,7 @@ func layerServed(b reconcile.Behind) string {
 }
 
 // asides are worth a line and change nothing.
-func (p *planPage) asides(r reconcile.RegionPlan) {
+func (p *planPage) asides(r plan.Region) {
 	for _, n := range r.Notes {
 		p.linef(2, "· %s", n.Message)
 	}
@@ -163,8 +164,8 @@ func (p *planPage) asides(r reconcile.RegionPlan) {
 
 // kept says why versions stay: the commonest reasons, all with -v. It is told
 // where something is pruned; elsewhere nobody asked.
-func (p *planPage) kept(r reconcile.RegionPlan) {
-	prunes := slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Kind == reconcile.Prune })
+func (p *planPage) kept(r plan.Region) {
+	prunes := slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune })
 	if len(r.Kept) == 0 || !prunes && !p.verbose {
 		return
 	}
@@ -201,7 +202,7 @@ func numbered(n int64, semver string) string {
 	return fmt.Sprintf("%d (%s)", n, semver)
 }
 
-func (p *planPage) cost(r reconcile.RegionPlan) {
+func (p *planPage) cost(r plan.Region) {
 	if r.Cost.Calls == 0 || p.applied {
 		return
 	}
@@ -209,7 +210,7 @@ func (p *planPage) cost(r reconcile.RegionPlan) {
 }
 
 // costText is "21 calls, about 4 s at 5 requests/s".
-func costText(c reconcile.Cost, rate float64) string {
+func costText(c plan.Cost, rate float64) string {
 	text := count(c.Calls, "call")
 	if c.Seconds >= 0.5 {
 		length := fmt.Sprintf("%.0f s", c.Seconds)
@@ -247,8 +248,8 @@ type sums struct {
 func totals(r daemon.Result) sums {
 	var t sums
 	t.errors = countErrors(r.Problems)
-	for _, plan := range r.Plans {
-		for _, region := range plan.Regions {
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
 			drift, _ := splitDrift(region.Drift)
 			t.drift += len(drift)
 			t.errors += countErrors(region.Problems)
@@ -271,11 +272,11 @@ func totals(r daemon.Result) sums {
 			continue
 		}
 		switch s.Result.Status {
-		case reconcile.Applied:
+		case plan.StatusApplied:
 			t.applied++
-		case reconcile.Failed:
+		case plan.StatusFailed:
 			t.failed++
-		case reconcile.Skipped:
+		case plan.StatusSkipped:
 			t.skipped++
 		}
 	}

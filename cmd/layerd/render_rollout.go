@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/daemon"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
 // rollout shows where the rollout of a Region is, and in a plan which waves are
 // still to come.
-func (p *planPage) rollout(r reconcile.RegionPlan) {
+func (p *planPage) rollout(r plan.Region) {
 	if ro := r.Rollout; ro != nil {
 		draw := p.page.good
 		switch {
@@ -40,7 +41,7 @@ func (p *planPage) rollout(r reconcile.RegionPlan) {
 }
 
 // begunText is of which commit the rollout is, and since when it is.
-func begunText(r reconcile.RegionPlan) string {
+func begunText(r plan.Region) string {
 	ro := r.Rollout
 	text := count(ro.Total, "function") + ", begun " + moment(ro.Begun, r.Want.Zone)
 	if ro.Revision != "" {
@@ -55,7 +56,7 @@ func begunText(r reconcile.RegionPlan) string {
 // wavesText is "wave 1: 1 function, wave 2: 21, wave 3: 190; each is watched for
 // 10m; about 42m in all"; empty where all is changed at once and nothing is
 // watched.
-func wavesText(r reconcile.RegionPlan) string {
+func wavesText(r plan.Region) string {
 	rules := r.Want.Rollout
 	checks := rules.Bake > 0 || len(rules.SmokeTests) > 0 || len(rules.Alarms) > 0
 	if len(r.Waves) == 0 || len(r.Waves) == 1 && !checks {
@@ -76,8 +77,8 @@ func wavesText(r reconcile.RegionPlan) string {
 	if rules.Bake > 0 {
 		text += "; each is watched for " + span(rules.Bake)
 	}
-	if r.Lasts > 0 {
-		text += "; about " + span(r.Lasts) + " in all"
+	if r.Remaining > 0 {
+		text += "; about " + span(r.Remaining) + " in all"
 		if r.Rollout.Open() {
 			text = strings.TrimSuffix(text, " in all") + " left"
 		}
@@ -86,7 +87,7 @@ func wavesText(r reconcile.RegionPlan) string {
 }
 
 // rolloutText is the rollout in one sentence.
-func rolloutText(r reconcile.RegionPlan) string {
+func rolloutText(r plan.Region) string {
 	text := "the rollout of " + shorten(r.Rollout.Revision) + ": " + stageText(r)
 	if r.Rollout.Revision == "" {
 		text = "the rollout: " + stageText(r)
@@ -100,8 +101,8 @@ func rolloutText(r reconcile.RegionPlan) string {
 // unwell counts the rollouts that did not come through.
 func unwell(r daemon.Result) []string {
 	halted, back := 0, 0
-	for _, plan := range r.Plans {
-		for _, region := range plan.Regions {
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
 			if ro := region.Rollout; ro != nil {
 				switch ro.Stage {
 				case rollout.StageHalted:
@@ -122,7 +123,7 @@ func unwell(r daemon.Result) []string {
 	return parts
 }
 
-func markdownRollout(b *strings.Builder, r reconcile.RegionPlan, v view) {
+func markdownRollout(b *strings.Builder, r plan.Region, v view) {
 	if ro := r.Rollout; ro != nil {
 		mark := "🌊"
 		if rolloutCode(ro) != exitOK {

@@ -5,10 +5,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"charm.land/lipgloss/v2"
 
 	"github.com/layerd/layerd/internal/daemon"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 func TestRenderText(t *testing.T) {
@@ -45,14 +46,14 @@ func TestRenderRollouts(t *testing.T) {
 
 func TestRenderFailure(t *testing.T) {
 	r := testRegionPlan(t, "prod")
-	r.Failure = &reconcile.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
-	r.Cost = reconcile.Cost{}
-	result := daemon.Result{Past: "none", Plans: []reconcile.Plan{{Environment: "prod", Regions: []reconcile.RegionPlan{r}}}}
+	r.Failure = &plan.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
+	r.Cost = plan.Cost{}
+	result := daemon.Result{Past: "none", Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}
 	golden(t, "failure.txt", renderText(result, testView()))
 
 	v := testView()
 	v.applied = true
-	result.Plans[0].Regions[0].Failure = &reconcile.Failure{Code: "lease_held", Retryable: true,
+	result.Plans[0].Regions[0].Failure = &plan.Failure{Code: "lease_held", Retryable: true,
 		Message: "prod-1:17 acts on account 123456789012 (lease 7, renewed 2026-11-25T04:59:30Z)"}
 	golden(t, "lease-held.txt", renderText(result, v))
 }
@@ -116,7 +117,7 @@ func TestRenderMarkdownLimit(t *testing.T) {
 			for _, f := range functions(3000 / min(environments, 40)) {
 				r.Steps = append(r.Steps, attach(f, 12, 13))
 			}
-			big.Plans = append(big.Plans, reconcile.Plan{Environment: r.Want.Name, Regions: []reconcile.RegionPlan{r}})
+			big.Plans = append(big.Plans, plan.Plan{Environment: r.Want.Name, Regions: []plan.Region{r}})
 		}
 		text := renderMarkdown(big, testView())
 		if len(text) > markdownLimit {

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -168,7 +169,7 @@ func (p *whyPage) putBy(e history.Entry) {
 	if e.ApprovedBy != "" {
 		text += ", approved by " + e.ApprovedBy
 	}
-	if e.Cause == reconcile.Rollback && e.Reason != "" {
+	if e.Cause == plan.CauseRollback && e.Reason != "" {
 		text += ": " + e.Reason
 	}
 	p.linef(4, "%s", text)
@@ -194,7 +195,7 @@ func (p *whyPage) changes(v whyView, changes []history.Entry) {
 	}
 	p.linef(2, "last changes")
 	for _, c := range changes {
-		mark := map[string]string{string(reconcile.Applied): p.good("✓"), string(reconcile.Failed): p.bad("✗"), openStatus: p.warn("?")}[statusOf(c)]
+		mark := map[string]string{string(plan.StatusApplied): p.good("✓"), string(plan.StatusFailed): p.bad("✗"), openStatus: p.warn("?")}[statusOf(c)]
 		text := fmt.Sprintf("%s %s  %s %s  %s %s → %s  for %s", cmp.Or(mark, "·"), moment(c.Started, p.zone), statusOf(c), c.Kind, c.Layer,
 			label(c.From, c.FromVersion), label(c.To, c.ToVersion), c.Cause)
 		if c.Revision != "" {

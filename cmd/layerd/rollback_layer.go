@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/layerd/layerd/internal/daemon"
@@ -44,7 +46,7 @@ func checkLayer(regions []desired.Environment, name string, others []string) err
 }
 
 // findLayer gathers what is known of a layer in one Region.
-func findLayer(ctx context.Context, r daemon.Round, w *watcher, region reconcile.RegionPlan, name string) (liveLayer, error) {
+func findLayer(ctx context.Context, r daemon.Round, w *watcher, region plan.Region, name string) (liveLayer, error) {
 	l := liveLayer{whyPlace: whyPlace{region: region}}
 	if f := region.Failure; f != nil {
 		return l, &exitError{code: failureCode(f), err: fmt.Errorf("%s was not read, and nothing was done: %s", l.place(), f.Message), hint: failureHint(*f)}
@@ -66,7 +68,7 @@ func findLayer(ctx context.Context, r daemon.Round, w *watcher, region reconcile
 		}
 		return l, &exitError{code: exitInvalid, err: fmt.Errorf("%s in %s: %s", name, l.place(), why), hint: "see layerd plan"}
 	}
-	var past reconcile.Past
+	var past plan.Past
 	if r.Store != nil {
 		var err error
 		if past, err = history.Open(r.Store, r.Repository).Past(ctx, region.Want.Name, region.Want.Region); err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -169,18 +171,18 @@ func TestLastGood(t *testing.T) {
 	held := ruling.Quarantine{Region: testRegion, Layer: arn, Number: 7}
 	for _, tt := range []struct {
 		name  string
-		past  reconcile.LayerPast
+		past  plan.LayerPast
 		first []int64
 		words []ruling.Quarantine
 		want  int64 // 0 = nobody knows
 	}{
-		{"what came through well", reconcile.LayerPast{Proven: 5, Applied: []int64{5, 6, 9}}, nil, nil, 5},
-		{"what Git asks for came through as well", reconcile.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, nil, 7},
-		{"but not what is in quarantine", reconcile.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, []ruling.Quarantine{held}, 5},
-		{"nor what is gone", reconcile.LayerPast{Proven: 12, Applied: []int64{5, 11, 9}}, nil, nil, 5},
-		{"nor what was yanked", reconcile.LayerPast{Applied: []int64{5, 8, 9}, Numbers: map[string]int64{"1.8.0": 8}}, nil, nil, 5},
-		{"what was there before layerd", reconcile.LayerPast{Proven: 9, Applied: []int64{9}}, []int64{3, 2}, nil, 3},
-		{"nobody knows", reconcile.LayerPast{Proven: 9, Applied: []int64{9}}, nil, nil, 0},
+		{"what came through well", plan.LayerPast{Proven: 5, Applied: []int64{5, 6, 9}}, nil, nil, 5},
+		{"what Git asks for came through as well", plan.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, nil, 7},
+		{"but not what is in quarantine", plan.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, []ruling.Quarantine{held}, 5},
+		{"nor what is gone", plan.LayerPast{Proven: 12, Applied: []int64{5, 11, 9}}, nil, nil, 5},
+		{"nor what was yanked", plan.LayerPast{Applied: []int64{5, 8, 9}, Numbers: map[string]int64{"1.8.0": 8}}, nil, nil, 5},
+		{"what was there before layerd", plan.LayerPast{Proven: 9, Applied: []int64{9}}, []int64{3, 2}, nil, 3},
+		{"nobody knows", plan.LayerPast{Proven: 9, Applied: []int64{9}}, nil, nil, 0},
 	} {
 		l := liveLayer{
 			whyPlace: whyPlace{region: testRegionPlan(t, "prod"), snap: &state.Snapshot{Layers: []state.Layer{live}, Functions: []state.Function{{Name: "f"}}}},
@@ -188,9 +190,9 @@ func TestLastGood(t *testing.T) {
 				Version: desired.Version{Kind: desired.Number, Number: 9}, Functions: []desired.Selector{{Name: "*"}}},
 			words: tt.words,
 		}
-		past := reconcile.Past{Layers: map[state.LayerARN]reconcile.LayerPast{arn: tt.past}, Functions: map[string]reconcile.FunctionPast{}}
+		past := plan.Past{Layers: map[state.LayerARN]plan.LayerPast{arn: tt.past}, Functions: map[string]plan.FunctionPast{}}
 		for i, n := range tt.first {
-			past.Functions[strconv.Itoa(i)] = reconcile.FunctionPast{Original: map[state.LayerARN]int64{arn: n}}
+			past.Functions[strconv.Itoa(i)] = plan.FunctionPast{Original: map[state.LayerARN]int64{arn: n}}
 		}
 		l.back = reconcile.Returns(l.region.Want, l.wish, l.snap, past)
 		got, err := l.lastGood("")

@@ -7,10 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -81,10 +82,10 @@ func TestHistoryViews(t *testing.T) {
 	began := time.Date(2026, 11, 25, 1, 30, 0, 0, time.UTC)
 	e := history.Entry{
 		ID: "i", Round: "r", Environment: "prod", Region: testRegion, Account: "123456789012", Revision: "c0ffee", Author: "佐藤", Digest: "d",
-		Approval: "a", ApprovedBy: "鈴木", Window: "Saturday", Fencing: 57, Step: "attach/x/f", Kind: reconcile.Attach, Cause: reconcile.Change,
+		Approval: "a", ApprovedBy: "鈴木", Window: "Saturday", Fencing: 57, Step: "attach/x/f", Kind: plan.KindAttach, Cause: plan.CauseChange,
 		Reason: "why", Layer: "x", Function: "f", From: layer("x", 1), To: layer("x", 2), FromNumber: 1, ToNumber: 2, FromVersion: "1.0.0", ToVersion: "2.0.0",
 		Before: []state.LayerVersionARN{layer("x", 1), layer("y", 7)}, After: []state.LayerVersionARN{layer("x", 2), layer("y", 7)},
-		Status: reconcile.Applied, RequestID: "req", Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond,
+		Status: plan.StatusApplied, RequestID: "req", Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond,
 		Rollout: "t-R", Wave: 2, Alias: "live", AliasBefore: "7", AliasAfter: "8", Canary: true,
 	}
 	rows, err := csv.NewReader(strings.NewReader(historyCSV([]history.Entry{e}))).ReadAll()
@@ -123,7 +124,7 @@ func TestHistoryViews(t *testing.T) {
 
 // A cell is never a formula, whatever somebody called a function.
 func TestHistoryCSV(t *testing.T) {
-	text := historyCSV([]history.Entry{{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc", Status: reconcile.Applied}, {Function: "-1"}})
+	text := historyCSV([]history.Entry{{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc", Status: plan.StatusApplied}, {Function: "-1"}})
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -134,24 +135,24 @@ func TestHistoryCSV(t *testing.T) {
 }
 
 func TestRenderHistory(t *testing.T) {
-	entry := func(function string, at time.Time, status reconcile.Status, problem string) history.Entry {
+	entry := func(function string, at time.Time, status plan.Status, problem string) history.Entry {
 		return history.Entry{
 			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Author: "佐藤", ApprovedBy: "鈴木",
-			Kind: reconcile.Attach, Cause: reconcile.Change, Layer: "makoto-common", Function: function, From: layer("makoto-common-prod", 12),
+			Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", Function: function, From: layer("makoto-common-prod", 12),
 			To: layer("makoto-common-prod", 13), FromVersion: "1.4.1", ToVersion: "1.4.2", Started: at, Status: status, Error: problem,
 			Reason: "Git wants 1.4.2",
 		}
 	}
 	list := []history.Entry{
 		entry("makoto-会話-prod", testNow, "", ""),
-		entry("makoto-api-prod", testNow, reconcile.Failed, "AccessDeniedException: not authorized"),
+		entry("makoto-api-prod", testNow, plan.StatusFailed, "AccessDeniedException: not authorized"),
 	}
 	list = append(list, history.Entry{
 		Environment: "prod", Kind: history.KindApproval, Cause: history.CauseRuling, Status: history.StatusGiven, Digest: testDigest,
 		ApprovedBy: "鈴木", Reason: "release 1.4.2", Steps: 212, Started: testNow.Add(-30 * time.Minute),
 	})
 	for _, f := range functions(30) {
-		list = append(list, entry(f, testNow.Add(-time.Hour), reconcile.Applied, ""))
+		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
 	golden(t, "history.txt", renderHistory(list, false, tokyo(t), palette{}, 80))
 }
@@ -161,12 +162,12 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 	old, bad := layer("makoto-common-prod", 12), layer("makoto-common-prod", 13)
 	entry := func(function string, wave int, ago time.Duration) history.Entry {
 		return history.Entry{
-			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Kind: reconcile.Attach, Cause: reconcile.Change,
+			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Kind: plan.KindAttach, Cause: plan.CauseChange,
 			Layer: "makoto-common", Function: function, From: old, To: bad, FromVersion: "1.4.1", ToVersion: "1.4.2",
-			Started: testNow.Add(-ago), Status: reconcile.Applied, Reason: "Git wants 1.4.2", Rollout: "20261124T120000.000000000Z-QXZT7K2M4PNA", Wave: wave,
+			Started: testNow.Add(-ago), Status: plan.StatusApplied, Reason: "Git wants 1.4.2", Rollout: "20261124T120000.000000000Z-QXZT7K2M4PNA", Wave: wave,
 		}
 	}
-	ruled := func(kind reconcile.Kind, from, to state.LayerVersionARN, ago time.Duration) history.Entry {
+	ruled := func(kind plan.Kind, from, to state.LayerVersionARN, ago time.Duration) history.Entry {
 		e := history.Entry{
 			Environment: "prod", Region: testRegion, Kind: kind, Cause: history.CauseRuling, Status: history.StatusGiven, Layer: "makoto-common",
 			From: from, To: to, FromVersion: "1.4.2", ApprovedBy: "鈴木", Reason: "it times out", Started: testNow.Add(-ago),
@@ -179,7 +180,7 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 	served := entry("makoto-api-prod", 1, 50*time.Minute)
 	served.Alias, served.AliasBefore, served.AliasAfter = "live", "7", "8"
 	move := served
-	move.Kind, move.Layer, move.From, move.To, move.Reason, move.Function = reconcile.Serve, "", "", "", "the alias follows", "makoto-api-prod"
+	move.Kind, move.Layer, move.From, move.To, move.Reason, move.Function = plan.KindServe, "", "", "", "the alias follows", "makoto-api-prod"
 	canary := entry("makoto-api-prod", 1, 55*time.Minute)
 	canary.Alias, canary.AliasBefore, canary.AliasAfter, canary.Canary = "live", "7", "8", true
 	killed := entry("makoto-api-prod", 1, time.Hour)

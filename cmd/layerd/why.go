@@ -5,11 +5,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -24,47 +25,47 @@ type whyView struct {
 
 // whyEnvironment is the answer of one environment and Region.
 type whyEnvironment struct {
-	Environment string                  `json:"environment"`
-	Account     string                  `json:"account"`
-	Region      string                  `json:"region"`
-	ObservedAt  string                  `json:"observed_at"`
-	Exists      bool                    `json:"exists"`
-	Selected    bool                    `json:"selected"`
-	Digest      string                  `json:"digest"` // what an approval would name
-	Window      reconcile.WindowView    `json:"window"`
-	Layers      []whyLayer              `json:"layers"` // that the environment wants on it
-	Others      []whyOther              `json:"others"` // that it has besides
-	NotSelected []whyNot                `json:"not_selected"`
-	Blocked     []reconcile.BlockedView `json:"blocked"`
-	Aliases     []whyAlias              `json:"aliases"` // that serve something else than $LATEST has
-	Notes       []string                `json:"notes"`
-	Changes     []entryView             `json:"changes"` // the last few, newest first
-	Error       *reconcile.ErrorView    `json:"error,omitempty"`
+	Environment string             `json:"environment"`
+	Account     string             `json:"account"`
+	Region      string             `json:"region"`
+	ObservedAt  string             `json:"observed_at"`
+	Exists      bool               `json:"exists"`
+	Selected    bool               `json:"selected"`
+	Digest      string             `json:"digest"` // what an approval would name
+	Window      plan.WindowView    `json:"window"`
+	Layers      []whyLayer         `json:"layers"` // that the environment wants on it
+	Others      []whyOther         `json:"others"` // that it has besides
+	NotSelected []whyNot           `json:"not_selected"`
+	Blocked     []plan.BlockedView `json:"blocked"`
+	Aliases     []whyAlias         `json:"aliases"` // that serve something else than $LATEST has
+	Notes       []string           `json:"notes"`
+	Changes     []entryView        `json:"changes"` // the last few, newest first
+	Error       *plan.ErrorView    `json:"error,omitempty"`
 }
 
 // whyLayer is one wanted layer. Its status is in_sync, pending, held, blocked,
 // drift (reported and not healed) or unknown.
 type whyLayer struct {
-	Layer       string               `json:"layer"`
-	LayerARN    string               `json:"layer_arn"`
-	Have        int64                `json:"have"` // 0 = none
-	HaveVersion string               `json:"have_version"`
-	Want        int64                `json:"want"` // 0 = none, or not known where nothing was decided
-	WantVersion string               `json:"want_version"`
-	Asked       string               `json:"asked"` // as Git writes it
-	Version     whyLine              `json:"version"`
-	Selector    whyLine              `json:"selector"`
-	Pin         *whyPin              `json:"pin,omitempty"`
-	Status      string               `json:"status"`
-	Step        *reconcile.StepView  `json:"step,omitempty"`
-	Approval    *whyApproval         `json:"approval,omitempty"` // that covers Step
-	Drift       *reconcile.DriftView `json:"drift,omitempty"`
-	PutBy       *entryView           `json:"put_by,omitempty"` // the change that put the version there
+	Layer       string          `json:"layer"`
+	LayerARN    string          `json:"layer_arn"`
+	Have        int64           `json:"have"` // 0 = none
+	HaveVersion string          `json:"have_version"`
+	Want        int64           `json:"want"` // 0 = none, or not known where nothing was decided
+	WantVersion string          `json:"want_version"`
+	Asked       string          `json:"asked"` // as Git writes it
+	Version     whyLine         `json:"version"`
+	Selector    whyLine         `json:"selector"`
+	Pin         *whyPin         `json:"pin,omitempty"`
+	Status      string          `json:"status"`
+	Step        *plan.StepView  `json:"step,omitempty"`
+	Approval    *whyApproval    `json:"approval,omitempty"` // that covers Step
+	Drift       *plan.DriftView `json:"drift,omitempty"`
+	PutBy       *entryView      `json:"put_by,omitempty"` // the change that put the version there
 
-	held       *reconcile.Held // of Step, for text
-	approvable bool            // an approval of the plan would release it
-	since      time.Time       // of Drift
-	entry      history.Entry   // of PutBy
+	held       *plan.Held    // of Step, for text
+	approvable bool          // an approval of the plan would release it
+	since      time.Time     // of Drift
+	entry      history.Entry // of PutBy
 }
 
 // whyLine is a line of the repository.
@@ -140,8 +141,8 @@ func answerWhy(result daemon.Result, places []whyPlace, function string) whyView
 
 // answer is one environment's.
 func (p whyPlace) answer(result daemon.Result, function string) whyEnvironment {
-	doc := reconcile.NewDocument(result.Past, result.Revision, []reconcile.Plan{{
-		Environment: p.region.Want.Name, Digest: p.digest, Regions: []reconcile.RegionPlan{p.only(function)},
+	doc := plan.NewDocument(result.Past, result.Revision, []plan.Plan{{
+		Environment: p.region.Want.Name, Digest: p.digest, Regions: []plan.Region{p.only(function)},
 	}}, nil).Environments[0]
 	f, exists := p.function(function)
 	e := whyEnvironment{
@@ -181,11 +182,11 @@ func (p whyPlace) answer(result daemon.Result, function string) whyEnvironment {
 }
 
 // only keeps of a plan what is about the function.
-func (p whyPlace) only(function string) reconcile.RegionPlan {
+func (p whyPlace) only(function string) plan.Region {
 	r := p.region
-	r.Steps = keep(r.Steps, func(s reconcile.Step) bool { return s.Function == function })
-	r.Drift = keep(r.Drift, func(d reconcile.Drifted) bool { return d.Function == function })
-	r.Blocked = keep(r.Blocked, func(b reconcile.Blocked) bool { return b.Function == function })
+	r.Steps = keep(r.Steps, func(s plan.Step) bool { return s.Function == function })
+	r.Drift = keep(r.Drift, func(d plan.Drift) bool { return d.Function == function })
+	r.Blocked = keep(r.Blocked, func(b plan.Blocked) bool { return b.Function == function })
 	r.Behind, r.Kept, r.Notes = nil, nil, nil
 	return r
 }
@@ -194,7 +195,7 @@ func keep[T any](list []T, good func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return !good(x) })
 }
 
-func (p whyPlace) layer(w desired.LayerWish, f state.Function, doc reconcile.EnvironmentView) whyLayer {
+func (p whyPlace) layer(w desired.LayerWish, f state.Function, doc plan.EnvironmentView) whyLayer {
 	l := whyLayer{Layer: w.Name, LayerARN: string(w.Layer), Status: "unknown"}
 	if v, _, ok := f.Has(w.Layer); ok {
 		l.Have = v.Number()
@@ -224,7 +225,7 @@ func (p whyPlace) layer(w desired.LayerWish, f state.Function, doc reconcile.Env
 }
 
 // decided fills in what the plan says of the layer.
-func (l *whyLayer) decided(p whyPlace, doc reconcile.EnvironmentView, asked desired.Version) {
+func (l *whyLayer) decided(p whyPlace, doc plan.EnvironmentView, asked desired.Version) {
 	for i, d := range doc.Drift {
 		if d.Layer == l.Layer {
 			l.Drift = &doc.Drift[i]
@@ -278,9 +279,9 @@ func (l *whyLayer) is(v desired.Version) bool {
 }
 
 // approval finds the word that covers a step.
-func (p whyPlace) approval(s reconcile.Step) *whyApproval {
+func (p whyPlace) approval(s plan.Step) *whyApproval {
 	for _, a := range p.given {
-		if !a.Covers(reconcile.Line(p.region.Want.Region, s), p.digest) {
+		if !a.Covers(plan.Line(p.region.Want.Region, s), p.digest) {
 			continue
 		}
 		v := &whyApproval{By: a.By, At: a.At.UTC().Format(time.RFC3339), Reason: a.Reason, Digest: a.Digest}

@@ -6,12 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"charm.land/lipgloss/v2"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -42,22 +43,22 @@ func whyWorld(t *testing.T) whyPlace {
 	}
 	step := attach(whyFunction, 11, 13)
 	step.LayerARN, step.FromVersion = arn("makoto-common-prod"), "1.4.0"
-	r.Steps = []reconcile.Step{
+	r.Steps = []plan.Step{
 		attach("another-prod", 12, 13),
-		held(step, reconcile.ByApproval, r.Window.NextOpen, "needs an approval of this plan", reconcile.Held{By: reconcile.ByWindow, Until: r.Window.NextOpen, Reason: r.Window.Reason}),
+		held(step, plan.ByApproval, r.Window.NextOpen, "needs an approval of this plan", plan.Held{By: plan.ByWindow, Until: r.Window.NextOpen, Reason: r.Window.Reason}),
 	}
-	r.Drift = []reconcile.Drifted{{Kind: reconcile.WrongVersion, Layer: "makoto-common", Function: whyFunction, Since: testNow.Add(-3 * time.Hour), Reason: "12 (1.4.1) was applied, and the function has 11 (1.4.0)"}}
-	r.Blocked = []reconcile.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}
+	r.Drift = []plan.Drift{{Kind: plan.DriftWrongVersion, Layer: "makoto-common", Function: whyFunction, Since: testNow.Add(-3 * time.Hour), Reason: "12 (1.4.1) was applied, and the function has 11 (1.4.0)"}}
+	r.Blocked = []plan.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}
 	vendor := state.LayerVersionARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog:98")
 	f := state.Function{Name: whyFunction, Runtime: "python3.11", Layers: []state.LayerVersionARN{layer("makoto-common-prod", 11), vendor, layer("makoto-ml-prod", 4), layer("stray", 1)}}
 	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "ML v1.9.0"}}}}}
 	put := history.Entry{
-		Environment: "prod", Region: testRegion, Kind: reconcile.Attach, Cause: reconcile.Change, Layer: "makoto-ml", Function: whyFunction, ToNumber: 4,
-		From: layer("makoto-ml-prod", 3), To: layer("makoto-ml-prod", 4), FromVersion: "1.8.0", ToVersion: "1.9.0", Status: reconcile.Applied,
+		Environment: "prod", Region: testRegion, Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-ml", Function: whyFunction, ToNumber: 4,
+		From: layer("makoto-ml-prod", 3), To: layer("makoto-ml-prod", 4), FromVersion: "1.8.0", ToVersion: "1.9.0", Status: plan.StatusApplied,
 		Started: testNow.AddDate(0, 0, -4), Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木", RequestID: "8f2c1a", Fencing: 57,
 	}
 	failed := put
-	failed.Status, failed.Error, failed.Started = reconcile.Failed, "AccessDeniedException: not authorized", testNow.AddDate(0, 0, -5)
+	failed.Status, failed.Error, failed.Started = plan.StatusFailed, "AccessDeniedException: not authorized", testNow.AddDate(0, 0, -5)
 	return whyPlace{
 		region: r, digest: testDigest, snap: snap, changes: []history.Entry{put, failed}, put: map[state.LayerARN]history.Entry{arn("makoto-ml-prod"): put},
 		aliases: []servedAlias{{"live", "7", []state.LayerVersionARN{layer("makoto-common-prod", 10), layer("makoto-ml-prod", 4)}}, {"same", "8", f.Layers}},
@@ -71,7 +72,7 @@ func TestWhyInARollout(t *testing.T) {
 	place.region.Rollout = &rollout.Rollout{Stage: rollout.StageRollingBack, Wave: 2, Waves: 4, Revision: "ab12cd34ef", Reason: "the alarm 5xx rings"}
 	place.region.LeftAlone = []string{"another-prod", whyFunction}
 	back := place.put[place.region.Want.Layers[1].Layer]
-	back.Cause, back.Reason = reconcile.Rollback, "rolled back by 佐藤: it times out"
+	back.Cause, back.Reason = plan.CauseRollback, "rolled back by 佐藤: it times out"
 	place.put[back.To.Layer()] = back
 	v := answerWhy(daemon.Result{Past: "store"}, []whyPlace{place}, whyFunction)
 	text := strings.Join(strings.Fields(renderWhy(v, []whyPlace{place}, &roundFlags{}, palette{}, 80, testNow)), " ")
@@ -110,7 +111,7 @@ func TestRenderWhy(t *testing.T) {
 // An approval is told where it covers the step, and nowhere else.
 func TestWhyApproval(t *testing.T) {
 	place := whyWorld(t)
-	line := reconcile.Line(testRegion, place.region.Steps[1])
+	line := plan.Line(testRegion, place.region.Steps[1])
 	for name, tt := range map[string]struct {
 		a    ruling.Approval
 		want bool
@@ -147,7 +148,7 @@ func TestWhyBlockedAsAWhole(t *testing.T) {
 		t.Errorf("blocked: %s", got)
 	}
 	place.region.Blocked = nil
-	place.region.Failure = &reconcile.Failure{Code: "x", Message: "no"}
+	place.region.Failure = &plan.Failure{Code: "x", Message: "no"}
 	if got := strings.Join(status(), " "); got != "unknown unknown unknown" {
 		t.Errorf("failed: %s", got)
 	}

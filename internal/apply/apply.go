@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"golang.org/x/sync/errgroup"
 
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -73,7 +74,7 @@ type Recorder interface {
 // Intent is one write that is about to be made.
 type Intent struct {
 	// Steps are all of one function, or exactly one prune.
-	Steps []reconcile.Step
+	Steps []plan.Step
 	// Before is the function's whole list, After what it is about to be; both
 	// nil for a prune.
 	Before, After []state.LayerVersionARN
@@ -94,7 +95,7 @@ func (in Intent) Function() string {
 
 // Outcome is how an intent ended.
 type Outcome struct {
-	reconcile.Result
+	plan.Result
 	// List is what the function had at the end; nil = not seen.
 	List []state.LayerVersionARN
 	// AliasAfter is the function version that the alias was moved to, or, in a
@@ -106,7 +107,7 @@ type Outcome struct {
 type Progress struct {
 	Done, Total int // functions and versions to prune
 	Name        string
-	Status      reconcile.Status
+	Status      plan.Status
 }
 
 // Options changes how Run works; the zero value is usable.
@@ -122,10 +123,10 @@ type Options struct {
 	// Decide decides one function again whose list is not what the plan saw,
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
-	Decide func(fresh state.Function) []reconcile.Step
+	Decide func(fresh state.Function) []plan.Step
 	// Permit is asked before each function and each prune whether its steps may
 	// still be started; not nil says what holds them. Nil: always.
-	Permit func(now time.Time, steps []reconcile.Step) *reconcile.Held
+	Permit func(now time.Time, steps []plan.Step) *plan.Held
 	// Progress, when not nil, is told of every function and prune that is done,
 	// one call at a time.
 	Progress func(Progress)
@@ -140,7 +141,7 @@ const inHand = 256
 type run struct {
 	Options
 	slots chan struct{} // one token a function that is looked at and written
-	plan  *reconcile.RegionPlan
+	plan  *plan.Region
 	cloud Cloud
 	rec   Recorder
 	total int
@@ -161,7 +162,7 @@ type run struct {
 // returns one when the record could not be written, a *state.WrongAccountError or
 // *state.ForeignError when calls reach another account, and ctx's when ctx
 // ended before all was done.
-func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recorder, o Options) error {
+func Run(ctx context.Context, planned *plan.Region, cloud Cloud, rec Recorder, o Options) error {
 	if o.Parallel <= 0 {
 		o.Parallel = 16
 	}
@@ -171,13 +172,13 @@ func Run(ctx context.Context, plan *reconcile.RegionPlan, cloud Cloud, rec Recor
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: plan, cloud: cloud, rec: rec}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: planned, cloud: cloud, rec: rec}
 	pointers, jobs, prunes := r.sort()
 	r.total = len(pointers) + len(jobs) + len(prunes)
 	r.each(pointers, func(j *job) { j.run1(ctx, j.point) })
 	r.each(jobs, func(j *job) { j.run1(ctx, j.work) })
 	for _, j := range jobs {
-		plan.Steps = append(plan.Steps, j.extra...)
+		planned.Steps = append(planned.Steps, j.extra...)
 	}
 	r.pruneAll(ctx, prunes)
 	if err := cmp.Or(r.lost, r.elsewhere); err != nil {
@@ -216,11 +217,11 @@ func (r *run) sort() (pointers, jobs []*job, prunes []int) {
 		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
-			s.Result = &reconcile.Result{Status: reconcile.Waiting}
-		case s.Kind == reconcile.Prune:
+			s.Result = &plan.Result{Status: plan.StatusHeld}
+		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
 		case pointsBack(*s):
-			pointers = append(pointers, &job{run: r, name: s.Function, index: []int{i}, steps: []reconcile.Step{*s}})
+			pointers = append(pointers, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
 			j := byName[s.Function]
 			if j == nil {
@@ -241,8 +242,8 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Lock()
 	lost := cmp.Or(r.lost, r.elsewhere)
 	r.mu.Unlock()
-	var held *reconcile.Held
-	result := reconcile.Result{Status: reconcile.Skipped}
+	var held *plan.Held
+	result := plan.Result{Status: plan.StatusSkipped}
 	switch {
 	case lost != nil:
 		result.Error = "not begun: " + lost.Error()
@@ -251,7 +252,7 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 		result.Error = "not begun: stopped"
 	default:
 		if r.Permit != nil {
-			steps := make([]reconcile.Step, len(index))
+			steps := make([]plan.Step, len(index))
 			for i, at := range index {
 				steps[i] = r.plan.Steps[at]
 			}
@@ -260,7 +261,7 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 		if held == nil {
 			return true
 		}
-		result.Status = reconcile.Waiting
+		result.Status = plan.StatusHeld
 	}
 	for _, i := range index {
 		r.plan.Steps[i].Held = held
@@ -296,7 +297,7 @@ func (r *run) note(err error) {
 }
 
 // told reports one function or prune as done.
-func (r *run) told(name string, status reconcile.Status) {
+func (r *run) told(name string, status plan.Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++

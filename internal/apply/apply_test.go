@@ -11,11 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -28,22 +29,22 @@ var (
 )
 
 // step moves function from its place in before to version n of layer; 0 = none.
-func step(function string, layer state.LayerARN, n int64, before list) reconcile.Step {
-	s := reconcile.Step{Kind: reconcile.Attach, Layer: layer.Name(), LayerARN: layer, Function: function, Wave: 1, Cause: reconcile.Change, List: before}
+func step(function string, layer state.LayerARN, n int64, before list) plan.Step {
+	s := plan.Step{Kind: plan.KindAttach, Layer: layer.Name(), LayerARN: layer, Function: function, Wave: 1, Cause: plan.CauseChange, List: before}
 	s.From, _, _ = (state.Function{Layers: before}).Has(layer)
 	if n > 0 {
 		s.To = layer.Version(n)
 	} else {
-		s.Kind = reconcile.Detach
+		s.Kind = plan.KindDetach
 	}
 	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, s.Layer, function)
 	return s
 }
 
-func prune(layer state.LayerARN, n int64) reconcile.Step {
-	return reconcile.Step{
-		ID: fmt.Sprintf("prune/%s/%d", layer.Name(), n), Kind: reconcile.Prune, Layer: layer.Name(), LayerARN: layer,
-		From: layer.Version(n), Cause: reconcile.Retention,
+func prune(layer state.LayerARN, n int64) plan.Step {
+	return plan.Step{
+		ID: fmt.Sprintf("prune/%s/%d", layer.Name(), n), Kind: plan.KindPrune, Layer: layer.Name(), LayerARN: layer,
+		From: layer.Version(n), Cause: plan.CauseRetention,
 	}
 }
 
@@ -106,9 +107,9 @@ func nameOf(in apply.Intent) string {
 	return in.Steps[0].ID
 }
 
-func results(plan *reconcile.RegionPlan) map[string]string {
+func results(planned *plan.Region) map[string]string {
 	got := map[string]string{}
-	for _, s := range plan.Steps {
+	for _, s := range planned.Steps {
 		if s.Result == nil {
 			got[s.ID] = "no result"
 			continue
@@ -118,15 +119,15 @@ func results(plan *reconcile.RegionPlan) map[string]string {
 	return got
 }
 
-func resultOf(t *testing.T, plan *reconcile.RegionPlan, id string) reconcile.Result {
+func resultOf(t *testing.T, planned *plan.Region, id string) plan.Result {
 	t.Helper()
-	for _, s := range plan.Steps {
+	for _, s := range planned.Steps {
 		if s.ID == id && s.Result != nil {
 			return *s.Result
 		}
 	}
 	t.Fatalf("%s has no result", id)
-	return reconcile.Result{}
+	return plan.Result{}
 }
 
 func checkWorld(t *testing.T, w *applytest.World, want map[string]list) {
@@ -140,12 +141,12 @@ func checkWorld(t *testing.T, w *applytest.World, want map[string]list) {
 }
 
 // wantCommon decides like a plan that wants one version of common everywhere.
-func wantCommon(n int64) func(state.Function) []reconcile.Step {
-	return func(f state.Function) []reconcile.Step {
+func wantCommon(n int64) func(state.Function) []plan.Step {
+	return func(f state.Function) []plan.Step {
 		if v, _, _ := f.Has(common); v.Number() == n {
 			return nil
 		}
-		return []reconcile.Step{step(f.Name, common, n, f.Layers)}
+		return []plan.Step{step(f.Name, common, n, f.Layers)}
 	}
 }
 
@@ -154,13 +155,13 @@ func TestOneWriteForAllLayersOfAFunction(t *testing.T) {
 		before := list{vendor.Version(9), common.Version(3)}
 		w := applytest.New(map[string]list{"chat": before, "mail": nil})
 		held := step("mail", common, 4, nil)
-		held.Held = &reconcile.Held{By: reconcile.ByWindow}
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{
+		held.Held = &plan.Held{By: plan.ByWindow}
+		planned := &plan.Region{Steps: []plan.Step{
 			step("chat", common, 4, before), step("chat", extra, 1, before), held,
 		}}
 		n := &notebook{}
 		var progress []apply.Progress
-		err := apply.Run(t.Context(), plan, w, n, apply.Options{Progress: func(p apply.Progress) { progress = append(progress, p) }})
+		err := apply.Run(t.Context(), planned, w, n, apply.Options{Progress: func(p apply.Progress) { progress = append(progress, p) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,10 +172,10 @@ func TestOneWriteForAllLayersOfAFunction(t *testing.T) {
 		want := map[string]string{
 			"attach/makoto-common/chat": "applied", "attach/makoto-extra/chat": "applied", "attach/makoto-common/mail": "held",
 		}
-		if diff := cmp.Diff(want, results(plan)); diff != "" {
+		if diff := cmp.Diff(want, results(planned)); diff != "" {
 			t.Errorf("results (-want +got):\n%s", diff)
 		}
-		if r := resultOf(t, plan, "attach/makoto-common/chat"); r.RequestID == "" {
+		if r := resultOf(t, planned, "attach/makoto-common/chat"); r.RequestID == "" {
 			t.Error("no request id")
 		}
 		if diff := cmp.Diff([]string{"begin chat", "finish chat applied"}, n.lines); diff != "" {
@@ -195,7 +196,7 @@ func TestInHand(t *testing.T) {
 	for most, want := range map[int]int{1: 1, 3: 3, 0: 8} {
 		synctest.Test(t, func(t *testing.T) {
 			lists := map[string]list{}
-			var p reconcile.RegionPlan
+			var p plan.Region
 			for i := range 8 {
 				name := fmt.Sprint("f", i)
 				lists[name] = list{common.Version(1)}
@@ -225,8 +226,8 @@ func TestPeer4_DetachTheLastLayer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := list{common.Version(3)}
 		w := applytest.New(map[string]list{"chat": before})
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 0, before)}}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{}); err != nil {
+		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 0, before)}}
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, map[string]list{"chat": {}})
@@ -237,12 +238,12 @@ func TestPeer7_SecondRunWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"chat": nil})
 		for range 2 {
-			plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, nil)}}
+			planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, nil)}}
 			n := &notebook{}
-			if err := apply.Run(t.Context(), plan, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
+			if err := apply.Run(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
 				t.Fatal(err)
 			}
-			if r := resultOf(t, plan, "attach/makoto-common/chat"); r.Error != "" {
+			if r := resultOf(t, planned, "attach/makoto-common/chat"); r.Error != "" {
 				t.Errorf("result: %+v", r)
 			}
 		}
@@ -265,26 +266,26 @@ func TestPeer8_OneBadFunctionDoesNotStopTheOthers(t *testing.T) {
 			return true, nil
 		}
 		w.FailNext("c", "the role is gone")
-		plan := &reconcile.RegionPlan{}
+		planned := &plan.Region{}
 		for _, name := range []string{"a", "b", "c", "d"} {
-			plan.Steps = append(plan.Steps, step(name, common, 4, nil))
+			planned.Steps = append(planned.Steps, step(name, common, 4, nil))
 		}
 		n := &notebook{}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{
 			"attach/makoto-common/a": "failed", "attach/makoto-common/b": "failed", "attach/makoto-common/c": "failed", "attach/makoto-common/d": "applied",
 		}
-		if diff := cmp.Diff(want, results(plan)); diff != "" {
+		if diff := cmp.Diff(want, results(planned)); diff != "" {
 			t.Errorf("results (-want +got):\n%s", diff)
 		}
 		for id, text := range map[string]string{"a": "denied", "b": "panic: a bug", "c": "the role is gone"} {
-			if r := resultOf(t, plan, "attach/makoto-common/"+id); !strings.Contains(r.Error, text) {
+			if r := resultOf(t, planned, "attach/makoto-common/"+id); !strings.Contains(r.Error, text) {
 				t.Errorf("%s: %+v", id, r)
 			}
 		}
-		if r := resultOf(t, plan, "attach/makoto-common/a"); r.RequestID != "r-1" {
+		if r := resultOf(t, planned, "attach/makoto-common/a"); r.RequestID != "r-1" {
 			t.Errorf("a: %+v", r)
 		}
 		if len(n.open) != 0 {
@@ -319,7 +320,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		hook   func(w *applytest.World) func(string, string) (bool, error)
-		status reconcile.Status
+		status plan.Status
 		text   string // part of the error
 		writes int
 		want   list
@@ -330,49 +331,49 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("SetLayers", true, kind(state.Unsure))
 			},
-			status: reconcile.Applied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "the answer was lost and it did not happen",
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("SetLayers", false, kind(state.Unsure))
 			},
-			status: reconcile.Applied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "throttled",
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("SetLayers", false, kind(state.Again))
 			},
-			status: reconcile.Applied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "the read is throttled",
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("Function", false, kind(state.Again))
 			},
-			status: reconcile.Applied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "waiting is cut off",
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("WaitUpdated", false, kind(state.Again))
 			},
-			status: reconcile.Applied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "a tag was changed between read and write",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
 				return once("SetLayers", true, nil, func() { w.Change("chat", func(f *state.Function) { f.Tags = map[string]string{"team": "x"} }) })
 			},
-			status: reconcile.Applied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "a neighbour was attached between read and write",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
 				return once("SetLayers", true, nil, func() { w.Change("chat", func(f *state.Function) { f.Layers = append(f.Layers, extra.Version(7)) }) })
 			},
-			status: reconcile.Applied, writes: 2, want: append(slices.Clone(after), extra.Version(7)),
+			status: plan.StatusApplied, writes: 2, want: append(slices.Clone(after), extra.Version(7)),
 			lines: []string{"begin chat", "finish chat skipped", "begin chat", "finish chat applied"},
 		},
 		{
@@ -380,14 +381,14 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
 				return once("Function", true, nil, func() { w.Change("chat", func(f *state.Function) { f.Layers = after }) })
 			},
-			status: reconcile.Skipped, writes: 0, want: after,
+			status: plan.StatusSkipped, writes: 0, want: after,
 		},
 		{
 			name: "a neighbour was attached after the write",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
 				return once("WaitUpdated", true, nil, func() { w.Change("chat", func(f *state.Function) { f.Layers = append(f.Layers, extra.Version(7)) }) })
 			},
-			status: reconcile.Applied, text: "other layers", writes: 1, want: append(slices.Clone(after), extra.Version(7)),
+			status: plan.StatusApplied, text: "other layers", writes: 1, want: append(slices.Clone(after), extra.Version(7)),
 			lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
@@ -395,7 +396,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
 				return once("WaitUpdated", true, nil, func() { w.Change("chat", func(f *state.Function) { f.Layers = before }) })
 			},
-			status: reconcile.Failed, text: "another writer", writes: 1, want: before, lines: []string{"begin chat", "finish chat failed"},
+			status: plan.StatusFailed, text: "another writer", writes: 1, want: before, lines: []string{"begin chat", "finish chat failed"},
 		},
 		{
 			name: "always in conflict",
@@ -407,7 +408,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 					return true, nil
 				}
 			},
-			status: reconcile.Failed, text: "given up after 5 tries", writes: 5, want: before, lines: []string{"begin chat", "finish chat failed"},
+			status: plan.StatusFailed, text: "given up after 5 tries", writes: 5, want: before, lines: []string{"begin chat", "finish chat failed"},
 		},
 		{
 			name: "the answer was lost and nobody can look",
@@ -424,7 +425,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 					return true, nil
 				}
 			},
-			status: reconcile.Failed, text: "may have happened", writes: 1, want: after, lines: []string{"begin chat"},
+			status: plan.StatusFailed, text: "may have happened", writes: 1, want: after, lines: []string{"begin chat"},
 		},
 		{
 			name: "an update is in progress",
@@ -433,7 +434,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 					_, _ = w.SetLayers(context.Background(), "chat", before, "r1") // by another writer
 				})
 			},
-			status: reconcile.Applied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 2, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "being created",
@@ -441,7 +442,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 				w.Change("chat", func(f *state.Function) { f.State = "Pending" })
 				return nil
 			},
-			status: reconcile.Skipped, text: "state Pending", want: before,
+			status: plan.StatusSkipped, text: "state Pending", want: before,
 		},
 		{
 			name: "in state Failed",
@@ -449,7 +450,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 				w.Change("chat", func(f *state.Function) { f.State, f.StatusReason = "Failed", "no network" })
 				return nil
 			},
-			status: reconcile.Failed, text: "no network", want: before,
+			status: plan.StatusFailed, text: "no network", want: before,
 		},
 		{
 			name: "idle",
@@ -457,26 +458,26 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 				w.Change("chat", func(f *state.Function) { f.State = "Inactive" })
 				return nil
 			},
-			status: reconcile.Applied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
+			status: plan.StatusApplied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
 		},
 		{
 			name: "refused credentials",
 			hook: func(*applytest.World) func(string, string) (bool, error) {
 				return once("Function", false, kind(state.Human))
 			},
-			status: reconcile.Failed, text: "refused", want: before,
+			status: plan.StatusFailed, text: "refused", want: before,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := applytest.New(map[string]list{"chat": before})
 				w.Hook = tt.hook(w)
-				plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, before)}}
+				planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before)}}
 				n := &notebook{}
-				if err := apply.Run(t.Context(), plan, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
+				if err := apply.Run(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
 					t.Fatal(err)
 				}
-				r := plan.Steps[0].Result
+				r := planned.Steps[0].Result
 				if r.Status != tt.status || !strings.Contains(r.Error, tt.text) || (tt.text == "") != (r.Error == "") {
 					t.Errorf("result: %+v, want %s with %q", *r, tt.status, tt.text)
 				}
@@ -496,11 +497,11 @@ func TestAFunctionThatIsGoneIsSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"chat": nil})
 		w.Remove("chat")
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, nil)}}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{}); err != nil {
+		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, nil)}}
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if r := *plan.Steps[0].Result; r.Status != reconcile.Skipped || r.Error != "the function is gone" {
+		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || r.Error != "the function is gone" {
 			t.Errorf("result: %+v", r)
 		}
 	})
@@ -509,26 +510,26 @@ func TestAFunctionThatIsGoneIsSkipped(t *testing.T) {
 func TestADecisionMadeAnewTakesThePlaceOfThePlan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"chat": {common.Version(2)}})
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, nil)}}
-		decide := func(f state.Function) []reconcile.Step {
+		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, nil)}}
+		decide := func(f state.Function) []plan.Step {
 			held := step(f.Name, vendor, 1, f.Layers)
-			held.Held = &reconcile.Held{By: reconcile.ByApproval}
-			return []reconcile.Step{step(f.Name, common, 5, f.Layers), step(f.Name, extra, 1, f.Layers), held}
+			held.Held = &plan.Held{By: plan.ByApproval}
+			return []plan.Step{step(f.Name, common, 5, f.Layers), step(f.Name, extra, 1, f.Layers), held}
 		}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, map[string]list{"chat": {common.Version(5), extra.Version(1)}})
-		if len(plan.Steps) != 2 || plan.Steps[0].To != common.Version(5) || plan.Steps[0].From != common.Version(2) ||
-			plan.Steps[1].LayerARN != extra || plan.Steps[1].Result.Status != reconcile.Applied {
-			t.Errorf("steps: %+v", plan.Steps)
+		if len(planned.Steps) != 2 || planned.Steps[0].To != common.Version(5) || planned.Steps[0].From != common.Version(2) ||
+			planned.Steps[1].LayerARN != extra || planned.Steps[1].Result.Status != plan.StatusApplied {
+			t.Errorf("steps: %+v", planned.Steps)
 		}
 
-		plan = &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 6, nil)}}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{}); err != nil {
+		planned = &plan.Region{Steps: []plan.Step{step("chat", common, 6, nil)}}
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if r := *plan.Steps[0].Result; r.Status != reconcile.Skipped || !strings.Contains(r.Error, "changed since the plan") {
+		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || !strings.Contains(r.Error, "changed since the plan") {
 			t.Errorf("without a way to decide: %+v", r)
 		}
 	})
@@ -539,12 +540,12 @@ func TestAFailedUpdateIsRepaired(t *testing.T) {
 		before := list{common.Version(4)}
 		w := applytest.New(map[string]list{"chat": before})
 		w.Change("chat", func(f *state.Function) { f.LastUpdateStatus = "Failed" })
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, before)}}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{}); err != nil {
+		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before)}}
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.Calls("SetLayers"); len(got) != 1 || plan.Steps[0].Result.Status != reconcile.Applied {
-			t.Errorf("writes %v, result %+v: the list shows what the function does not run", got, plan.Steps[0].Result)
+		if got := w.Calls("SetLayers"); len(got) != 1 || planned.Steps[0].Result.Status != plan.StatusApplied {
+			t.Errorf("writes %v, result %+v: the list shows what the function does not run", got, planned.Steps[0].Result)
 		}
 	})
 }
@@ -554,14 +555,14 @@ func TestAClosingWindowLetsTheFunctionInHandEnd(t *testing.T) {
 		w := applytest.New(map[string]list{"a": nil, "b": nil, "c": nil})
 		closed := false
 		w.Hook = once("SetLayers", true, nil, func() { closed = true })
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil), step("b", common, 4, nil), step("c", common, 4, nil), prune(common, 1)}}
-		err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), step("c", common, 4, nil), prune(common, 1)}}
+		err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{
 			Parallel: 1,
-			Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held {
+			Permit: func(_ time.Time, steps []plan.Step) *plan.Held {
 				if !closed || steps[0].Function == "c" {
 					return nil
 				}
-				return &reconcile.Held{By: reconcile.ByWindow, Reason: "closed"}
+				return &plan.Held{By: plan.ByWindow, Reason: "closed"}
 			},
 		})
 		if err != nil {
@@ -570,10 +571,10 @@ func TestAClosingWindowLetsTheFunctionInHandEnd(t *testing.T) {
 		want := map[string]string{
 			"attach/makoto-common/a": "applied", "attach/makoto-common/b": "held", "attach/makoto-common/c": "applied", "prune/makoto-common/1": "held",
 		}
-		if diff := cmp.Diff(want, results(plan)); diff != "" {
+		if diff := cmp.Diff(want, results(planned)); diff != "" {
 			t.Errorf("results (-want +got):\n%s", diff)
 		}
-		if h := plan.Steps[1].Held; h == nil || h.By != reconcile.ByWindow {
+		if h := planned.Steps[1].Held; h == nil || h.By != plan.ByWindow {
 			t.Errorf("held: %+v", h)
 		}
 	})
@@ -584,13 +585,13 @@ func TestStoppingFinishesWhatIsInHand(t *testing.T) {
 		w := applytest.New(map[string]list{"a": nil, "b": nil})
 		ctx, cancel := context.WithCancel(t.Context())
 		w.Hook = once("SetLayers", true, nil, cancel)
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
 		n := &notebook{}
-		if err := apply.Run(ctx, plan, w, n, apply.Options{Parallel: 1}); !errors.Is(err, context.Canceled) {
+		if err := apply.Run(ctx, planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 		want := map[string]string{"attach/makoto-common/a": "applied", "attach/makoto-common/b": "skipped", "prune/makoto-common/1": "skipped"}
-		if diff := cmp.Diff(want, results(plan)); diff != "" {
+		if diff := cmp.Diff(want, results(planned)); diff != "" {
 			t.Errorf("results (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff([]string{"begin a", "finish a applied"}, n.lines); diff != "" {
@@ -611,16 +612,16 @@ func TestStoppingDoesNotWaitForEver(t *testing.T) {
 			return true, nil
 		}
 		stuck := &stuckWorld{World: w}
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil)}}
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil)}}
 		n := &notebook{}
 		began := time.Now()
-		if err := apply.Run(ctx, plan, stuck, n, apply.Options{}); !errors.Is(err, context.Canceled) {
+		if err := apply.Run(ctx, planned, stuck, n, apply.Options{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 		if took := time.Since(began); took > 25*time.Second {
 			t.Errorf("stopping took %s", took)
 		}
-		if r := *plan.Steps[0].Result; r.Status != reconcile.Failed || !strings.Contains(r.Error, "may have happened") {
+		if r := *planned.Steps[0].Result; r.Status != plan.StatusFailed || !strings.Contains(r.Error, "may have happened") {
 			t.Errorf("result: %+v", r)
 		}
 		if len(n.open) != 1 {
@@ -648,12 +649,12 @@ func TestAnUpdateThatDoesNotEnd(t *testing.T) {
 			}
 			return true, nil
 		}
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil)}}
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil)}}
 		n := &notebook{}
-		if err := apply.Run(t.Context(), plan, &endlessWorld{&stuckWorld{w}}, n, apply.Options{}); err != nil {
+		if err := apply.Run(t.Context(), planned, &endlessWorld{&stuckWorld{w}}, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if r := *plan.Steps[0].Result; r.Status != reconcile.Failed || !strings.Contains(r.Error, "does not end") || len(n.lines) != 0 {
+		if r := *planned.Steps[0].Result; r.Status != plan.StatusFailed || !strings.Contains(r.Error, "does not end") || len(n.lines) != 0 {
 			t.Errorf("result %+v, record %v", r, n.lines)
 		}
 	})
@@ -670,17 +671,17 @@ func (e *endlessWorld) Function(ctx context.Context, name string) (state.Functio
 func TestNoRecordNoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"a": nil, "b": nil})
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
 		full := errors.New("disk full")
 		n := &notebook{begin: func(apply.Intent) error { return full }}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
 			t.Errorf("Run: %v", err)
 		}
 		if got := append(w.Calls("SetLayers"), w.Calls("DeleteLayerVersion")...); len(got) != 0 {
 			t.Errorf("changes without a record: %v", got)
 		}
 		want := map[string]string{"attach/makoto-common/a": "failed", "attach/makoto-common/b": "skipped", "prune/makoto-common/1": "skipped"}
-		if diff := cmp.Diff(want, results(plan)); diff != "" {
+		if diff := cmp.Diff(want, results(planned)); diff != "" {
 			t.Errorf("results (-want +got):\n%s", diff)
 		}
 	})
@@ -689,18 +690,18 @@ func TestNoRecordNoChange(t *testing.T) {
 func TestAnOutcomeThatCannotBeRecordedStopsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"a": nil})
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("a", common, 4, nil), prune(common, 1)}}
+		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), prune(common, 1)}}
 		full, asked := errors.New("disk full"), 0
 		n := &notebook{finish: func() error { asked++; return full }}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
 			t.Errorf("Run: %v", err)
 		}
 		if asked < 2 {
 			t.Error("the outcome was given up at the first try")
 		}
-		r := *plan.Steps[0].Result
-		if r.Status != reconcile.Applied || !strings.Contains(r.Error, "disk full") || plan.Steps[1].Result.Status != reconcile.Skipped {
-			t.Errorf("results: %+v, %+v", r, *plan.Steps[1].Result)
+		r := *planned.Steps[0].Result
+		if r.Status != plan.StatusApplied || !strings.Contains(r.Error, "disk full") || planned.Steps[1].Result.Status != plan.StatusSkipped {
+			t.Errorf("results: %+v, %+v", r, *planned.Steps[1].Result)
 		}
 	})
 }

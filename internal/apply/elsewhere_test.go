@@ -8,9 +8,10 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -38,20 +39,20 @@ func TestNothingStartsWhereAnotherAccountAnswers(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			lists := map[string]list{}
-			plan := &reconcile.RegionPlan{}
+			planned := &plan.Region{}
 			for i := range 20 {
 				name := fmt.Sprintf("f-%02d", i)
 				lists[name] = list{common.Version(3)}
-				plan.Steps = append(plan.Steps, step(name, common, 4, lists[name]))
+				planned.Steps = append(planned.Steps, step(name, common, 4, lists[name]))
 			}
-			plan.Steps = append(plan.Steps, prune(common, 1))
+			planned.Steps = append(planned.Steps, prune(common, 1))
 			w := &astray{World: applytest.New(lists), err: err, after: 3}
 			n := &notebook{}
-			if got := apply.Run(t.Context(), plan, w, n, apply.Options{Parallel: 1}); !errors.Is(got, err) {
+			if got := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(got, err) {
 				t.Errorf("got %v", got)
 			}
 			count := map[string]int{}
-			for _, status := range results(plan) {
+			for _, status := range results(planned) {
 				count[status]++
 			}
 			if w.sets.Load() != 4 || count["applied"] != 3 || count["failed"] != 1 || count["skipped"] != 17 {

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -34,9 +35,9 @@ var errAgain = errors.New("again")
 type job struct {
 	*run
 	name  string
-	index []int            // its runnable steps in plan.Steps
-	steps []reconcile.Step // what is to be done, as last decided
-	extra []reconcile.Step // steps that were not in the plan, with their results
+	index []int       // its runnable steps in plan.Steps
+	steps []plan.Step // what is to be done, as last decided
+	extra []plan.Step // steps that were not in the plan, with their results
 
 	id     string // of the open record; empty = none
 	intent Intent // of the open record
@@ -65,13 +66,13 @@ func newBackOff() *backoff.ExponentialBackOff {
 }
 
 // run1 brings the function to an end, whatever happens in between.
-func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) reconcile.Result) {
-	status := reconcile.Waiting
+func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) plan.Result) {
+	status := plan.StatusHeld
 	defer func() {
 		if p := recover(); p != nil {
 			j.Log.ErrorContext(ctx, "panic while changing a function", "function", j.name, "panic", p, "stack", string(debug.Stack()))
 			// The record, if one is open, stays open: nobody knows how far it went.
-			status = j.settle(reconcile.Result{Status: reconcile.Failed, Error: fmt.Sprintf("panic: %v", p)})
+			status = j.settle(plan.Result{Status: plan.StatusFailed, Error: fmt.Sprintf("panic: %v", p)})
 		}
 		j.told(j.name, status)
 	}()
@@ -87,7 +88,7 @@ func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) recon
 
 // work attempts the function until it came to an end or the tries are used up.
 // ctx stops it before a write; hand is for what was sent already.
-func (j *job) work(ctx, hand context.Context) reconcile.Result {
+func (j *job) work(ctx, hand context.Context) plan.Result {
 	wait := newBackOff()
 	var seen Outcome // what the last attempt that got so far knew
 	var last error
@@ -115,7 +116,7 @@ func (j *job) work(ctx, hand context.Context) reconcile.Result {
 	return j.end(hand, seen)
 }
 
-func givenUp(err error) reconcile.Result {
+func givenUp(err error) plan.Result {
 	return failed("given up after %d tries: %s", tries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
 }
 
@@ -151,7 +152,7 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 	target, serve := listAfter(fn, steps), serveIn(steps)
 	there := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed
 	if len(steps) == 0 || there && serve == nil {
-		return Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: why}, List: listOf(fn)}, nil
+		return Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: why}, List: listOf(fn)}, nil
 	}
 	if serve != nil {
 		if what := serve.Serving.Unreleased(fn); what != "" {
@@ -169,16 +170,16 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 }
 
 // listAfter is what the function's list is to be.
-func listAfter(fn state.Function, steps []reconcile.Step) []state.LayerVersionARN {
+func listAfter(fn state.Function, steps []plan.Step) []state.LayerVersionARN {
 	for _, s := range steps {
 		if s.Whole != nil {
 			return s.Whole
 		}
 	}
-	return reconcile.Fold(fn.Layers, steps)
+	return plan.Fold(fn.Layers, steps)
 }
 
-func intent(steps []reconcile.Step, serve *reconcile.Step, before, after []state.LayerVersionARN) Intent {
+func intent(steps []plan.Step, serve *plan.Step, before, after []state.LayerVersionARN) Intent {
 	in := Intent{Steps: steps, Before: before, After: after}
 	if serve != nil {
 		in.Alias, in.AliasBefore, in.Canary = serve.Serving.Qualifier, serve.Serving.Served.Version, serve.Serving.Weight > 0
@@ -208,11 +209,11 @@ func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, r
 func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, error) {
 	out := j.verify(fn)
 	serve := serveIn(j.steps)
-	if serve == nil || out.Status != reconcile.Applied {
+	if serve == nil || out.Status != plan.StatusApplied {
 		return out, nil
 	}
 	if out.Error != "" { // others' layers are not for us to release
-		out.Status = reconcile.Failed
+		out.Status = plan.StatusFailed
 		return out, nil
 	}
 	return j.serve(ctx, hand, fn, serve, out)
@@ -245,14 +246,14 @@ func (j *job) wait(ctx context.Context) (state.Function, error) {
 // refuse says why a function cannot be changed in its state; the zero Result
 // when it can. An idle function is woken by an update. Emulators know no
 // states: empty is fine.
-func refuse(fn state.Function) reconcile.Result {
+func refuse(fn state.Function) plan.Result {
 	reason := fn.StatusReason
 	if reason == "" {
 		reason = "AWS gives no reason"
 	}
 	switch fn.State {
 	case "", "Active", "Inactive":
-		return reconcile.Result{}
+		return plan.Result{}
 	case "Failed":
 		return failed("the function is in state Failed: %s", reason)
 	default:
@@ -263,7 +264,7 @@ func refuse(fn state.Function) reconcile.Result {
 // decide gives what is to be done to fn: what was planned while its list is
 // what the plan saw, else what a new decision says. why is the reason should
 // that be nothing; empty when the function already is as wanted.
-func (j *job) decide(fn state.Function, first bool) (steps []reconcile.Step, why string) {
+func (j *job) decide(fn state.Function, first bool) (steps []plan.Step, why string) {
 	if first && slices.Equal(fn.Layers, j.steps[0].List) {
 		return j.steps, ""
 	}
@@ -274,7 +275,7 @@ func (j *job) decide(fn state.Function, first bool) (steps []reconcile.Step, why
 		return nil, why
 	}
 	for _, s := range j.Decide(fn) {
-		if s.Held == nil && s.Function == j.name && s.Kind != reconcile.Prune && !pointsBack(s) {
+		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !pointsBack(s) {
 			steps = append(steps, s)
 		}
 	}
@@ -306,9 +307,9 @@ func (j *job) open(ctx context.Context, in Intent) error {
 // verify compares what the function has with what was meant.
 func (j *job) verify(fn state.Function) Outcome {
 	j.sent = false
-	out := Outcome{List: listOf(fn), Result: reconcile.Result{Status: reconcile.Applied, RequestID: j.requestID}}
+	out := Outcome{List: listOf(fn), Result: plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}}
 	if fn.LastUpdateStatus == updateFailed {
-		out.Status = reconcile.Failed
+		out.Status = plan.StatusFailed
 		out.Error = "the update failed and the function runs as before: " + fn.StatusReason
 		return out
 	}
@@ -316,11 +317,11 @@ func (j *job) verify(fn state.Function) Outcome {
 		return out
 	}
 	for _, s := range j.steps {
-		if s.Kind == reconcile.Serve {
+		if s.Kind == plan.KindServe {
 			continue
 		}
 		if v, _, _ := fn.Has(s.LayerARN); v != s.To {
-			out.Status = reconcile.Failed
+			out.Status = plan.StatusFailed
 			out.Error = fmt.Sprintf("another writer changed the function meanwhile: it has %s, not %s", orNone(v), orNone(s.To))
 			return out
 		}
@@ -350,7 +351,7 @@ func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
 	return Outcome{Result: res}, nil
 }
 
-func (j *job) stoppedResult() reconcile.Result {
+func (j *job) stoppedResult() plan.Result {
 	j.stop()
 	if j.unknown() {
 		return failed("stopped before AWS had finished")
@@ -359,10 +360,10 @@ func (j *job) stoppedResult() reconcile.Result {
 }
 
 // end closes the open record, if there is one and its end is known.
-func (j *job) end(ctx context.Context, out Outcome) reconcile.Result {
-	if j.id != "" && j.requestID != "" && out.Status == reconcile.Skipped {
+func (j *job) end(ctx context.Context, out Outcome) plan.Result {
+	if j.id != "" && j.requestID != "" && out.Status == plan.StatusSkipped {
 		// Skipped would say that nothing was changed, and going back leave it.
-		out.Status, out.Error = reconcile.Failed, cmp.Or(out.Error, "another writer changed the function before this was through")
+		out.Status, out.Error = plan.StatusFailed, cmp.Or(out.Error, "another writer changed the function before this was through")
 	}
 	switch {
 	case j.id == "":
@@ -387,7 +388,7 @@ func (j *job) end(ctx context.Context, out Outcome) reconcile.Result {
 func (j *job) changes() []string {
 	list := make([]string, len(j.steps))
 	for i, s := range j.steps {
-		if s.Kind == reconcile.Serve {
+		if s.Kind == plan.KindServe {
 			list[i] = fmt.Sprintf("%s from version %s (%s)", s.Serving.Qualifier, s.Serving.Served.Version, s.Cause)
 			continue
 		}
@@ -398,12 +399,12 @@ func (j *job) changes() []string {
 
 // settle gives the steps of the plan their results. A step that was decided
 // anew takes the place of the planned one of the same layer.
-func (j *job) settle(res reconcile.Result) reconcile.Status {
+func (j *job) settle(res plan.Result) plan.Status {
 	taken := make([]bool, len(j.steps))
 	for _, i := range j.index {
 		s := &j.plan.Steps[i]
-		at := slices.IndexFunc(j.steps, func(d reconcile.Step) bool {
-			return d.LayerARN == s.LayerARN && (d.Kind == reconcile.Serve) == (s.Kind == reconcile.Serve)
+		at := slices.IndexFunc(j.steps, func(d plan.Step) bool {
+			return d.LayerARN == s.LayerARN && (d.Kind == plan.KindServe) == (s.Kind == plan.KindServe)
 		})
 		if at < 0 {
 			s.Result = new(skipped("decided again: not to be done any more"))
@@ -434,10 +435,10 @@ func orNone(v state.LayerVersionARN) string {
 	return string(v)
 }
 
-func failed(format string, args ...any) reconcile.Result {
-	return reconcile.Result{Status: reconcile.Failed, Error: fmt.Sprintf(format, args...)}
+func failed(format string, args ...any) plan.Result {
+	return plan.Result{Status: plan.StatusFailed, Error: fmt.Sprintf(format, args...)}
 }
 
-func skipped(format string, args ...any) reconcile.Result {
-	return reconcile.Result{Status: reconcile.Skipped, Error: fmt.Sprintf(format, args...)}
+func skipped(format string, args ...any) plan.Result {
+	return plan.Result{Status: plan.StatusSkipped, Error: fmt.Sprintf(format, args...)}
 }

@@ -7,7 +7,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -44,14 +45,14 @@ func (r *run) pruneAll(ctx context.Context, index []int) {
 func (r *run) failedLayers() map[state.LayerARN]string {
 	bad := map[state.LayerARN]string{}
 	for _, s := range r.plan.Steps {
-		if s.Kind != reconcile.Prune && s.Result != nil && s.Result.Status == reconcile.Failed {
+		if s.Kind != plan.KindPrune && s.Result != nil && s.Result.Status == plan.StatusFailed {
 			bad[s.LayerARN] = s.ID
 		}
 	}
 	return bad
 }
 
-func (r *run) prune(ctx context.Context, s reconcile.Step, sweep *sweeper) (res reconcile.Result) {
+func (r *run) prune(ctx context.Context, s plan.Step, sweep *sweeper) (res plan.Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.Log.ErrorContext(ctx, "panic while pruning", "step", s.ID, "panic", p, "stack", string(debug.Stack()))
@@ -63,7 +64,7 @@ func (r *run) prune(ctx context.Context, s reconcile.Step, sweep *sweeper) (res 
 	if res, ok := r.unused(ctx, s, sweep); !ok {
 		return res
 	}
-	id, err := r.begin(hand, Intent{Steps: []reconcile.Step{s}})
+	id, err := r.begin(hand, Intent{Steps: []plan.Step{s}})
 	if err != nil {
 		return failed("nothing was pruned: %s", err)
 	}
@@ -80,7 +81,7 @@ func (r *run) prune(ctx context.Context, s reconcile.Step, sweep *sweeper) (res 
 // delete deletes the version, again when AWS was busy. Deleting twice is
 // harmless, but its use is checked anew each time. known is false when nobody
 // can tell whether it was deleted.
-func (r *run) delete(ctx, hand context.Context, s reconcile.Step, sweep *sweeper) (res reconcile.Result, known bool) {
+func (r *run) delete(ctx, hand context.Context, s plan.Step, sweep *sweeper) (res plan.Result, known bool) {
 	wait := newBackOff()
 	known = true
 	for try := range tries {
@@ -94,7 +95,7 @@ func (r *run) delete(ctx, hand context.Context, s reconcile.Step, sweep *sweeper
 		r.note(err)
 		kind := state.KindOf(err)
 		if err == nil || kind == state.Gone {
-			return reconcile.Result{Status: reconcile.Applied, RequestID: id}, true
+			return plan.Result{Status: plan.StatusApplied, RequestID: id}, true
 		}
 		res = failed("%s", err)
 		if e, ok := errors.AsType[*state.Error](err); ok {
@@ -110,7 +111,7 @@ func (r *run) delete(ctx, hand context.Context, s reconcile.Step, sweep *sweeper
 
 // unused says whether a sweep that is young enough shows nobody using the
 // version; otherwise how the step ends.
-func (r *run) unused(ctx context.Context, s reconcile.Step, sweep *sweeper) (reconcile.Result, bool) {
+func (r *run) unused(ctx context.Context, s plan.Step, sweep *sweeper) (plan.Result, bool) {
 	if ctx.Err() != nil {
 		r.stop()
 		return skipped("stopped before it was pruned"), false
@@ -136,5 +137,5 @@ func (r *run) unused(ctx context.Context, s reconcile.Step, sweep *sweeper) (rec
 	if user, used := sweep.users[s.From]; used {
 		return skipped("kept, because it is used by %s", user), false
 	}
-	return reconcile.Result{}, true
+	return plan.Result{}, true
 }

@@ -9,9 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -20,37 +21,37 @@ func TestPrune(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		world   func(w *applytest.World)
-		status  reconcile.Status
+		status  plan.Status
 		text    string
 		deleted bool
 		deletes int // calls
 		sweeps  int
 		open    int // records without an end
 	}{
-		{name: "unused", world: func(*applytest.World) {}, status: reconcile.Applied, deleted: true, deletes: 1, sweeps: 1},
+		{name: "unused", world: func(*applytest.World) {}, status: plan.StatusApplied, deleted: true, deletes: 1, sweeps: 1},
 		{
 			name: "used by a function meanwhile",
 			world: func(w *applytest.World) {
 				w.Change("chat", func(f *state.Function) { f.Layers = list{common.Version(1)} })
 			},
-			status: reconcile.Skipped, text: "used by chat", sweeps: 1,
+			status: plan.StatusSkipped, text: "used by chat", sweeps: 1,
 		},
 		{
 			name:   "used by a published version",
 			world:  func(w *applytest.World) { w.PutVersion("chat", "7", common.Version(1)) },
-			status: reconcile.Skipped, text: "used by chat:7", sweeps: 1,
+			status: plan.StatusSkipped, text: "used by chat:7", sweeps: 1,
 		},
 		{
 			name: "a layer whose name begins alike is another layer",
 			world: func(w *applytest.World) {
 				w.PutVersion("chat", "7", (common + "-2").Version(1), common.Version(11))
 			},
-			status: reconcile.Applied, deleted: true, deletes: 1, sweeps: 1,
+			status: plan.StatusApplied, deleted: true, deletes: 1, sweeps: 1,
 		},
 		{
 			name:   "the sweep fails",
 			world:  func(w *applytest.World) { w.Hook = once("Users", false, kind(state.Again)) },
-			status: reconcile.Failed, text: "could not be read", sweeps: 1,
+			status: plan.StatusFailed, text: "could not be read", sweeps: 1,
 		},
 		{
 			name: "the sweep is older than what a delete may rely on",
@@ -62,17 +63,17 @@ func TestPrune(t *testing.T) {
 					return true, nil
 				}
 			},
-			status: reconcile.Failed, text: "5m0s", sweeps: 1,
+			status: plan.StatusFailed, text: "5m0s", sweeps: 1,
 		},
 		{
 			name:   "busy once",
 			world:  func(w *applytest.World) { w.Hook = once("DeleteLayerVersion", false, kind(state.Again)) },
-			status: reconcile.Applied, deleted: true, deletes: 2, sweeps: 1,
+			status: plan.StatusApplied, deleted: true, deletes: 2, sweeps: 1,
 		},
 		{
 			name:   "the answer was lost",
 			world:  func(w *applytest.World) { w.Hook = once("DeleteLayerVersion", true, kind(state.Unsure)) },
-			status: reconcile.Applied, deleted: true, deletes: 2, sweeps: 1,
+			status: plan.StatusApplied, deleted: true, deletes: 2, sweeps: 1,
 		},
 		{
 			name: "all answers are lost",
@@ -84,12 +85,12 @@ func TestPrune(t *testing.T) {
 					return true, nil
 				}
 			},
-			status: reconcile.Failed, text: "may have happened", deleted: true, deletes: 5, sweeps: 1, open: 1,
+			status: plan.StatusFailed, text: "may have happened", deleted: true, deletes: 5, sweeps: 1, open: 1,
 		},
 		{
 			name:   "denied",
 			world:  func(w *applytest.World) { w.Hook = once("DeleteLayerVersion", false, kind(state.Human)) },
-			status: reconcile.Failed, text: "refused", deletes: 1, sweeps: 1,
+			status: plan.StatusFailed, text: "refused", deletes: 1, sweeps: 1,
 		},
 		{
 			name: "it comes into use while AWS is busy for long",
@@ -99,24 +100,24 @@ func TestPrune(t *testing.T) {
 					w.PutVersion("chat", "8", common.Version(1))
 				})
 			},
-			status: reconcile.Skipped, text: "used by chat:8", deletes: 1, sweeps: 2,
+			status: plan.StatusSkipped, text: "used by chat:8", deletes: 1, sweeps: 2,
 		},
 		{
 			name:   "a panic",
 			world:  func(w *applytest.World) { w.Hook = func(string, string) (bool, error) { panic("a bug") } },
-			status: reconcile.Failed, text: "a bug", sweeps: 1,
+			status: plan.StatusFailed, text: "a bug", sweeps: 1,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := applytest.New(map[string]list{"chat": {common.Version(3)}})
 				tt.world(w)
-				plan := &reconcile.RegionPlan{Steps: []reconcile.Step{prune(common, 1)}}
+				planned := &plan.Region{Steps: []plan.Step{prune(common, 1)}}
 				n := &notebook{}
-				if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+				if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 					t.Fatal(err)
 				}
-				r := *plan.Steps[0].Result
+				r := *planned.Steps[0].Result
 				if r.Status != tt.status || !strings.Contains(r.Error, tt.text) || (tt.text == "") != (r.Error == "") {
 					t.Errorf("result: %+v, want %s with %q", r, tt.status, tt.text)
 				}
@@ -146,13 +147,13 @@ func TestPrunesComeLastAndNotAfterAFailure(t *testing.T) {
 			}
 			return true, nil
 		}
-		plan := &reconcile.RegionPlan{Steps: []reconcile.Step{
+		planned := &plan.Region{Steps: []plan.Step{
 			prune(common, 1), prune(extra, 1), prune(extra, 2), step("chat", common, 4, nil), step("mail", extra, 4, nil),
 		}}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if r := *plan.Steps[0].Result; r.Status != reconcile.Skipped || !strings.Contains(r.Error, "attach/makoto-common/chat failed") {
+		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || !strings.Contains(r.Error, "attach/makoto-common/chat failed") {
 			t.Errorf("prune of a layer that failed: %+v", r)
 		}
 		if !w.Deleted(extra.Version(1)) || !w.Deleted(extra.Version(2)) || w.Deleted(common.Version(1)) {
@@ -191,22 +192,22 @@ func TestEveryCallInEveryKindOfTrouble(t *testing.T) {
 						}
 						return do, &state.Error{Op: op, Resource: name, Kind: kind, Message: "trouble"}
 					}
-					plan := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 4, before), prune(common, 1)}}
-					err := apply.Run(ctx, plan, w, rec, apply.Options{Decide: wantCommon(4)})
+					planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before), prune(common, 1)}}
+					err := apply.Run(ctx, planned, w, rec, apply.Options{Decide: wantCommon(4)})
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Fatal(err)
 					}
-					got, r := w.Lists()["chat"], *plan.Steps[0].Result
+					got, r := w.Lists()["chat"], *planned.Steps[0].Result
 					if !slices.Equal(got, before) && !slices.Equal(got, after) {
 						t.Errorf("call %d %s do=%v: the list is neither old nor new: %v", n, kind, do, got)
 					}
-					if r.Status == reconcile.Applied && !slices.Equal(got, after) {
+					if r.Status == plan.StatusApplied && !slices.Equal(got, after) {
 						t.Errorf("call %d %s do=%v: applied, but the list is %v", n, kind, do, got)
 					}
-					if r.Status == reconcile.Skipped && r.Error == "" {
+					if r.Status == plan.StatusSkipped && r.Error == "" {
 						t.Errorf("call %d %s do=%v: nobody else did it: %+v", n, kind, do, r)
 					}
-					if len(rec.open) > 0 && !strings.Contains(r.Error+plan.Steps[1].Result.Error, "may have happened") {
+					if len(rec.open) > 0 && !strings.Contains(r.Error+planned.Steps[1].Result.Error, "may have happened") {
 						t.Errorf("call %d %s do=%v: left open without a word: %+v %v", n, kind, do, r, rec.lines)
 					}
 					if f := w.Faults(); len(f) > 0 {

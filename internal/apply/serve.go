@@ -6,14 +6,15 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/state"
 )
 
 // serveIn gives the step that lets callers have what the others change, or nil.
-func serveIn(steps []reconcile.Step) *reconcile.Step {
+func serveIn(steps []plan.Step) *plan.Step {
 	for i := range steps {
-		if steps[i].Kind == reconcile.Serve {
+		if steps[i].Kind == plan.KindServe {
 			return &steps[i]
 		}
 	}
@@ -21,14 +22,14 @@ func serveIn(steps []reconcile.Step) *reconcile.Step {
 }
 
 // pointsBack says that the step only points an alias at a version that exists.
-func pointsBack(s reconcile.Step) bool {
-	return s.Kind == reconcile.Serve && s.Serving.Version != ""
+func pointsBack(s plan.Step) bool {
+	return s.Kind == plan.KindServe && s.Serving.Version != ""
 }
 
 // serve publishes $LATEST, which has the list that was meant, and lets callers
 // have it. What is done twice after a lost answer does no harm: AWS gives the
 // same version again, and an alias that is there already is left alone.
-func (j *job) serve(ctx, hand context.Context, fn state.Function, step *reconcile.Step, out Outcome) (Outcome, error) {
+func (j *job) serve(ctx, hand context.Context, fn state.Function, step *plan.Step, out Outcome) (Outcome, error) {
 	s := step.Serving
 	if what := s.Unreleased(fn); what != "" {
 		out.Result = failed("another writer changed %s meanwhile, which is not released", what)
@@ -66,7 +67,7 @@ func (j *job) serve(ctx, hand context.Context, fn state.Function, step *reconcil
 
 // point moves an alias back to a version that is there, and touches nothing
 // else of the function.
-func (j *job) point(ctx, hand context.Context) reconcile.Result {
+func (j *job) point(ctx, hand context.Context) plan.Result {
 	step := &j.steps[0]
 	s := step.Serving
 	list := append([]state.LayerVersionARN{}, step.List...)
@@ -92,7 +93,7 @@ func (j *job) point(ctx, hand context.Context) reconcile.Result {
 // move points the alias, waits for its provisioned concurrency, and looks
 // whether callers get what was meant. out has the AliasAfter that this leads to;
 // what is returned has it only once the alias was moved.
-func (j *job) move(ctx, hand context.Context, step *reconcile.Step, primary string, weights map[string]float64, out Outcome) (Outcome, error) {
+func (j *job) move(ctx, hand context.Context, step *plan.Step, primary string, weights map[string]float64, out Outcome) (Outcome, error) {
 	s := step.Serving
 	meant := out.AliasAfter
 	out.AliasAfter = j.movedTo
@@ -152,7 +153,7 @@ func (j *job) move(ctx, hand context.Context, step *reconcile.Step, primary stri
 		out.Result = failed("another writer moved %s to version %s meanwhile", s.Qualifier, served.Version)
 		return out, nil
 	}
-	out.Result = reconcile.Result{Status: reconcile.Applied, RequestID: j.requestID}
+	out.Result = plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}
 	return out, nil
 }
 

@@ -10,11 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -31,29 +32,29 @@ func served() *applytest.World {
 }
 
 // serve lets the callers of chat have what the other steps do.
-func serve(t *testing.T, w *applytest.World, before list) reconcile.Step {
+func serve(t *testing.T, w *applytest.World, before list) plan.Step {
 	t.Helper()
 	s, err := w.Served(t.Context(), live)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reconcile.Step{
-		ID: "serve/live/chat", Kind: reconcile.Serve, Function: "chat", Layer: "makoto-common", Wave: 1, Cause: reconcile.Change, List: before,
-		Serving: &reconcile.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[live], Ours: []state.LayerARN{common}},
+	return plan.Step{
+		ID: "serve/live/chat", Kind: plan.KindServe, Function: "chat", Layer: "makoto-common", Wave: 1, Cause: plan.CauseChange, List: before,
+		Serving: &plan.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[live], Ours: []state.LayerARN{common}},
 	}
 }
 
 // release is what a rollout does to a function with an alias.
-func release(t *testing.T, w *applytest.World) *reconcile.RegionPlan {
+func release(t *testing.T, w *applytest.World) *plan.Region {
 	before := w.Lists()["chat"]
-	return &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 5, before), serve(t, w, before)}}
+	return &plan.Region{Steps: []plan.Step{step("chat", common, 5, before), serve(t, w, before)}}
 }
 
 // back points live at version 1.
-func back(t *testing.T, w *applytest.World) *reconcile.RegionPlan {
+func back(t *testing.T, w *applytest.World) *plan.Region {
 	s := serve(t, w, w.Lists()["chat"])
-	s.Cause, s.Serving.Version = reconcile.Rollback, "1"
-	return &reconcile.RegionPlan{Steps: []reconcile.Step{s}}
+	s.Cause, s.Serving.Version = plan.CauseRollback, "1"
+	return &plan.Region{Steps: []plan.Step{s}}
 }
 
 // released is a world after release.
@@ -75,9 +76,9 @@ func TestServeKeepsTheOrder(t *testing.T) {
 		w := served()
 		w.SnapStart("chat")
 		w.PutAlias("chat", state.Alias{Name: "live", Version: "1", Provisioned: true})
-		plan, n := release(t, w), &notebook{}
+		planned, n := release(t, w), &notebook{}
 		seen := len(w.Calls(""))
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{
@@ -90,7 +91,7 @@ func TestServeKeepsTheOrder(t *testing.T) {
 		if a := w.Aliases()[live]; a.Version != "2" || a.Weights != nil {
 			t.Errorf("live is %+v", a)
 		}
-		for id, status := range results(plan) {
+		for id, status := range results(planned) {
 			if status != "applied" {
 				t.Errorf("%s is %s", id, status)
 			}
@@ -107,18 +108,18 @@ func TestAVersionThatFailsIsNotServed(t *testing.T) {
 		w := served()
 		w.SnapStart("chat")
 		w.FailVersion("chat", "init crashed")
-		plan, n := release(t, w), &notebook{}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		planned, n := release(t, w), &notebook{}
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		r := resultOf(t, plan, "serve/live/chat")
-		if r.Status != reconcile.Failed || !r.Unwell || !strings.Contains(r.Error, "init crashed") {
+		r := resultOf(t, planned, "serve/live/chat")
+		if r.Status != plan.StatusFailed || !r.Unwell || !strings.Contains(r.Error, "init crashed") {
 			t.Errorf("result %+v", r)
 		}
 		if a := w.Aliases()[live]; a.Version != "1" || len(w.Faults()) > 0 {
 			t.Errorf("live is %+v, faults %v", a, w.Faults())
 		}
-		if out := n.outcomes["0"]; out.AliasAfter != "" || !slices.Equal(out.List, w.Lists()["chat"]) || slices.Equal(out.List, plan.Steps[0].List) {
+		if out := n.outcomes["0"]; out.AliasAfter != "" || !slices.Equal(out.List, w.Lists()["chat"]) || slices.Equal(out.List, planned.Steps[0].List) {
 			t.Errorf("recorded %+v", out)
 		}
 	})
@@ -132,19 +133,19 @@ func TestUnreleasedWorkIsLeftAlone(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := served()
-			plan := release(t, w)
-			decide := func(f state.Function) []reconcile.Step {
-				again := plan.Steps[1]
+			planned := release(t, w)
+			decide := func(f state.Function) []plan.Step {
+				again := planned.Steps[1]
 				again.List = f.Layers
-				return []reconcile.Step{step("chat", common, 5, f.Layers), again}
+				return []plan.Step{step("chat", common, 5, f.Layers), again}
 			}
 			w.Change("chat", change)
 			want := w.Lists()
-			if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
+			if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
 				t.Fatal(err)
 			}
 			checkWorld(t, w, want)
-			if r := resultOf(t, plan, "serve/live/chat"); r.Status != reconcile.Skipped || !strings.Contains(r.Error, name) || len(w.Calls("Publish")) > 0 {
+			if r := resultOf(t, planned, "serve/live/chat"); r.Status != plan.StatusSkipped || !strings.Contains(r.Error, name) || len(w.Calls("Publish")) > 0 {
 				t.Errorf("%s: %+v, calls %v", name, r, w.Calls(""))
 			}
 		})
@@ -157,17 +158,17 @@ func TestCanaryGetsAShareFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := served()
 		n := &notebook{}
-		plan := release(t, w)
-		plan.Steps[1].Serving.Weight = 0.1
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		planned := release(t, w)
+		planned.Steps[1].Serving.Weight = 0.1
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		a := w.Aliases()[live]
 		if a.Version != "1" || !maps.Equal(a.Weights, map[string]float64{"2": 0.1}) || n.outcomes["0"].AliasAfter != "2" {
 			t.Fatalf("live is %+v, recorded %+v", a, n.outcomes["0"])
 		}
-		plan = &reconcile.RegionPlan{Steps: []reconcile.Step{serve(t, w, w.Lists()["chat"])}}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		planned = &plan.Region{Steps: []plan.Step{serve(t, w, w.Lists()["chat"])}}
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		a = w.Aliases()[live]
@@ -189,11 +190,11 @@ func TestOwnInstancesAreRenewed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan, n := &reconcile.RegionPlan{Steps: []reconcile.Step{step("chat", common, 5, before), {
-			ID: "serve/$LATEST.PUBLISHED/chat", Kind: reconcile.Serve, Function: "chat", Cause: reconcile.Change, List: before,
-			Serving: &reconcile.Serving{Qualifier: q.Qualifier, Served: s, Ours: []state.LayerARN{common}},
+		planned, n := &plan.Region{Steps: []plan.Step{step("chat", common, 5, before), {
+			ID: "serve/$LATEST.PUBLISHED/chat", Kind: plan.KindServe, Function: "chat", Cause: plan.CauseChange, List: before,
+			Serving: &plan.Serving{Qualifier: q.Qualifier, Served: s, Ours: []state.LayerARN{common}},
 		}}}, &notebook{}
-		if err := apply.Run(t.Context(), plan, w, n, apply.Options{}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s, err = w.Served(t.Context(), q)
@@ -209,7 +210,7 @@ func TestGoingBackPointsEveryAliasFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		names := []string{"a", "b", "c"}
 		w := applytest.New(map[string]list{"a": {common.Version(5)}, "b": {common.Version(5), vendor.Version(2)}, "c": {common.Version(5)}})
-		plan := &reconcile.RegionPlan{}
+		planned := &plan.Region{}
 		was := map[string]list{"a": {}, "b": {vendor.Version(1), common.Version(4)}, "c": {common.Version(4)}}
 		for _, name := range names {
 			w.PutVersion(name, "1", was[name]...)
@@ -221,13 +222,13 @@ func TestGoingBackPointsEveryAliasFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			list := step(name, common, 4, w.Lists()[name])
-			list.Kind, list.Cause, list.Whole = reconcile.Restore, reconcile.Rollback, was[name]
-			plan.Steps = append(plan.Steps, list, reconcile.Step{
-				ID: "serve/live/" + name, Kind: reconcile.Serve, Function: name, Cause: reconcile.Rollback, List: w.Lists()[name],
-				Serving: &reconcile.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[q], Version: "1"},
+			list.Kind, list.Cause, list.Whole = plan.KindRollback, plan.CauseRollback, was[name]
+			planned.Steps = append(planned.Steps, list, plan.Step{
+				ID: "serve/live/" + name, Kind: plan.KindServe, Function: name, Cause: plan.CauseRollback, List: w.Lists()[name],
+				Serving: &plan.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[q], Version: "1"},
 			})
 		}
-		if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
+		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, was)
@@ -258,7 +259,7 @@ func TestWaitingForAVersionHoldsUpNobody(t *testing.T) {
 				lists[fmt.Sprint("f", i)] = list{common.Version(4)}
 			}
 			w := applytest.New(lists)
-			plan := &reconcile.RegionPlan{}
+			planned := &plan.Region{}
 			for i := range 10 {
 				f := fmt.Sprint("f", i)
 				before := list{common.Version(4)}
@@ -271,15 +272,15 @@ func TestWaitingForAVersionHoldsUpNobody(t *testing.T) {
 					t.Fatal(err)
 				}
 				if !there {
-					plan.Steps = append(plan.Steps, step(f, common, 5, before))
+					planned.Steps = append(planned.Steps, step(f, common, 5, before))
 				}
-				plan.Steps = append(plan.Steps, reconcile.Step{
-					ID: "serve/live/" + f, Kind: reconcile.Serve, Function: f, Cause: reconcile.Change, List: before,
-					Serving: &reconcile.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[q], Ours: []state.LayerARN{common}},
+				planned.Steps = append(planned.Steps, plan.Step{
+					ID: "serve/live/" + f, Kind: plan.KindServe, Function: f, Cause: plan.CauseChange, List: before,
+					Serving: &plan.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[q], Ours: []state.LayerARN{common}},
 				})
 			}
 			began := time.Now()
-			if err := apply.Run(t.Context(), plan, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
+			if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if took := time.Since(began); took > applytest.Snapshot+applytest.Provision+2*applytest.Settle+10*time.Second {
@@ -369,7 +370,7 @@ var troubles = []trouble{
 func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 	stories := map[string]struct {
 		world func(*testing.T) *applytest.World
-		plan  func(*testing.T, *applytest.World) *reconcile.RegionPlan
+		plan  func(*testing.T, *applytest.World) *plan.Region
 		alias string
 	}{
 		"release": {func(*testing.T) *applytest.World { return served() }, release, "2"},
@@ -379,17 +380,17 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 			w.PutAlias("chat", state.Alias{Name: "live", Version: "1", Provisioned: true})
 			return w
 		}, release, "2"},
-		"canary": {func(*testing.T) *applytest.World { return served() }, func(t *testing.T, w *applytest.World) *reconcile.RegionPlan {
-			plan := release(t, w)
-			plan.Steps[1].Serving.Weight = 0.1
-			return plan
+		"canary": {func(*testing.T) *applytest.World { return served() }, func(t *testing.T, w *applytest.World) *plan.Region {
+			planned := release(t, w)
+			planned.Steps[1].Serving.Weight = 0.1
+			return planned
 		}, "2"},
 		"alias only": {func(*testing.T) *applytest.World {
 			w := served()
 			w.Change("chat", func(f *state.Function) { f.Layers = list{vendor.Version(98), common.Version(5)} })
 			return w
-		}, func(t *testing.T, w *applytest.World) *reconcile.RegionPlan {
-			return &reconcile.RegionPlan{Steps: []reconcile.Step{serve(t, w, w.Lists()["chat"])}}
+		}, func(t *testing.T, w *applytest.World) *plan.Region {
+			return &plan.Region{Steps: []plan.Step{serve(t, w, w.Lists()["chat"])}}
 		}, "2"},
 		"alias back": {released, back, "1"},
 	}
@@ -401,7 +402,7 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 					reached := false
 					synctest.Test(t, func(t *testing.T) {
 						w := &witness{World: story.world(t)}
-						plan, book := story.plan(t, w.World), &notebook{}
+						planned, book := story.plan(t, w.World), &notebook{}
 						before := w.Lists()["chat"]
 						ctx, cancel := context.WithCancel(t.Context())
 						defer cancel()
@@ -426,11 +427,11 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 							}
 							return tr.do, &state.Error{Op: op, Resource: what, Kind: tr.kind, Message: tr.name}
 						}
-						decide := func(f state.Function) []reconcile.Step {
-							var steps []reconcile.Step
-							for _, s := range plan.Steps {
+						decide := func(f state.Function) []plan.Step {
+							var steps []plan.Step
+							for _, s := range planned.Steps {
 								s.List = f.Layers
-								if s.Kind != reconcile.Serve {
+								if s.Kind != plan.KindServe {
 									s.From, _, _ = f.Has(s.LayerARN)
 									if s.From == s.To {
 										continue
@@ -440,7 +441,7 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 							}
 							return steps
 						}
-						_ = apply.Run(ctx, plan, w, book, apply.Options{Decide: decide}) // an error is only that it was stopped
+						_ = apply.Run(ctx, planned, w, book, apply.Options{Decide: decide}) // an error is only that it was stopped
 						w.Hook = nil
 						judge(t, fmt.Sprintf("%s, call %d", tr.name, n), w, book, tr, story.alias, before)
 					})
@@ -479,16 +480,16 @@ func judge(t *testing.T, where string, w *witness, book *notebook, tr trouble, m
 		out := book.outcomes[id]
 		last := i == len(ids)-1 && len(book.open) == 0
 		switch {
-		case out.Status == reconcile.Applied && last && tr.also == nil && (!moved || !slices.ContainsFunc(now, func(v state.LayerVersionARN) bool { return v == common.Version(5) })):
+		case out.Status == plan.StatusApplied && last && tr.also == nil && (!moved || !slices.ContainsFunc(now, func(v state.LayerVersionARN) bool { return v == common.Version(5) })):
 			t.Errorf("%s: applied, and the list is %v and the alias %+v", where, now, alias)
-		case out.Status == reconcile.Applied && out.Error == "" && out.AliasAfter != meant:
+		case out.Status == plan.StatusApplied && out.Error == "" && out.AliasAfter != meant:
 			t.Errorf("%s: applied, and recorded is %+v", where, out)
 		case last && tr.also == nil && out.List != nil && !slices.Equal(out.List, now):
 			t.Errorf("%s: the list is %v, and recorded %v", where, now, out.List)
 		case out.AliasAfter != "" && tr.also == nil && !moved:
 			t.Errorf("%s: recorded is %s as moved to, and the alias is %+v", where, out.AliasAfter, alias)
 		}
-		said = said || out.Status != reconcile.Skipped && !(out.Status == reconcile.Failed && out.AliasAfter == "" && out.List != nil && slices.Equal(out.List, before))
+		said = said || out.Status != plan.StatusSkipped && !(out.Status == plan.StatusFailed && out.AliasAfter == "" && out.List != nil && slices.Equal(out.List, before))
 		if last && w.moved && out.AliasAfter == "" && tr.also == nil {
 			t.Errorf("%s: the alias was moved, and recorded is %+v", where, out)
 		}

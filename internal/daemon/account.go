@@ -8,10 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // account is one AWS account: its lease and its environments, each of which has
@@ -224,7 +225,7 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 	r := a.newRound(&w, names)
 	r.Store = a.Store
 	r.Lease = func(context.Context, string) (Lease, error) { return l, nil }
-	r.Decided = func(ctx context.Context, plan reconcile.Plan) error { return a.decided(ctx, w, plan) }
+	r.Decided = func(ctx context.Context, planned plan.Plan) error { return a.decided(ctx, w, planned) }
 	a.begin(bound, names)
 	p, err := r.beginApply(bound)
 	if err != nil {
@@ -246,8 +247,8 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 			// apply keeps its own panics; what comes after would take all other
 			// environments with it.
 			a.guard("round of "+env[0].Name, func() time.Duration {
-				plan := p.apply(bound, env)
-				a.after(bound, w, plan, time.Since(began))
+				planned := p.apply(bound, env)
+				a.after(bound, w, planned, time.Since(began))
 				return 0
 			})
 		})
@@ -256,10 +257,10 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 }
 
 // decided writes down what is about to be begun.
-func (a *account) decided(ctx context.Context, w *wanted, plan reconcile.Plan) error {
-	begins, _ := changes(plan)
-	return a.note(ctx, plan.Environment, func(m *memory) {
-		m.Observed, m.Planned = w.newest, w.origins[plan.Environment].Revision
+func (a *account) decided(ctx context.Context, w *wanted, planned plan.Plan) error {
+	begins, _ := changes(planned)
+	return a.note(ctx, planned.Environment, func(m *memory) {
+		m.Observed, m.Planned = w.newest, w.origins[planned.Environment].Revision
 		if begins {
 			m.Attempted = m.Planned
 		}
@@ -268,14 +269,14 @@ func (a *account) decided(ctx context.Context, w *wanted, plan reconcile.Plan) e
 
 // after does what comes after a round of one environment: the next time, the
 // record, and telling.
-func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, took time.Duration) {
-	a.schedule(plan)
-	if ctx.Err() != nil && slices.ContainsFunc(plan.Regions, func(r reconcile.RegionPlan) bool { return r.Failure != nil }) {
+func (a *account) after(ctx context.Context, w *wanted, planned plan.Plan, took time.Duration) {
+	a.schedule(planned)
+	if ctx.Err() != nil && slices.ContainsFunc(planned.Regions, func(r plan.Region) bool { return r.Failure != nil }) {
 		// It was stopped before it had looked, or while it did: that is not how
 		// the environment is, and whoever comes next looks anew.
 		return
 	}
-	a.logPlan(plan, w, took)
+	a.logPlan(planned, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
 		return // whoever has the lease next tells what became of it
 	}
@@ -284,11 +285,11 @@ func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, too
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), farewell)
 		defer cancel()
 	}
-	_, left := changes(plan)
-	wrong, known := w.wrong(plan)
+	_, left := changes(planned)
+	wrong, known := w.wrong(planned)
 	var since time.Time
-	err := a.note(ctx, plan.Environment, func(m *memory) {
-		m.Decision = decision(plan)
+	err := a.note(ctx, planned.Environment, func(m *memory) {
+		m.Decision = decision(planned)
 		switch {
 		case len(wrong) == 0 && known:
 			m.InvalidSince = time.Time{}
@@ -301,10 +302,10 @@ func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, too
 		}
 	})
 	if len(wrong) > 0 || known {
-		a.unsettle(plan.Environment, wrong, since)
+		a.unsettle(planned.Environment, wrong, since)
 	}
 	if err == nil {
-		err = a.tell(ctx, w, plan)
+		err = a.tell(ctx, w, planned)
 	}
 	// Where all of that could be written the store works: what failed of the
 	// plan is damage in this environment alone, and was told with it.
@@ -316,14 +317,14 @@ func (a *account) after(ctx context.Context, w *wanted, plan reconcile.Plan, too
 }
 
 // schedule says when the environment is to be looked at next.
-func (a *account) schedule(plan reconcile.Plan) {
+func (a *account) schedule(planned plan.Plan) {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	d := a.duties[plan.Environment]
+	d := a.duties[planned.Environment]
 	d.touched, d.astray = now, ""
 	whole, began := true, d.last.Round(0)
-	for _, r := range plan.Regions {
+	for _, r := range planned.Regions {
 		whole = whole && r.Failure == nil
 		if r.Failure != nil && r.Failure.Code == codeWrongAccount {
 			d.astray = r.Failure.Message
@@ -331,8 +332,8 @@ func (a *account) schedule(plan reconcile.Plan) {
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may
 		// be too late for its decision, and is then due at once.
-		for _, at := range []time.Time{r.Next, r.Again, opens(r.Want, began), opens(r.Want, now)} {
-			if !at.IsZero() && (at.After(began) || at.Equal(r.Again)) && (d.at.IsZero() || at.Before(d.at)) {
+		for _, at := range []time.Time{r.Next, r.Due, opens(r.Want, began), opens(r.Want, now)} {
+			if !at.IsZero() && (at.After(began) || at.Equal(r.Due)) && (d.at.IsZero() || at.Before(d.at)) {
 				d.at = at
 			}
 		}
@@ -354,21 +355,21 @@ func opens(e desired.Environment, now time.Time) time.Time {
 
 // logPlan writes one line for each Region; what was changed has lines of its
 // own (apply).
-func (a *account) logPlan(plan reconcile.Plan, w *wanted, took time.Duration) {
-	for _, r := range plan.Regions {
+func (a *account) logPlan(planned plan.Plan, w *wanted, took time.Duration) {
+	for _, r := range planned.Regions {
 		var held, applied, failed int
 		for _, s := range r.Steps {
 			switch {
 			case s.Held != nil:
 				held++
-			case s.Result != nil && s.Result.Status == reconcile.Applied:
+			case s.Result != nil && s.Result.Status == plan.StatusApplied:
 				applied++
-			case s.Result != nil && s.Result.Status == reconcile.Failed:
+			case s.Result != nil && s.Result.Status == plan.StatusFailed:
 				failed++
 			}
 		}
-		log := a.Log.With("env", plan.Environment, "account", r.Want.Account, "region", r.Want.Region,
-			"revision", w.origins[plan.Environment].Revision, "seconds", took.Round(time.Millisecond).Seconds())
+		log := a.Log.With("env", planned.Environment, "account", r.Want.Account, "region", r.Want.Region,
+			"revision", w.origins[planned.Environment].Revision, "seconds", took.Round(time.Millisecond).Seconds())
 		if r.Failure != nil {
 			log.Error("round failed", "code", r.Failure.Code, "err", r.Failure.Message)
 			continue
@@ -387,11 +388,11 @@ func (a *account) watch(ctx context.Context, w *wanted, names []string) {
 	if err != nil {
 		return
 	}
-	for _, plan := range result.Plans {
-		a.schedule(plan)
-		a.logPlan(plan, w, 0)
-		if wrong, known := w.wrong(plan); len(wrong) > 0 || known {
-			a.unsettle(plan.Environment, wrong, time.Time{})
+	for _, planned := range result.Plans {
+		a.schedule(planned)
+		a.logPlan(planned, w, 0)
+		if wrong, known := w.wrong(planned); len(wrong) > 0 || known {
+			a.unsettle(planned.Environment, wrong, time.Time{})
 		}
 	}
 }

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // witness is a Cloud that knows who else has changed a function, which not
@@ -38,11 +39,11 @@ type answered struct {
 
 // actors says who has changed the functions that are left to another writer.
 // It is never in the way of telling that they are.
-func (a *account) actors(ctx context.Context, plan reconcile.Plan) []notify.Actor {
+func (a *account) actors(ctx context.Context, planned plan.Plan) []notify.Actor {
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
 	var list []notify.Actor
-	for _, r := range plan.Regions {
+	for _, r := range planned.Regions {
 		for _, name := range tugged(r) {
 			if who, ok := a.actor(ctx, r, name); ok {
 				list = append(list, who)
@@ -54,10 +55,10 @@ func (a *account) actors(ctx context.Context, plan reconcile.Plan) []notify.Acto
 
 // tugged names the first functions of a Region that another writer keeps
 // changing back, sorted.
-func tugged(r reconcile.RegionPlan) []string {
+func tugged(r plan.Region) []string {
 	var names []string
 	for _, s := range r.Steps {
-		if s.HeldBy(reconcile.ByTugOfWar) {
+		if s.HeldBy(plan.ByTugOfWar) {
 			names = append(names, s.Function)
 		}
 	}
@@ -66,7 +67,7 @@ func tugged(r reconcile.RegionPlan) []string {
 	return names[:min(len(names), mostAsked)]
 }
 
-func (a *account) actor(ctx context.Context, r reconcile.RegionPlan, function string) (notify.Actor, bool) {
+func (a *account) actor(ctx context.Context, r plan.Region, function string) (notify.Actor, bool) {
 	key := [2]string{r.Want.Region, function}
 	now := time.Now()
 	a.mu.Lock()

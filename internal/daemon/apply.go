@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -45,8 +47,8 @@ func (r Round) beginApply(ctx context.Context) (*pass, error) {
 }
 
 // takeLeases asks for the lease of every account that the round is about.
-func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*reconcile.Failure) {
-	leases, refused := map[string]Lease{}, map[string]*reconcile.Failure{}
+func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*plan.Failure) {
+	leases, refused := map[string]Lease{}, map[string]*plan.Failure{}
 	for _, e := range r.Tree.Environments {
 		if r.Lease == nil || len(r.Environments) > 0 && !slices.Contains(r.Environments, e.Name) {
 			continue
@@ -66,85 +68,85 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*re
 
 // apply decides about one environment and does what may be done, as long as the
 // lease of its account lasts.
-func (p *pass) apply(ctx context.Context, env []desired.Environment) reconcile.Plan {
-	return p.isolated(env, func() (reconcile.Plan, error) {
+func (p *pass) apply(ctx context.Context, env []desired.Environment) plan.Plan {
+	return p.isolated(env, func() (plan.Plan, error) {
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		plan, err := p.applyHeld(ctx, env)
+		planned, err := p.applyHeld(ctx, env)
 		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
 			err = cause // and not that it was stopped
 		}
-		return plan, err
+		return planned, err
 	})
 }
 
 // applyHeld is apply while the lease is ours.
-func (p *pass) applyHeld(ctx context.Context, env []desired.Environment) (reconcile.Plan, error) {
+func (p *pass) applyHeld(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
 	if err := p.settle(ctx, env[0].Name); err != nil {
-		return reconcile.Plan{}, err
+		return plan.Plan{}, err
 	}
 	in, err := p.input(ctx, env)
 	if err != nil {
-		return reconcile.Plan{}, err
+		return plan.Plan{}, err
 	}
-	plan := p.decide(ctx, &in)
+	planned := p.decide(ctx, &in)
 	if p.Only == nil {
-		if plan, err = p.progress(ctx, &in, plan); err != nil {
-			return plan, err
+		if planned, err = p.progress(ctx, &in, planned); err != nil {
+			return planned, err
 		}
 	}
-	plan = p.only(p.unwell(ctx, &in, plan))
+	planned = p.only(p.unwell(ctx, &in, planned))
 	if p.Decided != nil {
-		if err := p.Decided(ctx, plan); err != nil {
-			return plan, err
+		if err := p.Decided(ctx, planned); err != nil {
+			return planned, err
 		}
 	}
-	return plan, p.carryOut(ctx, in, &plan)
+	return planned, p.carryOut(ctx, in, &planned)
 }
 
 // carryOut writes down what was learned, then does in each Region what may be
 // done now, one Region after the other.
-func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile.Plan) error {
+func (p *pass) carryOut(ctx context.Context, in reconcile.Input, planned *plan.Plan) error {
 	quiet := true // the past stays what was read of it
-	for i, r := range plan.Regions {
+	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			continue
 		}
-		news, err := p.history(r.Want.Account).LearnAfter(ctx, plan.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
+		news, err := p.history(r.Want.Account).LearnAfter(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
 		if err != nil {
-			return fmt.Errorf("remember what was seen in %s: %w", plan.Environment, err)
+			return fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}
 		quiet = quiet && !news && !runnable(r)
 		if err := p.liftAll(ctx, r); err != nil {
 			return err
 		}
 	}
-	if err := p.approvals(ctx, &in, *plan); err != nil {
+	if err := p.approvals(ctx, &in, *planned); err != nil {
 		return err
 	}
 	whole := p.Only == nil
-	for i := range plan.Regions {
-		if err := p.carryOutRegion(ctx, &in, plan, i); err != nil {
+	for i := range planned.Regions {
+		if err := p.carryOutRegion(ctx, &in, planned, i); err != nil {
 			return err
 		}
-		if ctx.Err() != nil || in.Regions[i].Have == nil || plan.Regions[i].Failure != nil || !whole {
+		if ctx.Err() != nil || in.Regions[i].Have == nil || planned.Regions[i].Failure != nil || !whole {
 			continue // what comes of it is for whoever goes on
 		}
-		if err := p.carried(ctx, &in, &plan.Regions[i], i); err != nil {
+		if err := p.carried(ctx, &in, &planned.Regions[i], i); err != nil {
 			return err
 		}
 	}
 	if !whole {
 		return nil
 	}
-	p.nextRegion(plan)
-	if err := p.stand(ctx, &in, plan); err != nil {
+	p.nextRegion(planned)
+	if err := p.stand(ctx, &in, planned); err != nil {
 		return err
 	}
-	if err := p.endApprovals(ctx, in, *plan); err != nil || !quiet {
+	if err := p.endApprovals(ctx, in, *planned); err != nil || !quiet {
 		return err
 	}
 	for _, r := range in.Regions {
@@ -153,8 +155,8 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, plan *reconcile
 	return nil
 }
 
-func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan, i int) error {
-	r := &plan.Regions[i]
+func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *plan.Plan, i int) error {
+	r := &planned.Regions[i]
 	if in.Regions[i].Have == nil {
 		return nil
 	}
@@ -166,21 +168,21 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []reconcile.Step { return p.chosenOf(reconcile.Again(decided, i, fresh)) },
-		Permit: func(_ time.Time, steps []reconcile.Step) *reconcile.Held { return stillOpen(r, steps, p.Now()) },
-		Log:    p.Log.With("env", plan.Environment, "region", r.Want.Region),
+		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
+		Permit: func(_ time.Time, steps []plan.Step) *plan.Held { return stillOpen(r, steps, p.Now()) },
+		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
-			p.tell(Progress{Environment: plan.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
+			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},
 	}
 	if !runnable(*r) {
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
-	p.Looks.doubtChanged(plan.Environment, r.Want.Region) // whatever comes of it
-	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *plan, *r, i))
+	p.Looks.doubtChanged(planned.Environment, r.Want.Region) // whatever comes of it
+	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *planned, *r, i))
 	if err != nil {
-		return fmt.Errorf("record the round of %s: %w", plan.Environment, err)
+		return fmt.Errorf("record the round of %s: %w", planned.Environment, err)
 	}
 	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
@@ -197,7 +199,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, plan *re
 	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if err := rec.FinishRound(endCtx); err != nil {
-		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", plan.Environment, err))
+		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", planned.Environment, err))
 	}
 	if ctx.Err() != nil {
 		return nil // Apply says that it was stopped
@@ -215,11 +217,11 @@ func (p *pass) cloud(e desired.Environment) apply.Cloud {
 }
 
 // anyFailed says whether a step failed, or was not done for a reason.
-func anyFailed(r reconcile.RegionPlan) bool {
-	return slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Result != nil && s.Result.Error != "" })
+func anyFailed(r plan.Region) bool {
+	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Result != nil && s.Result.Error != "" })
 }
 
-func runnable(r reconcile.RegionPlan) bool {
+func runnable(r plan.Region) bool {
 	for _, s := range r.Steps {
 		if s.Held == nil {
 			return true
@@ -231,39 +233,39 @@ func runnable(r reconcile.RegionPlan) bool {
 // stillOpen is asked again before each function: the window may have closed
 // while the ones before it were changed. What one of its steps must wait for,
 // all of them wait for.
-func stillOpen(r *reconcile.RegionPlan, steps []reconcile.Step, now time.Time) *reconcile.Held {
+func stillOpen(r *plan.Region, steps []plan.Step, now time.Time) *plan.Held {
 	for _, s := range steps {
 		w := s.Obeys(r.Want.Calendar).At(now)
 		if w.Open {
 			continue
 		}
-		by := reconcile.ByWindow
+		by := plan.ByWindow
 		if w.Frozen {
-			by = reconcile.ByFreeze
+			by = plan.ByFreeze
 		}
-		return &reconcile.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
+		return &plan.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
 	}
 	return nil
 }
 
 // inSyncAfter says whether the Region is in sync once the plan was carried
 // out: everything that was to be done to functions was done.
-func inSyncAfter(r reconcile.RegionPlan) bool {
+func inSyncAfter(r plan.Region) bool {
 	if r.Failure != nil || len(r.Problems) > 0 {
 		return false
 	}
 	healed := map[string]bool{}
 	for _, s := range r.Steps {
-		if s.Kind == reconcile.Prune {
+		if s.Kind == plan.KindPrune {
 			continue
 		}
-		if s.Result == nil || s.Result.Status == reconcile.Failed || s.Result.Status == reconcile.Waiting || s.Result.Error != "" {
+		if s.Result == nil || s.Result.Status == plan.StatusFailed || s.Result.Status == plan.StatusHeld || s.Result.Error != "" {
 			return false
 		}
 		healed[s.Layer+"/"+s.Function] = true
 	}
 	for _, d := range r.Drift {
-		if d.Kind != reconcile.Extra && d.Kind != reconcile.Order && !healed[d.Layer+"/"+d.Function] {
+		if d.Kind != plan.DriftExtra && d.Kind != plan.DriftOrder && !healed[d.Layer+"/"+d.Function] {
 			return false
 		}
 	}
@@ -277,19 +279,19 @@ func inSyncAfter(r reconcile.RegionPlan) bool {
 
 // approvals binds what was approved to the lines it covers before the first
 // step starts, and offers what waits for an approval.
-func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) error {
+func (p *pass) approvals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
 	begins := map[string]bool{}
 	waits := false
-	for _, r := range plan.Regions {
+	for _, r := range planned.Regions {
 		for _, s := range r.Steps {
-			if s.Cause == reconcile.Change && s.Held == nil {
-				begins[reconcile.Line(r.Want.Region, s)] = true
+			if s.Cause == plan.CauseChange && s.Held == nil {
+				begins[plan.Line(r.Want.Region, s)] = true
 			}
-			waits = waits || s.HeldBy(reconcile.ByApproval) || s.HeldBy(reconcile.ByLimit)
+			waits = waits || s.HeldBy(plan.ByApproval) || s.HeldBy(plan.ByLimit)
 		}
 	}
 	if waits {
-		offer := ruling.Offer{Environment: plan.Environment, Digest: plan.Digest, Lines: plan.Lines, At: in.Now.UTC()}
+		offer := ruling.Offer{Environment: planned.Environment, Digest: planned.Digest, Lines: planned.Lines, At: in.Now.UTC()}
 		if err := ruling.Offering(ctx, p.Store, p.Repository, offer); err != nil {
 			return fmt.Errorf("record the plan that waits for approval: %w", err)
 		}
@@ -299,8 +301,8 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 			continue
 		}
 		lines := a.Lines
-		if len(lines) == 0 && a.Digest == plan.Digest {
-			lines = plan.Lines
+		if len(lines) == 0 && a.Digest == planned.Digest {
+			lines = planned.Lines
 		}
 		begun := a.Begun
 		for _, line := range lines {
@@ -322,15 +324,15 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, plan reconcil
 
 // endApprovals ends those approvals of which nothing is left to do. A Region
 // that was not read may still hold some of it, and ends nothing.
-func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, plan reconcile.Plan) error {
+func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, planned plan.Plan) error {
 	left := map[string]bool{}
-	for i, r := range plan.Regions {
+	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			return nil
 		}
 		for _, s := range r.Steps {
 			if !s.Done() {
-				left[reconcile.Line(r.Want.Region, s)] = true
+				left[plan.Line(r.Want.Region, s)] = true
 			}
 		}
 	}
@@ -356,15 +358,15 @@ func anyLeft(lines []string, left map[string]bool) bool {
 }
 
 // record is what the history says of a round before its first change.
-func (p *pass) record(in reconcile.Input, plan reconcile.Plan, r reconcile.RegionPlan, i int) history.Round {
+func (p *pass) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int) history.Round {
 	round := history.Round{
-		Environment: plan.Environment, Region: r.Want.Region, Account: r.Want.Account,
-		Digest: plan.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+		Environment: planned.Environment, Region: r.Want.Region, Account: r.Want.Account,
+		Digest: planned.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
 	}
 	if in.Regions[i].Rollout.Open() {
 		round.Rollout = in.Regions[i].Rollout.ID
 	}
-	origin := p.origin(plan.Environment)
+	origin := p.origin(planned.Environment)
 	round.Revision, round.Author = origin.Revision, origin.Author
 	if l := p.leases[r.Want.Account]; l != nil {
 		round.Fencing = l.Fence()

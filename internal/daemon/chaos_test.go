@@ -20,6 +20,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -33,7 +35,6 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -333,12 +334,12 @@ func (th *theater) outcome(before map[string][]string) outcome {
 		case err != nil:
 			th.Fatal(err)
 		case e.Cause == history.CauseRuling:
-		case e.Status == reconcile.Applied && e.Kind == reconcile.Prune:
+		case e.Status == plan.StatusApplied && e.Kind == plan.KindPrune:
 			o.history["delete "+string(e.From)]++
-		case e.Status == reconcile.Applied && e.Kind == reconcile.Serve:
+		case e.Status == plan.StatusApplied && e.Kind == plan.KindServe:
 			o.history[moved(e.Function, e.AliasBefore, e.AliasAfter, e.Canary)]++
-		case e.Kind == reconcile.Serve:
-		case e.Status == reconcile.Applied, e.Status == reconcile.Failed && e.Alias != "" && e.Found == nil:
+		case e.Kind == plan.KindServe:
+		case e.Status == plan.StatusApplied, e.Status == plan.StatusFailed && e.Alias != "" && e.Found == nil:
 			// One that failed at the alias has changed the list all the same.
 			o.history[fmt.Sprintf("%s %d→%d", e.Function, e.FromNumber, e.ToNumber)]++
 		}

@@ -11,9 +11,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // fleetVar is how many functions there are in the fleet; 250 by default, and
@@ -68,7 +69,7 @@ func fleet(t *testing.T, w *tabwriter.Writer, functions int, perSecond float64, 
 		}
 	}
 	began := time.Now()
-	if r := f.through(t); statuses(r)[reconcile.Applied] < functions || len(f.behind(5)) != 0 {
+	if r := f.through(t); statuses(r)[plan.StatusApplied] < functions || len(f.behind(5)) != 0 {
 		t.Fatalf("results %v", statuses(r))
 	}
 	took := time.Since(began) - 4*bake

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -24,9 +25,9 @@ type Lease interface {
 }
 
 // leaseFailure is why an account was left alone.
-func leaseFailure(err error) *reconcile.Failure {
+func leaseFailure(err error) *plan.Failure {
 	if held, ok := errors.AsType[*lease.HeldError](err); ok {
-		return &reconcile.Failure{Code: "lease_held", Message: held.Error(), Retryable: true}
+		return &plan.Failure{Code: "lease_held", Message: held.Error(), Retryable: true}
 	}
 	return storeFailure(err)
 }

@@ -6,10 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/window"
@@ -23,7 +24,7 @@ func backBy(f *fixture) ruling.Quarantine {
 	}
 }
 
-func rollbacks(s reconcile.Step) bool { return s.Cause == reconcile.Rollback }
+func rollbacks(s plan.Step) bool { return s.Cause == plan.CauseRollback }
 
 // A rollback by hand in the middle of a rollout: the plan shows it before it is
 // written, the round does it and nothing else, and what was rolled back is no
@@ -48,16 +49,16 @@ func TestRollbackByHand(t *testing.T) {
 		f.world.ResetCalls()
 		would := f.round()
 		would.Quarantines, would.Only = []ruling.Quarantine{backBy(f)}, rollbacks
-		plan, err := would.Plan(t.Context())
+		planned, err := would.Plan(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := plan.Plans[0].Regions[0]
+		r := planned.Plans[0].Regions[0]
 		if len(r.Steps) != 4 || r.InSync || r.Waves != nil {
 			t.Errorf("the plan has %d steps of 4, in sync %v, waves %v", len(r.Steps), r.InSync, r.Waves)
 		}
 		for _, s := range r.Steps {
-			if s.Kind != reconcile.Restore || s.Held != nil || s.To.Number() != 4 {
+			if s.Kind != plan.KindRollback || s.Held != nil || s.To.Number() != 4 {
 				t.Errorf("step %+v", s)
 			}
 		}
@@ -80,7 +81,7 @@ func TestRollbackByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := statuses(result); n[reconcile.Applied] != 4 || len(n) != 1 || len(f.behind(4)) != 0 {
+		if n := statuses(result); n[plan.StatusApplied] != 4 || len(n) != 1 || len(f.behind(4)) != 0 {
 			t.Errorf("results %v, not at 4: %v", n, f.behind(4))
 		}
 		if after := f.rollout(t); before.Moved(*after) {

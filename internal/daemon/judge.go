@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -16,7 +18,7 @@ import (
 
 // judge returns the event that moves a rollout before anything is carried out;
 // nil = nothing does. It only asks: what follows is decided by rollout.Next.
-func (p *pass) judge(ctx context.Context, in *reconcile.Input, r reconcile.RegionPlan, i int) rollout.Event {
+func (p *pass) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i int) rollout.Event {
 	ro, now, rules := in.Regions[i].Rollout, p.Now(), in.Regions[i].Want.Rules()
 	facts := r.Facts(in.Regions[i].Changed)
 	if e := ro.Answer(facts, in.Quarantines, in.Regions[i].Want.Region, rules, now); e != nil {
@@ -153,9 +155,9 @@ func qualifierOf(c rollout.Changed) string {
 
 // unwell asks whether a change may start at all, where one would: alarms that
 // ring already hold it, and so does one that is not there or could not be read.
-func (p *pass) unwell(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) reconcile.Plan {
+func (p *pass) unwell(ctx context.Context, in *reconcile.Input, planned plan.Plan) plan.Plan {
 	asked := false
-	for i, r := range plan.Regions {
+	for i, r := range planned.Regions {
 		alarms := r.Want.Rollout.Alarms
 		if in.Regions[i].Have == nil || len(alarms) == 0 || in.Regions[i].Rollout.Open() || !r.Brings() {
 			continue
@@ -170,7 +172,7 @@ func (p *pass) unwell(ctx context.Context, in *reconcile.Input, plan reconcile.P
 		}
 	}
 	if !asked {
-		return plan
+		return planned
 	}
 	return p.decide(ctx, in)
 }

@@ -18,6 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -28,7 +30,6 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -461,7 +462,7 @@ func TestADay(t *testing.T) {
 			t.Errorf("three quiet hours, and it says:\n%s", msg)
 		}
 		for _, e := range s.entries() {
-			if e.Fencing == 0 || e.Status != reconcile.Applied || e.Revision == "" {
+			if e.Fencing == 0 || e.Status != plan.StatusApplied || e.Revision == "" {
 				t.Errorf("entry %+v", e)
 			}
 		}

@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -57,7 +58,7 @@ func (l *Looks) keepChanged(e desired.Environment, id string, fence int64, list 
 
 // pastRead is the past of an environment in a Region as last read.
 type pastRead struct {
-	reconcile.Past
+	plan.Past
 	at time.Time
 	// account and fence are the hold of a lease under which it was read, while
 	// it is what the store has for sure; fence 0 = it may be old.
@@ -86,9 +87,9 @@ func (l *Looks) reset() {
 }
 
 // past gives the past of an environment in a Region as last read.
-func (l *Looks) past(environment, region string) reconcile.Past {
+func (l *Looks) past(environment, region string) plan.Past {
 	if l == nil {
-		return reconcile.Past{}
+		return plan.Past{}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,9 +99,9 @@ func (l *Looks) past(environment, region string) reconcile.Past {
 // take gives the past that trust left under the same hold of the lease. It is
 // trusted no more until trust says so again: whatever comes between, an error
 // or a panic, has it read anew.
-func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (reconcile.Past, bool) {
+func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
 	if l == nil {
-		return reconcile.Past{}, false
+		return plan.Past{}, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,7 +115,7 @@ func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (reconci
 }
 
 // keepPast remembers what was read.
-func (l *Looks) keepPast(e desired.Environment, past reconcile.Past, now time.Time) {
+func (l *Looks) keepPast(e desired.Environment, past plan.Past, now time.Time) {
 	if l == nil {
 		return
 	}
@@ -262,7 +263,7 @@ func keepMap[K comparable, V any](into *map[K]V, found map[K]V) {
 
 // moved forgets the aliases of functions for which something was done: they
 // have another revision now, and a canary other weights.
-func (l *Looks) moved(at place, r reconcile.RegionPlan) {
+func (l *Looks) moved(at place, r plan.Region) {
 	if l == nil {
 		return
 	}
@@ -274,7 +275,7 @@ func (l *Looks) moved(at place, r reconcile.RegionPlan) {
 	}
 	aliases := maps.Clone(k.aliases)
 	for _, s := range r.Steps {
-		if s.Kind == reconcile.Serve && s.Result != nil && s.Result.Status != reconcile.Waiting {
+		if s.Kind == plan.KindServe && s.Result != nil && s.Result.Status != plan.StatusHeld {
 			delete(aliases, s.Function)
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -88,7 +89,7 @@ func (d *Daemon) note(ctx context.Context, environment string, change func(*memo
 }
 
 // decision says in one line what a plan amounts to.
-func decision(p reconcile.Plan) string {
+func decision(p plan.Plan) string {
 	var steps, held, failed, drift, blocked int
 	for _, r := range p.Regions {
 		if r.Failure != nil {
@@ -101,7 +102,7 @@ func decision(p reconcile.Plan) string {
 			switch {
 			case s.Held != nil:
 				held++
-			case s.Result != nil && s.Result.Status == reconcile.Failed:
+			case s.Result != nil && s.Result.Status == plan.StatusFailed:
 				failed++
 			}
 		}
@@ -114,11 +115,11 @@ func decision(p reconcile.Plan) string {
 
 // changes says whether the plan is about to start something that Git asked for,
 // and whether anything of that is left undone after it was carried out.
-func changes(p reconcile.Plan) (begins, left bool) {
+func changes(p plan.Plan) (begins, left bool) {
 	for _, r := range p.Regions {
 		left = left || r.Failure != nil || len(r.Problems) > 0
 		for _, s := range r.Steps {
-			if s.Cause != reconcile.Change {
+			if s.Cause != plan.CauseChange {
 				continue
 			}
 			begins = begins || s.Held == nil

@@ -3,27 +3,27 @@ package daemon
 import (
 	"slices"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // only leaves those steps out of a plan that the round is not about. What says
 // how the whole of it goes is left out with them.
-func (p *pass) only(plan reconcile.Plan) reconcile.Plan {
+func (p *pass) only(planned plan.Plan) plan.Plan {
 	if p.Only == nil {
-		return plan
+		return planned
 	}
-	for i := range plan.Regions {
-		r := &plan.Regions[i]
+	for i := range planned.Regions {
+		r := &planned.Regions[i]
 		r.Steps = p.chosenOf(r.Steps)
-		r.Waves, r.Lasts, r.InSync = nil, 0, false
+		r.Waves, r.Remaining, r.InSync = nil, 0, false
 	}
-	return plan
+	return planned
 }
 
 // chosenOf are the steps that the round is about.
-func (p *pass) chosenOf(steps []reconcile.Step) []reconcile.Step {
+func (p *pass) chosenOf(steps []plan.Step) []plan.Step {
 	if p.Only == nil {
 		return steps
 	}
-	return slices.DeleteFunc(steps, func(s reconcile.Step) bool { return !p.Only(s) })
+	return slices.DeleteFunc(steps, func(s plan.Step) bool { return !p.Only(s) })
 }

@@ -6,12 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // reads are the calls with which a round looks at AWS.
@@ -59,7 +60,7 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 	f.now = func() time.Time { return now } // so that plans can be compared to the second
 	r := f.round()
 	r.Looks = NewLooks()
-	plan := func() reconcile.Document {
+	planned := func() plan.Document {
 		t.Helper()
 		result, err := r.Plan(t.Context())
 		if err != nil {
@@ -76,7 +77,7 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 		return awssim.Denied(c)
 	})
 	for range rounds {
-		plan()
+		planned()
 		time.Sleep(time.Minute)
 		now = time.Now()
 	}
@@ -84,13 +85,13 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 		t.Errorf("refused %d times in %d rounds: it is not asked again, or never", refused, rounds)
 	}
 	f.world.OnCall(nil)
-	got := plan()
+	got := planned()
 	r.Looks = NewLooks()
 	ignore := cmp.Options{
-		cmpopts.IgnoreFields(reconcile.EnvironmentView{}, "ObservedAt", "Cost"),
+		cmpopts.IgnoreFields(plan.EnvironmentView{}, "ObservedAt", "Cost"),
 		cmpopts.EquateEmpty(),
 	}
-	if diff := cmp.Diff(plan(), got, ignore); diff != "" {
+	if diff := cmp.Diff(planned(), got, ignore); diff != "" {
 		t.Errorf("the round after it was granted (-never refused +got):\n%s", diff)
 	}
 }

@@ -3,7 +3,7 @@ package daemon
 import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // Result is what one round found and did.
@@ -11,7 +11,7 @@ type Result struct {
 	Past       string // where the past came from: none or store
 	Revision   string // the commit that was read; see gitrepo.Commit
 	Repository string // the repository's identity
-	Plans      []reconcile.Plan
+	Plans      []plan.Plan
 	// Problems are those of the repository, warnings included, and keys of
 	// the chosen environments that this release does not act on yet.
 	Problems []desired.Problem
@@ -24,6 +24,6 @@ type Result struct {
 }
 
 // Document lays the result out for other programs.
-func (r Result) Document() reconcile.Document {
-	return reconcile.NewDocument(r.Past, r.Revision, r.Plans, r.Problems)
+func (r Result) Document() plan.Document {
+	return plan.NewDocument(r.Past, r.Revision, r.Plans, r.Problems)
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
@@ -76,9 +78,9 @@ func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
 
 // progress judges what is due of the rollouts of an environment and decides
 // again, until nothing more comes of it. It changes nothing in AWS.
-func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile.Plan) (reconcile.Plan, error) {
+func (p *pass) progress(ctx context.Context, in *reconcile.Input, planned plan.Plan) (plan.Plan, error) {
 	if err := p.claim(ctx, in); err != nil {
-		return plan, err
+		return planned, err
 	}
 	began := slices.Clone(in.Regions)
 	const transitions = 8 // a halt that is left, an end, a beginning; far fewer than that
@@ -88,27 +90,27 @@ func (p *pass) progress(ctx context.Context, in *reconcile.Input, plan reconcile
 			if !in.Regions[i].Rollout.Running() || in.Regions[i].Have == nil {
 				continue
 			}
-			went, err := p.advance(ctx, in, i, p.judge(ctx, in, plan.Regions[i], i))
+			went, err := p.advance(ctx, in, i, p.judge(ctx, in, planned.Regions[i], i))
 			if err != nil {
-				return plan, err
+				return planned, err
 			}
 			moved = moved || went
 		}
 		if !moved {
 			break
 		}
-		plan = p.decide(ctx, in)
+		planned = p.decide(ctx, in)
 	}
-	tellEnds(plan, began, in.Regions)
-	return plan, nil
+	tellEnds(planned, began, in.Regions)
+	return planned, nil
 }
 
 // tellEnds names the rollouts that this round has brought to their end: to a
 // decision there is none any more.
-func tellEnds(plan reconcile.Plan, before, after []reconcile.Region) {
-	for i := range plan.Regions {
-		if before[i].Rollout.Running() && !after[i].Rollout.Running() && plan.Regions[i].Rollout == nil {
-			plan.Regions[i].Rollout = after[i].Rollout
+func tellEnds(planned plan.Plan, before, after []reconcile.Region) {
+	for i := range planned.Regions {
+		if before[i].Rollout.Running() && !after[i].Rollout.Running() && planned.Regions[i].Rollout == nil {
+			planned.Regions[i].Rollout = after[i].Rollout
 		}
 	}
 }
@@ -189,9 +191,9 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro ro
 
 // beginRollout makes sure that a rollout which the plan of a Region begins is known
 // before its first change.
-func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) error {
+func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
 	e := in.Regions[i].Want
-	ro := reconcile.Begins(*r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
+	ro := plan.Begins(*r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
 	if ro == nil {
 		return nil
 	}
@@ -206,7 +208,7 @@ func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *reconci
 
 // carried notes what came of a plan, and says when the rollout is to be looked
 // at next.
-func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.RegionPlan, i int) error {
+func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
 	ro := in.Regions[i].Rollout
 	if ro == nil || !ro.Ended.IsZero() {
 		return nil
@@ -230,7 +232,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *reconcile.Re
 
 // outcome returns the event that a plan which was carried out is to its rollout:
 // a version that AWS cannot start has failed, whatever the checks find.
-func outcome(r reconcile.RegionPlan, changed []rollout.Changed, ro rollout.Rollout, reaction desired.Reaction) rollout.Event {
+func outcome(r plan.Region, changed []rollout.Changed, ro rollout.Rollout, reaction desired.Reaction) rollout.Event {
 	if ro.Stage == rollout.StageCanary || ro.Stage == rollout.StageChange {
 		for _, s := range r.Steps {
 			if s.Result != nil && s.Result.Unwell {
@@ -246,7 +248,7 @@ const tryAgain = 5 * time.Second
 
 // lookAgain says when the next round of a rollout is due, if that is sooner
 // than what else waits.
-func (p *pass) lookAgain(r *reconcile.RegionPlan, began rollout.Rollout, moved bool) {
+func (p *pass) lookAgain(r *plan.Region, began rollout.Rollout, moved bool) {
 	at := time.Time{}
 	switch ro := r.Rollout; {
 	case ro.Stage == rollout.StageRollingBack && began.Stage == rollout.StageRollingBack:
@@ -263,21 +265,21 @@ func (p *pass) lookAgain(r *reconcile.RegionPlan, began rollout.Rollout, moved b
 	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != rollout.StageHalted:
 		at = p.Now()
 	}
-	r.Again = at
+	r.Due = at
 	if !at.IsZero() && (r.Next.IsZero() || at.Before(r.Next)) {
 		r.Next = at
 	}
 }
 
 // waitsForRollout says that something is held by nothing but the rollout.
-func waitsForRollout(r reconcile.RegionPlan) bool {
-	return slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool {
-		return s.Held != nil && (s.Held.By == reconcile.ByWave || s.Held.By == reconcile.ByHealth || s.Held.By == reconcile.ByOrder)
+func waitsForRollout(r plan.Region) bool {
+	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool {
+		return s.Held != nil && (s.Held.By == plan.ByWave || s.Held.By == plan.ByHealth || s.Held.By == plan.ByOrder)
 	})
 }
 
 // liftAll ends the quarantines that Git has answered.
-func (p *pass) liftAll(ctx context.Context, r reconcile.RegionPlan) error {
+func (p *pass) liftAll(ctx context.Context, r plan.Region) error {
 	for _, q := range r.Lifted {
 		if _, err := p.history(r.Want.Account).Lift(ctx, q, layerd, "Git asks for another version"); err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
@@ -288,17 +290,17 @@ func (p *pass) liftAll(ctx context.Context, r reconcile.RegionPlan) error {
 
 // nextRegion lets the Region that waited for another begin at once when that is
 // through.
-func (p *pass) nextRegion(plan *reconcile.Plan) {
-	for i := range plan.Regions {
-		before := &plan.Regions[i]
+func (p *pass) nextRegion(planned *plan.Plan) {
+	for i := range planned.Regions {
+		before := &planned.Regions[i]
 		if before.Rollout == nil || before.Rollout.Open() || !before.Carried {
 			continue
 		}
-		for j := i + 1; j < len(plan.Regions); j++ {
-			after := &plan.Regions[j]
-			if slices.ContainsFunc(after.Steps, func(s reconcile.Step) bool { return s.Held != nil && s.Held.By == reconcile.ByOrder }) {
-				after.Again = p.Now()
-				after.Next = after.Again
+		for j := i + 1; j < len(planned.Regions); j++ {
+			after := &planned.Regions[j]
+			if slices.ContainsFunc(after.Steps, func(s plan.Step) bool { return s.Held != nil && s.Held.By == plan.ByOrder }) {
+				after.Due = p.Now()
+				after.Next = after.Due
 				return
 			}
 		}

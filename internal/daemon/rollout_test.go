@@ -9,10 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -87,7 +88,7 @@ func TestWavesBakeAndGoOn(t *testing.T) {
 		})
 		began := time.Now()
 		r := f.through(t)
-		if n := statuses(r); n[reconcile.Applied] != 20 || len(f.behind(5)) != 0 {
+		if n := statuses(r); n[plan.StatusApplied] != 20 || len(f.behind(5)) != 0 {
 			t.Fatalf("results %v, behind %v", n, f.behind(5))
 		}
 		if took := time.Since(began); took < 30*time.Minute || took > 34*time.Minute {
@@ -103,7 +104,7 @@ func TestWavesBakeAndGoOn(t *testing.T) {
 		if ro.Stage != rollout.StageDone || ro.Waves != 3 {
 			t.Errorf("the rollout is %+v", ro)
 		}
-		if f.world.ResetCalls(); statuses(f.through(t))[reconcile.Applied] != 0 || f.world.Writes() != 0 {
+		if f.world.ResetCalls(); statuses(f.through(t))[plan.StatusApplied] != 0 || f.world.Writes() != 0 {
 			t.Errorf("the next round wrote %d times", f.world.Writes())
 		}
 	})
@@ -121,7 +122,7 @@ func TestBadLayerGoesBack(t *testing.T) {
 		f.breaks(5)
 		before := f.world.Functions()
 		r := f.through(t)
-		if n := statuses(r); n[reconcile.Applied] != 4 {
+		if n := statuses(r); n[plan.StatusApplied] != 4 {
 			t.Errorf("results %v, want two functions changed and two returned", n)
 		}
 		for i, fn := range f.world.Functions() {
@@ -151,7 +152,7 @@ func TestBadLayerGoesBack(t *testing.T) {
 		}
 		held := 0
 		for _, s := range r.Plans[0].Regions[0].Steps {
-			if s.Held != nil && s.Held.By == reconcile.ByQuarantine {
+			if s.Held != nil && s.Held.By == plan.ByQuarantine {
 				held++
 			}
 		}
@@ -204,7 +205,7 @@ func TestAliasIsServedLast(t *testing.T) {
 		})
 		r := f.through(t)
 		region := r.Plans[0].Regions[0]
-		if n := statuses(r); n[reconcile.Applied] != 6+5 {
+		if n := statuses(r); n[plan.StatusApplied] != 6+5 {
 			t.Fatalf("results %v, want six lists and five aliases: %+v", n, region)
 		}
 		for i := range 6 {
@@ -246,23 +247,23 @@ func TestAlarms(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		rules  desired.Rollout
-		before string       // the alarm's state before the rollout; empty = there is none
-		during string       // and after the first wave
-		stage  string       // where the rollout ends
-		behind int          // functions that do not have the version
-		held   reconcile.By // by whom the rest is held
+		before string  // the alarm's state before the rollout; empty = there is none
+		during string  // and after the first wave
+		stage  string  // where the rollout ends
+		behind int     // functions that do not have the version
+		held   plan.By // by whom the rest is held
 	}{
 		"well":            {before: "OK", during: "OK", stage: "done 2/2"},
-		"rings already":   {before: "ALARM", during: "ALARM", stage: "none", behind: 10, held: reconcile.ByHealth},
-		"is missing":      {stage: "none", behind: 10, held: reconcile.ByHealth},
-		"rings later":     {before: "OK", during: "ALARM", stage: "rolled_back 1/2", behind: 10, held: reconcile.ByHealth},
-		"rings, and halt": {rules: desired.Rollout{OnFailure: desired.Halt}, before: "OK", during: "ALARM", stage: "halted 1/2", behind: 8, held: reconcile.ByHealth},
-		"nobody knows":    {before: "OK", during: "INSUFFICIENT_DATA", stage: "halted 1/2", behind: 8, held: reconcile.ByHealth},
+		"rings already":   {before: "ALARM", during: "ALARM", stage: "none", behind: 10, held: plan.ByHealth},
+		"is missing":      {stage: "none", behind: 10, held: plan.ByHealth},
+		"rings later":     {before: "OK", during: "ALARM", stage: "rolled_back 1/2", behind: 10, held: plan.ByHealth},
+		"rings, and halt": {rules: desired.Rollout{OnFailure: desired.Halt}, before: "OK", during: "ALARM", stage: "halted 1/2", behind: 8, held: plan.ByHealth},
+		"nobody knows":    {before: "OK", during: "INSUFFICIENT_DATA", stage: "halted 1/2", behind: 8, held: plan.ByHealth},
 		"nobody knows, continue": {
 			rules: desired.Rollout{OnUnknown: desired.GoOn}, before: "OK", during: "INSUFFICIENT_DATA", stage: "done 2/2",
 		},
 		"nobody knows, go back": {
-			rules: desired.Rollout{OnUnknown: desired.RollBack}, before: "OK", during: "INSUFFICIENT_DATA", stage: "rolled_back 1/2", behind: 10, held: reconcile.ByHealth,
+			rules: desired.Rollout{OnUnknown: desired.RollBack}, before: "OK", during: "INSUFFICIENT_DATA", stage: "rolled_back 1/2", behind: 10, held: plan.ByHealth,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,7 +288,7 @@ func TestAlarms(t *testing.T) {
 					t.Errorf("%d are behind, want %d", len(left), c.behind)
 				}
 				for _, s := range r.Plans[0].Regions[0].Steps {
-					if s.Held == nil || !s.HeldBy(c.held) && s.Held.By != reconcile.ByQuarantine {
+					if s.Held == nil || !s.HeldBy(c.held) && s.Held.By != plan.ByQuarantine {
 						t.Errorf("%s is held %+v, want by %s", s.ID, s.Held, c.held)
 					}
 				}
@@ -362,7 +363,7 @@ func TestWindowInterruptsARollout(t *testing.T) {
 			e.Rollout = desired.Rollout{Waves: waves(2, 5), Bake: 8 * time.Minute}
 		})
 		r := f.rounds(t, 1)
-		noted := slices.ContainsFunc(r.Plans[0].Regions[0].Notes, func(n reconcile.Note) bool { return n.Code == "rollout_spans_windows" })
+		noted := slices.ContainsFunc(r.Plans[0].Regions[0].Notes, func(n plan.Note) bool { return n.Code == "rollout_spans_windows" })
 		if !noted {
 			t.Error("the plan does not say that the rollout cannot end within the window")
 		}
@@ -395,7 +396,7 @@ func TestOneWindow(t *testing.T) {
 		})
 		r := f.rounds(t, 5)
 		for _, s := range r.Plans[0].Regions[0].Steps {
-			if s.Held == nil || s.Held.By != reconcile.ByWindow || s.Held.Until.Hour() != 5 {
+			if s.Held == nil || s.Held.By != plan.ByWindow || s.Held.Until.Hour() != 5 {
 				t.Errorf("%s is held %+v, want by the window until 05:00", s.ID, s.Held)
 			}
 		}
@@ -470,7 +471,7 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 		f.tree.Environments = append(f.tree.Environments, west)
 		r := f.rounds(t, 1)
 		for _, s := range r.Plans[0].Regions[1].Steps {
-			if s.Held == nil || s.Held.By != reconcile.ByOrder {
+			if s.Held == nil || s.Held.By != plan.ByOrder {
 				t.Errorf("%s in %s is held %+v", s.ID, second, s.Held)
 			}
 		}
@@ -694,7 +695,7 @@ func TestTugOfWar(t *testing.T) {
 			t.Errorf("%d updates: three functions, and three heals", n)
 		}
 		steps := r.Plans[0].Regions[0].Steps
-		if len(steps) != 1 || steps[0].Held == nil || steps[0].Held.By != reconcile.ByTugOfWar {
+		if len(steps) != 1 || steps[0].Held == nil || steps[0].Held.By != plan.ByTugOfWar {
 			t.Fatalf("steps are %+v", steps)
 		}
 		for _, word := range []string{"3 times", "ignore_changes"} {
@@ -738,10 +739,10 @@ func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
 		p := &pass{Round: Round{Now: time.Now}}
 		back := rollout.Rollout{Stage: rollout.StageRollingBack}
 		for _, carried := range []bool{false, true} {
-			r := &reconcile.RegionPlan{Rollout: &back, Carried: carried}
+			r := &plan.Region{Rollout: &back, Carried: carried}
 			p.lookAgain(r, back, false)
-			if wait := time.Until(r.Again); carried && wait < tryAgain || !carried && !r.Again.IsZero() {
-				t.Errorf("carried out %t: again at %v", carried, r.Again)
+			if wait := time.Until(r.Due); carried && wait < tryAgain || !carried && !r.Due.IsZero() {
+				t.Errorf("carried out %t: again at %v", carried, r.Due)
 			}
 		}
 	})

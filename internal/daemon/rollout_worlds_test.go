@@ -15,10 +15,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -295,8 +296,8 @@ func (w *rolloutWorld) meddle(name string, how int) {
 	}
 }
 
-func (w *rolloutWorld) decided(_ context.Context, plan reconcile.Plan) error {
-	for _, r := range plan.Regions {
+func (w *rolloutWorld) decided(_ context.Context, planned plan.Plan) error {
+	for _, r := range planned.Regions {
 		for _, name := range r.LeftAlone {
 			w.leftAlone[name] = true
 		}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"golang.org/x/sync/errgroup"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -61,10 +63,10 @@ type Round struct {
 	// Only chooses the steps that are planned or carried out; nil = all. Where
 	// some are left out the rollout under way stays where it is, and approvals
 	// as they are: the rest is for another round.
-	Only func(reconcile.Step) bool
+	Only func(plan.Step) bool
 	// Decided, when not nil, is told of each plan before it is carried out; an
 	// error leaves the environment alone. Only Apply calls it.
-	Decided func(ctx context.Context, plan reconcile.Plan) error
+	Decided func(ctx context.Context, planned plan.Plan) error
 	// Looks keeps what earlier rounds looked up; nil = look again.
 	Looks *Looks
 	Log   *slog.Logger // nil = no log
@@ -95,15 +97,15 @@ type pass struct {
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[place]*seen
-	leases  map[string]Lease              // by account; nil without Lease
-	refused map[string]*reconcile.Failure // accounts whose lease was not to be had
+	leases  map[string]Lease         // by account; nil without Lease
+	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
 
 // seen is one account, Region and role as it was observed.
 type seen struct {
 	cloud   Cloud
 	before  int // calls that cloud had made before this round
-	failure *reconcile.Failure
+	failure *plan.Failure
 
 	mu   sync.Mutex // guards snap, which environments add to as they look
 	snap *state.Snapshot
@@ -134,7 +136,7 @@ func (r Round) Plan(ctx context.Context) (Result, error) {
 func (r Round) begin(ctx context.Context) (*pass, error) { return r.beginWith(ctx, nil, nil) }
 
 // beginWith leaves accounts alone whose lease was refused.
-func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*reconcile.Failure) (*pass, error) {
+func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*plan.Failure) (*pass, error) {
 	p := &pass{Round: r, regions: map[place]*seen{}, leases: leases, refused: refused}
 	if p.Now == nil {
 		p.Now = time.Now
@@ -253,15 +255,15 @@ func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Que
 }
 
 // failure sorts an error of AWS into what the reader can do about it.
-func failure(err error) *reconcile.Failure {
+func failure(err error) *plan.Failure {
 	if elsewhere := state.Elsewhere(err); elsewhere != nil {
-		return &reconcile.Failure{Code: codeWrongAccount, Message: elsewhere.Error()}
+		return &plan.Failure{Code: codeWrongAccount, Message: elsewhere.Error()}
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
-		return &reconcile.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
+		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
 	default:
-		return &reconcile.Failure{Code: "aws_refused", Message: err.Error()}
+		return &plan.Failure{Code: "aws_refused", Message: err.Error()}
 	}
 }
 
@@ -270,8 +272,8 @@ func failure(err error) *reconcile.Failure {
 const codeWrongAccount = "wrong_account"
 
 // panicked is the failure of what ended in a panic: its environment's alone.
-func panicked(p any) *reconcile.Failure {
-	return &reconcile.Failure{Code: "internal", Message: fmt.Sprintf("a mistake in layerd (panic): %v", p)}
+func panicked(p any) *plan.Failure {
+	return &plan.Failure{Code: "internal", Message: fmt.Sprintf("a mistake in layerd (panic): %v", p)}
 }
 
 // codeStore is the code of a failure that is the store's.
@@ -279,53 +281,53 @@ const codeStore = "store_failed"
 
 // storeFailure is why an environment was left alone whose past or rulings could
 // not be read or written.
-func storeFailure(err error) *reconcile.Failure {
-	return &reconcile.Failure{Code: codeStore, Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
+func storeFailure(err error) *plan.Failure {
+	return &plan.Failure{Code: codeStore, Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
 }
 
 // isolated runs what is done about one environment, so that an error or a panic
 // is that one's failure and nobody else's.
-func (p *pass) isolated(env []desired.Environment, do func() (reconcile.Plan, error)) (plan reconcile.Plan) {
-	fail := func(f *reconcile.Failure) {
-		if len(plan.Regions) == 0 {
-			plan = undecided(env)
+func (p *pass) isolated(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
+	fail := func(f *plan.Failure) {
+		if len(planned.Regions) == 0 {
+			planned = undecided(env)
 		}
-		for i := range plan.Regions {
-			plan.Regions[i].Failure, plan.Regions[i].InSync = f, false
+		for i := range planned.Regions {
+			planned.Regions[i].Failure, planned.Regions[i].InSync = f, false
 		}
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			plan = reconcile.Plan{}
+			planned = plan.Plan{}
 			fail(panicked(r))
 			p.Log.Error("panic in an environment", "env", env[0].Name, "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
-	plan, err := do()
+	planned, err := do()
 	if err != nil {
 		fail(storeFailure(err))
 		if !errors.Is(err, context.Canceled) {
 			p.Log.Error("environment not done", "env", env[0].Name, "err", err)
 		}
 	}
-	return plan
+	return planned
 }
 
 // undecided is the plan of an environment about which nothing was decided.
-func undecided(env []desired.Environment) reconcile.Plan {
-	plan := reconcile.Plan{Environment: env[0].Name, Digest: ruling.Digest(nil)}
+func undecided(env []desired.Environment) plan.Plan {
+	planned := plan.Plan{Environment: env[0].Name, Digest: ruling.Digest(nil)}
 	for _, e := range env {
-		plan.Regions = append(plan.Regions, reconcile.RegionPlan{Want: e})
+		planned.Regions = append(planned.Regions, plan.Region{Want: e})
 	}
-	return plan
+	return planned
 }
 
 // plan decides about one environment.
-func (p *pass) plan(ctx context.Context, env []desired.Environment) reconcile.Plan {
-	return p.isolated(env, func() (reconcile.Plan, error) {
+func (p *pass) plan(ctx context.Context, env []desired.Environment) plan.Plan {
+	return p.isolated(env, func() (plan.Plan, error) {
 		in, err := p.input(ctx, env)
 		if err != nil {
-			return reconcile.Plan{}, err
+			return plan.Plan{}, err
 		}
 		return p.only(p.unwell(ctx, &in, p.decide(ctx, &in))), nil
 	})
@@ -375,7 +377,7 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 }
 
 // past reads what was done and found before, unless it is known for sure.
-func (p *pass) past(ctx context.Context, e desired.Environment) (reconcile.Past, error) {
+func (p *pass) past(ctx context.Context, e desired.Environment) (plan.Past, error) {
 	if p.log == nil {
 		return p.Looks.past(e.Name, e.Region), nil
 	}
@@ -412,32 +414,32 @@ func (p *pass) pruneStop() string {
 // until nothing more is asked. What could not be read stays unknown, which
 // prunes nothing. What earlier rounds looked up is good enough for saying what
 // waits; before a version is deleted it is looked up again.
-func (p *pass) decide(ctx context.Context, in *reconcile.Input) reconcile.Plan {
+func (p *pass) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 	p.tell(Progress{Environment: in.Regions[0].Want.Name, Phase: "decide"})
 	before := slices.Clone(in.Regions)
-	plan, recalled := p.ask(ctx, in, p.Looks)
-	if recalled && slices.ContainsFunc(plan.Regions, prunes) {
+	planned, recalled := p.ask(ctx, in, p.Looks)
+	if recalled && slices.ContainsFunc(planned.Regions, prunes) {
 		in.Regions = before
-		plan, _ = p.ask(ctx, in, nil)
+		planned, _ = p.ask(ctx, in, nil)
 	}
-	return plan
+	return planned
 }
 
 // prunes says whether a version may be deleted now.
-func prunes(r reconcile.RegionPlan) bool {
-	return slices.ContainsFunc(r.Steps, func(s reconcile.Step) bool { return s.Kind == reconcile.Prune && s.Held == nil })
+func prunes(r plan.Region) bool {
+	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune && s.Held == nil })
 }
 
 // ask decides until nothing more is wanted. recalled says that some of what was
 // wanted came from looks.
-func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan reconcile.Plan, recalled bool) {
+func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (planned plan.Plan, recalled bool) {
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
-	plan = reconcile.Decide(*in)
+	planned = reconcile.Decide(*in)
 	refused := make([]error, len(in.Regions))
 	known := make([]state.Needs, len(in.Regions)) // what was asked already; what was refused is not asked again
 	for range rounds {
 		asked := false
-		for i, r := range plan.Regions {
+		for i, r := range planned.Regions {
 			needs := r.Needs.Without(known[i])
 			if needs.Empty() || in.Regions[i].Have == nil {
 				continue
@@ -450,17 +452,17 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 		if !asked {
 			break
 		}
-		plan = reconcile.Decide(*in)
+		planned = reconcile.Decide(*in)
 	}
 	for i, err := range refused {
 		if err != nil {
-			plan.Regions[i].Notes = append(plan.Regions[i].Notes,
-				reconcile.Note{Code: "not_everything_read", Message: err.Error()})
+			planned.Regions[i].Notes = append(planned.Regions[i].Notes,
+				plan.Note{Code: "not_everything_read", Message: err.Error()})
 			p.Log.Warn("not everything could be read", "env", in.Regions[i].Want.Name, "region", in.Regions[i].Want.Region, "err", err)
 		}
-		plan.Regions[i].Cost.Calls += p.callsOf(in.Regions[i].Want)
+		planned.Regions[i].Cost.Calls += p.callsOf(in.Regions[i].Want)
 	}
-	return plan, recalled
+	return planned, recalled
 }
 
 // look adds what is asked for to the snapshot, which other environments of the

@@ -11,13 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -122,8 +123,8 @@ func (f *fixture) behind(version int64) []string {
 	return names
 }
 
-func statuses(r Result) map[reconcile.Status]int {
-	n := map[reconcile.Status]int{}
+func statuses(r Result) map[plan.Status]int {
+	n := map[plan.Status]int{}
 	for _, p := range r.Plans {
 		for _, reg := range p.Regions {
 			for _, s := range reg.Steps {
@@ -142,7 +143,7 @@ func TestFleetIsChangedAndTheSecondRoundWritesNothing(t *testing.T) {
 		before := f.lists()
 		start := time.Now()
 		r := f.apply(t.Context())
-		if n := statuses(r); n[reconcile.Applied] != 400 {
+		if n := statuses(r); n[plan.StatusApplied] != 400 {
 			t.Fatalf("results are %v, want 400 applied", n)
 		}
 		// DESIGN section 7: at most 1.1 × writes / rate, and the look before.
@@ -287,7 +288,7 @@ func TestApprovalIsBoundBeforeTheFirstChangeAndEnds(t *testing.T) {
 		f := newFixture(t, 4, awssim.Options{})
 		f.tree.Environments[0].ApprovalRequired = true
 		r := f.apply(t.Context())
-		if n := statuses(r); n[reconcile.Waiting] != 4 {
+		if n := statuses(r); n[plan.StatusHeld] != 4 {
 			t.Fatalf("results are %v", n)
 		}
 		digest := r.Plans[0].Digest
@@ -307,11 +308,11 @@ func TestApprovalIsBoundBeforeTheFirstChangeAndEnds(t *testing.T) {
 			}
 			return awssim.Fault{}
 		})
-		if n := statuses(f.apply(t.Context())); n[reconcile.Applied] != 3 || n[reconcile.Failed] != 1 {
+		if n := statuses(f.apply(t.Context())); n[plan.StatusApplied] != 3 || n[plan.StatusFailed] != 1 {
 			t.Fatalf("results are %v", n)
 		}
 		f.world.OnCall(nil)
-		if n := statuses(f.apply(t.Context())); n[reconcile.Applied] != 1 {
+		if n := statuses(f.apply(t.Context())); n[plan.StatusApplied] != 1 {
 			t.Fatalf("results are %v", n)
 		}
 		list, err := ruling.Load(t.Context(), f.store, "test", "prod")
@@ -332,7 +333,7 @@ func TestTheWindowIsAskedAgainBeforeEachFunction(t *testing.T) {
 		}
 		f.tree.Environments[0].Calendar.Windows = []window.Window{w}
 		n := statuses(f.apply(t.Context()))
-		if n[reconcile.Applied] == 0 || n[reconcile.Waiting] == 0 || n[reconcile.Applied]+n[reconcile.Waiting] != 120 {
+		if n[plan.StatusApplied] == 0 || n[plan.StatusHeld] == 0 || n[plan.StatusApplied]+n[plan.StatusHeld] != 120 {
 			t.Errorf("results are %v: some should be done, the rest wait", n)
 		}
 	})
@@ -348,15 +349,15 @@ func TestStoppingFinishesWhatIsInHand(t *testing.T) {
 			t.Fatal("a stopped round says nothing")
 		}
 		n := statuses(r)
-		if n[reconcile.Applied] == 0 || n[reconcile.Skipped] == 0 || n[reconcile.Failed] != 0 {
+		if n[plan.StatusApplied] == 0 || n[plan.StatusSkipped] == 0 || n[plan.StatusFailed] != 0 {
 			t.Errorf("results are %v", n)
 		}
 		unfinished, err := history.Open(f.store, "test").Unfinished(t.Context())
 		if err != nil || len(unfinished) != 0 {
 			t.Errorf("an orderly stop leaves %v, %v", unfinished, err)
 		}
-		if len(f.behind(5)) != 120-n[reconcile.Applied] {
-			t.Errorf("%d are without version 5, %d were said to be applied", len(f.behind(5)), n[reconcile.Applied])
+		if len(f.behind(5)) != 120-n[plan.StatusApplied] {
+			t.Errorf("%d are without version 5, %d were said to be applied", len(f.behind(5)), n[plan.StatusApplied])
 		}
 	})
 }

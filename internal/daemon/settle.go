@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -54,15 +55,15 @@ func (p *pass) seen(environment, region string) *seen {
 // known is false while that cannot be told.
 func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
 	failed := func(why string) apply.Outcome {
-		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: why}}
+		return apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: why}}
 	}
-	if e.Kind == reconcile.Prune {
+	if e.Kind == plan.KindPrune {
 		layer, n, _ := e.From.Split()
 		l, listed := s.snapshot().Layer(layer)
 		if _, live := l.Version(n); live || !listed {
 			return failed("it was stopped before the version was deleted"), true
 		}
-		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}}, true
+		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}, true
 	}
 	// Not from the list: only this answer says whether the update has ended
 	// well, and costs nothing of the shared quota.
@@ -82,7 +83,7 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 			return apply.Outcome{}, false
 		}
 	default:
-		out.Status = reconcile.Applied
+		out.Status = plan.StatusApplied
 	}
 	out.List = append([]state.LayerVersionARN{}, f.Layers...)
 	return out, true
@@ -93,7 +94,7 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
 	q := state.Qualified{Function: e.Function, Qualifier: e.Alias}
 	served, err := s.cloud.Served(ctx, q)
-	stopped := apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: "it was stopped before " + e.Alias + " served the new layers"}}
+	stopped := apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "it was stopped before " + e.Alias + " served the new layers"}}
 	switch {
 	case state.KindOf(err) == state.Gone && err != nil:
 		return stopped, true
@@ -113,17 +114,17 @@ func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 		if len(a.Weights) == 0 {
 			return stopped, true
 		}
-		return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}, AliasAfter: stopped.AliasAfter}, true
+		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}, AliasAfter: stopped.AliasAfter}, true
 	}
 	if served.Version == e.AliasBefore && !strings.HasPrefix(e.Alias, "$") || !slices.Equal(served.Layers, e.After) && !back(e) {
 		return stopped, true
 	}
-	return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}, AliasAfter: served.Version}, true
+	return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}, AliasAfter: served.Version}, true
 }
 
 // back says that the write was to return something: what an alias then serves
 // was there before.
-func back(e history.Entry) bool { return e.Cause == reconcile.Rollback }
+func back(e history.Entry) bool { return e.Cause == plan.CauseRollback }
 
 // AWS's words (AWS.md section 1.4).
 const (

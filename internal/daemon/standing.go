@@ -4,21 +4,23 @@ import (
 	"context"
 	"slices"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
 // stand notes in a plan that was carried out how the rollouts stand, for
 // whoever tells people.
-func (p *pass) stand(ctx context.Context, in *reconcile.Input, plan *reconcile.Plan) error {
-	for i := range plan.Regions {
+func (p *pass) stand(ctx context.Context, in *reconcile.Input, planned *plan.Plan) error {
+	for i := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			continue // nothing is known of it
 		}
 		if err := p.readChanged(ctx, in, i); err != nil {
 			return err
 		}
-		plan.Regions[i].Standing = reconcile.Stand(*in, i, plan.Regions[i])
+		planned.Regions[i].RolloutStatus = reconcile.Stand(*in, i, planned.Regions[i])
 	}
 	return nil
 }

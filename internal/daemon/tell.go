@@ -7,9 +7,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -43,17 +44,17 @@ func (a *account) begin(ctx context.Context, names []string) {
 }
 
 // tell says what a round found out about an environment.
-func (a *account) tell(ctx context.Context, w *wanted, plan reconcile.Plan) error {
+func (a *account) tell(ctx context.Context, w *wanted, planned plan.Plan) error {
 	now := time.Now()
-	name := plan.Environment
+	name := planned.Environment
 	a.mu.Lock()
 	d := *a.duties[name]
 	a.mu.Unlock()
-	wrong, _ := w.wrong(plan)
+	wrong, _ := w.wrong(planned)
 	s := notify.Situation{
-		Environment: name, Zone: plan.Regions[0].Want.Zone, Now: now, Plan: &plan,
+		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
 		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: wrong,
-		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told, Actors: a.actors(ctx, plan),
+		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest
@@ -62,7 +63,7 @@ func (a *account) tell(ctx context.Context, w *wanted, plan reconcile.Plan) erro
 		s.LookedAt = d.first
 	}
 	if d.fresh {
-		s.Missed = missed(plan, w.when[name], d.since, now)
+		s.Missed = missed(planned, w.when[name], d.since, now)
 	}
 	var err error
 	if s.Ended, s.To, err = a.ended1(ctx, name, d.read); err != nil {
@@ -109,9 +110,9 @@ const mostMissed = 3
 
 // missed lists the latest openings that nobody was there for, if something
 // waits that could have been done in them.
-func missed(plan reconcile.Plan, committed, since, now time.Time) []notify.Missed {
+func missed(planned plan.Plan, committed, since, now time.Time) []notify.Missed {
 	var list []notify.Missed
-	for _, r := range plan.Regions {
+	for _, r := range planned.Regions {
 		if since.IsZero() || !slices.ContainsFunc(r.Steps, waitsForWindow) {
 			continue
 		}
@@ -135,8 +136,8 @@ func missed(plan reconcile.Plan, committed, since, now time.Time) []notify.Misse
 	return list[max(0, len(list)-mostMissed):]
 }
 
-func waitsForWindow(s reconcile.Step) bool {
-	return s.Kind != reconcile.Prune && s.HeldBy(reconcile.ByWindow)
+func waitsForWindow(s plan.Step) bool {
+	return s.Kind != plan.KindPrune && s.HeldBy(plan.ByWindow)
 }
 
 // forgetAlerts leaves the delivery of what was told to whoever has the lease.

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -21,7 +22,7 @@ const mostAttempts = 5
 // that only waits for the rollout itself: all waves are changed and well, or all
 // is back, or a person, a window or the time has to come. waiting, when not nil,
 // is told what is waited for. The Result has every step of all rounds.
-func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, time.Time)) (Result, error) {
+func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Time)) (Result, error) {
 	now := r.Now
 	if now == nil {
 		now = time.Now
@@ -31,17 +32,17 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, ti
 	}
 	total, err := r.Apply(ctx)
 	for err == nil {
-		at, plan := due(total)
-		if plan == nil {
+		at, planned := due(total)
+		if planned == nil {
 			break
 		}
 		pause := at.Sub(now())
-		if watched(plan) {
+		if watched(planned) {
 			pause = min(pause, glance)
 		}
 		if pause > 0 {
 			if waiting != nil {
-				waiting(*plan, at)
+				waiting(*planned, at)
 			}
 			if err = sleep(ctx, pause); err != nil {
 				break
@@ -59,26 +60,26 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(reconcile.Plan, ti
 // watched says that something may show before the next step is due that a plan's
 // functions are not well. A round for nothing costs a sweep of all functions,
 // and one that is under way when a bake ends holds up the next wave.
-func watched(plan *reconcile.Plan) bool {
-	return slices.ContainsFunc(plan.Regions, func(r reconcile.RegionPlan) bool { return len(r.Want.Rollout.Alarms) > 0 })
+func watched(planned *plan.Plan) bool {
+	return slices.ContainsFunc(planned.Regions, func(r plan.Region) bool { return len(r.Want.Rollout.Alarms) > 0 })
 }
 
 // due gives the plan whose rollout is to be looked at next, and when; nil when
 // none moves by itself.
-func due(r Result) (at time.Time, plan *reconcile.Plan) {
+func due(r Result) (at time.Time, planned *plan.Plan) {
 	for i := range r.Plans {
 		for _, region := range r.Plans[i].Regions {
 			ro := region.Rollout
 			stuck := ro != nil && ro.Stage == rollout.StageRollingBack && ro.Attempts >= mostAttempts
-			if region.Again.IsZero() || region.Failure != nil || stuck {
+			if region.Due.IsZero() || region.Failure != nil || stuck {
 				continue
 			}
-			if plan == nil || region.Again.Before(at) {
-				at, plan = region.Again, &r.Plans[i]
+			if planned == nil || region.Due.Before(at) {
+				at, planned = region.Due, &r.Plans[i]
 			}
 		}
 	}
-	return at, plan
+	return at, planned
 }
 
 // joined is a later round's result with what earlier ones did: a step that is
@@ -99,14 +100,14 @@ func joined(before, after Result) Result {
 	return after
 }
 
-func joinRegion(before reconcile.RegionPlan, after *reconcile.RegionPlan) {
+func joinRegion(before plan.Region, after *plan.Region) {
 	now := map[string]bool{}
 	for _, s := range after.Steps {
 		now[s.ID] = true
 	}
-	var steps []reconcile.Step
+	var steps []plan.Step
 	for _, s := range before.Steps {
-		if s.Result != nil && s.Result.Status != reconcile.Waiting && !now[s.ID] {
+		if s.Result != nil && s.Result.Status != plan.StatusHeld && !now[s.ID] {
 			steps = append(steps, s)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/reconcile"
 )
@@ -147,18 +149,18 @@ func (p *pass) try(ctx context.Context) map[string]map[string][]desired.Problem 
 		if len(want) == 0 || p.refused[want[0].Account] != nil {
 			continue
 		}
-		p.isolated(want, func() (reconcile.Plan, error) {
+		p.isolated(want, func() (plan.Plan, error) {
 			in := reconcile.Input{Now: p.Now()}
 			for _, e := range want {
 				past, err := p.past(ctx, e)
 				if err != nil {
-					return reconcile.Plan{}, err
+					return plan.Plan{}, err
 				}
 				p.Looks.trust(e, p.fence(e.Account)) // nothing is written between this and the decision
 				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[placeOf(e)].snapshot()})
 			}
 			found[env[0].Name] = reconcile.Resolve(in)
-			return reconcile.Plan{}, nil
+			return plan.Plan{}, nil
 		})
 	}
 	return found

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // trouble is what is wrong with what Git asks for, as the log last said it and
@@ -22,9 +23,9 @@ type trouble struct {
 // the newest commit is not followed, and why what is followed cannot be carried
 // out whole. The log, readyz and the alert are made from this list. known is
 // false where AWS was not read and there may be more.
-func (w *wanted) wrong(plan reconcile.Plan) (list []desired.Problem, known bool) {
-	list, known = w.invalid[plan.Environment], true
-	for _, r := range plan.Regions {
+func (w *wanted) wrong(planned plan.Plan) (list []desired.Problem, known bool) {
+	list, known = w.invalid[planned.Environment], true
+	for _, r := range planned.Regions {
 		list = appendNew(list, errorsOnly(r.Problems))
 		known = known && !r.ObservedAt.IsZero()
 	}

@@ -14,11 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -484,7 +485,7 @@ func (w *week) proveHistory() {
 			w.t.Errorf("number %d after %d: %s %s", e.Fencing, fences[e.Account], e.Step, e.Started)
 		}
 		fences[e.Account] = e.Fencing
-		if e.Status == reconcile.Failed && e.Error == "" {
+		if e.Status == plan.StatusFailed && e.Error == "" {
 			w.t.Errorf("a failure without a reason: %+v", e)
 		}
 	}

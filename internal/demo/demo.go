@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -22,7 +24,6 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -164,9 +165,9 @@ func (s *story) round(environments ...string) (daemon.Result, error) {
 }
 
 // approve gives an approval of what a plan of the environment waits for.
-func (s *story) approve(plan reconcile.Plan) error {
+func (s *story) approve(planned plan.Plan) error {
 	_, err := history.Open(s.store, repository).Approve(s.ctx, ruling.Approval{
-		Environment: plan.Environment, Digest: plan.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
+		Environment: planned.Environment, Digest: planned.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
 	}, func(ruling.Approval) bool { return true })
 	return err
 }
@@ -181,11 +182,11 @@ func (s *story) layers() map[string][]string {
 }
 
 // plan finds one environment's plan in a result.
-func planOf(r daemon.Result, env string) reconcile.Plan {
+func planOf(r daemon.Result, env string) plan.Plan {
 	for _, p := range r.Plans {
 		if p.Environment == env {
 			return p
 		}
 	}
-	return reconcile.Plan{Regions: []reconcile.RegionPlan{{}}}
+	return plan.Plan{Regions: []plan.Region{{}}}
 }

@@ -48,10 +48,10 @@ func (s *story) toldUpTo() (map[string]history.Cursor, error) {
 
 // tellSlack says what a round found out and did, as the daemon does after each.
 func (s *story) tellSlack(r daemon.Result, commit gitrepo.Commit, from map[string]history.Cursor) error {
-	for _, plan := range r.Plans {
-		env := plan.Environment
+	for _, planned := range r.Plans {
+		env := planned.Environment
 		now := notify.Situation{
-			Environment: env, Zone: tokyo, Now: s.now, Plan: &plan, Revision: commit.Hash, Subject: commit.Subject,
+			Environment: env, Zone: tokyo, Now: s.now, Plan: &planned, Revision: commit.Hash, Subject: commit.Subject,
 			From: from[env], To: from[env], LookedAt: s.now,
 		}
 		for {

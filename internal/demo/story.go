@@ -6,9 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // tell plays the chapters in order and stops at the first that fails.
@@ -52,8 +53,8 @@ func (s *story) inSync() error {
 		return err
 	}
 	for _, env := range environments {
-		plan := planOf(r, env)
-		s.holds(plan.Regions[0].InSync, "%-7s  every function has what Git wants", env)
+		planned := planOf(r, env)
+		s.holds(planned.Regions[0].InSync, "%-7s  every function has what Git wants", env)
 	}
 	s.holds(s.world.Writes() == 0, "AWS was asked %d times and changed 0 times", len(s.world.Calls()))
 	blocked := planOf(r, "prod").Regions[0].Blocked
@@ -61,7 +62,7 @@ func (s *story) inSync() error {
 	return nil
 }
 
-func reasonOf(blocked []reconcile.Blocked) string {
+func reasonOf(blocked []plan.Blocked) string {
 	if len(blocked) == 0 {
 		return "(nothing is blocked)"
 	}
@@ -81,7 +82,7 @@ func (s *story) healsDrift() error {
 		return err
 	}
 	region := planOf(r, "dev").Regions[0]
-	s.holds(len(region.Drift) == 1 && region.Drift[0].Kind == reconcile.WrongVersion,
+	s.holds(len(region.Drift) == 1 && region.Drift[0].Kind == plan.DriftWrongVersion,
 		"found as drift, told apart from a change in Git: %s", driftReason(region))
 	after, _ := s.world.Function(name)
 	s.holds(slices.Equal(before.Layers, after.Layers),
@@ -89,7 +90,7 @@ func (s *story) healsDrift() error {
 	return nil
 }
 
-func driftReason(r reconcile.RegionPlan) string {
+func driftReason(r plan.Region) string {
 	if len(r.Drift) == 0 {
 		return "(no drift)"
 	}
@@ -110,8 +111,8 @@ func (s *story) raises() error {
 	dev := planOf(r, "dev").Regions[0]
 	s.holds(s.all("dev", "1.4.2") && applied(dev) == len(services), "dev      %s", summary(dev))
 	s.holds(len(dev.Behind) > 0, "dev      %s", behind(dev))
-	s.holds(heldBy(r, "staging", reconcile.ByApproval) == len(services), "staging  %s", waiting(planOf(r, "staging").Regions[0]))
-	s.holds(heldBy(r, "prod", reconcile.ByApproval) == len(services), "prod     %s", waiting(planOf(r, "prod").Regions[0]))
+	s.holds(heldBy(r, "staging", plan.ByApproval) == len(services), "staging  %s", waiting(planOf(r, "staging").Regions[0]))
+	s.holds(heldBy(r, "prod", plan.ByApproval) == len(services), "prod     %s", waiting(planOf(r, "prod").Regions[0]))
 	s.holds(s.all("staging", "1.4.1") && s.all("prod", "1.4.1"), "staging and prod still run 1.4.1")
 	return nil
 }
@@ -124,9 +125,9 @@ func (s *story) waitsThenChanges() error {
 		return err
 	}
 	for _, env := range []string{"staging", "prod"} {
-		plan := planOf(r, env)
-		s.says("layerd approve %s %s…", env, plan.Digest[:12])
-		if err := s.approve(plan); err != nil {
+		planned := planOf(r, env)
+		s.says("layerd approve %s %s…", env, planned.Digest[:12])
+		if err := s.approve(planned); err != nil {
 			return err
 		}
 	}
@@ -134,12 +135,12 @@ func (s *story) waitsThenChanges() error {
 	if err != nil {
 		return err
 	}
-	s.holds(s.all("staging", "1.4.2") && s.isServed("staging", "1.4.2"), "staging  %s", summary(staging.RegionPlan))
+	s.holds(s.all("staging", "1.4.2") && s.isServed("staging", "1.4.2"), "staging  %s", summary(staging.Region))
 	s.holds(staging.smoked == 2, "staging  2 functions, then 13: each wave was tried and watched for 2 minutes")
 	if r, err = s.round("prod"); err != nil {
 		return err
 	}
-	s.holds(heldBy(r, "prod", reconcile.ByWindow) == len(services) && s.all("prod", "1.4.1"),
+	s.holds(heldBy(r, "prod", plan.ByWindow) == len(services) && s.all("prod", "1.4.1"),
 		"prod     %s", waiting(planOf(r, "prod").Regions[0]))
 
 	s.now = time.Date(2026, 11, 28, 2, 5, 0, 0, tokyo)
@@ -148,7 +149,7 @@ func (s *story) waitsThenChanges() error {
 	if err != nil {
 		return err
 	}
-	s.holds(s.all("prod", "1.4.2") && s.isServed("prod", "1.4.2"), "prod     %s", summary(prod.RegionPlan))
+	s.holds(s.all("prod", "1.4.2") && s.isServed("prod", "1.4.2"), "prod     %s", summary(prod.Region))
 	s.holds(prod.smoked == 3 && prod.Rollout != nil && prod.Rollout.Waves == 3, "prod     1 function, then 4, then 13, each watched for 10 minutes: done at %s", s.now.Format("15:04"))
 	s.holds(s.keptForeign(), "every function still has the layers that other teams attached, in their places")
 	return nil
@@ -177,8 +178,8 @@ func (s *story) rollsBack(before map[string][]string) error {
 		if err != nil {
 			return err
 		}
-		back := len(r.Steps) > 0 && r.Steps[0].Kind == reconcile.Restore
-		s.holds(back && s.all(env, "1.4.1") && s.isServed(env, "1.4.1"), "%-7s  %s", env, summary(r.RegionPlan))
+		back := len(r.Steps) > 0 && r.Steps[0].Kind == plan.KindRollback
+		s.holds(back && s.all(env, "1.4.1") && s.isServed(env, "1.4.1"), "%-7s  %s", env, summary(r.Region))
 	}
 	same := true
 	for name, list := range s.layers() {
@@ -201,7 +202,7 @@ func (s *story) prunes() error {
 	region := planOf(r, "dev").Regions[0]
 	var gone []string
 	for _, step := range region.Steps {
-		if step.Kind == reconcile.Prune && step.Result != nil && step.Result.Status == reconcile.Applied {
+		if step.Kind == plan.KindPrune && step.Result != nil && step.Result.Status == plan.StatusApplied {
 			gone = append(gone, version(step.From.Number(), step.FromVersion))
 		}
 	}
@@ -219,8 +220,8 @@ func (s *story) prunes() error {
 	return nil
 }
 
-func keptFor(r reconcile.RegionPlan, reason string) bool {
-	return slices.ContainsFunc(r.Kept, func(k reconcile.Kept) bool { return strings.HasPrefix(k.Reason, reason) })
+func keptFor(r plan.Region, reason string) bool {
+	return slices.ContainsFunc(r.Kept, func(k plan.Kept) bool { return strings.HasPrefix(k.Reason, reason) })
 }
 
 // all says whether every function of an environment has a version of
@@ -250,15 +251,15 @@ func (s *story) keptForeign() bool {
 }
 
 // applied counts the functions that something was done to.
-func applied(r reconcile.RegionPlan) int {
+func applied(r plan.Region) int {
 	return len(functionsOf(r.Steps, done))
 }
 
 // summary says in one line what was done to functions.
-func summary(r reconcile.RegionPlan) string {
-	served := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Kind == reconcile.Serve && done(st) })
+func summary(r plan.Region) string {
+	served := functionsOf(r.Steps, func(st plan.Step) bool { return st.Kind == plan.KindServe && done(st) })
 	for _, step := range r.Steps {
-		if done(step) && step.Function != "" && step.Kind != reconcile.Serve {
+		if done(step) && step.Function != "" && step.Kind != plan.KindServe {
 			text := fmt.Sprintf("%s %d functions: %s %s → %s", step.Kind, applied(r), step.Layer,
 				version(step.From.Number(), step.FromVersion), version(step.To.Number(), step.ToVersion))
 			if len(served) > 0 {
@@ -283,18 +284,18 @@ func version(n int64, semver string) string {
 }
 
 // heldBy counts the functions that wait for somebody or something.
-func heldBy(r daemon.Result, env string, by reconcile.By) int {
-	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st reconcile.Step) bool { return st.HeldBy(by) }))
+func heldBy(r daemon.Result, env string, by plan.By) int {
+	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st plan.Step) bool { return st.HeldBy(by) }))
 }
 
 // waiting says in one line what waits, for what and until when. Later waves
 // wait for the earlier ones as well, which goes without saying.
-func waiting(r reconcile.RegionPlan) string {
+func waiting(r plan.Region) string {
 	for _, step := range r.Steps {
 		if step.Held == nil || step.Wave > 1 {
 			continue
 		}
-		functions := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Held != nil })
+		functions := functionsOf(r.Steps, func(st plan.Step) bool { return st.Held != nil })
 		var by []string
 		for _, h := range step.Held.All() {
 			by = append(by, string(h.By))
@@ -308,7 +309,7 @@ func waiting(r reconcile.RegionPlan) string {
 	return "nothing waits"
 }
 
-func behind(r reconcile.RegionPlan) string {
+func behind(r plan.Region) string {
 	if len(r.Behind) == 0 {
 		return "(no alias is behind)"
 	}

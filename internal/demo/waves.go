@@ -8,21 +8,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
 // spread is what a rollout did to an environment, over all its rounds.
 type spread struct {
-	reconcile.RegionPlan          // the last round's, with the steps of all
-	updated              []string // functions that got another list, in order
-	smoked               int      // smoke tests
+	plan.Region          // the last round's, with the steps of all
+	updated     []string // functions that got another list, in order
+	smoked      int      // smoke tests
 }
 
 // through makes rounds until nothing of a rollout is left that waits only for
@@ -31,22 +32,22 @@ type spread struct {
 func (s *story) through(env string) (spread, error) {
 	const most = 30 // two or three a wave, and a few to go back
 	var all spread
-	var done []reconcile.Step
+	var done []plan.Step
 	for range most {
 		r, err := s.round(env)
 		if err != nil {
 			return all, err
 		}
-		all.RegionPlan = planOf(r, env).Regions[0]
+		all.Region = planOf(r, env).Regions[0]
 		all.smoked += s.world.Count("Invoke")
 		for _, c := range s.world.Calls() {
 			if in, ok := c.Input.(*lambda.UpdateFunctionConfigurationInput); ok && c.Applied {
 				all.updated = append(all.updated, aws.ToString(in.FunctionName))
 			}
 		}
-		var rest []reconcile.Step
+		var rest []plan.Step
 		for _, step := range all.Steps {
-			if step.Result != nil && step.Result.Status != reconcile.Waiting {
+			if step.Result != nil && step.Result.Status != plan.StatusHeld {
 				done = append(done, step)
 			} else {
 				rest = append(rest, step)
@@ -58,12 +59,12 @@ func (s *story) through(env string) (spread, error) {
 		if all.Failure != nil {
 			return all, fmt.Errorf("%s: %s", env, all.Failure.Message)
 		}
-		if all.Again.IsZero() {
+		if all.Due.IsZero() {
 			all.Steps = slices.Concat(done, rest)
 			return all, nil
 		}
-		if all.Again.After(s.now) {
-			s.now = all.Again.In(tokyo)
+		if all.Due.After(s.now) {
+			s.now = all.Due.In(tokyo)
 		}
 	}
 	return all, errors.New("the rollout does not come to an end")
@@ -113,8 +114,8 @@ func (s *story) breaks() error {
 	if err != nil {
 		return err
 	}
-	changed := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Cause == reconcile.Change && done(st) })
-	back := functionsOf(r.Steps, func(st reconcile.Step) bool { return st.Cause == reconcile.Rollback && done(st) })
+	changed := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseChange && done(st) })
+	back := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseRollback && done(st) })
 	ro := r.Rollout
 	s.holds(len(changed) == 2 && ro != nil && ro.Wave == 1, "wave 1 of 2 gives %s to %s", version(n, broken), strings.Join(changed, " and "))
 	if ro == nil {
@@ -130,7 +131,7 @@ func (s *story) breaks() error {
 	if err != nil {
 		return err
 	}
-	held := functionsOf(planOf(next, env).Regions[0].Steps, func(st reconcile.Step) bool { return st.Held != nil && st.Held.By == reconcile.ByQuarantine })
+	held := functionsOf(planOf(next, env).Regions[0].Steps, func(st plan.Step) bool { return st.Held != nil && st.Held.By == plan.ByQuarantine })
 	s.holds(len(held) == all && s.world.Writes() == 0, "the next round writes nothing: %s is in quarantine, for all %d functions", version(n, broken), len(held))
 	return nil
 }
@@ -158,7 +159,7 @@ func (s *story) mends() error {
 	s.holds(len(quarantines) == 0, "the quarantine is lifted: Git asks for another version")
 	ro := r.Rollout
 	s.holds(ro != nil && ro.Stage == rollout.StageDone && ro.Waves == 2 && r.smoked == 2, "2 waves, and the smoke test passes in each")
-	s.holds(s.all(env, fixed) && s.isServed(env, fixed), "%s", summary(r.RegionPlan))
+	s.holds(s.all(env, fixed) && s.isServed(env, fixed), "%s", summary(r.Region))
 	s.holds(r.InSync, "staging is in sync with Git again")
 	return nil
 }
@@ -169,9 +170,9 @@ func (s *story) approved(env string) error {
 	if err != nil {
 		return err
 	}
-	plan := planOf(r, env)
-	s.says("layerd approve %s %s…", env, plan.Digest[:12])
-	return s.approve(plan)
+	planned := planOf(r, env)
+	s.says("layerd approve %s %s…", env, planned.Digest[:12])
+	return s.approve(planned)
 }
 
 // slackSays shows what Slack was told of functions that went back and of what
@@ -192,10 +193,10 @@ func (s *story) slackSays() {
 	s.holds(back == 1, "Slack is told once: %s", strings.Join(titles, "; "))
 }
 
-func done(s reconcile.Step) bool { return s.Result != nil && s.Result.Status == reconcile.Applied }
+func done(s plan.Step) bool { return s.Result != nil && s.Result.Status == plan.StatusApplied }
 
 // functionsOf names the functions of the steps that want, sorted.
-func functionsOf(steps []reconcile.Step, want func(reconcile.Step) bool) []string {
+func functionsOf(steps []plan.Step, want func(plan.Step) bool) []string {
 	var names []string
 	for _, st := range steps {
 		if st.Function != "" && want(st) {

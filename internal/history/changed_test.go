@@ -10,12 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -47,7 +48,7 @@ func changed(t interface {
 }
 
 // because is an intent with another cause.
-func because(cause reconcile.Cause, in apply.Intent) apply.Intent {
+func because(cause plan.Cause, in apply.Intent) apply.Intent {
 	for i := range in.Steps {
 		in.Steps[i].Cause = cause
 	}
@@ -56,13 +57,13 @@ func because(cause reconcile.Cause, in apply.Intent) apply.Intent {
 
 // served moves the alias live as well, from the version before.
 func served(in apply.Intent, before string, canary bool) apply.Intent {
-	in.Steps = append(in.Steps, reconcile.Step{ID: "serve/" + in.Function(), Kind: reconcile.Serve, Function: in.Function(), Cause: in.Steps[0].Cause})
+	in.Steps = append(in.Steps, plan.Step{ID: "serve/" + in.Function(), Kind: plan.KindServe, Function: in.Function(), Cause: in.Steps[0].Cause})
 	in.Alias, in.AliasBefore, in.Canary = "live", before, canary
 	return in
 }
 
 // serve moves the alias and leaves the list as it is.
-func serve(function string, number int64, cause reconcile.Cause, before string) apply.Intent {
+func serve(function string, number int64, cause plan.Cause, before string) apply.Intent {
 	in := served(because(cause, attach(function, number, number)), before, false)
 	in.Steps = in.Steps[1:]
 	return in
@@ -77,8 +78,8 @@ func in(wave int, in apply.Intent) apply.Intent {
 
 func has(number int64) list { return list{vendor.Version(9), common.Version(number)} }
 
-func ended(status reconcile.Status, found list) apply.Outcome {
-	return apply.Outcome{Result: reconcile.Result{Status: status}, List: found}
+func ended(status plan.Status, found list) apply.Outcome {
+	return apply.Outcome{Result: plan.Result{Status: status}, List: found}
 }
 
 func movedTo(version string) apply.Outcome {
@@ -111,34 +112,34 @@ func TestWhatARolloutChanged(t *testing.T) {
 		{"by function", []write{did(attach("mail", 12, 13), applied("")), did(attach("chat", 12, 13), applied(""))},
 			[]rollout.Changed{chat, {Function: "mail", Before: has(12), After: has(13)}}},
 		{"killed", []write{{in: attach("chat", 12, 13)}}, with(func(c *rollout.Changed) { c.Failed = true })},
-		{"failed, and nobody saw how", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, nil))}, with(func(c *rollout.Changed) { c.Failed = true })},
-		{"failed halfway", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, has(11)))},
+		{"failed, and nobody saw how", []write{did(attach("chat", 12, 13), ended(plan.StatusFailed, nil))}, with(func(c *rollout.Changed) { c.Failed = true })},
+		{"failed halfway", []write{did(attach("chat", 12, 13), ended(plan.StatusFailed, has(11)))},
 			with(func(c *rollout.Changed) { c.Failed, c.After = true, has(11) })},
-		{"failed and changed nothing", []write{did(attach("chat", 12, 13), ended(reconcile.Failed, has(12)))}, nil},
-		{"failed on a function without layers", []write{did(first, ended(reconcile.Failed, list{}))}, nil},
+		{"failed and changed nothing", []write{did(attach("chat", 12, 13), ended(plan.StatusFailed, has(12)))}, nil},
+		{"failed on a function without layers", []write{did(first, ended(plan.StatusFailed, list{}))}, nil},
 		{"a first attach", []write{did(first, applied(""))}, with(func(c *rollout.Changed) { c.Before, c.After = nil, first.After })},
-		{"skipped", []write{did(attach("chat", 12, 13), ended(reconcile.Skipped, nil))}, nil},
-		{"failed, then applied", []write{did(in(1, attach("chat", 12, 13)), ended(reconcile.Failed, nil)), did(in(2, attach("chat", 13, 13)), applied(""))},
+		{"skipped", []write{did(attach("chat", 12, 13), ended(plan.StatusSkipped, nil))}, nil},
+		{"failed, then applied", []write{did(in(1, attach("chat", 12, 13)), ended(plan.StatusFailed, nil)), did(in(2, attach("chat", 13, 13)), applied(""))},
 			with(func(c *rollout.Changed) { c.Wave = 2 })},
-		{"applied, then skipped", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), ended(reconcile.Skipped, has(13)))}, []rollout.Changed{chat}},
+		{"applied, then skipped", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), ended(plan.StatusSkipped, has(13)))}, []rollout.Changed{chat}},
 		{"twice", []write{did(attach("chat", 12, 13), applied("")), did(attach("chat", 13, 14), applied(""))}, with(func(c *rollout.Changed) { c.After = has(14) })},
 		{"Git went back", []write{did(attach("chat", 12, 11), applied(""))}, with(func(c *rollout.Changed) { c.After = has(11) })},
-		{"a rollback", []write{did(because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))}, nil},
-		{"changed, then rolled back", []write{did(attach("chat", 12, 13), applied("")), did(because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))}, []rollout.Changed{chat}},
+		{"a rollback", []write{did(because(plan.CauseRollback, attach("chat", 13, 12)), applied(""))}, nil},
+		{"changed, then rolled back", []write{did(attach("chat", 12, 13), applied("")), did(because(plan.CauseRollback, attach("chat", 13, 12)), applied(""))}, []rollout.Changed{chat}},
 		{"a rollback that heals as well", []write{did(attach("chat", 12, 13), applied("")), did(apply.Intent{
-			Steps:  append(because(reconcile.Rollback, attach("chat", 13, 12)).Steps, because(reconcile.Drift, attach("chat", 9, 10)).Steps...),
+			Steps:  append(because(plan.CauseRollback, attach("chat", 13, 12)).Steps, because(plan.CauseDrift, attach("chat", 9, 10)).Steps...),
 			Before: has(13), After: has(12),
 		}, applied(""))}, []rollout.Changed{chat}},
-		{"a heal", []write{did(because(reconcile.Drift, attach("chat", 9, 12)), applied(""))}, nil},
-		{"a heal before", []write{did(because(reconcile.Drift, attach("chat", 9, 12)), applied("")), did(attach("chat", 12, 13), applied(""))}, []rollout.Changed{chat}},
-		{"a heal behind", []write{did(attach("chat", 12, 13), applied("")), did(because(reconcile.Drift, attach("chat", 9, 13)), ended(reconcile.Failed, has(8)))},
+		{"a heal", []write{did(because(plan.CauseDrift, attach("chat", 9, 12)), applied(""))}, nil},
+		{"a heal before", []write{did(because(plan.CauseDrift, attach("chat", 9, 12)), applied("")), did(attach("chat", 12, 13), applied(""))}, []rollout.Changed{chat}},
+		{"a heal behind", []write{did(attach("chat", 12, 13), applied("")), did(because(plan.CauseDrift, attach("chat", 9, 13)), ended(plan.StatusFailed, has(8)))},
 			with(func(c *rollout.Changed) { c.Failed, c.After = true, has(8) })},
-		{"a prune", []write{did(apply.Intent{Steps: []reconcile.Step{{Kind: reconcile.Prune, LayerARN: common, From: common.Version(3), Cause: reconcile.Retention}}}, applied(""))}, nil},
+		{"a prune", []write{did(apply.Intent{Steps: []plan.Step{{Kind: plan.KindPrune, LayerARN: common, From: common.Version(3), Cause: plan.CauseRetention}}}, applied(""))}, nil},
 		{"an alias", []write{did(served(attach("chat", 12, 13), "7", false), movedTo("8"))},
 			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
-		{"an alias that was not moved", []write{did(served(attach("chat", 12, 13), "7", false), ended(reconcile.Failed, has(13)))},
+		{"an alias that was not moved", []write{did(served(attach("chat", 12, 13), "7", false), ended(plan.StatusFailed, has(13)))},
 			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.Failed = "live", "7", true })},
-		{"an alias alone, and nobody knows", []write{did(serve("chat", 13, reconcile.Change, "7"), ended(reconcile.Failed, nil))},
+		{"an alias alone, and nobody knows", []write{did(serve("chat", 13, plan.CauseChange, "7"), ended(plan.StatusFailed, nil))},
 			with(func(c *rollout.Changed) {
 				c.Before, c.Alias, c.AliasBefore, c.Failed = has(13), "live", "7", true
 			})},
@@ -146,13 +147,13 @@ func TestWhatARolloutChanged(t *testing.T) {
 			with(func(c *rollout.Changed) {
 				c.Alias, c.AliasBefore, c.AliasAfter, c.Canary = "live", "7", "8", true
 			})},
-		{"weights, then all", []write{did(served(attach("chat", 12, 13), "7", true), movedTo("8")), did(serve("chat", 13, reconcile.Change, "7"), movedTo("8"))},
+		{"weights, then all", []write{did(served(attach("chat", 12, 13), "7", true), movedTo("8")), did(serve("chat", 13, plan.CauseChange, "7"), movedTo("8"))},
 			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 		{"an alias that was moved twice", []write{did(served(attach("chat", 12, 13), "7", false), movedTo("8")), did(served(attach("chat", 13, 14), "8", false), movedTo("9"))},
 			with(func(c *rollout.Changed) {
 				c.After, c.Alias, c.AliasBefore, c.AliasAfter = has(14), "live", "7", "9"
 			})},
-		{"the alias caught up after a kill", []write{{in: served(attach("chat", 12, 13), "7", false)}, did(serve("chat", 13, reconcile.Drift, "7"), movedTo("8"))},
+		{"the alias caught up after a kill", []write{{in: served(attach("chat", 12, 13), "7", false)}, did(serve("chat", 13, plan.CauseDrift, "7"), movedTo("8"))},
 			with(func(c *rollout.Changed) { c.Alias, c.AliasBefore, c.AliasAfter = "live", "7", "8" })},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,13 +254,13 @@ func TestChangedIsTheTruth(t *testing.T) {
 			case "applied":
 				aws[name], out = number, applied("")
 			case "failed before":
-				out = ended(reconcile.Failed, has(from))
+				out = ended(plan.StatusFailed, has(from))
 			case "failed after":
-				aws[name], out = number, ended(reconcile.Failed, has(number))
+				aws[name], out = number, ended(plan.StatusFailed, has(number))
 			case "unknown":
-				aws[name], out = number, ended(reconcile.Failed, nil)
+				aws[name], out = number, ended(plan.StatusFailed, nil)
 			case "skipped":
-				out = ended(reconcile.Skipped, nil)
+				out = ended(plan.StatusSkipped, nil)
 			case "killed":
 				aws[name] = number
 				return
@@ -305,7 +306,7 @@ func TestAnEntryOfARollout(t *testing.T) {
 		t.Errorf("a share of the calls counts as applied: %+v", p)
 	}
 	got := collect(t, l.Entries(t.Context(), history.Query{}))
-	if len(got) != 2 || got[1].Kind != reconcile.Serve {
+	if len(got) != 2 || got[1].Kind != plan.KindServe {
 		t.Fatalf("entries: %+v", got)
 	}
 	for _, e := range got {
@@ -325,7 +326,7 @@ func TestAServeAlone(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	do(t, begin(t, l), attach("chat", 12, 13), applied(""))
 	before := pastOf(t, l)
-	only := serve("chat", 13, reconcile.Change, "7")
+	only := serve("chat", 13, plan.CauseChange, "7")
 	only.Steps[0].To = common.Version(13)
 	do(t, begin(t, l), only, movedTo("8"))
 	if diff := cmp.Diff(before, pastOf(t, l)); diff != "" {
@@ -338,13 +339,13 @@ func TestARollbackIsThePast(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	do(t, begin(t, l), attach("chat", 11, 12), applied(""))
 	do(t, begin(t, l), attach("chat", 12, 13), applied(""))
-	do(t, begin(t, l), because(reconcile.Rollback, attach("chat", 13, 12)), applied(""))
+	do(t, begin(t, l), because(plan.CauseRollback, attach("chat", 13, 12)), applied(""))
 	p := pastOf(t, l)
 	if got := p.Layers[common].Applied; p.Functions["chat"].Applied[common] != 12 || !slices.Equal(got, []int64{13, 12}) {
 		t.Errorf("past: %+v", p)
 	}
-	away := because(reconcile.Rollback, attach("chat", 12, 13))
-	away.Steps[0].To, away.Steps[0].Kind, away.After = "", reconcile.Detach, list{vendor.Version(9)}
+	away := because(plan.CauseRollback, attach("chat", 12, 13))
+	away.Steps[0].To, away.Steps[0].Kind, away.After = "", plan.KindDetach, list{vendor.Version(9)}
 	do(t, begin(t, l), away, applied(""))
 	p = pastOf(t, l)
 	if n, known := p.Functions["chat"].Applied[common]; n != 0 || !known || fmt.Sprint(p.Layers[common].Applied) != "[13 12]" {
@@ -363,11 +364,11 @@ func TestACanaryIsThePastOnceItServes(t *testing.T) {
 	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
 		t.Errorf("with a share of its calls the past is %d", got)
 	}
-	do(t, r, serve("chat", 5, reconcile.Rollback, "1"), movedTo("1"))
+	do(t, r, serve("chat", 5, plan.CauseRollback, "1"), movedTo("1"))
 	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
 		t.Errorf("with its weights taken back the past is %d", got)
 	}
-	do(t, r, serve("chat", 5, reconcile.Change, "1"), movedTo("2"))
+	do(t, r, serve("chat", 5, plan.CauseChange, "1"), movedTo("2"))
 	past := pastOf(t, l)
 	if got := past.Functions["chat"].Applied[common]; got != 5 {
 		t.Errorf("with all of its calls the past is %d", got)
@@ -381,8 +382,8 @@ func TestACanaryIsThePastOnceItServes(t *testing.T) {
 func TestDriftBesideACanaryIsNotThePast(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	do(t, begin(t, l), attach("chat", 3, 4), applied(""))
-	learn(t, l, reconcile.Learned{Sightings: []reconcile.Sighting{{Function: "chat", Layer: common, Have: common.Version(5), Since: time.Now()}}})
-	do(t, part(t, l, l.NewRolloutID(time.Now())), serve("chat", 5, reconcile.Change, "1"), movedTo("2"))
+	learn(t, l, plan.Learned{Sightings: []plan.Sighting{{Function: "chat", Layer: common, Have: common.Version(5), Since: time.Now()}}})
+	do(t, part(t, l, l.NewRolloutID(time.Now())), serve("chat", 5, plan.CauseChange, "1"), movedTo("2"))
 	if got := pastOf(t, l).Functions["chat"].Applied[common]; got != 4 {
 		t.Errorf("what somebody changed is the past: %d", got)
 	}
@@ -395,7 +396,7 @@ func TestACanaryThatCouldNotGoOnIsStillOne(t *testing.T) {
 	id := l.NewRolloutID(time.Now())
 	r := part(t, l, id)
 	do(t, r, served(attach("chat", 4, 5), "1", true), movedTo("2"))
-	do(t, r, serve("chat", 5, reconcile.Change, "1"), ended(reconcile.Failed, has(5)))
+	do(t, r, serve("chat", 5, plan.CauseChange, "1"), ended(plan.StatusFailed, has(5)))
 	c := changed(t, l, id)[0]
 	if !c.Canary || c.AliasAfter != "2" || c.AliasBefore != "1" {
 		t.Errorf("changed %+v", c)

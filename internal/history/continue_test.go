@@ -8,11 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -28,7 +29,7 @@ func carryOn(ctx context.Context, s store.Store, aws map[string]list) error {
 		return err
 	}
 	for _, e := range open {
-		out := ended(reconcile.Skipped, nil)
+		out := ended(plan.StatusSkipped, nil)
 		if slices.Equal(aws[e.Function], e.After) {
 			out = movedTo("8")
 		}
@@ -53,7 +54,7 @@ func carryOn(ctx context.Context, s store.Store, aws map[string]list) error {
 		return err
 	}
 	for _, in := range []apply.Intent{
-		in(1, served(attach("chat", 12, 13), "7", false)), because(reconcile.Drift, attach("mail", 11, 12)), in(1, served(attach("post", 12, 13), "7", false)),
+		in(1, served(attach("chat", 12, 13), "7", false)), because(plan.CauseDrift, attach("mail", 11, 12)), in(1, served(attach("post", 12, 13), "7", false)),
 	} {
 		if !slices.Equal(aws[in.Function()], in.Before) {
 			continue
@@ -130,10 +131,10 @@ func TestAKillDuringARollout(t *testing.T) {
 func TestAWokenHolderCountsNoHeals(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
-	old := fallAsleep(t, fenced(t, l, account, 6), because(reconcile.Drift, attach("chat", 12, 13)))
+	old := fallAsleep(t, fenced(t, l, account, 6), because(plan.CauseDrift, attach("chat", 12, 13)))
 	oldChange := fallAsleep(t, fenced(t, l, account, 6), attach("mail", 12, 13))
 	for _, f := range []string{"chat", "mail"} {
-		do(t, fenced(t, l, account, 7), because(reconcile.Drift, attach(f, 12, 13)), applied(""))
+		do(t, fenced(t, l, account, 7), because(plan.CauseDrift, attach(f, 12, 13)), applied(""))
 	}
 	before := pastOf(t, l)
 	old.wake(t)
@@ -162,11 +163,11 @@ func TestValuesFromBeforeRollouts(t *testing.T) {
 			}
 		}
 		l := history.Open(s, repo).Holding(account, 7)
-		want := reconcile.Past{
-			Functions: map[string]reconcile.FunctionPast{"chat": {
+		want := plan.Past{
+			Functions: map[string]plan.FunctionPast{"chat": {
 				List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}, Original: map[state.LayerARN]int64{common: 11},
 			}},
-			Layers: map[state.LayerARN]reconcile.LayerPast{common: {Applied: []int64{11, 12}, Numbers: map[string]int64{"1.12.0": 12}, Selected: 3}},
+			Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{11, 12}, Numbers: map[string]int64{"1.12.0": 12}, Selected: 3}},
 		}
 		if diff := cmp.Diff(want, pastOf(t, l)); diff != "" {
 			t.Errorf("past (-want +got):\n%s", diff)
@@ -178,7 +179,7 @@ func TestValuesFromBeforeRollouts(t *testing.T) {
 		if list := changed(t, l, l.NewRolloutID(time.Now())); list != nil || rolloutOf(t, l) != nil {
 			t.Errorf("a rollout before there were any: %+v", list)
 		}
-		do(t, fenced(t, l, account, 0), because(reconcile.Drift, attach("chat", 12, 12)), applied(""))
+		do(t, fenced(t, l, account, 0), because(plan.CauseDrift, attach("chat", 12, 12)), applied(""))
 		if h := pastOf(t, l).Functions["chat"].Heals[common]; h.Count != 1 || !h.Last.Equal(at) {
 			t.Errorf("heals: %+v", h)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
@@ -123,7 +125,7 @@ func round(ctx context.Context, s store.Store, w *applytest.World, settle bool) 
 	if err != nil {
 		return err
 	}
-	plan := reconcile.Decide(reconcile.Input{
+	planned := reconcile.Decide(reconcile.Input{
 		Regions: []reconcile.Region{{Have: snap, Past: past, Want: desired.Environment{
 			Name: env, Account: "123456789012", Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
 			Unmanaged: []string{string(vendor)},
@@ -134,14 +136,14 @@ func round(ctx context.Context, s store.Store, w *applytest.World, settle bool) 
 		}}},
 		Now: time.Now(),
 	})
-	if err := l.Learn(ctx, env, region, plan.Regions[0].Learned, time.Now()); err != nil {
+	if err := l.Learn(ctx, env, region, planned.Regions[0].Learned, time.Now()); err != nil {
 		return err
 	}
 	rec, err := l.BeginRound(ctx, history.Round{Environment: env, Region: region, Revision: "c0ffee"})
 	if err != nil {
 		return err
 	}
-	err = apply.Run(ctx, &plan.Regions[0], w, rec, apply.Options{Parallel: 1})
+	err = apply.Run(ctx, &planned.Regions[0], w, rec, apply.Options{Parallel: 1})
 	return errors.Join(err, rec.FinishRound(ctx))
 }
 
@@ -152,13 +154,13 @@ func settleAll(ctx context.Context, l *history.Log, w *applytest.World) error {
 		return err
 	}
 	for _, e := range open {
-		out := apply.Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: "it was not begun"}}
+		out := apply.Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: "it was not begun"}}
 		happened := slices.Equal(w.Lists()[e.Function], e.After)
-		if e.Kind == reconcile.Prune {
+		if e.Kind == plan.KindPrune {
 			happened = w.Deleted(e.From)
 		}
 		if happened {
-			out = apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied}}
+			out = apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}
 		}
 		if err := l.Settle(ctx, e, out); err != nil {
 			return err
@@ -223,7 +225,7 @@ func TestAKillWhileLearning(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		plan := reconcile.Decide(reconcile.Input{
+		planned := reconcile.Decide(reconcile.Input{
 			Regions: []reconcile.Region{{Have: look(w), Past: past, Want: desired.Environment{
 				Name: env, Account: "123456789012", Region: region, Partition: "aws", Zone: time.UTC, MaxNew: 20,
 				Layers: []desired.LayerWish{{
@@ -232,7 +234,7 @@ func TestAKillWhileLearning(t *testing.T) {
 			}}},
 			Now: time.Now(),
 		})
-		return l.Learn(t.Context(), env, region, plan.Regions[0].Learned, time.Now())
+		return l.Learn(t.Context(), env, region, planned.Regions[0].Learned, time.Now())
 	}
 	for _, after := range []bool{false, true} {
 		for n := 0; ; n++ {
@@ -278,7 +280,7 @@ func checkMemory(t *testing.T, s store.Store, n int, settle bool) {
 	}
 	times := map[string]int{}
 	for _, e := range collect(t, l.Entries(t.Context(), history.Query{})) {
-		if e.Status == reconcile.Applied {
+		if e.Status == plan.StatusApplied {
 			times[e.Step]++
 		}
 	}

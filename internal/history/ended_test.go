@@ -15,11 +15,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -210,7 +211,7 @@ func write(t *testing.T, l *history.Log, r *rand.Rand, w int) {
 			work, killed := time.Duration(r.IntN(1200))*time.Second, r.IntN(5) == 0
 			out := applied("")
 			if r.IntN(3) == 0 {
-				out = apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: "no"}}
+				out = apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "no"}}
 			}
 			hands.Go(func() {
 				id, err := rec.Begin(t.Context(), attach(fmt.Sprintf("w%d-%d-%d", w, round, i), 12, 13))

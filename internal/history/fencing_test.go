@@ -7,12 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -119,12 +120,12 @@ func TestAWokenHolderTeachesNothing(t *testing.T) {
 	old, next := history.Open(s, repo).Holding(account, 6), history.Open(s, repo).Holding(account, 7)
 	do(t, fenced(t, old, account, 6), attach("chat", 12, 13), applied(""))
 	do(t, fenced(t, next, account, 7), attach("chat", 13, 14), applied(""))
-	learn(t, next, reconcile.Learned{Candidates: []reconcile.Candidate{{Layer: common, Number: 3, Since: time.Now()}}})
+	learn(t, next, plan.Learned{Candidates: []plan.Candidate{{Layer: common, Number: 3, Since: time.Now()}}})
 	before := pastOf(t, next)
-	stale := reconcile.Learned{
-		Adopted:    []reconcile.Adoption{{Function: "chat", Layer: common, Number: 12, List: list{common.Version(12)}}},
-		Sightings:  []reconcile.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}},
-		Candidates: []reconcile.Candidate{{Layer: common, Number: 13, Since: time.Now()}},
+	stale := plan.Learned{
+		Adopted:    []plan.Adoption{{Function: "chat", Layer: common, Number: 12, List: list{common.Version(12)}}},
+		Sightings:  []plan.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}},
+		Candidates: []plan.Candidate{{Layer: common, Number: 13, Since: time.Now()}},
 	}
 	learn(t, old, stale)
 	if diff := cmp.Diff(before, pastOf(t, next)); diff != "" {
@@ -154,7 +155,7 @@ func TestAPruneCountsHoweverLateItIsTold(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
 	prune := func(n int64) apply.Intent {
-		return apply.Intent{Steps: []reconcile.Step{{ID: fmt.Sprint("prune/makoto-common/", n), Kind: reconcile.Prune, Layer: "makoto-common", LayerARN: common, From: common.Version(n)}}}
+		return apply.Intent{Steps: []plan.Step{{ID: fmt.Sprint("prune/makoto-common/", n), Kind: plan.KindPrune, Layer: "makoto-common", LayerARN: common, From: common.Version(n)}}}
 	}
 	old := fallAsleep(t, fenced(t, l, account, 6), prune(3))
 	do(t, fenced(t, l, account, 7), prune(4), applied(""))
@@ -235,7 +236,7 @@ func TestThePastIsTheLatestHoldersWhoeverWakes(t *testing.T) {
 					}
 					x.done = true
 					if aws[x.name] != x.write.number { // not what is there now
-						must(l.Settle(ctx, history.Entry{ID: x.id}, apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed}}))
+						must(l.Settle(ctx, history.Entry{ID: x.id}, apply.Outcome{Result: plan.Result{Status: plan.StatusFailed}}))
 						continue
 					}
 					must(l.Settle(ctx, history.Entry{ID: x.id}, applied("")))
@@ -297,7 +298,7 @@ func TestARecordThatComesTooLateIsNotActedOn(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := collect(t, l.Entries(t.Context(), history.Query{Function: "mail"}))
-		if len(got) != 1 || got[0].Status != reconcile.Skipped || len(unfinished(t, l)) != 0 {
+		if len(got) != 1 || got[0].Status != plan.StatusSkipped || len(unfinished(t, l)) != 0 {
 			t.Errorf("the record is %+v", got)
 		}
 	})

@@ -7,12 +7,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -21,30 +22,30 @@ func TestHealsAreCounted(t *testing.T) {
 	const soon, late = 23 * time.Hour, 24 * time.Hour
 	type event struct {
 		after time.Duration
-		cause reconcile.Cause
-		out   reconcile.Status
+		cause plan.Cause
+		out   plan.Status
 		want  int
 	}
 	for name, events := range map[string][]event{
-		"a tug of war":         {{0, reconcile.Drift, reconcile.Applied, 1}, {soon, reconcile.Drift, reconcile.Applied, 2}, {soon, reconcile.Drift, reconcile.Applied, 3}},
-		"seldom":               {{0, reconcile.Drift, reconcile.Applied, 1}, {late, reconcile.Drift, reconcile.Applied, 1}},
-		"Git changes it":       {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Change, reconcile.Applied, 0}, {0, reconcile.Drift, reconcile.Applied, 1}},
-		"it is rolled back":    {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Rollback, reconcile.Applied, 0}},
-		"a heal that fails":    {{0, reconcile.Drift, reconcile.Failed, 0}, {0, reconcile.Drift, reconcile.Applied, 1}},
-		"a change that failed": {{0, reconcile.Drift, reconcile.Applied, 1}, {0, reconcile.Change, reconcile.Failed, 1}},
-		"no drift":             {{0, reconcile.Change, reconcile.Applied, 0}},
+		"a tug of war":         {{0, plan.CauseDrift, plan.StatusApplied, 1}, {soon, plan.CauseDrift, plan.StatusApplied, 2}, {soon, plan.CauseDrift, plan.StatusApplied, 3}},
+		"seldom":               {{0, plan.CauseDrift, plan.StatusApplied, 1}, {late, plan.CauseDrift, plan.StatusApplied, 1}},
+		"Git changes it":       {{0, plan.CauseDrift, plan.StatusApplied, 1}, {0, plan.CauseChange, plan.StatusApplied, 0}, {0, plan.CauseDrift, plan.StatusApplied, 1}},
+		"it is rolled back":    {{0, plan.CauseDrift, plan.StatusApplied, 1}, {0, plan.CauseRollback, plan.StatusApplied, 0}},
+		"a heal that fails":    {{0, plan.CauseDrift, plan.StatusFailed, 0}, {0, plan.CauseDrift, plan.StatusApplied, 1}},
+		"a change that failed": {{0, plan.CauseDrift, plan.StatusApplied, 1}, {0, plan.CauseChange, plan.StatusFailed, 1}},
+		"no drift":             {{0, plan.CauseChange, plan.StatusApplied, 0}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			l := history.Open(store.NewMemory(), repo)
 			for i, e := range events {
 				<-time.After(e.after)
-				do(t, begin(t, l), because(e.cause, attach("chat", 12, 13)), apply.Outcome{Result: reconcile.Result{Status: e.out}})
+				do(t, begin(t, l), because(e.cause, attach("chat", 12, 13)), apply.Outcome{Result: plan.Result{Status: e.out}})
 				got := pastOf(t, l).Functions["chat"].Heals
-				want := map[state.LayerARN]reconcile.Heals{common: {Count: e.want, Last: time.Now().UTC()}}
+				want := map[state.LayerARN]plan.Heals{common: {Count: e.want, Last: time.Now().UTC()}}
 				if e.want == 0 {
 					want = nil
-				} else if e.cause != reconcile.Drift {
-					want[common] = reconcile.Heals{Count: e.want, Last: got[common].Last}
+				} else if e.cause != plan.CauseDrift {
+					want[common] = plan.Heals{Count: e.want, Last: got[common].Last}
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("%s: after %d (-want +got):\n%s", name, i, diff)
@@ -58,14 +59,14 @@ func TestHealsAreCounted(t *testing.T) {
 func TestHealsOutliveLearning(t *testing.T) {
 	c := &counting{Store: store.NewMemory()}
 	l := history.Open(c, repo)
-	do(t, begin(t, l), because(reconcile.Drift, attach("chat", 12, 13)), applied(""))
+	do(t, begin(t, l), because(plan.CauseDrift, attach("chat", 12, 13)), applied(""))
 	before := pastOf(t, l)
 	writes := c.writes
-	if news, err := l.LearnAfter(t.Context(), env, region, before, reconcile.Learned{}, time.Now()); news || err != nil || c.writes != writes {
+	if news, err := l.LearnAfter(t.Context(), env, region, before, plan.Learned{}, time.Now()); news || err != nil || c.writes != writes {
 		t.Errorf("heals are news: %v, %v, %d writes", news, err, c.writes-writes)
 	}
-	learn(t, l, reconcile.Learned{Sightings: []reconcile.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}}})
-	learn(t, l, reconcile.Learned{Adopted: []reconcile.Adoption{{Function: "chat", Layer: common, Number: 13, List: has(13)}}})
+	learn(t, l, plan.Learned{Sightings: []plan.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}}})
+	learn(t, l, plan.Learned{Adopted: []plan.Adoption{{Function: "chat", Layer: common, Number: 13, List: has(13)}}})
 	if diff := cmp.Diff(before.Functions["chat"].Heals, pastOf(t, l).Functions["chat"].Heals); diff != "" {
 		t.Errorf("heals (-before +after):\n%s", diff)
 	}
@@ -95,7 +96,7 @@ func TestAHealThatIsToldTwiceCountsOnce(t *testing.T) {
 		for range heals {
 			l := history.Open(s, repo)
 			r := fenced(t, l, account, 7)
-			id, err := r.Begin(context.Background(), because(reconcile.Drift, attach("chat", 12, 13)))
+			id, err := r.Begin(context.Background(), because(plan.CauseDrift, attach("chat", 12, 13)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,11 +12,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -67,21 +68,21 @@ func (c *counting) Replace(ctx context.Context, key string, old store.Revision, 
 }
 
 func attach(function string, from, to int64) apply.Intent {
-	s := reconcile.Step{
-		ID: "attach/makoto-common/" + function, Kind: reconcile.Attach, Layer: "makoto-common", LayerARN: common,
-		Function: function, To: common.Version(to), ToVersion: fmt.Sprintf("1.%d.0", to), Cause: reconcile.Change, Reason: "Git asks for it",
+	s := plan.Step{
+		ID: "attach/makoto-common/" + function, Kind: plan.KindAttach, Layer: "makoto-common", LayerARN: common,
+		Function: function, To: common.Version(to), ToVersion: fmt.Sprintf("1.%d.0", to), Cause: plan.CauseChange, Reason: "Git asks for it",
 	}
 	in := apply.Intent{Before: list{vendor.Version(9)}, After: list{vendor.Version(9), s.To}}
 	if from > 0 {
 		s.From = common.Version(from)
 		in.Before = append(in.Before, s.From)
 	}
-	in.Steps = []reconcile.Step{s}
+	in.Steps = []plan.Step{s}
 	return in
 }
 
 func applied(requestID string) apply.Outcome {
-	return apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied, RequestID: requestID}}
+	return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied, RequestID: requestID}}
 }
 
 func begin(t *testing.T, l *history.Log) *history.Recording {
@@ -108,7 +109,7 @@ func do(t *testing.T, r *history.Recording, in apply.Intent, out apply.Outcome) 
 	}
 }
 
-func pastOf(t *testing.T, l *history.Log) reconcile.Past {
+func pastOf(t *testing.T, l *history.Log) plan.Past {
 	t.Helper()
 	p, err := l.Past(t.Context(), env, region)
 	if err != nil {
@@ -117,7 +118,7 @@ func pastOf(t *testing.T, l *history.Log) reconcile.Past {
 	return p
 }
 
-func learn(t *testing.T, l *history.Log, what reconcile.Learned) {
+func learn(t *testing.T, l *history.Log, what plan.Learned) {
 	t.Helper()
 	if err := l.Learn(t.Context(), env, region, what, time.Now()); err != nil {
 		t.Fatal(err)
@@ -166,12 +167,12 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 		if err := r.FinishRound(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		want := reconcile.Past{
-			Functions: map[string]reconcile.FunctionPast{"chat": {
+		want := plan.Past{
+			Functions: map[string]plan.FunctionPast{"chat": {
 				List:    list{vendor.Version(9), common.Version(13)},
 				Applied: map[state.LayerARN]int64{common: 13}, Original: map[state.LayerARN]int64{common: 12},
 			}},
-			Layers: map[state.LayerARN]reconcile.LayerPast{common: {Applied: []int64{13}, Numbers: map[string]int64{"1.13.0": 13}}},
+			Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{13}, Numbers: map[string]int64{"1.13.0": 13}}},
 		}
 		if diff := cmp.Diff(want, pastOf(t, l)); diff != "" {
 			t.Errorf("past (-want +got):\n%s", diff)
@@ -184,11 +185,11 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 		wantEntry := history.Entry{
 			ID: id, Round: e.Round, Environment: env, Region: region, Account: "123456789012", Revision: "c0ffee", Author: "Aiko <aiko@example.com>",
 			Digest: "d1", Approval: "d1", ApprovedBy: "hiro", Window: "Saturday 02:00-06:00",
-			Step: "attach/makoto-common/chat", Kind: reconcile.Attach, Cause: reconcile.Change, Reason: "Git asks for it",
+			Step: "attach/makoto-common/chat", Kind: plan.KindAttach, Cause: plan.CauseChange, Reason: "Git asks for it",
 			Layer: "makoto-common", LayerARN: common, Function: "chat", From: common.Version(12), To: common.Version(13),
 			FromNumber: 12, ToNumber: 13, ToVersion: "1.13.0",
 			Before: list{vendor.Version(9), common.Version(12)}, After: list{vendor.Version(9), common.Version(13)},
-			Status: reconcile.Applied, RequestID: "req-1", Started: e.Started, Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
+			Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started, Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
@@ -211,12 +212,12 @@ func TestWhatTheFunctionHadBeforeLayerd(t *testing.T) {
 	}
 	adopt := func(n int64) event {
 		return func(t *testing.T, l *history.Log, _ *history.Recording) {
-			learn(t, l, reconcile.Learned{Adopted: []reconcile.Adoption{{Function: "chat", Layer: common, Number: n}}})
+			learn(t, l, plan.Learned{Adopted: []plan.Adoption{{Function: "chat", Layer: common, Number: n}}})
 		}
 	}
 	sees := func(have state.LayerVersionARN) event {
 		return func(t *testing.T, l *history.Log, _ *history.Recording) {
-			learn(t, l, reconcile.Learned{Sightings: []reconcile.Sighting{{Function: "chat", Layer: common, Have: have, Since: time.Now()}}})
+			learn(t, l, plan.Learned{Sightings: []plan.Sighting{{Function: "chat", Layer: common, Have: have, Since: time.Now()}}})
 		}
 	}
 	for _, tt := range []struct {
@@ -253,27 +254,27 @@ func TestLearningTwiceWritesNothing(t *testing.T) {
 		c := &counting{Store: store.NewMemory()}
 		l := history.Open(c, repo)
 		since := time.Now()
-		what := reconcile.Learned{
-			Adopted:    []reconcile.Adoption{{Function: "chat", Layer: common, Number: 12, List: list{common.Version(12)}}, {Function: "none", Layer: common}},
-			Sightings:  []reconcile.Sighting{{Function: "mail", Layer: common, Have: common.Version(9), Since: since}, {Function: "mail", Layer: "", Have: "a b", Since: since}},
-			Candidates: []reconcile.Candidate{{Layer: common, Number: 3, Since: since}},
-			Numbers:    []reconcile.Fixed{{Layer: common, Semver: "1.4.2", Number: 12}},
-			Selected:   []reconcile.Selection{{Layer: common, Count: 212}},
+		what := plan.Learned{
+			Adopted:    []plan.Adoption{{Function: "chat", Layer: common, Number: 12, List: list{common.Version(12)}}, {Function: "none", Layer: common}},
+			Sightings:  []plan.Sighting{{Function: "mail", Layer: common, Have: common.Version(9), Since: since}, {Function: "mail", Layer: "", Have: "a b", Since: since}},
+			Candidates: []plan.Candidate{{Layer: common, Number: 3, Since: since}},
+			Numbers:    []plan.PinnedNumber{{Layer: common, Semver: "1.4.2", Number: 12}},
+			Selected:   []plan.Selection{{Layer: common, Count: 212}},
 		}
 		learn(t, l, what)
 		if c.writes != 4 { // chat, none, mail, the layer
 			t.Errorf("%d writes", c.writes)
 		}
-		want := reconcile.Past{
-			Functions: map[string]reconcile.FunctionPast{
+		want := plan.Past{
+			Functions: map[string]plan.FunctionPast{
 				"chat": {List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}},
 				"none": {Applied: map[state.LayerARN]int64{common: 0}},
-				"mail": {Applied: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]reconcile.Sighting{
+				"mail": {Applied: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]plan.Sighting{
 					common: {Function: "mail", Layer: common, Have: common.Version(9), Since: since.UTC()},
 					"":     {Function: "mail", Have: "a b", Since: since.UTC()},
 				}},
 			},
-			Layers: map[state.LayerARN]reconcile.LayerPast{common: {
+			Layers: map[state.LayerARN]plan.LayerPast{common: {
 				Applied: []int64{12}, Numbers: map[string]int64{"1.4.2": 12}, Candidates: map[int64]time.Time{3: since.UTC()}, Selected: 212,
 			}},
 		}
@@ -288,12 +289,12 @@ func TestLearningTwiceWritesNothing(t *testing.T) {
 			}
 		}
 		// The drift ended, and something protects the version again.
-		learn(t, l, reconcile.Learned{})
+		learn(t, l, plan.Learned{})
 		p := pastOf(t, l)
 		if c.writes != 6 || p.Functions["mail"].Drift != nil || p.Layers[common].Candidates != nil || p.Layers[common].Selected != 212 {
 			t.Errorf("%d writes, past %+v", c.writes, p)
 		}
-		learn(t, l, reconcile.Learned{})
+		learn(t, l, plan.Learned{})
 		if c.writes != 6 {
 			t.Errorf("%d writes", c.writes)
 		}
@@ -303,7 +304,7 @@ func TestLearningTwiceWritesNothing(t *testing.T) {
 func TestNumbersAppliedHere(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	adopt := func(n int64) {
-		learn(t, l, reconcile.Learned{Adopted: []reconcile.Adoption{{Function: fmt.Sprint("f", n), Layer: common, Number: n}}})
+		learn(t, l, plan.Learned{Adopted: []plan.Adoption{{Function: fmt.Sprint("f", n), Layer: common, Number: n}}})
 	}
 	check := func(want ...int64) {
 		t.Helper()
@@ -330,10 +331,10 @@ func TestNumbersAppliedHere(t *testing.T) {
 func TestPrunesAreCountedForADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := history.Open(store.NewMemory(), repo)
-		learn(t, l, reconcile.Learned{Candidates: []reconcile.Candidate{{Layer: common, Number: 3, Since: time.Now()}, {Layer: common, Number: 4, Since: time.Now()}}})
+		learn(t, l, plan.Learned{Candidates: []plan.Candidate{{Layer: common, Number: 3, Since: time.Now()}, {Layer: common, Number: 4, Since: time.Now()}}})
 		r := begin(t, l)
-		prune := reconcile.Step{ID: "prune/makoto-common/3", Kind: reconcile.Prune, Layer: "makoto-common", LayerARN: common, From: common.Version(3), Cause: reconcile.Retention}
-		do(t, r, apply.Intent{Steps: []reconcile.Step{prune}}, applied("req"))
+		prune := plan.Step{ID: "prune/makoto-common/3", Kind: plan.KindPrune, Layer: "makoto-common", LayerARN: common, From: common.Version(3), Cause: plan.CauseRetention}
+		do(t, r, apply.Intent{Steps: []plan.Step{prune}}, applied("req"))
 		p := pastOf(t, l)
 		if len(p.Pruned) != 1 || len(p.Layers[common].Candidates) != 1 || len(p.Functions) != 0 || p.Layers[common].Applied != nil {
 			t.Errorf("past: %+v", p)
@@ -455,7 +456,7 @@ func TestSettle(t *testing.T) {
 	s := store.NewMemory()
 	r := begin(t, history.Open(s, repo))
 	two := attach("chat", 12, 13)
-	two.Steps = append(two.Steps, reconcile.Step{ID: "detach/x/chat", Kind: reconcile.Detach, Layer: "x", LayerARN: "arn:aws:lambda:ap-northeast-1:123456789012:layer:x", Function: "chat"})
+	two.Steps = append(two.Steps, plan.Step{ID: "detach/x/chat", Kind: plan.KindDetach, Layer: "x", LayerARN: "arn:aws:lambda:ap-northeast-1:123456789012:layer:x", Function: "chat"})
 	for _, in := range []apply.Intent{two, attach("mail", 12, 13)} {
 		if _, err := r.Begin(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -476,7 +477,7 @@ func TestSettle(t *testing.T) {
 	if len(left) != 1 || left[0].Function != "mail" {
 		t.Fatalf("left: %+v", left)
 	}
-	failed := apply.Outcome{Result: reconcile.Result{Status: reconcile.Failed, Error: "it never happened"}}
+	failed := apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "it never happened"}}
 	for _, e := range open { // the first two have an end already and keep it
 		if err := l.Settle(t.Context(), e, failed); err != nil {
 			t.Fatal(err)
@@ -490,7 +491,7 @@ func TestSettle(t *testing.T) {
 		t.Errorf("past: %+v", p)
 	}
 	for _, e := range collect(t, l.Entries(t.Context(), history.Query{})) {
-		if want := map[string]reconcile.Status{"chat": reconcile.Applied, "mail": reconcile.Failed}[e.Function]; e.Status != want {
+		if want := map[string]plan.Status{"chat": plan.StatusApplied, "mail": plan.StatusFailed}[e.Function]; e.Status != want {
 			t.Errorf("%s: %s, want %s", e.Function, e.Status, want)
 		}
 	}
@@ -507,7 +508,7 @@ func TestANewerValueIsNotHalfUnderstood(t *testing.T) {
 			return err
 		},
 		store.Key("past", repo, "layer", env, region, string(common)): func(l *history.Log) error {
-			return l.Learn(t.Context(), env, region, reconcile.Learned{}, time.Now())
+			return l.Learn(t.Context(), env, region, plan.Learned{}, time.Now())
 		},
 		store.Key("past", repo, "pruned", env, region): func(l *history.Log) error {
 			_, err := l.Past(t.Context(), env, region)
@@ -554,16 +555,16 @@ func TestARoundThatBeginsNothingWritesNothing(t *testing.T) {
 func TestDocumentsStaySmall(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
-	var what reconcile.Learned
+	var what plan.Learned
 	for i := int64(1_000_000); i < 1_020_000; i++ {
-		what.Candidates = append(what.Candidates, reconcile.Candidate{Layer: common, Number: i, Since: time.Now()})
-		what.Numbers = append(what.Numbers, reconcile.Fixed{Layer: common, Semver: fmt.Sprintf("100.200.%d-rc.1", i), Number: i})
-		what.Adopted = append(what.Adopted, reconcile.Adoption{Function: "f", Layer: common, Number: i})
+		what.Candidates = append(what.Candidates, plan.Candidate{Layer: common, Number: i, Since: time.Now()})
+		what.Numbers = append(what.Numbers, plan.PinnedNumber{Layer: common, Semver: fmt.Sprintf("100.200.%d-rc.1", i), Number: i})
+		what.Adopted = append(what.Adopted, plan.Adoption{Function: "f", Layer: common, Number: i})
 	}
 	learn(t, l, what)
 	in := attach("chat", 12, 13)
 	in.Steps[0].Reason = strings.Repeat("日本語", 1<<20)
-	do(t, begin(t, l), in, apply.Outcome{Result: reconcile.Result{Status: reconcile.Applied, Error: strings.Repeat("x", 1<<20)}})
+	do(t, begin(t, l), in, apply.Outcome{Result: plan.Result{Status: plan.StatusApplied, Error: strings.Repeat("x", 1<<20)}})
 	for v, err := range s.List(t.Context(), store.Query{}) {
 		if err != nil {
 			t.Fatal(err)

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"golang.org/x/sync/errgroup"
 
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -25,7 +26,7 @@ const writers = 8
 // ended, a candidate that is not in it is protected again. What is known
 // already is not written, so learning the same twice writes nothing; what a
 // later holder of the lease wrote is left alone (Holding).
-func (l *Log) Learn(ctx context.Context, environment, region string, learned reconcile.Learned, now time.Time) error {
+func (l *Log) Learn(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
 	// Layers first: a function that is known is not learned again. Killed in
 	// between the other way round, the layer would never hear that the version
 	// ran here, which rolling back and retention go by.
@@ -42,7 +43,7 @@ func (l *Log) Learn(ctx context.Context, environment, region string, learned rec
 // since: where past says that nothing is new of any function, none is read
 // again. Beside a large account that is half of what a quiet round reads. news
 // says that past may be old now.
-func (l *Log) LearnAfter(ctx context.Context, environment, region string, past reconcile.Past, learned reconcile.Learned, now time.Time) (news bool, err error) {
+func (l *Log) LearnAfter(ctx context.Context, environment, region string, past plan.Past, learned plan.Learned, now time.Time) (news bool, err error) {
 	if !known(past, learned) {
 		return true, l.Learn(ctx, environment, region, learned, now)
 	}
@@ -54,7 +55,7 @@ func (l *Log) LearnAfter(ctx context.Context, environment, region string, past r
 
 // known says that past has all that was learned of functions, and no drift
 // that has ended. It must find new whatever functionDoc.learn does.
-func known(past reconcile.Past, learned reconcile.Learned) bool {
+func known(past plan.Past, learned plan.Learned) bool {
 	if len(learned.Adopted) > 0 {
 		return false
 	}
@@ -77,11 +78,11 @@ func known(past reconcile.Past, learned reconcile.Learned) bool {
 
 // lesson is what was learned of one function.
 type lesson struct {
-	adopted []reconcile.Adoption
+	adopted []plan.Adoption
 	drift   map[state.LayerARN]sightDoc
 }
 
-func (l *Log) learnFunctions(ctx context.Context, environment, region string, learned reconcile.Learned, now time.Time) error {
+func (l *Log) learnFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
 	lessons := map[string]lesson{}
 	for _, a := range learned.Adopted {
 		le := lessons[a.Function]
@@ -175,12 +176,12 @@ func (d *functionDoc) learn(le lesson, by fence) bool {
 type layerLesson struct {
 	adopted    []int64 // ascending, each once
 	candidates map[int64]time.Time
-	numbers    []reconcile.Fixed
+	numbers    []plan.PinnedNumber
 	selected   int // 0 = nothing new
 }
 
 // learnLayers says whether anything was new.
-func (l *Log) learnLayers(ctx context.Context, environment, region string, learned reconcile.Learned) (news bool, err error) {
+func (l *Log) learnLayers(ctx context.Context, environment, region string, learned plan.Learned) (news bool, err error) {
 	lessons := layerLessons(learned)
 	pending := map[state.LayerARN]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
@@ -210,7 +211,7 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 	return len(pending) > 0, nil
 }
 
-func layerLessons(learned reconcile.Learned) map[state.LayerARN]layerLesson {
+func layerLessons(learned plan.Learned) map[state.LayerARN]layerLesson {
 	lessons := map[state.LayerARN]layerLesson{}
 	for _, a := range learned.Adopted {
 		le := lessons[a.Layer]

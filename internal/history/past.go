@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -38,13 +39,13 @@ func (l *Log) prunedKey(environment, region string) string {
 // Past gives what was done and found in one environment and Region before. It
 // reads one small value for each function that was ever managed there, and
 // writes nothing.
-func (l *Log) Past(ctx context.Context, environment, region string) (reconcile.Past, error) {
-	past := reconcile.Past{Functions: map[string]reconcile.FunctionPast{}, Layers: map[state.LayerARN]reconcile.LayerPast{}}
+func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, error) {
+	past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 	in := interner{}
 	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
 	for name, d := range each[functionDoc](ctx, l.store, functions) {
 		if d.err != nil {
-			return reconcile.Past{}, d.err
+			return plan.Past{}, d.err
 		}
 		// A copy: name is a part of a key that is three times as long.
 		name = strings.Clone(name)
@@ -53,16 +54,16 @@ func (l *Log) Past(ctx context.Context, environment, region string) (reconcile.P
 	layers := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
 	for name, d := range each[layerDoc](ctx, l.store, layers) {
 		if d.err != nil {
-			return reconcile.Past{}, d.err
+			return plan.Past{}, d.err
 		}
-		past.Layers[state.LayerARN(name)] = reconcile.LayerPast{
+		past.Layers[state.LayerARN(name)] = plan.LayerPast{
 			Applied: d.doc.Applied, Numbers: d.doc.Numbers, Candidates: d.doc.Candidates, Selected: d.doc.Selected,
 			Proven: d.doc.Proven,
 		}
 	}
 	pruned, err := get[prunedDoc](ctx, l.store, l.prunedKey(environment, region))
 	if err != nil {
-		return reconcile.Past{}, err
+		return plan.Past{}, err
 	}
 	for _, at := range pruned.At {
 		if time.Since(at) < day {
@@ -128,8 +129,8 @@ func (in interner) text(s string) string {
 	return s
 }
 
-func (d functionDoc) past(name string, in interner) reconcile.FunctionPast {
-	p := reconcile.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
+func (d functionDoc) past(name string, in interner) plan.FunctionPast {
+	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
 	for i, version := range d.List {
 		d.List[i] = state.LayerVersionARN(in.text(string(version)))
 	}
@@ -145,17 +146,17 @@ func (d functionDoc) past(name string, in interner) reconcile.FunctionPast {
 	}
 	for layer, s := range d.Drift {
 		if p.Drift == nil {
-			p.Drift = map[state.LayerARN]reconcile.Sighting{}
+			p.Drift = map[state.LayerARN]plan.Sighting{}
 		}
 		layer = state.LayerARN(in.text(string(layer)))
 		have := state.LayerVersionARN(in.text(string(s.Have)))
-		p.Drift[layer] = reconcile.Sighting{Function: name, Layer: layer, Have: have, Since: s.Since}
+		p.Drift[layer] = plan.Sighting{Function: name, Layer: layer, Have: have, Since: s.Since}
 	}
 	for layer, h := range d.Heals {
 		if p.Heals == nil {
-			p.Heals = map[state.LayerARN]reconcile.Heals{}
+			p.Heals = map[state.LayerARN]plan.Heals{}
 		}
-		p.Heals[state.LayerARN(in.text(string(layer)))] = reconcile.Heals{Count: h.Count, Last: h.Last}
+		p.Heals[state.LayerARN(in.text(string(layer)))] = plan.Heals{Count: h.Count, Last: h.Last}
 	}
 	return p
 }
@@ -167,7 +168,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 	if list == nil {
 		list = rec.After
 	}
-	if rec.Alias != "" && rec.Steps[0].Cause != reconcile.Rollback {
+	if rec.Alias != "" && rec.Steps[0].Cause != plan.CauseRollback {
 		d, err := get[functionDoc](ctx, l.store, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
 		if err != nil {
 			return fmt.Errorf("remember what %s serves: %w", rec.Alias, err)
@@ -175,7 +176,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		rec.Steps = rec.serving(d, list)
 	}
 	for _, s := range rec.Steps {
-		if s.Kind == reconcile.Prune {
+		if s.Kind == plan.KindPrune {
 			return l.rememberPrune(ctx, id, rec, s)
 		}
 		if s.To == "" || s.LayerARN == "" || !first(s) {
@@ -212,7 +213,7 @@ func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []stepDoc
 		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s stepDoc) bool { return s.LayerARN == layer }) {
 			continue
 		}
-		s := stepDoc{Kind: reconcile.Attach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
+		s := stepDoc{Kind: plan.KindAttach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
 		if was > 0 {
 			s.From = layer.Version(was)
 		}
@@ -252,7 +253,7 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 		old, known := d.Layers[s.LayerARN]
 		slot := old
 		slot.Applied = s.To.Number()
-		if !slot.Changed && s.Cause != reconcile.Rollback { // what went back was never remembered as changed
+		if !slot.Changed && s.Cause != plan.CauseRollback { // what went back was never remembered as changed
 			slot.Changed, slot.Original = true, s.From.Number()
 		}
 		changed = changed || !known || slot != old
@@ -274,7 +275,7 @@ func (d *functionDoc) heal(id string, rec record, s stepDoc) bool {
 	switch {
 	case known && id <= was.Record:
 		return false
-	case s.Cause != reconcile.Drift:
+	case s.Cause != plan.CauseDrift:
 		delete(d.Heals, s.LayerARN)
 		return known
 	}

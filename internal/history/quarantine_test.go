@@ -7,10 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -166,7 +167,7 @@ func TestAKillWhileQuarantining(t *testing.T) {
 			if err := steps(&mortal{s, first}); (err != nil) != first.dead {
 				t.Fatalf("call %d: %v", n, err)
 			}
-			kinds := map[reconcile.Kind]int{}
+			kinds := map[plan.Kind]int{}
 			for _, e := range collect(t, history.Open(s, repo).Entries(t.Context(), history.Query{})) {
 				kinds[e.Kind]++
 			}

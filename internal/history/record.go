@@ -5,8 +5,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -40,7 +41,7 @@ type record struct {
 
 type stepDoc struct {
 	ID          string                `json:"id"`
-	Kind        reconcile.Kind        `json:"kind"`
+	Kind        plan.Kind             `json:"kind"`
 	Layer       string                `json:"layer"`
 	LayerARN    state.LayerARN        `json:"layer_arn"`
 	Function    string                `json:"function,omitempty"`
@@ -48,15 +49,15 @@ type stepDoc struct {
 	To          state.LayerVersionARN `json:"to,omitempty"`
 	FromVersion string                `json:"from_version,omitempty"`
 	ToVersion   string                `json:"to_version,omitempty"`
-	Cause       reconcile.Cause       `json:"cause"`
+	Cause       plan.Cause            `json:"cause"`
 	AnyTime     bool                  `json:"any_time,omitempty"` // of no rollout: it brought what all others had
 	Reason      string                `json:"reason,omitempty"`
 }
 
 type endDoc struct {
-	Status    reconcile.Status `json:"status"`
-	Error     string           `json:"error,omitempty"`
-	RequestID string           `json:"request_id,omitempty"`
+	Status    plan.Status `json:"status"`
+	Error     string      `json:"error,omitempty"`
+	RequestID string      `json:"request_id,omitempty"`
 	// List is what was there at the end, where it differs from what was meant.
 	// Seen and empty is not nil, and was kept as nil once.
 	List       []state.LayerVersionARN `json:"list,omitzero"`
@@ -100,8 +101,8 @@ type Entry struct {
 	Rollout                      string // the ID of the one it was part of; empty = none
 	Wave                         int    // of the rollout, from 1; 0 = none
 	Step                         string // "attach/makoto-common/makoto-chat-handler-prod"
-	Kind                         reconcile.Kind
-	Cause                        reconcile.Cause
+	Kind                         plan.Kind
+	Cause                        plan.Cause
 	Reason                       string
 	Layer                        string // the name in Git
 	LayerARN                     state.LayerARN
@@ -114,7 +115,7 @@ type Entry struct {
 	Alias, AliasBefore           string                  // the alias that was to be moved, and the function version it served; empty = none
 	AliasAfter                   string                  // what it was moved to; empty = it was not, or nobody knows
 	Canary                       bool                    // the alias was to be given weights only
-	Status                       reconcile.Status        // empty without an end
+	Status                       plan.Status             // empty without an end
 	Error, RequestID             string
 	Findings                     []string  // of a rollout: what its checks said, and the end of a function's log
 	Steps                        int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known

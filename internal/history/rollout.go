@@ -9,7 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -185,10 +186,10 @@ func before(id string) (string, error) {
 func (rec record) change(byName map[string]*rollout.Changed, in interner, current string) {
 	var back, changes bool
 	for _, s := range rec.Steps {
-		back = back || s.Cause == reconcile.Rollback
-		changes = changes || s.Cause != reconcile.Rollback && s.Cause != reconcile.Drift && !s.AnyTime
+		back = back || s.Cause == plan.CauseRollback
+		changes = changes || s.Cause != plan.CauseRollback && s.Cause != plan.CauseDrift && !s.AnyTime
 	}
-	if len(rec.Steps) == 0 || rec.Steps[0].Kind == reconcile.Prune || back && !changes || rec.idle() {
+	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || back && !changes || rec.idle() {
 		return
 	}
 	name := rec.Steps[0].Function
@@ -209,7 +210,7 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 	case changes:
 		c.Wave = 0
 	}
-	c.After, c.Failed = in.list(rec.After), rec.End == nil || rec.End.Status == reconcile.Failed
+	c.After, c.Failed = in.list(rec.After), rec.End == nil || rec.End.Status == plan.StatusFailed
 	if rec.End != nil && rec.End.List != nil {
 		c.After = in.list(rec.End.List)
 	}
@@ -235,7 +236,7 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 // layers gives those in list and those that the record changed, sorted.
 func (rec record) layers(list []state.LayerARN, in interner) []state.LayerARN {
 	for _, s := range rec.Steps {
-		if i, known := slices.BinarySearch(list, s.LayerARN); !known && s.LayerARN != "" && s.Cause == reconcile.Change {
+		if i, known := slices.BinarySearch(list, s.LayerARN); !known && s.LayerARN != "" && s.Cause == plan.CauseChange {
 			list = slices.Insert(list, i, state.LayerARN(in.text(string(s.LayerARN))))
 		}
 	}
@@ -247,10 +248,10 @@ func (rec record) idle() bool {
 	switch {
 	case rec.End == nil || rec.End.AliasAfter != "":
 		return false
-	case rec.End.Status == reconcile.Skipped || rec.End.Status == reconcile.Waiting:
+	case rec.End.Status == plan.StatusSkipped || rec.End.Status == plan.StatusHeld:
 		return true
 	}
-	return rec.End.Status == reconcile.Failed && rec.End.List != nil && slices.Equal(rec.End.List, rec.Before)
+	return rec.End.Status == plan.StatusFailed && rec.End.List != nil && slices.Equal(rec.End.List, rec.Before)
 }
 
 // list is a list with one copy of each name; empty is nil.

@@ -10,12 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -241,12 +242,12 @@ func TestProving(t *testing.T) {
 	proven(12)
 	writes := c.writes
 	prove(l, 12)
-	learn(t, l, reconcile.Learned{})
+	learn(t, l, plan.Learned{})
 	if c.writes != writes {
 		t.Error("what is known was written")
 	}
 	do(t, fenced(t, l, account, 0), attach("chat", 12, 13), applied(""))
-	learn(t, l, reconcile.Learned{Candidates: []reconcile.Candidate{{Layer: common, Number: 3, Since: time.Now()}}})
+	learn(t, l, plan.Learned{Candidates: []plan.Candidate{{Layer: common, Number: 3, Since: time.Now()}}})
 	proven(12) // that it was applied proves nothing
 	next := history.Open(c, repo).Holding(account, 7)
 	prove(next, 13)

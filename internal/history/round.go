@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/apply"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -125,7 +126,7 @@ func elapsed(since time.Time) time.Duration {
 // tooLate ends a record that must not be acted on.
 func (r *Recording) tooLate(ctx context.Context, id string, rec record, took time.Duration) error {
 	err := fmt.Errorf("record what is about to be done: it took %s, more than %s", took.Round(time.Second), late)
-	out := apply.Outcome{Result: reconcile.Result{Status: reconcile.Skipped, Error: "not begun: it took too long to record it"}}
+	out := apply.Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: "not begun: it took too long to record it"}}
 	return errors.Join(err, r.log.finish(ctx, id, rec, out, r.first))
 }
 
@@ -170,7 +171,7 @@ func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) er
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.open, id)
-	if out.Status == reconcile.Applied && !rec.Canary {
+	if out.Status == plan.StatusApplied && !rec.Canary {
 		for _, s := range rec.Steps {
 			r.moved[s.To] = true
 		}
@@ -244,7 +245,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 	}
 	// A share of the calls is not yet what the function has: as long as the
 	// alias serves the old version, that is what was applied.
-	if out.Status == reconcile.Applied && !rec.Canary {
+	if out.Status == plan.StatusApplied && !rec.Canary {
 		if err := l.remember(ctx, id, rec, out, first); err != nil {
 			return err
 		}

@@ -6,8 +6,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -17,13 +18,13 @@ import (
 // What an entry says that is no step but a decision: a person's, or what the
 // checks of a rollout came to.
 const (
-	KindApproval   reconcile.Kind   = "approval"
-	KindForget     reconcile.Kind   = "forget"
-	KindQuarantine reconcile.Kind   = "quarantine" // also a rollback by hand
-	KindRetry      reconcile.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
-	KindRollout    reconcile.Kind   = "rollout"    // what became of one; its Status is the rollout.Stage
-	CauseRuling    reconcile.Cause  = "ruling"
-	StatusGiven    reconcile.Status = "given"
+	KindApproval   plan.Kind   = "approval"
+	KindForget     plan.Kind   = "forget"
+	KindQuarantine plan.Kind   = "quarantine" // also a rollback by hand
+	KindRetry      plan.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
+	KindRollout    plan.Kind   = "rollout"    // what became of one; its Status is the rollout.Stage
+	CauseRuling    plan.Cause  = "ruling"
+	StatusGiven    plan.Status = "given"
 )
 
 // rulingSegment is behind the ID in the key of a ruling.
@@ -33,16 +34,16 @@ const rulingSegment = "ruling"
 // Stored: names and meanings stay.
 type rulingDoc struct {
 	head
-	Kind        reconcile.Kind `json:"kind"`
-	Environment string         `json:"environment"`
-	Digest      string         `json:"digest,omitempty"`
-	By          string         `json:"by"`
-	Reason      string         `json:"reason,omitempty"`
-	Steps       int            `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
-	At          time.Time      `json:"at"`
-	Quarantine  *quarantined   `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
-	Resumed     *resumed       `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
-	Stood       *stood         `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
+	Kind        plan.Kind    `json:"kind"`
+	Environment string       `json:"environment"`
+	Digest      string       `json:"digest,omitempty"`
+	By          string       `json:"by"`
+	Reason      string       `json:"reason,omitempty"`
+	Steps       int          `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
+	At          time.Time    `json:"at"`
+	Quarantine  *quarantined `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
+	Resumed     *resumed     `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
+	Stood       *stood       `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
 }
 
 // stood is what became of a rollout. Stored.
@@ -95,7 +96,7 @@ func (d rulingDoc) entry(id string) Entry {
 	}
 	if s := d.Stood; s != nil {
 		e.Region, e.Rollout, e.Revision, e.Wave, e.Findings = s.Region, s.Rollout, s.Revision, s.Wave, s.Findings
-		e.Status, e.Started, e.Duration = reconcile.Status(s.Stage), s.Begun, d.At.Sub(s.Begun)
+		e.Status, e.Started, e.Duration = plan.Status(s.Stage), s.Begun, d.At.Sub(s.Begun)
 		e.Step += "/" + s.Region + "/" + string(s.Stage)
 	}
 	return e
@@ -248,7 +249,7 @@ func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r
 	return nil
 }
 
-func quarantineRuling(kind reconcile.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
+func quarantineRuling(kind plan.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
 	return rulingDoc{Kind: kind, Environment: q.Environment, By: by, Reason: reason, At: at, Quarantine: &quarantined{
 		Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
 		Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,

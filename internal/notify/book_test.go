@@ -11,12 +11,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -83,14 +84,14 @@ func TestAlertsAndEnvironments(t *testing.T) {
 func TestTroubleBeforeTheFirstLook(t *testing.T) {
 	w, c := notifytest.NewWorld(), &channel{name: "c"}
 	b := book(store.NewMemory(), c)
-	w.Unread = &reconcile.Failure{Code: "wrong_account", Message: "the credentials belong to 210987654321, not 123456789012"}
+	w.Unread = &plan.Failure{Code: "wrong_account", Message: "the credentials belong to 210987654321, not 123456789012"}
 	for range 3 {
 		w.Now = w.Now.Add(10 * time.Minute)
 		if _, err := b.Tell(t.Context(), w.Round()); err != nil {
 			t.Fatal(err)
 		}
 		if len(c.took) == 0 {
-			w.Unread = &reconcile.Failure{Code: "wrong_account", Message: "in other words"}
+			w.Unread = &plan.Failure{Code: "wrong_account", Message: "in other words"}
 		}
 	}
 	w.Unread = nil
@@ -123,7 +124,7 @@ func TestUnreadResolvesNothing(t *testing.T) {
 	}
 	tell(w.Round())
 	tell(drifted(t, w, time.Minute, 11))
-	w.Now, w.Unread = w.Now.Add(6*time.Minute), &reconcile.Failure{Code: "aws_unreachable", Message: "timeout", Retryable: true}
+	w.Now, w.Unread = w.Now.Add(6*time.Minute), &plan.Failure{Code: "aws_unreachable", Message: "timeout", Retryable: true}
 	if events := tell(w.Round()); len(events) != 0 {
 		t.Errorf("an unread Region: %+v", events)
 	}
@@ -164,8 +165,8 @@ func TestFlapping(t *testing.T) {
 
 func entry(id string, ended time.Time) history.Entry {
 	return history.Entry{
-		ID: id, Environment: "prod", Region: notifytest.Region, Step: "attach/makoto-common/" + id, Kind: reconcile.Attach, Cause: reconcile.Change,
-		Layer: "makoto-common", Function: id, To: notifytest.Common.Version(13), Status: reconcile.Applied, Started: ended, Ended: ended,
+		ID: id, Environment: "prod", Region: notifytest.Region, Step: "attach/makoto-common/" + id, Kind: plan.KindAttach, Cause: plan.CauseChange,
+		Layer: "makoto-common", Function: id, To: notifytest.Common.Version(13), Status: plan.StatusApplied, Started: ended, Ended: ended,
 	}
 }
 
@@ -193,7 +194,7 @@ func TestCursor(t *testing.T) {
 	}
 	tell("0", "0") // the baseline
 	one, two, skipped := entry("one", w.Now), entry("two", w.Now.AddDate(0, 0, -9)), entry("skipped", w.Now)
-	skipped.Status = reconcile.Skipped
+	skipped.Status = plan.StatusSkipped
 	for _, tc := range []struct {
 		name     string
 		from, to history.Cursor

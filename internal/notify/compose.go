@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // Headline is the title with what the message says about its alert.
@@ -176,7 +176,7 @@ func never(n int) string {
 }
 
 // summary says in one sentence how a Region is.
-func summary(r reconcile.RegionPlan) string {
+func summary(r plan.Region) string {
 	if r.ObservedAt.IsZero() {
 		if r.Failure == nil {
 			return r.Want.Region + ": not read yet."
@@ -190,9 +190,9 @@ func summary(r reconcile.RegionPlan) string {
 	var changes, held, prunes, drift, foreignDrift, blocked, permanent int
 	for _, s := range r.Steps {
 		switch {
-		case s.Kind == reconcile.Prune:
+		case s.Kind == plan.KindPrune:
 			prunes++
-		case s.Cause != reconcile.Drift:
+		case s.Cause != plan.CauseDrift:
 			changes++
 			if s.Held != nil {
 				held++

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // ended tells what steps became of those that were begun: what was applied
@@ -21,17 +22,17 @@ func (f *finder) ended() {
 			continue
 		}
 		switch e.Status {
-		case reconcile.Applied:
+		case plan.StatusApplied:
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
-		case reconcile.Failed:
+		case plan.StatusFailed:
 			a := attempt{kind: e.Kind, region: e.Region, layer: e.Layer, name: subject(e), to: string(e.To), err: e.Error, request: e.RequestID}
 			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
 		}
 	}
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if s.Result == nil || s.Result.Status != reconcile.Failed || f.goingBack(r.Want.Region) {
+			if s.Result == nil || s.Result.Status != plan.StatusFailed || f.goingBack(r.Want.Region) {
 				continue
 			}
 			a := attemptOf(r.Want.Region, s)
@@ -63,7 +64,7 @@ func (f *finder) latest() []history.Entry {
 
 // subject is the function of an entry, or the version that was pruned.
 func subject(e history.Entry) string {
-	if e.Kind == reconcile.Prune {
+	if e.Kind == plan.KindPrune {
 		return label(e.From, e.FromVersion)
 	}
 	return e.Function
@@ -71,11 +72,11 @@ func subject(e history.Entry) string {
 
 func appliedKind(e history.Entry) Kind {
 	switch {
-	case e.Kind == reconcile.Prune:
+	case e.Kind == plan.KindPrune:
 		return Pruned
-	case e.Cause == reconcile.Drift:
+	case e.Cause == plan.CauseDrift:
 		return Drift
-	case e.Cause == reconcile.Rollback:
+	case e.Cause == plan.CauseRollback:
 		return RolledBack
 	default:
 		return ChangeApplied
@@ -143,7 +144,7 @@ func (f *finder) because(e history.Entry) string {
 		subject = f.Subject
 	}
 	text := ", set back to what layerd had applied."
-	if e.Cause != reconcile.Drift {
+	if e.Cause != plan.CauseDrift {
 		text = ", asked for by " + commit(e.Revision, subject)
 		if e.Author != "" {
 			text += " of " + e.Author
@@ -166,13 +167,13 @@ func (f *finder) took(first, last time.Time) string {
 
 // attempt is one thing that was tried and failed.
 type attempt struct {
-	kind                                  reconcile.Kind
+	kind                                  plan.Kind
 	region, layer, name, to, err, request string
 }
 
-func attemptOf(region string, s reconcile.Step) attempt {
+func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	if s.Kind == reconcile.Prune {
+	if s.Kind == plan.KindPrune {
 		a.name = label(s.From, s.FromVersion)
 	}
 	if s.Result != nil {
@@ -182,7 +183,7 @@ func attemptOf(region string, s reconcile.Step) attempt {
 }
 
 func (f *finder) failedID(a attempt) ID {
-	if a.kind == reconcile.Prune {
+	if a.kind == plan.KindPrune {
 		return f.id(PruneBlocked, a.region, a.layer)
 	}
 	return f.id(ApplyFailed, a.region, a.layer)

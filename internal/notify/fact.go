@@ -8,9 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -23,7 +24,7 @@ type Situation struct {
 	// Plan is what was decided, with results where it was carried out. Nil: no
 	// decision could be made, and Error says why; alerts about functions then
 	// stay as they are, since nothing is known about them.
-	Plan *reconcile.Plan
+	Plan *plan.Plan
 	// Revision and Subject are of the commit the plan was made from.
 	Revision, Subject string
 	// Observed is the newest commit seen, when it is another one.

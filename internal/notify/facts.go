@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // stale is after how long Git or AWS counts as unread when nobody says
@@ -94,7 +95,7 @@ func (f *finder) plan() {
 		f.blocked(r)
 		f.untried(r)
 		f.tug(r)
-		if r.Standing == nil {
+		if r.RolloutStatus == nil {
 			f.unknown(r.Want.Region, "", ofRollouts...)
 			continue
 		}
@@ -107,10 +108,10 @@ func (f *finder) plan() {
 // untried keeps the failures of layers that still have something to do: a step
 // that was held after it failed is not mended. One that is in quarantine is not
 // tried any more.
-func (f *finder) untried(r *reconcile.RegionPlan) {
+func (f *finder) untried(r *plan.Region) {
 	scopes := map[ID]*Scope{}
 	for _, s := range r.Steps {
-		if s.Done() || s.HeldBy(reconcile.ByQuarantine) {
+		if s.Done() || s.HeldBy(plan.ByQuarantine) {
 			continue
 		}
 		a := attemptOf(r.Want.Region, s)
@@ -227,11 +228,11 @@ func (f *finder) aws() {
 }
 
 // regions are those of the plan, in the order of their names.
-func (f *finder) regions() []reconcile.RegionPlan {
+func (f *finder) regions() []plan.Region {
 	if f.Plan == nil {
 		return nil
 	}
-	return slices.SortedFunc(slices.Values(f.Plan.Regions), func(a, b reconcile.RegionPlan) int {
+	return slices.SortedFunc(slices.Values(f.Plan.Regions), func(a, b plan.Region) int {
 		return cmp.Compare(a.Want.Region, b.Want.Region)
 	})
 }

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -77,7 +78,7 @@ func TestAFailureStaysUntilItIsMended(t *testing.T) {
 func TestTheLastEndCounts(t *testing.T) {
 	w := notifytest.NewWorld()
 	failed, applied := entry("a", w.Now), entry("a", w.Now.Add(time.Minute))
-	failed.Status, failed.Error = reconcile.Failed, "no"
+	failed.Status, failed.Error = plan.StatusFailed, "no"
 	for _, list := range [][]history.Entry{{failed, applied}, {applied, failed}} {
 		s := w.Round()
 		s.Ended = list
@@ -108,15 +109,15 @@ func TestBlockedDriftIsOneFact(t *testing.T) {
 
 // What ends by itself within the round is not worth a word.
 func TestMomentaryHolders(t *testing.T) {
-	for by, told := range map[reconcile.By]int{
-		reconcile.ByWave: 0, reconcile.ByOrder: 0, reconcile.ByLease: 0, reconcile.ByGrace: 0,
-		reconcile.ByMode: 1, reconcile.ByDesired: 1, reconcile.ByPause: 1, reconcile.ByFreeze: 1, reconcile.ByWindow: 1, reconcile.ByHealth: 1,
+	for by, told := range map[plan.By]int{
+		plan.ByWave: 0, plan.ByOrder: 0, plan.ByLease: 0, plan.ByGrace: 0,
+		plan.ByMode: 1, plan.ByDesired: 1, plan.ByPause: 1, plan.ByFreeze: 1, plan.ByWindow: 1, plan.ByHealth: 1,
 	} {
 		w := notifytest.NewWorld()
 		w.Commit("1.4.2", "a1b2c3d")
 		s := w.Round()
 		for i := range s.Plan.Regions[0].Steps {
-			s.Plan.Regions[0].Steps[i].Held = &reconcile.Held{By: by, Reason: "so"}
+			s.Plan.Regions[0].Steps[i].Held = &plan.Held{By: by, Reason: "so"}
 		}
 		if n := len(find(notify.Facts(s), notify.ChangeHeld)); n != told {
 			t.Errorf("held by %s gives %d facts, want %d", by, n, told)

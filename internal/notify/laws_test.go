@@ -11,11 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -281,7 +282,7 @@ func TestFactsOfWorlds(t *testing.T) {
 		for range 12 {
 			notifytest.Stir(r, w)
 			s := w.Round()
-			s.Plan.Regions[0].Standing = stand(r, w)
+			s.Plan.Regions[0].RolloutStatus = stand(r, w)
 			found := notify.Facts(s)
 			if diff := cmp.Diff(found, notify.Facts(mixed(r, s))); diff != "" {
 				t.Errorf("the order matters:\n%s", diff)
@@ -310,7 +311,7 @@ func TestFactsOfWorlds(t *testing.T) {
 }
 
 // stand makes a rollout stand somehow; nil = nobody knows.
-func stand(r *rand.Rand, w *notifytest.World) *reconcile.Standing {
+func stand(r *rand.Rand, w *notifytest.World) *plan.RolloutStatus {
 	stages := []rollout.Stage{
 		rollout.StageBake, rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack, rollout.StageWatching,
 		rollout.StageDone, rollout.StageSuperseded,
@@ -339,23 +340,23 @@ func stand(r *rand.Rand, w *notifytest.World) *reconcile.Standing {
 
 // mixed is a situation with its lists in another order.
 func mixed(r *rand.Rand, s notify.Situation) notify.Situation {
-	plan := *s.Plan
-	plan.Regions = slices.Clone(plan.Regions)
-	for i := range plan.Regions {
-		p := &plan.Regions[i]
+	planned := *s.Plan
+	planned.Regions = slices.Clone(planned.Regions)
+	for i := range planned.Regions {
+		p := &planned.Regions[i]
 		p.Steps, p.Drift, p.Blocked = slices.Clone(p.Steps), slices.Clone(p.Drift), slices.Clone(p.Blocked)
 		r.Shuffle(len(p.Steps), func(i, j int) { p.Steps[i], p.Steps[j] = p.Steps[j], p.Steps[i] })
 		r.Shuffle(len(p.Drift), func(i, j int) { p.Drift[i], p.Drift[j] = p.Drift[j], p.Drift[i] })
-		if p.Standing != nil {
-			st := *p.Standing
+		if p.RolloutStatus != nil {
+			st := *p.RolloutStatus
 			st.Quarantines, st.Changed = slices.Clone(st.Quarantines), slices.Clone(st.Changed)
 			r.Shuffle(len(st.Quarantines), func(i, j int) { st.Quarantines[i], st.Quarantines[j] = st.Quarantines[j], st.Quarantines[i] })
 			r.Shuffle(len(st.Changed), func(i, j int) { st.Changed[i], st.Changed[j] = st.Changed[j], st.Changed[i] })
-			p.Standing = &st
+			p.RolloutStatus = &st
 		}
 		r.Shuffle(len(p.Blocked), func(i, j int) { p.Blocked[i], p.Blocked[j] = p.Blocked[j], p.Blocked[i] })
 	}
-	s.Plan = &plan
+	s.Plan = &planned
 	s.Ended, s.Invalid = slices.Clone(s.Ended), slices.Clone(s.Invalid)
 	r.Shuffle(len(s.Ended), func(i, j int) { s.Ended[i], s.Ended[j] = s.Ended[j], s.Ended[i] })
 	r.Shuffle(len(s.Invalid), func(i, j int) { s.Invalid[i], s.Invalid[j] = s.Invalid[j], s.Invalid[i] })

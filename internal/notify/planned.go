@@ -6,7 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -15,10 +16,10 @@ type place struct{ layer, function string }
 
 // drift is one fact for each layer, and one for each kind that is never
 // healed. What was healed in this very round is told by its record instead.
-func (f *finder) drift(r *reconcile.RegionPlan) {
-	steps := map[place]reconcile.Step{}
+func (f *finder) drift(r *plan.Region) {
+	steps := map[place]plan.Step{}
 	for _, s := range r.Steps {
-		if s.Kind != reconcile.Prune {
+		if s.Kind != plan.KindPrune {
 			steps[place{s.Layer, s.Function}] = s
 		}
 	}
@@ -30,7 +31,7 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	stories := map[string]tally{}
 	for _, d := range drifted(*r) {
 		s, planned := steps[place{d.Layer, d.Function}]
-		if planned && (s.Done() || s.HeldBy(reconcile.ByTugOfWar)) {
+		if planned && (s.Done() || s.HeldBy(plan.ByTugOfWar)) {
 			continue
 		}
 		key := d.Layer
@@ -47,9 +48,9 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 	for key, x := range facts {
 		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, count(names(x.Items), "function"))
 		switch key {
-		case "(" + reconcile.Extra + ")":
+		case "(" + plan.DriftExtra + ")":
 			x.Title = count(names(x.Items), "function") + " with a layer that nobody named"
-		case "(" + reconcile.Order + ")":
+		case "(" + plan.DriftOrder + ")":
 			x.Title = count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
 		}
 		x.Sections = stories[key].sections("function", func(n int, text string) string { return many(n) + text })
@@ -58,14 +59,14 @@ func (f *finder) drift(r *reconcile.RegionPlan) {
 }
 
 // drifted is sorted, so that a shuffled plan gives the same words.
-func drifted(r reconcile.RegionPlan) []reconcile.Drifted {
-	return slices.SortedFunc(slices.Values(r.Drift), func(a, b reconcile.Drifted) int {
+func drifted(r plan.Region) []plan.Drift {
+	return slices.SortedFunc(slices.Values(r.Drift), func(a, b plan.Drift) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
 	})
 }
 
 // foreign drift is told and never healed.
-func foreign(d reconcile.Drifted) bool { return d.Kind == reconcile.Extra || d.Kind == reconcile.Order }
+func foreign(d plan.Drift) bool { return d.Kind == plan.DriftExtra || d.Kind == plan.DriftOrder }
 
 // names counts the different names among items.
 func names(items []Item) int {
@@ -88,17 +89,17 @@ func many(n int) string {
 
 // driftStory says what a function has, since when, and what layerd will do
 // about it and when. It goes on from "2 functions have".
-func (f *finder) driftStory(r *reconcile.RegionPlan, d reconcile.Drifted, s reconcile.Step, planned bool, stuck string) string {
+func (f *finder) driftStory(r *plan.Region, d plan.Drift, s plan.Step, planned bool, stuck string) string {
 	have, want := state.LayerVersionARN(d.Have), state.LayerVersionARN(d.Want)
 	since := ", seen since " + moment(d.Since, f.Zone) + "."
 	switch d.Kind {
-	case reconcile.Extra:
+	case plan.DriftExtra:
 		return fmt.Sprintf("%s attached, which neither Git nor unmanaged names%s layerd leaves it alone.", d.Have, since)
-	case reconcile.Order:
+	case plan.DriftOrder:
 		return "the layers in another order" + since + " layerd leaves it alone."
-	case reconcile.Missing:
+	case plan.DriftMissing:
 		return fmt.Sprintf("lost %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
-	case reconcile.DeletedVersion:
+	case plan.DriftDeletedVersion:
 		return fmt.Sprintf("%s, which was deleted%s %s", label(have, d.HaveVersion), since, f.fate(r, s, planned, stuck))
 	default:
 		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
@@ -106,7 +107,7 @@ func (f *finder) driftStory(r *reconcile.RegionPlan, d reconcile.Drifted, s reco
 }
 
 // fate is what layerd will do about a drift, and when.
-func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, stuck string) string {
+func (f *finder) fate(r *plan.Region, s plan.Step, planned bool, stuck string) string {
 	switch {
 	case stuck != "":
 		return sentence("It is blocked: " + stuck)
@@ -116,19 +117,19 @@ func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, s
 		return "layerd leaves it alone."
 	}
 	heals := "layerd sets it right"
-	if s.Cause == reconcile.Change {
+	if s.Cause == plan.CauseChange {
 		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", label(s.To, s.ToVersion))
 	}
 	switch {
-	case s.Held != nil && s.Held.By == reconcile.ByMode:
+	case s.Held != nil && s.Held.By == plan.ByMode:
 		return "layerd leaves it alone: mode is observe."
-	case s.Held != nil && s.Held.By == reconcile.ByGrace && len(s.Held.Also) == 0:
+	case s.Held != nil && s.Held.By == plan.ByGrace && len(s.Held.Also) == 0:
 		return fmt.Sprintf("%s from %s on.", heals, moment(s.Held.Until, f.Zone))
-	case s.Held != nil && s.Held.By == reconcile.ByWindow && len(s.Held.Also) == 0 && !s.Held.Until.IsZero():
+	case s.Held != nil && s.Held.By == plan.ByWindow && len(s.Held.Also) == 0 && !s.Held.Until.IsZero():
 		return fmt.Sprintf("%s when the change window opens, %s.", heals, moment(s.Held.Until, f.Zone))
 	case s.Held != nil:
 		return heals + " later. " + f.waits(*s.Held)
-	case s.Result != nil && s.Result.Status == reconcile.Failed:
+	case s.Result != nil && s.Result.Status == plan.StatusFailed:
 		return sentence(fmt.Sprintf("layerd tried to set it right and could not: %s", clip(s.Result.Error, 200))) + " It is tried again."
 	case s.Result != nil:
 		return sentence(fmt.Sprintf("layerd has not set it right yet: %s", clip(s.Result.Error, 200)))
@@ -139,10 +140,10 @@ func (f *finder) fate(r *reconcile.RegionPlan, s reconcile.Step, planned bool, s
 
 // waits says by whom a step is held, until when, and why. Of a wave only where
 // nothing else holds it: the same sentence once for each wave tells nobody more.
-func (f *finder) waits(h reconcile.Held) string {
+func (f *finder) waits(h plan.Held) string {
 	var by, why []string
 	holders := h.All()
-	wave := func(x reconcile.Held) bool { return x.By == reconcile.ByWave }
+	wave := func(x plan.Held) bool { return x.By == plan.ByWave }
 	if others := slices.DeleteFunc(slices.Clone(holders), wave); len(others) > 0 {
 		holders = others
 	}
@@ -164,20 +165,20 @@ func (f *finder) waits(h reconcile.Held) string {
 
 // elsewhere says that an alert of another kind tells why the step waits: its
 // quarantine, another writer, a rollout that halted or goes back.
-func elsewhere(r *reconcile.RegionPlan, s reconcile.Step) bool {
-	if s.HeldBy(reconcile.ByTugOfWar) {
+func elsewhere(r *plan.Region, s plan.Step) bool {
+	if s.HeldBy(plan.ByTugOfWar) {
 		return true
 	}
-	if r.Standing == nil {
+	if r.RolloutStatus == nil {
 		return false
 	}
-	return s.Held.By == reconcile.ByQuarantine || s.Held.By == reconcile.ByHealth && r.Standing.Last.Open()
+	return s.Held.By == plan.ByQuarantine || s.Held.By == plan.ByHealth && r.RolloutStatus.Last.Open()
 }
 
 // moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)", or
 // "served by alias live".
-func moves(s reconcile.Step) string {
-	if s.Kind == reconcile.Serve && s.Serving != nil {
+func moves(s plan.Step) string {
+	if s.Kind == plan.KindServe && s.Serving != nil {
 		return "served by alias " + s.Serving.Qualifier
 	}
 	if s.New {
@@ -188,12 +189,12 @@ func moves(s reconcile.Step) string {
 
 // held is one fact for each layer whose change must wait for anything but an
 // approval.
-func (f *finder) held(r *reconcile.RegionPlan) {
+func (f *finder) held(r *plan.Region) {
 	facts := map[string]*Fact{}
 	stories := map[string]tally{}
 	change := map[string][]string{}
 	for _, s := range r.Steps {
-		if s.Held == nil || s.Cause == reconcile.Drift || s.Kind == reconcile.Prune || r.Approvable(s) || !s.Held.By.Holder().News || elsewhere(r, s) {
+		if s.Held == nil || s.Cause == plan.CauseDrift || s.Kind == plan.KindPrune || r.Approvable(s) || !s.Held.By.Holder().News || elsewhere(r, s) {
 			continue
 		}
 		if facts[s.Layer] == nil {
@@ -228,7 +229,7 @@ func (f *finder) approval() {
 				continue
 			}
 			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, moves(s))
-			if s.Kind == reconcile.Prune {
+			if s.Kind == plan.KindPrune {
 				prunes++
 				name, what = label(s.From, s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
 			}
@@ -259,7 +260,7 @@ func (f *finder) approval() {
 
 // blocked is one fact for the functions of a Region that cannot be changed,
 // and a quiet one for those that never can.
-func (f *finder) blocked(r *reconcile.RegionPlan) {
+func (f *finder) blocked(r *plan.Region) {
 	told := map[string]bool{} // by drift, with the same reason
 	for _, d := range r.Drift {
 		told[d.Function] = told[d.Function] || !foreign(d)

@@ -4,12 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // Moving an alias changes no layer of $LATEST.
 func TestMovesOfAServeStep(t *testing.T) {
-	s := reconcile.Step{Kind: reconcile.Serve, Serving: &reconcile.Serving{Qualifier: "live"}}
+	s := plan.Step{Kind: plan.KindServe, Serving: &plan.Serving{Qualifier: "live"}}
 	if got, want := moves(s), "served by alias live"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -18,14 +18,14 @@ func TestMovesOfAServeStep(t *testing.T) {
 // What holds all waves is told in the same words for each.
 func TestWaitsTellsTheWaveOnlyAlone(t *testing.T) {
 	f := &finder{Situation: Situation{Zone: time.UTC}}
-	wave := reconcile.Held{By: reconcile.ByWave, Reason: "wave 2 of 3"}
-	approval := reconcile.Held{By: reconcile.ByApproval, Reason: "needs one"}
+	wave := plan.Held{By: plan.ByWave, Reason: "wave 2 of 3"}
+	approval := plan.Held{By: plan.ByApproval, Reason: "needs one"}
 	both := approval
-	both.Also = []reconcile.Held{wave}
+	both.Also = []plan.Held{wave}
 	if got, want := f.waits(both), f.waits(approval); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := f.waits(reconcile.Held{By: wave.By, Reason: wave.Reason}), "Held by wave (wave: wave 2 of 3)."; got != want {
+	if got, want := f.waits(plan.Held{By: wave.By, Reason: wave.Reason}), "Held by wave (wave: wave 2 of 3)."; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

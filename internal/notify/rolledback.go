@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 )
@@ -16,9 +17,9 @@ import (
 // all layers of a rollout that was not well, and one for each layer that a
 // person rolled back. Only a quarantine that nothing was rolled back for is one
 // of kind quarantined.
-func (f *finder) back(r *reconcile.RegionPlan) {
+func (f *finder) back(r *plan.Region) {
 	byRollout, byHand := map[string][]ruling.Quarantine{}, map[string][]ruling.Quarantine{}
-	for _, q := range r.Standing.Quarantines {
+	for _, q := range r.RolloutStatus.Quarantines {
 		switch {
 		case q.Hand:
 			byHand[q.Name] = append(byHand[q.Name], q)
@@ -44,7 +45,7 @@ func inAnyOrder(a, b ruling.Quarantine) int {
 }
 
 // pins says whether a quarantine of the layer holds.
-func pins(st *reconcile.Standing, name string) bool {
+func pins(st *plan.RolloutStatus, name string) bool {
 	return slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool { return q.Name == name })
 }
 
@@ -62,13 +63,13 @@ func allBad(list []ruling.Quarantine) string {
 }
 
 // backByHealth is about a rollout that was not well.
-func (f *finder) backByHealth(r *reconcile.RegionPlan, id string, list []ruling.Quarantine) {
+func (f *finder) backByHealth(r *plan.Region, id string, list []ruling.Quarantine) {
 	x := Fact{ID: f.id(RolledBack, r.Want.Region, id)}
 	for _, q := range list {
 		x.Items = append(x.Items, Item{Name: bad(q), Layer: q.Name, Code: "health", Have: strconv.FormatInt(q.Number, 10)})
 		x.Ends = append(x.Ends, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: q.Name}, Scope{Kind: ChangeHeld, Region: r.Want.Region, Key: q.Name})
 	}
-	st, ro := r.Standing, r.Standing.Last
+	st, ro := r.RolloutStatus, r.RolloutStatus.Last
 	if ro == nil || ro.ID != id {
 		ro = nil // another has begun meanwhile, so this one is long back
 	}
@@ -131,16 +132,16 @@ func (f *finder) lifting(text string) Section {
 
 // backByHand is about a layer that a person rolled back, which Git does not
 // know: it is told again as long as Git asks for what is bad.
-func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.Quarantine) {
+func (f *finder) backByHand(r *plan.Region, name string, list []ruling.Quarantine) {
 	x := Fact{ID: f.id(RolledBack, r.Want.Region, name)}
 	x.Ends = []Scope{{Kind: ChangeHeld, Region: r.Want.Region, Key: name}}
-	if ro := r.Standing.Last; ro != nil {
+	if ro := r.RolloutStatus.Last; ro != nil {
 		x.Ends = append(x.Ends, Scope{Kind: RolledBack, Region: r.Want.Region, Key: ro.ID},
 			Scope{Kind: RolloutFailed, Region: r.Want.Region, Key: ro.ID}, Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID})
 	}
 	var left []string
 	for _, s := range r.Steps {
-		if s.Cause == reconcile.Rollback && !s.Done() && slices.Contains(strings.Split(s.Layer, "+"), name) {
+		if s.Cause == plan.CauseRollback && !s.Done() && slices.Contains(strings.Split(s.Layer, "+"), name) {
 			left = append(left, s.Function)
 		}
 	}
@@ -152,7 +153,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 	}
 	x.Items = append(x.Items, Item{Code: code})
 	for _, q := range list {
-		to, on := number(q.Layer, q.Back, r.Standing.Semver(q.Layer, q.Back)), ""
+		to, on := number(q.Layer, q.Back, r.RolloutStatus.Semver(q.Layer, q.Back)), ""
 		if q.Functions != "" {
 			on = " on " + q.Functions
 		}
@@ -164,7 +165,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 		x.Sections = append(x.Sections, Section{Text: sentence(text)})
 	}
 	first := list[0]
-	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, r.Standing.Semver(first.Layer, first.Back)),
+	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, r.RolloutStatus.Semver(first.Layer, first.Back)),
 		number(first.Layer, first.Number, first.Semver), first.By)
 	if len(list) > 1 {
 		x.Title = fmt.Sprintf("%s is pinned, rolled back from %s by %s", name, allBad(list), first.By)
@@ -180,7 +181,7 @@ func (f *finder) backByHand(r *reconcile.RegionPlan, name string, list []ruling.
 }
 
 // wishedAt is where Git asks for the layer: " (environments/prod.yaml:4)".
-func wishedAt(r *reconcile.RegionPlan, q ruling.Quarantine) string {
+func wishedAt(r *plan.Region, q ruling.Quarantine) string {
 	for _, w := range r.Want.Layers {
 		if w.Layer == q.Layer && w.At.File != "" {
 			return fmt.Sprintf(" (%s:%d)", w.At.File, w.At.Line)
@@ -190,7 +191,7 @@ func wishedAt(r *reconcile.RegionPlan, q ruling.Quarantine) string {
 }
 
 // quarantined is a version that nothing was rolled back from.
-func (f *finder) quarantined(r *reconcile.RegionPlan, q ruling.Quarantine) {
+func (f *finder) quarantined(r *plan.Region, q ruling.Quarantine) {
 	text := fmt.Sprintf("Quarantined by %s, %s", q.By, moment(q.At, f.Zone))
 	if q.Reason != "" {
 		text += ": " + clip(q.Reason, longestText/2)

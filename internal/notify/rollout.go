@@ -7,9 +7,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -27,13 +28,13 @@ const loudAfter = 3
 const mostFindings = 5
 
 // standing gives how the rollouts of a Region stand; nil = nobody knows.
-func (f *finder) standing(region string) *reconcile.Standing {
+func (f *finder) standing(region string) *plan.RolloutStatus {
 	if f.Plan == nil {
 		return nil
 	}
 	for i := range f.Plan.Regions {
 		if r := &f.Plan.Regions[i]; r.Want.Region == region {
-			return r.Standing
+			return r.RolloutStatus
 		}
 	}
 	return nil
@@ -50,8 +51,8 @@ func (f *finder) last(region string) *rollout.Rollout {
 // rollout says how the rollout of a Region goes on. One that goes well has an
 // alert from its first round to its end, and its waves are told with that end;
 // one that is not well has another, which asks for somebody.
-func (f *finder) rollout(r *reconcile.RegionPlan) {
-	st := r.Standing
+func (f *finder) rollout(r *plan.Region) {
+	st := r.RolloutStatus
 	if st == nil || st.Last == nil {
 		return
 	}
@@ -79,7 +80,7 @@ func (f *finder) rollout(r *reconcile.RegionPlan) {
 
 // underWay is the alert of a rollout that goes well. That its waves go on is no
 // news, so they are no part of it, and nobody has to do anything about it.
-func (f *finder) underWay(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) underWay(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	x := Fact{
 		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Ends: f.whole(r.Want.Region, ro), Quiet: true,
@@ -117,7 +118,7 @@ func (f *finder) whole(region string, ro *rollout.Rollout) []Scope {
 
 // wentWell is the one message about all waves of a rollout. The round that made
 // all changes itself tells them by their records.
-func (f *finder) wentWell(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) wentWell(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if f.byRecords(r.Want.Region) {
 		return
@@ -153,7 +154,7 @@ func checked(r desired.Rollout) bool {
 }
 
 // answered says that a person has rolled back all that the rollout brings.
-func answered(st *reconcile.Standing) bool {
+func answered(st *plan.RolloutStatus) bool {
 	return !slices.ContainsFunc(brought(st), func(t rollout.Target) bool {
 		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
 			return q.Hand && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
@@ -162,7 +163,7 @@ func answered(st *reconcile.Standing) bool {
 }
 
 // overtaken ends the alert of a rollout that a newer commit took over from.
-func (f *finder) overtaken(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) overtaken(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	title := fmt.Sprintf("%s ends after wave %d of %d, on %s: a newer commit takes over",
 		brings(st), ro.Wave, ro.Waves, count(len(st.Changed), "function"))
@@ -178,7 +179,7 @@ func (f *finder) overtaken(r *reconcile.RegionPlan, st *reconcile.Standing) {
 }
 
 // halted asks a person.
-func (f *finder) halted(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) halted(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	has := "No function has it yet."
 	if n := len(st.Changed); n > 0 {
@@ -197,7 +198,7 @@ func (f *finder) halted(r *reconcile.RegionPlan, st *reconcile.Standing) {
 }
 
 // stuck says that going back does not get there, which nobody else will mend.
-func (f *finder) stuck(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) stuck(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if ro.Attempts < loudAfter {
 		return
@@ -205,7 +206,7 @@ func (f *finder) stuck(r *reconcile.RegionPlan, st *reconcile.Standing) {
 	x := Fact{ID: f.id(RolloutFailed, r.Want.Region, ro.ID)}
 	whys := tally{}
 	for _, s := range r.Steps {
-		if s.Cause != reconcile.Rollback || s.Done() {
+		if s.Cause != plan.CauseRollback || s.Done() {
 			continue
 		}
 		x.Items = append(x.Items, Item{Name: s.Function, Code: "going back"})
@@ -230,7 +231,7 @@ func (f *finder) stuck(r *reconcile.RegionPlan, st *reconcile.Standing) {
 
 // ringing says that an alarm rings after a rollout that was complete and well.
 // Nothing goes back by itself any more, so the command is there.
-func (f *finder) ringing(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) ringing(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if ro.Reason == "" {
 		return
@@ -255,7 +256,7 @@ func (f *finder) ringing(r *reconcile.RegionPlan, st *reconcile.Standing) {
 
 // unwatched ends the alert of an alarm that rang to the end: that nobody looks
 // any more does not mean that it is well.
-func (f *finder) unwatched(r *reconcile.RegionPlan, st *reconcile.Standing) {
+func (f *finder) unwatched(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if ro.Reason == "" {
 		return
@@ -270,14 +271,14 @@ func (f *finder) unwatched(r *reconcile.RegionPlan, st *reconcile.Standing) {
 // records says whether what a rollout did is among what ended just now.
 func (f *finder) records(region string, ro *rollout.Rollout) bool {
 	return slices.ContainsFunc(f.Ended, func(e history.Entry) bool {
-		return e.Region == region && e.Status == reconcile.Applied && partOf(e, ro)
+		return e.Region == region && e.Status == plan.StatusApplied && partOf(e, ro)
 	})
 }
 
 // partOf says whether a record is of a rollout, or of one that it took over
 // from, and no heal beside it.
 func partOf(e history.Entry, ro *rollout.Rollout) bool {
-	return ro != nil && e.Rollout != "" && e.Cause == reconcile.Change && e.Wave > 0 && (e.Rollout == ro.ID || slices.Contains(ro.Chain, e.Rollout))
+	return ro != nil && e.Rollout != "" && e.Cause == plan.CauseChange && e.Wave > 0 && (e.Rollout == ro.ID || slices.Contains(ro.Chain, e.Rollout))
 }
 
 // byRecords says that all that the last rollout of a Region changed is among
@@ -298,7 +299,7 @@ func (f *finder) allRecorded(region string) bool {
 	}
 	seen := map[string]bool{}
 	for _, e := range f.Ended {
-		if e.Region == region && e.Status == reconcile.Applied && partOf(e, st.Last) {
+		if e.Region == region && e.Status == plan.StatusApplied && partOf(e, st.Last) {
 			seen[e.Function] = true
 		}
 	}
@@ -313,11 +314,11 @@ func (f *finder) gathered(e history.Entry) bool {
 	}
 	going := st.Last != nil && st.Last.Stage == rollout.StageRollingBack
 	switch {
-	case e.Cause == reconcile.Rollback && e.Status == reconcile.Failed:
+	case e.Cause == plan.CauseRollback && e.Status == plan.StatusFailed:
 		return going
-	case e.Cause == reconcile.Rollback:
+	case e.Cause == plan.CauseRollback:
 		return going || slices.ContainsFunc(strings.Split(e.Layer, "+"), func(name string) bool { return pins(st, name) })
-	case e.Status == reconcile.Failed:
+	case e.Status == plan.StatusFailed:
 		return going && partOf(e, st.Last)
 	}
 	return partOf(e, st.Last) && !(wellDone(st.Last) && f.byRecords(e.Region))
@@ -349,7 +350,7 @@ func items(ro rollout.Rollout, code string) []Item {
 
 // brought are the targets that are news to functions; all that may be where
 // nothing was changed yet.
-func brought(st *reconcile.Standing) []rollout.Target {
+func brought(st *plan.RolloutStatus) []rollout.Target {
 	list := st.Last.Introduced(st.Changed)
 	if len(list) == 0 {
 		list = slices.DeleteFunc(slices.Clone(st.Last.Targets), func(t rollout.Target) bool { return t.From == t.Number })
@@ -361,7 +362,7 @@ func brought(st *reconcile.Standing) []rollout.Target {
 }
 
 // brings writes what a rollout is about: "makoto-common 12 → 13 (1.4.2)".
-func brings(st *reconcile.Standing) string {
+func brings(st *plan.RolloutStatus) string {
 	var parts []string
 	for _, t := range brought(st) {
 		text := t.Name + " "
@@ -374,7 +375,7 @@ func brings(st *reconcile.Standing) string {
 }
 
 // versions writes what a rollout brings, without what was there before.
-func versions(targets []rollout.Target, st *reconcile.Standing) string {
+func versions(targets []rollout.Target, st *plan.RolloutStatus) string {
 	var parts []string
 	for _, t := range targets {
 		if slices.Contains(brought(st), t) {
@@ -396,7 +397,7 @@ func number(layer state.LayerARN, n int64, semver string) string {
 
 // before is what the functions of a rollout had: one number, or none that could
 // be said in a word.
-func before(t rollout.Target, st *reconcile.Standing) string {
+func before(t rollout.Target, st *plan.RolloutStatus) string {
 	had := map[int64]bool{}
 	for _, c := range st.Changed {
 		v, _, _ := state.Function{Layers: c.Before}.Has(t.Layer)
@@ -414,7 +415,7 @@ func before(t rollout.Target, st *reconcile.Standing) string {
 }
 
 // changedBy counts the functions of a rollout that is through.
-func changedBy(st *reconcile.Standing) int {
+func changedBy(st *plan.RolloutStatus) int {
 	if len(st.Changed) == 0 {
 		return st.Last.Total // nobody read what it did any more
 	}

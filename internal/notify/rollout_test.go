@@ -7,29 +7,30 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/store"
 )
 
 // standing is a round in which the rollout stands so.
-func standing(w *notifytest.World, stage rollout.Stage, changed int) (notify.Situation, *reconcile.Standing) {
+func standing(w *notifytest.World, stage rollout.Stage, changed int) (notify.Situation, *plan.RolloutStatus) {
 	s := w.Round()
 	st := w.Standing(stage, 1, changed)
-	s.Plan.Regions[0].Standing = st
+	s.Plan.Regions[0].RolloutStatus = st
 	return s, st
 }
 
 // recorded are the records of what a rollout changed.
-func recorded(w *notifytest.World, st *reconcile.Standing) (list []history.Entry) {
+func recorded(w *notifytest.World, st *plan.RolloutStatus) (list []history.Entry) {
 	for i, c := range st.Changed {
 		list = append(list, history.Entry{
-			ID: fmt.Sprint(i), Environment: "prod", Region: notifytest.Region, Rollout: st.Last.ID, Wave: c.Wave, Kind: reconcile.Attach,
-			Cause: reconcile.Change, Layer: "makoto-common", LayerARN: notifytest.Common, Function: c.Function, From: notifytest.Common.Version(12),
-			To: notifytest.Common.Version(13), Status: reconcile.Applied, Started: w.Now.Add(-time.Minute), Ended: w.Now,
+			ID: fmt.Sprint(i), Environment: "prod", Region: notifytest.Region, Rollout: st.Last.ID, Wave: c.Wave, Kind: plan.KindAttach,
+			Cause: plan.CauseChange, Layer: "makoto-common", LayerARN: notifytest.Common, Function: c.Function, From: notifytest.Common.Version(12),
+			To: notifytest.Common.Version(13), Status: plan.StatusApplied, Started: w.Now.Add(-time.Minute), Ended: w.Now,
 		})
 	}
 	return list
@@ -42,35 +43,35 @@ func TestRecordsOfRollouts(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		stage rollout.Stage
-		edit  func(s *notify.Situation, st *reconcile.Standing)
+		edit  func(s *notify.Situation, st *plan.RolloutStatus)
 		want  string // beginning of the titles of kind change_applied that are told once
 	}{
 		{"one round", rollout.StageDone, nil, "makoto-common 12 → 13 was applied to 4 functions"},
 		{"one round, then watched", rollout.StageWatching, nil, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"the last of several", rollout.StageDone, func(s *notify.Situation, _ *reconcile.Standing) { s.Ended = s.Ended[2:] },
+		{"the last of several", rollout.StageDone, func(s *notify.Situation, _ *plan.RolloutStatus) { s.Ended = s.Ended[2:] },
 			"makoto-common 12 → 13 (1.4.2) on 4 functions, 3 waves"},
 		{"under way", rollout.StageBake, nil, ""},
 		{"halted", rollout.StageHalted, nil, ""},
 		{"goes back", rollout.StageRollingBack, nil, ""},
 		{"went back", rollout.StageRolledBack, nil, ""},
 		{"overtaken", rollout.StageSuperseded, nil, "makoto-common 12 → 13 (1.4.2) ends after wave 1 of 3, on 4 functions"},
-		{"taken over", rollout.StageBake, func(s *notify.Situation, st *reconcile.Standing) {
+		{"taken over", rollout.StageBake, func(s *notify.Situation, st *plan.RolloutStatus) {
 			st.Last.Chain = []string{"earlier"}
 			for i := range s.Ended {
 				s.Ended[i].Rollout = "earlier"
 			}
 		}, ""},
-		{"another rollout", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+		{"another rollout", rollout.StageBake, func(s *notify.Situation, _ *plan.RolloutStatus) {
 			for i := range s.Ended {
 				s.Ended[i].Rollout = "another"
 			}
 		}, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"beside the rollout", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) {
+		{"beside the rollout", rollout.StageBake, func(s *notify.Situation, _ *plan.RolloutStatus) {
 			for i := range s.Ended {
 				s.Ended[i].Wave = 0
 			}
 		}, "makoto-common 12 → 13 was applied to 4 functions"},
-		{"nobody knows", rollout.StageBake, func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil },
+		{"nobody knows", rollout.StageBake, func(s *notify.Situation, _ *plan.RolloutStatus) { s.Plan.Regions[0].RolloutStatus = nil },
 			"makoto-common 12 → 13 was applied to 4 functions"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -96,14 +97,14 @@ func TestRecordsOfRollouts(t *testing.T) {
 // What a function got back, and what did not come back at once, is told by the
 // rollout that goes back, and by a person's word; without either by itself.
 func TestRecordsOfGoingBack(t *testing.T) {
-	count := func(edit func(s *notify.Situation, st *reconcile.Standing), kind notify.Kind) int {
+	count := func(edit func(s *notify.Situation, st *plan.RolloutStatus), kind notify.Kind) int {
 		w := notifytest.NewWorld()
 		s, st := standing(w, rollout.StageRollingBack, 2)
 		s.Ended = recorded(w, st)
 		for i := range s.Ended {
-			s.Ended[i].Cause = reconcile.Rollback
+			s.Ended[i].Cause = plan.CauseRollback
 		}
-		s.Ended[0].Status, s.Ended[0].Error = reconcile.Failed, "no"
+		s.Ended[0].Status, s.Ended[0].Error = plan.StatusFailed, "no"
 		edit(&s, st)
 		n := 0
 		for _, x := range find(notify.Facts(s), kind) {
@@ -113,15 +114,15 @@ func TestRecordsOfGoingBack(t *testing.T) {
 		}
 		return n
 	}
-	going := func(*notify.Situation, *reconcile.Standing) {}
-	byHand := func(_ *notify.Situation, st *reconcile.Standing) {
+	going := func(*notify.Situation, *plan.RolloutStatus) {}
+	byHand := func(_ *notify.Situation, st *plan.RolloutStatus) {
 		notifytest.NewWorld().Quarantined(st)
 		st.Quarantines[0].Hand, st.Last.Stage = true, rollout.StageDone
 	}
-	lifted := func(_ *notify.Situation, st *reconcile.Standing) { st.Last.Stage = rollout.StageDone }
+	lifted := func(_ *notify.Situation, st *plan.RolloutStatus) { st.Last.Stage = rollout.StageDone }
 	for _, tc := range []struct {
 		name         string
-		edit         func(*notify.Situation, *reconcile.Standing)
+		edit         func(*notify.Situation, *plan.RolloutStatus)
 		told, failed int
 	}{{"by health", going, 0, 0}, {"by hand", byHand, 0, 1}, {"lifted meanwhile", lifted, 1, 1}} {
 		if told, failed := count(tc.edit, notify.RolledBack), count(tc.edit, notify.ApplyFailed); told != tc.told || failed != tc.failed {
@@ -137,9 +138,9 @@ func TestFailuresOfWhatGoesBack(t *testing.T) {
 	w.Commit("1.4.2", "a1b2c3d")
 	s, st := standing(w, rollout.StageRollingBack, 2)
 	s.Ended = recorded(w, st)
-	s.Ended[0].Status, s.Ended[0].Error = reconcile.Failed, "no"
+	s.Ended[0].Status, s.Ended[0].Error = plan.StatusFailed, "no"
 	for i := range s.Plan.Regions[0].Steps {
-		s.Plan.Regions[0].Steps[i].Held = &reconcile.Held{By: reconcile.ByQuarantine, Reason: "so"}
+		s.Plan.Regions[0].Steps[i].Held = &plan.Held{By: plan.ByQuarantine, Reason: "so"}
 	}
 	f := notify.Facts(s)
 	if failed := find(f, notify.ApplyFailed); len(failed) != 0 {
@@ -153,30 +154,30 @@ func TestFailuresOfWhatGoesBack(t *testing.T) {
 // What another alert tells is no held change, and asks for no approval.
 func TestToldElsewhere(t *testing.T) {
 	for _, tc := range []struct {
-		by, also       reconcile.By
+		by, also       plan.By
 		stage          rollout.Stage
 		held, approval int
 	}{
-		{reconcile.ByQuarantine, "", rollout.StageRolledBack, 0, 0},
-		{reconcile.ByQuarantine, reconcile.ByApproval, rollout.StageRolledBack, 0, 0},
-		{reconcile.ByQuarantine, "", "", 1, 0}, // nobody knows how the rollouts stand
-		{reconcile.ByHealth, "", rollout.StageHalted, 0, 0},
-		{reconcile.ByHealth, "", rollout.StageDone, 1, 0}, // an alarm rings before it begins
-		{reconcile.ByTugOfWar, "", rollout.StageDone, 0, 0},
-		{reconcile.ByWindow, reconcile.ByTugOfWar, rollout.StageDone, 0, 0},
-		{reconcile.ByWindow, reconcile.ByWave, rollout.StageDone, 1, 0},
-		{reconcile.ByApproval, "", rollout.StageDone, 0, 1},
+		{plan.ByQuarantine, "", rollout.StageRolledBack, 0, 0},
+		{plan.ByQuarantine, plan.ByApproval, rollout.StageRolledBack, 0, 0},
+		{plan.ByQuarantine, "", "", 1, 0}, // nobody knows how the rollouts stand
+		{plan.ByHealth, "", rollout.StageHalted, 0, 0},
+		{plan.ByHealth, "", rollout.StageDone, 1, 0}, // an alarm rings before it begins
+		{plan.ByTugOfWar, "", rollout.StageDone, 0, 0},
+		{plan.ByWindow, plan.ByTugOfWar, rollout.StageDone, 0, 0},
+		{plan.ByWindow, plan.ByWave, rollout.StageDone, 1, 0},
+		{plan.ByApproval, "", rollout.StageDone, 0, 1},
 	} {
 		w := notifytest.NewWorld()
 		w.Commit("1.4.2", "a1b2c3d")
 		s, _ := standing(w, tc.stage, 1)
 		if tc.stage == "" {
-			s.Plan.Regions[0].Standing = nil
+			s.Plan.Regions[0].RolloutStatus = nil
 		}
 		for i := range s.Plan.Regions[0].Steps {
-			h := &reconcile.Held{By: tc.by, Reason: "so"}
+			h := &plan.Held{By: tc.by, Reason: "so"}
 			if tc.also != "" {
-				h.Also = []reconcile.Held{{By: tc.also, Reason: "so too"}}
+				h.Also = []plan.Held{{By: tc.also, Reason: "so too"}}
 			}
 			s.Plan.Regions[0].Steps[i].Held = h
 		}
@@ -195,7 +196,7 @@ func TestTugIsNoDrift(t *testing.T) {
 	s := w.Round()
 	for i := range s.Plan.Regions[0].Steps {
 		if step := &s.Plan.Regions[0].Steps[i]; step.Function == "makoto-api" {
-			step.Held = &reconcile.Held{By: reconcile.ByTugOfWar, Reason: "so"}
+			step.Held = &plan.Held{By: plan.ByTugOfWar, Reason: "so"}
 		}
 	}
 	f := notify.Facts(s)
@@ -220,7 +221,7 @@ func TestTugIsNoDrift(t *testing.T) {
 func TestIncidentsOutliveIgnorance(t *testing.T) {
 	w := notifytest.NewWorld()
 	b := book(store.NewMemory())
-	tell := func(edit func(s *notify.Situation, st *reconcile.Standing)) (list []string) {
+	tell := func(edit func(s *notify.Situation, st *plan.RolloutStatus)) (list []string) {
 		t.Helper()
 		w.Now = w.Now.Add(10 * time.Minute)
 		s, st := standing(w, rollout.StageRolledBack, 3)
@@ -236,23 +237,23 @@ func TestIncidentsOutliveIgnorance(t *testing.T) {
 		}
 		return list
 	}
-	tell(func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil }) // the first look
-	same := func(*notify.Situation, *reconcile.Standing) {}
+	tell(func(s *notify.Situation, _ *plan.RolloutStatus) { s.Plan.Regions[0].RolloutStatus = nil }) // the first look
+	same := func(*notify.Situation, *plan.RolloutStatus) {}
 	for i, tc := range []struct {
-		edit func(s *notify.Situation, st *reconcile.Standing)
+		edit func(s *notify.Situation, st *plan.RolloutStatus)
 		want []string
 	}{
 		{same, []string{"rolled_back opened"}},
 		{same, nil},
-		{func(s *notify.Situation, _ *reconcile.Standing) { s.Plan.Regions[0].Standing = nil }, nil},
-		{func(s *notify.Situation, _ *reconcile.Standing) {
-			s.Plan.Regions[0].ObservedAt, s.Plan.Regions[0].Standing = time.Time{}, nil
+		{func(s *notify.Situation, _ *plan.RolloutStatus) { s.Plan.Regions[0].RolloutStatus = nil }, nil},
+		{func(s *notify.Situation, _ *plan.RolloutStatus) {
+			s.Plan.Regions[0].ObservedAt, s.Plan.Regions[0].RolloutStatus = time.Time{}, nil
 		}, nil},
-		{func(s *notify.Situation, _ *reconcile.Standing) { s.Plan = nil }, nil},
-		{func(_ *notify.Situation, st *reconcile.Standing) { // another rollout has begun
+		{func(s *notify.Situation, _ *plan.RolloutStatus) { s.Plan = nil }, nil},
+		{func(_ *notify.Situation, st *plan.RolloutStatus) { // another rollout has begun
 			st.Last.ID, st.Last.Stage, st.Changed = "20261126T013000.000000000Z-k7q2mwzd", rollout.StageDone, nil
 		}, nil},
-		{func(_ *notify.Situation, st *reconcile.Standing) { st.Quarantines = nil }, []string{"rolled_back resolved"}},
+		{func(_ *notify.Situation, st *plan.RolloutStatus) { st.Quarantines = nil }, []string{"rolled_back resolved"}},
 	} {
 		if got := tell(tc.edit); !slices.Equal(got, tc.want) {
 			t.Errorf("round %d: %v, want %v", i, got, tc.want)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // Actor is who has changed a function last, other than layerd.
@@ -18,11 +18,11 @@ type Actor struct {
 
 // tug is one fact for each layer that another writer keeps changing back. Who
 // that is is no part of it: it may be known late, or not any more.
-func (f *finder) tug(r *reconcile.RegionPlan) {
+func (f *finder) tug(r *plan.Region) {
 	facts, whys := map[string]*Fact{}, map[string]map[string]string{}
 	stories := map[string]tally{}
 	for _, s := range r.Steps {
-		if !s.HeldBy(reconcile.ByTugOfWar) {
+		if !s.HeldBy(plan.ByTugOfWar) {
 			continue
 		}
 		if facts[s.Layer] == nil {

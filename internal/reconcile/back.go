@@ -1,47 +1,17 @@
 package reconcile
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"path"
 	"slices"
+
+	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
-
-// Had are the numbers of a layer that were applied or found in an environment
-// and Region, each once, the likeliest to go back to first: what last came through
-// a whole rollout well, what was applied, the latest first, and what functions had
-// before layerd first changed them, the commonest first.
-func (p Past) Had(layer state.LayerARN) []int64 {
-	past := p.Layers[layer]
-	list := []int64{past.Proven}
-	for _, n := range slices.Backward(past.Applied) {
-		list = append(list, n)
-	}
-	original, applied := map[int64]int{}, map[int64]int{}
-	for _, f := range p.Functions {
-		original[f.Original[layer]]++
-		applied[f.Applied[layer]]++
-	}
-	list = append(append(list, commonest(original)...), commonest(applied)...)
-	seen := map[int64]bool{0: true} // none is no version
-	return slices.DeleteFunc(list, func(n int64) bool {
-		again := seen[n]
-		seen[n] = true
-		return again
-	})
-}
-
-func commonest(counts map[int64]int) []int64 {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
-		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))
-	})
-}
 
 // goesBack reports whether bringing a function to a number takes it back: it was
 // in the environment before, or neither $LATEST nor callers have a lower one. Not
@@ -75,7 +45,7 @@ type standsAt struct {
 
 // Returns looks at what a layer may be taken back to. Served of snap is to have
 // what the selected functions' callers get, see RegionPlan.Needs.
-func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past Past) Returning {
+func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
 	r := &region{want: env, snap: snap, past: past}
 	w := r.resolve(layer)
 	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), environment: env.Name}
@@ -138,6 +108,6 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 // noteUnmoved tells which functions a person's word does not move.
 func (r *region) noteUnmoved() {
 	for message, names := range r.unmoved {
-		r.plan.Notes = append(r.plan.Notes, Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, few(names))})
+		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, few(names))})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -22,38 +24,38 @@ func TestARollbackByHandGoesBack(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		in   Input
-		past LayerPast
+		past plan.LayerPast
 		word []ruling.Quarantine
 		want string
 		note string // part of the note; empty = none
 	}{
-		{"forward to what never ran here", scene("1.3.0", 4, 4), LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 5)}, "", "5 (1.4.0) has not been in prod; a change goes through Git (f)"},
-		{"forward, and nothing is remembered", scene("1.3.0", 4, unknown), LayerPast{}, []ruling.Quarantine{hand(4, 5)}, "", "has not been in prod"},
-		{"forward on a function that does not have it yet", scene("1.3.0", 2, 2), LayerPast{Applied: []int64{2}}, []ruling.Quarantine{hand(4, 3)}, "attach change 2>4 held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"to what was applied here and is higher", scene("1.3.0", 4, 4), LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
-		{"to what came through well and is higher", scene("1.3.0", 4, 4), LayerPast{Proven: 5}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
-		{"down to what never ran here", scene("1.3.0", 4, 4), LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 1)}, "rollback rollback 4>1", ""},
-		{"to what is in quarantine itself", scene("1.3.0", 4, 4), LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5), hand(5, 3)}, "", "5 (1.4.0) is in quarantine as well"},
-		{"where callers have a lower one", aliased("1.4.0", 5, 5, 2), LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"where callers have none", aliased("1.4.0", 5, 5, 0), LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"down for callers too", aliased("1.4.0", 5, 5, 4), LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "rollback rollback 5>3; serve rollback 3>+", ""},
+		{"forward to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 5)}, "", "5 (1.4.0) has not been in prod; a change goes through Git (f)"},
+		{"forward, and nothing is remembered", scene("1.3.0", 4, unknown), plan.LayerPast{}, []ruling.Quarantine{hand(4, 5)}, "", "has not been in prod"},
+		{"forward on a function that does not have it yet", scene("1.3.0", 2, 2), plan.LayerPast{Applied: []int64{2}}, []ruling.Quarantine{hand(4, 3)}, "attach change 2>4 held by quarantine", "3 (1.2.0) has not been in prod"},
+		{"to what was applied here and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
+		{"to what came through well and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Proven: 5}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
+		{"down to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 1)}, "rollback rollback 4>1", ""},
+		{"to what is in quarantine itself", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5), hand(5, 3)}, "", "5 (1.4.0) is in quarantine as well"},
+		{"where callers have a lower one", aliased("1.4.0", 5, 5, 2), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
+		{"where callers have none", aliased("1.4.0", 5, 5, 0), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
+		{"down for callers too", aliased("1.4.0", 5, 5, 4), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "rollback rollback 5>3; serve rollback 3>+", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: tc.past}
+			tc.in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: tc.past}
 			tc.in.Quarantines = tc.word
 			r := only(t, tc.in)
 			if got := told(r); got != tc.want {
 				t.Errorf("got %s\nwant %s", got, tc.want)
 			}
-			i := slices.IndexFunc(r.Notes, func(n Note) bool { return n.Code == "not_back" })
+			i := slices.IndexFunc(r.Notes, func(n plan.Note) bool { return n.Code == "not_back" })
 			if (i >= 0) != (tc.note != "") || i >= 0 && !strings.Contains(r.Notes[i].Message, tc.note) {
 				t.Errorf("notes %+v, want %q", r.Notes, tc.note)
 			}
 		})
 	}
-	for name, past := range map[string]Past{
-		"what another function had before layerd": {Functions: map[string]FunctionPast{"g": {Original: map[state.LayerARN]int64{common: 5}}}},
-		"what another function was found with":    {Functions: map[string]FunctionPast{"g": {Applied: map[state.LayerARN]int64{common: 5}}}},
+	for name, past := range map[string]plan.Past{
+		"what another function had before layerd": {Functions: map[string]plan.FunctionPast{"g": {Original: map[state.LayerARN]int64{common: 5}}}},
+		"what another function was found with":    {Functions: map[string]plan.FunctionPast{"g": {Applied: map[state.LayerARN]int64{common: 5}}}},
 	} {
 		in := scene("1.3.0", 4, 4)
 		past.Functions["f"] = in.Regions[0].Past.Functions["f"]
@@ -64,7 +66,7 @@ func TestARollbackByHandGoesBack(t *testing.T) {
 	}
 	in := scene("1.3.0", 4, 4)
 	elsewhere := state.NewLayerARN("aws", tokyo, "210987654321", "common")
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{elsewhere: {Applied: []int64{5}, Proven: 5}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{elsewhere: {Applied: []int64{5}, Proven: 5}}
 	in.Quarantines = []ruling.Quarantine{hand(4, 5)}
 	if got := told(only(t, in)); got != "" {
 		t.Errorf("what another account's layer was is no way forward: got %s", got)
@@ -73,12 +75,12 @@ func TestARollbackByHandGoesBack(t *testing.T) {
 
 // What was here comes in the order in which somebody would go back to it.
 func TestHad(t *testing.T) {
-	had := func(applied, original int64) FunctionPast {
-		return FunctionPast{Applied: map[state.LayerARN]int64{common: applied}, Original: map[state.LayerARN]int64{common: original}}
+	had := func(applied, original int64) plan.FunctionPast {
+		return plan.FunctionPast{Applied: map[state.LayerARN]int64{common: applied}, Original: map[state.LayerARN]int64{common: original}}
 	}
-	p := Past{
-		Layers:    map[state.LayerARN]LayerPast{common: {Proven: 5, Applied: []int64{4, 5, 7}}, arnOf("ml"): {Applied: []int64{11}}},
-		Functions: map[string]FunctionPast{"a": had(9, 2), "b": had(7, 3), "c": had(0, 2), "d": had(4, 0)},
+	p := plan.Past{
+		Layers:    map[state.LayerARN]plan.LayerPast{common: {Proven: 5, Applied: []int64{4, 5, 7}}, arnOf("ml"): {Applied: []int64{11}}},
+		Functions: map[string]plan.FunctionPast{"a": had(9, 2), "b": had(7, 3), "c": had(0, 2), "d": had(4, 0)},
 	}
 	if got := p.Had(common); !slices.Equal(got, []int64{5, 7, 4, 2, 3, 9}) {
 		t.Errorf("got %v", got)
@@ -169,24 +171,24 @@ func (w *world) published(function string) []state.LayerVersionARN {
 }
 
 // checkBack plays the steps of one function and counts what a rollback moved.
-func (w *world) checkBack(t *testing.T, f state.Function, steps []Step) (moved int) {
+func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (moved int) {
 	t.Helper()
-	steps = slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return s.Held != nil })
+	steps = slices.DeleteFunc(slices.Clone(steps), func(s plan.Step) bool { return s.Held != nil })
 	for _, s := range steps {
-		if s.Cause != Rollback {
+		if s.Cause != plan.CauseRollback {
 			continue
 		}
-		if s.Kind != Serve {
+		if s.Kind != plan.KindServe {
 			moved++
 			w.checkSlot(t, s, "$LATEST", s.LayerARN, number(f, s.LayerARN), s.To.Number())
 			continue
 		}
-		after := Fold(f.Layers, steps)
+		after := plan.Fold(f.Layers, steps)
 		if s.Serving.Version != "" {
 			after = w.published(f.Name)
 		}
 		for _, l := range s.Serving.Ours {
-			if slices.ContainsFunc(steps, func(o Step) bool { return o.LayerARN == l && o.Cause != Rollback }) {
+			if slices.ContainsFunc(steps, func(o plan.Step) bool { return o.LayerARN == l && o.Cause != plan.CauseRollback }) {
 				continue // it goes along by a leave of its own
 			}
 			to := number(state.Function{Layers: after}, l)
@@ -197,7 +199,7 @@ func (w *world) checkBack(t *testing.T, f state.Function, steps []Step) (moved i
 }
 
 // checkSlot states the rule anew, in other words than the code.
-func (w *world) checkSlot(t *testing.T, s Step, who string, l state.LayerARN, from, to int64) {
+func (w *world) checkSlot(t *testing.T, s plan.Step, who string, l state.LayerARN, from, to int64) {
 	t.Helper()
 	past := w.in.Regions[0].Past
 	here := map[int64]bool{past.Layers[l].Proven: true}
@@ -251,7 +253,7 @@ func TestReturns(t *testing.T) {
 		snap.Functions = append(snap.Functions, f)
 	}
 	env.Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "g3"}}, Version: mustVersion("3"), Until: noon.AddDate(1, 0, 0)}}
-	past := Past{Layers: map[state.LayerARN]LayerPast{common: {Applied: []int64{4}}}}
+	past := plan.Past{Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{4}}}}
 	for _, tc := range []struct {
 		number     int64
 		glob       string

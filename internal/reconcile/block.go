@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
@@ -12,40 +14,40 @@ import (
 
 // obstacle says why a function cannot be changed as the steps ask, or nil. It
 // asks for what it does not know yet (Needs.Probes).
-func (r *region) obstacle(f state.Function, steps []Step) *Blocked {
+func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
 	if reason := r.noUpdates(f); reason != "" {
-		return &Blocked{Function: f.Name, Reason: reason}
+		return &plan.Blocked{Function: f.Name, Reason: reason}
 	}
 	for _, s := range steps {
-		if s.Kind == Serve {
+		if s.Kind == plan.KindServe {
 			if reason := r.notServable(f, s); reason != "" {
-				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
+				return &plan.Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
 			}
 			continue
 		}
 		w := r.wish(s.Layer)
-		for _, check := range []func(*wish, state.Function, Step) string{
+		for _, check := range []func(*wish, state.Function, plan.Step) string{
 			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsigned,
 		} {
 			if reason := check(w, f, s); reason != "" {
-				return &Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
+				return &plan.Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
 			}
 		}
 	}
-	after := Fold(f.Layers, steps)
+	after := plan.Fold(f.Layers, steps)
 	if len(after) > maxLayers {
-		return &Blocked{Function: f.Name, Layer: steps[len(steps)-1].Layer, Reason: fmt.Sprintf(
+		return &plan.Blocked{Function: f.Name, Layer: steps[len(steps)-1].Layer, Reason: fmt.Sprintf(
 			"it would have %d layers, and AWS allows %d", len(after), maxLayers)}
 	}
 	for _, v := range f.Layers {
 		if slices.Contains(after, v) {
 			if reason := r.neighbour(v); reason != "" {
-				return &Blocked{Function: f.Name, Reason: reason}
+				return &plan.Blocked{Function: f.Name, Reason: reason}
 			}
 		}
 	}
 	if reason := r.oversize(f, after); reason != "" {
-		return &Blocked{Function: f.Name, Reason: reason}
+		return &plan.Blocked{Function: f.Name, Reason: reason}
 	}
 	return nil
 }
@@ -83,7 +85,7 @@ func (r *region) findRivals() map[state.LayerARN][]rival {
 }
 
 // conflict: two environments that want different versions of one layer on it.
-func (r *region) conflict(w *wish, f state.Function, s Step) string {
+func (r *region) conflict(w *wish, f state.Function, s plan.Step) string {
 	for _, o := range r.rivals[w.Layer] {
 		if !o.wish.Selects(f) {
 			continue
@@ -98,7 +100,7 @@ func (r *region) conflict(w *wish, f state.Function, s Step) string {
 
 // incompatible: AWS attaches a layer for another runtime or architecture and
 // lets the function fail at its next start, so layerd must check itself.
-func (r *region) incompatible(w *wish, f state.Function, s Step) string {
+func (r *region) incompatible(w *wish, f state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -117,7 +119,7 @@ func (r *region) incompatible(w *wish, f state.Function, s Step) string {
 }
 
 // bootstrap: the layer of an OS-only runtime may hold the runtime itself.
-func (r *region) bootstrap(w *wish, f state.Function, s Step) string {
+func (r *region) bootstrap(w *wish, f state.Function, s plan.Step) string {
 	if s.To == "" && strings.HasPrefix(f.Runtime, "provided") && !w.AllowRuntime {
 		return fmt.Sprintf("its runtime is %s, so %s may hold the runtime itself; allow_runtime: true permits detaching it", f.Runtime, w.Name)
 	}
@@ -126,7 +128,7 @@ func (r *region) bootstrap(w *wish, f state.Function, s Step) string {
 
 // unusable: the wanted version cannot be read, which AWS asks of whoever
 // attaches it, also of a layer of our own.
-func (r *region) unusable(_ *wish, _ state.Function, s Step) string {
+func (r *region) unusable(_ *wish, _ state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -169,14 +171,14 @@ func (r *region) countSelection() {
 		before := r.past.Layers[w.Layer].Selected
 		if before > 0 && w.count*2 < before {
 			r.shrunk[w.Name] = fmt.Sprintf("the selection of %s shrank from %d functions to %d", w.Name, before, w.count)
-			r.plan.Notes = append(r.plan.Notes, Note{Code: "selection_shrank", Message: r.shrunk[w.Name]})
+			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "selection_shrank", Message: r.shrunk[w.Name]})
 		}
 		if w.count != before {
-			r.plan.Learned.Selected = append(r.plan.Learned.Selected, Selection{Layer: w.Layer, Count: w.count})
+			r.plan.Learned.Selected = append(r.plan.Learned.Selected, plan.Selection{Layer: w.Layer, Count: w.count})
 		}
 		for _, s := range w.Functions {
 			if !r.anyMatch(s, w.Layer) {
-				r.plan.Notes = append(r.plan.Notes, Note{Code: "selector_matches_nothing", Message: fmt.Sprintf(
+				r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "selector_matches_nothing", Message: fmt.Sprintf(
 					"%s:%d: a selector of %s matches no function", s.At.File, s.At.Line, w.Name)})
 			}
 		}
@@ -189,7 +191,7 @@ func (r *region) anyMatch(s desired.Selector, layer state.LayerARN) bool {
 
 // unselected counts a function that no wish selects, if it has what layerd
 // applied. It stays as it is.
-func (r *region) unselected(past FunctionPast) {
+func (r *region) unselected(past plan.FunctionPast) {
 	for l, n := range past.Applied {
 		if n > 0 && r.named[l] {
 			r.plan.Unselected++
@@ -201,7 +203,7 @@ func (r *region) unselected(past FunctionPast) {
 // checkBlocked makes too many blocked functions a failure.
 func (r *region) checkBlocked() {
 	if most := r.want.MaxBlocked; most != nil && len(r.plan.Blocked) > *most {
-		r.plan.Failure = &Failure{Code: "max_blocked", Message: fmt.Sprintf(
+		r.plan.Failure = &plan.Failure{Code: "max_blocked", Message: fmt.Sprintf(
 			"%d functions are blocked, and max_blocked is %d", len(r.plan.Blocked), *most)}
 	}
 }

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
+
+	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
@@ -17,8 +18,8 @@ import (
 // Decide compares what one environment wants with what AWS has and with what
 // was applied before, and says what to do, in order. It is a function: equal
 // inputs give equal plans, whatever order maps and lists came in.
-func Decide(in Input) Plan {
-	p := Plan{Environment: in.name()}
+func Decide(in Input) plan.Plan {
+	p := plan.Plan{Environment: in.name()}
 	regions := make([]*region, len(in.Regions))
 	for i := range in.Regions {
 		regions[i] = newRegion(in, i)
@@ -41,10 +42,10 @@ func Decide(in Input) Plan {
 	return p
 }
 
-// Again decides one function anew, as it is now, with everything else as the
+// Redecide decides one function anew, as it is now, with everything else as the
 // plan saw it. It gives the steps that may run now, in order; none means that
 // nothing is to be done or that what is to be done must wait.
-func Again(in Input, i int, fresh state.Function) []Step {
+func Redecide(in Input, i int, fresh state.Function) []plan.Step {
 	snap := *in.Regions[i].Have
 	snap.Functions = slices.Clone(snap.Functions)
 	j, ok := slices.BinarySearchFunc(snap.Functions, fresh.Name,
@@ -55,7 +56,7 @@ func Again(in Input, i int, fresh state.Function) []Step {
 	snap.Functions[j] = fresh
 	in.Regions = slices.Clone(in.Regions)
 	in.Regions[i].Have = &snap
-	var steps []Step
+	var steps []plan.Step
 	for _, s := range Decide(in).Regions[i].Steps {
 		if s.Function == fresh.Name && s.Held == nil {
 			steps = append(steps, s)
@@ -69,9 +70,9 @@ type region struct {
 	want   desired.Environment
 	others []desired.Environment // those of the same account and Region
 	snap   *state.Snapshot
-	past   Past
+	past   plan.Past
 	in     Input
-	plan   RegionPlan
+	plan   plan.Region
 
 	wishes   []*wish
 	named    map[state.LayerARN]bool // layers that any environment names here
@@ -117,7 +118,7 @@ func newRegion(in Input, i int) *region {
 	r := &region{
 		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, in: in,
 		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
-		plan: RegionPlan{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
+		plan: plan.Region{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
 	}
 	if given.Rollout.Open() {
 		r.rollout = given.Rollout
@@ -203,7 +204,7 @@ func (r *region) resolve(lw desired.LayerWish) *wish {
 			r.plan.Problems = append(r.plan.Problems, *res.Problem)
 		}
 		if res.Twin > 0 {
-			r.plan.Notes = append(r.plan.Notes, Note{Code: "newer_twin", Message: fmt.Sprintf(
+			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
 				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
 		}
 		return targetOf(res)
@@ -235,7 +236,7 @@ func (r *region) fixNumbers() {
 	for _, w := range r.wishes {
 		if w.seen && w.target.semver != "" && r.past.Layers[w.Layer].Numbers[w.target.semver] != w.target.number {
 			r.plan.Learned.Numbers = append(r.plan.Learned.Numbers,
-				Fixed{Layer: w.Layer, Semver: w.target.semver, Number: w.target.number})
+				plan.PinnedNumber{Layer: w.Layer, Semver: w.target.semver, Number: w.target.number})
 		}
 	}
 }
@@ -244,57 +245,45 @@ func (r *region) fixNumbers() {
 func (r *region) lines() []string {
 	var out []string
 	for _, s := range r.plan.Steps {
-		if s.Cause == Change {
+		if s.Cause == plan.CauseChange {
 			out = append(out, r.line(s))
 		}
 	}
 	return out
 }
 
-func (r *region) line(s Step) string { return Line(r.want.Region, s) }
-
-// Line gives a step of a Region the way a digest is made of it.
-func Line(region string, s Step) string {
-	if s.Kind == Serve {
-		return ruling.Line(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
-	}
-	to := ""
-	if n := s.To.Number(); n > 0 {
-		to = strconv.FormatInt(n, 10)
-	}
-	return ruling.Line(region, string(s.Kind), s.LayerARN, s.Function, to)
-}
+func (r *region) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 
 // sort orders the plan: first what goes back, the newest wave first, then
 // functions by layer and name, then prunes, the oldest first. What gives callers
 // new layers comes after what attaches them.
 func (r *region) sort() {
-	rank := func(s Step) int {
+	rank := func(s plan.Step) int {
 		switch {
-		case s.Kind == Prune:
+		case s.Kind == plan.KindPrune:
 			return 1
-		case s.Cause == Rollback:
+		case s.Cause == plan.CauseRollback:
 			return -s.Wave
 		}
 		return 0
 	}
-	serve := func(s Step) int {
-		if s.Kind == Serve {
+	serve := func(s plan.Step) int {
+		if s.Kind == plan.KindServe {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(r.plan.Steps, func(a, b Step) int {
+	slices.SortStableFunc(r.plan.Steps, func(a, b plan.Step) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function),
 			cmp.Compare(serve(a), serve(b)), cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
 	})
-	slices.SortStableFunc(r.plan.Drift, func(a, b Drifted) int {
+	slices.SortStableFunc(r.plan.Drift, func(a, b plan.Drift) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
 	})
-	slices.SortStableFunc(r.plan.Blocked, func(a, b Blocked) int {
+	slices.SortStableFunc(r.plan.Blocked, func(a, b plan.Blocked) int {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Layer, b.Layer))
 	})
-	slices.SortStableFunc(r.plan.Notes, func(a, b Note) int {
+	slices.SortStableFunc(r.plan.Notes, func(a, b plan.Note) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	r.plan.Notes = slices.Compact(r.plan.Notes)

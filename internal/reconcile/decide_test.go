@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -35,9 +37,9 @@ func scene(version string, have, past int64) Input {
 	if have > 0 {
 		snap.Functions[0].Layers = []state.LayerVersionARN{common.Version(have)}
 	}
-	p := Past{}
+	p := plan.Past{}
 	if past >= 0 {
-		p.Functions = map[string]FunctionPast{"f": {Applied: map[state.LayerARN]int64{common: past}}}
+		p.Functions = map[string]plan.FunctionPast{"f": {Applied: map[state.LayerARN]int64{common: past}}}
 	}
 	env := desired.Environment{
 		Name: "prod", Account: account, Region: tokyo, Zone: time.UTC, MaxNew: 20,
@@ -50,7 +52,7 @@ func scene(version string, have, past int64) Input {
 	return Input{Regions: []Region{{Want: env, Have: snap, Past: p}}, Now: noon}
 }
 
-func only(t *testing.T, in Input) RegionPlan {
+func only(t *testing.T, in Input) plan.Region {
 	t.Helper()
 	return Decide(in).Regions[0]
 }
@@ -142,7 +144,7 @@ func TestResolve(t *testing.T) {
 			in := scene("1", 0, unknown)
 			w := &in.Regions[0].Want.Layers[0]
 			w.Version, w.Known, w.Yanked = mustVersion(tc.version), tc.known, tc.yanked
-			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Numbers: tc.fixed}}
+			in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Numbers: tc.fixed}}
 			l := &in.Regions[0].Have.Layers[0]
 			l.Versions = nil
 			for i, d := range slices.Backward(tc.descriptions) {
@@ -244,7 +246,7 @@ func TestPeer3_LayerNamesAreNotPrefixes(t *testing.T) {
 		t.Fatalf("steps are %+v", r.Steps)
 	}
 	want := []state.LayerVersionARN{other, elsewhere, common.Version(5)}
-	if diff := cmp.Diff(want, Fold(in.Regions[0].Have.Functions[0].Layers, r.Steps)); diff != "" {
+	if diff := cmp.Diff(want, plan.Fold(in.Regions[0].Have.Functions[0].Layers, r.Steps)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -269,11 +271,11 @@ func pruning() Input {
 		in.Regions[0].Have.Policies[common.Version(n)] = state.Policy{}
 		candidates[n] = noon.Add(-25 * time.Hour)
 	}
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Candidates: candidates, Applied: []int64{5}}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Candidates: candidates, Applied: []int64{5}}}
 	return in
 }
 
-func reasons(r RegionPlan) map[int64]string {
+func reasons(r plan.Region) map[int64]string {
 	out := map[int64]string{}
 	for _, k := range r.Kept {
 		out[k.Version] = k.Reason
@@ -281,10 +283,10 @@ func reasons(r RegionPlan) map[int64]string {
 	return out
 }
 
-func pruned(r RegionPlan) []int64 {
+func pruned(r plan.Region) []int64 {
 	var out []int64
 	for _, s := range r.Steps {
-		if s.Kind == Prune && s.Held == nil {
+		if s.Kind == plan.KindPrune && s.Held == nil {
 			out = append(out, s.From.Number())
 		}
 	}
@@ -317,7 +319,7 @@ func TestRetention(t *testing.T) {
 			in.Regions[0].Past.Layers[common] = p
 		}, []int64{1}, map[int64]string{2: "rolling back", 3: "rolling back"}},
 		{"what a function had before", func(in *Input) {
-			in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
+			in.Regions[0].Past.Functions["f"] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, Original: map[state.LayerARN]int64{common: 1}}
 		}, []int64{2, 3}, map[int64]string{1: "what f had before layerd"}},
 		{"what a function had before the rollout", func(in *Input) {
 			in.Regions[0].Rollout = &rollout.Rollout{ID: "r", Stage: rollout.StageBake, Wave: 1, Waves: 1, Total: 1, Targets: []rollout.Target{{Layer: common, Number: 5}}, Since: noon}
@@ -397,7 +399,7 @@ func TestWhoMayPassWhat(t *testing.T) {
 		{"heal", func() Input { return scene("1.3.0", 3, 4) }, "window"},
 		{"Git going back to what was applied here once", func() Input {
 			in := scene("1.2.0", 4, 4)
-			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+			in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{3, 4}}}
 			return in
 		}, "window"},
 		{"Git going back to what never was applied here", func() Input { return scene("1.2.0", 4, 4) }, "approval window"},
@@ -453,7 +455,7 @@ func TestWhoMayPassWhat(t *testing.T) {
 	}
 }
 
-func heldBy(s Step) string {
+func heldBy(s plan.Step) string {
 	var by []string
 	for _, h := range s.Held.All() {
 		by = append(by, string(h.By))
@@ -472,7 +474,7 @@ func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 	// A function that appears later needs its own.
 	in.Approvals[0].Lines = before.Lines
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "g", Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}})
-	in.Regions[0].Past.Functions["g"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
+	in.Regions[0].Past.Functions["g"] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	steps := only(t, in).Steps
 	if len(steps) != 2 || heldBy(steps[0]) != "" || heldBy(steps[1]) != "approval" {
 		t.Errorf("got %q and %q", heldBy(steps[0]), heldBy(steps[1]))
@@ -503,7 +505,7 @@ func TestPruneNeedsAnApprovalThatSawIt(t *testing.T) {
 
 func TestSelectionThatShrinksWaits(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Selected: 3}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Selected: 3}}
 	r := only(t, in)
 	if heldBy(r.Steps[0]) != "limit" || len(r.Learned.Selected) != 0 {
 		t.Errorf("held by %q, learned %v", heldBy(r.Steps[0]), r.Learned.Selected)
@@ -524,7 +526,7 @@ func TestAliasesLeftBehindAreNamed(t *testing.T) {
 		t.Fatalf("needs %+v", r.Needs)
 	}
 	in.Regions[0].Have.Aliases = map[string][]state.Alias{"f": {{Name: "live", Version: "3"}, {Name: "test", Version: "$LATEST"}}}
-	want := []Behind{{Function: "f", Alias: "live", Version: "3", Layer: "common", Serves: common.Version(2), Latest: common.Version(5)}}
+	want := []plan.Behind{{Function: "f", Alias: "live", Version: "3", Layer: "common", Serves: common.Version(2), Latest: common.Version(5)}}
 	if diff := cmp.Diff(want, only(t, in).Behind); diff != "" {
 		t.Error(diff)
 	}
@@ -534,7 +536,7 @@ func TestExtraAndOrderAreToldAndNotHealed(t *testing.T) {
 	in := scene("1.3.0", 4, 4)
 	f := &in.Regions[0].Have.Functions[0]
 	f.Layers = []state.LayerVersionARN{foreignLayer.Version(1), common.Version(4)}
-	in.Regions[0].Past.Functions["f"] = FunctionPast{
+	in.Regions[0].Past.Functions["f"] = plan.FunctionPast{
 		Applied: map[state.LayerARN]int64{common: 4},
 		List:    []state.LayerVersionARN{common.Version(4), foreignLayer.Version(1)},
 	}
@@ -544,11 +546,11 @@ func TestExtraAndOrderAreToldAndNotHealed(t *testing.T) {
 		kinds = append(kinds, d.Kind)
 	}
 	slices.Sort(kinds)
-	if !slices.Equal(kinds, []string{Extra, Order}) || len(r.Steps) != 0 || !r.InSync {
+	if !slices.Equal(kinds, []string{plan.DriftExtra, plan.DriftOrder}) || len(r.Steps) != 0 || !r.InSync {
 		t.Errorf("drift %v, steps %v, in sync %v", kinds, r.Steps, r.InSync)
 	}
 	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
-	if r := only(t, in); len(r.Drift) != 1 || r.Drift[0].Kind != Order {
+	if r := only(t, in); len(r.Drift) != 1 || r.Drift[0].Kind != plan.DriftOrder {
 		t.Errorf("an unmanaged layer is reported: %+v", r.Drift)
 	}
 }
@@ -557,7 +559,7 @@ func TestDriftKeepsItsFirstSighting(t *testing.T) {
 	in := scene("1.3.0", 3, 4)
 	since := noon.Add(-3 * time.Hour)
 	fp := in.Regions[0].Past.Functions["f"]
-	fp.Drift = map[state.LayerARN]Sighting{common: {Have: common.Version(3), Since: since}}
+	fp.Drift = map[state.LayerARN]plan.Sighting{common: {Have: common.Version(3), Since: since}}
 	in.Regions[0].Past.Functions["f"] = fp
 	d := only(t, in).Drift[0]
 	if !d.Since.Equal(since) {
@@ -594,7 +596,7 @@ func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 
 func TestUnreadRegionIsAFailureAndNothingElse(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
-	in.Regions[0].Have, in.Regions[0].Unread = nil, &Failure{Code: "aws_unreachable", Message: "no answer", Retryable: true}
+	in.Regions[0].Have, in.Regions[0].Unread = nil, &plan.Failure{Code: "aws_unreachable", Message: "no answer", Retryable: true}
 	r := only(t, in)
 	if r.Failure == nil || r.InSync || len(r.Steps) != 0 {
 		t.Errorf("got %+v", r)
@@ -606,25 +608,25 @@ func TestAgainDecidesOneFunction(t *testing.T) {
 	fresh := in.Regions[0].Have.Functions[0]
 	fresh.Layers = []state.LayerVersionARN{foreignLayer.Version(1), common.Version(4)}
 	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(1): {Usable: true}}
-	steps := Again(in, 0, fresh)
+	steps := Redecide(in, 0, fresh)
 	if len(steps) != 1 || !slices.Equal(steps[0].List, fresh.Layers) {
 		t.Fatalf("got %+v", steps)
 	}
 	fresh.Layers = []state.LayerVersionARN{common.Version(5)}
-	if steps := Again(in, 0, fresh); len(steps) != 0 {
+	if steps := Redecide(in, 0, fresh); len(steps) != 0 {
 		t.Errorf("a function that has what is wanted gets %+v", steps)
 	}
-	if steps := Again(in, 0, state.Function{Name: "gone"}); len(steps) != 0 {
+	if steps := Redecide(in, 0, state.Function{Name: "gone"}); len(steps) != 0 {
 		t.Errorf("an unknown function gets %+v", steps)
 	}
 }
 
 func TestDocumentListsAreNeverNull(t *testing.T) {
-	d := NewDocument("none", "", nil, nil)
+	d := plan.NewDocument("none", "", nil, nil)
 	if d.Environments == nil || d.Problems == nil {
 		t.Error("a list is null")
 	}
-	v := NewDocument("none", "", []Plan{{Regions: []RegionPlan{{Steps: []Step{{Held: &Held{By: ByWindow}}}}}}}, nil).Environments[0]
+	v := plan.NewDocument("none", "", []plan.Plan{{Regions: []plan.Region{{Steps: []plan.Step{{Held: &plan.Held{By: plan.ByWindow}}}}}}}, nil).Environments[0]
 	if v.Rollout != nil || v.Waves == nil || v.LeftAlone == nil {
 		t.Errorf("a list is null, or a rollout is made up: %+v", v)
 	}
@@ -636,7 +638,7 @@ func TestDocumentListsAreNeverNull(t *testing.T) {
 func BenchmarkDecide100000(b *testing.B) {
 	in := scene("1.4.0", 5, 5)
 	in.Regions[0].Have.Functions = nil
-	in.Regions[0].Past.Functions = map[string]FunctionPast{}
+	in.Regions[0].Past.Functions = map[string]plan.FunctionPast{}
 	in.Regions[0].Want.Layers[0].Functions[0].Name = "makoto-*-prod"
 	for i := range 100_000 {
 		f := state.Function{
@@ -644,7 +646,7 @@ func BenchmarkDecide100000(b *testing.B) {
 			Layers: []state.LayerVersionARN{common.Version(5), foreignLayer.Version(1)},
 		}
 		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, List: f.Layers}
+		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, List: f.Layers}
 	}
 	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
 	b.ReportAllocs()
@@ -660,7 +662,7 @@ func BenchmarkDecide100000(b *testing.B) {
 func BenchmarkDecide100000Pending(b *testing.B) {
 	in := scene("1.4.0", 4, 4)
 	in.Regions[0].Have.Functions = nil
-	in.Regions[0].Past.Functions = map[string]FunctionPast{}
+	in.Regions[0].Past.Functions = map[string]plan.FunctionPast{}
 	in.Regions[0].Want.Rollout = desired.Rollout{Bake: time.Hour, Waves: []desired.Wave{{Count: 1}, {Share: 0.1}, {Share: 1}}}
 	in.Regions[0].Have.Signing = map[string]state.Signing{}
 	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
@@ -670,7 +672,7 @@ func BenchmarkDecide100000Pending(b *testing.B) {
 			Layers: []state.LayerVersionARN{common.Version(4)},
 		}
 		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
 	}
 	in.Regions[0].Have.Sort()
 	b.ReportAllocs()
@@ -724,7 +726,7 @@ func TestNewFunctions(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1.3.0", tc.have, tc.past)
-			in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: tc.applied}}
+			in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: tc.applied}}
 			in.Regions[0].Want.NewAtOnce = true
 			in.Regions[0].Want.Calendar.Windows = []window.Window{saturday}
 			if tc.change != nil {

@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/state"
 )
 
 // behind names aliases that serve another version of a layer than $LATEST
 // will have, for the functions that are about to change.
 func (r *region) behind() {
-	latest := map[string][]Step{}
+	latest := map[string][]plan.Step{}
 	var names []string
 	for _, s := range r.plan.Steps {
 		if s.Function == "" {
@@ -49,11 +51,11 @@ func (r *region) behind() {
 }
 
 // moved says that one of the steps moves the alias.
-func moved(steps []Step, alias string) bool {
-	return slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == Serve && s.Serving.Qualifier == alias })
+func moved(steps []plan.Step, alias string) bool {
+	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Kind == plan.KindServe && s.Serving.Qualifier == alias })
 }
 
-func (r *region) behindAlias(function string, a state.Alias, steps []Step) {
+func (r *region) behindAlias(function string, a state.Alias, steps []plan.Step) {
 	versions := []string{a.Version}
 	for v := range a.Weights {
 		versions = append(versions, v)
@@ -65,10 +67,10 @@ func (r *region) behindAlias(function string, a state.Alias, steps []Step) {
 		}
 		for _, s := range steps {
 			serves := r.published(function, version, s.LayerARN)
-			if serves == s.To || s.Kind == Serve {
+			if serves == s.To || s.Kind == plan.KindServe {
 				continue
 			}
-			r.plan.Behind = append(r.plan.Behind, Behind{
+			r.plan.Behind = append(r.plan.Behind, plan.Behind{
 				Function: function, Alias: a.Name, Version: version, Layer: s.Layer, Serves: serves, Latest: s.To,
 			})
 		}
@@ -98,7 +100,7 @@ func (r *region) finish() {
 	p := &r.plan
 	p.InSync = p.Failure == nil && len(p.Problems) == 0 && r.snap != nil
 	for _, s := range p.Steps {
-		p.InSync = p.InSync && s.Kind == Prune
+		p.InSync = p.InSync && s.Kind == plan.KindPrune
 		if s.Held == nil || s.Held.Until.IsZero() {
 			continue
 		}
@@ -107,22 +109,22 @@ func (r *region) finish() {
 		}
 	}
 	for _, d := range p.Drift {
-		p.InSync = p.InSync && (d.Kind == Extra || d.Kind == Order)
+		p.InSync = p.InSync && (d.Kind == plan.DriftExtra || d.Kind == plan.DriftOrder)
 	}
 	for _, b := range p.Blocked {
 		p.InSync = p.InSync && b.Permanent
 	}
 	if len(p.Waves) > 0 {
-		p.Lasts = r.duration()
+		p.Remaining = r.duration()
 	}
 	if reason, _, spans := r.spans(); spans {
 		then := "what is left then goes on at the next opening"
 		if r.want.Rollout.OneWindow && r.rollout == nil {
 			then = "it does not start, since span_windows is false"
 		}
-		p.Notes = append(p.Notes, Note{Code: "rollout_spans_windows", Message: "the rollout cannot end within the change window: " + reason + "; " + then})
+		p.Notes = append(p.Notes, plan.Note{Code: "rollout_spans_windows", Message: "the rollout cannot end within the change window: " + reason + "; " + then})
 	}
-	p.Learned.Selected = slices.DeleteFunc(p.Learned.Selected, func(s Selection) bool { return r.doubted(s.Layer) })
+	p.Learned.Selected = slices.DeleteFunc(p.Learned.Selected, func(s plan.Selection) bool { return r.doubted(s.Layer) })
 	slices.Sort(p.Needs.Aliases)
 	p.Needs.Aliases = slices.Compact(p.Needs.Aliases)
 	slices.Sort(p.Needs.Policies)
@@ -158,7 +160,7 @@ func (r *region) cost() {
 	for _, s := range r.plan.Steps {
 		switch {
 		case s.Held != nil:
-		case s.Kind == Prune:
+		case s.Kind == plan.KindPrune:
 			prunes++
 		default:
 			functions[s.Function] = true
@@ -170,7 +172,7 @@ func (r *region) cost() {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}
 	seconds := r.in.Rates.seconds(writes, reads)
-	r.plan.Cost = Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
+	r.plan.Cost = plan.Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
 }
 
 // calls is what changing so many functions takes: one update and about three

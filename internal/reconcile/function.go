@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
@@ -21,7 +23,7 @@ const maxLayers = 5
 // what deciding takes.
 func (r *region) decideFunction(f state.Function) {
 	past := r.past.Functions[f.Name]
-	var steps []Step
+	var steps []plan.Step
 	var behind []*wish
 	var sv *serving
 	chosen := false
@@ -53,11 +55,11 @@ func (r *region) decideFunction(f state.Function) {
 		return
 	}
 	if f.Image || f.Edge {
-		r.plan.Blocked = append(r.plan.Blocked, Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
+		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
 		return
 	}
 	if sv != nil && !sv.known {
-		r.plan.Blocked = append(r.plan.Blocked, Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
+		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
 		return
 	}
 	r.foreign(f, past)
@@ -95,7 +97,8 @@ type layerPast struct {
 	known  bool
 }
 
-func (p FunctionPast) of(l state.LayerARN) layerPast {
+// slotPast returns what is remembered of one layer of a function.
+func slotPast(p plan.FunctionPast, l state.LayerARN) layerPast {
 	n, ok := p.Applied[l]
 	return layerPast{number: n, known: ok}
 }
@@ -111,10 +114,10 @@ func (p FunctionPast) of(l state.LayerARN) layerPast {
 //
 // A function behind an alias has what the alias serves. late says that its
 // $LATEST is as wanted, or will be by the step, and callers get something else.
-func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast, sv *serving) (step *Step, late bool) {
+func (r *region) decideLayer(w *wish, f state.Function, before plan.FunctionPast, sv *serving) (step *plan.Step, late bool) {
 	t, pin := w.wants(f)
 	have := number(f, w.Layer)
-	past := before.of(w.Layer)
+	past := slotPast(before, w.Layer)
 	t, why := r.instead(w, f, t, have, past, sv)
 	if have == t.number {
 		w.seen = true
@@ -133,10 +136,10 @@ func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast, sv 
 	}
 	s := r.step(w, f, t, have, past)
 	switch {
-	case why != nil && why.cause == Rollback:
-		s.Cause, s.Reason = Rollback, why.reason
+	case why != nil && why.cause == plan.CauseRollback:
+		s.Cause, s.Reason = plan.CauseRollback, why.reason
 	case past.known && t.number == past.number:
-		s.Cause = Drift
+		s.Cause = plan.CauseDrift
 		if r.want.Drift.Report {
 			return nil, false
 		}
@@ -145,14 +148,14 @@ func (r *region) decideLayer(w *wish, f state.Function, before FunctionPast, sv 
 		s.Tug = tugOfWar(before.Heals[w.Layer])
 		r.graceOfDrift(&s, since)
 	default:
-		s.Cause = Change
+		s.Cause = plan.CauseChange
 		s.Reason = changeReason(w, t, have, pin)
 	}
 	if s.AnyTime = r.anyTime(s); s.AnyTime && !r.plan.Window.Open {
 		s.Reason += "; new functions do not wait for the change window here"
 	}
 	s.Kind = kindOf(s.Cause, t.number, have, past)
-	s.Back = s.Kind == Restore && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
+	s.Back = s.Kind == plan.KindRollback && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
 	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, w.Name, f.Name)
 	return &s, false
 }
@@ -170,7 +173,7 @@ func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *s
 // anyTime: a new function gets at once what all the others have already. What
 // nobody has yet is a change like any other, also on a new function, and so is
 // what a rollout under way has brought to some.
-func (r *region) anyTime(s Step) bool {
+func (r *region) anyTime(s plan.Step) bool {
 	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
 		return false
 	}
@@ -180,11 +183,11 @@ func (r *region) anyTime(s Step) bool {
 
 func (r *region) adopt(w *wish, f state.Function, n int64) {
 	r.plan.Learned.Adopted = append(r.plan.Learned.Adopted,
-		Adoption{Function: f.Name, Layer: w.Layer, Number: n, List: f.Layers})
+		plan.Adoption{Function: f.Name, Layer: w.Layer, Number: n, List: f.Layers})
 }
 
-func (r *region) step(w *wish, f state.Function, t target, have int64, past layerPast) Step {
-	s := Step{
+func (r *region) step(w *wish, f state.Function, t target, have int64, past layerPast) plan.Step {
+	s := plan.Step{
 		Layer: w.Name, LayerARN: w.Layer, Function: f.Name, Wave: 1, List: f.Layers, First: w.First,
 		FromVersion: w.catalog.Label(have), ToVersion: t.semver,
 		New: have == 0 && t.number > 0 && past.number == 0,
@@ -200,18 +203,18 @@ func (r *region) step(w *wish, f state.Function, t target, have int64, past laye
 
 // kindOf: a heal is an attach whichever way; a change to a lower number than
 // the one last applied (or had, without a past) is a rollback.
-func kindOf(c Cause, want, have int64, past layerPast) Kind {
+func kindOf(c plan.Cause, want, have int64, past layerPast) plan.Kind {
 	if want == 0 {
-		return Detach
+		return plan.KindDetach
 	}
 	before := have
 	if past.known {
 		before = past.number
 	}
-	if c == Change && want < before || c == Rollback {
-		return Restore
+	if c == plan.CauseChange && want < before || c == plan.CauseRollback {
+		return plan.KindRollback
 	}
-	return Attach
+	return plan.KindAttach
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
@@ -248,8 +251,8 @@ func number(f state.Function, l state.LayerARN) int64 {
 // since when.
 func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 	have := number(f, w.Layer)
-	d := Drifted{
-		Kind: WrongVersion, Layer: w.Name, Function: f.Name,
+	d := plan.Drift{
+		Kind: plan.DriftWrongVersion, Layer: w.Name, Function: f.Name,
 		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
 	}
 	if past > 0 {
@@ -257,10 +260,10 @@ func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 	}
 	switch {
 	case have == 0:
-		d.Kind = Missing
+		d.Kind = plan.DriftMissing
 		d.Reason = fmt.Sprintf("%s was applied, and the layer is gone from the function", w.show(past))
 	case w.catalog.Listed() && !w.catalog.Live(have):
-		d.Kind = DeletedVersion
+		d.Kind = plan.DriftDeletedVersion
 		d.Have = string(w.Layer.Version(have))
 		d.Reason = fmt.Sprintf("the function has %d, which was deleted", have)
 	default:
@@ -280,7 +283,7 @@ func (r *region) sight(function string, layer state.LayerARN, have state.LayerVe
 		since = old.Since
 	}
 	r.plan.Learned.Sightings = append(r.plan.Learned.Sightings,
-		Sighting{Function: function, Layer: layer, Have: have, Since: since})
+		plan.Sighting{Function: function, Layer: layer, Have: have, Since: since})
 	return since
 }
 
@@ -297,9 +300,9 @@ func short(d time.Duration) string {
 	return text
 }
 
-func (r *region) graceOfDrift(s *Step, since time.Time) {
+func (r *region) graceOfDrift(s *plan.Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
-		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
+		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
 	}
 }
 
@@ -310,13 +313,13 @@ func (r *region) deleted(w *wish, f state.Function) {
 	if have == 0 || !w.catalog.Listed() || w.catalog.Live(have) {
 		return
 	}
-	d := Drifted{
-		Kind: DeletedVersion, Layer: w.Name, Function: f.Name, Have: string(w.Layer.Version(have)),
+	d := plan.Drift{
+		Kind: plan.DriftDeletedVersion, Layer: w.Name, Function: f.Name, Have: string(w.Layer.Version(have)),
 		Reason: fmt.Sprintf("the function has %d, which was deleted", have),
 	}
 	d.Since = r.sight(f.Name, w.Layer, w.Layer.Version(have))
 	r.plan.Drift = append(r.plan.Drift, d)
-	r.plan.Blocked = append(r.plan.Blocked, Blocked{
+	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{
 		Function: f.Name, Layer: w.Name,
 		Reason: fmt.Sprintf("it has version %d, which was deleted, and Git names no live version", have),
 	})
@@ -324,22 +327,22 @@ func (r *region) deleted(w *wish, f state.Function) {
 
 // foreign reports attached layers that nobody named, and a changed order;
 // both are told and never healed.
-func (r *region) foreign(f state.Function, past FunctionPast) {
+func (r *region) foreign(f state.Function, past plan.FunctionPast) {
 	for _, v := range f.Layers {
 		if r.expected(v) {
 			continue
 		}
 		l := v.Layer()
-		r.plan.Drift = append(r.plan.Drift, Drifted{
-			Kind: Extra, Layer: string(l), Function: f.Name, Have: string(v),
+		r.plan.Drift = append(r.plan.Drift, plan.Drift{
+			Kind: plan.DriftExtra, Layer: string(l), Function: f.Name, Have: string(v),
 			Since: r.sight(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
 		})
 	}
 	if sameOrder(past.List, f.Layers) {
 		return
 	}
-	r.plan.Drift = append(r.plan.Drift, Drifted{
-		Kind: Order, Function: f.Name, Want: joined(past.List), Have: joined(f.Layers),
+	r.plan.Drift = append(r.plan.Drift, plan.Drift{
+		Kind: plan.DriftOrder, Function: f.Name, Want: joined(past.List), Have: joined(f.Layers),
 		Since: r.sight(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
 	})
 }

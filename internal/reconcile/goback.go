@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -38,7 +40,7 @@ func (r *region) goBack() {
 	}
 	slices.Sort(r.plan.LeftAlone)
 	if n := len(r.plan.LeftAlone); n > 0 {
-		r.plan.Notes = append(r.plan.Notes, Note{Code: "left_alone", Message: fmt.Sprintf(
+		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "left_alone", Message: fmt.Sprintf(
 			"%s changed by somebody else since the rollout and not returned: %s", plural(n, "function was", "functions were"), few(r.plan.LeftAlone))})
 	}
 }
@@ -49,8 +51,8 @@ func (r *region) isBack(c rollout.Changed, f state.Function) {
 	past := r.past.Functions[c.Function]
 	for _, layer := range slots(c) {
 		n := number(f, layer)
-		if p := past.of(layer); p.known && p.number != n {
-			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
+		if p := slotPast(past, layer); p.known && p.number != n {
+			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, plan.Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
 		}
 	}
 }
@@ -73,7 +75,7 @@ func few(names []string) string {
 
 // goBackOne gives the steps that return one function; ours is false when it
 // has neither what it had before nor what the rollout left.
-func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []Step, ours bool) {
+func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []plan.Step, ours bool) {
 	serve, ours := r.goBackAlias(c, f)
 	if !ours || r.meddled(c) {
 		return nil, false
@@ -102,7 +104,7 @@ func (r *region) meddled(c rollout.Changed) bool {
 	return !slices.Equal(others(c.Before), others(c.After))
 }
 
-func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *Step, ours bool) {
+func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *plan.Step, ours bool) {
 	if c.Alias == "" || c.AliasAfter == "" {
 		return nil, true // not moved
 	}
@@ -128,18 +130,18 @@ func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *Step, o
 	case weights && a.Weights[c.AliasAfter] == 0:
 		return nil, false // somebody else's canary
 	}
-	return &Step{
-		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
-		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+	return &plan.Step{
+		Kind: plan.KindServe, ID: fmt.Sprintf("%s/%s/%s", plan.KindServe, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers,
 		Reason:  fmt.Sprintf("%s goes back to version %s, which it served before: %s", c.Alias, c.AliasBefore, r.rollout.Reason),
-		Serving: &Serving{Qualifier: c.Alias, Served: served, Alias: a, Version: c.AliasBefore},
+		Serving: &plan.Serving{Qualifier: c.Alias, Served: served, Alias: a, Version: c.AliasBefore},
 	}, true
 }
 
 // goBackInstances has the instances of the account run again what the function
 // had: there is no version to point at, so $LATEST is published once more when its
 // list is back.
-func (r *region) goBackInstances(c rollout.Changed, f state.Function) *Step {
+func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step {
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
 	if !known {
@@ -155,26 +157,26 @@ func (r *region) goBackInstances(c rollout.Changed, f state.Function) *Step {
 	if same {
 		return nil
 	}
-	return &Step{
-		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
-		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+	return &plan.Step{
+		Kind: plan.KindServe, ID: fmt.Sprintf("%s/%s/%s", plan.KindServe, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers,
 		Reason:  "its instances run again what it had before: " + r.rollout.Reason,
-		Serving: &Serving{Qualifier: c.Alias, Served: served, Ours: ours},
+		Serving: &plan.Serving{Qualifier: c.Alias, Served: served, Ours: ours},
 	}
 }
 
 // goBackList restores the whole list as it was.
-func (r *region) goBackList(c rollout.Changed, f state.Function) []Step {
-	var steps []Step
+func (r *region) goBackList(c rollout.Changed, f state.Function) []plan.Step {
+	var steps []plan.Step
 	for _, layer := range slots(c) {
 		before, _, _ := state.Function{Layers: c.Before}.Has(layer)
 		after, _, _ := state.Function{Layers: c.After}.Has(layer)
-		s := Step{
-			Kind: Restore, Layer: r.nameOf(layer), LayerARN: layer, Function: c.Function, From: after, To: before,
-			Cause: Rollback, Wave: c.Wave, List: f.Layers, Whole: orNone(c.Before), Reason: "back to what it had before: " + r.rollout.Reason,
+		s := plan.Step{
+			Kind: plan.KindRollback, Layer: r.nameOf(layer), LayerARN: layer, Function: c.Function, From: after, To: before,
+			Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers, Whole: orNone(c.Before), Reason: "back to what it had before: " + r.rollout.Reason,
 		}
 		if before == "" {
-			s.Kind = Detach
+			s.Kind = plan.KindDetach
 		}
 		if w := r.wishOf(layer); w != nil {
 			s.FromVersion, s.ToVersion = w.catalog.Label(after.Number()), w.catalog.Label(before.Number())

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -27,12 +29,12 @@ func failing() (Input, *rollout.Changed) {
 func TestGoingBackOnOwnInstances(t *testing.T) {
 	for name, tc := range map[string]struct {
 		latest, runs int64
-		want         []Kind
+		want         []plan.Kind
 	}{
-		"both":          {5, 5, []Kind{Restore, Serve}},
-		"list is back":  {4, 5, []Kind{Serve}},
+		"both":          {5, 5, []plan.Kind{plan.KindRollback, plan.KindServe}},
+		"list is back":  {4, 5, []plan.Kind{plan.KindServe}},
 		"all is back":   {4, 4, nil},
-		"not published": {5, 4, []Kind{Restore}},
+		"not published": {5, 4, []plan.Kind{plan.KindRollback}},
 	} {
 		in, c := failing()
 		c.Alias, c.AliasBefore, c.AliasAfter = state.LatestPublished, state.LatestPublished, state.LatestPublished
@@ -42,9 +44,9 @@ func TestGoingBackOnOwnInstances(t *testing.T) {
 		in.Regions[0].Have.Served = map[state.Qualified]state.Served{{Function: "f", Qualifier: state.LatestPublished}: {
 			Version: state.LatestPublished, Layers: []state.LayerVersionARN{common.Version(tc.runs)}, CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: "Active",
 		}}
-		var got []Kind
+		var got []plan.Kind
 		for _, s := range only(t, in).Steps {
-			if s.Cause != Rollback || s.Held != nil || s.Kind == Serve && s.Serving.Version != "" {
+			if s.Cause != plan.CauseRollback || s.Held != nil || s.Kind == plan.KindServe && s.Serving.Version != "" {
 				t.Errorf("%s: %s is of cause %s, held %+v", name, s.ID, s.Cause, s.Held)
 			}
 			got = append(got, s.Kind)
@@ -113,11 +115,11 @@ func TestGoingBack(t *testing.T) {
 			if alone := slices.Equal(r.LeftAlone, []string{"f"}); alone != tc.alone {
 				t.Errorf("left alone %q", r.LeftAlone)
 			}
-			if noted := slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Code == "left_alone" && strings.HasSuffix(n.Message, ": f") }); noted != tc.alone {
+			if noted := slices.ContainsFunc(r.Notes, func(n plan.Note) bool { return n.Code == "left_alone" && strings.HasSuffix(n.Message, ": f") }); noted != tc.alone {
 				t.Errorf("notes %+v", r.Notes)
 			}
 			for _, s := range r.Steps {
-				if s.Kind != Serve && !slices.Equal(s.Whole, c.Before) {
+				if s.Kind != plan.KindServe && !slices.Equal(s.Whole, c.Before) {
 					t.Errorf("%s restores %v", s.ID, s.Whole)
 				}
 			}
@@ -157,7 +159,7 @@ func TestWhatIsBackIsRemembered(t *testing.T) {
 	if len(r.Steps) != 0 {
 		t.Errorf("steps: %s", told(r))
 	}
-	want := Adoption{Function: "f", Layer: common, Number: 4}
+	want := plan.Adoption{Function: "f", Layer: common, Number: 4}
 	if a := r.Learned.Adopted; len(a) != 1 || a[0].Number != want.Number || a[0].Function != "f" || a[0].Layer != common {
 		t.Errorf("adopted %+v", a)
 	}

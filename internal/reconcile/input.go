@@ -3,6 +3,8 @@ package reconcile
 import (
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -41,8 +43,8 @@ type Region struct {
 	// Have is what was observed; nil where the Region could not be read, and
 	// then Unread has the reason.
 	Have   *state.Snapshot
-	Unread *Failure
-	Past   Past // the zero value: nothing is known
+	Unread *plan.Failure
+	Past   plan.Past // the zero value: nothing is known
 	// Rollout is the one that is under way or was the last; nil = there was
 	// none. Changed is what it did by function, and what those did that it took
 	// over from, while it is under way.

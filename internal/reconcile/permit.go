@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -24,7 +26,7 @@ type permit struct {
 	latest time.Time                   // when the latest approval that holds was given
 }
 
-func newPermit(in Input, p Plan, regions []*region) *permit {
+func newPermit(in Input, p plan.Plan, regions []*region) *permit {
 	m := &permit{in: in, digest: p.Digest, bound: map[string]*ruling.Approval{}, order: map[*region]string{}}
 	busy := ""
 	for _, r := range regions {
@@ -59,9 +61,9 @@ func (m *permit) all(regions []*region) {
 		for i := range r.plan.Steps {
 			s := &r.plan.Steps[i]
 			holders := m.holders(r, *s)
-			if s.Kind == Prune && len(holders) == 0 && s.Held == nil && m.in.Unleased == "" {
+			if s.Kind == plan.KindPrune && len(holders) == 0 && s.Held == nil && m.in.Unleased == "" {
 				if left == 0 {
-					holders = append(holders, Held{By: ByLimit, Until: next, Reason: fmt.Sprintf(
+					holders = append(holders, plan.Held{By: plan.ByLimit, Until: next, Reason: fmt.Sprintf(
 						"at most %d versions are pruned per environment and 24 hours", maxPrunes)})
 				} else {
 					left--
@@ -76,13 +78,13 @@ func (m *permit) all(regions []*region) {
 // serveWaits holds what gives callers the new layers where nothing new is left
 // to give without the steps that are held; and where one of these is to put a
 // layer of $LATEST right, since callers would get the wrong one.
-func serveWaits(steps []Step) {
-	held, free := map[string][]Step{}, map[string][]Step{}
+func serveWaits(steps []plan.Step) {
+	held, free := map[string][]plan.Step{}, map[string][]plan.Step{}
 	var serves []int
 	for i, s := range steps {
 		switch {
 		case s.Function == "":
-		case s.Kind == Serve:
+		case s.Kind == plan.KindServe:
 			serves = append(serves, i)
 		case s.Held == nil:
 			free[s.Function] = append(free[s.Function], s)
@@ -95,101 +97,101 @@ func serveWaits(steps []Step) {
 		if s.WaitsAlone() || s.Serving.Version != "" || len(waiting) == 0 {
 			continue
 		}
-		after := Fold(s.List, free[s.Function])
-		if !slices.ContainsFunc(s.Serving.Ours, func(l state.LayerARN) bool { return s.behind(after, l) }) {
+		after := plan.Fold(s.List, free[s.Function])
+		if !slices.ContainsFunc(s.Serving.Ours, func(l state.LayerARN) bool { return behind(s, after, l) }) {
 			steps[i].Held = waiting[0].Held
 		}
 		for _, w := range waiting {
-			if s.behind(s.List, w.LayerARN) {
+			if behind(s, s.List, w.LayerARN) {
 				steps[i].Held = w.Held
 			}
 		}
 	}
 }
 
-// behind says that callers get another version of a layer than is in a list.
-func (s Step) behind(list []state.LayerVersionARN, l state.LayerARN) bool {
+// behind reports whether callers get another version of a layer than is in a list.
+func behind(s plan.Step, list []state.LayerVersionARN, l state.LayerARN) bool {
 	return number(state.Function{Layers: list}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
 }
 
 // holders lists who holds a step besides a grace, in order of precedence.
-func (m *permit) holders(r *region, s Step) []Held {
-	var hs []Held
-	hold := func(by By, until time.Time, reason string) {
-		hs = append(hs, Held{By: by, Until: until, Reason: reason})
+func (m *permit) holders(r *region, s plan.Step) []plan.Held {
+	var hs []plan.Held
+	hold := func(by plan.By, until time.Time, reason string) {
+		hs = append(hs, plan.Held{By: by, Until: until, Reason: reason})
 	}
-	if s.Cause == Rollback {
+	if s.Cause == plan.CauseRollback {
 		return nil // back to what was: passes all but the lease
 	}
 	if r.want.Observe {
-		hold(ByMode, time.Time{}, "mode is observe: layerd tells and does nothing")
+		hold(plan.ByMode, time.Time{}, "mode is observe: layerd tells and does nothing")
 	}
 	if reason := r.desiredReason(s); reason != "" {
-		hold(ByDesired, time.Time{}, reason)
+		hold(plan.ByDesired, time.Time{}, reason)
 	}
 	if reason := r.quarantineReason(s); reason != "" {
-		hold(ByQuarantine, time.Time{}, reason)
+		hold(plan.ByQuarantine, time.Time{}, reason)
 	} else if s.Quarantined != "" {
-		hold(ByQuarantine, time.Time{}, s.Quarantined)
+		hold(plan.ByQuarantine, time.Time{}, s.Quarantined)
 	}
 	w := r.plan.Window
 	if s.AnyTime {
 		w = r.freezes()
 	}
 	if w.Frozen {
-		hold(ByFreeze, w.NextOpen, w.Reason)
+		hold(plan.ByFreeze, w.NextOpen, w.Reason)
 	}
 	approved := m.approved(r, s)
 	if r.needsApproval(s) && !approved {
-		hold(ByApproval, time.Time{}, m.approvalReason(r))
+		hold(plan.ByApproval, time.Time{}, m.approvalReason(r))
 	}
 	if !w.Open && (!w.Frozen || !w.InWindow) {
-		hold(ByWindow, w.NextOpen, windowReason(r))
+		hold(plan.ByWindow, w.NextOpen, windowReason(r))
 	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
 		if reason, until, spans := r.spans(); spans {
-			hold(ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
+			hold(plan.ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
 		}
 	}
 	m.rolloutHolders(r, s, hold)
 	if r.plan.Failure != nil {
-		hold(ByLimit, time.Time{}, r.plan.Failure.Message)
+		hold(plan.ByLimit, time.Time{}, r.plan.Failure.Message)
 	} else if reason := m.limitReason(r, s); reason != "" && !approved {
-		hold(ByLimit, time.Time{}, reason)
+		hold(plan.ByLimit, time.Time{}, reason)
 	}
 	return hs
 }
 
 // rolloutHolders are those that make a change a safe one: health, its place
 // after other Regions, and its wave.
-func (m *permit) rolloutHolders(r *region, s Step, hold func(By, time.Time, string)) {
+func (m *permit) rolloutHolders(r *region, s plan.Step, hold func(plan.By, time.Time, string)) {
 	waits, reason := r.waveHolder(s)
 	if r.unwell != "" && r.rollout == nil && s.InRollout() && r.forwards(s) { // one that has begun is judged by itself
-		hold(ByHealth, time.Time{}, r.unwell)
-	} else if reason && waits.By == ByHealth {
-		hold(ByHealth, waits.Until, waits.Reason)
+		hold(plan.ByHealth, time.Time{}, r.unwell)
+	} else if reason && waits.By == plan.ByHealth {
+		hold(plan.ByHealth, waits.Until, waits.Reason)
 	}
 	if s.Tug != "" {
-		hold(ByTugOfWar, time.Time{}, s.Tug)
+		hold(plan.ByTugOfWar, time.Time{}, s.Tug)
 	}
 	if s.InRollout() && m.order[r] != "" && !r.sameRollout() {
-		hold(ByOrder, time.Time{}, m.order[r])
+		hold(plan.ByOrder, time.Time{}, m.order[r])
 	}
-	if reason && waits.By == ByWave {
-		hold(ByWave, waits.Until, waits.Reason)
+	if reason && waits.By == plan.ByWave {
+		hold(plan.ByWave, waits.Until, waits.Reason)
 	}
 }
 
 // forwards says that a step brings something newer. A serve step does when one
 // of the others of its function does, or when it is alone.
-func (r *region) forwards(s Step) bool {
-	forward := func(s Step) bool { return s.Kind != Restore && !s.Back }
-	if s.Kind != Serve {
+func (r *region) forwards(s plan.Step) bool {
+	forward := func(s plan.Step) bool { return s.Kind != plan.KindRollback && !s.Back }
+	if s.Kind != plan.KindServe {
 		return forward(s)
 	}
 	if r.forward == nil {
 		r.forward = map[string]bool{}
 		for _, o := range r.plan.Steps {
-			if o.InRollout() && o.Kind != Serve {
+			if o.InRollout() && o.Kind != plan.KindServe {
 				r.forward[o.Function] = r.forward[o.Function] || forward(o)
 			}
 		}
@@ -200,7 +202,7 @@ func (r *region) forwards(s Step) bool {
 
 // waits says that a step waits for something of its own, so that the rollout
 // goes on without it.
-func (m *permit) waits(r *region, s Step) bool {
+func (m *permit) waits(r *region, s plan.Step) bool {
 	return s.Quarantined != "" || r.quarantineReason(s) != "" ||
 		(r.needsApproval(s) || m.limitReason(r, s) != "") && !m.approved(r, s)
 }
@@ -212,19 +214,19 @@ func (r *region) goesFirst() string {
 		return r.want.Region + " goes first, and it could not be read"
 	case r.rollout != nil:
 		return r.want.Region + " goes first, and its rollout is under way"
-	case slices.ContainsFunc(r.plan.Steps, Step.InRollout):
+	case slices.ContainsFunc(r.plan.Steps, plan.Step.InRollout):
 		return r.want.Region + " goes first"
 	}
 	return ""
 }
 
 // grace adds the two that hold last: a grace, and that we may do nothing.
-func (m *permit) grace(hs []Held, grace *Held) []Held {
+func (m *permit) grace(hs []plan.Held, grace *plan.Held) []plan.Held {
 	if grace != nil {
-		hs = append(hs, Held{By: grace.By, Until: grace.Until, Reason: grace.Reason})
+		hs = append(hs, plan.Held{By: grace.By, Until: grace.Until, Reason: grace.Reason})
 	}
 	if m.in.Unleased != "" {
-		hs = append(hs, Held{By: ByLease, Reason: m.in.Unleased})
+		hs = append(hs, plan.Held{By: plan.ByLease, Reason: m.in.Unleased})
 	}
 	return hs
 }
@@ -238,9 +240,9 @@ func windowReason(r *region) string {
 
 // desiredReason holds changes that cannot be trusted or are not whole. Heals
 // of what was applied go on, and so does a rollout that has begun.
-func (r *region) desiredReason(s Step) string {
+func (r *region) desiredReason(s plan.Step) string {
 	switch {
-	case s.Cause == Drift:
+	case s.Cause == plan.CauseDrift:
 		return ""
 	case r.in.Stale != "" && !(s.InRollout() && r.sameRollout()):
 		return r.in.Stale
@@ -252,8 +254,8 @@ func (r *region) desiredReason(s Step) string {
 
 // needsApproval: changes and prunes, where the environment asks for it; not
 // heals, and not Git going back to what was applied here once.
-func (r *region) needsApproval(s Step) bool {
-	return r.want.ApprovalRequired && (s.Cause == Change && !s.Back || s.Cause == Retention)
+func (r *region) needsApproval(s plan.Step) bool {
+	return r.want.ApprovalRequired && (s.Cause == plan.CauseChange && !s.Back || s.Cause == plan.CauseRetention)
 }
 
 func (m *permit) approvalReason(r *region) string {
@@ -268,12 +270,12 @@ func (m *permit) approvalReason(r *region) string {
 // approved says whether an approval that holds covers the step. A prune is not
 // in the digest; it is covered by any approval given after the version had
 // become a candidate, since the plan that was approved showed it.
-func (m *permit) approved(r *region, s Step) bool {
+func (m *permit) approved(r *region, s plan.Step) bool {
 	switch s.Cause {
-	case Change:
+	case plan.CauseChange:
 		a := m.bound[r.line(s)]
 		return a != nil || m.same != nil && m.same.Covers(r.line(s), m.digest)
-	case Retention:
+	case plan.CauseRetention:
 		return !m.latest.IsZero() && !m.latest.Before(r.candidateSince(s))
 	default:
 		return m.same != nil
@@ -282,7 +284,7 @@ func (m *permit) approved(r *region, s Step) bool {
 
 // limitReason holds what would do more than a person expects until that
 // person has seen the plan.
-func (m *permit) limitReason(r *region, s Step) string {
+func (m *permit) limitReason(r *region, s plan.Step) string {
 	for layer := range strings.SplitSeq(s.Layer, "+") { // a serve step is of several
 		if why := r.shrunk[layer]; why != "" {
 			return why + "; nothing follows until the plan is approved"
@@ -298,18 +300,18 @@ func (m *permit) limitReason(r *region, s Step) string {
 // freezes is what the calendar says now to steps that no window holds.
 func (r *region) freezes() window.Status {
 	if r.anytime == nil {
-		r.anytime = new(Step{AnyTime: true}.Obeys(r.want.Calendar).At(r.in.Now))
+		r.anytime = new(plan.Step{AnyTime: true}.Obeys(r.want.Calendar).At(r.in.Now))
 	}
 	return *r.anytime
 }
 
 // merge makes one Held of all holders. Until is when all that is known to end
 // has ended and the step's calendar is open.
-func (r *region) merge(s Step, hs []Held) *Held {
+func (r *region) merge(s plan.Step, hs []plan.Held) *plan.Held {
 	if len(hs) == 0 {
 		return nil
 	}
-	h := &Held{By: hs[0].By, Reason: hs[0].Reason}
+	h := &plan.Held{By: hs[0].By, Reason: hs[0].Reason}
 	for _, x := range hs {
 		if x.Until.After(h.Until) {
 			h.Until = x.Until

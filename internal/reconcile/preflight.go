@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -77,7 +79,7 @@ func (r *region) smokeTests() {
 
 // unsigned: a function with a code-signing configuration that is enforced takes
 // layers of the allowed signers only.
-func (r *region) unsigned(_ *wish, f state.Function, s Step) string {
+func (r *region) unsigned(_ *wish, f state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -122,6 +124,6 @@ func (r *region) sizeNote() {
 	if r.sizeless == 0 {
 		return
 	}
-	r.plan.Notes = append(r.plan.Notes, Note{Code: "size_unknown", Message: fmt.Sprintf(
+	r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "size_unknown", Message: fmt.Sprintf(
 		"the size of code and layers together is unknown for %s; AWS allows 250 MB unzipped", plural(r.sizeless, "function", "functions"))})
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -12,7 +14,7 @@ import (
 
 // override is why a function is brought to another number than Git asks for.
 type override struct {
-	cause  Cause
+	cause  plan.Cause
 	reason string
 }
 
@@ -34,7 +36,7 @@ func (r *region) instead(w *wish, f state.Function, t target, have int64, past l
 		there := have == q.Back && served == q.Back
 		returned := past.known && past.number == q.Back
 		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
-			return back(q.Back), &override{Rollback, rolledBack(q)}
+			return back(q.Back), &override{plan.CauseRollback, rolledBack(q)}
 		}
 	}
 	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
@@ -65,8 +67,8 @@ func (r *region) quarantine(layer state.LayerARN, number int64, function string)
 }
 
 // quarantineReason says why a step's version must not come to its function.
-func (r *region) quarantineReason(s Step) string {
-	if s.Cause == Rollback || s.Kind == Serve || s.Kind == Prune {
+func (r *region) quarantineReason(s plan.Step) string {
+	if s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
 	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
@@ -113,7 +115,7 @@ func (w *wish) asks(n int64) bool {
 const mostHeals = 3
 
 // tugOfWar says why a drift is not healed once more; empty = it is.
-func tugOfWar(h Heals) string {
+func tugOfWar(h plan.Heals) string {
 	if h.Count < mostHeals {
 		return ""
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -84,8 +86,8 @@ func TestQuarantine(t *testing.T) {
 func TestTugOfWar(t *testing.T) {
 	for count, want := range []string{"attach drift 3>4", "attach drift 3>4", "attach drift 3>4", "attach drift 3>4 held by tug_of_war", "attach drift 3>4 held by tug_of_war"} {
 		in := scene("1.3.0", 3, 4)
-		in.Regions[0].Past.Functions["f"] = FunctionPast{
-			Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: count, Last: noon.Add(-time.Hour)}},
+		in.Regions[0].Past.Functions["f"] = plan.FunctionPast{
+			Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]plan.Heals{common: {Count: count, Last: noon.Add(-time.Hour)}},
 		}
 		r := only(t, in)
 		if got := told(r); got != want {
@@ -97,13 +99,13 @@ func TestTugOfWar(t *testing.T) {
 	}
 	// A change of Git is not drift, and is made.
 	in := scene("1.4.0", 3, 4)
-	in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 9, Last: noon}}}
+	in.Regions[0].Past.Functions["f"] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]plan.Heals{common: {Count: 9, Last: noon}}}
 	if got := told(only(t, in)); got != "attach change 3>5" {
 		t.Error(got)
 	}
 	// The same of an alias that somebody moves back.
 	in = aliased("1.3.0", 4, 4, 3)
-	in.Regions[0].Past.Functions["f"] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]Heals{common: {Count: 3, Last: noon}}}
+	in.Regions[0].Past.Functions["f"] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, Heals: map[state.LayerARN]plan.Heals{common: {Count: 3, Last: noon}}}
 	if got := told(only(t, in)); got != "serve drift 3>+ held by tug_of_war" {
 		t.Error(got)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -38,7 +40,7 @@ func (r *region) retention() {
 				r.prune(w, v)
 				continue
 			}
-			r.plan.Kept = append(r.plan.Kept, Kept{
+			r.plan.Kept = append(r.plan.Kept, plan.Kept{
 				Layer: w.Name, Version: v.Number, Semver: w.catalog.Label(v.Number), Reason: reason,
 			})
 		}
@@ -168,20 +170,20 @@ func (r *region) prune(w *wish, v state.LayerVersion) {
 		since = seen
 	}
 	r.plan.Learned.Candidates = append(r.plan.Learned.Candidates,
-		Candidate{Layer: w.Layer, Number: v.Number, Since: since})
-	s := Step{
-		ID: fmt.Sprintf("prune/%s/%d", w.Name, v.Number), Kind: Prune, Layer: w.Name, LayerARN: w.Layer,
-		From: w.Layer.Version(v.Number), FromVersion: w.catalog.Label(v.Number), Cause: Retention,
+		plan.Candidate{Layer: w.Layer, Number: v.Number, Since: since})
+	s := plan.Step{
+		ID: fmt.Sprintf("prune/%s/%d", w.Name, v.Number), Kind: plan.KindPrune, Layer: w.Name, LayerARN: w.Layer,
+		From: w.Layer.Version(v.Number), FromVersion: w.catalog.Label(v.Number), Cause: plan.CauseRetention,
 		Reason: fmt.Sprintf("outside the newest %d, and nothing needs it", w.Retention.Keep),
 	}
 	if end := since.Add(w.Retention.Grace); end.After(r.in.Now) {
-		s.Held = &Held{By: ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", short(w.Retention.Grace))}
+		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", short(w.Retention.Grace))}
 	}
 	r.plan.Steps = append(r.plan.Steps, s)
 }
 
 // candidateSince gives since when a prune step's version has been a candidate.
-func (r *region) candidateSince(s Step) time.Time {
+func (r *region) candidateSince(s plan.Step) time.Time {
 	for _, c := range r.plan.Learned.Candidates {
 		if c.Layer == s.LayerARN && c.Number == s.From.Number() {
 			return c.Since

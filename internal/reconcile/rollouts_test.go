@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -112,25 +114,25 @@ func (th *theatre) note(format string, args ...any) {
 // round is one round of the daemon; false when nothing is left to happen.
 func (th *theatre) round(seed uint64) bool {
 	th.happen()
-	plan := th.decide()
+	planned := th.decide()
 	if seed%7 == 0 {
-		checkShuffled(th.t, &world{in: th.in}, plan, seed)
+		checkShuffled(th.t, &world{in: th.in}, planned, seed)
 	}
-	th.approve(plan)
-	plan = th.decide()
+	th.approve(planned)
+	planned = th.decide()
 	busy := false
-	for i := range plan.Regions {
-		busy = th.act(i, &plan.Regions[i]) || busy
+	for i := range planned.Regions {
+		busy = th.act(i, &planned.Regions[i]) || busy
 	}
 	th.now = th.now.Add(time.Duration(1+th.rnd.IntN(7)) * time.Minute)
 	if busy || th.events > 0 || th.t.Failed() {
-		if next := plan.Regions[0].Next; !busy && next.After(th.now) {
+		if next := planned.Regions[0].Next; !busy && next.After(th.now) {
 			th.now = next
 		}
 		return !th.t.Failed()
 	}
-	next := plan.Regions[0].Next
-	for _, r := range plan.Regions {
+	next := planned.Regions[0].Next
+	for _, r := range planned.Regions {
 		if r.Next.After(th.now) && (next.IsZero() || r.Next.Before(next)) {
 			next = r.Next
 		}
@@ -146,7 +148,7 @@ func (th *theatre) round(seed uint64) bool {
 }
 
 // act carries out one Region's plan and moves its rollout on.
-func (th *theatre) act(i int, r *RegionPlan) bool {
+func (th *theatre) act(i int, r *plan.Region) bool {
 	p := th.places[i]
 	if len(r.Lifted) > 0 {
 		for j := range th.in.Quarantines {
@@ -159,7 +161,7 @@ func (th *theatre) act(i int, r *RegionPlan) bool {
 		th.applied(i, a.Function, a.Layer, a.Number)
 	}
 	th.id++
-	if b := Begins(*r, p.rollout, fmt.Sprintf("%06d", th.id), "abc", th.now); b != nil {
+	if b := plan.Begins(*r, p.rollout, fmt.Sprintf("%06d", th.id), "abc", th.now); b != nil {
 		if len(b.Chain) == 0 {
 			p.changed, p.origin, p.touched = map[string]*rollout.Changed{}, map[string]actor{}, map[string]bool{}
 		}
@@ -190,13 +192,13 @@ func (th *theatre) judge(i int) {
 	if !p.rollout.Running() {
 		return
 	}
-	plan := th.decide().Regions[i]
-	facts := plan.Facts(p.list())
+	planned := th.decide().Regions[i]
+	facts := planned.Facts(p.list())
 	if p.rollout.Stage == rollout.StageWatching {
-		facts = plan.Facts(p.all())
+		facts = planned.Facts(p.all())
 	}
 	if e := p.rollout.Answer(facts, th.in.Quarantines, th.in.Regions[i].Want.Region, rules, th.now); e != nil {
-		th.moves(i, plan, e, "answered")
+		th.moves(i, planned, e, "answered")
 		return
 	}
 	bad := !th.calm && chance(th.rnd, 12)
@@ -206,26 +208,26 @@ func (th *theatre) judge(i int) {
 			th.rollBack(i)
 			return
 		}
-		th.moves(i, plan, rollout.Resumed{}, "resumed")
+		th.moves(i, planned, rollout.Resumed{}, "resumed")
 	case p.rollout.Stage == rollout.StageWatching && bad:
-		th.moves(i, plan, rollout.AlarmsRead{Reason: "errors rings", Findings: []string{"errors rings"}}, "alarm")
+		th.moves(i, planned, rollout.AlarmsRead{Reason: "errors rings", Findings: []string{"errors rings"}}, "alarm")
 	case checks.Smoke && !bad:
-		th.moves(i, plan, rollout.SmokePassed{}, "smoke")
+		th.moves(i, planned, rollout.SmokePassed{}, "smoke")
 	case checks.Rates && bad:
-		th.moves(i, plan, rollout.Failed{Reaction: pick(th.rnd, desired.RollBack, desired.RollBack, desired.Halt), Reason: "it is bad"}, "failed")
+		th.moves(i, planned, rollout.Failed{Reaction: pick(th.rnd, desired.RollBack, desired.RollBack, desired.Halt), Reason: "it is bad"}, "failed")
 	case checks.Rates:
-		th.moves(i, plan, rollout.Passed{Facts: facts, Findings: []string{"all is well"}}, "passed")
+		th.moves(i, planned, rollout.Passed{Facts: facts, Findings: []string{"all is well"}}, "passed")
 	}
 }
 
 // rollBack is a person who rolls back what a halted rollout brings.
 func (th *theatre) rollBack(i int) {
-	plan := th.decide().Regions[i]
-	th.moves(i, plan, rollout.Failed{Reaction: desired.RollBack, Reason: "a person says so"}, "by hand")
+	planned := th.decide().Regions[i]
+	th.moves(i, planned, rollout.Failed{Reaction: desired.RollBack, Reason: "a person says so"}, "by hand")
 }
 
 // moves sends an event to the rollout and checks the transition.
-func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string) {
+func (th *theatre) moves(i int, planned plan.Region, event rollout.Event, why string) {
 	p := th.places[i]
 	was := *p.rollout
 	next := was.Next(event, th.in.Regions[i].Want.Rules(), th.now)
@@ -236,7 +238,7 @@ func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string
 	th.note("%s %s: %s %d → %s %d (%s)", th.in.Regions[i].Want.Region, was.ID, was.Stage, was.Wave, next.Stage, next.Wave, why)
 	p.rollout = &next
 	p.ends[next.Stage]++
-	wellOrUnverified := why == "passed" || why == "answered" || !plan.Want.Rollout.Verifies()
+	wellOrUnverified := why == "passed" || why == "answered" || !planned.Want.Rollout.Verifies()
 	if next.Wave != was.Wave && (!wellOrUnverified || next.Wave < was.Wave) {
 		th.errorf("%s goes from wave %d to %d without having been well", was.ID, was.Wave, next.Wave)
 	}
@@ -244,7 +246,7 @@ func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string
 	case rollout.StageBake, rollout.StageCanaryBake:
 		th.checkWhole(i, next, why)
 	case rollout.StageSuperseded:
-		if was.Stage != rollout.StageBake && was.Stage != rollout.StageHalted && plan.Want.Rollout.Verifies() && len(p.changed) > 0 {
+		if was.Stage != rollout.StageBake && was.Stage != rollout.StageHalted && planned.Want.Rollout.Verifies() && len(p.changed) > 0 {
 			th.errorf("%s was taken over from in %s", was.ID, was.Stage)
 		}
 	case rollout.StageWatching:
@@ -263,12 +265,12 @@ func (th *theatre) moves(i int, plan RegionPlan, event rollout.Event, why string
 
 // checkWhole: what is watched was changed whole.
 func (th *theatre) checkWhole(i int, ro rollout.Rollout, why string) {
-	plan := th.decide().Regions[i]
-	if plan.NewerCommit || why == "resumed" {
+	planned := th.decide().Regions[i]
+	if planned.NewerCommit || why == "resumed" {
 		return
 	}
-	for _, s := range plan.Steps {
-		shares := ro.Stage == rollout.StageCanaryBake && s.Kind == Serve && th.places[i].actor(s.Function).alias.Weights != nil
+	for _, s := range planned.Steps {
+		shares := ro.Stage == rollout.StageCanaryBake && s.Kind == plan.KindServe && th.places[i].actor(s.Function).alias.Weights != nil
 		if s.InRollout() && s.Wave <= ro.Wave && !s.WaitsAlone() && !shares {
 			th.errorf("wave %d is watched, and %s of wave %d is still to be done", ro.Wave, s.ID, s.Wave)
 		}
@@ -339,9 +341,9 @@ func (th *theatre) checkBack(i int) {
 			th.errorf("%s served version %s and serves %+v", name, was.alias.Version, *a.alias)
 		}
 	}
-	plan := th.decide().Regions[i]
-	for _, s := range plan.Steps {
-		if !s.InRollout() || s.HeldBy(ByQuarantine) {
+	planned := th.decide().Regions[i]
+	for _, s := range planned.Steps {
+		if !s.InRollout() || s.HeldBy(plan.ByQuarantine) {
 			continue
 		}
 		for _, t := range p.rollout.Introduced(p.all()) {
@@ -353,17 +355,17 @@ func (th *theatre) checkBack(i int) {
 }
 
 // carryOut does what internal/apply and internal/history do, on values.
-func (th *theatre) carryOut(i int, r *RegionPlan) (did bool) {
+func (th *theatre) carryOut(i int, r *plan.Region) (did bool) {
 	byName := map[string][]int{}
 	for j, s := range r.Steps {
 		if s.Held != nil {
-			r.Steps[j].Result = &Result{Status: Waiting}
+			r.Steps[j].Result = &plan.Result{Status: plan.StatusHeld}
 			continue
 		}
 		byName[s.Function] = append(byName[s.Function], j)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		var steps []Step
+		var steps []plan.Step
 		for _, j := range byName[name] {
 			steps = append(steps, r.Steps[j])
 		}
@@ -381,7 +383,7 @@ func (th *theatre) carryOut(i int, r *RegionPlan) (did bool) {
 
 // change changes one function; sometimes it fails before, half way, or in the
 // end.
-func (th *theatre) change(i int, name string, steps []Step) Result {
+func (th *theatre) change(i int, name string, steps []plan.Step) plan.Result {
 	p := th.places[i]
 	a := p.actor(name)
 	was := *a
@@ -390,10 +392,10 @@ func (th *theatre) change(i int, name string, steps []Step) Result {
 	if !th.calm && chance(th.rnd, 15) {
 		fails = 1 + th.rnd.IntN(3)
 	}
-	var serve *Step
-	list := Fold(a.Layers, steps)
+	var serve *plan.Step
+	list := plan.Fold(a.Layers, steps)
 	for j := range steps {
-		if steps[j].Kind == Serve {
+		if steps[j].Kind == plan.KindServe {
 			serve = &steps[j]
 		}
 		if steps[j].Whole != nil {
@@ -426,28 +428,28 @@ func (th *theatre) change(i int, name string, steps []Step) Result {
 		}
 	}
 	th.checkChange(name, was, *a)
-	th.note("%s %s: %s → fails %d, has %v, alias %+v", th.in.Regions[i].Want.Region, name, told(RegionPlan{Steps: steps}), fails, a.Layers, a.alias)
+	th.note("%s %s: %s → fails %d, has %v, alias %+v", th.in.Regions[i].Want.Region, name, told(plan.Region{Steps: steps}), fails, a.Layers, a.alias)
 	record.After, record.Failed = a.Layers, fails > 0
 	idle := fails > 0 && slices.Equal(was.Layers, a.Layers) && !moved
 	if !idle {
 		th.record(i, was, record, steps)
 	}
 	if fails > 0 {
-		return Result{Status: Failed, Error: "it failed"}
+		return plan.Result{Status: plan.StatusFailed, Error: "it failed"}
 	}
 	for _, s := range steps {
 		if s.LayerARN != "" {
 			th.applied(i, name, s.LayerARN, s.To.Number())
 		}
 	}
-	return Result{Status: Applied}
+	return plan.Result{Status: plan.StatusApplied}
 }
 
 // record keeps what a rollout did, as the history does.
-func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []Step) {
+func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []plan.Step) {
 	p := th.places[i]
-	back := slices.ContainsFunc(steps, func(s Step) bool { return s.Cause == Rollback })
-	changes := slices.ContainsFunc(steps, Step.InRollout)
+	back := slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Cause == plan.CauseRollback })
+	changes := slices.ContainsFunc(steps, plan.Step.InRollout)
 	c := p.changed[was.Name]
 	if c != nil && !back {
 		// What another writer did is healed; what stands beside our layers is not.
@@ -512,19 +514,19 @@ func (th *theatre) applied(i int, function string, layer state.LayerARN, n int64
 }
 
 // checkStep: what runs may run.
-func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
+func (th *theatre) checkStep(i int, r *plan.Region, s plan.Step) {
 	p := th.places[i]
 	open := r.Want.Calendar.At(th.now).Open
 	switch {
-	case s.Cause == Rollback && p.rollout.Stage != rollout.StageRollingBack && (s.Kind != Serve || s.Serving.Version != s.Serving.Served.Version):
+	case s.Cause == plan.CauseRollback && p.rollout.Stage != rollout.StageRollingBack && (s.Kind != plan.KindServe || s.Serving.Version != s.Serving.Served.Version):
 		th.errorf("%s is more than a share of calls, and nothing goes back", s.ID)
-	case s.Cause == Rollback && p.rollout.Stage == rollout.StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
+	case s.Cause == plan.CauseRollback && p.rollout.Stage == rollout.StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
 		th.errorf("%s: somebody else has changed the function since", s.ID)
-	case s.Cause == Rollback:
+	case s.Cause == plan.CauseRollback:
 		return
 	case !open && (!s.AnyTime || !r.Want.NewAtOnce || p.rollout.Open()):
 		th.errorf("%s (%s) runs while the calendar is closed", s.ID, s.Cause)
-	case s.Cause == Change && r.Want.ApprovalRequired && !s.Back && !th.lines[Line(r.Want.Region, s)]:
+	case s.Cause == plan.CauseChange && r.Want.ApprovalRequired && !s.Back && !th.lines[plan.Line(r.Want.Region, s)]:
 		th.errorf("%s runs without an approval", s.ID)
 	case s.InRollout() && p.rollout == nil:
 		th.errorf("%s runs without a rollout", s.ID)
@@ -532,7 +534,7 @@ func (th *theatre) checkStep(i int, r *RegionPlan, s Step) {
 		th.errorf("%s runs in stage %s", s.ID, p.rollout.Stage)
 	case s.InRollout() && s.Wave > p.rollout.Wave:
 		th.errorf("%s of wave %d runs in wave %d", s.ID, s.Wave, p.rollout.Wave)
-	case s.InRollout() && s.Kind == Serve && (s.Serving.Weight > 0) != (p.rollout.Stage == rollout.StageCanary):
+	case s.InRollout() && s.Kind == plan.KindServe && (s.Serving.Weight > 0) != (p.rollout.Stage == rollout.StageCanary):
 		th.errorf("%s gives a share of %v in stage %s", s.ID, s.Serving.Weight, p.rollout.Stage)
 	}
 	for _, q := range th.in.Quarantines {

@@ -8,55 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
 // latest is what a qualifier serves that was never given a version.
 const latest = "$LATEST"
-
-// Serving is how callers reach a function that is not served by $LATEST, as it
-// was when the step was decided. Whoever carries the step out compares it with
-// what is there then.
-type Serving struct {
-	Qualifier string // the alias, or $LATEST.PUBLISHED
-	// Served is what callers get now, Alias what the alias is; the latter is
-	// empty for $LATEST.PUBLISHED.
-	Served state.Served
-	Alias  state.Alias
-	// Version is what the alias is to be pointed at; empty = a version that is
-	// still to be published from $LATEST.
-	Version string
-	// Weight is the share of calls that the new version gets, the alias
-	// otherwise staying where it is; 0 = all of them.
-	Weight float64
-	// Ours are the layers that may differ between $LATEST and what is served
-	// now; any other difference is somebody's unreleased work.
-	Ours []state.LayerARN
-}
-
-// Unreleased names what $LATEST has and callers do not get yet, besides our own
-// layers: publishing it would release somebody's work. Empty = nothing.
-func (s *Serving) Unreleased(f state.Function) string {
-	var what []string
-	if f.CodeSHA256 != s.Served.CodeSHA256 {
-		what = append(what, "code")
-	}
-	if names := f.Settings.Differ(s.Served.Settings); len(names) > 0 {
-		what = append(what, "settings ("+strings.Join(names, ", ")+")")
-	}
-	if !slices.Equal(s.others(f.Layers), s.others(s.Served.Layers)) {
-		what = append(what, "other layers")
-	}
-	return strings.Join(what, ", ")
-}
-
-// others is a list without our layers.
-func (s *Serving) others(list []state.LayerVersionARN) []state.LayerVersionARN {
-	return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
-		return slices.ContainsFunc(s.Ours, v.Of)
-	})
-}
 
 // serving is how a function is reached, while it is decided.
 type serving struct {
@@ -98,14 +57,14 @@ func (s *serving) number(l state.LayerARN) int64 {
 
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
-func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []*wish, past FunctionPast) *Step {
+func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
 	if s == nil || len(behind) == 0 && s.serves(steps) {
 		return nil
 	}
-	step := Step{
-		Kind: Serve, Function: f.Name, Wave: 1, List: f.Layers, Cause: Drift,
-		ID:    fmt.Sprintf("%s/%s/%s", Serve, s.qualifier, f.Name),
-		Layer: layersOf(steps, behind), Serving: &Serving{Qualifier: s.qualifier, Served: s.served},
+	step := plan.Step{
+		Kind: plan.KindServe, Function: f.Name, Wave: 1, List: f.Layers, Cause: plan.CauseDrift,
+		ID:    fmt.Sprintf("%s/%s/%s", plan.KindServe, s.qualifier, f.Name),
+		Layer: layersOf(steps, behind), Serving: &plan.Serving{Qualifier: s.qualifier, Served: s.served},
 	}
 	for _, w := range r.wishes {
 		if w.Selects(f) {
@@ -118,20 +77,20 @@ func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []
 	}
 	brings := false
 	for _, w := range behind {
-		brings = r.catchUp(&step, w, f, s, past) == Change || brings
+		brings = r.catchUp(&step, w, f, s, past) == plan.CauseChange || brings
 	}
-	if step.Cause == Rollback {
+	if step.Cause == plan.CauseRollback {
 		step.Serving.Version = r.earlier(f, s, steps, behind)
 		if brings && step.Serving.Version == "" {
-			step.Cause = Change // callers would get with it what nobody rolled back
+			step.Cause = plan.CauseChange // callers would get with it what nobody rolled back
 		}
 	}
 	if len(steps) > 0 && len(behind) == 0 {
 		// What may pass does so only where nothing else goes to callers with it.
-		step.AnyTime = !slices.ContainsFunc(steps, func(st Step) bool { return !st.AnyTime })
-		step.Back = step.Cause == Change && !slices.ContainsFunc(steps, func(st Step) bool { return st.Cause == Change && !st.Back })
+		step.AnyTime = !slices.ContainsFunc(steps, func(st plan.Step) bool { return !st.AnyTime })
+		step.Back = step.Cause == plan.CauseChange && !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.Cause == plan.CauseChange && !st.Back })
 	}
-	if len(steps) == 0 && step.Cause == Drift {
+	if len(steps) == 0 && step.Cause == plan.CauseDrift {
 		r.graceOfDrift(&step, r.behindSince(f.Name, s, behind))
 	}
 	return &step
@@ -139,26 +98,26 @@ func (r *region) serveStep(f state.Function, s *serving, steps []Step, behind []
 
 // serves says that callers have already what the steps do to $LATEST: somebody
 // changed only that.
-func (s *serving) serves(steps []Step) bool {
-	return !slices.ContainsFunc(steps, func(st Step) bool { return st.To.Number() != s.number(st.LayerARN) })
+func (s *serving) serves(steps []plan.Step) bool {
+	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) })
 }
 
 // catchUp adds to a serve step that callers are to get what $LATEST has of a
 // layer already, and returns why they do not have it.
-func (r *region) catchUp(step *Step, w *wish, f state.Function, s *serving, before FunctionPast) Cause {
+func (r *region) catchUp(step *plan.Step, w *wish, f state.Function, s *serving, before plan.FunctionPast) plan.Cause {
 	t, _ := w.wants(f)
-	past := before.of(w.Layer)
+	past := slotPast(before, w.Layer)
 	t, why := r.instead(w, f, t, number(f, w.Layer), past, s)
-	cause := Change
+	cause := plan.CauseChange
 	switch {
 	case why != nil:
 		cause = why.cause
 	case past.known && past.number == t.number && !r.unfinished(f.Name):
-		cause = Drift
+		cause = plan.CauseDrift
 		step.Tug = cmp.Or(step.Tug, tugOfWar(before.Heals[w.Layer]))
 	}
 	step.Cause = weightier(step.Cause, cause)
-	step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(Step{
+	step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(plan.Step{
 		Cause: cause, LayerARN: w.Layer, To: w.Layer.Version(t.number), Function: f.Name,
 	}))
 	step.Reason = fmt.Sprintf("%s serves version %s, which has %s of %s and not %s",
@@ -195,15 +154,15 @@ func (r *region) unfinished(function string) bool {
 
 // weightier: what was asked for by a person or by Git needs more leave than
 // what was only changed by somebody else.
-func weightier(a, b Cause) Cause {
-	rank := map[Cause]int{Drift: 0, Change: 1, Rollback: 2}
+func weightier(a, b plan.Cause) plan.Cause {
+	rank := map[plan.Cause]int{plan.CauseDrift: 0, plan.CauseChange: 1, plan.CauseRollback: 2}
 	if rank[b] > rank[a] {
 		return b
 	}
 	return a
 }
 
-func layersOf(steps []Step, behind []*wish) string {
+func layersOf(steps []plan.Step, behind []*wish) string {
 	var names []string
 	for _, s := range steps {
 		names = append(names, s.Layer)
@@ -218,8 +177,8 @@ func layersOf(steps []Step, behind []*wish) string {
 // aliasBehind lists that callers get another version than was applied.
 func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) {
 	have := s.number(w.Layer)
-	d := Drifted{
-		Kind: AliasBehind, Layer: w.Name, Function: f.Name,
+	d := plan.Drift{
+		Kind: plan.DriftAliasBehind, Layer: w.Name, Function: f.Name,
 		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
 		Reason: fmt.Sprintf("%s was applied, and %s serves version %s, which has %s",
 			w.show(past), s.qualifier, s.served.Version, w.show(have)),
@@ -236,7 +195,7 @@ func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) 
 
 // notServable says why a function's callers cannot be given what a serve step
 // means to, before anything is touched. It asks for what is not known yet.
-func (r *region) notServable(f state.Function, step Step) string {
+func (r *region) notServable(f state.Function, step plan.Step) string {
 	s := step.Serving
 	if what := s.Unreleased(f); what != "" && s.Version == "" {
 		return fmt.Sprintf("$LATEST has %s that version %s, which %s serves, does not: layerd releases nobody's unreleased work",
@@ -298,7 +257,7 @@ func (r *region) aliasNotes() {
 	if r.unserved == 0 || r.want.Alias == "" {
 		return
 	}
-	r.plan.Notes = append(r.plan.Notes, Note{Code: "no_alias", Message: fmt.Sprintf(
+	r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "no_alias", Message: fmt.Sprintf(
 		"%s no alias %s: the layer is attached to $LATEST only", plural(r.unserved, "function has", "functions have"), r.want.Alias)})
 }
 
@@ -313,7 +272,7 @@ func plural(n int, one, many string) string {
 // everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
-func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*wish) string {
+func (r *region) earlier(f state.Function, s *serving, steps []plan.Step, behind []*wish) string {
 	if s.qualifier == state.LatestPublished {
 		return ""
 	}
@@ -323,13 +282,13 @@ func (r *region) earlier(f state.Function, s *serving, steps []Step, behind []*w
 	}
 	want := map[state.LayerARN]state.LayerVersionARN{}
 	for _, st := range steps {
-		if st.Cause == Rollback {
+		if st.Cause == plan.CauseRollback {
 			want[st.LayerARN] = st.To
 		}
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, why := r.instead(w, f, t, number(f, w.Layer), r.past.Functions[f.Name].of(w.Layer), s)
+		t, why := r.instead(w, f, t, number(f, w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
 		if why == nil {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -38,11 +40,11 @@ func aliased(version string, have, past, serves int64) Input {
 
 // told is a plan in few words: kind cause from>to for each step, and for a
 // serve step the version that the alias is moved to, + for a new one.
-func told(r RegionPlan) string {
+func told(r plan.Region) string {
 	var list []string
 	for _, s := range r.Steps {
 		text := fmt.Sprintf("%s %s %d>%d", s.Kind, s.Cause, s.From.Number(), s.To.Number())
-		if s.Kind == Serve {
+		if s.Kind == plan.KindServe {
 			to := s.Serving.Version
 			if to == "" {
 				to = "+"
@@ -120,7 +122,7 @@ func TestServing(t *testing.T) {
 			}
 			var drift []string
 			for _, d := range r.Drift {
-				if d.Kind != Extra {
+				if d.Kind != plan.DriftExtra {
 					drift = append(drift, d.Kind)
 				}
 			}
@@ -139,7 +141,7 @@ func TestNoAliasIsNoted(t *testing.T) {
 	in.Regions[0].Have.Served[live] = state.Served{}
 	r := only(t, in)
 	const want = "1 function has no alias live: the layer is attached to $LATEST only"
-	if !slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Code == "no_alias" && n.Message == want }) {
+	if !slices.ContainsFunc(r.Notes, func(n plan.Note) bool { return n.Code == "no_alias" && n.Message == want }) {
 		t.Errorf("notes are %+v", r.Notes)
 	}
 }
@@ -221,13 +223,13 @@ func withML(in Input, version string, have, past int64) Input {
 func TestServeIsNoWayAroundAnApproval(t *testing.T) {
 	in := withML(aliased("1.2.0", 4, 4, 4), "2", 2, 1)
 	in.Regions[0].Want.ApprovalRequired = true
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{3, 4}}}
 	if got := told(only(t, in)); got != "rollback change 4>3; serve change 3>+ held by approval" {
 		t.Error(got)
 	}
 	in = aliased("1.2.0", 4, 4, 4)
 	in.Regions[0].Want.ApprovalRequired = true
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{3, 4}}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{3, 4}}}
 	if got := told(only(t, in)); got != "rollback change 4>3; serve change 3>+" {
 		t.Error(got)
 	}
@@ -238,7 +240,7 @@ func TestServeIsNoWayAroundAnApproval(t *testing.T) {
 func TestServeIsNoWayAroundTheWindow(t *testing.T) {
 	in := withML(aliased("1.3.0", 0, unknown, 0), "2", 2, unknown)
 	in.Regions[0].Want.NewAtOnce, in.Regions[0].Want.Calendar = true, saturday(t)
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Applied: []int64{4}}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{4}}}
 	if got := told(only(t, in)); got != "attach change 0>4; serve change 3>+ held by window" {
 		t.Error(got)
 	}
@@ -247,7 +249,7 @@ func TestServeIsNoWayAroundTheWindow(t *testing.T) {
 // A selection that shrank holds also what only moves the alias.
 func TestServeWaitsForAShrunkSelection(t *testing.T) {
 	in := withML(aliased("1.3.0", 4, 3, 3), "2", 2, 1)
-	in.Regions[0].Past.Layers = map[state.LayerARN]LayerPast{common: {Selected: 9}}
+	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Selected: 9}}
 	if got := told(only(t, in)); got != "serve change 3>+ held by limit" {
 		t.Error(got)
 	}
@@ -341,23 +343,23 @@ func TestDocumentOfARollout(t *testing.T) {
 	in.Regions[0].Rollout = &rollout.Rollout{
 		ID: "7", Revision: "abc", Stage: rollout.StageBake, Wave: 1, Waves: 2, Since: noon, Reason: "why", Targets: []rollout.Target{{Layer: common, Number: 5}},
 	}
-	v := NewDocument("store", "abc", []Plan{Decide(in)}, nil).Environments[0]
-	want := &RolloutView{
+	v := plan.NewDocument("store", "abc", []plan.Plan{Decide(in)}, nil).Environments[0]
+	want := &plan.RolloutView{
 		ID: "7", Revision: "abc", Stage: "bake", Wave: 1, Waves: 2, Since: "2026-11-24T12:00:00Z", JudgedAt: "2026-11-24T12:10:00Z",
 		Reason: "why", Findings: []string{},
 	}
 	if diff := cmp.Diff(want, v.Rollout); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]WaveView{{1, 1}}, v.Waves); diff != "" {
+	if diff := cmp.Diff([]plan.WaveView{{Wave: 1, Functions: 1}}, v.Waves); diff != "" {
 		t.Error(diff)
 	}
-	if s := v.Steps[1]; s.Kind != Serve || s.From != "3" || s.To != "live" {
+	if s := v.Steps[1]; s.Kind != plan.KindServe || s.From != "3" || s.To != "live" {
 		t.Errorf("the serve step is from %q to %q", s.From, s.To)
 	}
 	failing, _ := failing()
 	failing.Regions[0].Have.Functions[0].Layers = nil
-	v = NewDocument("store", "abc", []Plan{Decide(failing)}, nil).Environments[0]
+	v = plan.NewDocument("store", "abc", []plan.Plan{Decide(failing)}, nil).Environments[0]
 	if !slices.Equal(v.LeftAlone, []string{"f"}) {
 		t.Errorf("left alone %q", v.LeftAlone)
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -34,8 +36,8 @@ func (r *region) givesMore(c rollout.Changed) bool {
 		f, ok := r.snap.Function(c.Function)
 		return ok && w.Selects(f)
 	})
-	return selected && !known || slices.ContainsFunc(r.plan.Steps, func(s Step) bool {
-		return s.Kind == Serve && s.Function == c.Function && s.Serving.Qualifier == c.Alias
+	return selected && !known || slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
+		return s.Kind == plan.KindServe && s.Function == c.Function && s.Serving.Qualifier == c.Alias
 	})
 }
 
@@ -48,11 +50,11 @@ func (r *region) takeBack(c rollout.Changed) {
 	if !known || len(a.Weights) != 1 || a.Weights[c.AliasAfter] == 0 || a.Version != cmp.Or(c.AliasServes, c.AliasBefore) {
 		return // not ours, or not any more
 	}
-	r.plan.Steps = append(r.plan.Steps, Step{
-		Kind: Serve, ID: fmt.Sprintf("%s/%s/%s", Serve, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
-		Cause: Rollback, Wave: c.Wave, List: f.Layers,
+	r.plan.Steps = append(r.plan.Steps, plan.Step{
+		Kind: plan.KindServe, ID: fmt.Sprintf("%s/%s/%s", plan.KindServe, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers,
 		Reason: fmt.Sprintf("version %s gets a share of the calls of %s, and is not to get more: all go to version %s again",
 			c.AliasAfter, c.Alias, a.Version),
-		Serving: &Serving{Qualifier: c.Alias, Served: state.Served{Version: a.Version}, Alias: a, Version: a.Version},
+		Serving: &plan.Serving{Qualifier: c.Alias, Served: state.Served{Version: a.Version}, Alias: a, Version: a.Version},
 	})
 }

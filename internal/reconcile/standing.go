@@ -3,33 +3,19 @@ package reconcile
 import (
 	"slices"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
 
-// Standing is how the rollouts of one Region stand when a round is over, which
-// is what people are told of them.
-type Standing struct {
-	Last *rollout.Rollout // under way, or the last there was; nil = there never was one
-	// Changed is what Last, and those it took over from, did, by function;
-	// empty also where nobody asked what one that ended long ago did.
-	Changed []rollout.Changed
-	// LeftAlone names functions that Last did not return when it went back,
-	// since somebody else had changed them, and that still have a version in
-	// quarantine; sorted.
-	LeftAlone   []string
-	Quarantines []ruling.Quarantine // those that hold here
-	// Semvers are those of what is live; see Semver.
-	Semvers map[state.LayerVersionARN]string
-}
-
 // Stand returns how the rollouts of the Region with index i stand after its plan
 // was carried out. It is a function of what the round knows; in is as it is then.
-func Stand(in Input, i int, p RegionPlan) *Standing {
+func Stand(in Input, i int, p plan.Region) *plan.RolloutStatus {
 	r := in.Regions[i]
-	s := &Standing{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers()}
+	s := &plan.RolloutStatus{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers()}
 	for _, q := range in.Quarantines {
 		lifted := slices.ContainsFunc(p.Lifted, func(l ruling.Quarantine) bool {
 			return l.Layer == q.Layer && l.Number == q.Number && l.Functions == q.Functions
@@ -39,7 +25,7 @@ func Stand(in Input, i int, p RegionPlan) *Standing {
 		}
 	}
 	if s.Last != nil && s.Last.Stage == rollout.StageRolledBack && r.Have != nil {
-		s.LeftAlone = s.remaining(*r.Have, p)
+		s.LeftAlone = remaining(s, *r.Have, p)
 	}
 	return s
 }
@@ -59,20 +45,12 @@ func (r Region) semvers() map[state.LayerVersionARN]string {
 	return known
 }
 
-// Semver gives the semantic version of a number of a layer; empty = unknown.
-func (s *Standing) Semver(layer state.LayerARN, n int64) string {
-	if s == nil || n == 0 {
-		return ""
-	}
-	return s.Semvers[layer.Version(n)]
-}
-
 // remaining names the functions of a rollout that went back which have a
 // version in quarantine all the same. snap was taken before p was carried out.
-func (s *Standing) remaining(snap state.Snapshot, p RegionPlan) []string {
+func remaining(s *plan.RolloutStatus, snap state.Snapshot, p plan.Region) []string {
 	returned := map[string]bool{}
 	for _, step := range p.Steps {
-		if step.Cause == Rollback && step.Done() {
+		if step.Cause == plan.CauseRollback && step.Done() {
 			returned[step.Function] = true
 		}
 	}

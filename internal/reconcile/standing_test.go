@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -33,15 +35,15 @@ func TestStand(t *testing.T) {
 		}},
 		Quarantines: []ruling.Quarantine{elsewhere, q, ended, lifted},
 	}
-	p := RegionPlan{
+	p := plan.Region{
 		Want: in.Regions[1].Want, Lifted: []ruling.Quarantine{lifted}, LeftAlone: []string{"c", "d"},
-		Steps: []Step{
-			{Function: "b", Cause: Rollback, Result: &Result{Status: Applied}},
-			{Function: "d", Cause: Rollback, Result: &Result{Status: Failed, Error: "no"}},
+		Steps: []plan.Step{
+			{Function: "b", Cause: plan.CauseRollback, Result: &plan.Result{Status: plan.StatusApplied}},
+			{Function: "d", Cause: plan.CauseRollback, Result: &plan.Result{Status: plan.StatusFailed, Error: "no"}},
 		},
 	}
 	got := Stand(in, 1, p)
-	want := &Standing{Last: in.Regions[1].Rollout, Changed: in.Regions[1].Changed, LeftAlone: []string{"d"}, Quarantines: []ruling.Quarantine{q}}
+	want := &plan.RolloutStatus{Last: in.Regions[1].Rollout, Changed: in.Regions[1].Changed, LeftAlone: []string{"d"}, Quarantines: []ruling.Quarantine{q}}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("(-got +want):\n%s", diff)
 	}
@@ -49,7 +51,7 @@ func TestStand(t *testing.T) {
 	if got := Stand(in, 1, p).LeftAlone; !cmp.Equal(got, p.LeftAlone) {
 		t.Errorf("while it goes back %v are left alone, and the plan says %v", got, p.LeftAlone)
 	}
-	if got := Stand(Input{Regions: make([]Region, 1)}, 0, RegionPlan{}); got == nil || got.Last != nil || got.Quarantines != nil {
+	if got := Stand(Input{Regions: make([]Region, 1)}, 0, plan.Region{}); got == nil || got.Last != nil || got.Quarantines != nil {
 		t.Errorf("nothing ever happened: %+v", got)
 	}
 }

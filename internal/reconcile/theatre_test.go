@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -57,23 +59,23 @@ func (a *actor) publish() string {
 }
 
 // decide answers what is asked for, as a round does.
-func (th *theatre) decide() Plan {
+func (th *theatre) decide() plan.Plan {
 	th.in.Now = th.now
 	for i, p := range th.places {
 		r := &th.in.Regions[i]
 		r.Rollout, r.Changed, r.Have = p.rollout, p.list(), th.look(i, p)
 	}
 	for range 8 {
-		plan := Decide(th.in)
+		planned := Decide(th.in)
 		done := true
-		for i, r := range plan.Regions {
+		for i, r := range planned.Regions {
 			if !r.Needs.Empty() {
 				done = false
 				th.answer(i, r.Needs)
 			}
 		}
 		if done {
-			return plan
+			return planned
 		}
 	}
 	panic("the decision never stops asking")
@@ -167,14 +169,14 @@ func (p *place) actor(name string) *actor {
 }
 
 // approve gives a person's word sometimes, and in the end always.
-func (th *theatre) approve(plan Plan) {
-	if !th.in.Regions[0].Want.ApprovalRequired || len(plan.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
+func (th *theatre) approve(planned plan.Plan) {
+	if !th.in.Regions[0].Want.ApprovalRequired || len(planned.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
 		return
 	}
 	th.in.Approvals = append(th.in.Approvals, ruling.Approval{
-		Environment: "prod", Digest: plan.Digest, By: "sato", At: th.now, Lines: plan.Lines, Begun: th.now,
+		Environment: "prod", Digest: planned.Digest, By: "sato", At: th.now, Lines: planned.Lines, Begun: th.now,
 	})
-	for _, l := range plan.Lines {
+	for _, l := range planned.Lines {
 		th.lines[l] = true
 	}
 }
@@ -196,7 +198,7 @@ func (th *theatre) happen() {
 		th.commit()
 	case 2: // another writer of our layer
 		layer := arnIn(th.in.Regions[i].Want.Region, "common")
-		list := Fold(a.Layers, []Step{{Function: a.Name, LayerARN: layer, To: layer.Version(int64(1 + th.rnd.IntN(5)))}})
+		list := plan.Fold(a.Layers, []plan.Step{{Function: a.Name, LayerARN: layer, To: layer.Version(int64(1 + th.rnd.IntN(5)))}})
 		if !slices.Equal(list, a.Layers) {
 			th.touch(p, a)
 		}
@@ -290,7 +292,7 @@ func stage(t *testing.T, r *rand.Rand) *theatre {
 			})
 		}
 		e.Unmanaged = []string{string(foreignLayer) + "*"}
-		past := Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}}
+		past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 		th.in.Regions = append(th.in.Regions, Region{Want: e, Past: past})
 		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
 		for n := range 1 + r.IntN(9) {

@@ -6,19 +6,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
-// WavePlan is how many functions one wave has still to change.
-type WavePlan struct{ Wave, Functions int }
-
-// Brings says that something of a rollout is to be done here.
-func (p RegionPlan) Brings() bool { return slices.ContainsFunc(p.Steps, Step.InRollout) }
-
 // roll gives each step of the rollout its wave. waits says that a step waits for
 // something of its own, and so that others go before it.
-func (r *region) roll(waits func(*region, Step) bool) {
+func (r *region) roll(waits func(*region, plan.Step) bool) {
 	if r.snap == nil {
 		return
 	}
@@ -40,7 +36,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	}
 	ends := rollout.WaveEnds(r.want.Rollout, base, len(order), r.tested(order, pending))
 	waves := make(map[string]int, len(order))
-	r.plan.Waves = make([]WavePlan, len(ends))
+	r.plan.Waves = make([]plan.Wave, len(ends))
 	for wave := range ends {
 		r.plan.Waves[wave].Wave = wave + 1
 	}
@@ -57,7 +53,7 @@ func (r *region) roll(waits func(*region, Step) bool) {
 	for i := range r.plan.Steps {
 		if s := &r.plan.Steps[i]; s.InRollout() {
 			s.Wave = waves[s.Function]
-			if s.Kind == Serve && r.weight() > 0 {
+			if s.Kind == plan.KindServe && r.weight() > 0 {
 				s.Serving.Weight = r.weight()
 			}
 		}
@@ -156,33 +152,33 @@ func (r *region) targets() []rollout.Target {
 }
 
 // waveHolder says which wave, or what else about the rollout, a step waits for.
-func (r *region) waveHolder(s Step) (h Held, held bool) {
+func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	if !s.InRollout() {
-		return Held{}, false
+		return plan.Held{}, false
 	}
 	at := func(t time.Time) string { return t.In(r.want.Zone).Format("Mon 15:04 MST") }
 	ro := r.rollout
 	switch {
 	case ro == nil:
 		if s.Wave > 1 {
-			return Held{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: after wave %d was changed and is well", s.Wave, len(r.plan.Waves), s.Wave-1)}, true
+			return plan.Held{By: plan.ByWave, Reason: fmt.Sprintf("wave %d of %d: after wave %d was changed and is well", s.Wave, len(r.plan.Waves), s.Wave-1)}, true
 		}
-		return Held{}, false
+		return plan.Held{}, false
 	case ro.Stage == rollout.StageHalted:
-		return Held{By: ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
+		return plan.Held{By: plan.ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
 	case ro.Stage == rollout.StageRollingBack:
-		return Held{By: ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
+		return plan.Held{By: plan.ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
 	case !r.sameRollout():
-		return Held{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
+		return plan.Held{By: plan.ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
 			"a rollout of an earlier commit (%s) is in wave %d of %d; this one takes over at its end", shortHash(ro.Revision), ro.Wave, ro.Waves)}, true
 	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
-		return Held{By: ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
+		return plan.Held{By: plan.ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
 	case s.Wave > ro.Wave:
-		return Held{By: ByWave, Reason: fmt.Sprintf("wave %d of %d: wave %d is under way", s.Wave, max(s.Wave, len(r.plan.Waves)), ro.Wave)}, true
-	case ro.Stage == rollout.StageCanary && s.Kind == Serve && r.canaryRuns(s.Function):
-		return Held{By: ByWave, Reason: "the others of its wave get their share of calls first"}, true
+		return plan.Held{By: plan.ByWave, Reason: fmt.Sprintf("wave %d of %d: wave %d is under way", s.Wave, max(s.Wave, len(r.plan.Waves)), ro.Wave)}, true
+	case ro.Stage == rollout.StageCanary && s.Kind == plan.KindServe && r.canaryRuns(s.Function):
+		return plan.Held{By: plan.ByWave, Reason: "the others of its wave get their share of calls first"}, true
 	}
-	return Held{}, false
+	return plan.Held{}, false
 }
 
 // canaryRuns says that the function's callers get the new version in part

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -18,11 +20,11 @@ import (
 func fleet(n int, waves ...desired.Wave) Input {
 	in := scene("1.4.0", 4, 4)
 	f := in.Regions[0].Have.Functions[0]
-	in.Regions[0].Have.Functions, in.Regions[0].Past.Functions = nil, map[string]FunctionPast{}
+	in.Regions[0].Have.Functions, in.Regions[0].Past.Functions = nil, map[string]plan.FunctionPast{}
 	for i := range n {
 		f.Name = fmt.Sprintf("f%02d", i)
 		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
 	}
 	in.Regions[0].Want.Rollout.Waves = waves
 	in.Regions[0].Have.Signing = map[string]state.Signing{}
@@ -32,7 +34,7 @@ func fleet(n int, waves ...desired.Wave) Input {
 
 // byWave tells the functions of a plan's waves that run, and the holders of the
 // others.
-func byWave(r RegionPlan) string {
+func byWave(r plan.Region) string {
 	var list []string
 	for _, s := range r.Steps {
 		list = append(list, fmt.Sprintf("%s %d %s", s.Function, s.Wave, heldBy(s)))
@@ -41,7 +43,7 @@ func byWave(r RegionPlan) string {
 	return strings.Join(list, ", ")
 }
 
-func runs(r RegionPlan) int {
+func runs(r plan.Region) int {
 	n := 0
 	for _, s := range r.Steps {
 		if s.Held == nil {
@@ -55,7 +57,7 @@ func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
 	in := fleet(10, desired.Wave{Count: 1}, desired.Wave{Share: 0.3}, desired.Wave{Share: 1})
 	in.Regions[0].Want.Rollout.SmokeTests = []desired.SmokeTest{{Function: "f07"}}
 	r := only(t, in)
-	if want := []WavePlan{{1, 1}, {2, 2}, {3, 7}}; !slices.Equal(r.Waves, want) {
+	if want := []plan.Wave{{Wave: 1, Functions: 1}, {Wave: 2, Functions: 2}, {Wave: 3, Functions: 7}}; !slices.Equal(r.Waves, want) {
 		t.Errorf("waves are %v", r.Waves)
 	}
 	for _, s := range r.Steps {
@@ -68,7 +70,7 @@ func TestTheFirstWaveRunsAndTheOthersWait(t *testing.T) {
 // under begins the rollout of a plan and gives the input with it under way.
 func under(t *testing.T, in Input, stage rollout.Stage, wave int) Input {
 	t.Helper()
-	ro := Begins(only(t, in), nil, "1", "abcdef0123", noon)
+	ro := plan.Begins(only(t, in), nil, "1", "abcdef0123", noon)
 	if ro == nil {
 		t.Fatal("nothing begins")
 	}
@@ -133,7 +135,7 @@ func TestAComingFunctionDoesNotMakeAWaveLarger(t *testing.T) {
 		f := state.Function{Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}}
 		f.Name = fmt.Sprintf("%c%02d", "abgz"[i%4], i) // on both sides of the others
 		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
+		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	}
 	in.Regions[0].Have.Sort()
 	if r := only(t, in); runs(r) != 0 {
@@ -146,7 +148,7 @@ func (in *Input) set(function string, n int64) {
 	for i := range in.Regions[0].Have.Functions {
 		if f := &in.Regions[0].Have.Functions[i]; f.Name == function {
 			f.Layers = []state.LayerVersionARN{common.Version(n)}
-			in.Regions[0].Past.Functions[function] = FunctionPast{Applied: map[state.LayerARN]int64{common: n}, List: f.Layers}
+			in.Regions[0].Past.Functions[function] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: n}, List: f.Layers}
 		}
 	}
 }
@@ -155,7 +157,7 @@ func (in *Input) set(function string, n int64) {
 func TestNoWaveWaitsForWhatMayNotRun(t *testing.T) {
 	waves := desired.Wave{Count: 1}
 	alone := only(t, fleet(5, waves))
-	first := alone.Steps[slices.IndexFunc(alone.Steps, func(s Step) bool { return s.Held == nil })].Function
+	first := alone.Steps[slices.IndexFunc(alone.Steps, func(s plan.Step) bool { return s.Held == nil })].Function
 	for name, edit := range map[string]func(*Input){
 		"quarantine": func(in *Input) {
 			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Functions: first, Reason: "bad"}}
@@ -199,7 +201,7 @@ func TestRegionsOneAfterTheOther(t *testing.T) {
 		t.Error(got)
 	}
 	in.Regions[0].Have = nil // not read
-	in.Regions[0].Unread = &Failure{Code: "aws"}
+	in.Regions[0].Unread = &plan.Failure{Code: "aws"}
 	if got := by(); got != "us-east-1 order, eu-west-1 order" {
 		t.Error(got)
 	}
@@ -254,7 +256,7 @@ func TestRolloutsThatSpanWindows(t *testing.T) {
 	in := fleet(3, desired.Wave{Count: 1}, desired.Wave{Count: 2})
 	in.Regions[0].Want.Rollout.Bake = 3 * time.Hour
 	in.Regions[0].Want.Calendar = saturday(t) // four hours
-	note := func(r RegionPlan) string {
+	note := func(r plan.Region) string {
 		for _, n := range r.Notes {
 			if n.Code == "rollout_spans_windows" {
 				return n.Message
@@ -272,7 +274,7 @@ func TestRolloutsThatSpanWindows(t *testing.T) {
 	}
 	in.Regions[0].Want.Rollout.OneWindow = true
 	r := only(t, in)
-	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != ByWindow {
+	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != plan.ByWindow {
 		t.Errorf("note %q, steps %s", got, byWave(r))
 	}
 	in.Regions[0].Rollout = &rollout.Rollout{Stage: rollout.StageChange, Wave: 1, Waves: 3, Total: 3, Targets: []rollout.Target{{Layer: common, Number: 5}}}

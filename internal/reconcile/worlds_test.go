@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -83,7 +85,7 @@ func checkWorld(t *testing.T, seed uint64) {
 
 // decide answers what the decision asks for, as a round does, until it asks
 // for nothing more.
-func (w *world) decide() Plan {
+func (w *world) decide() plan.Plan {
 	for range 6 {
 		p := Decide(w.in)
 		done := true
@@ -130,7 +132,7 @@ func (w *world) answer(i int, n state.Needs) {
 	w.in.Regions[i].Have = &snap
 }
 
-func checkPlan(t *testing.T, w *world, p Plan) {
+func checkPlan(t *testing.T, w *world, p plan.Plan) {
 	t.Helper()
 	found := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
 	for i, r := range p.Regions {
@@ -158,7 +160,7 @@ func checkPlan(t *testing.T, w *world, p Plan) {
 			}
 		}
 		for _, s := range r.Steps {
-			if s.Cause == Change {
+			if s.Cause == plan.CauseChange {
 				to := ""
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
@@ -168,7 +170,7 @@ func checkPlan(t *testing.T, w *world, p Plan) {
 			if s.New {
 				news++
 			}
-			if s.Kind == Prune && s.Held == nil {
+			if s.Kind == plan.KindPrune && s.Held == nil {
 				prunes++
 			}
 			if blocked[s.Function] && s.Function != "" {
@@ -201,7 +203,7 @@ func pastPrunes(w *world) int {
 	return n
 }
 
-func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
+func checkStep(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
 	t.Helper()
 	if s.Reason == "" || s.ID == "" {
 		t.Errorf("step %+v says no reason or has no id", s)
@@ -209,7 +211,7 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
-	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(ByWindow) {
+	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(plan.ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(plan.ByWindow) {
 		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewAtOnce, st, s.Held)
 	}
 	if s.Held != nil {
@@ -227,10 +229,10 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 	if r.Want.Observe {
 		t.Errorf("%s runs in mode observe", s.ID)
 	}
-	if r.Want.ApprovalRequired && s.Cause == Change && !s.Back && len(w.in.Approvals) == 0 {
+	if r.Want.ApprovalRequired && s.Cause == plan.CauseChange && !s.Back && len(w.in.Approvals) == 0 {
 		t.Errorf("%s runs without an approval", s.ID)
 	}
-	if s.Kind == Prune {
+	if s.Kind == plan.KindPrune {
 		checkPrune(t, w, i, r, s)
 	}
 }
@@ -238,15 +240,15 @@ func checkStep(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 // mayJoin is the one exception from the window, in other words than the code:
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
-func mayJoin(w *world, i int, r RegionPlan, s Step) bool {
+func mayJoin(w *world, i int, r plan.Region, s plan.Step) bool {
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
-	return r.Want.NewAtOnce && s.Kind == Attach && s.From == "" && s.Cause == Change &&
+	return r.Want.NewAtOnce && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
 		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
 		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
 }
 
 // checkPrune states the protections anew, in other words than the code.
-func checkPrune(t *testing.T, w *world, i int, r RegionPlan, s Step) {
+func checkPrune(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
 	t.Helper()
 	snap, past, v := w.in.Regions[i].Have, w.in.Regions[i].Past, s.From
 	for _, f := range snap.Functions {
@@ -302,14 +304,14 @@ func checkPrune(t *testing.T, w *world, i int, r RegionPlan, s Step) {
 
 // checkLists: what each function would end with is its old list with our slots
 // changed, and nothing else.
-func checkLists(t *testing.T, w *world, i int, r RegionPlan) {
+func checkLists(t *testing.T, w *world, i int, r plan.Region) {
 	t.Helper()
 	for name, steps := range stepsByFunction(r) {
 		f, ok := w.in.Regions[i].Have.Function(name)
 		if !ok || f.Image || f.Edge {
 			t.Errorf("steps for %s, which is not a function with layers", name)
 		}
-		after := Fold(f.Layers, steps)
+		after := plan.Fold(f.Layers, steps)
 		ours := map[state.LayerARN]state.LayerVersionARN{}
 		for _, s := range steps {
 			if _, twice := ours[s.LayerARN]; twice {
@@ -335,8 +337,8 @@ func checkLists(t *testing.T, w *world, i int, r RegionPlan) {
 	}
 }
 
-func stepsByFunction(r RegionPlan) map[string][]Step {
-	out := map[string][]Step{}
+func stepsByFunction(r plan.Region) map[string][]plan.Step {
+	out := map[string][]plan.Step{}
 	for _, s := range r.Steps {
 		if s.Function != "" {
 			out[s.Function] = append(out[s.Function], s)
@@ -345,7 +347,7 @@ func stepsByFunction(r RegionPlan) map[string][]Step {
 	return out
 }
 
-func checkShuffled(t *testing.T, w *world, p Plan, seed uint64) {
+func checkShuffled(t *testing.T, w *world, p plan.Plan, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	in := w.in
@@ -366,12 +368,12 @@ func checkShuffled(t *testing.T, w *world, p Plan, seed uint64) {
 	}
 	again := Decide(in)
 	if !reflect.DeepEqual(again.Regions, p.Regions) || again.Digest != p.Digest {
-		t.Errorf("shuffled input gives another plan:\n%s", cmp.Diff(again.Document(), p.Document()))
+		t.Errorf("shuffled input gives another plan:\n%s", cmp.Diff(documentOf(again), documentOf(p)))
 	}
 }
 
 // Document is a comparable form of the plan, for tests.
-func (p Plan) Document() Document { return NewDocument("store", "", []Plan{p}, nil) }
+func documentOf(p plan.Plan) plan.Document { return plan.NewDocument("store", "", []plan.Plan{p}, nil) }
 
 // checkConverges opens every gate, applies the plan as internal/apply does,
 // and decides again: after two rounds nothing is left but what is blocked.
@@ -385,7 +387,7 @@ func checkConverges(t *testing.T, w *world) {
 			for _, s := range r.Steps {
 				if s.Held == nil {
 					runnable++
-				} else if s.Held.By != ByDesired && s.Held.By != ByLimit {
+				} else if s.Held.By != plan.ByDesired && s.Held.By != plan.ByLimit {
 					t.Errorf("%s is held by %s with every gate open: %s", s.ID, s.Held.By, s.Held.Reason)
 				}
 			}
@@ -423,14 +425,14 @@ func (w *world) openGates() {
 }
 
 // apply does what internal/apply and internal/history do, on values.
-func (w *world) apply(i int, r RegionPlan) {
+func (w *world) apply(i int, r plan.Region) {
 	snap, past := *w.in.Regions[i].Have, &w.in.Regions[i].Past
 	snap.Functions = slices.Clone(snap.Functions)
 	snap.Layers = slices.Clone(snap.Layers)
 	for name, steps := range stepsByFunction(r) {
-		steps = slices.DeleteFunc(steps, func(s Step) bool { return s.Held != nil })
+		steps = slices.DeleteFunc(steps, func(s plan.Step) bool { return s.Held != nil })
 		j := slices.IndexFunc(snap.Functions, func(f state.Function) bool { return f.Name == name })
-		snap.Functions[j].Layers = Fold(snap.Functions[j].Layers, steps)
+		snap.Functions[j].Layers = plan.Fold(snap.Functions[j].Layers, steps)
 		fp := past.Functions[name]
 		fp.Applied, fp.List = maps.Clone(fp.Applied), snap.Functions[j].Layers
 		if fp.Applied == nil {
@@ -445,7 +447,7 @@ func (w *world) apply(i int, r RegionPlan) {
 		past.Functions[name] = fp
 	}
 	for _, s := range r.Steps {
-		if s.Kind != Prune || s.Held != nil {
+		if s.Kind != plan.KindPrune || s.Held != nil {
 			continue
 		}
 		j := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
@@ -577,10 +579,10 @@ func generateFunction(r *rand.Rand, i int) state.Function {
 	return f
 }
 
-func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) Past {
-	p := Past{Functions: map[string]FunctionPast{}, Layers: map[state.LayerARN]LayerPast{}}
+func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
+	p := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 	for _, f := range snap.Functions {
-		fp := FunctionPast{Applied: map[state.LayerARN]int64{}, Original: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]Sighting{}}
+		fp := plan.FunctionPast{Applied: map[state.LayerARN]int64{}, Original: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]plan.Sighting{}}
 		for _, name := range layerNames {
 			l := arnOf(name)
 			switch r.IntN(4) {
@@ -590,7 +592,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) Past {
 				fp.Applied[l] = int64(r.IntN(9))
 				fp.Original[l] = int64(r.IntN(9))
 				have, _, _ := f.Has(l)
-				fp.Drift[l] = Sighting{Function: f.Name, Layer: l, Have: have, Since: now.Add(-time.Hour)}
+				fp.Drift[l] = plan.Sighting{Function: f.Name, Layer: l, Have: have, Since: now.Add(-time.Hour)}
 			}
 		}
 		if chance(r, 50) {
@@ -599,7 +601,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) Past {
 		p.Functions[f.Name] = fp
 	}
 	for _, name := range layerNames {
-		lp := LayerPast{Numbers: map[string]int64{}, Candidates: map[int64]time.Time{}, Selected: r.IntN(12)}
+		lp := plan.LayerPast{Numbers: map[string]int64{}, Candidates: map[int64]time.Time{}, Selected: r.IntN(12)}
 		for range r.IntN(5) {
 			n := int64(1 + r.IntN(8))
 			lp.Applied = append(slices.DeleteFunc(lp.Applied, func(x int64) bool { return x == n }), n)

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -16,8 +17,8 @@ import (
 // Standing puts a rollout of makoto-common from 12 to 13 on twenty functions
 // into the world, of which the first changed have been changed. What it did is
 // played: the functions of the world stay as they are.
-func (w *World) Standing(stage rollout.Stage, wave, changed int) *reconcile.Standing {
-	st := &reconcile.Standing{Last: &rollout.Rollout{
+func (w *World) Standing(stage rollout.Stage, wave, changed int) *plan.RolloutStatus {
+	st := &plan.RolloutStatus{Last: &rollout.Rollout{
 		ID: "20261125T013000.000000000Z-k7q2mwzd", Revision: "a1b2c3d4e5f6", Stage: stage, Wave: wave, Waves: 3, Total: 20,
 		Targets: []rollout.Target{{Layer: Common, Name: "makoto-common", Number: 13, Semver: "1.4.2", From: 12}},
 		Begun:   w.Now.Add(-10 * time.Minute), Since: w.Now.Add(-time.Minute),
@@ -36,7 +37,7 @@ func (w *World) Standing(stage rollout.Stage, wave, changed int) *reconcile.Stan
 
 // Quarantined adds the quarantine of 13 to a standing, by the health of its
 // rollout.
-func (w *World) Quarantined(st *reconcile.Standing) {
+func (w *World) Quarantined(st *plan.RolloutStatus) {
 	st.Quarantines = append(st.Quarantines, ruling.Quarantine{
 		Environment: "prod", Region: Region, Layer: Common, Name: "makoto-common", Number: 13, Semver: "1.4.2",
 		By: "layerd", Reason: st.Last.Reason, At: w.Now, Rollout: st.Last.ID,
@@ -49,11 +50,11 @@ var notWell = []string{
 }
 
 // rolls makes a round after d in which the rollout stands so.
-func (t *Teller) rolls(d time.Duration, stage rollout.Stage, wave, changed int, more func(*notify.Situation, *reconcile.Standing)) {
+func (t *Teller) rolls(d time.Duration, stage rollout.Stage, wave, changed int, more func(*notify.Situation, *plan.RolloutStatus)) {
 	t.Said(d, func(s *notify.Situation) {
 		st := t.World.Standing(stage, wave, changed)
 		r := &s.Plan.Regions[0]
-		r.Standing = st
+		r.RolloutStatus = st
 		if more != nil {
 			more(s, st)
 		}
@@ -61,7 +62,7 @@ func (t *Teller) rolls(d time.Duration, stage rollout.Stage, wave, changed int, 
 }
 
 // unwell says why a rollout is not.
-func (t *Teller) unwell(s *notify.Situation, st *reconcile.Standing) {
+func (t *Teller) unwell(s *notify.Situation, st *plan.RolloutStatus) {
 	st.Last.Findings, st.Last.Reason = notWell, notWell[0]+" (and 1 more)"
 	if st.Last.Stage != rollout.StageHalted && st.Last.Stage != rollout.StageWatching {
 		t.World.Quarantined(st)
@@ -69,11 +70,11 @@ func (t *Teller) unwell(s *notify.Situation, st *reconcile.Standing) {
 }
 
 // back is a function that is still to be returned.
-func back(name, err string) reconcile.Step {
-	return reconcile.Step{
-		ID: "rollback/makoto-common/" + name, Kind: reconcile.Restore, Layer: "makoto-common", LayerARN: Common, Function: name,
-		From: Common.Version(13), To: Common.Version(12), Cause: reconcile.Rollback, Wave: 1,
-		Result: &reconcile.Result{Status: reconcile.Failed, Error: err, RequestID: "0a1b2c3d-77"},
+func back(name, err string) plan.Step {
+	return plan.Step{
+		ID: "rollback/makoto-common/" + name, Kind: plan.KindRollback, Layer: "makoto-common", LayerARN: Common, Function: name,
+		From: Common.Version(13), To: Common.Version(12), Cause: plan.CauseRollback, Wave: 1,
+		Result: &plan.Result{Status: plan.StatusFailed, Error: err, RequestID: "0a1b2c3d-77"},
 	}
 }
 
@@ -105,7 +106,7 @@ func rolloutStories() []Story {
 			t.quietly()
 			t.rolls(time.Minute, rollout.StageBake, 1, 10, nil)
 			t.rolls(10*time.Minute, rollout.StageRollingBack, 1, 10, t.unwell)
-			left := func(s *notify.Situation, st *reconcile.Standing) {
+			left := func(s *notify.Situation, st *plan.RolloutStatus) {
 				t.unwell(s, st)
 				st.LeftAlone = []string{"makoto-03"}
 			}
@@ -116,14 +117,14 @@ func rolloutStories() []Story {
 		}},
 		{"going-back-does-not-get-there", func(t *Teller) {
 			t.quietly()
-			refused := func(s *notify.Situation, st *reconcile.Standing) {
+			refused := func(s *notify.Situation, st *plan.RolloutStatus) {
 				t.unwell(s, st)
-				s.Plan.Regions[0].Steps = []reconcile.Step{
+				s.Plan.Regions[0].Steps = []plan.Step{
 					back("makoto-00", "set layers of makoto-00: AccessDeniedException: not authorized to perform lambda:UpdateFunctionConfiguration"),
 				}
 			}
 			t.rolls(time.Minute, rollout.StageRollingBack, 1, 2, refused)
-			t.rolls(10*time.Minute, rollout.StageRollingBack, 1, 2, func(s *notify.Situation, st *reconcile.Standing) {
+			t.rolls(10*time.Minute, rollout.StageRollingBack, 1, 2, func(s *notify.Situation, st *plan.RolloutStatus) {
 				refused(s, st)
 				st.Last.Attempts = 3
 			})
@@ -133,14 +134,14 @@ func rolloutStories() []Story {
 			t.World.Want.Layers[0].At = desired.Position{File: "environments/prod.yaml", Line: 5}
 			t.quietly()
 			at := t.World.Now
-			pinned := func(_ *notify.Situation, st *reconcile.Standing) {
+			pinned := func(_ *notify.Situation, st *plan.RolloutStatus) {
 				t.World.Quarantined(st)
 				q := &st.Quarantines[0]
 				q.Hand, q.Back, q.By, q.Reason, q.Rollout, q.At = true, 12, "sato", "login fails since the morning", "", at
 			}
-			t.rolls(time.Minute, rollout.StageDone, 3, 0, func(s *notify.Situation, st *reconcile.Standing) {
+			t.rolls(time.Minute, rollout.StageDone, 3, 0, func(s *notify.Situation, st *plan.RolloutStatus) {
 				pinned(s, st)
-				s.Plan.Regions[0].Steps = []reconcile.Step{back("makoto-00", ""), back("makoto-01", "")}
+				s.Plan.Regions[0].Steps = []plan.Step{back("makoto-00", ""), back("makoto-01", "")}
 				for i := range s.Plan.Regions[0].Steps {
 					s.Plan.Regions[0].Steps[i].Result = nil
 				}
@@ -152,7 +153,7 @@ func rolloutStories() []Story {
 		{"alarm-after-a-rollout", func(t *Teller) {
 			t.World.Want.Rollout = desired.Rollout{Alarms: []string{"makoto-errors"}, Watch: time.Hour}
 			t.quietly()
-			rings := func(_ *notify.Situation, st *reconcile.Standing) {
+			rings := func(_ *notify.Situation, st *plan.RolloutStatus) {
 				st.Last.Findings = []string{"the alarm makoto-errors rings: Threshold Crossed: 1 datapoint [7.0] was greater than the threshold (1.0)"}
 				st.Last.Reason = st.Last.Findings[0]
 			}
@@ -167,7 +168,7 @@ func rolloutStories() []Story {
 			t.quietly()
 			t.World.Meddle("makoto-api", Common.Version(11))
 			p := t.World.Past.Functions["makoto-api"]
-			p.Heals = map[state.LayerARN]reconcile.Heals{Common: {Count: 3, Last: t.World.Now}}
+			p.Heals = map[state.LayerARN]plan.Heals{Common: {Count: 3, Last: t.World.Now}}
 			t.World.Past.Functions["makoto-api"] = p
 			t.Said(time.Minute, func(s *notify.Situation) {
 				s.Actors = []notify.Actor{{
@@ -180,7 +181,7 @@ func rolloutStories() []Story {
 		}},
 		{"quarantined", func(t *Teller) {
 			t.quietly()
-			t.rolls(time.Minute, rollout.StageDone, 3, 0, func(_ *notify.Situation, st *reconcile.Standing) {
+			t.rolls(time.Minute, rollout.StageDone, 3, 0, func(_ *notify.Situation, st *plan.RolloutStatus) {
 				st.Last.Reason = "its artifact is not what was signed"
 				t.World.Quarantined(st)
 				st.Quarantines[0].Rollout, st.Last.Reason = "", ""

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/notify"
-	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
@@ -177,13 +178,13 @@ func Stories() []Story {
 		}},
 		{"aws-is-not-read", func(t *Teller) {
 			t.quietly()
-			t.World.Unread = &reconcile.Failure{Code: "aws_unreachable", Message: "list functions: dial tcp: i/o timeout", Retryable: true}
+			t.World.Unread = &plan.Failure{Code: "aws_unreachable", Message: "list functions: dial tcp: i/o timeout", Retryable: true}
 			for range 16 {
 				t.Later(time.Minute)
 			}
 			t.World.Unread = nil
 			t.Later(time.Minute)
-			t.World.Unread = &reconcile.Failure{Code: "aws_refused", Message: "list functions: AccessDeniedException: not authorized to perform lambda:ListFunctions"}
+			t.World.Unread = &plan.Failure{Code: "aws_refused", Message: "list functions: AccessDeniedException: not authorized to perform lambda:ListFunctions"}
 			t.Later(time.Hour)
 		}},
 		{"window-missed", func(t *Teller) {

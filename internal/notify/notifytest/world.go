@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/plan"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
@@ -36,8 +38,8 @@ type World struct {
 	Live      map[int64]string // the layer's versions: number to semantic version
 	Failing   map[string]string
 	Approvals []ruling.Approval
-	Past      reconcile.Past
-	Unread    *reconcile.Failure
+	Past      plan.Past
+	Unread    *plan.Failure
 	Invalid   []desired.Problem
 	Revision  string
 	Subject   string
@@ -62,7 +64,7 @@ func NewWorld() *World {
 		Functions: map[string][]state.LayerVersionARN{}, Failing: map[string]string{},
 		Live:     map[int64]string{10: "1.3.0", 11: "1.4.0", 12: "1.4.1", 13: "1.4.2"},
 		Revision: "3f2a9c4187d2", Subject: "Raise makoto-common to 1.4.1",
-		Past: reconcile.Past{Functions: map[string]reconcile.FunctionPast{}, Layers: map[state.LayerARN]reconcile.LayerPast{Common: {Applied: []int64{10, 11, 12}}}},
+		Past: plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{Common: {Applied: []int64{10, 11, 12}}}},
 		Want: desired.Environment{
 			Name: "prod", Account: "123456789012", Region: Region, Partition: "aws", Zone: zone, MaxNew: 20,
 			Calendar: window.Calendar{Windows: []window.Window{saturday}, Zone: zone},
@@ -100,12 +102,12 @@ func (w *World) Round() notify.Situation {
 		Environment: "prod", Zone: w.Zone, Now: w.Now, Revision: w.Revision, Subject: w.Subject,
 		Observed: w.Observed, Invalid: w.Invalid, LookedAt: w.LookedAt,
 	}
-	plan := w.decide()
-	s.Plan = &plan
+	planned := w.decide()
+	s.Plan = &planned
 	if w.Unread == nil {
 		s.LookedAt, w.LookedAt = w.Now, w.Now
 	}
-	r := &plan.Regions[0]
+	r := &planned.Regions[0]
 	for i := range r.Steps {
 		s.Ended = append(s.Ended, w.do(&r.Steps[i])...)
 	}
@@ -113,7 +115,7 @@ func (w *World) Round() notify.Situation {
 	return s
 }
 
-func (w *World) decide() reconcile.Plan {
+func (w *World) decide() plan.Plan {
 	version, err := desired.ParseVersion(w.Version)
 	if err != nil {
 		panic(err)
@@ -156,24 +158,24 @@ func (w *World) look() *state.Snapshot {
 }
 
 // do carries out one step, unless it is held, and gives its record.
-func (w *World) do(s *reconcile.Step) []history.Entry {
+func (w *World) do(s *plan.Step) []history.Entry {
 	if s.Held != nil {
-		s.Result = &reconcile.Result{Status: reconcile.Waiting}
+		s.Result = &plan.Result{Status: plan.StatusHeld}
 		return nil
 	}
 	w.records++
 	name := s.Function
 	request := fmt.Sprintf("0a1b2c3d-%04d", w.records)
-	s.Result = &reconcile.Result{Status: reconcile.Applied, RequestID: request}
+	s.Result = &plan.Result{Status: plan.StatusApplied, RequestID: request}
 	if name == "" {
 		name = fmt.Sprint(s.From.Number())
 	}
 	if why := w.Failing[name]; why != "" {
-		s.Result.Status, s.Result.Error = reconcile.Failed, why
-	} else if s.Kind == reconcile.Prune {
+		s.Result.Status, s.Result.Error = plan.StatusFailed, why
+	} else if s.Kind == plan.KindPrune {
 		delete(w.Live, s.From.Number())
 	} else {
-		w.Functions[name] = reconcile.Fold(w.Functions[name], []reconcile.Step{*s})
+		w.Functions[name] = plan.Fold(w.Functions[name], []plan.Step{*s})
 		w.remember(name)
 	}
 	e := history.Entry{
@@ -182,7 +184,7 @@ func (w *World) do(s *reconcile.Step) []history.Entry {
 		Function: s.Function, From: s.From, To: s.To, FromVersion: s.FromVersion, ToVersion: s.ToVersion,
 		Status: s.Result.Status, Error: s.Result.Error, RequestID: request, Started: w.Now.UTC(), Ended: w.Now.UTC(),
 	}
-	if len(w.Approvals) > 0 && s.Cause == reconcile.Change {
+	if len(w.Approvals) > 0 && s.Cause == plan.CauseChange {
 		e.ApprovedBy = w.Approvals[len(w.Approvals)-1].By
 	}
 	return []history.Entry{e}
@@ -190,7 +192,7 @@ func (w *World) do(s *reconcile.Step) []history.Entry {
 
 // remember makes what a function has the past.
 func (w *World) remember(name string) {
-	p := reconcile.FunctionPast{List: w.Functions[name], Applied: map[state.LayerARN]int64{Common: 0}}
+	p := plan.FunctionPast{List: w.Functions[name], Applied: map[state.LayerARN]int64{Common: 0}}
 	for _, v := range w.Functions[name] {
 		if v.Of(Common) {
 			p.Applied[Common] = v.Number()
@@ -200,7 +202,7 @@ func (w *World) remember(name string) {
 }
 
 // learn keeps since when drift and candidates were seen.
-func (w *World) learn(l reconcile.Learned) {
+func (w *World) learn(l plan.Learned) {
 	for name, p := range w.Past.Functions {
 		p.Drift = nil
 		w.Past.Functions[name] = p
@@ -208,7 +210,7 @@ func (w *World) learn(l reconcile.Learned) {
 	for _, s := range l.Sightings {
 		p := w.Past.Functions[s.Function]
 		if p.Drift == nil {
-			p.Drift = map[state.LayerARN]reconcile.Sighting{}
+			p.Drift = map[state.LayerARN]plan.Sighting{}
 		}
 		p.Drift[s.Layer] = s
 		w.Past.Functions[s.Function] = p
@@ -245,7 +247,7 @@ func Stir(r *rand.Rand, w *World) {
 		w.Failing = nil
 		w.Images = append(w.Images[:0:0], name)
 	case 6:
-		w.Unread = &reconcile.Failure{Code: "aws_unreachable", Message: "timeout", Retryable: r.IntN(2) == 0}
+		w.Unread = &plan.Failure{Code: "aws_unreachable", Message: "timeout", Retryable: r.IntN(2) == 0}
 	case 7:
 		w.Unread = nil
 		w.Approve("sato")

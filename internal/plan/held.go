@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"slices"
@@ -53,7 +53,7 @@ type Holder struct {
 
 // Holders has every holder once, in order of precedence. Whether an approval
 // releases a step depends on the others that hold it as well: see
-// RegionPlan.Approvable.
+// Region.Approvable.
 var holders = []Holder{
 	{ByMode, EndsByPerson, false, true, true},
 	{ByDesired, EndsByGit, false, true, true},
@@ -129,16 +129,16 @@ func (s Step) WaitsAlone() bool { return s.heldBy(func(h Holder) bool { return h
 // a commit or the next opening has to end. A grace and a limit are not among them
 // (DESIGN section 4, exit 3).
 func (s Step) Waits() bool {
-	return (s.Result == nil || s.Result.Status == Waiting) && s.heldBy(func(h Holder) bool { return h.Waits })
+	return (s.Result == nil || s.Result.Status == StatusHeld) && s.heldBy(func(h Holder) bool { return h.Waits })
 }
 
 // Approvable reports whether a person's approval of the plan would release the
 // step, as far as a person's word goes: it is asked for, or a limit waits for
 // somebody to have seen the plan. Heals need none, and neither an environment that
 // is only observed nor what is in quarantine is released by one.
-func (r *RegionPlan) Approvable(s Step) bool {
-	if s.Held == nil || s.Cause == Drift || s.HeldBy(ByMode) || s.HeldBy(ByQuarantine) {
+func (r *Region) Approvable(s Step) bool {
+	if s.Held == nil || s.Cause == CauseDrift || s.HeldBy(ByMode) || s.HeldBy(ByQuarantine) {
 		return false
 	}
-	return s.HeldBy(ByApproval) || s.HeldBy(ByLimit) && r.Failure == nil && s.Cause == Change
+	return s.HeldBy(ByApproval) || s.HeldBy(ByLimit) && r.Failure == nil && s.Cause == CauseChange
 }

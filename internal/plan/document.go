@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"time"
@@ -182,7 +182,7 @@ func NewDocument(past, revision string, plans []Plan, problems []desired.Problem
 	return d
 }
 
-func viewRegion(p Plan, r RegionPlan, revision string) EnvironmentView {
+func viewRegion(p Plan, r Region, revision string) EnvironmentView {
 	v := EnvironmentView{
 		Environment: p.Environment, Account: r.Want.Account, Region: r.Want.Region,
 		Revision: revision, ObservedAt: stampTime(r.ObservedAt), InSync: r.InSync, Digest: p.Digest,
@@ -196,7 +196,7 @@ func viewRegion(p Plan, r RegionPlan, revision string) EnvironmentView {
 		Kept:    views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
 		Aliases: views(r.Behind, viewAlias),
 		Notes:   views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
-		Waves:   views(r.Waves, func(w WavePlan) WaveView { return WaveView(w) }),
+		Waves:   views(r.Waves, func(w Wave) WaveView { return WaveView(w) }),
 		Cost:    CostView(r.Cost), Unselected: r.Unselected, LeftAlone: append([]string{}, r.LeftAlone...),
 	}
 	if r.Rollout != nil {
@@ -235,7 +235,7 @@ func viewRollout(r rollout.Rollout, rules desired.Rollout) *RolloutView {
 	}
 }
 
-func viewDrift(d Drifted) DriftView {
+func viewDrift(d Drift) DriftView {
 	return DriftView{d.Kind, d.Layer, d.Function, d.Want, d.Have, stampTime(d.Since), d.Reason}
 }
 

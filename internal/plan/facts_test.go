@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"slices"
@@ -11,17 +11,17 @@ import (
 )
 
 // planned is a plan of f in wave w, with a result and holders as given.
-func planned(steps ...Step) RegionPlan {
-	p := RegionPlan{ObservedAt: noon, Steps: steps, Waves: []WavePlan{{1, 1}, {2, 1}, {3, 1}}}
+func planned(steps ...Step) Region {
+	p := Region{ObservedAt: noon, Steps: steps, Waves: []Wave{{Wave: 1, Functions: 1}, {Wave: 2, Functions: 1}, {Wave: 3, Functions: 1}}}
 	p.Want.Rollout = desired.Rollout{Bake: time.Minute}
 	return p
 }
 
 func in(wave int, status Status, by ...By) Step {
-	s := Step{Kind: Attach, Cause: Change, Function: "f", Wave: wave}
+	s := Step{Kind: KindAttach, Cause: CauseChange, Function: "f", Wave: wave}
 	if status != "" {
 		s.Result = &Result{Status: status}
-		if status == Failed {
+		if status == StatusFailed {
 			s.Result.Error = "it failed"
 		}
 	}
@@ -36,39 +36,39 @@ func in(wave int, status Status, by ...By) Step {
 }
 
 func TestAppliedFacts(t *testing.T) {
-	superseding := func(p *RegionPlan) { p.NewerCommit = true }
+	superseding := func(p *Region) { p.NewerCommit = true }
 	shared := []rollout.Changed{{Function: "f", Canary: true}}
 	unshared := []rollout.Changed{{Function: "f"}}
 	for _, tc := range []struct {
 		name    string
 		stage   rollout.Stage // of wave 1
 		changed []rollout.Changed
-		edit    func(*RegionPlan)
+		edit    func(*Region)
 		steps   []Step
 		want    rollout.Stage
 		wave    int
 	}{
-		{"all were changed", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(2, Waiting, ByWave)}, rollout.StageBake, 1},
-		{"nothing had to be done to one", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Skipped)}, rollout.StageBake, 1},
-		{"one failed", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Failed)}, rollout.StageChange, 1},
-		{"it was stopped", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, "")}, rollout.StageChange, 1},
-		{"the window closed", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Waiting, ByWindow)}, rollout.StageChange, 1},
-		{"Git is stale", rollout.StageChange, shared, nil, []Step{in(1, Waiting, ByDesired)}, rollout.StageChange, 1},
-		{"one waits for an approval", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Waiting, ByApproval)}, rollout.StageBake, 1},
-		{"one waits for an approval and the window", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Waiting, ByWindow, ByLimit)}, rollout.StageBake, 1},
-		{"one is in quarantine", rollout.StageChange, shared, nil, []Step{in(1, Applied), in(1, Waiting, ByQuarantine)}, rollout.StageBake, 1},
-		{"too many are blocked", rollout.StageChange, shared, func(p *RegionPlan) { p.Failure = &Failure{Code: "max_blocked"} }, []Step{in(1, Waiting, ByLimit)}, rollout.StageChange, 1},
-		{"the Region was not read", rollout.StageChange, shared, func(p *RegionPlan) { *p = RegionPlan{Failure: &Failure{Code: "aws"}} }, nil, rollout.StageChange, 1},
-		{"what an alias serves was not read", rollout.StageChange, shared, func(p *RegionPlan) { p.Needs.Served = []state.Qualified{live} }, []Step{in(1, Applied)}, rollout.StageChange, 1},
-		{"nothing is to be verified", rollout.StageChange, shared, func(p *RegionPlan) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, Applied), in(3, Waiting, ByWave)}, rollout.StageChange, 3},
-		{"nothing is to be verified, and all is done", rollout.StageChange, shared, func(p *RegionPlan) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, Applied)}, rollout.StageDone, 1},
-		{"a canary", rollout.StageCanary, shared, nil, []Step{in(1, Applied)}, rollout.StageCanaryBake, 1},
-		{"a canary of functions without the alias", rollout.StageCanary, unshared, nil, []Step{in(1, Applied)}, rollout.StageBake, 1},
-		{"a newer commit", rollout.StageChange, shared, superseding, []Step{in(1, Waiting, ByWave)}, rollout.StageBake, 1},
-		{"a newer commit before anything was changed", rollout.StageChange, nil, superseding, []Step{in(1, Waiting, ByWave)}, rollout.StageSuperseded, 1},
-		{"a newer commit while it is watched", rollout.StageBake, shared, superseding, []Step{in(1, Waiting, ByWave)}, rollout.StageBake, 1},
-		{"a newer commit after a halt", rollout.StageHalted, shared, superseding, []Step{in(1, Waiting, ByHealth)}, rollout.StageSuperseded, 1},
-		{"a halt", rollout.StageHalted, shared, nil, []Step{in(1, Waiting, ByHealth)}, rollout.StageHalted, 1},
+		{"all were changed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(2, StatusHeld, ByWave)}, rollout.StageBake, 1},
+		{"nothing had to be done to one", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusSkipped)}, rollout.StageBake, 1},
+		{"one failed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusFailed)}, rollout.StageChange, 1},
+		{"it was stopped", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, "")}, rollout.StageChange, 1},
+		{"the window closed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusHeld, ByWindow)}, rollout.StageChange, 1},
+		{"Git is stale", rollout.StageChange, shared, nil, []Step{in(1, StatusHeld, ByDesired)}, rollout.StageChange, 1},
+		{"one waits for an approval", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusHeld, ByApproval)}, rollout.StageBake, 1},
+		{"one waits for an approval and the window", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusHeld, ByWindow, ByLimit)}, rollout.StageBake, 1},
+		{"one is in quarantine", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusHeld, ByQuarantine)}, rollout.StageBake, 1},
+		{"too many are blocked", rollout.StageChange, shared, func(p *Region) { p.Failure = &Failure{Code: "max_blocked"} }, []Step{in(1, StatusHeld, ByLimit)}, rollout.StageChange, 1},
+		{"the Region was not read", rollout.StageChange, shared, func(p *Region) { *p = Region{Failure: &Failure{Code: "aws"}} }, nil, rollout.StageChange, 1},
+		{"what an alias serves was not read", rollout.StageChange, shared, func(p *Region) { p.Needs.Served = []state.Qualified{live} }, []Step{in(1, StatusApplied)}, rollout.StageChange, 1},
+		{"nothing is to be verified", rollout.StageChange, shared, func(p *Region) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, StatusApplied), in(3, StatusHeld, ByWave)}, rollout.StageChange, 3},
+		{"nothing is to be verified, and all is done", rollout.StageChange, shared, func(p *Region) { p.Want.Rollout = desired.Rollout{} }, []Step{in(1, StatusApplied)}, rollout.StageDone, 1},
+		{"a canary", rollout.StageCanary, shared, nil, []Step{in(1, StatusApplied)}, rollout.StageCanaryBake, 1},
+		{"a canary of functions without the alias", rollout.StageCanary, unshared, nil, []Step{in(1, StatusApplied)}, rollout.StageBake, 1},
+		{"a newer commit", rollout.StageChange, shared, superseding, []Step{in(1, StatusHeld, ByWave)}, rollout.StageBake, 1},
+		{"a newer commit before anything was changed", rollout.StageChange, nil, superseding, []Step{in(1, StatusHeld, ByWave)}, rollout.StageSuperseded, 1},
+		{"a newer commit while it is watched", rollout.StageBake, shared, superseding, []Step{in(1, StatusHeld, ByWave)}, rollout.StageBake, 1},
+		{"a newer commit after a halt", rollout.StageHalted, shared, superseding, []Step{in(1, StatusHeld, ByHealth)}, rollout.StageSuperseded, 1},
+		{"a halt", rollout.StageHalted, shared, nil, []Step{in(1, StatusHeld, ByHealth)}, rollout.StageHalted, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := planned(tc.steps...)
@@ -97,7 +97,7 @@ func TestAppliedFacts(t *testing.T) {
 func TestUndoFacts(t *testing.T) {
 	back := func(status Status) Step {
 		s := in(1, status)
-		s.Cause = Rollback
+		s.Cause = CauseRollback
 		return s
 	}
 	going := &rollout.Rollout{ID: "1", Stage: rollout.StageRollingBack}
@@ -105,17 +105,17 @@ func TestUndoFacts(t *testing.T) {
 		name     string
 		rollout  *rollout.Rollout // of the plan
 		steps    []Step
-		edit     func(*RegionPlan)
+		edit     func(*Region)
 		want     rollout.Stage
 		attempts int
 	}{
-		{"all are back", going, []Step{back(Applied), in(2, Waiting, ByHealth)}, nil, rollout.StageRolledBack, 0},
+		{"all are back", going, []Step{back(StatusApplied), in(2, StatusHeld, ByHealth)}, nil, rollout.StageRolledBack, 0},
 		{"nothing was changed", going, nil, nil, rollout.StageRolledBack, 0},
-		{"one failed", going, []Step{back(Applied), back(Failed)}, nil, rollout.StageRollingBack, 1},
-		{"what an alias serves is unknown", going, []Step{back(Applied)}, func(p *RegionPlan) { p.Needs.Aliases = []string{"f"} }, rollout.StageRollingBack, 1},
-		{"the plan is older than that", &rollout.Rollout{ID: "1", Stage: rollout.StageBake}, []Step{in(1, Applied)}, nil, rollout.StageRollingBack, 0},
-		{"the Region was not read", going, nil, func(p *RegionPlan) { p.ObservedAt = time.Time{} }, rollout.StageRollingBack, 0},
-		{"it was not carried out", going, []Step{back("")}, func(p *RegionPlan) { p.Carried = false }, rollout.StageRollingBack, 0},
+		{"one failed", going, []Step{back(StatusApplied), back(StatusFailed)}, nil, rollout.StageRollingBack, 1},
+		{"what an alias serves is unknown", going, []Step{back(StatusApplied)}, func(p *Region) { p.Needs.Aliases = []string{"f"} }, rollout.StageRollingBack, 1},
+		{"the plan is older than that", &rollout.Rollout{ID: "1", Stage: rollout.StageBake}, []Step{in(1, StatusApplied)}, nil, rollout.StageRollingBack, 0},
+		{"the Region was not read", going, nil, func(p *Region) { p.ObservedAt = time.Time{} }, rollout.StageRollingBack, 0},
+		{"it was not carried out", going, []Step{back("")}, func(p *Region) { p.Carried = false }, rollout.StageRollingBack, 0},
 	} {
 		p := planned(tc.steps...)
 		p.Rollout, p.Carried = tc.rollout, true
@@ -129,12 +129,12 @@ func TestUndoFacts(t *testing.T) {
 }
 
 func TestPassedFacts(t *testing.T) {
-	watch := func(p *RegionPlan) { p.Want.Rollout.Watch, p.Want.Rollout.Alarms = time.Hour, []string{"errors"} }
-	canary := func(p *RegionPlan) { p.Want.Alias, p.Want.Rollout.Canary = "live", &desired.Canary{Weight: 0.1} }
+	watch := func(p *Region) { p.Want.Rollout.Watch, p.Want.Rollout.Alarms = time.Hour, []string{"errors"} }
+	canary := func(p *Region) { p.Want.Alias, p.Want.Rollout.Canary = "live", &desired.Canary{Weight: 0.1} }
 	for _, tc := range []struct {
 		name  string
 		stage rollout.Stage // of wave 2
-		edit  func(*RegionPlan)
+		edit  func(*Region)
 		steps []Step
 		want  rollout.Stage
 		wave  int
@@ -150,8 +150,8 @@ func TestPassedFacts(t *testing.T) {
 		{"and then it is done", rollout.StageWatching, watch, nil, rollout.StageDone, 2},
 		{"also with a newer commit to come", rollout.StageWatching, watch, []Step{in(1, "")}, rollout.StageDone, 2},
 		{"the share becomes all", rollout.StageCanaryBake, canary, []Step{in(2, "", ByWave)}, rollout.StageChange, 2},
-		{"a newer commit takes over", rollout.StageBake, func(p *RegionPlan) { p.NewerCommit = true }, []Step{in(1, "", ByWave)}, rollout.StageSuperseded, 2},
-		{"the Region was not read", rollout.StageBake, func(p *RegionPlan) { p.ObservedAt = time.Time{} }, nil, rollout.StageBake, 2},
+		{"a newer commit takes over", rollout.StageBake, func(p *Region) { p.NewerCommit = true }, []Step{in(1, "", ByWave)}, rollout.StageSuperseded, 2},
+		{"the Region was not read", rollout.StageBake, func(p *Region) { p.ObservedAt = time.Time{} }, nil, rollout.StageBake, 2},
 	} {
 		p := planned(tc.steps...)
 		if tc.edit != nil {
@@ -184,8 +184,8 @@ func TestBegins(t *testing.T) {
 		{"while one is watched still", &rollout.Rollout{ID: "7", Stage: rollout.StageWatching}, p.Steps, true, nil},
 		{"while one is under way", &rollout.Rollout{ID: "7", Stage: rollout.StageChange}, p.Steps, false, nil},
 		{"nothing may run", nil, []Step{in(1, "", ByWindow)}, false, nil},
-		{"only a heal", nil, []Step{{Function: "f", Cause: Drift}}, false, nil},
-		{"only a new function that joins", nil, []Step{{Function: "f", Cause: Change, AnyTime: true}}, false, nil},
+		{"only a heal", nil, []Step{{Function: "f", Cause: CauseDrift}}, false, nil},
+		{"only a new function that joins", nil, []Step{{Function: "f", Cause: CauseChange, AnyTime: true}}, false, nil},
 	} {
 		p.Steps = tc.steps
 		ro := Begins(p, tc.before, "8", "abc", noon)

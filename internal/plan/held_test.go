@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"testing"
@@ -58,19 +58,19 @@ func TestApprovable(t *testing.T) {
 		failed bool
 		want   bool
 	}{
-		{Step{Cause: Change, Held: &Held{By: ByApproval}}, false, true},
-		{Step{Cause: Change, Held: &Held{By: ByWindow, Also: []Held{{By: ByApproval}}}}, false, true},
-		{Step{Cause: Retention, Held: &Held{By: ByApproval}}, false, true},
-		{Step{Cause: Change, Held: &Held{By: ByLimit}}, false, true},
-		{Step{Cause: Change, Held: &Held{By: ByLimit}}, true, false}, // max_blocked
-		{Step{Cause: Retention, Held: &Held{By: ByLimit}}, false, false},
-		{Step{Cause: Change, Held: &Held{By: ByQuarantine, Also: []Held{{By: ByApproval}}}}, false, false},
-		{Step{Cause: Change, Held: &Held{By: ByMode, Also: []Held{{By: ByApproval}}}}, false, false},
-		{Step{Cause: Drift, Held: &Held{By: ByApproval}}, false, false},
-		{Step{Cause: Change, Held: &Held{By: ByWindow}}, false, false},
-		{Step{Cause: Change}, false, false},
+		{Step{Cause: CauseChange, Held: &Held{By: ByApproval}}, false, true},
+		{Step{Cause: CauseChange, Held: &Held{By: ByWindow, Also: []Held{{By: ByApproval}}}}, false, true},
+		{Step{Cause: CauseRetention, Held: &Held{By: ByApproval}}, false, true},
+		{Step{Cause: CauseChange, Held: &Held{By: ByLimit}}, false, true},
+		{Step{Cause: CauseChange, Held: &Held{By: ByLimit}}, true, false}, // max_blocked
+		{Step{Cause: CauseRetention, Held: &Held{By: ByLimit}}, false, false},
+		{Step{Cause: CauseChange, Held: &Held{By: ByQuarantine, Also: []Held{{By: ByApproval}}}}, false, false},
+		{Step{Cause: CauseChange, Held: &Held{By: ByMode, Also: []Held{{By: ByApproval}}}}, false, false},
+		{Step{Cause: CauseDrift, Held: &Held{By: ByApproval}}, false, false},
+		{Step{Cause: CauseChange, Held: &Held{By: ByWindow}}, false, false},
+		{Step{Cause: CauseChange}, false, false},
 	} {
-		r := RegionPlan{}
+		r := Region{}
 		if tc.failed {
 			r.Failure = &Failure{Code: "max_blocked"}
 		}
@@ -88,12 +88,12 @@ func TestDone(t *testing.T) {
 		want   bool
 	}{
 		{nil, false},
-		{&Result{Status: Applied}, true},
-		{&Result{Status: Skipped}, true},
-		{&Result{Status: Applied, Error: "somebody changed its neighbours"}, false},
-		{&Result{Status: Skipped, Error: "stopped"}, false},
-		{&Result{Status: Failed, Error: "it failed"}, false},
-		{&Result{Status: Waiting}, false},
+		{&Result{Status: StatusApplied}, true},
+		{&Result{Status: StatusSkipped}, true},
+		{&Result{Status: StatusApplied, Error: "somebody changed its neighbours"}, false},
+		{&Result{Status: StatusSkipped, Error: "stopped"}, false},
+		{&Result{Status: StatusFailed, Error: "it failed"}, false},
+		{&Result{Status: StatusHeld}, false},
 	} {
 		if got := (Step{Result: tc.result}).Done(); got != tc.want {
 			t.Errorf("%+v: %t", tc.result, got)

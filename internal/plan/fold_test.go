@@ -1,4 +1,4 @@
-package reconcile
+package plan
 
 import (
 	"slices"
@@ -15,9 +15,9 @@ func foldLayer(name string) state.LayerARN {
 }
 
 func foldStep(layer state.LayerARN, to int64, first bool) Step {
-	s := Step{Kind: Attach, LayerARN: layer, Function: "chat", First: first}
+	s := Step{Kind: KindAttach, LayerARN: layer, Function: "chat", First: first}
 	if to == 0 {
-		s.Kind = Detach
+		s.Kind = KindDetach
 	} else {
 		s.To = layer.Version(to)
 	}
@@ -42,7 +42,7 @@ func TestFold(t *testing.T) {
 		{"detach the last one", list{foo.Version(3)}, []Step{foldStep(foo, 0, false)}, list{}},
 		{"detach what is not there", nil, []Step{foldStep(foo, 0, false)}, list{}},
 		{"AWS's own old form stays", list{"arn:aws:lambda:::awslayer:AmazonLinux1803", foo.Version(1)}, []Step{foldStep(foo, 2, false)}, list{"arn:aws:lambda:::awslayer:AmazonLinux1803", foo.Version(2)}},
-		{"a prune changes no list", list{foo.Version(3)}, []Step{{Kind: Prune, LayerARN: foo, From: foo.Version(3)}}, list{foo.Version(3)}},
+		{"a prune changes no list", list{foo.Version(3)}, []Step{{Kind: KindPrune, LayerARN: foo, From: foo.Version(3)}}, list{foo.Version(3)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			before := slices.Clone(tt.list)

@@ -1,6 +1,9 @@
-package reconcile
+package plan
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
@@ -50,4 +53,34 @@ type LayerPast struct {
 	// Proven is the number that last came through a whole rollout healthily:
 	// what going back means. 0 = none did yet.
 	Proven int64
+}
+
+// Had are the numbers of a layer that were applied or found in an environment
+// and Region, each once, the likeliest to go back to first: what last came through
+// a whole rollout well, what was applied, the latest first, and what functions had
+// before layerd first changed them, the commonest first.
+func (p Past) Had(layer state.LayerARN) []int64 {
+	past := p.Layers[layer]
+	list := []int64{past.Proven}
+	for _, n := range slices.Backward(past.Applied) {
+		list = append(list, n)
+	}
+	original, applied := map[int64]int{}, map[int64]int{}
+	for _, f := range p.Functions {
+		original[f.Original[layer]]++
+		applied[f.Applied[layer]]++
+	}
+	list = append(append(list, commonest(original)...), commonest(applied)...)
+	seen := map[int64]bool{0: true} // none is no version
+	return slices.DeleteFunc(list, func(n int64) bool {
+		again := seen[n]
+		seen[n] = true
+		return again
+	})
+}
+
+func commonest(counts map[int64]int) []int64 {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))
+	})
 }

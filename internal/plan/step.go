@@ -1,0 +1,128 @@
+package plan
+
+import (
+	"strconv"
+
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+// Cause says why a step exists.
+type Cause string
+
+// The causes of DESIGN section 3.
+const (
+	CauseChange    Cause = "change"    // Git asks for something new
+	CauseDrift     Cause = "drift"     // somebody changed what was applied
+	CauseRollback  Cause = "rollback"  // by health or by hand
+	CauseRetention Cause = "retention" // nothing needs the version
+)
+
+// Kind is what a step does.
+type Kind string
+
+// The kinds of steps that this release makes.
+const (
+	KindAttach   Kind = "attach"
+	KindDetach   Kind = "detach"
+	KindRollback Kind = "rollback" // attach a number lower than the one applied last
+	KindServe    Kind = "serve"    // publish a function version and point the alias at it
+	KindPrune    Kind = "prune"
+	KindNone     Kind = ""
+)
+
+// Status is how a step ended.
+type Status string
+
+// The statuses of DESIGN section 4.
+const (
+	StatusApplied Status = "applied"
+	StatusFailed  Status = "failed"
+	StatusSkipped Status = "skipped" // not needed any more, or stopped before it began
+	StatusHeld    Status = "held"
+)
+
+// Result is how a step ended; nil in a plan.
+type Result struct {
+	Status    Status
+	Error     string
+	RequestID string
+	// Unwell says that AWS could not start what was published: the rollout is
+	// not well, whatever its checks say.
+	Unwell bool
+}
+
+// Step is one thing to do to one function, or one version to prune.
+type Step struct {
+	ID       string // kind/layer/function, or prune/layer/number
+	Kind     Kind
+	Layer    string         // the name in Git
+	LayerARN state.LayerARN // the layer it is live
+	Function string         // empty for a prune
+	// From is what is there now and To what will be; empty = nothing.
+	From, To state.LayerVersionARN
+	// FromVersion and ToVersion are the semantic versions, where known.
+	FromVersion, ToVersion string
+	New                    bool // the function gets this layer for the first time
+	Cause                  Cause
+	Reason                 string // a sentence for a person
+	Wave                   int
+	Held                   *Held // nil: may run now
+	Result                 *Result
+	// List is the function's whole layer list as the plan saw it. When the
+	// function no longer has exactly this list, it must be decided again.
+	List []state.LayerVersionARN
+	// Position says where a new slot goes: true = in front of the others.
+	First bool
+	// Back says that Git returned to a number that was applied here before,
+	// which needs no approval.
+	Back bool
+	// Serving is what a serve step starts from and what it leads to; nil for
+	// every other kind.
+	Serving *Serving
+	// Whole is the list that going back by health restores, whatever the
+	// slots; nil = what Fold makes of the steps.
+	Whole []state.LayerVersionARN
+	// Tug says why a drift that comes back again and again is left alone.
+	Tug string
+	// Quarantined says why the version must not come to the function.
+	Quarantined string
+	// AnyTime says that no change window holds the step (new_functions: now);
+	// a freeze does, and everything else that holds steps.
+	AnyTime bool
+}
+
+// Obeys gives the calendar that says when the step may start. Where no window
+// holds it, the cutoff before the end of one does not either.
+func (s Step) Obeys(c window.Calendar) window.Calendar {
+	switch {
+	case s.Cause == CauseRollback:
+		return window.Calendar{Zone: c.Zone} // passes windows and freezes
+	case s.AnyTime:
+		c.Windows, c.Cutoff = nil, 0
+	}
+	return c
+}
+
+// Done reports whether the step was applied, or whether there was nothing left to
+// do. One that changed AWS and has an error is not: somebody has to look.
+func (s Step) Done() bool {
+	return s.Result != nil && s.Result.Error == "" && (s.Result.Status == StatusApplied || s.Result.Status == StatusSkipped)
+}
+
+// InRollout reports whether a step is part of a rollout. A new function that
+// gets what all others have, and a heal, bring nothing new.
+func (s Step) InRollout() bool { return s.Cause == CauseChange && !s.AnyTime && s.Function != "" }
+
+// Line gives a step of a Region the way a digest is made of it.
+func Line(region string, s Step) string {
+	if s.Kind == KindServe {
+		return ruling.Line(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
+	}
+	to := ""
+	if n := s.To.Number(); n > 0 {
+		to = strconv.FormatInt(n, 10)
+	}
+	return ruling.Line(region, string(s.Kind), s.LayerARN, s.Function, to)
+}
