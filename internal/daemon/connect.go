@@ -27,6 +27,17 @@ type Cloud interface {
 	Observe(ctx context.Context, q awslambda.Query) (state.Snapshot, error)
 	Look(ctx context.Context, s *state.Snapshot, n state.Needs) error
 	Calls() awslambda.Stats
+	// While returns the calls that change something, each sent only while check
+	// returns nil: it is asked at the last moment before each attempt.
+	While(check func() error) Writes
+}
+
+// Writes are the calls that change something; see apply.Cloud.
+type Writes interface {
+	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
+	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
+	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
 }
 
 // AWSOptions is how AWS is asked.
@@ -86,6 +97,8 @@ type cloud struct {
 	*awslambda.Client
 	health.Source
 }
+
+func (c cloud) While(check func() error) Writes { return c.Client.While(check) }
 
 // place is what observation is shared by.
 type place struct{ account, region, role, externalID string }

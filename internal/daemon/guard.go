@@ -10,7 +10,6 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/state/awslambda"
 )
 
 // Lease is the right to change one account. *lease.Lease is one.
@@ -47,7 +46,7 @@ func (g guarded) allowed(ctx context.Context, op, resource string) (context.Cont
 		// Again, and not Stopped: it is known that nothing was sent.
 		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
 	}
-	ctx, cancel := context.WithDeadline(awslambda.Guard(ctx, g.lease.Check), g.lease.Until())
+	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
 	return ctx, cancel, nil
 }
 
@@ -57,7 +56,7 @@ func (g guarded) SetLayers(ctx context.Context, name string, layers []state.Laye
 		return "", err
 	}
 	defer cancel()
-	return g.Cloud.SetLayers(ctx, name, layers, revision)
+	return g.While(g.lease.Check).SetLayers(ctx, name, layers, revision)
 }
 
 func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
@@ -66,7 +65,7 @@ func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN
 		return "", err
 	}
 	defer cancel()
-	return g.Cloud.DeleteLayerVersion(ctx, v)
+	return g.While(g.lease.Check).DeleteLayerVersion(ctx, v)
 }
 
 func (g guarded) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
@@ -75,7 +74,7 @@ func (g guarded) Publish(ctx context.Context, q state.Qualified, code, revision 
 		return "", "", err
 	}
 	defer cancel()
-	return g.Cloud.Publish(ctx, q, code, revision)
+	return g.While(g.lease.Check).Publish(ctx, q, code, revision)
 }
 
 func (g guarded) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
@@ -84,7 +83,7 @@ func (g guarded) MoveAlias(ctx context.Context, q state.Qualified, version strin
 		return "", err
 	}
 	defer cancel()
-	return g.Cloud.MoveAlias(ctx, q, version, weights, revision)
+	return g.While(g.lease.Check).MoveAlias(ctx, q, version, weights, revision)
 }
 
 // history is the history as whoever holds the account's lease writes it.

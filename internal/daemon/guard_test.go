@@ -17,6 +17,8 @@ type deadlines struct {
 	until map[string]time.Time
 }
 
+func (d deadlines) While(func() error) Writes { return d }
+
 func (d deadlines) note(ctx context.Context, op string) {
 	d.until[op], _ = ctx.Deadline()
 }

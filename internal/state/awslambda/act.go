@@ -87,7 +87,12 @@ func statusReason(cfg *types.FunctionConfiguration) string {
 // It returns AWS's request id as soon as AWS has accepted the change; see
 // WaitUpdated. After state.Unsure the change may have been made.
 func (c *Client) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
-	place, err := c.checked(ctx)
+	return c.While(nil).SetLayers(ctx, name, layers, revision)
+}
+
+// SetLayers is Client.SetLayers.
+func (w Writes) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
+	place, err := w.c.checked(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -100,7 +105,7 @@ func (c *Client) SetLayers(ctx context.Context, name string, layers []state.Laye
 	if revision != "" {
 		in.RevisionId = aws.String(revision)
 	}
-	out, err := c.lambda.UpdateFunctionConfiguration(ctx, in, c.write)
+	out, err := w.c.lambda.UpdateFunctionConfiguration(ctx, in, w.once)
 	if err != nil {
 		return "", writeError("UpdateFunctionConfiguration", name, err)
 	}
@@ -135,8 +140,13 @@ func (c *Client) WaitUpdated(ctx context.Context, name string) (state.Function, 
 // is never given again. AWS also says yes when there is no such version, and
 // does not ask whether anybody uses it.
 func (c *Client) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
+	return c.While(nil).DeleteLayerVersion(ctx, v)
+}
+
+// DeleteLayerVersion is Client.DeleteLayerVersion.
+func (w Writes) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
 	const op = "DeleteLayerVersion"
-	place, err := c.checked(ctx)
+	place, err := w.c.checked(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -144,9 +154,9 @@ func (c *Client) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN
 	if !ok || !owns(place, layer) {
 		return "", &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn}
 	}
-	out, err := c.lambda.DeleteLayerVersion(ctx, &lambda.DeleteLayerVersionInput{
+	out, err := w.c.lambda.DeleteLayerVersion(ctx, &lambda.DeleteLayerVersionInput{
 		LayerName: aws.String(whole(layer)), VersionNumber: aws.Int64(number),
-	}, c.write)
+	}, w.once)
 	if err != nil {
 		return "", writeError(op, string(v), err)
 	}

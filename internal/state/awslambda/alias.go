@@ -39,16 +39,21 @@ func (c *Client) Alias(ctx context.Context, q state.Qualified) (state.Alias, err
 // the error is state.LookAgain. An empty revision makes it unconditional.
 // After state.Unsure the alias may have been moved.
 func (c *Client) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
-	place, err := c.checked(ctx)
+	return c.While(nil).MoveAlias(ctx, q, version, weights, revision)
+}
+
+// MoveAlias is Client.MoveAlias.
+func (w Writes) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
+	place, err := w.c.checked(ctx)
 	if err != nil {
 		return "", err
 	}
-	out, err := c.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+	out, err := w.c.lambda.UpdateAlias(ctx, &lambda.UpdateAliasInput{
 		FunctionName: aws.String(place.FunctionARN(q.Function)), Name: aws.String(q.Qualifier),
 		FunctionVersion: aws.String(version), RevisionId: given(revision),
 		// Never nil: left out, it would keep the weights there are.
 		RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: weights},
-	}, c.write)
+	}, w.once)
 	if err != nil {
 		return "", writeError("UpdateAlias", q.String(), err)
 	}

@@ -42,18 +42,6 @@ type unsentError struct{ err error }
 func (e *unsentError) Error() string { return "not sent: " + e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
 
-// lastWord is the key of what Guard puts into a context.
-type lastWord struct{}
-
-// Guard gives a context whose calls ask before each attempt whether it may
-// still be sent; an error is state.Again. It is asked when the limiter has let
-// the attempt through. A process that was stopped wakes up there: what allowed
-// the call before is minutes old then, and the timer that would end ctx may
-// come a moment later than the one of the limiter.
-func Guard(ctx context.Context, ask func() error) context.Context {
-	return context.WithValue(ctx, lastWord{}, ask)
-}
-
 // newRetryer is set explicitly, since the SDK's own default changed with its
 // core module and depends on which one the build selects.
 func newRetryer(more ...retry.IsErrorRetryable) aws.Retryer {
@@ -79,7 +67,7 @@ func notLost(err error) aws.Ternary {
 func (c *Client) attempts() []func(*middleware.Stack) error {
 	return []func(*middleware.Stack) error{
 		func(s *middleware.Stack) error {
-			return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("LayerdLimit", c.limit), "Retry", middleware.After)
+			return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc(limitID, c.limitWhile(nil)), "Retry", middleware.After)
 		},
 		func(s *middleware.Stack) error {
 			return s.Deserialize.Add(middleware.DeserializeMiddlewareFunc("LayerdLost", markLost), middleware.Before)
@@ -87,7 +75,22 @@ func (c *Client) attempts() []func(*middleware.Stack) error {
 	}
 }
 
-func (c *Client) limit(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+// limitID names the limiter in the stack of a call.
+const limitID = "LayerdLimit"
+
+type finalize = func(context.Context, middleware.FinalizeInput, middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error)
+
+// limitWhile returns the limiter for calls that ask check, if it is not nil, once
+// they were let through.
+func (c *Client) limitWhile(check func() error) finalize {
+	return func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+		middleware.FinalizeOutput, middleware.Metadata, error,
+	) {
+		return c.limit(ctx, in, next, check)
+	}
+}
+
+func (c *Client) limit(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler, check func() error) (
 	middleware.FinalizeOutput, middleware.Metadata, error,
 ) {
 	op := awsmiddleware.GetOperationName(ctx)
@@ -96,8 +99,8 @@ func (c *Client) limit(ctx context.Context, in middleware.FinalizeInput, next mi
 	if err := b.wait(ctx); err != nil {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
-	if ask, ok := ctx.Value(lastWord{}).(func() error); ok {
-		if err := ask(); err != nil {
+	if check != nil {
+		if err := check(); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, &unsentError{err}
 		}
 	}

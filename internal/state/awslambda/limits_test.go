@@ -228,14 +228,14 @@ func pass(t *testing.T, d time.Duration) {
 
 // Between being allowed and being sent lies the limiter, and a process that was
 // stopped there wakes up with a permission that somebody else has by now.
-func TestGuardHasTheLastWord(t *testing.T) {
+func TestTheCheckHasTheLastWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		w.answer["UpdateFunctionConfiguration"] = jsonReply(config("f"))
 		c := w.client(t, func(o *Options) { o.Limits = NewLimits(1, 60) })
 		lost := errors.New("the lease is lost")
 		var until time.Time
-		ctx := Guard(t.Context(), func() error {
+		writes := c.While(func() error {
 			if time.Now().Before(until) {
 				return nil
 			}
@@ -244,7 +244,7 @@ func TestGuardHasTheLastWord(t *testing.T) {
 		until = time.Now().Add(2500 * time.Millisecond) // the identity and two changes, a second apart
 		var got []error
 		for range 4 {
-			_, err := c.SetLayers(ctx, "f", nil, "")
+			_, err := writes.SetLayers(t.Context(), "f", nil, "")
 			got = append(got, err)
 		}
 		if got[0] != nil || got[1] != nil {

@@ -60,8 +60,13 @@ func (c *Client) Served(ctx context.Context, q state.Qualified) (state.Served, e
 // It returns as soon as AWS has accepted the request; see WaitActive. After
 // state.Unsure the version may exist: asking again gives the same one.
 func (c *Client) Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error) {
+	return c.While(nil).Publish(ctx, q, code, revision)
+}
+
+// Publish is Client.Publish.
+func (w Writes) Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error) {
 	const op = "PublishVersion"
-	place, err := c.checked(ctx)
+	place, err := w.c.checked(ctx)
 	if err != nil {
 		return "", "", err
 	}
@@ -69,7 +74,7 @@ func (c *Client) Publish(ctx context.Context, q state.Qualified, code, revision 
 	if q.Qualifier == state.LatestPublished {
 		in.PublishTo = types.FunctionVersionLatestPublishedLatestPublished
 	}
-	out, err := c.lambda.PublishVersion(ctx, in, c.write)
+	out, err := w.c.lambda.PublishVersion(ctx, in, w.once)
 	if err != nil {
 		return "", "", otherCode(writeError(op, q.Function, err))
 	}
