@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"apply":     6, "inspect": 6,
 	"history": 7,
 	"notify":  8, "web": 8, "forge": 8,
+	"round":  9,
 	"daemon": wires,
 	"demo":   11, // the story: it plays the part of a user and of AWS at once
 }

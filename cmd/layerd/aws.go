@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,7 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 )
 
-type connector = func(context.Context, desired.Environment) (daemon.Cloud, error)
+type connector = func(context.Context, desired.Environment) (round.Cloud, error)
 
 // connector reads the SDK's usual chain of configuration. It makes no call:
 // the first environment that needs credentials asks for them.
@@ -25,7 +27,7 @@ func (a *app) connector(ctx context.Context, o daemon.AWSOptions) (connector, er
 		return nil, err
 	}
 	connect := daemon.Connector(cfg, o)
-	return func(ctx context.Context, env desired.Environment) (daemon.Cloud, error) {
+	return func(ctx context.Context, env desired.Environment) (round.Cloud, error) {
 		if err := a.credentials(ctx, cfg); err != nil {
 			return nil, err
 		}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/spf13/cobra"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -70,7 +71,7 @@ func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 
 // take is daemon.Round.Lease. What an earlier round of this apply took is ours
 // still, as long as it lasts.
-func (l *leases) take(ctx context.Context, account string) (daemon.Lease, error) {
+func (l *leases) take(ctx context.Context, account string) (round.Lease, error) {
 	for _, one := range l.taken {
 		if one.Account() == account {
 			return one, one.Check()

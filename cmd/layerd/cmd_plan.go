@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon"
@@ -93,7 +95,7 @@ var errInterrupted = errors.New("interrupted before everything was done")
 
 // prepared is a round that is ready to go.
 type prepared struct {
-	round       daemon.Round
+	round       round.Round
 	spec        store.Spec
 	applied     bool
 	endProgress func()
@@ -136,7 +138,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err != nil {
 		return prepared{}, err
 	}
-	p.round = daemon.Round{
+	p.round = round.Round{
 		Tree: src.tree, Revision: src.revision, Author: src.author, Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
 	}
@@ -145,7 +147,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 
 // finish shows a result, also the part of one that was reached before an
 // error, and ends with the worse of both.
-func (a *app) finish(f *roundFlags, p prepared, result daemon.Result, err error, code func() int) error {
+func (a *app) finish(f *roundFlags, p prepared, result round.Result, err error, code func() int) error {
 	if err != nil && len(result.Plans) == 0 {
 		return err
 	}
@@ -165,7 +167,7 @@ func (a *app) finish(f *roundFlags, p prepared, result daemon.Result, err error,
 	return end
 }
 
-func (a *app) show(f *roundFlags, p prepared, result daemon.Result) error {
+func (a *app) show(f *roundFlags, p prepared, result round.Result) error {
 	v := view{
 		palette: a.palette(), width: width(a.out), verbose: f.verbose, applied: p.applied,
 		now: a.now(), rate: f.rate, chosen: f.envs, store: p.spec.String(),

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/spf13/cobra"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
@@ -170,7 +171,7 @@ func (a *app) carryBack(ctx context.Context, f *rollbackFlags, r prepared, back 
 	return err
 }
 
-func leaseHeld(result daemon.Result) bool {
+func leaseHeld(result round.Result) bool {
 	return slices.ContainsFunc(result.Plans, func(p plan.Plan) bool {
 		return slices.ContainsFunc(p.Regions, func(r plan.Region) bool { return r.Failure != nil && r.Failure.Code == "lease_held" })
 	})
@@ -281,7 +282,7 @@ func (b *goingBack) quarantines() []ruling.Quarantine {
 // already says that there is nothing to go back from: every function has what is
 // asked for, and its callers too. given is the word by which that is so, nil =
 // nobody's.
-func (b *goingBack) already(planned daemon.Result) (given *word, yes bool) {
+func (b *goingBack) already(planned round.Result) (given *word, yes bool) {
 	for i, w := range b.words {
 		if !w.there || len(allSteps(planned)) > 0 {
 			return nil, false
@@ -294,7 +295,7 @@ func (b *goingBack) already(planned daemon.Result) (given *word, yes bool) {
 }
 
 // reckon says of each Region what going back costs at the rate it is done at.
-func (b *goingBack) reckon(planned *daemon.Result, rate float64) {
+func (b *goingBack) reckon(planned *round.Result, rate float64) {
 	for i := range planned.Plans {
 		for j := range planned.Plans[i].Regions {
 			r := &planned.Plans[i].Regions[j]
@@ -316,7 +317,7 @@ func (b *goingBack) reckon(planned *daemon.Result, rate float64) {
 }
 
 // announce says what is about to be done, before it is.
-func (b *goingBack) announce(planned daemon.Result, verb string, colours palette, columns int) string {
+func (b *goingBack) announce(planned round.Result, verb string, colours palette, columns int) string {
 	p := &page{palette: colours, width: columns}
 	for _, q := range b.words {
 		n, cost, waits := 0, plan.Cost{}, 0

@@ -6,16 +6,16 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/spf13/cobra"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -79,7 +79,7 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 
 // unknownFunction: where everything was read the name is wrong; where not, the
 // function may be in what was not read.
-func (a *app) unknownFunction(name string, places []whyPlace, result daemon.Result, code int) error {
+func (a *app) unknownFunction(name string, places []whyPlace, result round.Result, code int) error {
 	var names []string
 	for _, p := range places {
 		if p.region.Failure != nil {
@@ -106,11 +106,11 @@ type watcher struct {
 
 // watched is one account, Region and role.
 type watched struct {
-	daemon.Cloud
+	round.Cloud
 	snap *state.Snapshot // nil: not read
 }
 
-func (w *watched) Observe(ctx context.Context, q awslambda.Query) (state.Snapshot, error) {
+func (w *watched) Observe(ctx context.Context, q state.Query) (state.Snapshot, error) {
 	snap, err := w.Cloud.Observe(ctx, q)
 	if err == nil {
 		w.snap = &snap
@@ -131,7 +131,7 @@ func watchKey(e desired.Environment) string {
 }
 
 func (w *watcher) watch(connect connector) connector {
-	return func(ctx context.Context, env desired.Environment) (daemon.Cloud, error) {
+	return func(ctx context.Context, env desired.Environment) (round.Cloud, error) {
 		cloud, err := connect(ctx, env)
 		if err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ type servedAlias struct {
 	layers        []state.LayerVersionARN
 }
 
-func (w *watcher) places(ctx context.Context, r daemon.Round, result daemon.Result, function string) ([]whyPlace, error) {
+func (w *watcher) places(ctx context.Context, r round.Round, result round.Result, function string) ([]whyPlace, error) {
 	var places []whyPlace
 	for _, planned := range result.Plans {
 		for _, region := range planned.Regions {

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/rollout"
@@ -111,7 +112,7 @@ func gitCode(kind gitrepo.Kind) int {
 }
 
 // planCode is how plan ends. chosen are the environments of --env; empty = all.
-func planCode(r daemon.Result, chosen []string, detailed bool) int {
+func planCode(r round.Result, chosen []string, detailed bool) int {
 	code := roundCode(r, chosen)
 	for _, s := range allSteps(r) {
 		if detailed && !(s.Kind == plan.KindPrune && s.HeldBy(plan.ByGrace)) {
@@ -122,7 +123,7 @@ func planCode(r daemon.Result, chosen []string, detailed bool) int {
 }
 
 // applyCode is how apply ends.
-func applyCode(r daemon.Result, chosen []string) int {
+func applyCode(r round.Result, chosen []string) int {
 	code := roundCode(r, chosen)
 	for _, s := range allSteps(r) {
 		if s.Result != nil && s.Result.Status == plan.StatusFailed {
@@ -155,7 +156,7 @@ func rolloutCode(ro *rollout.Rollout) int {
 
 // roundCode is what plan and apply have in common: the desired state and the
 // environments that could not be looked at.
-func roundCode(r daemon.Result, chosen []string) int {
+func roundCode(r round.Result, chosen []string) int {
 	code := exitOK
 	if len(r.Skipped) > 0 {
 		code = exitInvalid
@@ -195,7 +196,7 @@ func failureCode(f *plan.Failure) int {
 	}
 }
 
-func allSteps(r daemon.Result) []plan.Step {
+func allSteps(r round.Result) []plan.Step {
 	var all []plan.Step
 	for _, p := range r.Plans {
 		for _, region := range p.Regions {

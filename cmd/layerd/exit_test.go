@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/state"
@@ -32,18 +33,18 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-func result(steps ...plan.Step) daemon.Result {
-	return daemon.Result{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
+func result(steps ...plan.Step) round.Result {
+	return round.Result{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
 }
 
-func failing(f plan.Failure, steps ...plan.Step) daemon.Result {
+func failing(f plan.Failure, steps ...plan.Step) round.Result {
 	r := result(steps...)
 	r.Plans[0].Regions[0].Failure = &f
 	return r
 }
 
-func problemIn(env string, severity desired.Severity) daemon.Result {
-	return daemon.Result{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
+func problemIn(env string, severity desired.Severity) round.Result {
+	return round.Result{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
 }
 
 func TestExitCodes(t *testing.T) {
@@ -61,7 +62,7 @@ func TestExitCodes(t *testing.T) {
 	atPlanTime.Plans[0].Regions[0].Problems = []desired.Problem{{Severity: desired.Error}}
 	tests := []struct {
 		name                  string
-		r                     daemon.Result
+		r                     round.Result
 		chosen                []string
 		plan, detailed, apply int
 	}{
@@ -87,9 +88,9 @@ func TestExitCodes(t *testing.T) {
 		{"an error elsewhere", problemIn("prod", desired.Error), []string{"dev"}, 0, 0, 0},
 		{"an error here", problemIn("prod", desired.Error), []string{"dev", "prod"}, 78, 78, 78},
 		{"an error, all asked for", problemIn("prod", desired.Error), nil, 78, 78, 78},
-		{"not looked at", daemon.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
+		{"not looked at", round.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
 		{"a version that is not live", atPlanTime, nil, 78, 78, 78},
-		{"invalid hides failed", daemon.Result{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
+		{"invalid hides failed", round.Result{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -81,7 +82,7 @@ func stageText(r plan.Region) string {
 
 // leftAt says where the rollouts of an apply are that was interrupted; empty =
 // none is under way.
-func leftAt(result daemon.Result) string {
+func leftAt(result round.Result) string {
 	text := ""
 	for _, p := range result.Plans {
 		for _, r := range p.Regions {

@@ -16,8 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/awssim"
-	"github.com/layerd/layerd/internal/daemon"
 )
 
 // testApp is layerd inside the test, with a home of its own.
@@ -158,13 +159,13 @@ func TestStatusLine(t *testing.T) {
 	var out bytes.Buffer
 	now := testNow
 	s := &statusLine{out: &out, width: 40, now: func() time.Time { return now }}
-	s.report(daemon.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 1, Total: 9})
-	s.report(daemon.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 2, Total: 9}) // too soon
+	s.report(round.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 1, Total: 9})
+	s.report(round.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 2, Total: 9}) // too soon
 	if _, err := io.WriteString(s, "a line of the log\n"); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Second)
-	s.report(daemon.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 3, Total: 9})
+	s.report(round.Progress{Environment: "prod", Region: "r", Phase: "apply", Done: 3, Total: 9})
 	s.clear()
 	const begin = "\r\x1b[K"
 	want := begin + "prod · r  apply 1/9" + begin + "a line of the log\n" + begin + "prod · r  apply 1/9" +

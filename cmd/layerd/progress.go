@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"charm.land/lipgloss/v2"
+	"github.com/layerd/layerd/internal/round"
 
-	"github.com/layerd/layerd/internal/daemon"
+	"charm.land/lipgloss/v2"
 )
 
 // refresh is how often the status line is drawn at most.
@@ -31,7 +31,7 @@ type statusLine struct {
 
 // startProgress gives what Round.Progress wants, and how to end it; nil where
 // standard error is no terminal.
-func (a *app) startProgress() (func(daemon.Progress), func()) {
+func (a *app) startProgress() (func(round.Progress), func()) {
 	if !isTerminal(a.err) {
 		return nil, func() {}
 	}
@@ -40,7 +40,7 @@ func (a *app) startProgress() (func(daemon.Progress), func()) {
 	return s.report, s.clear
 }
 
-func (s *statusLine) report(p daemon.Progress) {
+func (s *statusLine) report(p round.Progress) {
 	text := fmt.Sprintf("%s · %s  %s", p.Environment, p.Region, p.Phase)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" %d/%d", p.Done, p.Total)

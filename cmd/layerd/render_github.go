@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -18,7 +19,7 @@ type annotations struct{ strings.Builder }
 
 // renderGitHub puts annotations in front of the text, which the log of the job
 // shows. root is the folder of the desired state inside the repository.
-func renderGitHub(r daemon.Result, v view, root string) string {
+func renderGitHub(r round.Result, v view, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)
 	for _, planned := range r.Plans {

@@ -6,9 +6,10 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -19,7 +20,7 @@ const markdownLimit = 65_536
 // renderMarkdown shows a result as a comment on a pull request. Where it would
 // be too long, names go first, then the details of the last environments; the
 // table on top always stays.
-func renderMarkdown(r daemon.Result, v view) string {
+func renderMarkdown(r round.Result, v view) string {
 	for _, names := range []int{1000, 100, 20, 0} {
 		if text := markdown(r, v, names, len(r.Plans)); len(text) <= markdownLimit {
 			return text
@@ -38,7 +39,7 @@ func renderMarkdown(r daemon.Result, v view) string {
 
 // markdown writes the details of the first detailed environments, with at most
 // names functions per group.
-func markdown(r daemon.Result, v view, names, detailed int) string {
+func markdown(r round.Result, v view, names, detailed int) string {
 	var b strings.Builder
 	for _, planned := range r.Plans {
 		fmt.Fprintf(&b, "<!-- layerd:plan:%s -->\n", planned.Environment)
@@ -88,11 +89,11 @@ func markdownProblems(b *strings.Builder, problems []desired.Problem) {
 	}
 }
 
-func markdownTable(b *strings.Builder, r daemon.Result, v view) {
+func markdownTable(b *strings.Builder, r round.Result, v view) {
 	b.WriteString("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
-			t := totals(daemon.Result{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
+			t := totals(round.Result{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
 			steps := tally(region.Steps)
 			if v.applied {
 				steps = t.outcome()

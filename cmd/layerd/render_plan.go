@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -27,7 +28,7 @@ type view struct {
 }
 
 // renderText shows what plan or apply found, for people.
-func renderText(r daemon.Result, v view) string {
+func renderText(r round.Result, v view) string {
 	p := &planPage{page: page{palette: v.palette, width: v.width}, view: v}
 	p.preface(r)
 	for _, planned := range r.Plans {
@@ -51,7 +52,7 @@ type planPage struct {
 }
 
 // preface has what concerns all environments: the revision, the problems.
-func (p *planPage) preface(r daemon.Result) {
+func (p *planPage) preface(r round.Result) {
 	revision := "no commit"
 	if r.Revision != "" {
 		revision = "revision " + shorten(r.Revision)
@@ -269,7 +270,7 @@ func (p *planPage) waiting(r plan.Region, w waiting) {
 }
 
 // summary is the last line: everything in one sentence.
-func (p *planPage) summary(r daemon.Result) string {
+func (p *planPage) summary(r round.Result) string {
 	t := totals(r)
 	var parts []string
 	switch {

@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -245,7 +246,7 @@ type sums struct {
 	applied, failed, skipped                    int
 }
 
-func totals(r daemon.Result) sums {
+func totals(r round.Result) sums {
 	var t sums
 	t.errors = countErrors(r.Problems)
 	for _, planned := range r.Plans {

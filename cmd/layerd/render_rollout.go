@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -99,7 +100,7 @@ func rolloutText(r plan.Region) string {
 }
 
 // unwell counts the rollouts that did not come through.
-func unwell(r daemon.Result) []string {
+func unwell(r round.Result) []string {
 	halted, back := 0, 0
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {

@@ -8,11 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/Masterminds/semver/v3"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -46,7 +47,7 @@ func checkLayer(regions []desired.Environment, name string, others []string) err
 }
 
 // findLayer gathers what is known of a layer in one Region.
-func findLayer(ctx context.Context, r daemon.Round, w *watcher, region plan.Region, name string) (liveLayer, error) {
+func findLayer(ctx context.Context, r round.Round, w *watcher, region plan.Region, name string) (liveLayer, error) {
 	l := liveLayer{whyPlace: whyPlace{region: region}}
 	if f := region.Failure; f != nil {
 		return l, &exitError{code: failureCode(f), err: fmt.Errorf("%s was not read, and nothing was done: %s", l.place(), f.Message), hint: failureHint(*f)}

@@ -5,10 +5,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/catalog"
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
@@ -119,7 +120,7 @@ type whyAlias struct {
 // answerWhy puts together what is known. Where an environment selects the
 // function only such environments answer; else all that can see it say why not,
 // and those that once changed it.
-func answerWhy(result daemon.Result, places []whyPlace, function string) whyView {
+func answerWhy(result round.Result, places []whyPlace, function string) whyView {
 	v := whyView{FormatVersion: "1", Function: function, Past: result.Past, Revision: result.Revision, Environments: []whyEnvironment{}}
 	selected := false
 	var all []whyEnvironment
@@ -140,7 +141,7 @@ func answerWhy(result daemon.Result, places []whyPlace, function string) whyView
 }
 
 // answer is one environment's.
-func (p whyPlace) answer(result daemon.Result, function string) whyEnvironment {
+func (p whyPlace) answer(result round.Result, function string) whyEnvironment {
 	doc := plan.NewDocument(result.Past, result.Revision, []plan.Plan{{
 		Environment: p.region.Want.Name, Digest: p.digest, Regions: []plan.Region{p.only(function)},
 	}}, nil).Environments[0]

@@ -6,11 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"charm.land/lipgloss/v2"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/rollout"
@@ -74,7 +75,7 @@ func TestWhyInARollout(t *testing.T) {
 	back := place.put[place.region.Want.Layers[1].Layer]
 	back.Cause, back.Reason = plan.CauseRollback, "rolled back by 佐藤: it times out"
 	place.put[back.To.Layer()] = back
-	v := answerWhy(daemon.Result{Past: "store"}, []whyPlace{place}, whyFunction)
+	v := answerWhy(round.Result{Past: "store"}, []whyPlace{place}, whyFunction)
 	text := strings.Join(strings.Fields(renderWhy(v, []whyPlace{place}, &roundFlags{}, palette{}, 80, testNow)), " ")
 	for _, want := range []string{
 		"· the rollout of ab12cd3: going back: the alarm 5xx rings",
@@ -90,7 +91,7 @@ func TestWhyInARollout(t *testing.T) {
 func TestRenderWhy(t *testing.T) {
 	place := whyWorld(t)
 	f := &roundFlags{repo: repoFlags{repo: "."}}
-	v := answerWhy(daemon.Result{Past: "store", Revision: strings.Repeat("ab12", 10)}, []whyPlace{place}, whyFunction)
+	v := answerWhy(round.Result{Past: "store", Revision: strings.Repeat("ab12", 10)}, []whyPlace{place}, whyFunction)
 	text := renderWhy(v, []whyPlace{place}, f, palette{}, 80, testNow)
 	golden(t, "why.txt", text)
 	for line := range strings.Lines(text) {
@@ -122,7 +123,7 @@ func TestWhyApproval(t *testing.T) {
 		"bound to something else": {ruling.Approval{Digest: testDigest, Lines: []string{"y"}, By: "鈴木", At: testNow}, false},
 	} {
 		place.given = []ruling.Approval{tt.a}
-		v := answerWhy(daemon.Result{}, []whyPlace{place}, whyFunction)
+		v := answerWhy(round.Result{}, []whyPlace{place}, whyFunction)
 		got := v.Environments[0].Layers[0].Approval
 		if (got != nil) != tt.want || got != nil && (got.Until == "") != !tt.a.Begun.IsZero() {
 			t.Errorf("%s: %+v", name, got)
@@ -139,7 +140,7 @@ func TestWhyBlockedAsAWhole(t *testing.T) {
 	place := whyWorld(t)
 	place.region.Steps, place.region.Drift = nil, nil
 	status := func() (all []string) {
-		for _, l := range answerWhy(daemon.Result{}, []whyPlace{place}, whyFunction).Environments[0].Layers {
+		for _, l := range answerWhy(round.Result{}, []whyPlace{place}, whyFunction).Environments[0].Layers {
 			all = append(all, l.Status)
 		}
 		return all

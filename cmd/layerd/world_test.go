@@ -6,9 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -97,7 +98,7 @@ func testRegionPlan(t *testing.T, name string) plan.Region {
 }
 
 // busyWorld has one of everything that a plan can say.
-func busyWorld(t *testing.T) daemon.Result {
+func busyWorld(t *testing.T) round.Result {
 	t.Helper()
 	r := testRegionPlan(t, "prod")
 	r.Want.ApprovalRequired = true
@@ -132,7 +133,7 @@ func busyWorld(t *testing.T) daemon.Result {
 	r.Unselected, r.Next = 2, open
 	calm := testRegionPlan(t, "dev")
 	calm.InSync = true
-	return daemon.Result{
+	return round.Result{
 		Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{
 			{Environment: "dev", Regions: []plan.Region{calm}},
 			{Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []plan.Region{r}},
@@ -146,7 +147,7 @@ func busyWorld(t *testing.T) daemon.Result {
 }
 
 // appliedWorld is what apply made of a plan in which everything happened.
-func appliedWorld(t *testing.T) daemon.Result {
+func appliedWorld(t *testing.T) round.Result {
 	t.Helper()
 	r := testRegionPlan(t, "prod")
 	for i, f := range functions(12) {
@@ -163,7 +164,7 @@ func appliedWorld(t *testing.T) daemon.Result {
 		r.Steps = append(r.Steps, s)
 	}
 	r.Steps = append(r.Steps, ended(prune(3, "1.0.0"), plan.StatusApplied, ""))
-	return daemon.Result{Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{{
+	return round.Result{Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{{
 		Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []plan.Region{r},
 	}}}
 }
@@ -184,7 +185,7 @@ func serve(function string, version string, weight float64) plan.Step {
 
 // rolloutWorld has rollouts at each stage that a person asks about: one that
 // would begin, one under way, one that halted, one that went back.
-func rolloutWorld(t *testing.T) daemon.Result {
+func rolloutWorld(t *testing.T) round.Result {
 	t.Helper()
 	begins := testRegionPlan(t, "prod")
 	begins.Want.Rollout = desired.Rollout{Waves: []desired.Wave{{Count: 1}, {Share: 0.1}}, Bake: 10 * time.Minute}
@@ -232,7 +233,7 @@ func rolloutWorld(t *testing.T) daemon.Result {
 	}
 	wentBack.LeftAlone = []string{"makoto-notifier-qa"}
 	wentBack.Notes = []plan.Note{{Code: "left_alone", Message: "1 function was changed by somebody else since the rollout and not returned: makoto-notifier-qa"}}
-	r := daemon.Result{Past: "store", Revision: ro.Revision}
+	r := round.Result{Past: "store", Revision: ro.Revision}
 	for _, region := range []plan.Region{halted, begins, wentBack, goesOn} {
 		r.Plans = append(r.Plans, plan.Plan{Environment: region.Want.Name, Digest: testDigest, Regions: []plan.Region{region}})
 	}

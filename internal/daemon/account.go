@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -209,7 +211,7 @@ func (a *account) ended(names []string, turn int) {
 }
 
 // touch notes that a round of the environment is alive.
-func (a *account) touch(p Progress) {
+func (a *account) touch(p round.Progress) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if d := a.duties[p.Environment]; d != nil {
@@ -224,10 +226,10 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 	defer cancel()
 	r := a.newRound(&w, names)
 	r.Store = a.Store
-	r.Lease = func(context.Context, string) (Lease, error) { return l, nil }
+	r.Lease = func(context.Context, string) (round.Lease, error) { return l, nil }
 	r.Decided = func(ctx context.Context, planned plan.Plan) error { return a.decided(ctx, w, planned) }
 	a.begin(bound, names)
-	p, err := r.beginApply(bound)
+	p, err := r.Begin(bound)
 	if err != nil {
 		if bound.Err() == nil {
 			a.storeFails(err)
@@ -240,14 +242,14 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 		}
 	}
 	var wg sync.WaitGroup
-	for _, env := range p.chosen {
+	for _, env := range p.Chosen() {
 		wg.Go(func() {
 			defer a.ended([]string{env[0].Name}, turn)
 			began := time.Now()
 			// apply keeps its own panics; what comes after would take all other
 			// environments with it.
 			a.guard("round of "+env[0].Name, func() time.Duration {
-				planned := p.apply(bound, env)
+				planned := p.Apply(bound, env)
 				a.after(bound, w, planned, time.Since(began))
 				return 0
 			})
@@ -326,7 +328,7 @@ func (a *account) schedule(planned plan.Plan) {
 	whole, began := true, d.last.Round(0)
 	for _, r := range planned.Regions {
 		whole = whole && r.Failure == nil
-		if r.Failure != nil && r.Failure.Code == codeWrongAccount {
+		if r.Failure != nil && r.Failure.Code == round.CodeWrongAccount {
 			d.astray = r.Failure.Message
 		}
 		// The opening itself, whatever waits for it: a window that is shorter

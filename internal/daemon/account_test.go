@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -11,8 +13,8 @@ import (
 // works on another: the end of the first must not set it free, or a third round
 // of it would begin beside the second, and the lease be given back under both.
 func TestTheEndOfARoundFreesOnlyWhatIsItsOwn(t *testing.T) {
-	a := newAccount(&Daemon{Options: Options{Interval: time.Minute}}, accountID)
-	w := &wanted{tree: desired.Tree{Names: []string{"fast", "slow"}}, origins: map[string]Origin{}}
+	a := newAccount(&Daemon{Options: Options{Interval: time.Minute}}, "123456789012")
+	w := &wanted{tree: desired.Tree{Names: []string{"fast", "slow"}}, origins: map[string]round.Origin{}}
 	for _, name := range w.tree.Names {
 		a.duties[name] = &duty{}
 	}

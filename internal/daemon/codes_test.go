@@ -20,6 +20,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/layerd/layerd/internal/daemon"
@@ -177,8 +179,8 @@ func TestEveryProblemIsHeardOf(t *testing.T) {
 func heard(t *testing.T, files fs.FS) []desired.Problem {
 	s := newSite(t, 2)
 	tree := desired.Load(files, desired.Options{Now: time.Now()})
-	round := daemon.Round{Tree: tree, Repository: "acme", Connect: s.connector(&process{name: "cli"})}
-	result, err := round.Plan(t.Context())
+	made := round.Round{Tree: tree, Repository: "acme", Connect: s.connector(&process{name: "cli"})}
+	result, err := made.Plan(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

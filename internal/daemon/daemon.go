@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
@@ -33,7 +35,7 @@ type Options struct {
 	// StoreName is the store as people name it (sqlite:PATH), to be compared with
 	// what layerd.yaml names; empty = not compared.
 	StoreName string
-	Connect   func(context.Context, desired.Environment) (Cloud, error)
+	Connect   func(context.Context, desired.Environment) (round.Cloud, error)
 	Rates     reconcile.Rates
 	// Interval is between two rounds of an environment, GitInterval between two
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
@@ -73,7 +75,7 @@ type Daemon struct {
 	keeper  *lease.Keeper
 	book    *notify.Book
 	history *history.Log
-	looks   *Looks
+	looks   *round.Cache
 	rung    chan struct{} // something may be to deliver; holds one token
 	pulling chan struct{} // holds one token for whoever looks at the branch
 	reading chan struct{} // holds one token for whoever reads a commit
@@ -124,7 +126,7 @@ func New(o Options) (*Daemon, error) {
 		keeper:  lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
 		book:    notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history: history.Open(o.Store, o.Repository),
-		looks:   NewLooks(),
+		looks:   round.NewCache(),
 		rung:    make(chan struct{}, 1),
 		pulling: make(chan struct{}, 1),
 		reading: make(chan struct{}, 1),

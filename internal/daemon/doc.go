@@ -1,19 +1,12 @@
-// Package daemon is where everything meets: it reads what Git wants, looks at
-// what AWS has, lets internal/reconcile decide, internal/apply do and
-// internal/history remember. It is the only package besides cmd/layerd that
-// knows both the ideas and the adapters.
-//
-// A Daemon follows one repository until its context ends. A Round is one pass,
-// which the commands plan and apply make by themselves:
+// Package daemon is the process: it follows Git, keeps the lease of each account,
+// makes rounds when they are due, and tells people. It is the only package besides
+// cmd/layerd that knows both the ideas and the adapters.
 //
 //	d, err := daemon.New(daemon.Options{Repository: id, Source: repo, Store: s, Connect: connect, Name: "host:42"})
 //	go http.Serve(listener, d.Handler())   // /healthz, /readyz
 //	err = d.Run(ctx)                       // for years; nil after an orderly end
 //
-//	round := daemon.Round{Tree: tree, Revision: commit.Hash, Repository: id, Store: s, Connect: connect}
-//	result, err := round.Plan(ctx)         // changes nothing, writes nothing
-//	result, err := round.Apply(ctx)        // the same decision, carried out
-//	result, err := round.ApplyThrough(ctx, nil) // and on, to the end of a rollout
+// One pass is package round, which the commands plan and apply make by themselves.
 //
 // # How a daemon works
 //
@@ -24,15 +17,9 @@
 //	trouble.go   what is wrong with it: one list for the log, readyz and the alert
 //	lastgood.go  keeps that commit in the store, for a start without Git
 //	account.go   one loop for each account: its lease, its environments, who is due
-//	round.go     look, decide; apply.go: carry out; settle.go: close what a kill left open
-//	rollout.go   a rollout goes on from the history; judge.go: is its wave well
-//	through.go   rounds until a rollout is through, for the command apply
-//	only.go      a round about some steps only, for a rollback by a person
-//	guard.go     a change is sent only while the lease lasts
-//	looks.go     what was looked up once is not asked again every minute
+//	replaced.go  a store that was deleted or replaced under the daemon
 //	memory.go    observed, planned, attempted, applied: four revisions
-//	standing.go  how the rollouts stand; actors.go: who else changes a function
-//	tell.go      what a round found, to the notifiers
+//	tell.go      what a round found, to the notifiers; actors.go: who else changes a function
 //	health.go    is it alive, is it ready
 //
 // # What is promised

@@ -18,6 +18,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -162,7 +164,7 @@ type process struct {
 
 type (
 	environment = desired.Environment
-	connector   = func(context.Context, environment) (daemon.Cloud, error)
+	connector   = func(context.Context, environment) (round.Cloud, error)
 )
 
 var errDead = errors.New("killed")
@@ -368,7 +370,7 @@ func (s *site) connector(p *process) connector {
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
 		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
 	}
-	return func(ctx context.Context, e environment) (daemon.Cloud, error) { return byAccount[e.Account](ctx, e) }
+	return func(ctx context.Context, e environment) (round.Cloud, error) { return byAccount[e.Account](ctx, e) }
 }
 
 // testLog writes a log to the test's, with the virtual time.

@@ -49,7 +49,7 @@ func (d *Daemon) renewStore(ctx context.Context) {
 func (d *Daemon) forgetStore(accounts []*account) {
 	d.keeper.Reset()
 	d.book.Reset()
-	d.looks.reset()
+	d.looks.Reset()
 	for _, a := range accounts {
 		a.forgetStore()
 	}

@@ -26,7 +26,7 @@ func TestAccountsComeToRest(t *testing.T) {
 				var all []*Daemon
 				held := make([]map[string]*lease.Lease, daemons)
 				changes := 0
-				round := func() {
+				made := func() {
 					for i, d := range all {
 						for _, id := range trees.accounts() {
 							l := held[i][id]
@@ -53,7 +53,7 @@ func TestAccountsComeToRest(t *testing.T) {
 					all, held[i] = append(all, d), map[string]*lease.Lease{}
 					for range 3 {
 						w.at = time.Now()
-						round()
+						made()
 					}
 				}
 				rounds := func(n int) {
@@ -61,7 +61,7 @@ func TestAccountsComeToRest(t *testing.T) {
 						for _, d := range all {
 							d.wanted.at = time.Now()
 						}
-						round()
+						made()
 					}
 				}
 				rounds(60)

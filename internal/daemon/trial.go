@@ -1,14 +1,12 @@
 package daemon
 
 import (
-	"context"
 	"maps"
 	"slices"
 
-	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/reconcile"
 )
 
 // trial is what the newest commit wants of an environment while it is not known
@@ -122,7 +120,7 @@ func (d *Daemon) judged(w *wanted, found map[string]map[string][]desired.Problem
 
 // newRound is a round over some environments as they are followed now. When the
 // round has tried the newest commits, w is what that came to.
-func (a *account) newRound(w **wanted, names []string) Round {
+func (a *account) newRound(w **wanted, names []string) round.Round {
 	now := *w
 	trials := map[string][]desired.Environment{}
 	for _, name := range names {
@@ -130,40 +128,14 @@ func (a *account) newRound(w **wanted, names []string) Round {
 			trials[name] = t.envs
 		}
 	}
-	return Round{
+	return round.Round{
 		Tree: now.tree, Revision: now.newest, Origins: now.origins, Repository: a.Repository, Environments: names,
-		Trials: trials, Judged: func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]Origin) {
+		Trials: trials, Judged: func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]round.Origin) {
 			*w = a.judged(now, found)
 			return (*w).tree, (*w).origins
 		},
-		Connect: a.Connect, Rates: a.Rates, Looks: a.looks, Log: a.Log, Progress: a.touch,
+		Connect: a.Connect, Rates: a.Rates, Cache: a.looks, Log: a.Log, Progress: a.touch,
 	}
-}
-
-// try finds out whether the newer wishes of the chosen environments resolve, by
-// environment and Region.
-func (p *pass) try(ctx context.Context) map[string]map[string][]desired.Problem {
-	found := map[string]map[string][]desired.Problem{}
-	for _, env := range p.chosen {
-		want := p.Trials[env[0].Name]
-		if len(want) == 0 || p.refused[want[0].Account] != nil {
-			continue
-		}
-		p.isolated(want, func() (plan.Plan, error) {
-			in := reconcile.Input{Now: p.Now()}
-			for _, e := range want {
-				past, err := p.past(ctx, e)
-				if err != nil {
-					return plan.Plan{}, err
-				}
-				p.Looks.trust(e, p.fence(e.Account)) // nothing is written between this and the decision
-				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[placeOf(e)].snapshot()})
-			}
-			found[env[0].Name] = reconcile.Resolve(in)
-			return plan.Plan{}, nil
-		})
-	}
-	return found
 }
 
 // errorsOnly leaves warnings out.

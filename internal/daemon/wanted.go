@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/desired"
 )
 
@@ -17,7 +19,7 @@ type wanted struct {
 	// tree has the environments that are followed. Its problems are those of
 	// the newest commit: with an invalid file anywhere nothing is pruned.
 	tree    desired.Tree
-	origins map[string]Origin
+	origins map[string]round.Origin
 	subject map[string]string            // of the commit, by environment
 	when    map[string]time.Time         // of the commit, by environment
 	invalid map[string][]desired.Problem // why the newest commit is not followed, by environment
@@ -48,7 +50,7 @@ func (d *Daemon) wants() *wanted {
 // whoever asks for health waits for it.
 func (d *Daemon) workOut(now time.Time) *wanted {
 	w := &wanted{
-		at: now, origins: map[string]Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
+		at: now, origins: map[string]round.Origin{}, subject: map[string]string{}, when: map[string]time.Time{},
 		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.taken.commit.Hash,
 	}
 	tree := d.taken.tree
@@ -144,7 +146,7 @@ func (d *Daemon) holdStale(name string, g good, why string) string {
 func (w *wanted) follow(name string, envs []desired.Environment, g good, held string) {
 	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
 	w.tree.Environments = append(others, envs...)
-	w.origins[name] = Origin{Revision: g.hash, Author: g.author, Held: held}
+	w.origins[name] = round.Origin{Revision: g.hash, Author: g.author, Held: held}
 	w.subject[name], w.when[name] = g.subject, g.when
 }
 

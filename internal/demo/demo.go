@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -66,7 +68,7 @@ type story struct {
 	book  *notify.Book
 	slack *slack
 
-	connect func(context.Context, desired.Environment) (daemon.Cloud, error)
+	connect func(context.Context, desired.Environment) (round.Cloud, error)
 	log     *slog.Logger
 }
 
@@ -138,23 +140,23 @@ func (s *story) commit(subject, from, to string, environments ...string) error {
 }
 
 // round pulls and makes one round over some environments; none = all.
-func (s *story) round(environments ...string) (daemon.Result, error) {
+func (s *story) round(environments ...string) (round.Result, error) {
 	commit, _, err := s.repo.Pull(s.ctx, "")
 	if err != nil {
-		return daemon.Result{}, err
+		return round.Result{}, err
 	}
 	tree := desired.Load(commit.Files, desired.Options{Now: s.now})
 	for _, p := range tree.Problems {
 		if p.Severity == desired.Error {
-			return daemon.Result{}, fmt.Errorf("%s:%d: %s", p.File, p.Line, p.Message)
+			return round.Result{}, fmt.Errorf("%s:%d: %s", p.File, p.Line, p.Message)
 		}
 	}
 	s.world.ResetCalls()
 	from, err := s.toldUpTo()
 	if err != nil {
-		return daemon.Result{}, err
+		return round.Result{}, err
 	}
-	r, err := daemon.Round{
+	r, err := round.Round{
 		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: repository, Environments: environments,
 		Store: s.store, Connect: s.connect, Now: func() time.Time { return s.now }, Log: s.log,
 	}.Apply(s.ctx)
@@ -182,7 +184,7 @@ func (s *story) layers() map[string][]string {
 }
 
 // plan finds one environment's plan in a result.
-func planOf(r daemon.Result, env string) plan.Plan {
+func planOf(r round.Result, env string) plan.Plan {
 	for _, p := range r.Plans {
 		if p.Environment == env {
 			return p

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
@@ -47,7 +48,7 @@ func (s *story) toldUpTo() (map[string]history.Cursor, error) {
 }
 
 // tellSlack says what a round found out and did, as the daemon does after each.
-func (s *story) tellSlack(r daemon.Result, commit gitrepo.Commit, from map[string]history.Cursor) error {
+func (s *story) tellSlack(r round.Result, commit gitrepo.Commit, from map[string]history.Cursor) error {
 	for _, planned := range r.Plans {
 		env := planned.Environment
 		now := notify.Situation{

@@ -6,10 +6,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/awssim"
-	"github.com/layerd/layerd/internal/daemon"
 )
 
 // tell plays the chapters in order and stops at the first that fails.
@@ -284,7 +285,7 @@ func version(n int64, semver string) string {
 }
 
 // heldBy counts the functions that wait for somebody or something.
-func heldBy(r daemon.Result, env string, by plan.By) int {
+func heldBy(r round.Result, env string, by plan.By) int {
 	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st plan.Step) bool { return st.HeldBy(by) }))
 }
 

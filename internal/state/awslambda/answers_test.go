@@ -44,9 +44,12 @@ func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
 // placed is each operation whose answer names a function or an own layer, and
 // what makes it.
 var placed = map[string]func(context.Context, *Client) error{
-	"ListFunctions":                     func(ctx context.Context, c *Client) error { _, err := c.Observe(ctx, Query{}); return err },
-	"ListLayerVersions":                 func(ctx context.Context, c *Client) error { _, err := c.Versions(ctx, layerARN("z")); return err },
-	"GetResources":                      func(ctx context.Context, c *Client) error { _, err := c.Observe(ctx, Query{Tags: true}); return err },
+	"ListFunctions":     func(ctx context.Context, c *Client) error { _, err := c.Observe(ctx, state.Query{}); return err },
+	"ListLayerVersions": func(ctx context.Context, c *Client) error { _, err := c.Versions(ctx, layerARN("z")); return err },
+	"GetResources": func(ctx context.Context, c *Client) error {
+		_, err := c.Observe(ctx, state.Query{Tags: true})
+		return err
+	},
 	"GetFunction":                       func(ctx context.Context, c *Client) error { _, err := c.Function(ctx, "f"); return err },
 	"UpdateFunctionConfiguration":       func(ctx context.Context, c *Client) error { _, err := c.SetLayers(ctx, "f", nil, ""); return err },
 	"PublishVersion":                    func(ctx context.Context, c *Client) error { _, _, err := c.Publish(ctx, live, "", ""); return err },

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/layerd/layerd/internal/state"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -152,7 +154,7 @@ func (c *Client) checked(ctx context.Context) (awscall.Place, error) {
 func (c *Client) where() awscall.Place { return *c.place.Load() }
 
 // Calls says what this Client has cost so far.
-func (c *Client) Calls() Stats { return c.meter.stats() }
+func (c *Client) Calls() state.Stats { return c.meter.stats() }
 
 // write makes one operation careful: see notLost.
 func (c *Client) write(o *lambda.Options) { o.Retryer = c.once }

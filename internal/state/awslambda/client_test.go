@@ -32,8 +32,11 @@ func TestNewRefusesBadOptions(t *testing.T) {
 func TestWrongAccountStopsEverything(t *testing.T) {
 	v := layerARN("z").Version(1)
 	for name, do := range map[string]func(context.Context, *Client) error{
-		"Check":   func(ctx context.Context, c *Client) error { return c.Check(ctx) },
-		"Observe": func(ctx context.Context, c *Client) error { _, err := c.Observe(ctx, Query{Tags: true}); return err },
+		"Check": func(ctx context.Context, c *Client) error { return c.Check(ctx) },
+		"Observe": func(ctx context.Context, c *Client) error {
+			_, err := c.Observe(ctx, state.Query{Tags: true})
+			return err
+		},
 		"Look": func(ctx context.Context, c *Client) error {
 			return c.Look(ctx, &state.Snapshot{}, state.Needs{Uses: true})
 		},
@@ -110,7 +113,7 @@ func TestPartitionIsTheCallers(t *testing.T) {
 		w := newWire()
 		w.answer["GetCallerIdentity"] = identity(testAccount, arn)
 		w.answer["ListFunctions"] = page("Functions", nil, "")
-		if s := observe(t, w.client(t), Query{}); s.Partition != want {
+		if s := observe(t, w.client(t), state.Query{}); s.Partition != want {
 			t.Errorf("%s: partition %q, want %q", arn, s.Partition, want)
 		}
 	}
@@ -143,7 +146,7 @@ func TestAssumeRole(t *testing.T) {
 			o.Role, o.ExternalID, o.SessionName = "arn:aws:iam::123456789012:role/layerd", "ext-1", "layerd-prod"
 		})
 		for range 3 {
-			observe(t, c, Query{})
+			observe(t, c, state.Query{})
 		}
 		if form.Get("RoleArn") != "arn:aws:iam::123456789012:role/layerd" || form.Get("ExternalId") != "ext-1" || form.Get("RoleSessionName") != "layerd-prod" {
 			t.Errorf("asked for %v", form)
@@ -152,12 +155,12 @@ func TestAssumeRole(t *testing.T) {
 			t.Errorf("signed by %q, want the role", signedBy[0])
 		}
 		pass(t, 54*time.Minute)
-		observe(t, c, Query{})
+		observe(t, c, state.Query{})
 		if n := w.count("AssumeRole"); n != 1 {
 			t.Errorf("%d AssumeRole calls after 54 minutes, want 1", n)
 		}
 		pass(t, 2*time.Minute)
-		observe(t, c, Query{})
+		observe(t, c, state.Query{})
 		if n := w.count("AssumeRole"); n != 2 {
 			t.Errorf("%d AssumeRole calls after 56 minutes, want 2", n)
 		}
@@ -218,7 +221,7 @@ func TestEndpointFromTheChain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	observe(t, c, Query{Tags: true})
+	observe(t, c, state.Query{Tags: true})
 	hosts.Range(func(k, _ any) bool {
 		if k != "localstack:4566" {
 			t.Errorf("asked %v", k)
@@ -241,7 +244,7 @@ func TestBodiesAreNeverLogged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	observe(t, c, Query{})
+	observe(t, c, state.Query{})
 	if s := w.log.String(); s != "" {
 		t.Errorf("logged: %s", s)
 	}

@@ -165,7 +165,7 @@ func TestCancelled(t *testing.T) {
 		kindIs(t, err, state.Stopped) // it was never sent
 		_, err = cl.WaitUpdated(ended, "f")
 		kindIs(t, err, state.Stopped)
-		_, err = w.client(t).Observe(ended, Query{})
+		_, err = w.client(t).Observe(ended, state.Query{})
 		kindIs(t, err, state.Stopped)
 	})
 }
@@ -290,7 +290,7 @@ func TestSnapshotsAndLogsHoldNoSecrets(t *testing.T) {
 	})
 	w.answer["GetLayerVersionByArn"] = jsonReply(map[string]any{"Content": map[string]any{"Location": "https://s3/x?sig=" + planted}})
 	c := w.client(t)
-	s := observe(t, c, Query{})
+	s := observe(t, c, state.Query{})
 	if err := c.Look(t.Context(), &s, state.Needs{Uses: true, Probes: s.Functions[0].Layers}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/state"
+
 	"golang.org/x/time/rate"
 )
 
@@ -56,7 +58,7 @@ func NewLimits(requestsPerSecond, getFunctionPerSecond float64) *Limits {
 }
 
 // Stats is what all clients of these limits have cost together.
-func (l *Limits) Stats() Stats { return l.meter.stats() }
+func (l *Limits) Stats() state.Stats { return l.meter.stats() }
 
 // Rates gives the two current rates, in requests a second: below the
 // configured ones while AWS throttles.
@@ -74,29 +76,13 @@ func (l *Limits) bucket(op string) *bucket {
 	return l.shared
 }
 
-// Stats says what calls have cost since the Client or the Limits was made.
-type Stats struct {
-	Calls     map[string]int // HTTP attempts by operation, retries included
-	Throttled int            // attempts that AWS answered with "slow down"
-	Waited    time.Duration  // spent waiting for the limiter, summed over callers
-}
-
-// Total is the number of HTTP attempts.
-func (s Stats) Total() int {
-	n := 0
-	for _, c := range s.Calls {
-		n += c
-	}
-	return n
-}
-
 // meter counts; mu guards s, whose map is handed out as a copy only.
 type meter struct {
 	mu sync.Mutex
-	s  Stats
+	s  state.Stats
 }
 
-func newMeter() *meter { return &meter{s: Stats{Calls: map[string]int{}}} }
+func newMeter() *meter { return &meter{s: state.Stats{Calls: map[string]int{}}} }
 
 func (m *meter) called(op string, waited time.Duration) {
 	m.mu.Lock()
@@ -111,7 +97,7 @@ func (m *meter) throttled() {
 	m.s.Throttled++
 }
 
-func (m *meter) stats() Stats {
+func (m *meter) stats() state.Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.s

@@ -66,7 +66,7 @@ func TestLimitsAreShared(t *testing.T) {
 		for range 5 {
 			c := w.client(t, func(o *Options) { o.Limits = limits })
 			wg.Go(func() {
-				if _, err := c.Observe(t.Context(), Query{}); err != nil {
+				if _, err := c.Observe(t.Context(), state.Query{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -93,7 +93,7 @@ func TestThrottlingSlowsAndRecovers(t *testing.T) {
 		limits := NewLimits(4, 60)
 		c := w.client(t, func(o *Options) { o.Limits = limits })
 		began := time.Now()
-		observe(t, c, Query{})
+		observe(t, c, state.Query{})
 		if took := time.Since(began); took < 4*time.Second || took > 6*time.Second {
 			t.Errorf("took %v, want what Retry-After asks for and little more", took)
 		}
@@ -108,7 +108,7 @@ func TestThrottlingSlowsAndRecovers(t *testing.T) {
 			if shared, _ := limits.Rates(); shared == 4 {
 				break
 			}
-			observe(t, c, Query{})
+			observe(t, c, state.Query{})
 		}
 		if took := time.Since(began); took < 5*time.Second || took > 15*time.Second {
 			t.Errorf("back at full rate after %v, want about 10s: half of the way", took)

@@ -18,24 +18,9 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// Query says what to look at beside all functions.
-type Query struct {
-	// Layers are the layers whose versions to list. Those of other accounts,
-	// Regions or partitions are left out of the snapshot.
-	Layers []state.LayerARN
-	// Tags asks for the functions' tags. They come from an index that lags by
-	// seconds to minutes: good for selecting, to be confirmed by Function
-	// before a change.
-	Tags bool
-	// Settings asks for the fingerprint of each function's settings, which
-	// takes a hash over its environment: for when functions are served through
-	// aliases.
-	Settings bool
-}
-
 // Observe looks at the whole account and Region. The result is sorted; on an
 // error there is none.
-func (c *Client) Observe(ctx context.Context, q Query) (state.Snapshot, error) {
+func (c *Client) Observe(ctx context.Context, q state.Query) (state.Snapshot, error) {
 	place, err := c.checked(ctx)
 	if err != nil {
 		return state.Snapshot{}, err

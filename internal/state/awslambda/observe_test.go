@@ -25,7 +25,7 @@ func TestObserveMapsWhatDecidingNeeds(t *testing.T) {
 		with(config("managed"), "FunctionArn", functionARN("managed")+":$LATEST.PUBLISHED"),
 	}, "")
 	w.answer["ListLayerVersions"] = page("LayerVersions", []map[string]any{layerItem("z", 1), layerItem("z", 2)}, "")
-	got := observe(t, w.client(t), Query{Layers: []state.LayerARN{layerARN("z")}})
+	got := observe(t, w.client(t), state.Query{Layers: []state.LayerARN{layerARN("z")}})
 
 	if age := time.Since(got.ObservedAt); age < 0 || age > time.Minute {
 		t.Errorf("observed %v ago", age)
@@ -63,7 +63,7 @@ func TestObserveCallCount(t *testing.T) {
 		w.answer["ListLayerVersions"] = paged("LayerVersions", versionPages("z", c.versions))
 		cl := w.client(t)
 		for round := range 2 {
-			s := observe(t, cl, Query{Layers: []state.LayerARN{layerARN("z"), layerARN("z")}})
+			s := observe(t, cl, state.Query{Layers: []state.LayerARN{layerARN("z"), layerARN("z")}})
 			if len(s.Functions) != c.functions || len(s.Layers[0].Versions) != c.versions {
 				t.Fatalf("read %d functions, %d versions, want %d, %d", len(s.Functions), len(s.Layers[0].Versions), c.functions, c.versions)
 			}
@@ -98,7 +98,7 @@ func TestEmptyPagesWithMarkersAreFollowed(t *testing.T) {
 	w.answer["ListFunctions"] = inTurn(
 		page("Functions", nil, "1"), page("Functions", []map[string]any{config("a")}, "2"),
 		page("Functions", nil, "3"), page("Functions", []map[string]any{config("b")}, ""))
-	if s := observe(t, w.client(t), Query{}); len(s.Functions) != 2 || w.count("ListFunctions") != 4 {
+	if s := observe(t, w.client(t), state.Query{}); len(s.Functions) != 2 || w.count("ListFunctions") != 4 {
 		t.Errorf("%d functions after %d pages", len(s.Functions), w.count("ListFunctions"))
 	}
 }
@@ -113,7 +113,7 @@ func TestRepeatedMarkerIsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWire()
 			w.answer["ListFunctions"] = h
-			s, err := w.client(t).Observe(t.Context(), Query{})
+			s, err := w.client(t).Observe(t.Context(), state.Query{})
 			kindIs(t, err, state.Again)
 			if s.Functions != nil {
 				t.Error("part of a list was given")
@@ -142,7 +142,7 @@ func TestFunctionThatMovesBetweenPagesComesOnce(t *testing.T) {
 	w.answer["ListFunctions"] = inTurn(
 		page("Functions", []map[string]any{config("a"), config("b")}, "1"),
 		page("Functions", []map[string]any{with(config("a"), "RevisionId", "newer"), config("c")}, ""))
-	s := observe(t, w.client(t), Query{})
+	s := observe(t, w.client(t), state.Query{})
 	if len(s.Functions) != 3 || s.Functions[0].RevisionID != "newer" {
 		t.Errorf("got %+v", s.Functions)
 	}
@@ -152,7 +152,7 @@ func TestOneFailedPageMeansNoSnapshot(t *testing.T) {
 	w := newWire()
 	w.answer["ListFunctions"] = inTurn(page("Functions", []map[string]any{config("a")}, "1"),
 		always(func() *http.Response { return failure(403, "AccessDeniedException", "no") }))
-	s, err := w.client(t).Observe(t.Context(), Query{})
+	s, err := w.client(t).Observe(t.Context(), state.Query{})
 	kindIs(t, err, state.Human)
 	if diff := cmp.Diff(state.Snapshot{}, s); diff != "" {
 		t.Errorf("a snapshot came with the error:\n%s", diff)
@@ -170,7 +170,7 @@ func TestForeignLayersAreNotListed(t *testing.T) {
 		state.NewLayerARN("aws-cn", testRegion, testAccount, "z"),
 		"arn:aws:lambda:::awslayer:AmazonLinux1803",
 	}
-	s := observe(t, w.client(t), Query{Layers: append(foreign, layerARN("z"))})
+	s := observe(t, w.client(t), state.Query{Layers: append(foreign, layerARN("z"))})
 	if len(s.Layers) != 1 || s.Layers[0].ARN != layerARN("z") || w.count("ListLayerVersions") != 1 {
 		t.Errorf("layers %+v after %d calls", s.Layers, w.count("ListLayerVersions"))
 	}
@@ -180,7 +180,7 @@ func TestUnknownLayerHasNoVersions(t *testing.T) {
 	w := newWire()
 	w.answer["ListFunctions"] = page("Functions", nil, "")
 	w.answer["ListLayerVersions"] = always(func() *http.Response { return failure(404, "ResourceNotFoundException", "no such layer") })
-	s := observe(t, w.client(t), Query{Layers: []state.LayerARN{layerARN("z")}})
+	s := observe(t, w.client(t), state.Query{Layers: []state.LayerARN{layerARN("z")}})
 	if l, ok := s.Layer(layerARN("z")); !ok || len(l.Versions) != 0 {
 		t.Errorf("layer %+v, %v: want found and empty", l, ok)
 	}
@@ -191,7 +191,7 @@ func TestUnreadableDateIsAnError(t *testing.T) {
 	w := newWire()
 	w.answer["ListFunctions"] = page("Functions", nil, "")
 	w.answer["ListLayerVersions"] = page("LayerVersions", []map[string]any{with(layerItem("z", 1), "CreatedDate", "yesterday")}, "")
-	_, err := w.client(t).Observe(t.Context(), Query{Layers: []state.LayerARN{layerARN("z")}})
+	_, err := w.client(t).Observe(t.Context(), state.Query{Layers: []state.LayerARN{layerARN("z")}})
 	if e := kindIs(t, err, state.Human); !strings.Contains(e.Message, "yesterday") {
 		t.Errorf("message %q does not show the date", e.Message)
 	}
@@ -215,7 +215,7 @@ func TestTagsComeFromTheIndex(t *testing.T) {
 		}
 		return reply(200, `{"PaginationToken":"","ResourceTagMappingList":[{"ResourceARN":"`+functionARN("b")+`","Tags":[]},{"ResourceARN":"`+functionARN("deleted")+`","Tags":[{"Key":"x","Value":""}]}]}`), nil
 	}
-	s := observe(t, w.client(t), Query{Tags: true})
+	s := observe(t, w.client(t), state.Query{Tags: true})
 	var got []map[string]string
 	for _, f := range s.Functions {
 		got = append(got, f.Tags)
@@ -235,14 +235,14 @@ func TestRepeatedTagTokenIsAnError(t *testing.T) {
 	w.answer["GetResources"] = always(func() *http.Response {
 		return reply(200, `{"PaginationToken":"same","ResourceTagMappingList":[]}`)
 	})
-	_, err := w.client(t).Observe(t.Context(), Query{Tags: true})
+	_, err := w.client(t).Observe(t.Context(), state.Query{Tags: true})
 	kindIs(t, err, state.Again)
 }
 
 func TestTagsNotAskedForStayUnknown(t *testing.T) {
 	w := newWire()
 	w.answer["ListFunctions"] = page("Functions", []map[string]any{config("a")}, "")
-	if s := observe(t, w.client(t), Query{}); s.Functions[0].Tags != nil || w.count("GetResources") != 0 {
+	if s := observe(t, w.client(t), state.Query{}); s.Functions[0].Tags != nil || w.count("GetResources") != 0 {
 		t.Errorf("tags %v after %d calls", s.Functions[0].Tags, w.count("GetResources"))
 	}
 }
@@ -285,7 +285,7 @@ func BenchmarkObserve(b *testing.B) {
 	c := w.client(b, func(o *Options) { o.Limits, o.Logger = NewLimits(1e6, 1e6), nil })
 	b.ReportAllocs()
 	for b.Loop() {
-		s, err := c.Observe(b.Context(), Query{})
+		s, err := c.Observe(b.Context(), state.Query{})
 		if err != nil || len(s.Functions) != n {
 			b.Fatal(len(s.Functions), err)
 		}

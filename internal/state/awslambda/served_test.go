@@ -163,11 +163,11 @@ func TestSettingsAreTheSameHoweverTheyAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		listed := observe(t, c, Query{Settings: true}).Functions[0]
+		listed := observe(t, c, state.Query{Settings: true}).Functions[0]
 		if read.Settings == "" || read.Settings != frozen.Settings || read.Settings != listed.Settings {
 			t.Errorf("read    %s\nfrozen  %s\nlisted  %s", read.Settings, frozen.Settings, listed.Settings)
 		}
-		if f := observe(t, c, Query{}).Functions[0]; f.Settings != "" || f.CodeSize == 0 || f.CodeSize != read.CodeSize {
+		if f := observe(t, c, state.Query{}).Functions[0]; f.Settings != "" || f.CodeSize == 0 || f.CodeSize != read.CodeSize {
 			t.Errorf("settings that nobody asked for, or no size: %+v", f)
 		}
 		w.EditFunction("f", func(f *awssim.Function) { f.Layers, f.Description = []string{w.LayerARN("z", 1)}, "new" })

@@ -71,7 +71,7 @@ func TestPeer1_EveryListIsReadToItsEnd(t *testing.T) {
 					w.PutAlias(awssim.Alias{Function: "f-000", Name: fmt.Sprintf("a-%02d", i), Version: "1"})
 				}
 				c := simClient(t, w)
-				s := observe(t, c, Query{Layers: append(layers, layerARN("common")), Tags: true})
+				s := observe(t, c, state.Query{Layers: append(layers, layerARN("common")), Tags: true})
 				if err := c.Look(t.Context(), &s, state.Needs{Uses: true, Aliases: []string{"f-000"}}); err != nil {
 					t.Fatal(err)
 				}
@@ -98,7 +98,7 @@ func TestPeer1_EveryListIsReadToItsEnd(t *testing.T) {
 func TestPeer2_OrderIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := simWorld()
-		var list []state.LayerVersionARN
+		var list state.Layers
 		for _, name := range []string{"z", "a", "m"} {
 			w.PutLayerVersion(awssim.LayerVersion{Name: name})
 			list = append(list, layerARN(name).Version(1))
@@ -108,7 +108,7 @@ func TestPeer2_OrderIsKept(t *testing.T) {
 		if diff := cmp.Diff(list, change(t, c, list).Layers); diff != "" {
 			t.Errorf("written and read again (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff(list, observe(t, c, Query{}).Functions[0].Layers); diff != "" {
+		if diff := cmp.Diff(list, observe(t, c, state.Query{}).Functions[0].Layers); diff != "" {
 			t.Errorf("listed (-want +got):\n%s", diff)
 		}
 	})
@@ -278,7 +278,7 @@ func TestLostAnswerIsUnsure(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := []state.LayerVersionARN{layerARN("z").Version(1)}
+				want := state.Layers{layerARN("z").Version(1)}
 				_, err = c.SetLayers(t.Context(), "f", want, f.RevisionID)
 				kindIs(t, err, state.Unsure)
 				f, err = c.WaitUpdated(t.Context(), "f")
@@ -367,20 +367,20 @@ func TestAssumeRoleWithExternalID(t *testing.T) {
 				o.Role, o.ExternalID, o.SessionName = "arn:aws:iam::"+testAccount+":role/layerd", externalID, "layerd-prod"
 			})
 		}
-		if s := observe(t, role("ext-1"), Query{}); len(s.Functions) != 1 || s.Account != testAccount {
+		if s := observe(t, role("ext-1"), state.Query{}); len(s.Functions) != 1 || s.Account != testAccount {
 			t.Errorf("got %+v", s)
 		}
 		last := w.Calls()[len(w.Calls())-1]
 		if !strings.HasSuffix(last.Caller, "/layerd-prod") {
 			t.Errorf("caller %s", last.Caller)
 		}
-		_, err := role("guess").Observe(t.Context(), Query{})
+		_, err := role("guess").Observe(t.Context(), state.Query{})
 		if e := kindIs(t, err, state.Human); e.Op != "AssumeRole" || e.Code != "AccessDenied" {
 			t.Errorf("got %+v", e)
 		}
 		// Without the role these are the hub's own credentials.
 		w.ResetCalls()
-		_, err = simClient(t, w).Observe(t.Context(), Query{})
+		_, err = simClient(t, w).Observe(t.Context(), state.Query{})
 		if _, ok := err.(*state.WrongAccountError); !ok || len(w.Calls()) != 1 {
 			t.Errorf("%v after %d calls", err, len(w.Calls()))
 		}
@@ -400,7 +400,7 @@ func TestThrottledByNeighbours(t *testing.T) {
 		for range 6 {
 			c := simClient(t, w, func(o *Options) { o.Limits = limits })
 			wg.Go(func() {
-				if s, err := c.Observe(t.Context(), Query{}); err != nil || len(s.Functions) != 300 {
+				if s, err := c.Observe(t.Context(), state.Query{}); err != nil || len(s.Functions) != 300 {
 					t.Errorf("%d functions, %v", len(s.Functions), err)
 				}
 			})
@@ -427,7 +427,7 @@ func TestSecondLookIsEqual(t *testing.T) {
 		}
 		c := simClient(t, w)
 		look := func() state.Snapshot {
-			s := observe(t, c, Query{Layers: []state.LayerARN{layerARN("b"), layerARN("a"), layerARN("none")}, Tags: true})
+			s := observe(t, c, state.Query{Layers: []state.LayerARN{layerARN("b"), layerARN("a"), layerARN("none")}, Tags: true})
 			err := c.Look(t.Context(), &s, state.Needs{Uses: true, Aliases: []string{"a"}, Policies: []state.LayerVersionARN{layerARN("a").Version(1)}})
 			if err != nil {
 				t.Fatal(err)

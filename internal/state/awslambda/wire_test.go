@@ -290,7 +290,7 @@ func kindIs(t *testing.T, err error, want state.Kind) *state.Error {
 	return e
 }
 
-func observe(t *testing.T, c *Client, q Query) state.Snapshot {
+func observe(t *testing.T, c *Client, q state.Query) state.Snapshot {
 	t.Helper()
 	s, err := c.Observe(t.Context(), q)
 	if err != nil {

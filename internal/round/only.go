@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 
 // only leaves those steps out of a plan that the round is not about. What says
 // how the whole of it goes is left out with them.
-func (p *pass) only(planned plan.Plan) plan.Plan {
+func (p *Run) only(planned plan.Plan) plan.Plan {
 	if p.Only == nil {
 		return planned
 	}
@@ -21,7 +21,7 @@ func (p *pass) only(planned plan.Plan) plan.Plan {
 }
 
 // chosenOf are the steps that the round is about.
-func (p *pass) chosenOf(steps []plan.Step) []plan.Step {
+func (p *Run) chosenOf(steps []plan.Step) []plan.Step {
 	if p.Only == nil {
 		return steps
 	}

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"github.com/layerd/layerd/internal/desired"

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -27,8 +27,8 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Ti
 	if now == nil {
 		now = time.Now
 	}
-	if r.Looks == nil {
-		r.Looks = NewLooks() // the aliases of a fleet are not asked for once a wave
+	if r.Cache == nil {
+		r.Cache = NewCache() // the aliases of a fleet are not asked for once a wave
 	}
 	total, err := r.Apply(ctx)
 	for err == nil {

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -26,19 +26,19 @@ var errNoStore = errors.New("apply needs a store: what is about to be done is wr
 // A failed step, or an environment that could not be done, is no error; it is
 // in the Result.
 func (r Round) Apply(ctx context.Context) (Result, error) {
-	p, err := r.beginApply(ctx)
+	p, err := r.Begin(ctx)
 	if err != nil {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.Plans = append(p.result.Plans, p.apply(ctx, env))
+		p.result.Plans = append(p.result.Plans, p.Apply(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
 
-// beginApply is begin for a round that may change something: nothing is looked
+// Begin is begin for a round that may change something: nothing is looked
 // at before the lease is ours, and nothing where it is not.
-func (r Round) beginApply(ctx context.Context) (*pass, error) {
+func (r Round) Begin(ctx context.Context) (*Run, error) {
 	if r.Store == nil {
 		return nil, errNoStore
 	}
@@ -66,9 +66,9 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 	return leases, refused
 }
 
-// apply decides about one environment and does what may be done, as long as the
+// Apply decides about one environment and does what may be done, as long as the
 // lease of its account lasts.
-func (p *pass) apply(ctx context.Context, env []desired.Environment) plan.Plan {
+func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
 	return p.isolated(env, func() (plan.Plan, error) {
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
@@ -84,7 +84,7 @@ func (p *pass) apply(ctx context.Context, env []desired.Environment) plan.Plan {
 }
 
 // applyHeld is apply while the lease is ours.
-func (p *pass) applyHeld(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
+func (p *Run) applyHeld(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
 	if err := p.settle(ctx, env[0].Name); err != nil {
 		return plan.Plan{}, err
 	}
@@ -109,7 +109,7 @@ func (p *pass) applyHeld(ctx context.Context, env []desired.Environment) (plan.P
 
 // carryOut writes down what was learned, then does in each Region what may be
 // done now, one Region after the other.
-func (p *pass) carryOut(ctx context.Context, in reconcile.Input, planned *plan.Plan) error {
+func (p *Run) carryOut(ctx context.Context, in reconcile.Input, planned *plan.Plan) error {
 	quiet := true // the past stays what was read of it
 	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
@@ -150,12 +150,12 @@ func (p *pass) carryOut(ctx context.Context, in reconcile.Input, planned *plan.P
 		return err
 	}
 	for _, r := range in.Regions {
-		p.Looks.trust(r.Want, p.fence(r.Want.Account))
+		p.Cache.MarkFresh(r.Want, p.fence(r.Want.Account))
 	}
 	return nil
 }
 
-func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *plan.Plan, i int) error {
+func (p *Run) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *plan.Plan, i int) error {
 	r := &planned.Regions[i]
 	if in.Regions[i].Have == nil {
 		return nil
@@ -179,7 +179,7 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, planned 
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
 	}
-	p.Looks.doubtChanged(planned.Environment, r.Want.Region) // whatever comes of it
+	p.Cache.invalidateChanged(planned.Environment, r.Want.Region) // whatever comes of it
 	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *planned, *r, i))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", planned.Environment, err)
@@ -190,9 +190,9 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, planned 
 	}
 	r.Carried = true
 	r.InSync = p.Only == nil && inSyncAfter(*r)
-	p.Looks.moved(placeOf(r.Want), *r)
+	p.Cache.forgetAliases(PlaceOf(r.Want), *r)
 	if anyFailed(*r) {
-		p.Looks.drop(placeOf(r.Want)) // what was looked up may be why
+		p.Cache.drop(PlaceOf(r.Want)) // what was looked up may be why
 	}
 	// The record is finished also when ctx has ended: an orderly stop leaves
 	// nothing open.
@@ -208,10 +208,10 @@ func (p *pass) carryOutRegion(ctx context.Context, in *reconcile.Input, planned 
 }
 
 // cloud is where an environment is changed: only while the lease lasts.
-func (p *pass) cloud(e desired.Environment) apply.Cloud {
-	cloud := p.regions[placeOf(e)].cloud
+func (p *Run) cloud(e desired.Environment) apply.Cloud {
+	cloud := p.regions[PlaceOf(e)].cloud
 	if l := p.leases[e.Account]; l != nil {
-		return guarded{cloud, l}
+		return leased{cloud, l}
 	}
 	return cloud
 }
@@ -279,7 +279,7 @@ func inSyncAfter(r plan.Region) bool {
 
 // approvals binds what was approved to the lines it covers before the first
 // step starts, and offers what waits for an approval.
-func (p *pass) approvals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
+func (p *Run) approvals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
 	begins := map[string]bool{}
 	waits := false
 	for _, r := range planned.Regions {
@@ -324,7 +324,7 @@ func (p *pass) approvals(ctx context.Context, in *reconcile.Input, planned plan.
 
 // endApprovals ends those approvals of which nothing is left to do. A Region
 // that was not read may still hold some of it, and ends nothing.
-func (p *pass) endApprovals(ctx context.Context, in reconcile.Input, planned plan.Plan) error {
+func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan.Plan) error {
 	left := map[string]bool{}
 	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
@@ -358,23 +358,23 @@ func anyLeft(lines []string, left map[string]bool) bool {
 }
 
 // record is what the history says of a round before its first change.
-func (p *pass) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int) history.Round {
-	round := history.Round{
+func (p *Run) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int) history.Round {
+	made := history.Round{
 		Environment: planned.Environment, Region: r.Want.Region, Account: r.Want.Account,
 		Digest: planned.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
 	}
 	if in.Regions[i].Rollout.Open() {
-		round.Rollout = in.Regions[i].Rollout.ID
+		made.Rollout = in.Regions[i].Rollout.ID
 	}
 	origin := p.origin(planned.Environment)
-	round.Revision, round.Author = origin.Revision, origin.Author
+	made.Revision, made.Author = origin.Revision, origin.Author
 	if l := p.leases[r.Want.Account]; l != nil {
-		round.Fencing = l.Fence()
+		made.Fencing = l.Fence()
 	}
 	for _, a := range in.Approvals {
 		if a.Ended.IsZero() && !a.Begun.IsZero() {
-			round.Approval, round.ApprovedBy = a.Digest, a.By
+			made.Approval, made.ApprovedBy = a.Digest, a.By
 		}
 	}
-	return round
+	return made
 }

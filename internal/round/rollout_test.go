@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -26,7 +28,7 @@ func (f *fixture) spreads(change func(*desired.Environment)) {
 	change(e)
 }
 
-func (f *fixture) through(t *testing.T) Result {
+func (f *fixture) through(t *testing.T) round.Result {
 	t.Helper()
 	r, err := f.round().ApplyThrough(t.Context(), nil)
 	if err != nil {
@@ -222,9 +224,9 @@ func TestAliasIsServedLast(t *testing.T) {
 }
 
 // rounds makes some, a minute apart, as a daemon does.
-func (f *fixture) rounds(t *testing.T, n int) Result {
+func (f *fixture) rounds(t *testing.T, n int) round.Result {
 	t.Helper()
-	var r Result
+	var r round.Result
 	for range n {
 		r = f.apply(t.Context())
 		time.Sleep(time.Minute)
@@ -681,7 +683,7 @@ func TestTugOfWar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
 		f.through(t)
-		var r Result
+		var r round.Result
 		for range 8 {
 			f.world.EditFunctionAs("terraform", "makoto-0001", func(fn *awssim.Function) {
 				fn.Layers[slices.Index(fn.Layers, f.world.LayerARN("common", 5))] = f.world.LayerARN("common", 3)
@@ -728,22 +730,6 @@ func TestACommitDuringTheLastBake(t *testing.T) {
 		}
 		if ro := f.rollout(t); ro.Stage != rollout.StageRolledBack || len(ro.Chain) != 0 {
 			t.Errorf("the rollout is %+v", ro)
-		}
-	})
-}
-
-// What goes back and is held is not tried again: nothing came of it. What was
-// tried and failed is, and not at once.
-func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &pass{Round: Round{Now: time.Now}}
-		back := rollout.Rollout{Stage: rollout.StageRollingBack}
-		for _, carried := range []bool{false, true} {
-			r := &plan.Region{Rollout: &back, Carried: carried}
-			p.lookAgain(r, back, false)
-			if wait := time.Until(r.Due); carried && wait < tryAgain || !carried && !r.Due.IsZero() {
-				t.Errorf("carried out %t: again at %v", carried, r.Due)
-			}
 		}
 	})
 }

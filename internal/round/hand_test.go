@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"strings"

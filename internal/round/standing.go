@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // stand notes in a plan that was carried out how the rollouts stand, for
 // whoever tells people.
-func (p *pass) stand(ctx context.Context, in *reconcile.Input, planned *plan.Plan) error {
+func (p *Run) stand(ctx context.Context, in *reconcile.Input, planned *plan.Plan) error {
 	for i := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			continue // nothing is known of it
@@ -28,9 +28,9 @@ func (p *pass) stand(ctx context.Context, in *reconcile.Input, planned *plan.Pla
 // readChanged fills in what a rollout that is through did, which a round reads of one
 // under way only. It is read while a quarantine of it holds, and then once: it
 // takes reading the history from its beginning on.
-func (p *pass) readChanged(ctx context.Context, in *reconcile.Input, i int) error {
+func (p *Run) readChanged(ctx context.Context, in *reconcile.Input, i int) error {
 	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
-	if ro == nil || ro.Open() || p.Looks == nil {
+	if ro == nil || ro.Open() || p.Cache == nil {
 		return nil
 	}
 	if len(in.Regions[i].Changed) > 0 {

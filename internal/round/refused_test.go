@@ -1,10 +1,12 @@
-package daemon
+package round_test
 
 import (
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -59,7 +61,7 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 	now := time.Now()
 	f.now = func() time.Time { return now } // so that plans can be compared to the second
 	r := f.round()
-	r.Looks = NewLooks()
+	r.Cache = round.NewCache()
 	planned := func() plan.Document {
 		t.Helper()
 		result, err := r.Plan(t.Context())
@@ -86,7 +88,7 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 	}
 	f.world.OnCall(nil)
 	got := planned()
-	r.Looks = NewLooks()
+	r.Cache = round.NewCache()
 	ignore := cmp.Options{
 		cmpopts.IgnoreFields(plan.EnvironmentView{}, "ObservedAt", "Cost"),
 		cmpopts.EquateEmpty(),

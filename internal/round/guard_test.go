@@ -1,13 +1,16 @@
-package daemon
+package round
 
 import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -68,7 +71,7 @@ func writes(ctx context.Context, c Cloud) map[string]error {
 func TestChangesAreKeptToTheLease(t *testing.T) {
 	until := time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
 	sent := deadlines{until: map[string]time.Time{}}
-	for op, err := range writes(t.Context(), guarded{sent, tenure{until: until}}) {
+	for op, err := range writes(t.Context(), leased{sent, tenure{until: until}}) {
 		if err != nil {
 			t.Errorf("%s: %v", op, err)
 		}
@@ -80,7 +83,7 @@ func TestChangesAreKeptToTheLease(t *testing.T) {
 
 	lost := errors.New("the lease was lost")
 	sent = deadlines{until: map[string]time.Time{}}
-	for op, err := range writes(t.Context(), guarded{sent, tenure{lost: lost, until: until}}) {
+	for op, err := range writes(t.Context(), leased{sent, tenure{lost: lost, until: until}}) {
 		if state.KindOf(err) != state.Again || !errors.Is(err, lost) {
 			t.Errorf("%s without the lease: %v", op, err)
 		}
@@ -93,20 +96,20 @@ func TestChangesAreKeptToTheLease(t *testing.T) {
 // What an alias serves is looked at anew in every round; who must sign, and
 // what a layer version is, may be six hours old.
 func TestWhatIsKeptOfALook(t *testing.T) {
-	l, now := NewLooks(), time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
-	at := place{}
+	l, now := NewCache(), time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
+	at := Place{}
 	live := state.Qualified{Function: "f", Qualifier: "live"}
 	v := state.LayerVersionARN("v")
 	need := state.Needs{Served: []state.Qualified{live}, Signing: true, Probes: []state.LayerVersionARN{v}}
-	l.keep(at, state.Snapshot{
+	l.put(at, state.Snapshot{
 		Served:  map[state.Qualified]state.Served{live: {Version: "7"}},
 		Signing: map[string]state.Signing{}, // nobody signs: known
 		Probes:  map[state.LayerVersionARN]state.Probe{v: {Usable: true, Size: 7}},
 	}, now)
-	l.keep(at, state.Snapshot{}, now) // a round that looked for nothing
+	l.put(at, state.Snapshot{}, now) // a round that looked for nothing
 
 	var s state.Snapshot
-	rest := l.recall(at, &s, need, now.Add(lookAge-time.Second))
+	rest := l.fill(at, &s, need, now.Add(lookAge-time.Second))
 	if diff := cmp.Diff(state.Needs{Served: need.Served}, rest); diff != "" {
 		t.Errorf("to look up (-want +got):\n%s", diff)
 	}
@@ -114,7 +117,23 @@ func TestWhatIsKeptOfALook(t *testing.T) {
 		t.Errorf("recalled %+v", s)
 	}
 	s = state.Snapshot{}
-	if rest := l.recall(at, &s, need, now.Add(lookAge)); !cmp.Equal(need, rest) || s.Signing != nil {
+	if rest := l.fill(at, &s, need, now.Add(lookAge)); !cmp.Equal(need, rest) || s.Signing != nil {
 		t.Errorf("after six hours: %+v is left, recalled %+v", rest, s)
 	}
+}
+
+// What goes back and is held is not tried again: nothing came of it. What was
+// tried and failed is, and not at once.
+func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Run{Round: Round{Now: time.Now}}
+		back := rollout.Rollout{Stage: rollout.StageRollingBack}
+		for _, carried := range []bool{false, true} {
+			r := &plan.Region{Rollout: &back, Carried: carried}
+			p.scheduleNext(r, back, false)
+			if wait := time.Until(r.Due); carried && wait < tryAgain || !carried && !r.Due.IsZero() {
+				t.Errorf("carried out %t: again at %v", carried, r.Due)
+			}
+		}
+	})
 }

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 // environment, by looking at what AWS has now. They stay in the Result, to be
 // told. A record whose place was not seen in this round stays open for a later
 // one, and so does one whose function is still being updated.
-func (p *pass) settle(ctx context.Context, environment string) error {
+func (p *Run) settle(ctx context.Context, environment string) error {
 	done := map[string]bool{} // the steps of one write share a record
 	for _, e := range p.result.Unfinished {
 		seen := p.seen(e.Environment, e.Region)
@@ -29,7 +29,7 @@ func (p *pass) settle(ctx context.Context, environment string) error {
 		if !known {
 			continue
 		}
-		p.Looks.doubt(e.Environment, e.Region)
+		p.Cache.invalidate(e.Environment, e.Region)
 		if err := p.history(e.Account).Settle(ctx, e, out); err != nil {
 			return fmt.Errorf("settle an unfinished record: %w", err)
 		}
@@ -39,11 +39,11 @@ func (p *pass) settle(ctx context.Context, environment string) error {
 }
 
 // seen is what was observed of an environment's Region in this round, or nil.
-func (p *pass) seen(environment, region string) *seen {
+func (p *Run) seen(environment, region string) *seen {
 	for _, env := range p.chosen {
 		for _, want := range env {
 			if want.Name == environment && want.Region == region {
-				return p.regions[placeOf(want)]
+				return p.regions[PlaceOf(want)]
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"context"
@@ -10,6 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -38,14 +41,14 @@ type fixture struct {
 	world *awssim.World
 	store store.Store
 	tree  desired.Tree
-	aws   AWSOptions
+	aws   daemon.AWSOptions
 	now   func() time.Time
 }
 
 func newFixture(t testing.TB, functions int, o awssim.Options) *fixture {
 	t.Helper()
 	o.Account, o.Region = accountID, region
-	f := &fixture{t: t, world: awssim.New(o), store: store.NewMemory(), aws: AWSOptions{RequestsPerSecond: 14, GetFunctionPerSecond: 90}}
+	f := &fixture{t: t, world: awssim.New(o), store: store.NewMemory(), aws: daemon.AWSOptions{RequestsPerSecond: 14, GetFunctionPerSecond: 90}}
 	f.world.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Grants: []awssim.Grant{{Principal: "*"}},
 	})
@@ -82,15 +85,15 @@ func (f *fixture) want(version string) {
 	}}}
 }
 
-func (f *fixture) round() Round {
+func (f *fixture) round() round.Round {
 	cfg := aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient:  &http.Client{Transport: f.world.Transport()},
 	}
-	return Round{Tree: f.tree, Revision: "c0ffee", Repository: "test", Store: f.store, Connect: Connector(cfg, f.aws), Now: f.now}
+	return round.Round{Tree: f.tree, Revision: "c0ffee", Repository: "test", Store: f.store, Connect: daemon.Connector(cfg, f.aws), Now: f.now}
 }
 
-func (f *fixture) apply(ctx context.Context) Result {
+func (f *fixture) apply(ctx context.Context) round.Result {
 	f.t.Helper()
 	r, err := f.round().Apply(ctx)
 	if err != nil {
@@ -123,7 +126,7 @@ func (f *fixture) behind(version int64) []string {
 	return names
 }
 
-func statuses(r Result) map[plan.Status]int {
+func statuses(r round.Result) map[plan.Status]int {
 	n := map[plan.Status]int{}
 	for _, p := range r.Plans {
 		for _, reg := range p.Regions {

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -31,17 +31,17 @@ func leaseFailure(err error) *plan.Failure {
 	return storeFailure(err)
 }
 
-// guarded sends a change to AWS only while the lease lasts, and not so late
+// leased sends a change to AWS only while the lease lasts, and not so late
 // that it could still be on its way when somebody else may act. Changes that
 // were sent are seen through with what was left of apply's patience.
-type guarded struct {
+type leased struct {
 	Cloud
 	lease Lease
 }
 
 // allowed gives a context for one change, or an error that says that it was
 // not sent.
-func (g guarded) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
+func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
 	if err := g.lease.Check(); err != nil {
 		// Again, and not Stopped: it is known that nothing was sent.
 		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
@@ -50,7 +50,7 @@ func (g guarded) allowed(ctx context.Context, op, resource string) (context.Cont
 	return ctx, cancel, nil
 }
 
-func (g guarded) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
+func (g leased) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
 	ctx, cancel, err := g.allowed(ctx, "UpdateFunctionConfiguration", name)
 	if err != nil {
 		return "", err
@@ -59,7 +59,7 @@ func (g guarded) SetLayers(ctx context.Context, name string, layers []state.Laye
 	return g.While(g.lease.Check).SetLayers(ctx, name, layers, revision)
 }
 
-func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
+func (g leased) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
 	ctx, cancel, err := g.allowed(ctx, "DeleteLayerVersion", string(v))
 	if err != nil {
 		return "", err
@@ -68,7 +68,7 @@ func (g guarded) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN
 	return g.While(g.lease.Check).DeleteLayerVersion(ctx, v)
 }
 
-func (g guarded) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
+func (g leased) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
 	ctx, cancel, err := g.allowed(ctx, "PublishVersion", q.Function)
 	if err != nil {
 		return "", "", err
@@ -77,7 +77,7 @@ func (g guarded) Publish(ctx context.Context, q state.Qualified, code, revision 
 	return g.While(g.lease.Check).Publish(ctx, q, code, revision)
 }
 
-func (g guarded) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
+func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
 	ctx, cancel, err := g.allowed(ctx, "UpdateAlias", q.String())
 	if err != nil {
 		return "", err
@@ -87,7 +87,7 @@ func (g guarded) MoveAlias(ctx context.Context, q state.Qualified, version strin
 }
 
 // history is the history as whoever holds the account's lease writes it.
-func (p *pass) history(account string) *history.Log {
+func (p *Run) history(account string) *history.Log {
 	if l := p.leases[account]; l != nil {
 		return p.log.Holding(account, l.Fence())
 	}

@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const layerd = "layerd"
 
 // rollouts reads what is under way, what it did so far, and what is
 // quarantined.
-func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
+func (p *Run) rollouts(ctx context.Context, in *reconcile.Input) error {
 	for _, q := range p.Round.Quarantines {
 		if q.Environment == in.Regions[0].Want.Name {
 			in.Quarantines = append(in.Quarantines, q)
@@ -51,21 +51,21 @@ func (p *pass) rollouts(ctx context.Context, in *reconcile.Input) error {
 // changed gives what a rollout under way did so far. That is one record for each
 // function, and a wave is watched for many rounds: what was read under this hold
 // of the lease, or written since, is not read again.
-func (p *pass) changed(ctx context.Context, e desired.Environment, ro *rollout.Rollout) ([]rollout.Changed, error) {
+func (p *Run) changed(ctx context.Context, e desired.Environment, ro *rollout.Rollout) ([]rollout.Changed, error) {
 	fence := p.fence(e.Account)
-	if list, ok := p.Looks.changed(e, ro.ID, fence); ok {
+	if list, ok := p.Cache.changed(e, ro.ID, fence); ok {
 		return list, nil
 	}
 	list, err := p.log.Changed(ctx, *ro)
 	if err == nil {
-		p.Looks.keepChanged(e, ro.ID, fence, list)
+		p.Cache.putChanged(e, ro.ID, fence, list)
 	}
 	return list, err
 }
 
 // claim has the history refuse whoever had the lease before, should they wake up
 // and go on with a rollout that is ours now.
-func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
+func (p *Run) claim(ctx context.Context, in *reconcile.Input) error {
 	for _, r := range in.Regions {
 		if ro, e := r.Rollout, r.Want; ro.Running() && p.fence(e.Account) != 0 {
 			if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
@@ -78,7 +78,7 @@ func (p *pass) claim(ctx context.Context, in *reconcile.Input) error {
 
 // progress judges what is due of the rollouts of an environment and decides
 // again, until nothing more comes of it. It changes nothing in AWS.
-func (p *pass) progress(ctx context.Context, in *reconcile.Input, planned plan.Plan) (plan.Plan, error) {
+func (p *Run) progress(ctx context.Context, in *reconcile.Input, planned plan.Plan) (plan.Plan, error) {
 	if err := p.claim(ctx, in); err != nil {
 		return planned, err
 	}
@@ -117,7 +117,7 @@ func tellEnds(planned plan.Plan, before, after []reconcile.Region) {
 
 // advance moves a rollout on by an event and keeps it; moved is false when
 // nothing is new. What must be known before it is acted on is written first.
-func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event rollout.Event) (moved bool, err error) {
+func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rollout.Event) (moved bool, err error) {
 	if event == nil {
 		return false, nil
 	}
@@ -139,7 +139,7 @@ func (p *pass) advance(ctx context.Context, in *reconcile.Input, i int, event ro
 		if err := log.Prove(ctx, e.Name, e.Region, notQuarantined(in, next, e.Region)); err != nil {
 			return false, err
 		}
-		p.Looks.doubt(e.Name, e.Region)
+		p.Cache.invalidate(e.Name, e.Region)
 	}
 	if next.Stage != ro.Stage && next.WorthRecording() {
 		if err := log.NoteRollout(ctx, e.Name, e.Region, layerd, next); err != nil {
@@ -168,7 +168,7 @@ func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []ro
 
 // quarantine keeps the versions that a rollout brought from coming again. They
 // are those of the layers that it changed on any function.
-func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout) error {
+func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout) error {
 	e := in.Regions[i].Want
 	for _, t := range ro.Introduced(in.Regions[i].Changed) {
 		q := ruling.Quarantine{
@@ -191,7 +191,7 @@ func (p *pass) quarantine(ctx context.Context, in *reconcile.Input, i int, ro ro
 
 // beginRollout makes sure that a rollout which the plan of a Region begins is known
 // before its first change.
-func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
+func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
 	e := in.Regions[i].Want
 	ro := plan.Begins(*r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
 	if ro == nil {
@@ -208,7 +208,7 @@ func (p *pass) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Re
 
 // carried notes what came of a plan, and says when the rollout is to be looked
 // at next.
-func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
+func (p *Run) carried(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
 	ro := in.Regions[i].Rollout
 	if ro == nil || !ro.Ended.IsZero() {
 		return nil
@@ -226,7 +226,7 @@ func (p *pass) carried(ctx context.Context, in *reconcile.Input, r *plan.Region,
 		return err
 	}
 	r.Rollout = in.Regions[i].Rollout
-	p.lookAgain(r, began, moved)
+	p.scheduleNext(r, began, moved)
 	return nil
 }
 
@@ -246,9 +246,9 @@ func outcome(r plan.Region, changed []rollout.Changed, ro rollout.Rollout, react
 // tryAgain is how soon what goes back and did not get there is tried again.
 const tryAgain = 5 * time.Second
 
-// lookAgain says when the next round of a rollout is due, if that is sooner
+// scheduleNext says when the next round of a rollout is due, if that is sooner
 // than what else waits.
-func (p *pass) lookAgain(r *plan.Region, began rollout.Rollout, moved bool) {
+func (p *Run) scheduleNext(r *plan.Region, began rollout.Rollout, moved bool) {
 	at := time.Time{}
 	switch ro := r.Rollout; {
 	case ro.Stage == rollout.StageRollingBack && began.Stage == rollout.StageRollingBack:
@@ -279,7 +279,7 @@ func waitsForRollout(r plan.Region) bool {
 }
 
 // liftAll ends the quarantines that Git has answered.
-func (p *pass) liftAll(ctx context.Context, r plan.Region) error {
+func (p *Run) liftAll(ctx context.Context, r plan.Region) error {
 	for _, q := range r.Lifted {
 		if _, err := p.history(r.Want.Account).Lift(ctx, q, layerd, "Git asks for another version"); err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
@@ -290,7 +290,7 @@ func (p *pass) liftAll(ctx context.Context, r plan.Region) error {
 
 // nextRegion lets the Region that waited for another begin at once when that is
 // through.
-func (p *pass) nextRegion(planned *plan.Plan) {
+func (p *Run) nextRegion(planned *plan.Plan) {
 	for i := range planned.Regions {
 		before := &planned.Regions[i]
 		if before.Rollout == nil || before.Rollout.Open() || !before.Carried {

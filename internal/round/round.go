@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"context"
@@ -21,7 +21,6 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -67,8 +66,8 @@ type Round struct {
 	// Decided, when not nil, is told of each plan before it is carried out; an
 	// error leaves the environment alone. Only Apply calls it.
 	Decided func(ctx context.Context, planned plan.Plan) error
-	// Looks keeps what earlier rounds looked up; nil = look again.
-	Looks *Looks
+	// Cache keeps what earlier rounds looked up; nil = look again.
+	Cache *Cache
 	Log   *slog.Logger // nil = no log
 	// Progress, when not nil, is told what is being done, one call at a time.
 	Progress func(Progress)
@@ -89,14 +88,14 @@ type Progress struct {
 	Done, Total         int    // functions, while applying
 }
 
-// pass is a Round under way. Its environments may be worked on at the same
+// Run is a Round under way. Its environments may be worked on at the same
 // time; begin has to be over before.
-type pass struct {
+type Run struct {
 	Round
 	log     *history.Log // nil without a store
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
-	regions map[place]*seen
+	regions map[Place]*seen
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
@@ -133,11 +132,11 @@ func (r Round) Plan(ctx context.Context) (Result, error) {
 
 // begin chooses the environments, reads what is remembered and observes every
 // place once.
-func (r Round) begin(ctx context.Context) (*pass, error) { return r.beginWith(ctx, nil, nil) }
+func (r Round) begin(ctx context.Context) (*Run, error) { return r.beginWith(ctx, nil, nil) }
 
 // beginWith leaves accounts alone whose lease was refused.
-func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*plan.Failure) (*pass, error) {
-	p := &pass{Round: r, regions: map[place]*seen{}, leases: leases, refused: refused}
+func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*plan.Failure) (*Run, error) {
+	p := &Run{Round: r, regions: map[Place]*seen{}, leases: leases, refused: refused}
 	if p.Now == nil {
 		p.Now = time.Now
 	}
@@ -163,13 +162,16 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 	return p, nil
 }
 
-func (p *pass) has(environment string) bool {
+// Chosen returns the environments that the run is about, each with its Regions in order.
+func (p *Run) Chosen() [][]desired.Environment { return p.chosen }
+
+func (p *Run) has(environment string) bool {
 	return slices.ContainsFunc(p.chosen, func(env []desired.Environment) bool { return env[0].Name == environment })
 }
 
 // choose groups the chosen, valid environments by name. One that uses a key
 // that does not act yet is refused whole: ignoring it would be a surprise.
-func (p *pass) choose() {
+func (p *Run) choose() {
 	p.chosen = nil
 	byName := map[string][]desired.Environment{}
 	for _, e := range p.Tree.Environments {
@@ -195,17 +197,17 @@ func (p *pass) choose() {
 
 // observe looks at every account, Region and role of the chosen environments
 // once, all at the same time; the limiter keeps to the rates.
-func (p *pass) observe(ctx context.Context) {
-	queries := map[place]*awslambda.Query{}
-	first := map[place]desired.Environment{}
+func (p *Run) observe(ctx context.Context) {
+	queries := map[Place]*state.Query{}
+	first := map[Place]desired.Environment{}
 	for _, env := range p.chosen {
 		for _, e := range slices.Concat(env, p.Trials[env[0].Name]) {
-			at := placeOf(e)
+			at := PlaceOf(e)
 			if p.refused[e.Account] != nil {
 				continue
 			}
 			if queries[at] == nil {
-				queries[at], first[at] = &awslambda.Query{}, e
+				queries[at], first[at] = &state.Query{}, e
 				p.regions[at] = &seen{}
 				p.tell(Progress{Environment: e.Name, Region: e.Region, Phase: "look"})
 			}
@@ -230,7 +232,7 @@ func (p *pass) observe(ctx context.Context) {
 	_ = g.Wait() // see returns no error; it is in seen
 }
 
-func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Query, s *seen) {
+func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s *seen) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.failure = panicked(r)
@@ -257,7 +259,7 @@ func (p *pass) see(ctx context.Context, env desired.Environment, q awslambda.Que
 // failure sorts an error of AWS into what the reader can do about it.
 func failure(err error) *plan.Failure {
 	if elsewhere := state.Elsewhere(err); elsewhere != nil {
-		return &plan.Failure{Code: codeWrongAccount, Message: elsewhere.Error()}
+		return &plan.Failure{Code: CodeWrongAccount, Message: elsewhere.Error()}
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
@@ -267,9 +269,9 @@ func failure(err error) *plan.Failure {
 	}
 }
 
-// codeWrongAccount is the code of a failure of credentials or answers that are
+// CodeWrongAccount is the code of a failure of credentials or answers that are
 // another account's.
-const codeWrongAccount = "wrong_account"
+const CodeWrongAccount = "wrong_account"
 
 // panicked is the failure of what ended in a panic: its environment's alone.
 func panicked(p any) *plan.Failure {
@@ -287,7 +289,7 @@ func storeFailure(err error) *plan.Failure {
 
 // isolated runs what is done about one environment, so that an error or a panic
 // is that one's failure and nobody else's.
-func (p *pass) isolated(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
+func (p *Run) isolated(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
 	fail := func(f *plan.Failure) {
 		if len(planned.Regions) == 0 {
 			planned = undecided(env)
@@ -323,7 +325,7 @@ func undecided(env []desired.Environment) plan.Plan {
 }
 
 // plan decides about one environment.
-func (p *pass) plan(ctx context.Context, env []desired.Environment) plan.Plan {
+func (p *Run) plan(ctx context.Context, env []desired.Environment) plan.Plan {
 	return p.isolated(env, func() (plan.Plan, error) {
 		in, err := p.input(ctx, env)
 		if err != nil {
@@ -334,7 +336,7 @@ func (p *pass) plan(ctx context.Context, env []desired.Environment) plan.Plan {
 }
 
 // origin is where the wish of an environment comes from.
-func (p *pass) origin(environment string) Origin {
+func (p *Run) origin(environment string) Origin {
 	if o, ok := p.Origins[environment]; ok {
 		return o
 	}
@@ -342,7 +344,7 @@ func (p *pass) origin(environment string) Origin {
 }
 
 // input gathers everything a decision about one environment looks at.
-func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
+func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
 	in := reconcile.Input{
 		Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held, Unleased: p.Watching,
 	}
@@ -354,7 +356,7 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 	for _, e := range env {
 		r := reconcile.Region{Want: e, Unread: p.refused[e.Account]}
 		if r.Unread == nil {
-			s := p.regions[placeOf(e)]
+			s := p.regions[PlaceOf(e)]
 			r.Have, r.Unread = s.snapshot(), s.failure
 		}
 		var err error
@@ -377,22 +379,22 @@ func (p *pass) input(ctx context.Context, env []desired.Environment) (reconcile.
 }
 
 // past reads what was done and found before, unless it is known for sure.
-func (p *pass) past(ctx context.Context, e desired.Environment) (plan.Past, error) {
+func (p *Run) past(ctx context.Context, e desired.Environment) (plan.Past, error) {
 	if p.log == nil {
-		return p.Looks.past(e.Name, e.Region), nil
+		return p.Cache.lastPast(e.Name, e.Region), nil
 	}
-	if past, ours := p.Looks.take(e, p.fence(e.Account), p.Now()); ours {
+	if past, ours := p.Cache.Past(e, p.fence(e.Account), p.Now()); ours {
 		return past, nil
 	}
 	past, err := p.log.Past(ctx, e.Name, e.Region)
 	if err == nil {
-		p.Looks.keepPast(e, past, p.Now())
+		p.Cache.putPast(e, past, p.Now())
 	}
 	return past, err
 }
 
 // fence is the number of our hold of an account's lease, or 0.
-func (p *pass) fence(account string) int64 {
+func (p *Run) fence(account string) int64 {
 	if l := p.leases[account]; l != nil && l.Check() == nil {
 		return l.Fence()
 	}
@@ -401,7 +403,7 @@ func (p *pass) fence(account string) int64 {
 
 // pruneStop says why nothing may be pruned anywhere: a file that cannot be
 // read may name the very version that would go.
-func (p *pass) pruneStop() string {
+func (p *Run) pruneStop() string {
 	for _, problem := range p.Tree.Problems {
 		if problem.Severity == desired.Error {
 			return fmt.Sprintf("%s is invalid", problem.File)
@@ -414,10 +416,10 @@ func (p *pass) pruneStop() string {
 // until nothing more is asked. What could not be read stays unknown, which
 // prunes nothing. What earlier rounds looked up is good enough for saying what
 // waits; before a version is deleted it is looked up again.
-func (p *pass) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
+func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 	p.tell(Progress{Environment: in.Regions[0].Want.Name, Phase: "decide"})
 	before := slices.Clone(in.Regions)
-	planned, recalled := p.ask(ctx, in, p.Looks)
+	planned, recalled := p.ask(ctx, in, p.Cache)
 	if recalled && slices.ContainsFunc(planned.Regions, prunes) {
 		in.Regions = before
 		planned, _ = p.ask(ctx, in, nil)
@@ -432,7 +434,7 @@ func prunes(r plan.Region) bool {
 
 // ask decides until nothing more is wanted. recalled says that some of what was
 // wanted came from looks.
-func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (planned plan.Plan, recalled bool) {
+func (p *Run) ask(ctx context.Context, in *reconcile.Input, looks *Cache) (planned plan.Plan, recalled bool) {
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
 	planned = reconcile.Decide(*in)
 	refused := make([]error, len(in.Regions))
@@ -469,18 +471,18 @@ func (p *pass) ask(ctx context.Context, in *reconcile.Input, looks *Looks) (plan
 // same place then have as well. When AWS cannot be reached, or another account
 // answers, the Region counts as not read: a plan that is half known must not be
 // acted on. recalled says that some of it was looked up by an earlier round.
-func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Looks) (recalled bool, err error) {
-	at := placeOf(in.Regions[i].Want)
+func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Cache) (recalled bool, err error) {
+	at := PlaceOf(in.Regions[i].Want)
 	s := p.regions[at]
 	snap := *in.Regions[i].Have
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	snap.Served = maps.Clone(snap.Served)
-	rest := looks.recall(at, &snap, n, p.Now())
+	rest := looks.fill(at, &snap, n, p.Now())
 	recalled = !reflect.DeepEqual(rest, n)
 	if !rest.Empty() {
 		err = s.cloud.Look(ctx, &snap, rest)
 	}
-	p.Looks.keep(at, snap, p.Now())
+	p.Cache.put(at, snap, p.Now())
 	s.mu.Lock()
 	s.snap = &snap
 	s.mu.Unlock()
@@ -495,14 +497,14 @@ func (p *pass) look(ctx context.Context, in *reconcile.Input, i int, n state.Nee
 
 // callsOf is what looking at the place of an environment has cost in this
 // round.
-func (p *pass) callsOf(e desired.Environment) int {
-	if s := p.regions[placeOf(e)]; s != nil && s.cloud != nil {
+func (p *Run) callsOf(e desired.Environment) int {
+	if s := p.regions[PlaceOf(e)]; s != nil && s.cloud != nil {
 		return s.cloud.Calls().Total() - s.before
 	}
 	return 0
 }
 
-func (p *pass) tell(pr Progress) {
+func (p *Run) tell(pr Progress) {
 	if p.Progress != nil {
 		p.Progress(pr)
 	}

@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
@@ -110,7 +112,7 @@ func TestRolloutGoesOnWithoutGit(t *testing.T) {
 			}
 			for range 20 {
 				r := f.round()
-				r.Origins = map[string]Origin{"prod": {Revision: "c0ffee", Held: "the newest commit is invalid"}}
+				r.Origins = map[string]round.Origin{"prod": {Revision: "c0ffee", Held: "the newest commit is invalid"}}
 				if _, err := r.Apply(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -252,7 +254,7 @@ func TestQuarantinedByItsOwnRolloutGoesBack(t *testing.T) {
 		ro := f.rollout(t)
 		if _, err := log.Quarantine(t.Context(), ruling.Quarantine{
 			Environment: "prod", Region: region, Layer: ro.Targets[0].Layer, Name: "common", Number: 5, Semver: "1.5.0",
-			By: layerd, Reason: "alarm errors rings", At: time.Now(), Rollout: ro.ID,
+			By: "layerd", Reason: "alarm errors rings", At: time.Now(), Rollout: ro.ID,
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"context"
@@ -10,13 +10,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/round"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -28,12 +30,12 @@ func BenchmarkQuietRound(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			f := newFixture(b, n, awssim.Options{Limits: awssim.Unlimited()})
 			f.want("1.4.0")
-			f.aws = AWSOptions{RequestsPerSecond: 1e6, GetFunctionPerSecond: 1e6}
+			f.aws = daemon.AWSOptions{RequestsPerSecond: 1e6, GetFunctionPerSecond: 1e6}
 			r := f.round()
 			m, still := &meter{Store: r.Store}, &stillCloud{}
-			r.Store, r.Looks, r.Lease = m, NewLooks(), holding(1)
+			r.Store, r.Cache, r.Lease = m, round.NewCache(), holding(1)
 			connect, once := r.Connect, sync.Once{}
-			r.Connect = func(ctx context.Context, e desired.Environment) (cloud Cloud, err error) {
+			r.Connect = func(ctx context.Context, e desired.Environment) (cloud round.Cloud, err error) {
 				once.Do(func() { still.Cloud, err = connect(ctx, e) })
 				return still, err
 			}
@@ -60,20 +62,20 @@ func BenchmarkQuietRound(b *testing.B) {
 // stillCloud is AWS as it was first seen: the simulated one would be most of
 // what is measured.
 type stillCloud struct {
-	Cloud
+	round.Cloud
 	once sync.Once
 	snap state.Snapshot
 	err  error
 }
 
-func (c *stillCloud) Observe(ctx context.Context, q awslambda.Query) (state.Snapshot, error) {
+func (c *stillCloud) Observe(ctx context.Context, q state.Query) (state.Snapshot, error) {
 	c.once.Do(func() { c.snap, c.err = c.Cloud.Observe(ctx, q) })
 	return c.snap, c.err
 }
 
 // holding gives a lease that lasts.
-func holding(fence int64) func(context.Context, string) (Lease, error) {
-	return func(context.Context, string) (Lease, error) { return lasting(fence), nil }
+func holding(fence int64) func(context.Context, string) (round.Lease, error) {
+	return func(context.Context, string) (round.Lease, error) { return lasting(fence), nil }
 }
 
 type lasting int64
@@ -92,7 +94,7 @@ func TestTrustedPastIsWhatTheStoreHas(t *testing.T) {
 		f := newFixture(t, 30, awssim.Options{Limits: awssim.Unlimited()})
 		f.want("1.4.0")
 		rng := rand.New(rand.NewPCG(7, 7))
-		looks, fence, trusted := NewLooks(), int64(1), 0
+		looks, fence, trusted := round.NewCache(), int64(1), 0
 		for range 150 {
 			switch name := fmt.Sprintf("makoto-%04d", rng.IntN(30)); rng.IntN(9) {
 			case 0:
@@ -111,11 +113,11 @@ func TestTrustedPastIsWhatTheStoreHas(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 			r := f.round()
-			r.Looks, r.Lease = looks, holding(fence)
+			r.Cache, r.Lease = looks, holding(fence)
 			if _, err := r.Apply(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			have, ours := looks.take(f.tree.Environments[0], fence, time.Now())
+			have, ours := looks.Past(f.tree.Environments[0], fence, time.Now())
 			if !ours {
 				continue
 			}
@@ -127,7 +129,7 @@ func TestTrustedPastIsWhatTheStoreHas(t *testing.T) {
 			if diff := cmp.Diff(stored, have); diff != "" {
 				t.Fatalf("the store has - and + is trusted:\n%s", diff)
 			}
-			looks.trust(f.tree.Environments[0], fence)
+			looks.MarkFresh(f.tree.Environments[0], fence)
 		}
 		if trusted < 20 {
 			t.Errorf("the past was trusted %d times of 150", trusted)
@@ -141,11 +143,11 @@ func TestQuietRoundReadsNoFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 200, awssim.Options{Limits: awssim.Unlimited()})
 		f.want("1.4.0")
-		m, looks := &meter{Store: f.store}, NewLooks()
+		m, looks := &meter{Store: f.store}, round.NewCache()
 		reads := func(fence int64) int {
 			m.reads, m.writes = 0, 0
 			r := f.round()
-			r.Store, r.Looks, r.Lease = m, looks, holding(fence)
+			r.Store, r.Cache, r.Lease = m, looks, holding(fence)
 			if _, err := r.Apply(t.Context()); err != nil {
 				t.Fatal(err)
 			}

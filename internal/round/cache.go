@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"maps"
@@ -16,15 +16,15 @@ import (
 // section 7: published versions are swept at most once in six hours).
 const lookAge = 6 * time.Hour
 
-// Looks keeps what rounds looked up beside the snapshot, by account, Region and
+// Cache keeps what rounds looked up beside the snapshot, by account, Region and
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. It keeps what AWS answered, and no
 // refusal: what was refused is asked again in each round. The nil Looks keeps
 // nothing.
-type Looks struct {
+type Cache struct {
 	mu     sync.Mutex // guards all below
-	places map[place]*looked
+	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
 }
@@ -36,7 +36,7 @@ type changedRead struct {
 	list        []rollout.Changed
 }
 
-func (l *Looks) changed(e desired.Environment, id string, fence int64) ([]rollout.Changed, bool) {
+func (l *Cache) changed(e desired.Environment, id string, fence int64) ([]rollout.Changed, bool) {
 	if l == nil || fence == 0 {
 		return nil, false
 	}
@@ -46,8 +46,8 @@ func (l *Looks) changed(e desired.Environment, id string, fence int64) ([]rollou
 	return c.list, c.id == id && c.fence == fence && c.account == e.Account
 }
 
-// keepChanged remembers what was read.
-func (l *Looks) keepChanged(e desired.Environment, id string, fence int64, list []rollout.Changed) {
+// putChanged remembers what was read.
+func (l *Cache) putChanged(e desired.Environment, id string, fence int64, list []rollout.Changed) {
 	if l == nil {
 		return
 	}
@@ -72,13 +72,13 @@ type pastRead struct {
 // for; once an hour is what is left of it, for a store that somebody mended.
 const pastAge = time.Hour
 
-// NewLooks makes an empty one.
-func NewLooks() *Looks {
-	return &Looks{places: map[place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
+// NewCache makes an empty one.
+func NewCache() *Cache {
+	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
 }
 
-// reset forgets everything: the store that it was read beside is another one.
-func (l *Looks) reset() {
+// Reset forgets everything: the store that it was read beside is another one.
+func (l *Cache) Reset() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.places)
@@ -86,8 +86,8 @@ func (l *Looks) reset() {
 	clear(l.rolls)
 }
 
-// past gives the past of an environment in a Region as last read.
-func (l *Looks) past(environment, region string) plan.Past {
+// lastPast gives the past of an environment in a Region as last read.
+func (l *Cache) lastPast(environment, region string) plan.Past {
 	if l == nil {
 		return plan.Past{}
 	}
@@ -96,10 +96,10 @@ func (l *Looks) past(environment, region string) plan.Past {
 	return l.pasts[[2]string{environment, region}].Past
 }
 
-// take gives the past that trust left under the same hold of the lease. It is
+// Past gives the past that trust left under the same hold of the lease. It is
 // trusted no more until trust says so again: whatever comes between, an error
 // or a panic, has it read anew.
-func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
+func (l *Cache) Past(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
 	if l == nil {
 		return plan.Past{}, false
 	}
@@ -114,8 +114,8 @@ func (l *Looks) take(e desired.Environment, fence int64, now time.Time) (plan.Pa
 	return p.Past, ours
 }
 
-// keepPast remembers what was read.
-func (l *Looks) keepPast(e desired.Environment, past plan.Past, now time.Time) {
+// putPast remembers what was read.
+func (l *Cache) putPast(e desired.Environment, past plan.Past, now time.Time) {
 	if l == nil {
 		return
 	}
@@ -124,8 +124,8 @@ func (l *Looks) keepPast(e desired.Environment, past plan.Past, now time.Time) {
 	l.pasts[[2]string{e.Name, e.Region}] = pastRead{Past: past, at: now}
 }
 
-// doubtChanged has what a rollout did read anew.
-func (l *Looks) doubtChanged(environment, region string) {
+// invalidateChanged has what a rollout did read anew.
+func (l *Cache) invalidateChanged(environment, region string) {
 	if l == nil {
 		return
 	}
@@ -134,8 +134,8 @@ func (l *Looks) doubtChanged(environment, region string) {
 	delete(l.rolls, [2]string{environment, region})
 }
 
-// doubt has the past read anew: something was written.
-func (l *Looks) doubt(environment, region string) {
+// invalidate has the past read anew: something was written.
+func (l *Cache) invalidate(environment, region string) {
 	if l == nil {
 		return
 	}
@@ -148,8 +148,8 @@ func (l *Looks) doubt(environment, region string) {
 	delete(l.rolls, key)
 }
 
-// trust says that nothing was written since the past was read.
-func (l *Looks) trust(e desired.Environment, fence int64) {
+// MarkFresh says that nothing was written since the past was read.
+func (l *Cache) MarkFresh(e desired.Environment, fence int64) {
 	if l == nil {
 		return
 	}
@@ -173,8 +173,8 @@ type looked struct {
 	signing  map[string]state.Signing // nil: not looked up
 }
 
-// recall puts what is known of n into s, and gives back what is not.
-func (l *Looks) recall(at place, s *state.Snapshot, n state.Needs, now time.Time) state.Needs {
+// fill puts what is known of n into s, and gives back what is not.
+func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) state.Needs {
 	if l == nil {
 		return n
 	}
@@ -220,8 +220,8 @@ func recallMap[K comparable, V any](into *map[K]V, known map[K]V, wanted []K) (r
 	return rest
 }
 
-// keep remembers what s has.
-func (l *Looks) keep(at place, s state.Snapshot, now time.Time) {
+// put remembers what s has.
+func (l *Cache) put(at Place, s state.Snapshot, now time.Time) {
 	if l == nil {
 		return
 	}
@@ -261,9 +261,9 @@ func keepMap[K comparable, V any](into *map[K]V, found map[K]V) {
 	maps.Copy(*into, found)
 }
 
-// moved forgets the aliases of functions for which something was done: they
+// forgetAliases forgets the aliases of functions for which something was done: they
 // have another revision now, and a canary other weights.
-func (l *Looks) moved(at place, r plan.Region) {
+func (l *Cache) forgetAliases(at Place, r plan.Region) {
 	if l == nil {
 		return
 	}
@@ -284,7 +284,7 @@ func (l *Looks) moved(at place, r plan.Region) {
 
 // drop forgets what is kept of a place: something in it turned out to be
 // otherwise.
-func (l *Looks) drop(at place) {
+func (l *Cache) drop(at Place) {
 	if l == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package daemon
+package round_test
 
 import (
 	"cmp"
@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -94,10 +96,10 @@ func playWorld(t *testing.T, seed uint64) string {
 	w.rules(names)
 	w.was = w.has()
 	w.trouble(names)
-	looks := NewLooks()
-	for round := range 12 {
+	looks := round.NewCache()
+	for made := range 12 {
 		ctx, cancel := context.WithCancel(t.Context())
-		if w.chance(40) && round < 4 {
+		if w.chance(40) && made < 4 {
 			// The process is stopped; another one comes, and has looked at nothing.
 			after := time.Duration(w.r.IntN(200)) * time.Second
 			w.say("stopped after %s", after)
@@ -105,7 +107,7 @@ func playWorld(t *testing.T, seed uint64) string {
 			defer stop.Stop()
 		}
 		r := w.round()
-		r.Looks, r.Decided = looks, w.decided
+		r.Cache, r.Decided = looks, w.decided
 		result, err := r.ApplyThrough(ctx, nil)
 		stopped := ctx.Err() != nil
 		cancel()
@@ -113,10 +115,10 @@ func playWorld(t *testing.T, seed uint64) string {
 			t.Fatalf("%v\n%s", err, strings.Join(w.text, "\n"))
 		}
 		if stopped {
-			looks = NewLooks()
+			looks = round.NewCache()
 			continue
 		}
-		if round >= 3 {
+		if made >= 3 {
 			w.mu.Lock()
 			w.calm = true
 			w.mu.Unlock()
@@ -353,7 +355,7 @@ func (w *rolloutWorld) judge(t *testing.T) string {
 	}
 	w.world.ResetCalls()
 	r := w.round()
-	r.Looks = NewLooks()
+	r.Cache = round.NewCache()
 	if _, err := r.ApplyThrough(t.Context(), nil); err != nil {
 		wrong("%v", err)
 	}

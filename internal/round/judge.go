@@ -1,4 +1,4 @@
-package daemon
+package round
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ import (
 
 // judge returns the event that moves a rollout before anything is carried out;
 // nil = nothing does. It only asks: what follows is decided by rollout.Next.
-func (p *pass) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i int) rollout.Event {
+func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i int) rollout.Event {
 	ro, now, rules := in.Regions[i].Rollout, p.Now(), in.Regions[i].Want.Rules()
 	facts := r.Facts(in.Regions[i].Changed)
 	if e := ro.Answer(facts, in.Quarantines, in.Regions[i].Want.Region, rules, now); e != nil {
@@ -28,7 +28,7 @@ func (p *pass) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i 
 	if !checks.Alarms {
 		return nil
 	}
-	findings := health.Alarms(ctx, p.regions[placeOf(in.Regions[i].Want)].cloud, rules.Alarms)
+	findings := health.Alarms(ctx, p.regions[PlaceOf(in.Regions[i].Want)].cloud, rules.Alarms)
 	if ro.Stage == rollout.StageWatching {
 		return alarmsRead(findings)
 	}
@@ -111,10 +111,10 @@ func headline(sentences []string) string {
 }
 
 // smoke calls the smoke tests of the environment.
-func (p *pass) smoke(ctx context.Context, in *reconcile.Input, i int) []health.Finding {
+func (p *Run) smoke(ctx context.Context, in *reconcile.Input, i int) []health.Finding {
 	e := in.Regions[i].Want
 	var findings []health.Finding
-	src := p.regions[placeOf(e)].cloud
+	src := p.regions[PlaceOf(e)].cloud
 	for _, test := range e.Rollout.SmokeTests {
 		qualifier := cmp.Or(test.Qualifier, e.Alias)
 		if test.Qualifier == "" && e.Alias != "" {
@@ -129,7 +129,7 @@ func (p *pass) smoke(ctx context.Context, in *reconcile.Input, i int) []health.F
 
 // rates compares what the changed functions did in the bake with what they did
 // before the rollout.
-func (p *pass) rates(ctx context.Context, in *reconcile.Input, i int, judged time.Time) []health.Finding {
+func (p *Run) rates(ctx context.Context, in *reconcile.Input, i int, judged time.Time) []health.Finding {
 	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
 	if e.Rollout.MaxErrorRate == nil && e.Rollout.MaxThrottles == nil {
 		return nil
@@ -142,7 +142,7 @@ func (p *pass) rates(ctx context.Context, in *reconcile.Input, i int, judged tim
 	for _, c := range in.Regions[i].Changed {
 		q.Functions = append(q.Functions, health.Watched{Function: c.Function, Qualifier: qualifierOf(c)})
 	}
-	return health.Rates(ctx, p.regions[placeOf(e)].cloud, q)
+	return health.Rates(ctx, p.regions[PlaceOf(e)].cloud, q)
 }
 
 // qualifierOf is through what a changed function is called and measured.
@@ -155,14 +155,14 @@ func qualifierOf(c rollout.Changed) string {
 
 // unwell asks whether a change may start at all, where one would: alarms that
 // ring already hold it, and so does one that is not there or could not be read.
-func (p *pass) unwell(ctx context.Context, in *reconcile.Input, planned plan.Plan) plan.Plan {
+func (p *Run) unwell(ctx context.Context, in *reconcile.Input, planned plan.Plan) plan.Plan {
 	asked := false
 	for i, r := range planned.Regions {
 		alarms := r.Want.Rollout.Alarms
 		if in.Regions[i].Have == nil || len(alarms) == 0 || in.Regions[i].Rollout.Open() || !r.Brings() {
 			continue
 		}
-		src := p.regions[placeOf(r.Want)].cloud
+		src := p.regions[PlaceOf(r.Want)].cloud
 		for _, f := range health.Alarms(ctx, src, alarms) {
 			if f.Status == health.Bad || f.Status == health.Unknown && f.Unread {
 				in.Regions[i].Unwell = f.Sentence

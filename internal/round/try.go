@@ -1,0 +1,35 @@
+package round
+
+import (
+	"context"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/reconcile"
+)
+
+// try finds out whether the newer wishes of the chosen environments resolve, by
+// environment and Region.
+func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
+	found := map[string]map[string][]desired.Problem{}
+	for _, env := range p.chosen {
+		want := p.Trials[env[0].Name]
+		if len(want) == 0 || p.refused[want[0].Account] != nil {
+			continue
+		}
+		p.isolated(want, func() (plan.Plan, error) {
+			in := reconcile.Input{Now: p.Now()}
+			for _, e := range want {
+				past, err := p.past(ctx, e)
+				if err != nil {
+					return plan.Plan{}, err
+				}
+				p.Cache.MarkFresh(e, p.fence(e.Account)) // nothing is written between this and the decision
+				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[PlaceOf(e)].snapshot()})
+			}
+			found[env[0].Name] = reconcile.Resolve(in)
+			return plan.Plan{}, nil
+		})
+	}
+	return found
+}
