@@ -143,7 +143,7 @@ func round(ctx context.Context, s store.Store, w *applytest.World, settle bool) 
 	if err != nil {
 		return err
 	}
-	err = apply.Run(ctx, &planned.Regions[0], w, rec, apply.Options{Parallel: 1})
+	_, err = apply.Run(ctx, planned.Regions[0], w, rec, apply.Options{Parallel: 1})
 	return errors.Join(err, rec.FinishRound(ctx))
 }
 

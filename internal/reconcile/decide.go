@@ -37,6 +37,7 @@ func Decide(in Input) plan.Plan {
 	m.all(regions)
 	for _, r := range regions {
 		r.finish()
+		r.account()
 		p.Regions = append(p.Regions, r.plan)
 	}
 	return p
@@ -84,6 +85,8 @@ type region struct {
 
 	rollout   *rollout.Rollout // the one under way; nil = none
 	changed   []rollout.Changed
+	refused   error               // what could not be read
+	calls0    int                 // that reading took
 	unwell    string              // why no change may start; empty = it may
 	goingBack map[string]bool     // functions of a rollout that goes back, returned or not
 	unserved  int                 // functions without the alias
@@ -116,7 +119,7 @@ func targetOf(r catalog.Resolution) target { return target{number: r.Number, sem
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	r := &region{
-		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, in: in,
+		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, refused: given.Refused, calls0: given.Calls, in: in,
 		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
 		plan: plan.Region{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
 	}

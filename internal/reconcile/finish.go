@@ -195,3 +195,11 @@ func (rates Rates) seconds(writes, reads int) float64 {
 	}
 	return math.Max(float64(writes)/rates.Requests, float64(reads)/rates.GetFunction)
 }
+
+// account adds what reading took, and says what could not be read.
+func (r *region) account() {
+	r.plan.Cost.Calls += r.calls0
+	if r.refused != nil {
+		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_everything_read", Message: r.refused.Error()})
+	}
+}

@@ -178,7 +178,7 @@ func (th *theatre) act(i int, r *plan.Region) bool {
 	if p.rollout == nil || !p.rollout.Ended.IsZero() {
 		return did
 	}
-	if r.Carried = true; p.rollout.Open() {
+	if r.Applied = true; p.rollout.Open() {
 		th.moves(i, *r, rollout.Applied{Facts: r.Facts(p.list())}, "applied")
 	}
 	th.judge(i)
