@@ -49,11 +49,12 @@ func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snaps
 	r := &region{want: env, snap: snap, past: past}
 	w := r.resolve(layer)
 	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), environment: env.Name}
-	for _, f := range snap.Functions {
-		if t, _ := w.wants(f); !w.Selects(f) || f.Image || f.Edge || t.number != w.target.number {
+	for i := range snap.Functions {
+		f := &snap.Functions[i]
+		if t, _ := w.wants(f); !w.Selects(*f) || f.Image || f.Edge || t.number != w.target.number {
 			continue
 		}
-		at := standsAt{function: f.Name, have: number(f, layer.Layer)}
+		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer)}
 		at.served = at.have
 		if sv := r.reached(f); sv != nil && sv.known {
 			at.served = sv.number(layer.Layer)

@@ -180,7 +180,7 @@ func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (mo
 		}
 		if s.Kind != plan.KindServe {
 			moved++
-			w.checkSlot(t, s, "$LATEST", s.LayerARN, number(f, s.LayerARN), s.To.Number())
+			w.checkSlot(t, s, "$LATEST", s.LayerARN, f.Layers.Number(s.LayerARN), s.To.Number())
 			continue
 		}
 		after := plan.Fold(f.Layers, steps)
@@ -191,8 +191,8 @@ func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (mo
 			if slices.ContainsFunc(steps, func(o plan.Step) bool { return o.LayerARN == l && o.Cause != plan.CauseRollback }) {
 				continue // it goes along by a leave of its own
 			}
-			to := number(state.Function{Layers: after}, l)
-			w.checkSlot(t, s, "callers", l, number(state.Function{Layers: s.Serving.Served.Layers}, l), to)
+			to := state.Layers(after).Number(l)
+			w.checkSlot(t, s, "callers", l, state.Layers(s.Serving.Served.Layers).Number(l), to)
 		}
 	}
 	return moved

@@ -14,7 +14,7 @@ import (
 
 // obstacle says why a function cannot be changed as the steps ask, or nil. It
 // asks for what it does not know yet (Needs.Probes).
-func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
+func (r *region) obstacle(f *state.Function, steps []plan.Step) *plan.Blocked {
 	if reason := r.noUpdates(f); reason != "" {
 		return &plan.Blocked{Function: f.Name, Reason: reason}
 	}
@@ -26,7 +26,7 @@ func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
 			continue
 		}
 		w := r.wish(s.Layer)
-		for _, check := range []func(*wish, state.Function, plan.Step) string{
+		for _, check := range []func(*wish, *state.Function, plan.Step) string{
 			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsigned,
 		} {
 			if reason := check(w, f, s); reason != "" {
@@ -85,9 +85,9 @@ func (r *region) findRivals() map[state.LayerARN][]rival {
 }
 
 // conflict: two environments that want different versions of one layer on it.
-func (r *region) conflict(w *wish, f state.Function, s plan.Step) string {
+func (r *region) conflict(w *wish, f *state.Function, s plan.Step) string {
 	for _, o := range r.rivals[w.Layer] {
-		if !o.wish.Selects(f) {
+		if !o.wish.Selects(*f) {
 			continue
 		}
 		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
@@ -100,7 +100,7 @@ func (r *region) conflict(w *wish, f state.Function, s plan.Step) string {
 
 // incompatible: AWS attaches a layer for another runtime or architecture and
 // lets the function fail at its next start, so layerd must check itself.
-func (r *region) incompatible(w *wish, f state.Function, s plan.Step) string {
+func (r *region) incompatible(w *wish, f *state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -119,7 +119,7 @@ func (r *region) incompatible(w *wish, f state.Function, s plan.Step) string {
 }
 
 // bootstrap: the layer of an OS-only runtime may hold the runtime itself.
-func (r *region) bootstrap(w *wish, f state.Function, s plan.Step) string {
+func (r *region) bootstrap(w *wish, f *state.Function, s plan.Step) string {
 	if s.To == "" && strings.HasPrefix(f.Runtime, "provided") && !w.AllowRuntime {
 		return fmt.Sprintf("its runtime is %s, so %s may hold the runtime itself; allow_runtime: true permits detaching it", f.Runtime, w.Name)
 	}
@@ -128,7 +128,7 @@ func (r *region) bootstrap(w *wish, f state.Function, s plan.Step) string {
 
 // unusable: the wanted version cannot be read, which AWS asks of whoever
 // attaches it, also of a layer of our own.
-func (r *region) unusable(_ *wish, _ state.Function, s plan.Step) string {
+func (r *region) unusable(_ *wish, _ *state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}

@@ -32,7 +32,7 @@ func Decide(in Input) plan.Plan {
 	p.Digest = ruling.Digest(p.Lines)
 	m := newPermit(in, p, regions)
 	for _, r := range regions {
-		r.roll(m.waits)
+		r.assignWaves(m.waits)
 	}
 	m.all(regions)
 	for _, r := range regions {
@@ -81,6 +81,9 @@ type region struct {
 	shrunk   map[string]string // layer name to why its selection is doubted
 	rivals   map[state.LayerARN][]rival
 	expects  map[state.LayerVersionARN]bool // see expected
+	reasons  map[reasonKey]string           // see changeReason
+	scratch  []plan.Step                    // of the function in hand
+	decided  int                            // functions so far
 	anytime  *window.Status                 // see freezes
 
 	rollout   *rollout.Rollout // the one under way; nil = none
@@ -106,6 +109,19 @@ type wish struct {
 	seen    bool     // some function has what is wanted
 	count   int      // functions selected
 	had     []int64  // see Past.Had; nil = not asked yet
+	// named are its versions by number: a fleet has few of them on many
+	// functions.
+	named map[int64]state.LayerVersionARN
+}
+
+// version returns the ARN of one of the layer's versions.
+func (w *wish) version(n int64) state.LayerVersionARN {
+	v, ok := w.named[n]
+	if !ok {
+		v = w.Layer.Version(n)
+		w.named[n] = v
+	}
+	return v
 }
 
 // target is what a version of Git stands for in one Region.
@@ -120,7 +136,7 @@ func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	r := &region{
 		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, refused: given.Refused, calls0: given.Calls, in: in,
-		named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
+		reasons: map[reasonKey]string{}, named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
 		plan: plan.Region{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
 	}
 	if given.Rollout.Open() {
@@ -155,9 +171,7 @@ func (r *region) decide() {
 	r.plan.Targets = r.targets()
 	r.lift()
 	r.goBack()
-	for _, f := range r.snap.Functions {
-		r.decideFunction(f)
-	}
+	r.decideFunctions()
 	r.shares()
 	r.aliasNotes()
 	r.noteUnmoved()
@@ -168,6 +182,29 @@ func (r *region) decide() {
 	r.checkBlocked()
 	r.behind()
 	r.sort()
+}
+
+// decideFunctions decides all functions. The pasts of some are looked up at a time:
+// in a large fleet each look-up waits for memory, and together they wait once.
+func (r *region) decideFunctions() {
+	const together = 64
+	var pasts [together]plan.FunctionPast
+	slots := make([]layerPast, together*len(r.wishes))
+	for from := 0; from < len(r.snap.Functions); from += together {
+		list := r.snap.Functions[from:min(from+together, len(r.snap.Functions))]
+		for i := range list {
+			pasts[i] = r.past.Functions[list[i].Name]
+		}
+		for i := range list {
+			for j, w := range r.wishes {
+				slots[i*len(r.wishes)+j] = slotPast(pasts[i], w.Layer)
+			}
+		}
+		for i := range list {
+			r.decided = from + i + 1
+			r.decideFunction(&list[i], pasts[i], slots[i*len(r.wishes):(i+1)*len(r.wishes)])
+		}
+	}
 }
 
 // resolveAll compares everything that the environment names with what AWS has.
@@ -198,7 +235,7 @@ func Resolve(in Input) map[string][]desired.Problem {
 // resolve finds the live numbers that a wish and its pins stand for, and notes
 // what cannot be found as problems of the whole environment.
 func (r *region) resolve(lw desired.LayerWish) *wish {
-	w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true}
+	w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true, named: map[int64]state.LayerVersionARN{}}
 	take := func(v desired.Version, at desired.Position) target {
 		res := w.catalog.Resolve(v, at)
 		if res.Problem != nil {
@@ -220,8 +257,8 @@ func (r *region) resolve(lw desired.LayerWish) *wish {
 }
 
 // wants gives the target for f and whether a pin says so.
-func (w *wish) wants(f state.Function) (t target, pin *desired.Pin) {
-	_, pin = w.Wants(f)
+func (w *wish) wants(f *state.Function) (t target, pin *desired.Pin) {
+	_, pin = w.Wants(*f)
 	if pin == nil {
 		return w.target, nil
 	}
@@ -246,10 +283,16 @@ func (r *region) fixNumbers() {
 
 // lines gives the change steps the way a digest is made of them.
 func (r *region) lines() []string {
-	var out []string
-	for _, s := range r.plan.Steps {
-		if s.Cause == plan.CauseChange {
-			out = append(out, r.line(s))
+	n := 0
+	for i := range r.plan.Steps {
+		if r.plan.Steps[i].Cause == plan.CauseChange {
+			n++
+		}
+	}
+	out := make([]string, 0, n)
+	for i := range r.plan.Steps {
+		if s := &r.plan.Steps[i]; s.Cause == plan.CauseChange {
+			out = append(out, r.line(*s))
 		}
 	}
 	return out
@@ -261,7 +304,7 @@ func (r *region) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 // functions by layer and name, then prunes, the oldest first. What gives callers
 // new layers comes after what attaches them.
 func (r *region) sort() {
-	rank := func(s plan.Step) int {
+	rank := func(s *plan.Step) int {
 		switch {
 		case s.Kind == plan.KindPrune:
 			return 1
@@ -270,16 +313,19 @@ func (r *region) sort() {
 		}
 		return 0
 	}
-	serve := func(s plan.Step) int {
+	serve := func(s *plan.Step) int {
 		if s.Kind == plan.KindServe {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(r.plan.Steps, func(a, b plan.Step) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function),
-			cmp.Compare(serve(a), serve(b)), cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
-	})
+	compare := func(a, b *plan.Step) int {
+		if c := cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(serve(a), serve(b))); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
+	}
+	r.plan.Steps = sortedSteps(r.plan.Steps, compare)
 	slices.SortStableFunc(r.plan.Drift, func(a, b plan.Drift) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
 	})
@@ -290,4 +336,26 @@ func (r *region) sort() {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	r.plan.Notes = slices.Compact(r.plan.Notes)
+}
+
+// sortedSteps returns steps in a stable order. Steps are large, so it moves each
+// once; those of one layer come in order already, as the functions of a snapshot do.
+func sortedSteps(steps []plan.Step, compare func(a, b *plan.Step) int) []plan.Step {
+	sorted := true
+	for i := 1; i < len(steps) && sorted; i++ {
+		sorted = compare(&steps[i-1], &steps[i]) <= 0
+	}
+	if sorted {
+		return steps
+	}
+	order := make([]int32, len(steps))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return compare(&steps[a], &steps[b]) })
+	out := make([]plan.Step, len(steps))
+	for i, at := range order {
+		out[i] = steps[at]
+	}
+	return out
 }

@@ -14,29 +14,28 @@ import (
 // behind names aliases that serve another version of a layer than $LATEST
 // will have, for the functions that are about to change.
 func (r *region) behind() {
-	latest := map[string][]plan.Step{}
-	var names []string
-	for _, s := range r.plan.Steps {
-		if s.Function == "" {
-			continue
-		}
-		if latest[s.Function] == nil {
-			names = append(names, s.Function)
-		}
-		latest[s.Function] = append(latest[s.Function], s)
-	}
-	if len(names) == 0 {
+	changes := func(s plan.Step) bool { return s.Function != "" }
+	if !slices.ContainsFunc(r.plan.Steps, changes) {
 		return
 	}
 	if r.snap.Uses == nil {
 		r.plan.Needs.Uses = true
 		return
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if _, ok := slices.BinarySearch(r.snap.Uses.Versioned, name); !ok {
+	latest := map[string][]plan.Step{}
+	var names []string
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		if _, ok := slices.BinarySearch(r.snap.Uses.Versioned, s.Function); !ok {
 			continue // no published version, so every alias serves $LATEST
 		}
+		if latest[s.Function] == nil {
+			names = append(names, s.Function)
+		}
+		latest[s.Function] = append(latest[s.Function], *s)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		aliases, ok := r.snap.Aliases[name]
 		if !ok {
 			r.plan.Needs.Aliases = append(r.plan.Needs.Aliases, name)
@@ -157,7 +156,8 @@ func (r *region) doubted(l state.LayerARN) bool {
 // per prune.
 func (r *region) cost() {
 	functions, prunes := map[string]bool{}, 0
-	for _, s := range r.plan.Steps {
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 		case s.Kind == plan.KindPrune:

@@ -28,13 +28,13 @@ func (r *region) goBack() {
 		if !ok {
 			continue // it is gone, and its list with it
 		}
-		steps, ours := r.goBackOne(c, f)
+		steps, ours := r.goBackOne(c, &f)
 		if !ours {
 			r.plan.LeftAlone = append(r.plan.LeftAlone, c.Function)
 		}
 		r.goingBack[c.Function] = true
 		if ours && slices.Equal(f.Layers, c.Before) {
-			r.isBack(c, f)
+			r.isBack(c, &f)
 		}
 		r.plan.Steps = append(r.plan.Steps, steps...)
 	}
@@ -47,10 +47,10 @@ func (r *region) goBack() {
 
 // isBack remembers that a function has what it had before, also where the call
 // that returned it seemed to fail: it would else be healed to what was not well.
-func (r *region) isBack(c rollout.Changed, f state.Function) {
+func (r *region) isBack(c rollout.Changed, f *state.Function) {
 	past := r.past.Functions[c.Function]
 	for _, layer := range slots(c) {
-		n := number(f, layer)
+		n := f.Layers.Number(layer)
 		if p := slotPast(past, layer); p.known && p.number != n {
 			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, plan.Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
 		}
@@ -75,7 +75,7 @@ func few(names []string) string {
 
 // goBackOne gives the steps that return one function; ours is false when it
 // has neither what it had before nor what the rollout left.
-func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []plan.Step, ours bool) {
+func (r *region) goBackOne(c rollout.Changed, f *state.Function) (steps []plan.Step, ours bool) {
 	serve, ours := r.goBackAlias(c, f)
 	if !ours || r.meddled(c) {
 		return nil, false
@@ -104,7 +104,7 @@ func (r *region) meddled(c rollout.Changed) bool {
 	return !slices.Equal(others(c.Before), others(c.After))
 }
 
-func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *plan.Step, ours bool) {
+func (r *region) goBackAlias(c rollout.Changed, f *state.Function) (step *plan.Step, ours bool) {
 	if c.Alias == "" || c.AliasAfter == "" {
 		return nil, true // not moved
 	}
@@ -141,7 +141,7 @@ func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *plan.St
 // goBackInstances has the instances of the account run again what the function
 // had: there is no version to point at, so $LATEST is published once more when its
 // list is back.
-func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step {
+func (r *region) goBackInstances(c rollout.Changed, f *state.Function) *plan.Step {
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
 	if !known {
@@ -150,8 +150,8 @@ func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step
 	}
 	ours := slots(c)
 	same := !slices.ContainsFunc(ours, func(layer state.LayerARN) bool {
-		had, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		runs, _, _ := state.Function{Layers: served.Layers}.Has(layer)
+		had := c.Before.Of(layer)
+		runs := state.Layers(served.Layers).Of(layer)
 		return had != runs
 	})
 	if same {
@@ -166,11 +166,11 @@ func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step
 }
 
 // goBackList restores the whole list as it was.
-func (r *region) goBackList(c rollout.Changed, f state.Function) []plan.Step {
+func (r *region) goBackList(c rollout.Changed, f *state.Function) []plan.Step {
 	var steps []plan.Step
 	for _, layer := range slots(c) {
-		before, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		after, _, _ := state.Function{Layers: c.After}.Has(layer)
+		before := c.Before.Of(layer)
+		after := c.After.Of(layer)
 		s := plan.Step{
 			Kind: plan.KindRollback, Layer: r.nameOf(layer), LayerARN: layer, Function: c.Function, From: after, To: before,
 			Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers, Whole: orNone(c.Before), Reason: "back to what it had before: " + r.rollout.Reason,
@@ -197,8 +197,8 @@ func slots(c rollout.Changed) []state.LayerARN {
 	var layers []state.LayerARN
 	for _, v := range append(slices.Clone(c.Before), c.After...) {
 		layer := v.Layer()
-		b, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		a, _, _ := state.Function{Layers: c.After}.Has(layer)
+		b := c.Before.Of(layer)
+		a := c.After.Of(layer)
 		if a != b {
 			layers = append(layers, layer)
 		}

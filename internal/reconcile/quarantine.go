@@ -22,7 +22,7 @@ type override struct {
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
 // to do instead, the number stays what Git asks for, and permit holds it.
-func (r *region) instead(w *wish, f state.Function, t target, have int64, past layerPast, sv *serving) (target, *override) {
+func (r *region) instead(w *wish, f *state.Function, t target, have int64, past layerPast, sv *serving) (target, *override) {
 	q := r.quarantine(w.Layer, t.number, f.Name)
 	if q == nil {
 		return t, nil
@@ -68,7 +68,7 @@ func (r *region) quarantine(layer state.LayerARN, number int64, function string)
 
 // quarantineReason says why a step's version must not come to its function.
 func (r *region) quarantineReason(s plan.Step) string {
-	if s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
+	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
 	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)

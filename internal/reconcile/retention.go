@@ -70,7 +70,7 @@ func (r *region) protected(w *wish) map[int64]string {
 		}
 	}
 	for _, f := range r.snap.Functions {
-		protect(number(f, w.Layer), "used by "+f.Name)
+		protect(f.Layers.Number(w.Layer), "used by "+f.Name)
 	}
 	if r.snap.Uses != nil {
 		for _, p := range r.snap.Uses.Published {
@@ -120,7 +120,7 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 // person went back to.
 func (r *region) protectReturn(w *wish, protect func(int64, string)) {
 	for _, c := range r.changed {
-		protect(number(state.Function{Layers: c.Before}, w.Layer), "what "+c.Function+" had before the rollout")
+		protect(state.Layers(c.Before).Number(w.Layer), "what "+c.Function+" had before the rollout")
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {

@@ -26,7 +26,7 @@ type serving struct {
 
 // reached says how callers reach f: nil through $LATEST, so that attaching is
 // all there is to do. What is not known yet is asked for.
-func (r *region) reached(f state.Function) *serving {
+func (r *region) reached(f *state.Function) *serving {
 	q := r.want.Alias
 	if q == "" && f.Managed {
 		q = state.LatestPublished
@@ -52,12 +52,12 @@ func (r *region) reached(f state.Function) *serving {
 
 // number gives which version of a layer callers get; 0 = none.
 func (s *serving) number(l state.LayerARN) int64 {
-	return number(state.Function{Layers: s.served.Layers}, l)
+	return state.Layers(s.served.Layers).Number(l)
 }
 
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
-func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
+func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
 	if s == nil || len(behind) == 0 && s.serves(steps) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behi
 		Layer: layersOf(steps, behind), Serving: &plan.Serving{Qualifier: s.qualifier, Served: s.served},
 	}
 	for _, w := range r.wishes {
-		if w.Selects(f) {
+		if w.Selects(*f) {
 			step.Serving.Ours = append(step.Serving.Ours, w.Layer)
 		}
 	}
@@ -104,10 +104,10 @@ func (s *serving) serves(steps []plan.Step) bool {
 
 // catchUp adds to a serve step that callers are to get what $LATEST has of a
 // layer already, and returns why they do not have it.
-func (r *region) catchUp(step *plan.Step, w *wish, f state.Function, s *serving, before plan.FunctionPast) plan.Cause {
+func (r *region) catchUp(step *plan.Step, w *wish, f *state.Function, s *serving, before plan.FunctionPast) plan.Cause {
 	t, _ := w.wants(f)
 	past := slotPast(before, w.Layer)
-	t, why := r.instead(w, f, t, number(f, w.Layer), past, s)
+	t, why := r.instead(w, f, t, f.Layers.Number(w.Layer), past, s)
 	cause := plan.CauseChange
 	switch {
 	case why != nil:
@@ -175,7 +175,7 @@ func layersOf(steps []plan.Step, behind []*wish) string {
 }
 
 // aliasBehind lists that callers get another version than was applied.
-func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) {
+func (r *region) aliasBehind(w *wish, f *state.Function, s *serving, past int64) {
 	have := s.number(w.Layer)
 	d := plan.Drift{
 		Kind: plan.DriftAliasBehind, Layer: w.Name, Function: f.Name,
@@ -195,9 +195,9 @@ func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) 
 
 // notServable says why a function's callers cannot be given what a serve step
 // means to, before anything is touched. It asks for what is not known yet.
-func (r *region) notServable(f state.Function, step plan.Step) string {
+func (r *region) notServable(f *state.Function, step plan.Step) string {
 	s := step.Serving
-	if what := s.Unreleased(f); what != "" && s.Version == "" {
+	if what := s.Unreleased(*f); what != "" && s.Version == "" {
 		return fmt.Sprintf("$LATEST has %s that version %s, which %s serves, does not: layerd releases nobody's unreleased work",
 			what, s.Served.Version, s.Qualifier)
 	}
@@ -272,7 +272,7 @@ func plural(n int, one, many string) string {
 // everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
-func (r *region) earlier(f state.Function, s *serving, steps []plan.Step, behind []*wish) string {
+func (r *region) earlier(f *state.Function, s *serving, steps []plan.Step, behind []*wish) string {
 	if s.qualifier == state.LatestPublished {
 		return ""
 	}
@@ -288,7 +288,7 @@ func (r *region) earlier(f state.Function, s *serving, steps []plan.Step, behind
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, why := r.instead(w, f, t, number(f, w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
+		t, why := r.instead(w, f, t, f.Layers.Number(w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
 		if why == nil {
 			continue
 		}

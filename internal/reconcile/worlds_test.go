@@ -326,7 +326,7 @@ func checkLists(t *testing.T, w *world, i int, r plan.Region) {
 			t.Errorf("%s: neighbours were %v and are %v", name, want, got)
 		}
 		for l, to := range ours {
-			have, _, _ := state.Function{Layers: after}.Has(l)
+			have := state.Layers(after).Of(l)
 			if have != to {
 				t.Errorf("%s ends with %q for %s, not %q", name, have, l, to)
 			}
@@ -587,7 +587,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 			l := arnOf(name)
 			switch r.IntN(4) {
 			case 0:
-				fp.Applied[l] = number(f, l)
+				fp.Applied[l] = f.Layers.Number(l)
 			case 1:
 				fp.Applied[l] = int64(r.IntN(9))
 				fp.Original[l] = int64(r.IntN(9))
