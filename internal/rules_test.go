@@ -32,6 +32,8 @@ var floors = map[string]int{
 	"notify":  5, "web": 5, "forge": 5,
 	"daemon": 6,
 	"demo":   7, // the story: it plays the part of a user and of AWS at once
+
+	"nightly": 0, // for tests only: how much of them plays
 }
 
 // worldly imports are for adapters and for floors 6 and 7 only.
