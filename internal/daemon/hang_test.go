@@ -102,6 +102,7 @@ func TestItStopsWhateverHangs(t *testing.T) {
 			continue
 		}
 		t.Run("hangs:"+hang, func(t *testing.T) {
+			t.Parallel()
 			// From the start, in a quiet time, and at moments of a rollout.
 			for _, after := range []time.Duration{0, 30 * time.Second, 120500 * time.Millisecond, 122 * time.Second, 124 * time.Second, 130 * time.Second} {
 				for _, wait := range []time.Duration{0, 3 * time.Second, 50 * time.Second} {
