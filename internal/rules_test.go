@@ -39,6 +39,8 @@ var floors = map[string]int{
 	"round":  9,
 	"daemon": wires,
 	"demo":   11, // the story: it plays the part of a user and of AWS at once
+
+	"nightly": 0, // for tests only: how much of them plays
 }
 
 // wires is the first floor that knows ideas and adapters both. What is below

@@ -34,20 +34,25 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )
 
-// chaosVar says how much: "each" kills at each call of the short stories, a
-// number at one call in so many, "story" at each of the demo's, which takes an
-// hour or two. By default it is one in thirty of the short ones.
+// chaosVar says how much: "each" kills at each call of the short stories, which
+// is what the night does; a number at one call in so many, "story" at each of the
+// demo's, which takes an hour or two. By default it is one in thirty of the short
+// ones.
 const chaosVar = "LAYERD_CHAOS"
 
 // stride is how many calls there are from one kill to the next.
 func stride(t *testing.T) int {
 	switch v := os.Getenv(chaosVar); v {
 	case "":
+		if nightly.On() {
+			return 1
+		}
 		return 30
 	case "each", "story":
 		return 1

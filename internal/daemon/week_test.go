@@ -29,6 +29,7 @@ import (
 // After each trouble has passed, one window later the world equals the wish,
 // and one more round writes nothing.
 func TestAVirtualWeek(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a week takes half a minute")
 	}
