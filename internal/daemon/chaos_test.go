@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -37,6 +36,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // chaosVar says how much: "each" kills at each call of the short stories, a
@@ -284,7 +284,7 @@ func (th *theater) start(n int, after bool) *actor {
 		HTTPClient:  &http.Client{Transport: named{p, "aws", th.world.Transport()}},
 	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "demo", Source: source, Store: namedDisk{disk{th.store, p.process, &atomic.Bool{}}, p}, Name: p.name,
+		Repository: "demo", Source: source, Store: namedDisk(th.store, p), Name: p.name,
 		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
 		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{th.slack}, Log: slog.New(slog.NewTextHandler(testLog{th.T, p.name}, nil)),
 	})
@@ -468,35 +468,13 @@ func operation(service string, r *http.Request) string {
 	return r.Method + " " + r.URL.Path
 }
 
-// namedDisk is the store that says which call it is.
-type namedDisk struct {
-	disk
-	p *actor
-}
-
-func (d namedDisk) say(verb, key string) {
-	kind, _, _ := strings.Cut(key, "/")
-	d.p.say("store " + verb + " " + kind)
-}
-
-func (d namedDisk) Get(ctx context.Context, key string) (store.Value, error) {
-	d.say("get", key)
-	return d.disk.Get(ctx, key)
-}
-
-func (d namedDisk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	d.say("create", key)
-	return d.disk.Create(ctx, key, data)
-}
-
-func (d namedDisk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	d.say("replace", key)
-	return d.disk.Replace(ctx, key, old, data)
-}
-
-func (d namedDisk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	d.say("list", q.Prefix)
-	return d.disk.List(ctx, q)
+// namedDisk returns a store as p sees it, with the names of its calls in p's list.
+func namedDisk(s store.Store, p *actor) store.Store {
+	return storetest.Faulty(disk(s, p.process, &atomic.Bool{}), func(_ context.Context, c storetest.Call) storetest.Fault {
+		kind, _, _ := strings.Cut(c.Key, "/")
+		p.say("store " + string(c.Op) + " " + kind)
+		return storetest.Fault{}
+	})
 }
 
 // matrix counts what became of the kills, by the call that was the last.
