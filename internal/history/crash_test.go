@@ -35,7 +35,7 @@ type life struct {
 	dead  bool
 }
 
-// call says whether the call has its effect and whether its answer arrives.
+// call reports whether the call has its effect and whether its answer arrives.
 func (l *life) call() (do bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,7 +137,7 @@ func settleAll(ctx context.Context, l *history.Log, w *applytest.World) error {
 }
 
 // crash kills a first process at its n-th call and lets a second one go on. It
-// says whether the first lived to its end.
+// reports whether the first lived to its end.
 func crash(t *testing.T, n int, after, settle bool) bool {
 	before := list{vendor.Version(9), common.Version(12)}
 	w := applytest.New(map[string]list{"a": before, "b": before, "c": {common.Version(13)}})

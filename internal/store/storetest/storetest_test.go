@@ -241,7 +241,7 @@ func (s shortBounds) List(ctx context.Context, q store.Query) iter.Seq2[store.Va
 	return s.Store.List(ctx, q)
 }
 
-// wrongExcuse says that it was busy when its caller has gone, and wrote.
+// wrongExcuse reports that it was busy when its caller has gone, and wrote.
 type wrongExcuse struct{ store.Store }
 
 func (s wrongExcuse) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
