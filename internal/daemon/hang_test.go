@@ -27,13 +27,13 @@ func stuckStore(s store.Store, stuck *atomic.Bool) store.Store {
 	})
 }
 
-// mute is a target that takes nothing and says nothing.
-type mute struct{ stuck *atomic.Bool }
+// stuckTarget is a target that takes nothing once it is stuck.
+type stuckTarget struct{ stuck *atomic.Bool }
 
-func (mute) Name() string { return "mute" }
+func (stuckTarget) Name() string { return "stuck" }
 
-func (m mute) Send(ctx context.Context, _ notify.Message) error {
-	if !m.stuck.Load() {
+func (s stuckTarget) Send(ctx context.Context, _ notify.Message) error {
+	if !s.stuck.Load() {
 		return nil
 	}
 	<-ctx.Done()
@@ -85,7 +85,7 @@ func stopHanging(t *testing.T, set int, after, wait time.Duration) {
 	var kept, git, slack, aws atomic.Bool
 	s.wrapStore = func(to store.Store) store.Store { return stuckStore(to, &kept) }
 	s.wrapGit = func(to http.RoundTripper) http.RoundTripper { return stuckTransport{to, &git} }
-	s.target = mute{&slack}
+	s.target = stuckTarget{&slack}
 	s.world.OnCall(func(awssim.Call) awssim.Fault {
 		if aws.Load() {
 			return awssim.Delay(10 * time.Minute)

@@ -26,7 +26,7 @@ var chapters = []func(w *notifytest.World){
 	func(w *notifytest.World) {},
 }
 
-// tellAll plays the chapters; a process that dies is followed by another one,
+// tellAll runs the chapters; a process that dies is followed by another one,
 // which begins with a round of its own.
 func tellAll(t *testing.T, p *process) (titles []string, repeated int) {
 	ctx := context.Background()
