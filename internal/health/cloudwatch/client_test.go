@@ -217,7 +217,7 @@ func TestAlarmsOfAnotherPlaceAreRefused(t *testing.T) {
 			&cloudwatch.DescribeAlarmsOutput{CompositeAlarms: []types.CompositeAlarm{{AlarmArn: &arn}}},
 		} {
 			var err error
-			answers(nil, out, func(arn *string) { err = c.where().Own("DescribeAlarms", *arn) })
+			answers(nil, out, func(arn *string) { err = c.creds.Where().Own("DescribeAlarms", *arn) })
 			if (err == nil) != own {
 				t.Errorf("%s: %v", arn, err)
 			}
