@@ -130,6 +130,10 @@ func TestCallInsideACall(t *testing.T) {
 	if !ok || e.Op != "GetFunction" || e.Kind != state.Human || e.Message != "no AWS credentials found" {
 		t.Errorf("%+v", e)
 	}
+	imds.Err = fmt.Errorf("%w: %w", imds.Err, context.Canceled)
+	if err := sorter(&got).Read("GetFunction", "f", imds); state.KindOf(err) != state.Stopped {
+		t.Errorf("our own end while credentials are looked for: %v, %v", state.KindOf(err), err)
+	}
 }
 
 func TestSortPassesOn(t *testing.T) {

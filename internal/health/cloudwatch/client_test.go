@@ -239,3 +239,16 @@ func TestCredentialsAreShared(t *testing.T) {
 		t.Errorf("%d identity calls", n)
 	}
 }
+
+// A refused invocation repeats what it was called with, and an address may be a
+// presigned one.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		`Could not parse {"password":"hunter2"}` + "\nsecond line": `Could not parse {"password":"***"}`,
+		"see https://b.s3.amazonaws.com/k?sig=hunter2 for more":    "see https://b.s3.amazonaws.com/k?… for more",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
