@@ -168,6 +168,23 @@ func TestOnlyAdaptersAndTheTopKnowTheWorld(t *testing.T) {
 	}
 }
 
+// TestClientsOfAWSAreMadeInOnePlace: what makes a client of AWS without awscall
+// has the retries, the log and the user agent of whatever the environment says.
+func TestClientsOfAWSAreMadeInOnePlace(t *testing.T) {
+	for _, p := range packages(t) {
+		name, _ := idea(p.ImportPath)
+		if !strings.HasPrefix(p.ImportPath, module) || slices.Contains([]string{"awscall", "awssim", "demo"}, name) {
+			continue
+		}
+		asks := slices.ContainsFunc(p.Imports, func(imp string) bool {
+			return strings.HasPrefix(imp, "github.com/aws/aws-sdk-go-v2/service/") && !strings.HasSuffix(imp, "/types")
+		})
+		if asks && !slices.Contains(p.Imports, module+"/internal/awscall") {
+			t.Errorf("%s makes clients of AWS without internal/awscall", p.ImportPath)
+		}
+	}
+}
+
 func TestTheSimulatorImportsNothingOfOurs(t *testing.T) {
 	for _, p := range packages(t) {
 		if name, tech := idea(p.ImportPath); name != "awssim" || tech != "" {
