@@ -2,17 +2,13 @@ package reconcile
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
 
-	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/window"
 )
 
 // Decide compares what one environment wants with what AWS has and with what
@@ -35,9 +31,11 @@ func Decide(in Input) plan.Plan {
 		r.assignWaves(m.waits)
 	}
 	m.all(regions)
-	for _, r := range regions {
+	for i, r := range regions {
 		r.finish()
-		r.account()
+		if err := in.Regions[i].Refused; err != nil {
+			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_everything_read", Message: err.Error()})
+		}
 		p.Regions = append(p.Regions, r.plan)
 	}
 	return p
@@ -66,121 +64,29 @@ func Redecide(in Input, i int, fresh state.Function) []plan.Step {
 	return steps
 }
 
-// region is the work on one Region of the plan.
-type region struct {
-	want   desired.Environment
-	others []desired.Environment // those of the same account and Region
-	snap   *state.Snapshot
-	past   plan.Past
-	in     Input
-	plan   plan.Region
-
-	wishes   []*wish
-	named    map[state.LayerARN]bool // layers that any environment names here
-	newSteps int
-	shrunk   map[string]string // layer name to why its selection is doubted
-	rivals   map[state.LayerARN][]rival
-	expects  map[state.LayerVersionARN]bool // see expected
-	reasons  map[reasonKey]string           // see changeReason
-	scratch  []plan.Step                    // of the function in hand
-	decided  int                            // functions so far
-	anytime  *window.Status                 // see freezes
-
-	rollout   *rollout.Rollout // the one under way; nil = none
-	changed   []rollout.Changed
-	refused   error               // what could not be read
-	calls0    int                 // that reading took
-	unwell    string              // why no change may start; empty = it may
-	goingBack map[string]bool     // functions of a rollout that goes back, returned or not
-	unserved  int                 // functions without the alias
-	span      *spanning           // see spans
-	forward   map[string]bool     // see forwards
-	unmoved   map[string][]string // functions that a person's word does not move, by why
-	sizeless  int                 // functions whose size with their layers is not known
-}
-
-// wish is one layer of the environment, resolved.
-type wish struct {
-	desired.LayerWish
-	catalog catalog.Catalog
-	target  target
-	pins    []target // by index of Pins
-	ok      bool     // everything was found
-	seen    bool     // some function has what is wanted
-	count   int      // functions selected
-	had     []int64  // see Past.Had; nil = not asked yet
-	// named are its versions by number: a fleet has few of them on many
-	// functions.
-	named map[int64]state.LayerVersionARN
-}
-
-// version returns the ARN of one of the layer's versions.
-func (w *wish) version(n int64) state.LayerVersionARN {
-	v, ok := w.named[n]
-	if !ok {
-		v = w.Layer.Version(n)
-		w.named[n] = v
-	}
-	return v
-}
-
-// target is what a version of Git stands for in one Region.
-type target struct {
-	number int64  // 0 = none: the layer is to be taken off
-	semver string // canonical, "" when unknown
-}
-
-func targetOf(r catalog.Resolution) target { return target{number: r.Number, semver: r.Semver} }
-
-func newRegion(in Input, i int) *region {
-	given := in.Regions[i]
-	r := &region{
-		want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, refused: given.Refused, calls0: given.Calls, in: in,
-		reasons: map[reasonKey]string{}, named: map[state.LayerARN]bool{}, expects: map[state.LayerVersionARN]bool{}, shrunk: map[string]string{}, unmoved: map[string][]string{},
-		plan: plan.Region{Want: given.Want, Window: given.Want.Calendar.At(in.Now)},
-	}
-	if given.Rollout.Open() {
-		r.rollout = given.Rollout
-	}
-	if given.Rollout.Running() {
-		r.plan.Rollout = given.Rollout
-	}
-	for _, o := range in.Others {
-		if o.Account == r.want.Account && o.Region == r.want.Region {
-			r.others = append(r.others, o)
-		}
-	}
-	if r.snap == nil {
-		r.plan.Failure = given.Unread
-	}
-	return r
-}
-
+// decide drafts the plan of one Region. Passes read the world and add to the draft;
+// where one reads what another has added, the order matters, and is this:
+// functions are decided after those that are rolled back are known; canaries are
+// ended, and notes are written, once all steps are there; the selection is counted
+// once every function was asked; versions are pruned only beside the problems and
+// the steps of all; and too many blocked functions fail the whole.
 func (r *region) decide() {
 	if r.snap == nil {
 		return
 	}
-	r.plan.ObservedAt = r.snap.ObservedAt
-	for _, env := range append(slices.Clone(r.others), r.want) {
-		for _, w := range env.Layers {
-			r.named[w.Layer] = true
-		}
-	}
-	r.rivals = r.findRivals()
-	r.resolveAll()
 	r.plan.Targets = r.targets()
-	r.lift()
-	r.goBack()
+	r.liftAnswered()
+	r.undo()
 	r.decideFunctions()
-	r.shares()
+	r.endOrphanedCanaries()
 	r.aliasNotes()
 	r.noteUnmoved()
 	r.sizeNote()
 	r.countSelection()
-	r.fixNumbers()
+	r.pinNumbers()
 	r.retention()
 	r.checkBlocked()
-	r.behind()
+	r.addLagging()
 	r.sort()
 }
 
@@ -207,53 +113,17 @@ func (r *region) decideFunctions() {
 	}
 }
 
-// resolveAll compares everything that the environment names with what AWS has.
-// All problems of a plan are found here, so that Resolve finds the same ones.
-func (r *region) resolveAll() {
-	for _, w := range r.want.Layers {
-		r.wishes = append(r.wishes, r.resolve(w))
-	}
-	r.smokeTests()
-}
-
 // Resolve returns, by Region, the problems that a plan of the wish would have,
 // from nothing but Want, Have and Past. A Region that could not be read is left
 // out: nothing is known about it.
 func Resolve(in Input) map[string][]desired.Problem {
 	found := map[string][]desired.Problem{}
 	for i, given := range in.Regions {
-		r := newRegion(in, i)
-		if r.snap == nil {
-			continue
+		if r := newRegion(in, i); r.snap != nil {
+			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
 		}
-		r.resolveAll()
-		found[given.Want.Region] = r.plan.Problems
 	}
 	return found
-}
-
-// resolve finds the live numbers that a wish and its pins stand for, and notes
-// what cannot be found as problems of the whole environment.
-func (r *region) resolve(lw desired.LayerWish) *wish {
-	w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true, named: map[int64]state.LayerVersionARN{}}
-	take := func(v desired.Version, at desired.Position) target {
-		res := w.catalog.Resolve(v, at)
-		if res.Problem != nil {
-			w.ok = false
-			res.Problem.Environment = r.want.Name
-			r.plan.Problems = append(r.plan.Problems, *res.Problem)
-		}
-		if res.Twin > 0 {
-			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
-				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
-		}
-		return targetOf(res)
-	}
-	w.target = take(lw.Version, lw.At)
-	for _, p := range lw.Pins {
-		w.pins = append(w.pins, take(p.Version, p.At))
-	}
-	return w
 }
 
 // wants gives the target for f and whether a pin says so.
@@ -270,11 +140,11 @@ func (w *wish) wants(f *state.Function) (t target, pin *desired.Pin) {
 	return w.target, nil
 }
 
-// fixNumbers remembers which number a semantic version was found at, once some
+// pinNumbers remembers which number a semantic version was found at, once some
 // function runs it: from then on a newer twin does not move it.
-func (r *region) fixNumbers() {
+func (r *region) pinNumbers() {
 	for _, w := range r.wishes {
-		if w.seen && w.target.semver != "" && r.past.Layers[w.Layer].Numbers[w.target.semver] != w.target.number {
+		if r.tallies[w.place].seen && w.target.semver != "" && r.past.Layers[w.Layer].Numbers[w.target.semver] != w.target.number {
 			r.plan.Learned.Numbers = append(r.plan.Learned.Numbers,
 				plan.PinnedNumber{Layer: w.Layer, Semver: w.target.semver, Number: w.target.number})
 		}
@@ -298,7 +168,7 @@ func (r *region) lines() []string {
 	return out
 }
 
-func (r *region) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
+func (r *world) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 
 // sort orders the plan: first what goes back, the newest wave first, then
 // functions by layer and name, then prunes, the oldest first. What gives callers

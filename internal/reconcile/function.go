@@ -28,9 +28,9 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		if !w.Selects(*f) {
 			continue
 		}
-		w.count++
+		r.tallies[w.place].selected++
 		if !chosen {
-			chosen, sv = true, r.reached(f)
+			chosen, sv = true, r.servedThrough(f)
 		}
 		if f.Image || f.Edge || sv != nil && !sv.known {
 			continue
@@ -58,7 +58,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		return
 	}
 	r.foreign(f, past)
-	if r.goingBack[f.Name] {
+	if r.undone[f.Name] {
 		return // until all are back, nothing else is asked of it
 	}
 	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
@@ -124,11 +124,11 @@ func slotPast(p plan.FunctionPast, l state.LayerARN) layerPast {
 func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, before plan.FunctionPast, past layerPast, sv *serving) (with []plan.Step, late bool) {
 	t, pin := w.wants(f)
 	have := f.Layers.Number(w.Layer)
-	t, why := r.instead(w, f, t, have, past, sv)
+	t, why := r.fallbackTarget(w, f, t, have, past, sv)
 	if have == t.number {
-		w.seen = true
+		r.tallies[w.place].seen = true
 		if sv != nil && sv.number(w.Layer) != t.number {
-			return steps, r.late(w, f, t, past, sv)
+			return steps, r.aliasLags(w, f, t, past, sv)
 		}
 		if !past.known || past.number != t.number {
 			r.adopt(w, f, have)
@@ -168,8 +168,8 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 
 // late says whether an alias that serves something else than $LATEST has, which
 // is as wanted, is to be moved: not where drift is only told.
-func (r *region) late(w *wish, f *state.Function, t target, past layerPast, sv *serving) bool {
-	if !past.known || past.number != t.number || r.unfinished(f.Name) {
+func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast, sv *serving) bool {
+	if !past.known || past.number != t.number || r.halfChanged(f.Name) {
 		return true // attached by us or by somebody, and not released yet
 	}
 	r.aliasBehind(w, f, sv, past.number)
@@ -179,7 +179,7 @@ func (r *region) late(w *wish, f *state.Function, t target, past layerPast, sv *
 // anyTime: a new function gets at once what all the others have already. What
 // nobody has yet is a change like any other, also on a new function, and so is
 // what a rollout under way has brought to some.
-func (r *region) anyTime(s plan.Step) bool {
+func (r *world) anyTime(s plan.Step) bool {
 	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
 		return false
 	}
@@ -192,7 +192,7 @@ func (r *region) adopt(w *wish, f *state.Function, n int64) {
 		plan.Adoption{Function: f.Name, Layer: w.Layer, Number: n, List: f.Layers})
 }
 
-func (r *region) step(w *wish, f *state.Function, t target, have int64, past layerPast) plan.Step {
+func (r *world) step(w *wish, f *state.Function, t target, have int64, past layerPast) plan.Step {
 	s := plan.Step{
 		Layer: w.Name, LayerARN: w.Layer, Function: f.Name, Wave: 1, List: f.Layers, First: w.First,
 		FromVersion: w.catalog.Label(have), ToVersion: t.semver,
@@ -285,14 +285,14 @@ func (r *region) drift(w *wish, f *state.Function, past int64) time.Time {
 		d.Have = string(w.Layer.Version(have))
 		d.Reason = fmt.Sprintf("%s was applied, and the function has %s", w.show(past), w.show(have))
 	}
-	d.Since = r.sight(f.Name, w.Layer, state.LayerVersionARN(d.Have))
+	d.Since = r.driftSince(f.Name, w.Layer, state.LayerVersionARN(d.Have))
 	r.plan.Drift = append(r.plan.Drift, d)
 	return d.Since
 }
 
 // sight gives since when a function has had have in the slot of layer without
 // being asked to, and remembers it.
-func (r *region) sight(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
+func (r *region) driftSince(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
 	since := r.in.Now
 	if old, ok := r.past.Functions[function].Drift[layer]; ok && old.Have == have {
 		since = old.Since
@@ -315,7 +315,7 @@ func short(d time.Duration) string {
 	return text
 }
 
-func (r *region) graceOfDrift(s *plan.Step, since time.Time) {
+func (r *world) graceOfDrift(s *plan.Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
 		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
 	}
@@ -332,7 +332,7 @@ func (r *region) deleted(w *wish, f *state.Function) {
 		Kind: plan.DriftDeletedVersion, Layer: w.Name, Function: f.Name, Have: string(w.Layer.Version(have)),
 		Reason: fmt.Sprintf("the function has %d, which was deleted", have),
 	}
-	d.Since = r.sight(f.Name, w.Layer, w.Layer.Version(have))
+	d.Since = r.driftSince(f.Name, w.Layer, w.Layer.Version(have))
 	r.plan.Drift = append(r.plan.Drift, d)
 	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{
 		Function: f.Name, Layer: w.Name,
@@ -350,7 +350,7 @@ func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
 		l := v.Layer()
 		r.plan.Drift = append(r.plan.Drift, plan.Drift{
 			Kind: plan.DriftExtra, Layer: string(l), Function: f.Name, Have: string(v),
-			Since: r.sight(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
+			Since: r.driftSince(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
 		})
 	}
 	if sameOrder(past.List, f.Layers) {
@@ -358,7 +358,7 @@ func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
 	}
 	r.plan.Drift = append(r.plan.Drift, plan.Drift{
 		Kind: plan.DriftOrder, Function: f.Name, Want: joined(past.List), Have: joined(f.Layers),
-		Since: r.sight(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
+		Since: r.driftSince(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
 	})
 }
 
@@ -374,7 +374,7 @@ func (r *region) expected(v state.LayerVersionARN) bool {
 	return known
 }
 
-func (r *region) unmanaged(v state.LayerVersionARN) bool {
+func (r *world) unmanaged(v state.LayerVersionARN) bool {
 	for _, pattern := range r.want.Unmanaged {
 		if desired.Glob(pattern, string(v)) || desired.Glob(pattern, string(v.Layer())) {
 			return true

@@ -10,7 +10,6 @@ import (
 
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/window"
 )
 
 // permit says of each step whether it may run now, and if not, by whom and
@@ -36,7 +35,7 @@ func newPermit(in Input, p plan.Plan, regions []*region) *permit {
 		m.news += r.newSteps
 		m.order[r] = busy
 		if busy == "" {
-			busy = r.goesFirst()
+			busy = r.blocksLaterRegions()
 		}
 	}
 	for i := range in.Approvals {
@@ -146,9 +145,9 @@ func (m *permit) holders(hs []plan.Held, r *region, s *plan.Step) []plan.Held {
 	} else if s.Quarantined != "" {
 		hold(plan.ByQuarantine, time.Time{}, s.Quarantined)
 	}
-	w := r.plan.Window
+	w := r.open
 	if s.AnyTime {
-		w = r.freezes()
+		w = r.freezes
 	}
 	if w.Frozen {
 		hold(plan.ByFreeze, w.NextOpen, w.Reason)
@@ -160,7 +159,7 @@ func (m *permit) holders(hs []plan.Held, r *region, s *plan.Step) []plan.Held {
 	if !w.Open && (!w.Frozen || !w.InWindow) {
 		hold(plan.ByWindow, w.NextOpen, windowReason(r))
 	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
-		if reason, until, spans := r.spans(); spans {
+		if reason, until, spans := r.windowTooShort(); spans {
 			hold(plan.ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
 		}
 	}
@@ -219,8 +218,8 @@ func (m *permit) waits(r *region, s *plan.Step) bool {
 		(r.needsApproval(*s) || m.limitReason(r, *s) != "") && !m.approved(r, *s)
 }
 
-// goesFirst says why later Regions wait for this one; empty when they need not.
-func (r *region) goesFirst() string {
+// blocksLaterRegions says why later Regions wait for this one; empty when they need not.
+func (r *region) blocksLaterRegions() string {
 	switch {
 	case r.snap == nil:
 		return r.want.Region + " goes first, and it could not be read"
@@ -266,7 +265,7 @@ func (r *region) desiredReason(s plan.Step) string {
 
 // needsApproval: changes and prunes, where the environment asks for it; not
 // heals, and not Git going back to what was applied here once.
-func (r *region) needsApproval(s plan.Step) bool {
+func (r *world) needsApproval(s plan.Step) bool {
 	return r.want.ApprovalRequired && (s.Cause == plan.CauseChange && !s.Back || s.Cause == plan.CauseRetention)
 }
 
@@ -312,14 +311,6 @@ func (m *permit) limitReason(r *region, s plan.Step) string {
 	return ""
 }
 
-// freezes is what the calendar says now to steps that no window holds.
-func (r *region) freezes() window.Status {
-	if r.anytime == nil {
-		r.anytime = new(plan.Step{AnyTime: true}.Obeys(r.want.Calendar).At(r.in.Now))
-	}
-	return *r.anytime
-}
-
 // shared is merge, but gives steps that the same holders hold in the same way one
 // value: a fleet waits for few different things.
 func (m *permit) shared(r *region, s *plan.Step, hs []plan.Held) *plan.Held {
@@ -350,7 +341,7 @@ type lastHeld struct {
 
 // merge makes one Held of all holders. Until is when all that is known to end
 // has ended and the step's calendar is open.
-func (r *region) merge(s plan.Step, hs []plan.Held) *plan.Held {
+func (r *world) merge(s plan.Step, hs []plan.Held) *plan.Held {
 	if len(hs) == 0 {
 		return nil
 	}

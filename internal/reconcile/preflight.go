@@ -42,7 +42,7 @@ func day(year int, month time.Month, d int) time.Time {
 
 // noUpdates: AWS refuses any update of a function whose runtime is past the
 // last of its dates; calls go on.
-func (r *region) noUpdates(f *state.Function) string {
+func (r *world) noUpdates(f *state.Function) string {
 	if since, ok := refused[f.Runtime]; ok && !r.in.Now.Before(since) {
 		return fmt.Sprintf("its runtime %s is too old: AWS updates no such function any more", f.Runtime)
 	}

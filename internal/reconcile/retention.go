@@ -118,7 +118,7 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 // protectReturn keeps what going back may bring: what functions had before the
 // rollout under way, what came through a rollout healthily last, and what a
 // person went back to.
-func (r *region) protectReturn(w *wish, protect func(int64, string)) {
+func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	for _, c := range r.changed {
 		protect(state.Layers(c.Before).Number(w.Layer), "what "+c.Function+" had before the rollout")
 	}
@@ -133,7 +133,7 @@ func (r *region) protectReturn(w *wish, protect func(int64, string)) {
 // protectOriginals keeps what functions had before layerd first changed them:
 // a CloudFormation template may still name it, and a failed deployment rolls
 // back to it.
-func (r *region) protectOriginals(w *wish, protect func(int64, string)) {
+func (r *world) protectOriginals(w *wish, protect func(int64, string)) {
 	first := map[int64]string{} // the first function by name, so that the reason does not change from run to run
 	for name, f := range r.past.Functions {
 		n, ok := f.Original[w.Layer]

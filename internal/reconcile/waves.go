@@ -28,7 +28,7 @@ func (r *region) assignWaves(waits func(*region, *plan.Step) bool) {
 		return
 	}
 	r.plan.NewerCommit = r.rollout != nil && !r.sameRollout()
-	r.plan.AllChanged = r.rollout != nil && r.rollout.Total > 0 && r.complete() >= r.rollout.Total
+	r.plan.AllChanged = r.rollout != nil && r.rollout.Total > 0 && r.changedCount() >= r.rollout.Total
 	members, of := r.members(waits)
 	if len(of) == 0 {
 		return
@@ -109,7 +109,7 @@ func (r *region) members(waits func(*region, *plan.Step) bool) (list []member, o
 
 // complete counts the functions that have all of what the rollout under way
 // brings.
-func (r *region) complete() int {
+func (r *world) changedCount() int {
 	n := 0
 	for _, c := range r.changed {
 		if c.Wave > 0 && !c.Failed && !c.Canary {
@@ -123,7 +123,7 @@ func (r *region) complete() int {
 // that it has changed, whole or in part, come first, so that what was counted
 // stays counted when functions come and go meanwhile; those that wait for
 // something of their own come last, so that no wave waits for them.
-func (r *region) waveOrder(members []member) []int {
+func (r *world) waveOrder(members []member) []int {
 	names := make([]string, len(members))
 	for i, m := range members {
 		names[i] = m.name
@@ -150,7 +150,7 @@ func (r *region) waveOrder(members []member) []int {
 
 // smokeTested counts the functions of the rollout that smoke tests call, but for
 // those that wait for something of their own.
-func (r *region) smokeTested(members []member) int {
+func (r *world) smokeTested(members []member) int {
 	if len(r.want.Rollout.SmokeTests) == 0 {
 		return 0
 	}
@@ -178,7 +178,7 @@ func (r *region) canaryWeight() float64 {
 func (r *region) sameRollout() bool { return r.rollout.SameTargets(r.plan.Targets) }
 
 // targets is what a rollout of this plan brings.
-func (r *region) targets() []rollout.Target {
+func (r *world) targets() []rollout.Target {
 	var list []rollout.Target
 	for _, w := range r.wishes {
 		if w.ok {
@@ -223,7 +223,7 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 
 // canaryRuns says that the function's callers get the new version in part
 // already.
-func (r *region) canaryRuns(function string) bool {
+func (r *world) canaryRuns(function string) bool {
 	c := r.changedHere(function)
 	return c != nil && c.Canary && !c.Failed
 }
@@ -232,4 +232,4 @@ func shortHash(revision string) string { return revision[:min(7, len(revision))]
 
 // verdictDue is when the wave under way is judged at the latest; zero while its
 // functions are still being changed.
-func (r *region) verdictDue() time.Time { return r.rollout.VerdictDue(r.want.Rules()) }
+func (r *world) verdictDue() time.Time { return r.rollout.VerdictDue(r.want.Rules()) }
