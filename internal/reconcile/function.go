@@ -161,12 +161,26 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		s.Reason += "; new functions do not wait for the change window here"
 	}
 	s.Kind = kindOf(s.Cause, t.number, have, past)
-	s.Back = s.Kind == plan.KindRollback && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
+	s.Back = s.Kind == plan.KindRollback && past.known && r.wasApplied(w.Layer, t.number)
 	s.ID = string(s.Kind) + "/" + w.Name + "/" + f.Name
 	return append(steps, s), false
 }
 
-// late says whether an alias that serves something else than $LATEST has, which
+// wasApplied reports whether a version was applied here once, and not only by the
+// rollout under way: what that brings to its first wave is no reason for its second
+// to need no approval.
+func (r *world) wasApplied(layer state.LayerARN, n int64) bool {
+	if r.rollout != nil {
+		for _, t := range r.rollout.Targets {
+			if t.Layer == layer && t.Number == n {
+				return t.Back
+			}
+		}
+	}
+	return slices.Contains(r.past.Layers[layer].Applied, n)
+}
+
+// aliasLags reports whether an alias that serves something else than $LATEST has, which
 // is as wanted, is to be moved: not where drift is only told.
 func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast, sv *serving) bool {
 	if !past.known || past.number != t.number || r.halfChanged(f.Name) {

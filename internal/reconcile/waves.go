@@ -184,6 +184,7 @@ func (r *world) targets() []rollout.Target {
 		if w.ok {
 			list = append(list, rollout.Target{
 				Layer: w.Layer, Name: w.Name, Number: w.target.number, Semver: w.target.semver, From: r.past.Layers[w.Layer].Proven,
+				Back: slices.Contains(r.past.Layers[w.Layer].Applied, w.target.number),
 			})
 		}
 	}
@@ -221,11 +222,11 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	return plan.Held{}, false
 }
 
-// canaryRuns says that the function's callers get the new version in part
+// canaryRuns reports whether the function's callers get the new version in part
 // already.
 func (r *world) canaryRuns(function string) bool {
 	c := r.changedHere(function)
-	return c != nil && c.Canary && !c.Failed
+	return c != nil && c.Canary && !c.Failed && c.Wave > 0 // else an earlier rollout shared out its own version
 }
 
 func shortHash(revision string) string { return revision[:min(7, len(revision))] }
