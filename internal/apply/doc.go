@@ -2,8 +2,8 @@
 // in how each step ended.
 //
 //	err := apply.Run(ctx, &plan.Regions[0], cloud, record, apply.Options{
-//		Decide: func(f state.Function) []reconcile.Step { … },   // one function, anew
-//		Permit: func(now time.Time, steps []reconcile.Step) *reconcile.Held { … }, // still open?
+//		Decide: func(f state.Function) []plan.Step { … },   // one function, anew
+//		Permit: func(now time.Time, steps []plan.Step) *plan.Held { … }, // still open?
 //	})
 //	for _, s := range plan.Regions[0].Steps { fmt.Println(s.ID, s.Result.Status) }
 //

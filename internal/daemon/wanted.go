@@ -145,7 +145,7 @@ func (d *Daemon) holdStale(name string, g good, why string) string {
 
 func (w *wanted) follow(name string, envs []desired.Environment, g good, held string) {
 	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
-	w.tree.Environments = append(others, envs...)
+	w.tree.Environments = slices.Concat(others, envs)
 	w.origins[name] = round.Origin{Revision: g.hash, Author: g.author, Held: held}
 	w.subject[name], w.when[name] = g.subject, g.when
 }
