@@ -34,7 +34,7 @@ func TestWorst(t *testing.T) {
 }
 
 func result(steps ...plan.Step) round.Result {
-	return round.Result{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
+	return round.Result{Report: plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}}
 }
 
 func failing(f plan.Failure, steps ...plan.Step) round.Result {
@@ -44,7 +44,7 @@ func failing(f plan.Failure, steps ...plan.Step) round.Result {
 }
 
 func problemIn(env string, severity desired.Severity) round.Result {
-	return round.Result{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
+	return round.Result{Report: plan.Report{Problems: []desired.Problem{{Environment: env, Severity: severity}}}}
 }
 
 func TestExitCodes(t *testing.T) {
@@ -88,9 +88,9 @@ func TestExitCodes(t *testing.T) {
 		{"an error elsewhere", problemIn("prod", desired.Error), []string{"dev"}, 0, 0, 0},
 		{"an error here", problemIn("prod", desired.Error), []string{"dev", "prod"}, 78, 78, 78},
 		{"an error, all asked for", problemIn("prod", desired.Error), nil, 78, 78, 78},
-		{"not looked at", round.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
+		{"not looked at", round.Result{Report: plan.Report{Skipped: []string{"prod"}}}, []string{"prod"}, 78, 78, 78},
 		{"a version that is not live", atPlanTime, nil, 78, 78, 78},
-		{"invalid hides failed", round.Result{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
+		{"invalid hides failed", round.Result{Report: plan.Report{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}}, nil, 78, 78, 78},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -94,7 +94,7 @@ func markdownTable(b *strings.Builder, r round.Result, v view) {
 	b.WriteString("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
-			t := totals(round.Result{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
+			t := totals(round.Result{Report: plan.Report{Plans: []plan.Plan{{Regions: []plan.Region{region}}}}})
 			steps := tally(region.Steps)
 			if v.applied {
 				steps = t.outcome()

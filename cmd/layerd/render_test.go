@@ -48,7 +48,7 @@ func TestRenderFailure(t *testing.T) {
 	r := testRegionPlan(t, "prod")
 	r.Failure = &plan.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
 	r.Cost = plan.Cost{}
-	result := round.Result{Past: "none", Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}
+	result := round.Result{Report: plan.Report{Past: "none", Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}}
 	golden(t, "failure.txt", renderText(result, testView()))
 
 	v := testView()
@@ -111,7 +111,7 @@ func TestRenderMarkdown(t *testing.T) {
 
 func TestRenderMarkdownLimit(t *testing.T) {
 	for _, environments := range []int{1, 3, 40, 2000} {
-		big := round.Result{Past: "store"}
+		big := round.Result{Report: plan.Report{Past: "store"}}
 		for i := range environments {
 			r := testRegionPlan(t, fmt.Sprintf("env-%d", i))
 			for _, f := range functions(3000 / min(environments, 40)) {

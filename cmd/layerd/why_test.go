@@ -75,7 +75,7 @@ func TestWhyInARollout(t *testing.T) {
 	back := place.put[place.region.Want.Layers[1].Layer]
 	back.Cause, back.Reason = plan.CauseRollback, "rolled back by 佐藤: it times out"
 	place.put[back.To.Layer()] = back
-	v := answerWhy(round.Result{Past: "store"}, []whyPlace{place}, whyFunction)
+	v := answerWhy(round.Result{Report: plan.Report{Past: "store"}}, []whyPlace{place}, whyFunction)
 	text := strings.Join(strings.Fields(renderWhy(v, []whyPlace{place}, &roundFlags{}, palette{}, 80, testNow)), " ")
 	for _, want := range []string{
 		"· the rollout of ab12cd3: going back: the alarm 5xx rings",
@@ -91,7 +91,7 @@ func TestWhyInARollout(t *testing.T) {
 func TestRenderWhy(t *testing.T) {
 	place := whyWorld(t)
 	f := &roundFlags{repo: repoFlags{repo: "."}}
-	v := answerWhy(round.Result{Past: "store", Revision: strings.Repeat("ab12", 10)}, []whyPlace{place}, whyFunction)
+	v := answerWhy(round.Result{Report: plan.Report{Past: "store", Revision: strings.Repeat("ab12", 10)}}, []whyPlace{place}, whyFunction)
 	text := renderWhy(v, []whyPlace{place}, f, palette{}, 80, testNow)
 	golden(t, "why.txt", text)
 	for line := range strings.Lines(text) {

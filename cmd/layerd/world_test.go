@@ -133,7 +133,7 @@ func busyWorld(t *testing.T) round.Result {
 	r.Unselected, r.Next = 2, open
 	calm := testRegionPlan(t, "dev")
 	calm.InSync = true
-	return round.Result{
+	return round.Result{Report: plan.Report{
 		Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{
 			{Environment: "dev", Regions: []plan.Region{calm}},
 			{Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []plan.Region{r}},
@@ -143,7 +143,7 @@ func busyWorld(t *testing.T) round.Result {
 			Message: `unknown key "chnage_window"`, Suggestion: "did you mean change_window?", Severity: desired.Error,
 		}},
 		Skipped: []string{"staging"},
-	}
+	}}
 }
 
 // appliedWorld is what apply made of a plan in which everything happened.
@@ -164,9 +164,9 @@ func appliedWorld(t *testing.T) round.Result {
 		r.Steps = append(r.Steps, s)
 	}
 	r.Steps = append(r.Steps, ended(prune(3, "1.0.0"), plan.StatusApplied, ""))
-	return round.Result{Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{{
+	return round.Result{Report: plan.Report{Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{{
 		Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []plan.Region{r},
-	}}}
+	}}}}
 }
 
 func testView() view {
@@ -233,7 +233,7 @@ func rolloutWorld(t *testing.T) round.Result {
 	}
 	wentBack.LeftAlone = []string{"makoto-notifier-qa"}
 	wentBack.Notes = []plan.Note{{Code: "left_alone", Message: "1 function was changed by somebody else since the rollout and not returned: makoto-notifier-qa"}}
-	r := round.Result{Past: "store", Revision: ro.Revision}
+	r := round.Result{Report: plan.Report{Past: "store", Revision: ro.Revision}}
 	for _, region := range []plan.Region{halted, begins, wentBack, goesOn} {
 		r.Plans = append(r.Plans, plan.Plan{Environment: region.Want.Name, Digest: testDigest, Regions: []plan.Region{region}})
 	}

@@ -31,7 +31,7 @@ func (r Round) Apply(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.Plans = append(p.result.Plans, p.Apply(ctx, env))
+		p.result.add(p.apply(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
@@ -69,42 +69,47 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 // Apply decides about one environment and does what may be done, as long as the
 // lease of its account lasts.
 func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.isolated(env, func() (plan.Plan, error) {
+	return p.apply(ctx, env).Plan
+}
+
+// apply is Apply with what was decided from.
+func (p *Run) apply(ctx context.Context, env []desired.Environment) (d Decision) {
+	d.Plan = p.isolated(env, func() (plan.Plan, error) {
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		planned, err := p.applyHeld(ctx, env)
+		planned, err := p.applyHeld(ctx, env, &d.Input)
 		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
 			err = cause // and not that it was stopped
 		}
 		return planned, err
 	})
+	return d
 }
 
-// applyHeld is apply while the lease is ours.
-func (p *Run) applyHeld(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
+// applyHeld is apply while the lease is ours. It fills in what it decides from.
+func (p *Run) applyHeld(ctx context.Context, env []desired.Environment, in *reconcile.Input) (planned plan.Plan, err error) {
 	if err := p.settle(ctx, env[0].Name); err != nil {
 		return plan.Plan{}, err
 	}
-	in, err := p.input(ctx, env)
-	if err != nil {
+	if *in, err = p.input(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	planned := p.decide(ctx, &in)
+	planned = p.decide(ctx, in)
 	if p.Only == nil {
-		if planned, err = p.progress(ctx, &in, planned); err != nil {
+		if planned, err = p.progress(ctx, in, planned); err != nil {
 			return planned, err
 		}
 	}
-	planned = p.only(p.unwell(ctx, &in, planned))
+	planned = p.only(p.unwell(ctx, in, planned))
 	if p.Decided != nil {
 		if err := p.Decided(ctx, planned); err != nil {
 			return planned, err
 		}
 	}
-	return planned, p.carryOut(ctx, in, &planned)
+	return planned, p.carryOut(ctx, *in, &planned)
 }
 
 // carryOut writes down what was learned, then does in each Region what may be
