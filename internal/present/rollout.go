@@ -1,10 +1,9 @@
-package main
+package present
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
@@ -16,29 +15,29 @@ import (
 // still to come.
 func (p *planPage) rollout(r plan.Region) {
 	if ro := r.Rollout; ro != nil {
-		draw := p.page.good
+		draw := p.Page.Good
 		switch {
-		case rolloutCode(ro) != exitOK:
-			draw = p.page.bad
+		case ro.Failed():
+			draw = p.Page.Bad
 		case ro.Open():
-			draw = p.page.held
+			draw = p.Page.Held
 		}
 		text := draw(stageText(r))
 		if ro.Reason != "" {
 			text += ": " + ro.Reason
 		}
-		p.linef(2, "rollout: %s", text)
-		p.linef(4, "%s", p.page.faint(begunText(r)))
+		p.Linef(2, "rollout: %s", text)
+		p.Linef(4, "%s", p.Page.Faint(begunText(r)))
 		if len(ro.Findings) > 1 {
 			shown := p.some(len(ro.Findings))
 			for _, f := range ro.Findings[:shown] {
-				p.linef(4, "%s %s", p.page.warn("!"), f)
+				p.Linef(4, "%s %s", p.Page.Warn("!"), f)
 			}
 			p.more(4, len(ro.Findings)-shown)
 		}
 	}
-	if text := wavesText(r); text != "" && !p.applied {
-		p.linef(2, "%s", text)
+	if text := wavesText(r); text != "" && !p.Applied {
+		p.Linef(2, "%s", text)
 	}
 }
 
@@ -101,7 +100,7 @@ func rolloutText(r plan.Region) string {
 }
 
 // unwell counts the rollouts that did not come through.
-func unwell(r round.Result) []string {
+func unwell(r plan.Report) []string {
 	halted, back := 0, 0
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
@@ -125,10 +124,10 @@ func unwell(r round.Result) []string {
 	return parts
 }
 
-func markdownRollout(b *strings.Builder, r plan.Region, v view) {
+func markdownRollout(b *strings.Builder, r plan.Region, v Options) {
 	if ro := r.Rollout; ro != nil {
 		mark := "🌊"
-		if rolloutCode(ro) != exitOK {
+		if ro.Failed() {
 			mark = "❌"
 		}
 		fmt.Fprintf(b, "%s %s (%s)\n\n", mark, escape(rolloutText(r)), escape(begunText(r)))
@@ -139,7 +138,76 @@ func markdownRollout(b *strings.Builder, r plan.Region, v view) {
 			b.WriteByte('\n')
 		}
 	}
-	if text := wavesText(r); text != "" && !v.applied {
+	if text := wavesText(r); text != "" && !v.Applied {
 		fmt.Fprintf(b, "Rollout: %s\n\n", text)
 	}
+}
+
+// Waiting says what the rollout of a plan that is due next waits for; empty =
+// it does not.
+func Waiting(planned plan.Plan) string {
+	var next *plan.Region
+	for i, r := range planned.Regions {
+		if !r.Due.IsZero() && (next == nil || r.Due.Before(next.Due)) {
+			next = &planned.Regions[i]
+		}
+	}
+	if next == nil || next.Rollout == nil {
+		return ""
+	}
+	name := planned.Environment
+	if len(planned.Regions) > 1 {
+		name += " · " + next.Want.Region
+	}
+	return name + ": " + stageText(*next)
+}
+
+// stageText says where the rollout of a Region is, as a sentence without its
+// end.
+func stageText(r plan.Region) string {
+	ro := r.Rollout
+	wave := fmt.Sprintf("wave %d of %d", ro.Wave, ro.Waves)
+	watched := "is watched"
+	if judged := ro.VerdictDue(r.Want.Rules()); !judged.IsZero() {
+		watched += " until " + words.Clock(judged, r.Want.Zone)
+	}
+	switch ro.Stage {
+	case rollout.StageCanary:
+		return wave + " gets a share of the calls"
+	case rollout.StageCanaryBake:
+		return wave + " with a share of the calls " + watched
+	case rollout.StageChange:
+		return wave + " is being changed"
+	case rollout.StageBake:
+		return wave + " " + watched
+	case rollout.StageHalted:
+		return "halted in " + wave
+	case rollout.StageRollingBack:
+		return "going back"
+	case rollout.StageWatching:
+		return "complete, and " + watched
+	case rollout.StageRolledBack:
+		return "went back"
+	case rollout.StageSuperseded:
+		return "ended after " + wave + ", a newer commit takes over"
+	default:
+		return "complete"
+	}
+}
+
+// UnderWay says where the rollouts are that have not ended; empty = there is none.
+func UnderWay(r plan.Report) string {
+	text := ""
+	for _, p := range r.Plans {
+		for _, region := range p.Regions {
+			if !region.Rollout.Open() {
+				continue
+			}
+			if text != "" {
+				text += "; "
+			}
+			text += p.Environment + ": " + stageText(region)
+		}
+	}
+	return text
 }

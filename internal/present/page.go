@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -9,19 +9,19 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// page is text for a terminal. Lines are broken between words and never cut:
+// Page is text for a terminal. Lines are broken between words and never cut:
 // a function's name that does not fit stands out over the edge, where it can
 // still be copied.
-type page struct {
+type Page struct {
 	strings.Builder
-	palette
-	width int
+	Palette
+	Width int // in columns; 0 = lines are not broken
 }
 
-// line writes text behind indent spaces; what does not fit goes on hang
+// Line writes text behind indent spaces; what does not fit goes on hang
 // spaces further in. Spaces within a line stay as many as they are.
-func (p *page) line(indent, hang int, text string) {
-	text = harmless(text)
+func (p *Page) Line(indent, hang int, text string) {
+	text = Harmless(text)
 	column, gap := indent, 0
 	p.WriteString(strings.Repeat(" ", indent))
 	for i, word := range strings.Split(text, " ") {
@@ -32,7 +32,7 @@ func (p *page) line(indent, hang int, text string) {
 			continue
 		}
 		w := lipgloss.Width(word)
-		if gap > 0 && column+gap+w > p.width {
+		if p.Width > 0 && gap > 0 && column+gap+w > p.Width {
 			p.WriteString("\n" + strings.Repeat(" ", indent+hang))
 			column, gap = indent+hang, 0
 		}
@@ -42,26 +42,26 @@ func (p *page) line(indent, hang int, text string) {
 	p.WriteByte('\n')
 }
 
-// linef is line with a hanging indent of two.
-func (p *page) linef(indent int, format string, args ...any) {
-	p.line(indent, 2, fmt.Sprintf(format, args...))
+// Linef is Line with a hanging indent of two.
+func (p *Page) Linef(indent int, format string, args ...any) {
+	p.Line(indent, 2, fmt.Sprintf(format, args...))
 }
 
-func (p *page) blank() { p.WriteByte('\n') }
+func (p *Page) Blank() { p.WriteByte('\n') }
 
-// ends pushes right to the right edge where both fit, else puts it after left.
-func (p *page) ends(left, right string) {
-	gap := p.width - lipgloss.Width(left) - lipgloss.Width(right)
+// Ends pushes right to the right edge where both fit, else puts it after left.
+func (p *Page) Ends(left, right string) {
+	gap := p.Width - lipgloss.Width(left) - lipgloss.Width(right)
 	p.WriteString(left + strings.Repeat(" ", max(gap, 2)) + right + "\n")
 }
 
 // escapes are the control sequences that we write ourselves: colours.
 var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// harmless replaces control characters. A repository and AWS are written by
+// Harmless replaces control characters. A repository and AWS are written by
 // many, and what they wrote must not rewrite what a terminal shows. Colours
 // pass, ours and theirs: they harm nobody.
-func harmless(text string) string {
+func Harmless(text string) string {
 	if strings.IndexFunc(text, unicode.IsControl) < 0 {
 		return text
 	}
@@ -82,13 +82,13 @@ func harmless(text string) string {
 	return b.String() + clean(text[last:])
 }
 
-// pad fills s with spaces up to n columns, as a terminal counts them: a
+// Pad fills s with spaces up to n columns, as a terminal counts them: a
 // Japanese character takes two.
-func pad(s string, n int) string {
+func Pad(s string, n int) string {
 	return s + strings.Repeat(" ", max(0, n-lipgloss.Width(s)))
 }
 
-// padLeft is pad for numbers.
+// padLeft is Pad for numbers.
 func padLeft(s string, n int) string {
 	return strings.Repeat(" ", max(0, n-lipgloss.Width(s))) + s
 }

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"encoding/csv"
@@ -70,7 +70,8 @@ type entryView struct {
 // openStatus is what is said of a record without an end.
 const openStatus = "open"
 
-func viewHistory(entries []history.Entry) historyView {
+// HistoryDocument lays entries out for other programs.
+func HistoryDocument(entries []history.Entry) any {
 	v := historyView{FormatVersion: "1", Entries: []entryView{}}
 	for _, e := range entries {
 		v.Entries = append(v.Entries, viewEntry(e))
@@ -113,10 +114,10 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
-// historyCSV is for spreadsheets and auditors. A cell that begins like a
+// HistoryCSV is for spreadsheets and auditors. A cell that begins like a
 // formula is quoted with an apostrophe: names of functions and people's words
 // are in there.
-func historyCSV(entries []history.Entry) string {
+func HistoryCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
@@ -152,10 +153,13 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// renderHistory shows the latest first; what one round did to many functions
+// historyPage is a history that is being written.
+type historyPage struct{ Page }
+
+// History shows the latest first; what one round did to many functions
 // is one line.
-func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p palette, width int) string {
-	pg := &page{palette: p, width: width}
+func History(entries []history.Entry, zone *time.Location, v Options) string {
+	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
 	for i := 0; i < len(entries); {
 		n := 1
@@ -164,9 +168,9 @@ func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p
 		}
 		if d := entries[i].Started.In(zone).Format("Mon 2006-01-02 MST"); d != day {
 			day = d
-			pg.linef(0, "%s", p.bold(d))
+			pg.Linef(0, "%s", pg.Bold(d))
 		}
-		pg.did(entries[i:i+n], verbose, zone)
+		pg.did(entries[i:i+n], v.Verbose, zone)
 		i += n
 	}
 	return pg.String()
@@ -179,14 +183,14 @@ func together(a, b history.Entry) bool {
 		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
 }
 
-func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
+func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	e := entries[0]
 	if e.Cause == history.CauseRuling {
 		p.ruled(e, zone)
 		return
 	}
-	mark := map[string]string{string(plan.StatusApplied): p.good("✓"), string(plan.StatusFailed): p.bad("✗"),
-		openStatus: p.warn("?")}[statusOf(e)]
+	mark := map[string]string{string(plan.StatusApplied): p.Good("✓"), string(plan.StatusFailed): p.Bad("✗"),
+		openStatus: p.Warn("?")}[statusOf(e)]
 	if mark == "" {
 		mark = "·"
 	}
@@ -198,8 +202,25 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.Kind == plan.KindServe {
 		what = "alias " + e.Alias // where from and where to is each function's own
 	}
-	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		statusOf(e), e.Kind, words.Count(len(entries), noun), what))
+	p.Line(10, 2, p.Faint(forWhom(e)))
+	if e.Error != "" {
+		p.Linef(10, "%s", e.Error)
+	}
+	if !verbose && len(entries) > 1 {
+		return
+	}
+	for _, e := range entries {
+		p.Linef(10, "%s  %s", subjectOf(e), p.Faint(e.Reason))
+		if moved := aliasOf(e); moved != "" {
+			p.Linef(12, "%s", p.Faint(moved))
+		}
+	}
+}
+
+// forWhom tells for what a step was done, and by whose word.
+func forWhom(e history.Entry) string {
 	by := "for " + string(e.Cause)
 	if e.Revision != "" {
 		by += ", revision " + words.Commit(e.Revision)
@@ -216,19 +237,7 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.Wave > 0 {
 		by += fmt.Sprintf(", wave %d", e.Wave)
 	}
-	p.line(10, 2, p.faint(by))
-	if e.Error != "" {
-		p.linef(10, "%s", e.Error)
-	}
-	if !verbose && len(entries) > 1 {
-		return
-	}
-	for _, e := range entries {
-		p.linef(10, "%s  %s", subjectOf(e), p.faint(e.Reason))
-		if moved := aliasOf(e); moved != "" {
-			p.linef(12, "%s", p.faint(moved))
-		}
-	}
+	return by
 }
 
 // shortRollout is the random word of a rollout's ID, which alone tells it from
@@ -249,7 +258,7 @@ func aliasOf(e history.Entry) string {
 }
 
 // ruled tells what a person decided.
-func (p *page) ruled(e history.Entry, zone *time.Location) {
+func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	where, what := e.Environment, fmt.Sprintf("%s %s", e.Kind, e.Status)
 	if e.Region != "" {
 		where += " · " + e.Region
@@ -265,34 +274,34 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 		p.rolled(e, zone)
 		return
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), where, what)
+	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	if e.Steps > 0 {
 		text += "  " + words.Count(e.Steps, "step")
 	}
-	p.line(2, 10, text)
+	p.Line(2, 10, text)
 	by := "by " + e.ApprovedBy
 	if e.Reason != "" {
 		by += ": " + e.Reason
 	}
-	p.line(10, 2, p.faint(by))
+	p.Line(10, 2, p.Faint(by))
 }
 
 // rolled tells what became of a rollout, and what its checks said.
-func (p *page) rolled(e history.Entry, zone *time.Location) {
-	mark := p.good("✓")
+func (p *historyPage) rolled(e history.Entry, zone *time.Location) {
+	mark := p.Good("✓")
 	switch rollout.Stage(e.Status) {
 	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
-		mark = p.bad("✗")
+		mark = p.Bad("✗")
 	}
 	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
-	p.line(2, 10, text)
+	p.Line(2, 10, text)
 	if e.Reason != "" {
-		p.line(10, 2, p.faint(e.Reason))
+		p.Line(10, 2, p.Faint(e.Reason))
 	}
 	for _, f := range e.Findings {
 		if f != e.Reason {
-			p.line(10, 2, p.faint(f))
+			p.Line(10, 2, p.Faint(f))
 		}
 	}
 }
