@@ -203,8 +203,8 @@ func refusal(r *round.Refusal, env, functions string) error {
 	return usage(others, "%w", r)
 }
 
-// offered names what a refusal says could be gone back to; empty where it is not
-// about versions.
+// offered returns the versions that could be gone back to, for a hint; empty where
+// the refusal is not about versions.
 func offered(r *round.Refusal) string {
 	switch {
 	case r.Others == nil:
@@ -217,7 +217,7 @@ func offered(r *round.Refusal) string {
 	return "there is no other version to go back to"
 }
 
-// goesBack says what is about to be done, or would be.
+// goesBack returns what is about to be done, or would be.
 func goesBack(back round.Return, verb string, v present.Options) string {
 	var going []present.Going
 	for _, b := range back.Back {

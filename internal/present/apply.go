@@ -34,7 +34,7 @@ func (p *planPage) results(runs []plan.Step) {
 	p.groups(2, groupSteps(by[""]))
 }
 
-// told says of each step why; the same words for many functions stand once.
+// told writes why each step ended as it did; the same reason of many functions stands once.
 func (p *planPage) told(steps []plan.Step) {
 	var order []string
 	names := map[string][]string{}

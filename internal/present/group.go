@@ -86,7 +86,7 @@ func newGroup(s plan.Step) group {
 	return g
 }
 
-// served says what callers get by a serve step: "live", "live, 10% of the calls",
+// served returns what callers get by a serve step: "live", "live, 10% of the calls",
 // or "live, back to a version published before". Empty for other steps.
 func served(s plan.Step) string {
 	if s.Kind != plan.KindServe || s.Serving == nil {
@@ -122,7 +122,7 @@ func (g group) names() []string {
 	return names
 }
 
-// reason gives the one reason that all steps of the group share, or "".
+// reason returns the one reason that all steps of the group share, or "".
 func (g group) reason() string {
 	for _, s := range g.steps[1:] {
 		if s.Reason != g.steps[0].Reason {

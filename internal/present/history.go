@@ -176,7 +176,7 @@ func History(entries []history.Entry, zone *time.Location, v Options) string {
 	return pg.String()
 }
 
-// together says whether two neighbours tell the same of two functions.
+// together reports whether two neighbours are the same change of two functions.
 func together(a, b history.Entry) bool {
 	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
 		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
@@ -219,7 +219,7 @@ func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Loca
 	}
 }
 
-// forWhom tells for what a step was done, and by whose word.
+// forWhom returns for what a step was done, and by whose word.
 func forWhom(e history.Entry) string {
 	by := "for " + string(e.Cause)
 	if e.Revision != "" {
@@ -244,7 +244,7 @@ func forWhom(e history.Entry) string {
 // all others.
 func shortRollout(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
-// aliasOf tells what became of the alias; empty = none was to be moved.
+// aliasOf returns what became of the alias; empty = none was to be moved.
 func aliasOf(e history.Entry) string {
 	switch {
 	case e.Alias == "":
@@ -257,7 +257,7 @@ func aliasOf(e history.Entry) string {
 	return fmt.Sprintf("alias %s: function version %s → %s", e.Alias, e.AliasBefore, e.AliasAfter)
 }
 
-// ruled tells what a person decided.
+// ruled writes what a person decided.
 func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	where, what := e.Environment, fmt.Sprintf("%s %s", e.Kind, e.Status)
 	if e.Region != "" {
@@ -286,7 +286,7 @@ func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	p.Line(10, 2, p.Faint(by))
 }
 
-// rolled tells what became of a rollout, and what its checks said.
+// rolled writes how a rollout ended, and the findings of its checks.
 func (p *historyPage) rolled(e history.Entry, zone *time.Location) {
 	mark := p.Good("✓")
 	switch rollout.Stage(e.Status) {
@@ -306,7 +306,7 @@ func (p *historyPage) rolled(e history.Entry, zone *time.Location) {
 	}
 }
 
-// quarantineOf tells which version must not come back, or may again.
+// quarantineOf returns which version must not come back, or may again.
 func quarantineOf(e history.Entry) string {
 	if e.Layer == "" {
 		return "the rollout goes on"

@@ -15,7 +15,7 @@ type Options struct {
 	Applied bool // the result of apply, not of plan
 	Now     time.Time
 	Rate    float64 // requests per second, as the plan's cost was reckoned
-	// Store says which past was looked at, for people.
+	// Store is which past was looked at, for people.
 	Store    string
 	Commands Commands
 }

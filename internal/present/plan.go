@@ -123,7 +123,7 @@ func (p *planPage) region(r plan.Region) {
 	p.cost(r)
 }
 
-// calm says that there is nothing a person has to read.
+// calm reports whether there is nothing a person has to read.
 func (p *planPage) calm(r plan.Region) bool {
 	return r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.Verbose || len(r.Kept) == 0)
 }

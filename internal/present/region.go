@@ -16,7 +16,7 @@ import (
 // someItems is how many items of a list are shown without -v.
 const someItems = 10
 
-// drift tells apart what somebody changed from what Git changed.
+// drift separates what somebody changed from what Git changed.
 func (p *planPage) drift(r plan.Region) {
 	drift, extra := splitDrift(r.Drift)
 	p.extra(extra)
@@ -55,7 +55,7 @@ func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 }
 
 // extra groups layers that nobody named by version: a team's agent is on every
-// function, and one line says so.
+// function, and one line is enough.
 func (p *planPage) extra(extra []plan.Drift) {
 	if len(extra) == 0 {
 		return
@@ -90,7 +90,7 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 }
 
-// blockedByReason gives the reasons in order, and the functions of each.
+// blockedByReason returns the reasons in order, and the functions of each.
 func blockedByReason(r plan.Region) ([]string, map[string][]string) {
 	var reasons []string
 	groups := map[string][]string{}
@@ -163,8 +163,8 @@ func (p *planPage) asides(r plan.Region) {
 	}
 }
 
-// kept says why versions stay: the commonest reasons, all with -v. It is told
-// where something is pruned; elsewhere nobody asked.
+// kept writes why versions stay: the commonest reasons, or all. Only where
+// something is pruned does anybody ask.
 func (p *planPage) kept(r plan.Region) {
 	prunes := slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune })
 	if len(r.Kept) == 0 || !prunes && !p.Verbose {

@@ -143,7 +143,7 @@ func markdownRollout(b *strings.Builder, r plan.Region, v Options) {
 	}
 }
 
-// Waiting says what the rollout of a plan that is due next waits for; empty =
+// Waiting returns what the rollout of a plan that is due next waits for; empty =
 // it does not.
 func Waiting(planned plan.Plan) string {
 	var next *plan.Region
@@ -162,7 +162,7 @@ func Waiting(planned plan.Plan) string {
 	return name + ": " + stageText(*next)
 }
 
-// stageText says where the rollout of a Region is, as a sentence without its
+// stageText returns where the rollout of a Region is, as a sentence without its
 // end.
 func stageText(r plan.Region) string {
 	ro := r.Rollout
@@ -195,7 +195,7 @@ func stageText(r plan.Region) string {
 	}
 }
 
-// UnderWay says where the rollouts are that have not ended; empty = there is none.
+// UnderWay returns where the rollouts are that have not ended; empty = there is none.
 func UnderWay(r plan.Report) string {
 	text := ""
 	for _, p := range r.Plans {

@@ -11,7 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// Released says what the lines of a digest stand for, one line for all
+// Released returns what the lines of a digest stand for, one line for all
 // functions to which the same is done.
 func Released(lines []string) []string {
 	var order []string
@@ -49,7 +49,7 @@ type Going struct {
 	To string // what it goes back to
 }
 
-// GoesBack says what goes back, or would, and how long it takes. planned is what is
+// GoesBack writes what goes back, or would, and how long it takes. planned is what is
 // done for it, at the rate of the options.
 func GoesBack(back []Going, planned []plan.Region, verb string, v Options) string {
 	p := &Page{Palette: v.Palette, Width: v.Width}

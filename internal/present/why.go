@@ -185,7 +185,7 @@ func expires(e why.Environment, l why.Layer) time.Time {
 	return l.Approval.Expires(e.Region.Want.Calendar)
 }
 
-// putBy tells which change put the version there.
+// putBy writes which change put the version there.
 func (p *whyPage) putBy(e history.Entry) {
 	text := "put there " + words.Moment(e.Started, p.zone) + " for " + string(e.Cause)
 	if e.Revision != "" {

@@ -32,7 +32,8 @@ type Resumed struct {
 
 // Retry lifts the quarantines of an environment, or of one of its layers, and lets
 // a rollout go on that halted: its wave is judged once more. It asks AWS nothing;
-// what follows is for the next round. A *Refusal says why nothing was written.
+// what follows is for the next round. Where it is refused nothing is written, and
+// the error is a *Refusal.
 func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 	if r.Store == nil {
 		return Retried{}, errNoStore

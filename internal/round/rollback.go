@@ -51,7 +51,8 @@ type Back struct {
 // Rollback finds what to go back to, writes the word, which is what the daemon
 // acts on as well, and makes the round that carries it out, of steps that go back
 // and no others. What is not done, because a lease was not to be had or ctx ended,
-// is done by whoever makes the next round. A *Refusal says why nothing was written.
+// is done by whoever makes the next round. Where it is refused nothing is written,
+// and the error is a *Refusal.
 func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
 	r.Environments, r.Only = []string{ask.Environment}, nil
 	if err := r.hasLayer(ask.Environment, ask.Layer, nil); err != nil {

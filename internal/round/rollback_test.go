@@ -50,6 +50,7 @@ func TestRollbackAndRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
 		f.apply(t.Context()) // from 4 to 5
+		f.world.ResetCalls()
 		ask := round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks", DryRun: true}
 		told := 0
 		ask.Going = func(b round.Return) {
@@ -58,6 +59,10 @@ func TestRollbackAndRetry(t *testing.T) {
 				t.Errorf("it is going to %+v, by %d steps", b.Back, len(b.Steps()))
 			}
 		}
+		if _, err := f.round().Plan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		once := f.world.Count("ListLayerVersions")
 		f.world.ResetCalls()
 		words := func() int {
 			t.Helper()
@@ -69,6 +74,9 @@ func TestRollbackAndRetry(t *testing.T) {
 		}
 		if _, err := f.round().Rollback(t.Context(), ask); err != nil || told != 1 || words() != 0 || f.world.Writes() != 0 {
 			t.Errorf("a dry run: %v, told %d times, %d words, %d writes", err, told, words(), f.world.Writes())
+		}
+		if n := f.world.Count("ListLayerVersions"); n != once {
+			t.Errorf("it listed versions %d times, and a plan does %d times", n, once)
 		}
 		ask.DryRun = false
 		back, err := f.round().Rollback(t.Context(), ask)

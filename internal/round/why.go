@@ -12,12 +12,12 @@ import (
 	"github.com/layerd/layerd/internal/why"
 )
 
-// someChanges is how many of a function's last changes are told.
+// someChanges is how many of a function's last changes belong to an answer.
 const someChanges = 5
 
 // Why decides as Plan does, and answers why one function has the layers it has. The
 // answer has no environment where nobody has heard of the function: the result
-// says what was looked at.
+// has what was looked at.
 func (r Round) Why(ctx context.Context, function string) (why.Answer, Result, error) {
 	p, err := r.begin(ctx)
 	if err != nil {

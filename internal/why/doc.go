@@ -12,6 +12,6 @@
 //	  - select.go: which selector of the repository takes a function in, or comes
 //	    nearest to it
 //
-// It decides nothing: what a plan says is repeated, never worked out anew. Words
+// It decides nothing: what is in a plan is repeated, never worked out anew. Words
 // for people are reasons only; package present writes the rest.
 package why

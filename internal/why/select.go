@@ -44,7 +44,7 @@ type NotSelected struct {
 	Near float64 // how near the selector comes: the greater the nearer
 }
 
-// notSelected says what takes the function away from a layer, or which of the
+// notSelected returns what takes the function away from a layer, or which of the
 // layer's selectors comes nearest to it and where that one fails.
 func notSelected(w desired.LayerWish, f state.Function) NotSelected {
 	matched := slices.ContainsFunc(w.Functions, func(s desired.Selector) bool { return s.Match(f, w.Layer) })

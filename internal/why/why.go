@@ -167,7 +167,7 @@ func keep[T any](list []T, good func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return !good(x) })
 }
 
-// layer answers for one wanted layer; r is what the plan says of the function.
+// layer answers for one wanted layer; r is what of the plan is about the function.
 func (p Place) layer(w desired.LayerWish, f state.Function, r plan.Region) Layer {
 	l := Layer{Name: w.Name, ARN: w.Layer, Status: Unknown}
 	if v, _, ok := f.Has(w.Layer); ok {
@@ -192,7 +192,7 @@ func (p Place) layer(w desired.LayerWish, f state.Function, r plan.Region) Layer
 	return l
 }
 
-// decided fills in what the plan says of the layer.
+// decided fills in what the plan has for the layer.
 func (p Place) decided(l *Layer, r plan.Region, asked desired.Version) {
 	for i, d := range r.Drift {
 		if d.Layer == l.Name {
@@ -249,8 +249,8 @@ func (p Place) approval(s plan.Step) *ruling.Approval {
 	return nil
 }
 
-// semver is what a live number of a layer is called: what Git says of it, else
-// what its Description says.
+// semver is what a live number of a layer is called: its name in Git, else the
+// one in its Description.
 func (p Place) semver(w desired.LayerWish, n int64) string {
 	if label := catalog.New(w, p.Have, nil).Label(n); label != "" {
 		return label
