@@ -10,8 +10,10 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) forgetCommand() *cobra.Command {
@@ -121,12 +123,12 @@ func mayForget(ctx context.Context, s store.Store, spec store.Spec, repository, 
 }
 
 func (a *app) tellForgotten(asked, given ruling.Forgotten, spec store.Spec) error {
-	p := &page{palette: a.palette(), width: width(a.out)}
+	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if given.At.Equal(asked.At) && given.By == asked.By {
-		p.linef(0, "%s forgotten: %s, as %s, in %s", p.good("✓"), p.bold(given.Environment), given.By, spec)
-		p.linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
+		p.Linef(0, "%s forgotten: %s, as %s, in %s", p.Good("✓"), p.Bold(given.Environment), given.By, spec)
+		p.Linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
 	} else {
-		p.linef(0, "%s forgotten already by %s, %s: %s", p.good("✓"), given.By, moment(given.At, nil), p.bold(given.Environment))
+		p.Linef(0, "%s forgotten already by %s, %s: %s", p.Good("✓"), given.By, words.Moment(given.At, nil), p.Bold(given.Environment))
 	}
 	return a.print(p.String())
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 )
@@ -71,7 +72,7 @@ func (d *Daemon) workOut(now time.Time) *wanted {
 	stale := d.head.stale()
 	w.stale = stale != ""
 	if d.head.unread {
-		stale = fmt.Sprintf("the newest commit %s is still being read", short(d.head.commit.Hash))
+		stale = fmt.Sprintf("the newest commit %s is still being read", words.Commit(d.head.commit.Hash))
 	}
 	for _, name := range w.tree.Names {
 		d.workOutOne(w, tree, name, stale)
@@ -127,7 +128,7 @@ func (d *Daemon) workOutOne(w *wanted, tree desired.Tree, name, stale string) {
 
 // notValid is why nothing new starts while a newer commit is not followed.
 func notValid(hash string, ps []desired.Problem) string {
-	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", short(hash), placeOfProblem(ps[0]), ps[0].Message)
+	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", words.Commit(hash), placeOfProblem(ps[0]), ps[0].Message)
 }
 
 func placeOfProblem(p desired.Problem) string {
@@ -191,6 +192,3 @@ func errorsOf(all []desired.Problem, name string) []desired.Problem {
 	}
 	return list
 }
-
-// short is how people write a commit.
-func short(hash string) string { return hash[:min(len(hash), 7)] }

@@ -104,6 +104,12 @@ func (r *Rollout) Open() bool {
 // still watched.
 func (r *Rollout) Running() bool { return r != nil && r.Ended.IsZero() }
 
+// Failed reports whether the rollout did not come through: it halted, goes back, or
+// went back, although each of its steps may have been done.
+func (r *Rollout) Failed() bool {
+	return r != nil && (r.Stage == StageHalted || r.Stage == StageRollingBack || r.Stage == StageRolledBack)
+}
+
 // SameTargets reports whether the rollout brings exactly the versions of targets.
 func (r *Rollout) SameTargets(targets []Target) bool {
 	return r != nil && slices.EqualFunc(r.Targets, targets, func(a, b Target) bool { return a.Layer == b.Layer && a.Number == b.Number })

@@ -1,12 +1,13 @@
-package main
+package present
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -17,9 +18,9 @@ import (
 // per step, so that few and whole ones are better than one per function.
 type annotations struct{ strings.Builder }
 
-// renderGitHub puts annotations in front of the text, which the log of the job
+// GitHub puts annotations in front of the text, which the log of the job
 // shows. root is the folder of the desired state inside the repository.
-func renderGitHub(r round.Result, v view, root string) string {
+func GitHub(r plan.Report, v Options, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)
 	for _, planned := range r.Plans {
@@ -27,17 +28,17 @@ func renderGitHub(r round.Result, v view, root string) string {
 			a.region(region, v, root)
 		}
 	}
-	v.palette = palette{}
-	return a.String() + renderText(r, v)
+	v.Palette = Palette{}
+	return a.String() + Text(r, v)
 }
 
-func (a *annotations) region(r plan.Region, v view, root string) {
+func (a *annotations) region(r plan.Region, v Options, root string) {
 	title := r.Want.Name + " " + r.Want.Region
 	a.problems(r.Problems, root)
 	if r.Failure != nil {
 		a.add("error", title, r.Failure.Message)
 	}
-	if ro := r.Rollout; rolloutCode(ro) != exitOK {
+	if ro := r.Rollout; ro.Failed() {
 		a.add("error", title, rolloutText(r))
 	}
 	failed := map[string]int{}
@@ -46,15 +47,15 @@ func (a *annotations) region(r plan.Region, v view, root string) {
 			failed[s.Result.Error]++
 		}
 	}
-	for _, why := range sortedKeys(failed) {
-		a.add("error", title, fmt.Sprintf("%s failed: %s", count(failed[why], "step"), why))
+	for _, why := range slices.Sorted(maps.Keys(failed)) {
+		a.add("error", title, fmt.Sprintf("%s failed: %s", words.Count(failed[why], "step"), why))
 	}
 	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
-		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", count(len(drift), "item"), drift[0].Function, drift[0].Reason))
+		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", words.Count(len(drift), "item"), drift[0].Function, drift[0].Reason))
 	}
 	reasons, groups := blockedByReason(r)
 	for _, reason := range reasons {
-		a.add("warning", title, fmt.Sprintf("%s blocked: %s", count(len(groups[reason]), "function"), reason))
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(groups[reason]), "function"), reason))
 	}
 	if text := tally(r.Steps); text != "" {
 		if w := waitingFor(r, v); w != "" {
@@ -62,6 +63,14 @@ func (a *annotations) region(r plan.Region, v view, root string) {
 		}
 		a.add("notice", title, text)
 	}
+}
+
+// Annotations are problems of a repository as GitHub shows them beside the lines.
+// root is the folder of the desired state inside the repository.
+func Annotations(problems []desired.Problem, root string) string {
+	var a annotations
+	a.problems(problems, root)
+	return a.String()
 }
 
 // problems names files as the pull request knows them.

@@ -1,7 +1,8 @@
-package main
+package why
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,14 +12,14 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-func line(at desired.Position, text string) whyLine {
-	return whyLine{File: at.File, Line: at.Line, Text: text}
+func line(at desired.Position, text string) Line {
+	return Line{File: at.File, Line: at.Line, Text: text}
 }
 
 // selectorText writes a selector as it stands in the file, more or less.
 func selectorText(s desired.Selector) string {
 	var parts []string
-	for _, key := range sortedKeys(s.Tags) {
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		parts = append(parts, "tag "+key+"="+s.Tags[key])
 	}
 	for _, x := range [][2]string{{"name ", s.Name}, {"runtime ", s.Runtime}, {"architecture ", s.Architecture}} {
@@ -35,22 +36,30 @@ func selectorText(s desired.Selector) string {
 	return strings.Join(parts, ", ")
 }
 
-// notSelected says what takes the function away from a layer, or which of the
+// NotSelected is why a layer's selectors do not choose the function.
+type NotSelected struct {
+	Layer, Reason string
+	Line          // of the selector that comes nearest
+
+	Near float64 // how near the selector comes: the greater the nearer
+}
+
+// notSelected returns what takes the function away from a layer, or which of the
 // layer's selectors comes nearest to it and where that one fails.
-func notSelected(w desired.LayerWish, f state.Function) whyNot {
+func notSelected(w desired.LayerWish, f state.Function) NotSelected {
 	matched := slices.ContainsFunc(w.Functions, func(s desired.Selector) bool { return s.Match(f, w.Layer) })
 	if matched {
 		for _, s := range w.Except {
 			if s.Match(f, w.Layer) {
-				return whyNot{Layer: w.Name, Reason: "except takes it away", whyLine: line(s.At, selectorText(s)), near: 2}
+				return NotSelected{Layer: w.Name, Reason: "except takes it away", Line: line(s.At, selectorText(s)), Near: 2}
 			}
 		}
 	}
-	best := whyNot{Layer: w.Name, Reason: "it has no selector", whyLine: line(w.At, ""), near: -1}
+	best := NotSelected{Layer: w.Name, Reason: "it has no selector", Line: line(w.At, ""), Near: -1}
 	for _, s := range w.Functions {
 		reason, near := misses(s, f, w.Layer)
-		if near > best.near {
-			best = whyNot{Layer: w.Name, Reason: reason, whyLine: line(s.At, selectorText(s)), near: near}
+		if near > best.Near {
+			best = NotSelected{Layer: w.Name, Reason: reason, Line: line(s.At, selectorText(s)), Near: near}
 		}
 	}
 	return best
@@ -62,7 +71,7 @@ func misses(s desired.Selector, f state.Function, layer state.LayerARN) (reason 
 	if s.Name != "" && !desired.Glob(s.Name, f.Name) {
 		return "the name does not match", levenshtein.Similarity(strings.Trim(s.Name, "*?"), f.Name, nil)
 	}
-	for _, key := range sortedKeys(s.Tags) {
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
 		if have, ok := f.Tags[key]; !ok {
 			return "it has no tag " + key, 1
 		} else if !desired.Glob(s.Tags[key], have) {

@@ -1,9 +1,6 @@
-package main
+package present
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/layerd/layerd/internal/plan"
 )
 
@@ -20,24 +17,24 @@ func (p *planPage) results(runs []plan.Step) {
 	}
 	done := groupSteps(by[plan.StatusApplied])
 	for _, g := range done {
-		p.group(2, p.page.good("✓"), g.done(), widest(done), g)
+		p.group(2, p.Page.Good("✓"), g.done(), widest(done), g)
 	}
 	p.unsettled(by[plan.StatusApplied])
 	left := groupSteps(by[plan.StatusSkipped])
 	for _, g := range left {
-		p.group(2, p.page.faint("·"), "skipped", widest(left), g)
+		p.group(2, p.Page.Faint("·"), "skipped", widest(left), g)
 		p.told(g.steps)
 	}
 	failed := groupSteps(by[plan.StatusFailed])
 	for _, g := range failed {
-		p.group(2, p.page.bad("✗"), "failed", widest(failed), g)
+		p.group(2, p.Page.Bad("✗"), "failed", widest(failed), g)
 		p.told(g.steps)
 	}
 	// A Region that could not be begun has steps without a result.
 	p.groups(2, groupSteps(by[""]))
 }
 
-// told says of each step why; the same words for many functions stand once.
+// told writes why each step ended as it did; the same reason of many functions stands once.
 func (p *planPage) told(steps []plan.Step) {
 	var order []string
 	names := map[string][]string{}
@@ -56,10 +53,10 @@ func (p *planPage) told(steps []plan.Step) {
 		names[why] = append(names[why], name)
 	}
 	for _, why := range order {
-		p.linef(6, "%s", why)
+		p.Linef(6, "%s", why)
 		shown := p.some(len(names[why]))
 		for _, name := range names[why][:shown] {
-			p.linef(8, "%s", name)
+			p.Linef(8, "%s", name)
 		}
 		p.more(8, len(names[why])-shown)
 	}
@@ -76,5 +73,3 @@ func (p *planPage) unsettled(steps []plan.Step) {
 	}
 	p.told(said)
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

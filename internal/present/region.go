@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -16,14 +16,14 @@ import (
 // someItems is how many items of a list are shown without -v.
 const someItems = 10
 
-// drift tells apart what somebody changed from what Git changed.
+// drift separates what somebody changed from what Git changed.
 func (p *planPage) drift(r plan.Region) {
 	drift, extra := splitDrift(r.Drift)
 	p.extra(extra)
 	if len(drift) == 0 {
 		return
 	}
-	p.linef(2, "drift: changed by somebody else")
+	p.Linef(2, "drift: changed by somebody else")
 	shown := p.some(len(drift))
 	for _, d := range drift[:shown] {
 		layer := ""
@@ -32,12 +32,12 @@ func (p *planPage) drift(r plan.Region) {
 		}
 		since := ""
 		if !d.Since.IsZero() {
-			since = ", since " + moment(d.Since, r.Want.Zone)
-			if age := p.now.Sub(d.Since); age > 0 {
-				since += " (" + span(age) + " ago)"
+			since = ", since " + words.Moment(d.Since, r.Want.Zone)
+			if age := p.Now.Sub(d.Since); age > 0 {
+				since += " (" + words.Span(age) + " ago)"
 			}
 		}
-		p.linef(4, "%s %s  %s%s: %s%s", p.page.warn("!"), d.Kind, d.Function, layer, d.Reason, since)
+		p.Linef(4, "%s %s  %s%s: %s%s", p.Page.Warn("!"), d.Kind, d.Function, layer, d.Reason, since)
 	}
 	p.more(4, len(drift)-shown)
 }
@@ -55,20 +55,20 @@ func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 }
 
 // extra groups layers that nobody named by version: a team's agent is on every
-// function, and one line says so.
+// function, and one line is enough.
 func (p *planPage) extra(extra []plan.Drift) {
 	if len(extra) == 0 {
 		return
 	}
-	p.linef(2, "also attached, named neither by Git nor by unmanaged; left as it is")
+	p.Linef(2, "also attached, named neither by Git nor by unmanaged; left as it is")
 	functions := map[string][]string{}
 	for _, d := range extra {
 		functions[d.Have] = append(functions[d.Have], d.Function)
 	}
 	for _, arn := range slices.Sorted(maps.Keys(functions)) {
-		p.linef(4, "%s extra  %s  %s", p.page.warn("!"), count(len(functions[arn]), "function"), arn)
-		if p.verbose {
-			p.line(6, 0, strings.Join(functions[arn], " "))
+		p.Linef(4, "%s extra  %s  %s", p.Page.Warn("!"), words.Count(len(functions[arn]), "function"), arn)
+		if p.Verbose {
+			p.Line(6, 0, strings.Join(functions[arn], " "))
 		}
 	}
 }
@@ -78,19 +78,19 @@ func (p *planPage) extra(extra []plan.Drift) {
 func (p *planPage) blocked(r plan.Region) {
 	reasons, groups := blockedByReason(r)
 	if len(reasons) > 0 {
-		p.linef(2, "blocked")
+		p.Linef(2, "blocked")
 	}
 	for _, reason := range reasons {
 		names := groups[reason]
-		text := fmt.Sprintf("%s %s: %s", p.page.bad("✗"), count(len(names), "function"), reason)
-		p.linef(4, "%s", text)
+		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
+		p.Linef(4, "%s", text)
 		shown := p.some(len(names))
-		p.line(6, 0, strings.Join(names[:shown], " "))
+		p.Line(6, 0, strings.Join(names[:shown], " "))
 		p.more(6, len(names)-shown)
 	}
 }
 
-// blockedByReason gives the reasons in order, and the functions of each.
+// blockedByReason returns the reasons in order, and the functions of each.
 func blockedByReason(r plan.Region) ([]string, map[string][]string) {
 	var reasons []string
 	groups := map[string][]string{}
@@ -116,17 +116,17 @@ func (p *planPage) aliases(r plan.Region) {
 	var order []key
 	groups := map[key][]string{}
 	for _, b := range r.Behind {
-		k := key{b.Alias, layerServed(b), label(b.Latest, "")}
+		k := key{b.Alias, layerServed(b), b.Latest.Label("")}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
 		groups[k] = append(groups[k], b.Function+":"+b.Version)
 	}
 	for _, k := range order {
-		p.linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.page.warn("!"), k.alias, k.serves, k.latest,
-			count(len(groups[k]), "function"))
-		if p.verbose || len(groups[k]) == 1 {
-			p.line(6, 0, strings.Join(groups[k], " "))
+		p.Linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.Page.Warn("!"), k.alias, k.serves, k.latest,
+			words.Count(len(groups[k]), "function"))
+		if p.Verbose || len(groups[k]) == 1 {
+			p.Line(6, 0, strings.Join(groups[k], " "))
 		}
 	}
 }
@@ -136,16 +136,16 @@ func layerServed(b plan.Behind) string {
 	if b.Serves == "" {
 		return "no " + b.Layer
 	}
-	return b.Layer + " " + label(b.Serves, "")
+	return b.Layer + " " + b.Serves.Label("")
 }
 
 // asides are worth a line and change nothing.
 func (p *planPage) asides(r plan.Region) {
 	for _, n := range r.Notes {
-		p.linef(2, "· %s", n.Message)
+		p.Linef(2, "· %s", n.Message)
 	}
 	if r.Unselected > 0 {
-		p.linef(2, "· %s no longer selected, left as it is", count(r.Unselected, "function"))
+		p.Linef(2, "· %s no longer selected, left as it is", words.Count(r.Unselected, "function"))
 	}
 	permanent := map[string][]string{}
 	for _, b := range r.Blocked {
@@ -153,21 +153,21 @@ func (p *planPage) asides(r plan.Region) {
 			permanent[b.Reason] = append(permanent[b.Reason], b.Function)
 		}
 	}
-	for _, reason := range sortedKeys(permanent) {
+	for _, reason := range slices.Sorted(maps.Keys(permanent)) {
 		names := permanent[reason]
-		if p.verbose {
-			p.linef(2, "· %s left out, %s: %s", count(len(names), "function"), reason, strings.Join(names, " "))
+		if p.Verbose {
+			p.Linef(2, "· %s left out, %s: %s", words.Count(len(names), "function"), reason, strings.Join(names, " "))
 		} else {
-			p.linef(2, "· %s left out: %s", count(len(names), "function"), reason)
+			p.Linef(2, "· %s left out: %s", words.Count(len(names), "function"), reason)
 		}
 	}
 }
 
-// kept says why versions stay: the commonest reasons, all with -v. It is told
-// where something is pruned; elsewhere nobody asked.
+// kept writes why versions stay: the commonest reasons, or all. Only where
+// something is pruned does anybody ask.
 func (p *planPage) kept(r plan.Region) {
 	prunes := slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune })
-	if len(r.Kept) == 0 || !prunes && !p.verbose {
+	if len(r.Kept) == 0 || !prunes && !p.Verbose {
 		return
 	}
 	type key struct{ layer, reason string }
@@ -178,41 +178,34 @@ func (p *planPage) kept(r plan.Region) {
 		if groups[at] == nil {
 			order = append(order, at)
 		}
-		groups[at] = append(groups[at], numbered(k.Version, k.Semver))
+		groups[at] = append(groups[at], words.Version(k.Version, k.Semver))
 	}
-	p.linef(2, "kept: %s", count(len(r.Kept), "version"))
+	p.Linef(2, "kept: %s", words.Count(len(r.Kept), "version"))
 	shown := len(order)
-	if !p.verbose {
+	if !p.Verbose {
 		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
 		shown = min(shown, 5)
 	}
 	for _, k := range order[:shown] {
 		versions := strings.Join(groups[k], ", ")
-		if !p.verbose && len(groups[k]) > 3 {
+		if !p.Verbose && len(groups[k]) > 3 {
 			versions = fmt.Sprintf("%d versions", len(groups[k]))
 		}
-		p.linef(4, "= %s %s: %s", k.layer, versions, k.reason)
+		p.Linef(4, "= %s %s: %s", k.layer, versions, k.reason)
 	}
 	p.more(4, len(order)-shown)
 }
 
-func numbered(n int64, semver string) string {
-	if semver == "" {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("%d (%s)", n, semver)
-}
-
 func (p *planPage) cost(r plan.Region) {
-	if r.Cost.Calls == 0 || p.applied {
+	if r.Cost.Calls == 0 || p.Applied {
 		return
 	}
-	p.line(2, 2, p.page.faint(costText(r.Cost, p.rate)))
+	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
 }
 
 // costText is "21 calls, about 4 s at 5 requests/s".
 func costText(c plan.Cost, rate float64) string {
-	text := count(c.Calls, "call")
+	text := words.Count(c.Calls, "call")
 	if c.Seconds >= 0.5 {
 		length := fmt.Sprintf("%.0f s", c.Seconds)
 		if c.Seconds >= 120 {
@@ -228,16 +221,21 @@ func costText(c plan.Cost, rate float64) string {
 
 // some is how many of n items to show.
 func (p *planPage) some(n int) int {
-	if p.verbose || n <= someItems {
+	if p.Verbose || n <= someItems {
 		return n
 	}
 	return someItems
 }
 
 func (p *planPage) more(indent, n int) {
-	if n > 0 {
-		p.linef(indent, "… and %d more (all with -v)", n)
+	if n <= 0 {
+		return
 	}
+	text := fmt.Sprintf("… and %d more", n)
+	if p.Commands.All != "" {
+		text += " (" + p.Commands.All + ")"
+	}
+	p.Linef(indent, "%s", text)
 }
 
 // sums are what the last line is made of.
@@ -246,14 +244,14 @@ type sums struct {
 	applied, failed, skipped                    int
 }
 
-func totals(r round.Result) sums {
+func totals(r plan.Report) sums {
 	var t sums
-	t.errors = countErrors(r.Problems)
+	t.errors = Errors(r.Problems)
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
 			drift, _ := splitDrift(region.Drift)
 			t.drift += len(drift)
-			t.errors += countErrors(region.Problems)
+			t.errors += Errors(region.Problems)
 			if region.Failure != nil {
 				t.unread++
 			}
@@ -264,7 +262,7 @@ func totals(r round.Result) sums {
 			}
 		}
 	}
-	for _, s := range allSteps(r) {
+	for _, s := range r.Steps() {
 		t.steps++
 		if s.Held != nil {
 			t.held++
@@ -284,7 +282,8 @@ func totals(r round.Result) sums {
 	return t
 }
 
-func countErrors(problems []desired.Problem) int {
+// Errors counts the problems that are errors.
+func Errors(problems []desired.Problem) int {
 	n := 0
 	for _, p := range problems {
 		if p.Severity != desired.Warning {

@@ -1,95 +1,79 @@
-package main
+package present
 
 import (
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/desired"
 )
 
-// view is how a result is shown.
-type view struct {
-	palette
-	width   int
-	verbose bool // names and every reason
-	applied bool // the result of apply, not of plan
-	now     time.Time
-	rate    float64 // requests per second, as the plan's cost was reckoned
-	chosen  []string
-	// store says which past was looked at, for people.
-	store string
-	// approve gives the command that approves a plan.
-	approve func(environment, digest string) string
-}
-
-// renderText shows what plan or apply found, for people.
-func renderText(r round.Result, v view) string {
-	p := &planPage{page: page{palette: v.palette, width: v.width}, view: v}
+// Text shows what plan or apply found, for people.
+func Text(r plan.Report, v Options) string {
+	p := &planPage{Page: Page{Palette: v.Palette, Width: v.Width}, Options: v}
 	p.preface(r)
 	for _, planned := range r.Plans {
 		p.environment(planned)
 	}
 	for _, name := range r.Skipped {
-		p.ends(p.page.bold(name), p.page.bad("✗ not looked at"))
-		p.linef(2, "its desired state is invalid or needs what is not supported yet, see above")
+		p.Ends(p.Page.Bold(name), p.Page.Bad("✗ not looked at"))
+		p.Linef(2, "its desired state is invalid or needs what is not supported yet, see above")
 	}
 	if len(r.Plans)+len(r.Skipped) > 0 {
-		p.blank()
+		p.Blank()
 	}
-	p.line(0, 2, p.summary(r))
+	p.Line(0, 2, p.summary(r))
 	return p.String()
 }
 
 // planPage is a page with what it shows.
 type planPage struct {
-	page
-	view
+	Page
+	Options
 }
 
 // preface has what concerns all environments: the revision, the problems.
-func (p *planPage) preface(r round.Result) {
+func (p *planPage) preface(r plan.Report) {
 	revision := "no commit"
 	if r.Revision != "" {
-		revision = "revision " + shorten(r.Revision)
+		revision = "revision " + words.Commit(r.Revision)
 	}
-	past := "past: " + p.store
+	past := "past: " + p.Store
 	if r.Past == "none" {
 		past = "past: none, so nothing counts as drift"
-		if p.store != "" {
-			past += " (" + p.store + " is not there)"
+		if p.Store != "" {
+			past += " (" + p.Store + " is not there)"
 		}
 	}
-	p.line(0, 2, p.page.faint(revision+", "+past))
-	p.blank()
+	p.Line(0, 2, p.Page.Faint(revision+", "+past))
+	p.Blank()
 	for _, x := range r.Problems {
 		p.problem(0, x)
 	}
-	if len(r.Unfinished) > 0 {
-		p.linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
-			count(len(r.Unfinished), "record"), map[bool]string{true: "was", false: "were"}[len(r.Unfinished) == 1])
+	if r.Interrupted > 0 {
+		p.Linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
+			words.Count(r.Interrupted, "record"), map[bool]string{true: "was", false: "were"}[r.Interrupted == 1])
 	}
-	if len(r.Problems)+len(r.Unfinished) > 0 {
-		p.blank()
+	if len(r.Problems)+r.Interrupted > 0 {
+		p.Blank()
 	}
 }
 
 func (p *planPage) problem(indent int, x desired.Problem) {
-	mark := p.page.bad("✗ error:")
+	mark := p.Page.Bad("✗ error:")
 	if x.Severity == desired.Warning {
-		mark = p.page.warn("! warning:")
+		mark = p.Page.Warn("! warning:")
 	}
 	where := ""
 	if x.File != "" {
 		where = fmt.Sprintf("%s:%d:%d: ", x.File, x.Line, x.Column)
 	}
-	p.linef(indent, "%s %s%s [%s]", mark, where, x.Message, x.Code)
+	p.Linef(indent, "%s %s%s [%s]", mark, where, x.Message, x.Code)
 	if x.Suggestion != "" {
-		p.linef(indent+2, "%s", x.Suggestion)
+		p.Linef(indent+2, "%s", x.Suggestion)
 	}
 }
 
@@ -97,23 +81,23 @@ func (p *planPage) environment(planned plan.Plan) {
 	for _, r := range planned.Regions {
 		p.region(r)
 	}
-	if len(planned.Lines) == 0 || !approvable(planned) {
+	if len(planned.Lines) == 0 || p.Commands.Approve == nil || !approvable(planned) {
 		return
 	}
-	p.linef(2, "%s to release this plan, after looking at it:", p.page.held("?"))
+	p.Linef(2, "%s to release this plan, after looking at it:", p.Page.Held("?"))
 	// Not wrapped: it is there to be copied.
-	p.WriteString("      " + p.approve(planned.Environment, planned.Digest) + "\n")
+	p.WriteString("      " + p.Commands.Approve(planned.Environment, planned.Digest) + "\n")
 }
 
 // region shows one environment in one Region; a calm one takes one line.
 func (p *planPage) region(r plan.Region) {
-	name := p.page.bold(r.Want.Name) + " · " + r.Want.Region
+	name := p.Page.Bold(r.Want.Name) + " · " + r.Want.Region
 	if p.calm(r) {
-		p.ends(p.page.good("✓")+" "+name+"  in sync, "+count(len(r.Want.Layers), "layer"), p.page.faint(r.Want.Account))
+		p.Ends(p.Page.Good("✓")+" "+name+"  in sync, "+words.Count(len(r.Want.Layers), "layer"), p.Page.Faint(r.Want.Account))
 		p.asides(r)
 		return
 	}
-	p.ends(name, p.page.faint(r.Want.Account))
+	p.Ends(name, p.Page.Faint(r.Want.Account))
 	p.circumstances(r)
 	p.rollout(r)
 	if f := r.Failure; f != nil {
@@ -123,7 +107,7 @@ func (p *planPage) region(r plan.Region) {
 		p.problem(2, x)
 	}
 	runs, waits := split(r.Steps)
-	if p.applied {
+	if p.Applied {
 		p.results(runs)
 	} else {
 		p.groups(2, groupSteps(runs))
@@ -139,17 +123,17 @@ func (p *planPage) region(r plan.Region) {
 	p.cost(r)
 }
 
-// calm says that there is nothing a person has to read.
+// calm reports whether there is nothing a person has to read.
 func (p *planPage) calm(r plan.Region) bool {
-	return r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.verbose || len(r.Kept) == 0)
+	return r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Behind) == 0 && (!p.Verbose || len(r.Kept) == 0)
 }
 
 // circumstances is what allows or forbids: the window, the mode, the approval.
 func (p *planPage) circumstances(r plan.Region) {
 	if reason := r.Window.Reason; reason != "" {
-		draw := p.page.good
+		draw := p.Page.Good
 		if !r.Window.Open {
-			draw = p.page.held
+			draw = p.Page.Held
 		}
 		// The reason begins with the word that matters: open, closed, frozen.
 		state, rest := reason, ""
@@ -157,15 +141,15 @@ func (p *planPage) circumstances(r plan.Region) {
 			state, rest = reason[:i], reason[i:]
 		}
 		if !r.Window.Open && !r.Window.NextOpen.IsZero() {
-			rest += ", in " + span(r.Window.NextOpen.Sub(p.now))
+			rest += ", in " + words.Span(r.Window.NextOpen.Sub(p.Now))
 		}
-		p.linef(2, "window: %s%s", draw(state), rest)
+		p.Linef(2, "window: %s%s", draw(state), rest)
 	}
 	if r.Want.Observe {
-		p.linef(2, "mode: observe, so that nothing is changed")
+		p.Linef(2, "mode: observe, so that nothing is changed")
 	}
 	if r.Want.ApprovalRequired {
-		p.linef(2, "approval: %s", p.approvalState(r))
+		p.Linef(2, "approval: %s", p.approvalState(r))
 	}
 }
 
@@ -173,14 +157,14 @@ func (p *planPage) approvalState(r plan.Region) string {
 	changes := 0
 	for _, s := range r.Steps {
 		if s.HeldBy(plan.ByApproval) {
-			return p.page.held("required, and missing for this plan")
+			return p.Page.Held("required, and missing for this plan")
 		}
 		if s.Cause == plan.CauseChange && !s.Back {
 			changes++
 		}
 	}
 	if changes > 0 {
-		return p.page.good("given")
+		return p.Page.Good("given")
 	}
 	return "required, nothing to approve"
 }
@@ -190,9 +174,9 @@ func (p *planPage) failure(f plan.Failure) {
 	if f.Retryable {
 		advice = "; try again later"
 	}
-	p.linef(2, "%s %s%s [%s]", p.page.bad("✗"), f.Message, advice, f.Code)
-	if hint := failureHint(f); hint != "" {
-		p.linef(4, "%s", hint)
+	p.Linef(2, "%s %s%s [%s]", p.Page.Bad("✗"), f.Message, advice, f.Code)
+	if hint := p.Commands.advice(f); hint != "" {
+		p.Linef(4, "%s", hint)
 	}
 }
 
@@ -206,7 +190,7 @@ func (p *planPage) groups(indent int, groups []group) {
 func widest(groups []group) int {
 	n := 0
 	for _, g := range groups {
-		n = max(n, len(count(len(g.steps), g.noun)))
+		n = max(n, len(words.Count(len(g.steps), g.noun)))
 	}
 	return n
 }
@@ -215,26 +199,26 @@ func widest(groups []group) int {
 // there is one only.
 func (p *planPage) group(indent int, symbol, verb string, counted int, g group) {
 	names := g.names()
-	head := symbol + " " + pad(verb, 8) + "  " + padLeft(count(len(g.steps), g.noun), counted) + "  "
+	head := symbol + " " + Pad(verb, 8) + "  " + padLeft(words.Count(len(g.steps), g.noun), counted) + "  "
 	text := g.what
 	told := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
-	if len(names) == 1 && !p.verbose && !told {
+	if len(names) == 1 && !p.Verbose && !told {
 		text += "  " + names[0]
 	}
 	hang := 2 + 8 + 2 + counted + 2
-	p.line(indent, hang, head+text)
-	if !p.verbose {
+	p.Line(indent, hang, head+text)
+	if !p.Verbose {
 		return
 	}
 	if reason := g.reason(); reason != "" {
-		p.linef(indent+4, "%s", p.page.faint(reason))
+		p.Linef(indent+4, "%s", p.Page.Faint(reason))
 		if len(names) > 0 {
-			p.line(indent+4, 0, strings.Join(names, " "))
+			p.Line(indent+4, 0, strings.Join(names, " "))
 		}
 		return
 	}
 	for _, s := range g.steps {
-		p.linef(indent+4, "%s  %s", subject(s), p.page.faint(s.Reason))
+		p.Linef(indent+4, "%s  %s", subject(s), p.Page.Faint(s.Reason))
 	}
 }
 
@@ -243,43 +227,43 @@ func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
 	}
-	return s.Layer + " " + label(s.From, s.FromVersion)
+	return s.Layer + " " + s.From.Label(s.FromVersion)
 }
 
 func (p *planPage) symbol(g group) string {
 	switch g.symbol {
 	case "+":
-		return p.page.good(g.symbol)
+		return p.Page.Good(g.symbol)
 	case "-":
-		return p.page.bad(g.symbol)
+		return p.Page.Bad(g.symbol)
 	default:
-		return p.page.warn(g.symbol)
+		return p.Page.Warn(g.symbol)
 	}
 }
 
 // waiting shows what is held, by whom, why and until when.
 func (p *planPage) waiting(r plan.Region, w waiting) {
-	p.line(2, 4, p.page.held("… "+waitsFor(w.held, p.now, r.Want.Zone)))
+	p.Line(2, 4, p.Page.Held("… "+waitsFor(w.held, p.Now, r.Want.Zone)))
 	for _, h := range w.held.All() {
 		// The window's reason stands at the top of the Region already.
 		if h.Reason != "" && h.Reason != r.Window.Reason {
-			p.linef(6, "%s: %s", h.By, h.Reason)
+			p.Linef(6, "%s: %s", h.By, h.Reason)
 		}
 	}
 	p.groups(6, w.groups)
 }
 
 // summary is the last line: everything in one sentence.
-func (p *planPage) summary(r round.Result) string {
+func (p *planPage) summary(r plan.Report) string {
 	t := totals(r)
 	var parts []string
 	switch {
-	case p.applied && t.steps == 0 && (t.unread > 0 || len(r.Skipped) > 0):
+	case p.Applied && t.steps == 0 && (t.unread > 0 || len(r.Skipped) > 0):
 		parts = append(parts, "Apply: incomplete")
-	case p.applied:
+	case p.Applied:
 		parts = append(parts, "Apply: "+t.outcome())
 	case t.steps > 0:
-		text := "Plan: " + tally(allSteps(r))
+		text := "Plan: " + tally(r.Steps())
 		if t.held > 0 {
 			text += fmt.Sprintf("; %d of %d wait", t.held, t.steps)
 		}

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // group is steps that a person reads as one: the same thing done to many
@@ -40,7 +41,7 @@ func groupSteps(steps []plan.Step) []group {
 	for _, s := range steps {
 		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
 		if s.Kind != plan.KindPrune {
-			k.from, k.to = label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+			k.from, k.to = s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
 			k.newLayer, k.goBack = s.New, s.Back
 			k.serving = served(s)
 		}
@@ -61,7 +62,7 @@ func groupSteps(steps []plan.Step) []group {
 }
 
 func newGroup(s plan.Step) group {
-	from, to := label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+	from, to := s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
 	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to)}
 	switch {
 	case s.Kind == plan.KindPrune:
@@ -85,7 +86,7 @@ func newGroup(s plan.Step) group {
 	return g
 }
 
-// served says what callers get by a serve step: "live", "live, 10% of the calls",
+// served returns what callers get by a serve step: "live", "live, 10% of the calls",
 // or "live, back to a version published before". Empty for other steps.
 func served(s plan.Step) string {
 	if s.Kind != plan.KindServe || s.Serving == nil {
@@ -105,7 +106,7 @@ func served(s plan.Step) string {
 func pruned(steps []plan.Step) string {
 	var versions []string
 	for _, s := range steps {
-		versions = append(versions, label(s.From, s.FromVersion))
+		versions = append(versions, s.From.Label(s.FromVersion))
 	}
 	return steps[0].Layer + " " + strings.Join(versions, ", ")
 }
@@ -121,7 +122,7 @@ func (g group) names() []string {
 	return names
 }
 
-// reason gives the one reason that all steps of the group share, or "".
+// reason returns the one reason that all steps of the group share, or "".
 func (g group) reason() string {
 	for _, s := range g.steps[1:] {
 		if s.Reason != g.steps[0].Reason {
@@ -220,9 +221,9 @@ func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {
 	case h.Until.IsZero():
 		return text
 	case h.NotBefore():
-		return text + ", not before " + until(h.Until, now, zone)
+		return text + ", not before " + words.Until(h.Until, now, zone)
 	default:
-		return text + ", until " + until(h.Until, now, zone)
+		return text + ", until " + words.Until(h.Until, now, zone)
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -17,10 +17,10 @@ import (
 // we count bytes, which are never fewer.
 const markdownLimit = 65_536
 
-// renderMarkdown shows a result as a comment on a pull request. Where it would
+// Markdown shows a result as a comment on a pull request. Where it would
 // be too long, names go first, then the details of the last environments; the
 // table on top always stays.
-func renderMarkdown(r round.Result, v view) string {
+func Markdown(r plan.Report, v Options) string {
 	for _, names := range []int{1000, 100, 20, 0} {
 		if text := markdown(r, v, names, len(r.Plans)); len(text) <= markdownLimit {
 			return text
@@ -39,29 +39,29 @@ func renderMarkdown(r round.Result, v view) string {
 
 // markdown writes the details of the first detailed environments, with at most
 // names functions per group.
-func markdown(r round.Result, v view, names, detailed int) string {
+func markdown(r plan.Report, v Options, names, detailed int) string {
 	var b strings.Builder
 	for _, planned := range r.Plans {
 		fmt.Fprintf(&b, "<!-- layerd:plan:%s -->\n", planned.Environment)
 	}
 	verb := "plan"
-	if v.applied {
+	if v.Applied {
 		verb = "apply"
 	}
-	p := &planPage{view: v}
+	p := &planPage{Options: v}
 	fmt.Fprintf(&b, "## layerd %s\n\n%s\n\n", verb, escape(p.summary(r)))
 	if r.Revision != "" {
-		fmt.Fprintf(&b, "Revision `%s`, past: %s.\n\n", shorten(r.Revision), r.Past)
+		fmt.Fprintf(&b, "Revision `%s`, past: %s.\n\n", words.Commit(r.Revision), r.Past)
 	}
 	markdownProblems(&b, r.Problems)
 	markdownTable(&b, r, v)
 	for i, planned := range r.Plans {
 		if i >= detailed {
 			fmt.Fprintf(&b, "\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
-				count(len(r.Plans)-i, "environment"))
+				words.Count(len(r.Plans)-i, "environment"))
 			break
 		}
-		m := markdownPlan{view: v, names: names}
+		m := markdownPlan{Options: v, names: names}
 		b.WriteString("\n" + m.environment(planned))
 	}
 	return b.String()
@@ -89,13 +89,13 @@ func markdownProblems(b *strings.Builder, problems []desired.Problem) {
 	}
 }
 
-func markdownTable(b *strings.Builder, r round.Result, v view) {
+func markdownTable(b *strings.Builder, r plan.Report, v Options) {
 	b.WriteString("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
-			t := totals(round.Result{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
+			t := totals(plan.Report{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
 			steps := tally(region.Steps)
-			if v.applied {
+			if v.Applied {
 				steps = t.outcome()
 			}
 			switch {
@@ -114,7 +114,7 @@ func markdownTable(b *strings.Builder, r round.Result, v view) {
 }
 
 // waitingFor names all who hold something in the Region, and the next moment.
-func waitingFor(r plan.Region, v view) string {
+func waitingFor(r plan.Region, v Options) string {
 	var by []string
 	for _, s := range r.Steps {
 		if s.Held == nil {
@@ -128,14 +128,14 @@ func waitingFor(r plan.Region, v view) string {
 	}
 	text := strings.Join(by, ", ")
 	if text != "" && !r.Next.IsZero() {
-		text += "; next " + until(r.Next, v.now, r.Want.Zone)
+		text += "; next " + words.Until(r.Next, v.Now, r.Want.Zone)
 	}
 	return text
 }
 
 // markdownPlan writes one environment's details.
 type markdownPlan struct {
-	view
+	Options
 	names int // functions named per group
 }
 
@@ -149,8 +149,8 @@ func (m markdownPlan) environment(planned plan.Plan) string {
 		m.region(&b, r)
 		b.WriteString("</details>\n\n")
 	}
-	if len(planned.Lines) > 0 && approvable(planned) {
-		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", planned.Environment, m.approve(planned.Environment, planned.Digest))
+	if len(planned.Lines) > 0 && m.Commands.Approve != nil && approvable(planned) {
+		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", planned.Environment, m.Commands.Approve(planned.Environment, planned.Digest))
 	}
 	return b.String()
 }
@@ -159,7 +159,7 @@ func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	if r.Window.Reason != "" {
 		fmt.Fprintf(b, "Change window: %s\n\n", escape(r.Window.Reason))
 	}
-	markdownRollout(b, r, m.view)
+	markdownRollout(b, r, m.Options)
 	if f := r.Failure; f != nil {
 		fmt.Fprintf(b, "❌ %s (`%s`)\n\n", escape(f.Message), f.Code)
 	}
@@ -169,23 +169,23 @@ func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	}
 	drift, extra := splitDrift(r.Drift)
 	if len(extra) > 0 {
-		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", count(len(extra), "layer"))
+		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extra), "layer"))
 	}
 	for _, d := range drift {
-		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), moment(d.Since, r.Want.Zone))
+		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), words.Moment(d.Since, r.Want.Zone))
 	}
 	reasons, groups := blockedByReason(r)
 	for _, reason := range reasons {
 		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(groups[reason]))
 	}
 	for _, a := range r.Behind {
-		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), label(a.Latest, ""))
+		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), a.Latest.Label(""))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(b, "- %s\n", escape(n.Message))
 	}
-	if r.Cost.Calls > 0 && !m.applied {
-		fmt.Fprintf(b, "\n%s\n", costText(r.Cost, m.rate))
+	if r.Cost.Calls > 0 && !m.Applied {
+		fmt.Fprintf(b, "\n%s\n", costText(r.Cost, m.Rate))
 	}
 	b.WriteByte('\n')
 }
@@ -196,7 +196,7 @@ func (m markdownPlan) diff(r plan.Region) string {
 	runs, waits := split(r.Steps)
 	m.groups(&b, groupSteps(runs))
 	for _, w := range waits {
-		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.now, r.Want.Zone))
+		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.Now, r.Want.Zone))
 		for _, h := range w.held.All() {
 			if h.Reason != "" && h.Reason != r.Window.Reason {
 				fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
@@ -213,7 +213,7 @@ func (m markdownPlan) groups(b *strings.Builder, groups []group) {
 		if symbol != "+" && symbol != "-" {
 			symbol = "!"
 		}
-		fmt.Fprintf(b, "%s %s %s  %s\n", symbol, pad(g.verb, 8), padLeft(count(len(g.steps), g.noun), widest(groups)), g.what)
+		fmt.Fprintf(b, "%s %s %s  %s\n", symbol, Pad(g.verb, 8), padLeft(words.Count(len(g.steps), g.noun), widest(groups)), g.what)
 		if names := g.names(); len(names) > 0 && m.names > 0 {
 			fmt.Fprintf(b, "    %s\n", m.list(names))
 		}
@@ -230,7 +230,7 @@ func (m markdownPlan) list(names []string) string {
 	text := strings.Join(names[:shown], ", ")
 	switch {
 	case shown == 0:
-		return count(len(names), "function")
+		return words.Count(len(names), "function")
 	case shown < len(names):
 		return fmt.Sprintf("%s and %d more", text, len(names)-shown)
 	}

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"encoding/csv"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/rollout"
@@ -69,7 +70,8 @@ type entryView struct {
 // openStatus is what is said of a record without an end.
 const openStatus = "open"
 
-func viewHistory(entries []history.Entry) historyView {
+// HistoryDocument lays entries out for other programs.
+func HistoryDocument(entries []history.Entry) any {
 	v := historyView{FormatVersion: "1", Entries: []entryView{}}
 	for _, e := range entries {
 		v.Entries = append(v.Entries, viewEntry(e))
@@ -112,10 +114,10 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
-// historyCSV is for spreadsheets and auditors. A cell that begins like a
+// HistoryCSV is for spreadsheets and auditors. A cell that begins like a
 // formula is quoted with an apostrophe: names of functions and people's words
 // are in there.
-func historyCSV(entries []history.Entry) string {
+func HistoryCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
@@ -151,10 +153,13 @@ func number(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// renderHistory shows the latest first; what one round did to many functions
+// historyPage is a history that is being written.
+type historyPage struct{ Page }
+
+// History shows the latest first; what one round did to many functions
 // is one line.
-func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p palette, width int) string {
-	pg := &page{palette: p, width: width}
+func History(entries []history.Entry, zone *time.Location, v Options) string {
+	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
 	for i := 0; i < len(entries); {
 		n := 1
@@ -163,29 +168,29 @@ func renderHistory(entries []history.Entry, verbose bool, zone *time.Location, p
 		}
 		if d := entries[i].Started.In(zone).Format("Mon 2006-01-02 MST"); d != day {
 			day = d
-			pg.linef(0, "%s", p.bold(d))
+			pg.Linef(0, "%s", pg.Bold(d))
 		}
-		pg.did(entries[i:i+n], verbose, zone)
+		pg.did(entries[i:i+n], v.Verbose, zone)
 		i += n
 	}
 	return pg.String()
 }
 
-// together says whether two neighbours tell the same of two functions.
+// together reports whether two neighbours are the same change of two functions.
 func together(a, b history.Entry) bool {
 	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
 		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
 		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
 }
 
-func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
+func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	e := entries[0]
 	if e.Cause == history.CauseRuling {
 		p.ruled(e, zone)
 		return
 	}
-	mark := map[string]string{string(plan.StatusApplied): p.good("✓"), string(plan.StatusFailed): p.bad("✗"),
-		openStatus: p.warn("?")}[statusOf(e)]
+	mark := map[string]string{string(plan.StatusApplied): p.Good("✓"), string(plan.StatusFailed): p.Bad("✗"),
+		openStatus: p.Warn("?")}[statusOf(e)]
 	if mark == "" {
 		mark = "·"
 	}
@@ -193,15 +198,32 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	what := fmt.Sprintf("%s %s → %s", e.Layer, label(e.From, e.FromVersion), label(e.To, e.ToVersion))
+	what := fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 	if e.Kind == plan.KindServe {
 		what = "alias " + e.Alias // where from and where to is each function's own
 	}
-	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
-		statusOf(e), e.Kind, count(len(entries), noun), what))
+	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+		statusOf(e), e.Kind, words.Count(len(entries), noun), what))
+	p.Line(10, 2, p.Faint(forWhom(e)))
+	if e.Error != "" {
+		p.Linef(10, "%s", e.Error)
+	}
+	if !verbose && len(entries) > 1 {
+		return
+	}
+	for _, e := range entries {
+		p.Linef(10, "%s  %s", subjectOf(e), p.Faint(e.Reason))
+		if moved := aliasOf(e); moved != "" {
+			p.Linef(12, "%s", p.Faint(moved))
+		}
+	}
+}
+
+// forWhom returns for what a step was done, and by whose word.
+func forWhom(e history.Entry) string {
 	by := "for " + string(e.Cause)
 	if e.Revision != "" {
-		by += ", revision " + shorten(e.Revision)
+		by += ", revision " + words.Commit(e.Revision)
 	}
 	if e.Author != "" {
 		by += " by " + e.Author
@@ -215,26 +237,14 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.Wave > 0 {
 		by += fmt.Sprintf(", wave %d", e.Wave)
 	}
-	p.line(10, 2, p.faint(by))
-	if e.Error != "" {
-		p.linef(10, "%s", e.Error)
-	}
-	if !verbose && len(entries) > 1 {
-		return
-	}
-	for _, e := range entries {
-		p.linef(10, "%s  %s", subjectOf(e), p.faint(e.Reason))
-		if moved := aliasOf(e); moved != "" {
-			p.linef(12, "%s", p.faint(moved))
-		}
-	}
+	return by
 }
 
 // shortRollout is the random word of a rollout's ID, which alone tells it from
 // all others.
 func shortRollout(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
-// aliasOf tells what became of the alias; empty = none was to be moved.
+// aliasOf returns what became of the alias; empty = none was to be moved.
 func aliasOf(e history.Entry) string {
 	switch {
 	case e.Alias == "":
@@ -247,8 +257,8 @@ func aliasOf(e history.Entry) string {
 	return fmt.Sprintf("alias %s: function version %s → %s", e.Alias, e.AliasBefore, e.AliasAfter)
 }
 
-// ruled tells what a person decided.
-func (p *page) ruled(e history.Entry, zone *time.Location) {
+// ruled writes what a person decided.
+func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	where, what := e.Environment, fmt.Sprintf("%s %s", e.Kind, e.Status)
 	if e.Region != "" {
 		where += " · " + e.Region
@@ -264,48 +274,48 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 		p.rolled(e, zone)
 		return
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), where, what)
+	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	if e.Steps > 0 {
-		text += "  " + count(e.Steps, "step")
+		text += "  " + words.Count(e.Steps, "step")
 	}
-	p.line(2, 10, text)
+	p.Line(2, 10, text)
 	by := "by " + e.ApprovedBy
 	if e.Reason != "" {
 		by += ": " + e.Reason
 	}
-	p.line(10, 2, p.faint(by))
+	p.Line(10, 2, p.Faint(by))
 }
 
-// rolled tells what became of a rollout, and what its checks said.
-func (p *page) rolled(e history.Entry, zone *time.Location) {
-	mark := p.good("✓")
+// rolled writes how a rollout ended, and the findings of its checks.
+func (p *historyPage) rolled(e history.Entry, zone *time.Location) {
+	mark := p.Good("✓")
 	switch rollout.Stage(e.Status) {
 	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
-		mark = p.bad("✗")
+		mark = p.Bad("✗")
 	}
 	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
-		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, count(e.Steps, "function"))
-	p.line(2, 10, text)
+		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
+	p.Line(2, 10, text)
 	if e.Reason != "" {
-		p.line(10, 2, p.faint(e.Reason))
+		p.Line(10, 2, p.Faint(e.Reason))
 	}
 	for _, f := range e.Findings {
 		if f != e.Reason {
-			p.line(10, 2, p.faint(f))
+			p.Line(10, 2, p.Faint(f))
 		}
 	}
 }
 
-// quarantineOf tells which version must not come back, or may again.
+// quarantineOf returns which version must not come back, or may again.
 func quarantineOf(e history.Entry) string {
 	if e.Layer == "" {
 		return "the rollout goes on"
 	}
-	text := fmt.Sprintf("%s %s", e.Layer, label(e.To, e.ToVersion))
+	text := fmt.Sprintf("%s %s", e.Layer, e.To.Label(e.ToVersion))
 	if e.Kind == history.KindQuarantine {
-		text = fmt.Sprintf("%s %s", e.Layer, label(e.From, e.FromVersion))
+		text = fmt.Sprintf("%s %s", e.Layer, e.From.Label(e.FromVersion))
 		if e.To != "" {
-			text += ", back to " + label(e.To, e.ToVersion)
+			text += ", back to " + e.To.Label(e.ToVersion)
 		}
 	}
 	if e.Function != "" {
@@ -318,5 +328,5 @@ func subjectOf(e history.Entry) string {
 	if e.Function != "" {
 		return e.Function
 	}
-	return e.Layer + " " + label(e.From, e.FromVersion)
+	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

@@ -1,11 +1,9 @@
-package main
+package present
 
 import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
@@ -14,22 +12,22 @@ import (
 )
 
 func TestRenderText(t *testing.T) {
-	golden(t, "plan.txt", renderText(busyWorld(t), testView()))
-	golden(t, "apply.txt", renderText(appliedWorld(t), func() view { v := testView(); v.applied = true; return v }()))
+	golden(t, "plan.txt", Text(busyWorld(t), testView()))
+	golden(t, "apply.txt", Text(appliedWorld(t), func() Options { v := testView(); v.Applied = true; return v }()))
 	small := busyWorld(t)
 	region := &small.Plans[1].Regions[0]
 	region.Steps = append(region.Steps[209:212:212], region.Steps[212:]...)
 	verbose := testView()
-	verbose.verbose = true
-	golden(t, "plan-verbose.txt", renderText(small, verbose))
+	verbose.Verbose = true
+	golden(t, "plan-verbose.txt", Text(small, verbose))
 }
 
 func TestRenderRollouts(t *testing.T) {
 	v := testView()
-	golden(t, "rollout.txt", renderText(rolloutWorld(t), v))
-	golden(t, "rollout.md", renderMarkdown(rolloutWorld(t), v))
-	v.applied = true
-	text := renderText(rolloutWorld(t), v)
+	golden(t, "rollout.txt", Text(rolloutWorld(t), v))
+	golden(t, "rollout.md", Markdown(rolloutWorld(t), v))
+	v.Applied = true
+	text := Text(rolloutWorld(t), v)
 	if !strings.HasSuffix(text, "1 rollout halted, 1 rollout went back.\n") || strings.Contains(text, "wave 1: 1 function") {
 		t.Errorf("apply says\n%s", text)
 	}
@@ -40,31 +38,28 @@ func TestRenderRollouts(t *testing.T) {
 	if got := strings.Count(a.String(), "::error "); got != 2 {
 		t.Errorf("%d errors:\n%s", got, a.String())
 	}
-	if code := applyCode(rolloutWorld(t), nil); code != exitFailed {
-		t.Errorf("apply exits %d", code)
-	}
 }
 
 func TestRenderFailure(t *testing.T) {
 	r := testRegionPlan(t, "prod")
 	r.Failure = &plan.Failure{Code: "wrong_account", Message: "credentials are for account 999999999999, the environment names 123456789012"}
 	r.Cost = plan.Cost{}
-	result := round.Result{Past: "none", Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}
-	golden(t, "failure.txt", renderText(result, testView()))
+	result := plan.Report{Past: "none", Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}
+	golden(t, "failure.txt", Text(result, testView()))
 
 	v := testView()
-	v.applied = true
+	v.Applied = true
 	result.Plans[0].Regions[0].Failure = &plan.Failure{Code: "lease_held", Retryable: true,
 		Message: "prod-1:17 acts on account 123456789012 (lease 7, renewed 2026-11-25T04:59:30Z)"}
-	golden(t, "lease-held.txt", renderText(result, v))
+	golden(t, "lease-held.txt", Text(result, v))
 }
 
 // Nothing is wider than the terminal but what has no space to break at.
 func TestRenderWidth(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
 		v := testView()
-		v.width = width
-		for line := range strings.Lines(renderText(busyWorld(t), v) + renderText(rolloutWorld(t), v)) {
+		v.Width = width
+		for line := range strings.Lines(Text(busyWorld(t), v) + Text(rolloutWorld(t), v)) {
 			line = strings.TrimRight(line, "\n")
 			longest := 0
 			for word := range strings.FieldsSeq(line) {
@@ -83,9 +78,9 @@ func TestRenderWidth(t *testing.T) {
 // Without its escape sequences coloured text is the plain text.
 func TestRenderColour(t *testing.T) {
 	v := testView()
-	plain := renderText(busyWorld(t), v)
-	v.palette = palette{on: true}
-	coloured := renderText(busyWorld(t), v)
+	plain := Text(busyWorld(t), v)
+	v.Palette = Palette{On: true}
+	coloured := Text(busyWorld(t), v)
 	if !strings.Contains(coloured, "\x1b[") {
 		t.Error("nothing is coloured")
 	}
@@ -107,7 +102,7 @@ func stripEscapes(s string) string {
 }
 
 func TestRenderMarkdown(t *testing.T) {
-	golden(t, "plan.md", renderMarkdown(busyWorld(t), testView()))
+	golden(t, "plan.md", Markdown(busyWorld(t), testView()))
 }
 
 func TestRenderMarkdownLimit(t *testing.T) {
@@ -117,7 +112,7 @@ func TestRenderMarkdownLimit(t *testing.T) {
 		steps[2000] = 75
 	}
 	for environments, steps := range steps {
-		big := round.Result{Past: "store"}
+		big := plan.Report{Past: "store"}
 		for i := range environments {
 			r := testRegionPlan(t, fmt.Sprintf("env-%d", i))
 			for _, f := range functions(steps) {
@@ -125,7 +120,7 @@ func TestRenderMarkdownLimit(t *testing.T) {
 			}
 			big.Plans = append(big.Plans, plan.Plan{Environment: r.Want.Name, Regions: []plan.Region{r}})
 		}
-		text := renderMarkdown(big, testView())
+		text := Markdown(big, testView())
 		if len(text) > markdownLimit {
 			t.Errorf("%d environments: %d bytes", environments, len(text))
 		}
@@ -155,7 +150,7 @@ func TestEscapes(t *testing.T) {
 }
 
 func TestRenderGitHub(t *testing.T) {
-	text := renderGitHub(busyWorld(t), testView(), "desired")
+	text := GitHub(busyWorld(t), testView(), "desired")
 	head, _, _ := strings.Cut(text, "\nrevision")
 	golden(t, "plan.github", head+"\n")
 }

@@ -1,4 +1,4 @@
-package main
+package present
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // windowView is the answer of layerd window, and its JSON. Times are RFC 3339
@@ -39,6 +40,9 @@ type noticeView struct {
 	At      string `json:"at,omitempty"`
 	Message string `json:"message"`
 }
+
+// WindowDocument is Window for other programs.
+func WindowDocument(e desired.Environment, at time.Time) any { return viewWindow(e, at) }
 
 // viewWindow asks the calendar of one environment about one instant.
 func viewWindow(e desired.Environment, at time.Time) windowView {
@@ -92,34 +96,35 @@ func known(t time.Time, zone *time.Location) *time.Time {
 	return &t
 }
 
-// renderWindow shows it to people.
-func renderWindow(v windowView, p palette, width int) string {
-	pg := &page{palette: p, width: width}
-	mark, state := p.good("✓"), "open"
+// Window answers for people whether a change may start in an environment.
+func Window(e desired.Environment, at time.Time, o Options) string {
+	v := viewWindow(e, at)
+	pg := &Page{Palette: o.Palette, Width: o.Width}
+	mark, state := pg.Good("✓"), "open"
 	if !v.Open {
-		mark, state = p.held("…"), "closed"
+		mark, state = pg.Held("…"), "closed"
 	}
-	pg.linef(0, "%s %s is %s at %s", mark, p.bold(v.Environment), state, moment(v.At, v.At.Location()))
-	pg.linef(2, "%s", v.Reason)
+	pg.Linef(0, "%s %s is %s at %s", mark, pg.Bold(v.Environment), state, words.Moment(v.At, v.At.Location()))
+	pg.Linef(2, "%s", v.Reason)
 	switch {
 	case v.NextOpen != nil:
-		pg.linef(2, "opens %s", until(*v.NextOpen, v.At, v.At.Location()))
+		pg.Linef(2, "opens %s", words.Until(*v.NextOpen, v.At, v.At.Location()))
 	case v.Open && v.ClosesAt != nil:
-		pg.linef(2, "closes %s", until(*v.ClosesAt, v.At, v.At.Location()))
+		pg.Linef(2, "closes %s", words.Until(*v.ClosesAt, v.At, v.At.Location()))
 	}
 	if len(v.Openings) > 0 {
-		pg.blank()
-		pg.linef(0, "openings (%s)", v.Zone)
+		pg.Blank()
+		pg.Linef(0, "openings (%s)", v.Zone)
 	}
 	for _, o := range v.Openings {
-		pg.linef(2, "%s", openingText(o))
+		pg.Linef(2, "%s", openingText(o))
 	}
 	if len(v.Notices) > 0 {
-		pg.blank()
-		pg.linef(0, "to know in advance")
+		pg.Blank()
+		pg.Linef(0, "to know in advance")
 	}
 	for _, n := range v.Notices {
-		pg.linef(2, "%s %s", p.warn("!"), n.Message)
+		pg.Linef(2, "%s %s", pg.Warn("!"), n.Message)
 	}
 	return pg.String()
 }
@@ -127,7 +132,7 @@ func renderWindow(v windowView, p palette, width int) string {
 // openingText is "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
 // day when that is another one.
 func openingText(o openingView) string {
-	start := moment(o.Start, o.Start.Location())
+	start := words.Moment(o.Start, o.Start.Location())
 	if o.End == nil {
 		return start + " – without an end in sight"
 	}
@@ -135,7 +140,7 @@ func openingText(o openingView) string {
 	if o.End.YearDay() != o.Start.YearDay() || o.End.Year() != o.Start.Year() {
 		layout = "Mon 2006-01-02 15:04 MST"
 	}
-	text := fmt.Sprintf("%s – %s  %s", start, o.End.Format(layout), span(time.Duration(o.Seconds)*time.Second))
+	text := fmt.Sprintf("%s – %s  %s", start, o.End.Format(layout), words.Span(time.Duration(o.Seconds)*time.Second))
 	if o.Note != "" {
 		text += ", " + o.Note
 	}
