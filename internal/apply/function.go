@@ -21,12 +21,6 @@ import (
 // Attaching to a VPC takes a minute or more.
 const longestUpdate = 6 * time.Minute
 
-// AWS's words for states (AWS.md section 1.4).
-const (
-	inProgress   = "InProgress"
-	updateFailed = "Failed"
-)
-
 // errAgain marks an attempt that came to no end: look at the function once
 // more, after a pause.
 var errAgain = errors.New("again")
@@ -150,7 +144,7 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 	}
 	steps, why := j.decide(fn, first)
 	target, serve := listAfter(fn, steps), serveIn(steps)
-	there := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed
+	there := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != state.UpdateFailed
 	if len(steps) == 0 || there && serve == nil {
 		return Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: why}, List: listOf(fn)}, nil
 	}
@@ -223,7 +217,7 @@ func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, err
 // that failed is no error here: the next one repairs it.
 func (j *job) look(ctx context.Context) (state.Function, error) {
 	fn, err := j.cloud.Function(ctx, j.name)
-	if err != nil || fn.LastUpdateStatus != inProgress {
+	if err != nil || fn.LastUpdateStatus != state.UpdateInProgress {
 		return fn, err
 	}
 	return j.wait(ctx)
@@ -234,9 +228,9 @@ func (j *job) wait(ctx context.Context) (state.Function, error) {
 	defer cancel()
 	fn, err := j.cloud.WaitUpdated(ctx, j.name)
 	switch {
-	case fn.LastUpdateStatus == updateFailed:
+	case fn.LastUpdateStatus == state.UpdateFailed:
 		return fn, nil
-	case fn.LastUpdateStatus == inProgress, errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case fn.LastUpdateStatus == state.UpdateInProgress, errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Waiting once more would only double the wait: it is for a person.
 		return fn, &state.Error{Op: "wait for " + j.name, Kind: state.Human, Message: "an update is in progress that does not end"}
 	}
@@ -252,9 +246,9 @@ func refuse(fn state.Function) plan.Result {
 		reason = "AWS gives no reason"
 	}
 	switch fn.State {
-	case "", "Active", "Inactive":
+	case "", state.StateActive, state.StateInactive:
 		return plan.Result{}
-	case "Failed":
+	case state.StateFailed:
 		return failed("the function is in state Failed: %s", reason)
 	default:
 		return skipped("the function is in state %s: %s", fn.State, reason)
@@ -308,7 +302,7 @@ func (j *job) open(ctx context.Context, in Intent) error {
 func (j *job) verify(fn state.Function) Outcome {
 	j.sent = false
 	out := Outcome{List: listOf(fn), Result: plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}}
-	if fn.LastUpdateStatus == updateFailed {
+	if fn.LastUpdateStatus == state.UpdateFailed {
 		out.Status = plan.StatusFailed
 		out.Error = "the update failed and the function runs as before: " + fn.StatusReason
 		return out
@@ -320,7 +314,7 @@ func (j *job) verify(fn state.Function) Outcome {
 		if s.Kind == plan.KindServe {
 			continue
 		}
-		if v, _, _ := fn.Has(s.LayerARN); v != s.To {
+		if v := fn.Layers.Of(s.LayerARN); v != s.To {
 			out.Status = plan.StatusFailed
 			out.Error = fmt.Sprintf("another writer changed the function meanwhile: it has %s, not %s", orNone(v), orNone(s.To))
 			return out

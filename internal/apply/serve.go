@@ -46,7 +46,7 @@ func (j *job) serve(ctx, hand context.Context, fn state.Function, step *plan.Ste
 	switch {
 	case err != nil:
 		return j.sortServe(ctx, out, err)
-	case fresh.State == "Failed":
+	case fresh.State == state.StateFailed:
 		out.Result = failed("version %s, with the new layers, does not start: %s", version, orUntold(fresh.Reason))
 		out.Unwell = true
 		return out, nil

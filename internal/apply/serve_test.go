@@ -432,7 +432,7 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 							for _, s := range planned.Steps {
 								s.List = f.Layers
 								if s.Kind != plan.KindServe {
-									s.From, _, _ = f.Has(s.LayerARN)
+									s.From = f.Layers.Of(s.LayerARN)
 									if s.From == s.To {
 										continue
 									}

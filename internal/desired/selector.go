@@ -33,11 +33,7 @@ func (s Selector) Match(f state.Function, layer state.LayerARN) bool {
 	if s.Runtime != "" && !Glob(s.Runtime, f.Runtime) || s.Architecture != "" && s.Architecture != f.Architecture {
 		return false
 	}
-	if s.Attached {
-		_, _, has := f.Has(layer)
-		return has
-	}
-	return true
+	return !s.Attached || f.Layers.Index(layer) >= 0
 }
 
 // Selects says whether the wish chooses f.

@@ -400,7 +400,7 @@ func number(layer state.LayerARN, n int64, semver string) string {
 func before(t rollout.Target, st *plan.RolloutStatus) string {
 	had := map[int64]bool{}
 	for _, c := range st.Changed {
-		v, _, _ := state.Function{Layers: c.Before}.Has(t.Layer)
+		v := state.Layers(c.Before).Of(t.Layer)
 		had[v.Number()] = true
 	}
 	switch {
