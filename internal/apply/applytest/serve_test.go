@@ -26,7 +26,7 @@ func world() *World {
 	return w
 }
 
-// is fails unless err is of kind and says so in words.
+// is fails unless err is of kind and has words in it.
 func is(t *testing.T, err error, kind state.Kind, words string) {
 	t.Helper()
 	if err == nil || state.KindOf(err) != kind || !strings.Contains(err.Error(), words) {
@@ -34,7 +34,7 @@ func is(t *testing.T, err error, kind state.Kind, words string) {
 	}
 }
 
-// release gives chat a new list and publishes it.
+// release sets a new list of chat and publishes it.
 func release(t *testing.T, w *World, list ...state.LayerVersionARN) string {
 	t.Helper()
 	f, err := w.Function(t.Context(), "chat")
