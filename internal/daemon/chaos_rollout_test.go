@@ -47,7 +47,7 @@ func TestChaosOfRollouts(t *testing.T) {
 	}
 }
 
-// check says whether the tale without a kill is the one that is meant.
+// check reports whether the tale without a kill is the one that is meant.
 func (ta tale) check(t *testing.T, calm outcome) {
 	t.Helper()
 	want, live, stage := "5", "2", rollout.StageDone

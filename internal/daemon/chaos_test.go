@@ -247,7 +247,7 @@ func (th *theater) commit(subject, version string) {
 	}
 }
 
-// approve gives an approval of every plan of an environment that waits for one,
+// approve returns an approval of every plan of an environment that waits for one,
 // as soon as it waits: after a kill that may be a while later.
 func (th *theater) approve(environment string) {
 	th.Helper()
@@ -399,7 +399,7 @@ func (th *theater) changes(before map[string][]string) map[string]int {
 	return done
 }
 
-// moved says what was done to an alias.
+// moved returns what was done to an alias.
 func moved(function, before, after string, canary bool) string {
 	if canary {
 		return fmt.Sprintf("%s live %s, some %s", function, before, after)
@@ -407,7 +407,7 @@ func moved(function, before, after string, canary bool) string {
 	return fmt.Sprintf("%s live %s→%s", function, before, after)
 }
 
-// number gives our layer's number in a list.
+// number returns our layer's number in a list.
 func number(list []string) string {
 	if i := slices.IndexFunc(list, ours); i >= 0 {
 		return list[i][strings.LastIndex(list[i], ":")+1:]

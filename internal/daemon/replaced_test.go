@@ -102,7 +102,7 @@ func (g *ground) untilWrites(n int) {
 	g.t.Fatalf("%d writes, want %d", g.world.Writes(), n)
 }
 
-// problems says what is wrong with p's readiness.
+// problems returns what is wrong with p's readiness.
 func problems(p *process) string { return strings.Join(p.daemon.Health().Reasons, "; ") }
 
 // What was lost, and how it comes back. copied was made when the daemon had

@@ -84,7 +84,7 @@ func pathForm(text string) *strictyaml.FormError {
 	return &strictyaml.FormError{Code: "bad_path", Message: fmt.Sprintf("%q is not a path; ~ is not expanded here", text), Offset: -1}
 }
 
-// withUnit gives what was meant by a number where text belongs: for the keys
+// withUnit returns what was meant by a number where text belongs: for the keys
 // that are lengths of time, seconds.
 func withUnit(n *strictyaml.Node) string {
 	if n.Key != nil && (strings.HasSuffix(n.Key.Text, "interval") || n.Key.Text == "timeout") {

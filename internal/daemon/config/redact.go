@@ -51,7 +51,7 @@ func pattern(path []string) string {
 	return strings.Join(p, "/")
 }
 
-// secretAbove gives the part of path that leads to a secret; nil when the path
+// secretAbove returns the part of path that leads to a secret; nil when the path
 // neither is that of a secret nor lies below one.
 func secretAbove(path []string) []string {
 	for i := range path {
@@ -117,7 +117,7 @@ var secretLike = regexp.MustCompile(`gh[opusr]_[A-Za-z0-9]|github_pat_|gl(?:pat|
 
 func looksSecret(text string) bool { return secretLike.MatchString(text) }
 
-// hasCredentials says whether a URL holds more than the user of ssh. It errs on
+// hasCredentials reports whether a URL holds more than the user of ssh. It errs on
 // the side of yes: a password may hold a slash.
 func hasCredentials(url string) bool {
 	scheme, rest, found := strings.Cut(url, "://")
@@ -150,7 +150,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // keyLike is what keys look like; a token has digits, or is longer.
 var keyLike = regexp.MustCompile(`^[A-Za-z][A-Za-z_.-]{0,23}$`)
 
-// isKey says whether text was meant as a key, be it one that does not exist.
+// isKey reports whether text was meant as a key, be it one that does not exist.
 func isKey(text string) bool {
 	if e := strictyaml.FullWidth(text); e != nil {
 		text = e.Suggestion
@@ -182,7 +182,7 @@ func texts(n *strictyaml.Node, path []string) []text {
 	return all
 }
 
-// open says whether the value at path may be shown.
+// open reports whether the value at path may be shown.
 func open(path []string, n *strictyaml.Node) bool {
 	if looksSecret(n.Text) {
 		return false
@@ -199,7 +199,7 @@ func open(path []string, n *strictyaml.Node) bool {
 
 const hidden = "•••••"
 
-// withoutSecrets gives the lines of a file that may be shown: each is cut where
+// withoutSecrets returns the lines of a file that may be shown: each is cut where
 // something begins that may be secret, so that not even its length is told.
 func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 	lines := strings.Split(string(data), "\n")

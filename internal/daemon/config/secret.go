@@ -32,7 +32,7 @@ type Secret struct {
 	SSM            string `json:"ssm,omitempty"`
 }
 
-// IsZero says that no secret is named.
+// IsZero reports whether no secret is named.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
 // String names the place, for errors and logs.
@@ -87,7 +87,7 @@ type answer struct {
 	until time.Time
 }
 
-// Read gives the secret, without the line end that files tend to have. It is
+// Read returns the secret, without the line end that files tend to have. It is
 // read anew each time, from remote stores every five minutes. An empty one is
 // an error. Errors name the place and never anything of the value.
 func (r *Secrets) Read(ctx context.Context, s Secret) (string, error) {
