@@ -18,15 +18,15 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// tale is a rollout over three functions, two of them with an alias, in two
+// scenario is a rollout over three functions, two of them with an alias, in two
 // waves, each of which is given to a share of the calls first, watched, given to
 // all, watched and tried out.
-type tale struct {
+type scenario struct {
 	bad  bool // it fails once two functions have it, and all goes back
 	hand bool // it is well, and a person takes it back
 }
 
-var tales = map[string]tale{"through": {}, "back by health": {bad: true}, "back by hand": {hand: true}}
+var scenarios = map[string]scenario{"through": {}, "back by health": {bad: true}, "back by hand": {hand: true}}
 
 // TestChaosOfRollouts kills the daemon at every call it makes from the commit
 // that begins a rollout until all is done.
@@ -34,57 +34,57 @@ func TestChaosOfRollouts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hundreds of kills take a minute")
 	}
-	for _, name := range slices.Sorted(maps.Keys(tales)) {
-		tale := tales[name]
+	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
+		scenario := scenarios[name]
 		t.Run(name, func(t *testing.T) {
 			var first, last int
-			var calm outcome
-			play := func(t *testing.T, n int, after bool) outcome { o, _, _ := tale.play(t, n, after); return o }
-			synctest.Test(t, func(t *testing.T) { calm, first, last = tale.play(t, 0, false) })
-			tale.check(t, calm)
-			killEach(t, calm, first, last, play)
+			var baseline outcome
+			play := func(t *testing.T, n int, after bool) outcome { o, _, _ := scenario.play(t, n, after); return o }
+			synctest.Test(t, func(t *testing.T) { baseline, first, last = scenario.play(t, 0, false) })
+			scenario.check(t, baseline)
+			killEach(t, baseline, first, last, play)
 		})
 	}
 }
 
-// check reports whether the tale without a kill is the one that is meant.
-func (ta tale) check(t *testing.T, calm outcome) {
+// check fails unless the scenario without a kill is the one that is meant.
+func (sc scenario) check(t *testing.T, baseline outcome) {
 	t.Helper()
 	want, live, stage := "5", "2", rollout.StageDone
 	switch {
-	case ta.bad:
+	case sc.bad:
 		want, live, stage = "4", "1", rollout.StageRolledBack
-	case ta.hand:
+	case sc.hand:
 		want, live = "4", "1"
 	}
 	for _, name := range []string{"makoto-a", "makoto-b", "makoto-c"} {
-		if got := number(calm.layers[name]); got != want {
+		if got := number(baseline.layers[name]); got != want {
 			t.Errorf("%s ends with %s, not %s", name, got, want)
 		}
 	}
-	if got := calm.layers["makoto-a:live"]; got[0] != live {
+	if got := baseline.layers["makoto-a:live"]; got[0] != live {
 		t.Errorf("live of makoto-a ends at %v", got)
 	}
-	if got := calm.layers["the rollout"][0]; got != string(stage) {
+	if got := baseline.layers["the rollout"][0]; got != string(stage) {
 		t.Errorf("the rollout ends as %s", got)
 	}
 	changes := 0
-	for _, n := range calm.applied {
+	for _, n := range baseline.applied {
 		changes += n
 	}
-	if least := 3 + 2*2; changes < least || (ta.bad || ta.hand) && changes < least+3+2 {
-		t.Errorf("only %d changes: %v", changes, calm.applied)
+	if least := 3 + 2*2; changes < least || (sc.bad || sc.hand) && changes < least+3+2 {
+		t.Errorf("only %d changes: %v", changes, baseline.applied)
 	}
 	if t.Failed() {
-		t.Fatalf("the tale is not what is meant: %+v", calm)
+		t.Fatalf("the scenario is not what is meant: %+v", baseline)
 	}
 }
 
 // play plays it once; first and last are the calls of the first process from
 // the commit to the end of what follows.
-func (ta tale) play(t *testing.T, n int, after bool) (out outcome, first, last int) {
+func (sc scenario) play(t *testing.T, n int, after bool) (out outcome, first, last int) {
 	time.Sleep(time.Until(begin()))
-	th := &theater{
+	th := &simulation{
 		T: t, world: awssim.New(awssim.Options{Account: accountID, Region: region, Settle: 2 * time.Second}),
 		git: gitserve.New(), store: store.NewMemory(), slack: &reader{},
 	}
@@ -113,7 +113,7 @@ func (ta tale) play(t *testing.T, n int, after bool) (out outcome, first, last i
 				has++
 			}
 		}
-		return awssim.Result{Payload: fmt.Appendf(nil, `{"ok": %t}`, !ta.bad || has < 2)}
+		return awssim.Result{Payload: fmt.Appendf(nil, `{"ok": %t}`, !sc.bad || has < 2)}
 	})
 	th.want("1.4.0")
 	before := th.lists()
@@ -121,7 +121,7 @@ func (ta tale) play(t *testing.T, n int, after bool) (out outcome, first, last i
 	th.at(7)
 	first = len(dead.list()) + 1
 	th.want("1.5.0")
-	if ta.hand {
+	if sc.hand {
 		if th.at(16); n == 0 {
 			// Nine units: four bakes of one each, and nothing else that waits.
 			if ro, err := history.Open(th.store, "demo").Rollout(t.Context(), "dev", region); err != nil || ro == nil || ro.Ended.IsZero() {
@@ -151,7 +151,7 @@ func (ta tale) play(t *testing.T, n int, after bool) (out outcome, first, last i
 }
 
 // want asks for a version of makoto-common.
-func (th *theater) want(version string) {
+func (th *simulation) want(version string) {
 	th.Helper()
 	_, err := th.repo.Commit(gitserve.Change{Subject: "Want " + version, Author: "sato", Files: map[string]string{
 		"layerd.yaml": "timezone: UTC\ndefaults:\n  region: " + region + "\n  layer_name: ${NAME}-${ENVIRONMENT}\n" +
@@ -167,7 +167,7 @@ func (th *theater) want(version string) {
 
 // callers adds to the lists what callers get, which versions there are, and how
 // the rollout stands.
-func (th *theater) callers(lists map[string][]string) {
+func (th *simulation) callers(lists map[string][]string) {
 	th.Helper()
 	for _, name := range []string{"makoto-a", "makoto-b"} {
 		a, _ := th.world.Alias(name, "live")

@@ -39,7 +39,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// chaosVar says how much: "each" kills at each call of the short stories, a
+// chaosVar is how much: "each" kills at each call of the short stories, a
 // number at one call in so many, "story" at each of the demo's, which takes an
 // hour or two. By default it is one in thirty of the short ones.
 const chaosVar = "LAYERD_CHAOS"
@@ -74,25 +74,25 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of kills take a minute")
 	}
-	var calm outcome
-	synctest.Test(t, func(t *testing.T) { calm = playStory(t, 0, false) })
-	if len(calm.calls) < 200 || len(calm.applied) < 10 {
-		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(calm.calls), len(calm.applied))
+	var baseline outcome
+	synctest.Test(t, func(t *testing.T) { baseline = playStory(t, 0, false) })
+	if len(baseline.calls) < 200 || len(baseline.applied) < 10 {
+		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(baseline.calls), len(baseline.applied))
 	}
-	killEach(t, calm, 1, len(calm.calls), playStory)
+	killEach(t, baseline, 1, len(baseline.calls), playStory)
 }
 
 // killEach plays a story once for each kill, from its call first to last, and
-// compares how it ends with the calm one.
-func killEach(t *testing.T, calm outcome, first, last int, play func(t *testing.T, n int, after bool) outcome) {
-	step, m := stride(t), newMatrix(calm)
+// compares how it ends with the baseline.
+func killEach(t *testing.T, baseline outcome, first, last int, play func(t *testing.T, n int, after bool) outcome) {
+	step, m := stride(t), newMatrix(baseline)
 	t.Run("kills", func(t *testing.T) {
 		for worker := range 2 { // as many as there are cores
 			t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
 				t.Parallel()
 				for n := first + worker*step; n <= last && !m.hopeless(); n += 2 * step {
 					for _, after := range []bool{false, true} {
-						synctest.Test(t, func(t *testing.T) { m.note(calm, play(t, n, after), n, after) })
+						synctest.Test(t, func(t *testing.T) { m.note(baseline, play(t, n, after), n, after) })
 					}
 				}
 			})
@@ -118,19 +118,19 @@ type outcome struct {
 	killed  bool
 }
 
-// theater is where a story is played.
-type theater struct {
+// simulation is where a story is played.
+type simulation struct {
 	*testing.T
 	world *awssim.World
 	git   *gitserve.Server
 	repo  *gitserve.Repo
 	store store.Store
 	slack *reader
-	all   []*actor
+	all   []*mortalProcess
 }
 
-// actor is a process with a list of its calls.
-type actor struct {
+// mortalProcess is a process with a list of its calls.
+type mortalProcess struct {
 	*process
 	mu    sync.Mutex
 	names []string
@@ -145,7 +145,7 @@ func begin() time.Time {
 // call; 0 = it lives.
 func playStory(t *testing.T, n int, after bool) outcome {
 	time.Sleep(time.Until(begin()))
-	th := &theater{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
+	th := &simulation{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
 	th.repo = th.git.Add("acme/layers")
 	th.commit("Describe the fleet", "1.4.1")
 	before := th.lists()
@@ -175,7 +175,7 @@ func playStory(t *testing.T, n int, after bool) outcome {
 // firstProcess starts the one that is killed, and another five seconds after
 // its death, which is what systemd does. restarted is closed when that was done,
 // or there was no need.
-func (th *theater) firstProcess(n int, after bool) (dead *actor, restarted chan struct{}) {
+func (th *simulation) firstProcess(n int, after bool) (dead *mortalProcess, restarted chan struct{}) {
 	dead = th.start(n, after)
 	restarted = make(chan struct{})
 	go func() {
@@ -190,7 +190,7 @@ func (th *theater) firstProcess(n int, after bool) (dead *actor, restarted chan 
 }
 
 // close ends all processes.
-func (th *theater) close(restarted chan struct{}) {
+func (th *simulation) close(restarted chan struct{}) {
 	for _, p := range th.all {
 		p.cancel()
 	}
@@ -207,7 +207,7 @@ func (th *theater) close(restarted chan struct{}) {
 func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-common-") }
 
 // at moves to a time of the story.
-func (th *theater) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
+func (th *simulation) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
 
 // served is what waves and aliases are in an environment's file: the story here
 // is told without them, and they have tests of their own.
@@ -215,7 +215,7 @@ var served = regexp.MustCompile(`(?m)^(?:alias: .*\n|rollout:\n(?: .*\n)+)`)
 
 // commit writes examples/repo with a version of makoto-common. Pruning waits
 // thirty units rather than a day.
-func (th *theater) commit(subject, version string) {
+func (th *simulation) commit(subject, version string) {
 	th.Helper()
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
@@ -247,9 +247,9 @@ func (th *theater) commit(subject, version string) {
 	}
 }
 
-// approve returns an approval of every plan of an environment that waits for one,
+// approve approves every plan of an environment that waits for one,
 // as soon as it waits: after a kill that may be a while later.
-func (th *theater) approve(environment string) {
+func (th *simulation) approve(environment string) {
 	th.Helper()
 	for range 12 {
 		offers, err := ruling.Offers(th.Context(), th.store, "demo", environment, "")
@@ -271,9 +271,9 @@ func (th *theater) approve(environment string) {
 }
 
 // start runs the daemon, which dies at its n-th call.
-func (th *theater) start(n int, after bool) *actor {
+func (th *simulation) start(n int, after bool) *mortalProcess {
 	ctx, cancel := context.WithCancel(th.Context())
-	p := &actor{process: &process{name: fmt.Sprint("process-", len(th.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
+	p := &mortalProcess{process: &process{name: fmt.Sprint("process-", len(th.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
 	th.all = append(th.all, p)
 	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", th.git.Transport()}})
 	if err != nil {
@@ -298,13 +298,13 @@ func (th *theater) start(n int, after bool) *actor {
 	return p
 }
 
-func (p *actor) died() bool {
+func (p *mortalProcess) died() bool {
 	p.process.mu.Lock()
 	defer p.process.mu.Unlock()
 	return p.dead
 }
 
-func (p *actor) list() []string {
+func (p *mortalProcess) list() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.names
@@ -312,7 +312,7 @@ func (p *actor) list() []string {
 
 // say notes which call the next one is. Two calls at once may be noted in
 // either order; which of them dies then is chance, that one does is not.
-func (p *actor) say(name string) {
+func (p *mortalProcess) say(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.died() {
@@ -321,7 +321,7 @@ func (p *actor) say(name string) {
 }
 
 // outcome looks at the world and the history.
-func (th *theater) outcome(before map[string][]string) outcome {
+func (th *simulation) outcome(before map[string][]string) outcome {
 	o := outcome{layers: th.lists(), applied: map[string]int{}, history: map[string]int{}}
 	for _, env := range []string{"dev", "staging", "prod"} {
 		for _, v := range th.world.LayerVersions("makoto-common-" + env) {
@@ -365,7 +365,7 @@ func (th *theater) outcome(before map[string][]string) outcome {
 
 // changes lists what AWS did, by what it was: a function's version before and
 // after, or a deleted version.
-func (th *theater) changes(before map[string][]string) map[string]int {
+func (th *simulation) changes(before map[string][]string) map[string]int {
 	done := map[string]int{}
 	now := maps.Clone(before)
 	now["makoto-api-dev"] = []string{th.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
@@ -415,7 +415,7 @@ func number(list []string) string {
 	return "0"
 }
 
-func (th *theater) lists() map[string][]string {
+func (th *simulation) lists() map[string][]string {
 	lists := map[string][]string{}
 	for _, f := range th.world.Functions() {
 		lists[f.Name] = f.Layers
@@ -423,9 +423,9 @@ func (th *theater) lists() map[string][]string {
 	return lists
 }
 
-// named is HTTP that says which call it is.
+// named is HTTP that notes each call.
 type named struct {
-	p       *actor
+	p       *mortalProcess
 	service string
 	to      http.RoundTripper
 }
@@ -468,10 +468,10 @@ func operation(service string, r *http.Request) string {
 	return r.Method + " " + r.URL.Path
 }
 
-// namedDisk is the store that says which call it is.
+// namedDisk is the store that notes each call.
 type namedDisk struct {
 	disk
-	p *actor
+	p *mortalProcess
 }
 
 func (d namedDisk) say(verb, key string) {
@@ -510,9 +510,9 @@ type matrix struct {
 
 type row struct{ times, before, after, converged int }
 
-func newMatrix(calm outcome) *matrix {
+func newMatrix(baseline outcome) *matrix {
 	m := &matrix{rows: map[string]*row{}}
-	for _, name := range calm.calls {
+	for _, name := range baseline.calls {
 		if m.rows[name] == nil {
 			m.rows[name] = &row{}
 		}
@@ -528,8 +528,8 @@ func (m *matrix) hopeless() bool {
 	return len(m.wrong) > 20
 }
 
-// note compares the story of a kill with the calm one.
-func (m *matrix) note(calm, o outcome, n int, after bool) {
+// note compares the story of a kill with the baseline.
+func (m *matrix) note(baseline, o outcome, n int, after bool) {
 	if !o.killed || len(o.calls) == 0 {
 		return // calls differ in number by chance: this one was not reached
 	}
@@ -551,12 +551,12 @@ func (m *matrix) note(calm, o outcome, n int, after bool) {
 	var why []string
 	differs := func(what string, want, got any) {
 		if diff := gocmp.Diff(want, got); diff != "" {
-			why = append(why, fmt.Sprintf("%s (-calm +killed):\n%s", what, diff))
+			why = append(why, fmt.Sprintf("%s (-baseline +killed):\n%s", what, diff))
 		}
 	}
-	differs("the lists", calm.layers, o.layers)
-	differs("the versions that are left", calm.live, o.live)
-	differs("what AWS did", calm.applied, o.applied)
+	differs("the lists", baseline.layers, o.layers)
+	differs("the versions that are left", baseline.live, o.live)
+	differs("what AWS did", baseline.applied, o.applied)
 	differs("the history against what AWS did", o.applied, o.history)
 	differs("records without an end, late writes", [2]int{}, [2]int{o.open, o.late})
 	if o.twice > 1 {

@@ -16,7 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// tar is a store that answers nobody any more once it is stuck.
+// tar is a store that answers no call any more once it is stuck.
 type tar struct {
 	store.Store
 	stuck *atomic.Bool
@@ -58,12 +58,12 @@ func (s tar) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, err
 	return s.Store.List(ctx, q)
 }
 
-// mute is a target that takes nothing and says nothing.
-type mute struct{ stuck *atomic.Bool }
+// stuckTarget is a target that takes nothing and never answers.
+type stuckTarget struct{ stuck *atomic.Bool }
 
-func (mute) Name() string { return "mute" }
+func (stuckTarget) Name() string { return "mute" }
 
-func (m mute) Send(ctx context.Context, _ notify.Message) error {
+func (m stuckTarget) Send(ctx context.Context, _ notify.Message) error {
 	if !m.stuck.Load() {
 		return nil
 	}
@@ -71,13 +71,13 @@ func (m mute) Send(ctx context.Context, _ notify.Message) error {
 	return ctx.Err()
 }
 
-// swamp is a wire on which requests get stuck.
-type swamp struct {
+// stuckTransport is a wire on which requests get stuck.
+type stuckTransport struct {
 	to    http.RoundTripper
 	stuck *atomic.Bool
 }
 
-func (s swamp) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s stuckTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.stuck.Load() {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
@@ -115,8 +115,8 @@ func stopHanging(t *testing.T, set int, after, wait time.Duration) {
 	s := newSite(t, 60)
 	var kept, git, slack, aws atomic.Bool
 	s.wrapStore = func(to store.Store) store.Store { return tar{to, &kept} }
-	s.wrapGit = func(to http.RoundTripper) http.RoundTripper { return swamp{to, &git} }
-	s.target = mute{&slack}
+	s.wrapGit = func(to http.RoundTripper) http.RoundTripper { return stuckTransport{to, &git} }
+	s.target = stuckTarget{&slack}
 	s.world.OnCall(func(awssim.Call) awssim.Fault {
 		if aws.Load() {
 			return awssim.Delay(10 * time.Minute)

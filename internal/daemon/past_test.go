@@ -35,7 +35,7 @@ func TestPastIsReadWhole(t *testing.T) {
 }
 
 // The last good commits are there after a start without Git, and packing one
-// again gives the bytes that were kept.
+// again returns the bytes that were kept.
 func TestPastCommitsAreRemembered(t *testing.T) {
 	s := storetest.Past(t)
 	d := &Daemon{

@@ -114,24 +114,24 @@ func (s *site) want(version string, environments ...string) {
 	s.commit("Raise common to "+version, files)
 }
 
-// shutter is a Slack that takes what it is told until it is shut.
-type shutter struct {
+// closableTarget is a Slack that takes what it is told until it is shut.
+type closableTarget struct {
 	reader
 	shut atomic.Bool
 }
 
-func (c *shutter) Name() string { return "slack" }
+func (c *closableTarget) Name() string { return "slack" }
 
-func (c *shutter) Send(ctx context.Context, m notify.Message) error {
+func (c *closableTarget) Send(ctx context.Context, m notify.Message) error {
 	if c.shut.Load() {
 		return errors.New("no answer")
 	}
 	return c.reader.Send(ctx, m)
 }
 
-// play returns the story and returns what Slack was told until it was shut.
+// play plays the story and returns what Slack received until it was shut.
 func (s *site) play() []notify.Message {
-	slack := &shutter{}
+	slack := &closableTarget{}
 	s.target = slack
 	p := s.start("one")
 	s.until(0, 5)
@@ -179,7 +179,7 @@ func (s *site) check(_ any, err error) {
 	}
 }
 
-// approve says yes to what an environment offers.
+// approve approves what waits in an environment.
 func (s *site) approve(env string) {
 	s.t.Helper()
 	offers, err := ruling.Offers(s.t.Context(), s.store, pinnedIdentity, env, "")

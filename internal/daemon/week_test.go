@@ -62,14 +62,14 @@ type week struct {
 	calls    atomic.Int64
 	messages int
 
-	mu      sync.Mutex // guards the rest
-	writes  []awssim.Call
-	tenures []tenure
+	mu           sync.Mutex // guards the rest
+	writes       []awssim.Call
+	leaseChanges []leaseChange
 }
 
-// tenure is who had an account's lease from some instant on, as the store was
-// told.
-type tenure struct {
+// leaseChange is who had an account's lease from some instant on, according to
+// what was written to the store.
+type leaseChange struct {
 	at       time.Time
 	account  string
 	owner    string // empty: nobody
@@ -108,7 +108,7 @@ func (l ledger) note(key string, data []byte, err error) {
 	}
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
-	l.w.tenures = append(l.w.tenures, tenure{time.Now(), account, d.Name, d.Released})
+	l.w.leaseChanges = append(l.w.leaseChanges, leaseChange{time.Now(), account, d.Name, d.Released})
 }
 
 // outage is Git as the week has it.
@@ -194,7 +194,7 @@ func (w *week) want(why string, account string, version int) {
 	}
 }
 
-// quiet says that two more rounds write nothing.
+// quiet fails when two more rounds write anything.
 func (w *week) quiet(why string) {
 	w.t.Helper()
 	w.mu.Lock()
@@ -437,7 +437,7 @@ func (w *week) log() []awssim.Call {
 func (w *week) holder(account string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, t := range slices.Backward(w.tenures) {
+	for _, t := range slices.Backward(w.leaseChanges) {
 		if t.account == account {
 			if t.released {
 				return ""
@@ -454,8 +454,8 @@ func (w *week) proveOneWriter() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.writes {
-		var at tenure
-		for _, t := range w.tenures {
+		var at leaseChange
+		for _, t := range w.leaseChanges {
 			if t.account == c.Account && !t.at.After(c.Time) {
 				at = t
 			}
