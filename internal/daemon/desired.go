@@ -96,7 +96,7 @@ func (w *desiredView) covers(p desired.Problem) bool {
 func (d *Daemon) computeEnvironment(w *desiredView, tree desired.Tree, name, stale string) {
 	envs := named(tree.Environments, name)
 	c := d.loaded.commit
-	if len(envs) > 0 && len(envs[0].NotYet) == 0 {
+	if len(envs) > 0 && len(envs[0].Unsupported) == 0 {
 		if g := d.lastGood[name]; g != nil && g.hash == c.Hash {
 			g.at, g.envs = d.loaded.at, envs
 			w.use(name, envs, *g, d.holdReason(name, *g, stale))
@@ -108,7 +108,7 @@ func (d *Daemon) computeEnvironment(w *desiredView, tree desired.Tree, name, sta
 	if c.Files != nil {
 		w.invalid[name] = errorsFor(tree.Problems, name)
 		if len(envs) > 0 {
-			w.invalid[name] = append(w.invalid[name], envs[0].NotYet...)
+			w.invalid[name] = append(w.invalid[name], envs[0].Unsupported...)
 		}
 	}
 	g := d.lastGood[name]

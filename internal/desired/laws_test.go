@@ -183,9 +183,9 @@ func TestMergeLaws(t *testing.T) {
 	})
 }
 
-// sameKinds says that no value of one kind replaces one of another: where that
-// happens in the middle, the order of merging is seen, and files have but two
-// levels.
+// sameKinds reports whether no value of one kind replaces one of another: where
+// that happens in the middle, the order of merging is seen, and files have but
+// two levels.
 func sameKinds(list ...*node) bool {
 	for _, a := range list {
 		for _, b := range list {
