@@ -15,6 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 var (
@@ -160,16 +161,16 @@ func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calenda
 	p := &page{palette: a.palette(), width: width(a.out)}
 	verb := "approved"
 	if !given.At.Equal(asked.At) || given.By != asked.By {
-		verb = fmt.Sprintf("approved already by %s, %s:", given.By, moment(given.At, calendar.Zone))
+		verb = fmt.Sprintf("approved already by %s, %s:", given.By, words.Moment(given.At, calendar.Zone))
 	}
 	p.linef(0, "%s %s the plan %s of %s, until %s", p.good("✓"), verb, given.Digest[:12], p.bold(given.Environment),
-		moment(given.Expires(calendar), calendar.Zone))
+		words.Moment(given.Expires(calendar), calendar.Zone))
 	p.linef(2, "as %s, in %s", given.By, spec)
 	if len(given.Lines) == 0 {
 		a.say("warning: no apply has offered this plan in %s; the approval counts once a plan has exactly this digest", spec)
 		return a.print(p.String())
 	}
-	p.linef(2, "it releases %s:", count(len(given.Lines), "step"))
+	p.linef(2, "it releases %s:", words.Count(len(given.Lines), "step"))
 	for _, line := range released(given.Lines) {
 		p.linef(4, "%s", line)
 	}
@@ -199,7 +200,7 @@ func released(lines []string) []string {
 	var out []string
 	for _, what := range order {
 		names := functions[what]
-		text := what + "  " + count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
+		text := what + "  " + words.Count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
 		if more := len(names) - someItems; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}

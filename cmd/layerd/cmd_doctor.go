@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // doctorFlags say what is to be examined.
@@ -167,10 +168,10 @@ func verdict(v doctorView, p palette, bad, unknown int) string {
 	case v.Healthy:
 		return name + " is set up as it must be"
 	case unknown == 0:
-		return fmt.Sprintf("%s: %s to put right", name, count(bad, "thing"))
+		return fmt.Sprintf("%s: %s to put right", name, words.Count(bad, "thing"))
 	case bad == 0:
-		return fmt.Sprintf("%s: %s could not be made", name, count(unknown, "check"))
+		return fmt.Sprintf("%s: %s could not be made", name, words.Count(unknown, "check"))
 	default:
-		return fmt.Sprintf("%s: %s to put right, %s not made", name, count(bad, "thing"), count(unknown, "check"))
+		return fmt.Sprintf("%s: %s to put right, %s not made", name, words.Count(bad, "thing"), words.Count(unknown, "check"))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) forgetCommand() *cobra.Command {
@@ -126,7 +127,7 @@ func (a *app) tellForgotten(asked, given ruling.Forgotten, spec store.Spec) erro
 		p.linef(0, "%s forgotten: %s, as %s, in %s", p.good("✓"), p.bold(given.Environment), given.By, spec)
 		p.linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
 	} else {
-		p.linef(0, "%s forgotten already by %s, %s: %s", p.good("✓"), given.By, moment(given.At, nil), p.bold(given.Environment))
+		p.linef(0, "%s forgotten already by %s, %s: %s", p.good("✓"), given.By, words.Moment(given.At, nil), p.bold(given.Environment))
 	}
 	return a.print(p.String())
 }

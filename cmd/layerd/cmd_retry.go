@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -171,13 +172,13 @@ func (a *app) tellRetried(r *retrying, e desired.Environment, layer string) erro
 		if q.Reason != "" {
 			why = ": " + q.Reason
 		}
-		p.linef(0, "%s %s · %s  %s %s%s may come again", p.good("✓"), p.bold(q.Environment), q.Region, q.Name, numbered(q.Number, q.Semver), some)
-		p.linef(2, "held since %s by %s%s", moment(q.At, e.Zone), q.By, why)
+		p.linef(0, "%s %s · %s  %s %s%s may come again", p.good("✓"), p.bold(q.Environment), q.Region, q.Name, words.Version(q.Number, q.Semver), some)
+		p.linef(2, "held since %s by %s%s", words.Moment(q.At, e.Zone), q.By, why)
 	}
 	for _, x := range r.resumed {
 		p.linef(0, "%s %s · %s  the rollout of %s goes on: wave %d of %d is judged once more", p.good("✓"), p.bold(x.environment.Name),
-			x.environment.Region, shorten(x.rollout.Revision), x.rollout.Wave, x.rollout.Waves)
-		p.linef(2, "it halted %s: %s", moment(x.rollout.Since, e.Zone), x.rollout.Reason)
+			x.environment.Region, words.Commit(x.rollout.Revision), x.rollout.Wave, x.rollout.Waves)
+		p.linef(2, "it halted %s: %s", words.Moment(x.rollout.Since, e.Zone), x.rollout.Reason)
 	}
 	p.linef(2, "the daemon goes on in its next round; without one: layerd apply")
 	return a.print(p.String())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -123,7 +124,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 		if given == nil {
 			return usage(w.others, "%s has %s of %s already", env, w.label, layer)
 		}
-		a.say("%s of %s is back at %s already: rolled back by %s, %s", layer, env, w.label, given.By, moment(given.At, nil))
+		a.say("%s of %s is back at %s already: rolled back by %s, %s", layer, env, w.label, given.By, words.Moment(given.At, nil))
 		return nil
 	}
 	if f.dry {
@@ -166,7 +167,7 @@ func (a *app) carryBack(ctx context.Context, f *rollbackFlags, r prepared, back 
 	if code() == exitOK {
 		q := back.words[0]
 		a.say("%s stays away from %s until Git asks for another version, or until layerd retry %s %s",
-			numbered(q.Number, q.Semver), env, shellQuote(env), shellQuote(q.Name))
+			words.Version(q.Number, q.Semver), env, shellQuote(env), shellQuote(q.Name))
 	}
 	return err
 }
@@ -335,14 +336,14 @@ func (b *goingBack) announce(planned round.Result, verb string, colours palette,
 			}
 			n = len(names)
 		}
-		p.linef(0, "%s · %s  %s %s: %s → %s", p.bold(q.Environment), q.Region, q.Name, verb, numbered(q.Number, q.Semver), q.label)
+		p.linef(0, "%s · %s  %s %s: %s → %s", p.bold(q.Environment), q.Region, q.Name, verb, words.Version(q.Number, q.Semver), q.label)
 		switch {
 		case n == 0:
 			p.linef(2, "no function has it: it is only kept from coming")
 		case waits > 0:
-			p.linef(2, "%s, of whose steps %d must wait", count(n, "function"), waits)
+			p.linef(2, "%s, of whose steps %d must wait", words.Count(n, "function"), waits)
 		default:
-			p.linef(2, "%s, about %s at %g requests/s", count(n, "function"), span(time.Duration(cost.Seconds*float64(time.Second))+time.Second), b.flags.round.rate)
+			p.linef(2, "%s, about %s at %g requests/s", words.Count(n, "function"), words.Span(time.Duration(cost.Seconds*float64(time.Second))+time.Second), b.flags.round.rate)
 		}
 	}
 	return p.String()

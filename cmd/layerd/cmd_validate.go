@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // validateView is the JSON of validate.
@@ -110,18 +111,18 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 		p.linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
 	}
 	errors := countErrors(v.Problems)
-	parts := []string{count(len(v.Environments), "environment")}
+	parts := []string{words.Count(len(v.Environments), "environment")}
 	if len(v.Environments) > 0 {
 		parts[0] += " (" + strings.Join(v.Environments, ", ") + ")"
 	}
 	if bad := invalidNames(v.Problems); len(bad) > 0 {
-		parts[0] = fmt.Sprintf("%s, of %s", strings.Join(bad, ", "), count(len(v.Environments), "environment"))
+		parts[0] = fmt.Sprintf("%s, of %s", strings.Join(bad, ", "), words.Count(len(v.Environments), "environment"))
 	}
 	if errors > 0 {
-		parts = append(parts, count(errors, "error"))
+		parts = append(parts, words.Count(errors, "error"))
 	}
 	if n := len(v.Problems) - errors; n > 0 {
-		parts = append(parts, count(n, "warning"))
+		parts = append(parts, words.Count(n, "warning"))
 	}
 	mark := p.good("✓ valid:")
 	if !v.Valid {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -95,7 +96,7 @@ func (a *app) unknownFunction(name string, places []whyPlace, result round.Resul
 			name, listOr(result.Skipped)), hint: "see layerd validate"}
 	}
 	return usage("why looks at the accounts and regions of the repository's environments",
-		"no function %q in %s%s", name, count(len(places), "environment"), didYouMean(name, names))
+		"no function %q in %s%s", name, words.Count(len(places), "environment"), didYouMean(name, names))
 }
 
 // watcher keeps what a round saw of AWS, which a plan leaves out.

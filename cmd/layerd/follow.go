@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -54,7 +55,7 @@ func stageText(r plan.Region) string {
 	wave := fmt.Sprintf("wave %d of %d", ro.Wave, ro.Waves)
 	watched := "is watched"
 	if judged := ro.VerdictDue(r.Want.Rules()); !judged.IsZero() {
-		watched += " until " + clock(judged, r.Want.Zone)
+		watched += " until " + words.Clock(judged, r.Want.Zone)
 	}
 	switch ro.Stage {
 	case rollout.StageCanary:
@@ -96,12 +97,4 @@ func leftAt(result round.Result) string {
 		}
 	}
 	return text
-}
-
-// clock is a time of the coming days.
-func clock(t time.Time, zone *time.Location) string {
-	if zone == nil {
-		zone = time.UTC
-	}
-	return t.In(zone).Format("Mon 15:04 MST")
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -47,14 +48,14 @@ func (a *annotations) region(r plan.Region, v view, root string) {
 		}
 	}
 	for _, why := range sortedKeys(failed) {
-		a.add("error", title, fmt.Sprintf("%s failed: %s", count(failed[why], "step"), why))
+		a.add("error", title, fmt.Sprintf("%s failed: %s", words.Count(failed[why], "step"), why))
 	}
 	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
-		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", count(len(drift), "item"), drift[0].Function, drift[0].Reason))
+		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", words.Count(len(drift), "item"), drift[0].Function, drift[0].Reason))
 	}
 	reasons, groups := blockedByReason(r)
 	for _, reason := range reasons {
-		a.add("warning", title, fmt.Sprintf("%s blocked: %s", count(len(groups[reason]), "function"), reason))
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(groups[reason]), "function"), reason))
 	}
 	if text := tally(r.Steps); text != "" {
 		if w := waitingFor(r, v); w != "" {

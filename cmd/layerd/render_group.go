@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // group is steps that a person reads as one: the same thing done to many
@@ -40,7 +41,7 @@ func groupSteps(steps []plan.Step) []group {
 	for _, s := range steps {
 		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
 		if s.Kind != plan.KindPrune {
-			k.from, k.to = label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+			k.from, k.to = s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
 			k.newLayer, k.goBack = s.New, s.Back
 			k.serving = served(s)
 		}
@@ -61,7 +62,7 @@ func groupSteps(steps []plan.Step) []group {
 }
 
 func newGroup(s plan.Step) group {
-	from, to := label(s.From, s.FromVersion), label(s.To, s.ToVersion)
+	from, to := s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
 	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to)}
 	switch {
 	case s.Kind == plan.KindPrune:
@@ -105,7 +106,7 @@ func served(s plan.Step) string {
 func pruned(steps []plan.Step) string {
 	var versions []string
 	for _, s := range steps {
-		versions = append(versions, label(s.From, s.FromVersion))
+		versions = append(versions, s.From.Label(s.FromVersion))
 	}
 	return steps[0].Layer + " " + strings.Join(versions, ", ")
 }
@@ -220,9 +221,9 @@ func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {
 	case h.Until.IsZero():
 		return text
 	case h.NotBefore():
-		return text + ", not before " + until(h.Until, now, zone)
+		return text + ", not before " + words.Until(h.Until, now, zone)
 	default:
-		return text + ", until " + until(h.Until, now, zone)
+		return text + ", until " + words.Until(h.Until, now, zone)
 	}
 }
 

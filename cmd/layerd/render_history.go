@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/rollout"
@@ -193,15 +194,15 @@ func (p *page) did(entries []history.Entry, verbose bool, zone *time.Location) {
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	what := fmt.Sprintf("%s %s → %s", e.Layer, label(e.From, e.FromVersion), label(e.To, e.ToVersion))
+	what := fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 	if e.Kind == plan.KindServe {
 		what = "alias " + e.Alias // where from and where to is each function's own
 	}
 	p.line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
-		statusOf(e), e.Kind, count(len(entries), noun), what))
+		statusOf(e), e.Kind, words.Count(len(entries), noun), what))
 	by := "for " + string(e.Cause)
 	if e.Revision != "" {
-		by += ", revision " + shorten(e.Revision)
+		by += ", revision " + words.Commit(e.Revision)
 	}
 	if e.Author != "" {
 		by += " by " + e.Author
@@ -266,7 +267,7 @@ func (p *page) ruled(e history.Entry, zone *time.Location) {
 	}
 	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.good("✓"), where, what)
 	if e.Steps > 0 {
-		text += "  " + count(e.Steps, "step")
+		text += "  " + words.Count(e.Steps, "step")
 	}
 	p.line(2, 10, text)
 	by := "by " + e.ApprovedBy
@@ -284,7 +285,7 @@ func (p *page) rolled(e history.Entry, zone *time.Location) {
 		mark = p.bad("✗")
 	}
 	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
-		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, count(e.Steps, "function"))
+		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
 	p.line(2, 10, text)
 	if e.Reason != "" {
 		p.line(10, 2, p.faint(e.Reason))
@@ -301,11 +302,11 @@ func quarantineOf(e history.Entry) string {
 	if e.Layer == "" {
 		return "the rollout goes on"
 	}
-	text := fmt.Sprintf("%s %s", e.Layer, label(e.To, e.ToVersion))
+	text := fmt.Sprintf("%s %s", e.Layer, e.To.Label(e.ToVersion))
 	if e.Kind == history.KindQuarantine {
-		text = fmt.Sprintf("%s %s", e.Layer, label(e.From, e.FromVersion))
+		text = fmt.Sprintf("%s %s", e.Layer, e.From.Label(e.FromVersion))
 		if e.To != "" {
-			text += ", back to " + label(e.To, e.ToVersion)
+			text += ", back to " + e.To.Label(e.ToVersion)
 		}
 	}
 	if e.Function != "" {
@@ -318,5 +319,5 @@ func subjectOf(e history.Entry) string {
 	if e.Function != "" {
 		return e.Function
 	}
-	return e.Layer + " " + label(e.From, e.FromVersion)
+	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -51,14 +52,14 @@ func markdown(r round.Result, v view, names, detailed int) string {
 	p := &planPage{view: v}
 	fmt.Fprintf(&b, "## layerd %s\n\n%s\n\n", verb, escape(p.summary(r)))
 	if r.Revision != "" {
-		fmt.Fprintf(&b, "Revision `%s`, past: %s.\n\n", shorten(r.Revision), r.Past)
+		fmt.Fprintf(&b, "Revision `%s`, past: %s.\n\n", words.Commit(r.Revision), r.Past)
 	}
 	markdownProblems(&b, r.Problems)
 	markdownTable(&b, r, v)
 	for i, planned := range r.Plans {
 		if i >= detailed {
 			fmt.Fprintf(&b, "\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
-				count(len(r.Plans)-i, "environment"))
+				words.Count(len(r.Plans)-i, "environment"))
 			break
 		}
 		m := markdownPlan{view: v, names: names}
@@ -128,7 +129,7 @@ func waitingFor(r plan.Region, v view) string {
 	}
 	text := strings.Join(by, ", ")
 	if text != "" && !r.Next.IsZero() {
-		text += "; next " + until(r.Next, v.now, r.Want.Zone)
+		text += "; next " + words.Until(r.Next, v.now, r.Want.Zone)
 	}
 	return text
 }
@@ -169,17 +170,17 @@ func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	}
 	drift, extra := splitDrift(r.Drift)
 	if len(extra) > 0 {
-		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", count(len(extra), "layer"))
+		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extra), "layer"))
 	}
 	for _, d := range drift {
-		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), moment(d.Since, r.Want.Zone))
+		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), words.Moment(d.Since, r.Want.Zone))
 	}
 	reasons, groups := blockedByReason(r)
 	for _, reason := range reasons {
 		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(groups[reason]))
 	}
 	for _, a := range r.Behind {
-		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), label(a.Latest, ""))
+		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), a.Latest.Label(""))
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(b, "- %s\n", escape(n.Message))
@@ -213,7 +214,7 @@ func (m markdownPlan) groups(b *strings.Builder, groups []group) {
 		if symbol != "+" && symbol != "-" {
 			symbol = "!"
 		}
-		fmt.Fprintf(b, "%s %s %s  %s\n", symbol, pad(g.verb, 8), padLeft(count(len(g.steps), g.noun), widest(groups)), g.what)
+		fmt.Fprintf(b, "%s %s %s  %s\n", symbol, pad(g.verb, 8), padLeft(words.Count(len(g.steps), g.noun), widest(groups)), g.what)
 		if names := g.names(); len(names) > 0 && m.names > 0 {
 			fmt.Fprintf(b, "    %s\n", m.list(names))
 		}
@@ -230,7 +231,7 @@ func (m markdownPlan) list(names []string) string {
 	text := strings.Join(names[:shown], ", ")
 	switch {
 	case shown == 0:
-		return count(len(names), "function")
+		return words.Count(len(names), "function")
 	case shown < len(names):
 		return fmt.Sprintf("%s and %d more", text, len(names)-shown)
 	}

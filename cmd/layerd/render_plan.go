@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -55,7 +56,7 @@ type planPage struct {
 func (p *planPage) preface(r round.Result) {
 	revision := "no commit"
 	if r.Revision != "" {
-		revision = "revision " + shorten(r.Revision)
+		revision = "revision " + words.Commit(r.Revision)
 	}
 	past := "past: " + p.store
 	if r.Past == "none" {
@@ -71,7 +72,7 @@ func (p *planPage) preface(r round.Result) {
 	}
 	if len(r.Unfinished) > 0 {
 		p.linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
-			count(len(r.Unfinished), "record"), map[bool]string{true: "was", false: "were"}[len(r.Unfinished) == 1])
+			words.Count(len(r.Unfinished), "record"), map[bool]string{true: "was", false: "were"}[len(r.Unfinished) == 1])
 	}
 	if len(r.Problems)+len(r.Unfinished) > 0 {
 		p.blank()
@@ -109,7 +110,7 @@ func (p *planPage) environment(planned plan.Plan) {
 func (p *planPage) region(r plan.Region) {
 	name := p.page.bold(r.Want.Name) + " · " + r.Want.Region
 	if p.calm(r) {
-		p.ends(p.page.good("✓")+" "+name+"  in sync, "+count(len(r.Want.Layers), "layer"), p.page.faint(r.Want.Account))
+		p.ends(p.page.good("✓")+" "+name+"  in sync, "+words.Count(len(r.Want.Layers), "layer"), p.page.faint(r.Want.Account))
 		p.asides(r)
 		return
 	}
@@ -157,7 +158,7 @@ func (p *planPage) circumstances(r plan.Region) {
 			state, rest = reason[:i], reason[i:]
 		}
 		if !r.Window.Open && !r.Window.NextOpen.IsZero() {
-			rest += ", in " + span(r.Window.NextOpen.Sub(p.now))
+			rest += ", in " + words.Span(r.Window.NextOpen.Sub(p.now))
 		}
 		p.linef(2, "window: %s%s", draw(state), rest)
 	}
@@ -206,7 +207,7 @@ func (p *planPage) groups(indent int, groups []group) {
 func widest(groups []group) int {
 	n := 0
 	for _, g := range groups {
-		n = max(n, len(count(len(g.steps), g.noun)))
+		n = max(n, len(words.Count(len(g.steps), g.noun)))
 	}
 	return n
 }
@@ -215,7 +216,7 @@ func widest(groups []group) int {
 // there is one only.
 func (p *planPage) group(indent int, symbol, verb string, counted int, g group) {
 	names := g.names()
-	head := symbol + " " + pad(verb, 8) + "  " + padLeft(count(len(g.steps), g.noun), counted) + "  "
+	head := symbol + " " + pad(verb, 8) + "  " + padLeft(words.Count(len(g.steps), g.noun), counted) + "  "
 	text := g.what
 	told := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
 	if len(names) == 1 && !p.verbose && !told {
@@ -243,7 +244,7 @@ func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
 	}
-	return s.Layer + " " + label(s.From, s.FromVersion)
+	return s.Layer + " " + s.From.Label(s.FromVersion)
 }
 
 func (p *planPage) symbol(g group) string {

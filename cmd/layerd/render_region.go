@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -32,9 +33,9 @@ func (p *planPage) drift(r plan.Region) {
 		}
 		since := ""
 		if !d.Since.IsZero() {
-			since = ", since " + moment(d.Since, r.Want.Zone)
+			since = ", since " + words.Moment(d.Since, r.Want.Zone)
 			if age := p.now.Sub(d.Since); age > 0 {
-				since += " (" + span(age) + " ago)"
+				since += " (" + words.Span(age) + " ago)"
 			}
 		}
 		p.linef(4, "%s %s  %s%s: %s%s", p.page.warn("!"), d.Kind, d.Function, layer, d.Reason, since)
@@ -66,7 +67,7 @@ func (p *planPage) extra(extra []plan.Drift) {
 		functions[d.Have] = append(functions[d.Have], d.Function)
 	}
 	for _, arn := range slices.Sorted(maps.Keys(functions)) {
-		p.linef(4, "%s extra  %s  %s", p.page.warn("!"), count(len(functions[arn]), "function"), arn)
+		p.linef(4, "%s extra  %s  %s", p.page.warn("!"), words.Count(len(functions[arn]), "function"), arn)
 		if p.verbose {
 			p.line(6, 0, strings.Join(functions[arn], " "))
 		}
@@ -82,7 +83,7 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 	for _, reason := range reasons {
 		names := groups[reason]
-		text := fmt.Sprintf("%s %s: %s", p.page.bad("✗"), count(len(names), "function"), reason)
+		text := fmt.Sprintf("%s %s: %s", p.page.bad("✗"), words.Count(len(names), "function"), reason)
 		p.linef(4, "%s", text)
 		shown := p.some(len(names))
 		p.line(6, 0, strings.Join(names[:shown], " "))
@@ -116,7 +117,7 @@ func (p *planPage) aliases(r plan.Region) {
 	var order []key
 	groups := map[key][]string{}
 	for _, b := range r.Behind {
-		k := key{b.Alias, layerServed(b), label(b.Latest, "")}
+		k := key{b.Alias, layerServed(b), b.Latest.Label("")}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -124,7 +125,7 @@ func (p *planPage) aliases(r plan.Region) {
 	}
 	for _, k := range order {
 		p.linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.page.warn("!"), k.alias, k.serves, k.latest,
-			count(len(groups[k]), "function"))
+			words.Count(len(groups[k]), "function"))
 		if p.verbose || len(groups[k]) == 1 {
 			p.line(6, 0, strings.Join(groups[k], " "))
 		}
@@ -136,7 +137,7 @@ func layerServed(b plan.Behind) string {
 	if b.Serves == "" {
 		return "no " + b.Layer
 	}
-	return b.Layer + " " + label(b.Serves, "")
+	return b.Layer + " " + b.Serves.Label("")
 }
 
 // asides are worth a line and change nothing.
@@ -145,7 +146,7 @@ func (p *planPage) asides(r plan.Region) {
 		p.linef(2, "· %s", n.Message)
 	}
 	if r.Unselected > 0 {
-		p.linef(2, "· %s no longer selected, left as it is", count(r.Unselected, "function"))
+		p.linef(2, "· %s no longer selected, left as it is", words.Count(r.Unselected, "function"))
 	}
 	permanent := map[string][]string{}
 	for _, b := range r.Blocked {
@@ -156,9 +157,9 @@ func (p *planPage) asides(r plan.Region) {
 	for _, reason := range sortedKeys(permanent) {
 		names := permanent[reason]
 		if p.verbose {
-			p.linef(2, "· %s left out, %s: %s", count(len(names), "function"), reason, strings.Join(names, " "))
+			p.linef(2, "· %s left out, %s: %s", words.Count(len(names), "function"), reason, strings.Join(names, " "))
 		} else {
-			p.linef(2, "· %s left out: %s", count(len(names), "function"), reason)
+			p.linef(2, "· %s left out: %s", words.Count(len(names), "function"), reason)
 		}
 	}
 }
@@ -178,9 +179,9 @@ func (p *planPage) kept(r plan.Region) {
 		if groups[at] == nil {
 			order = append(order, at)
 		}
-		groups[at] = append(groups[at], numbered(k.Version, k.Semver))
+		groups[at] = append(groups[at], words.Version(k.Version, k.Semver))
 	}
-	p.linef(2, "kept: %s", count(len(r.Kept), "version"))
+	p.linef(2, "kept: %s", words.Count(len(r.Kept), "version"))
 	shown := len(order)
 	if !p.verbose {
 		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
@@ -196,13 +197,6 @@ func (p *planPage) kept(r plan.Region) {
 	p.more(4, len(order)-shown)
 }
 
-func numbered(n int64, semver string) string {
-	if semver == "" {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("%d (%s)", n, semver)
-}
-
 func (p *planPage) cost(r plan.Region) {
 	if r.Cost.Calls == 0 || p.applied {
 		return
@@ -212,7 +206,7 @@ func (p *planPage) cost(r plan.Region) {
 
 // costText is "21 calls, about 4 s at 5 requests/s".
 func costText(c plan.Cost, rate float64) string {
-	text := count(c.Calls, "call")
+	text := words.Count(c.Calls, "call")
 	if c.Seconds >= 0.5 {
 		length := fmt.Sprintf("%.0f s", c.Seconds)
 		if c.Seconds >= 120 {

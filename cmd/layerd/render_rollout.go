@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -44,12 +45,12 @@ func (p *planPage) rollout(r plan.Region) {
 // begunText is of which commit the rollout is, and since when it is.
 func begunText(r plan.Region) string {
 	ro := r.Rollout
-	text := count(ro.Total, "function") + ", begun " + moment(ro.Begun, r.Want.Zone)
+	text := words.Count(ro.Total, "function") + ", begun " + words.Moment(ro.Begun, r.Want.Zone)
 	if ro.Revision != "" {
-		text = "revision " + shorten(ro.Revision) + ", " + text
+		text = "revision " + words.Commit(ro.Revision) + ", " + text
 	}
 	if !ro.Since.Equal(ro.Begun) && !ro.Since.IsZero() {
-		text += ", at this since " + clock(ro.Since, r.Want.Zone)
+		text += ", at this since " + words.Clock(ro.Since, r.Want.Zone)
 	}
 	return text
 }
@@ -70,16 +71,16 @@ func wavesText(r plan.Region) string {
 		case w.Functions == 0:
 			size = "changed"
 		case len(waves) == 0:
-			size = count(w.Functions, "function")
+			size = words.Count(w.Functions, "function")
 		}
 		waves = append(waves, fmt.Sprintf("wave %d: %s", w.Wave, size))
 	}
 	text := strings.Join(waves, ", ")
 	if rules.Bake > 0 {
-		text += "; each is watched for " + span(rules.Bake)
+		text += "; each is watched for " + words.Span(rules.Bake)
 	}
 	if r.Remaining > 0 {
-		text += "; about " + span(r.Remaining) + " in all"
+		text += "; about " + words.Span(r.Remaining) + " in all"
 		if r.Rollout.Open() {
 			text = strings.TrimSuffix(text, " in all") + " left"
 		}
@@ -89,7 +90,7 @@ func wavesText(r plan.Region) string {
 
 // rolloutText is the rollout in one sentence.
 func rolloutText(r plan.Region) string {
-	text := "the rollout of " + shorten(r.Rollout.Revision) + ": " + stageText(r)
+	text := "the rollout of " + words.Commit(r.Rollout.Revision) + ": " + stageText(r)
 	if r.Rollout.Revision == "" {
 		text = "the rollout: " + stageText(r)
 	}
@@ -116,10 +117,10 @@ func unwell(r round.Result) []string {
 	}
 	var parts []string
 	if halted > 0 {
-		parts = append(parts, count(halted, "rollout")+" halted")
+		parts = append(parts, words.Count(halted, "rollout")+" halted")
 	}
 	if back > 0 {
-		parts = append(parts, count(back, "rollout")+" went back")
+		parts = append(parts, words.Count(back, "rollout")+" went back")
 	}
 	return parts
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
@@ -39,7 +40,7 @@ func renderWhy(v whyView, places []whyPlace, f *roundFlags, p palette, width int
 func (p *whyPage) environment(v whyView, e whyEnvironment, changes []history.Entry) {
 	p.ends(p.bold(v.Function), fmt.Sprintf("%s · %s · %s", e.Environment, e.Account, e.Region))
 	if v.Revision != "" {
-		p.linef(2, "%s", p.faint("as Git is at revision "+shorten(v.Revision)))
+		p.linef(2, "%s", p.faint("as Git is at revision "+words.Commit(v.Revision)))
 	}
 	switch {
 	case e.Error != nil:
@@ -87,7 +88,7 @@ func (p *whyPage) notSelected(list []whyNot) {
 }
 
 func (p *whyPage) layer(e whyEnvironment, l whyLayer, remembers bool) {
-	have, want := numbered(l.Have, l.HaveVersion), numbered(l.Want, l.WantVersion)
+	have, want := words.Version(l.Have, l.HaveVersion), words.Version(l.Want, l.WantVersion)
 	if l.Have == 0 {
 		have = "none"
 	}
@@ -106,7 +107,7 @@ func (p *whyPage) layer(e whyEnvironment, l whyLayer, remembers bool) {
 	if d := l.Drift; d != nil {
 		since := ""
 		if !l.since.IsZero() {
-			since = ", since " + moment(l.since, p.zone)
+			since = ", since " + words.Moment(l.since, p.zone)
 		}
 		p.linef(4, "%s drift: %s%s", p.warn("!"), d.Reason, since)
 	}
@@ -131,7 +132,7 @@ func (p *whyPage) until(text string) string {
 	if err != nil {
 		return ""
 	}
-	return " until " + moment(t, p.zone)
+	return " until " + words.Moment(t, p.zone)
 }
 
 func (p *whyPage) step(e whyEnvironment, l whyLayer) {
@@ -162,9 +163,9 @@ func (p *whyPage) step(e whyEnvironment, l whyLayer) {
 
 // putBy tells which change put the version there.
 func (p *whyPage) putBy(e history.Entry) {
-	text := "put there " + moment(e.Started, p.zone) + " for " + string(e.Cause)
+	text := "put there " + words.Moment(e.Started, p.zone) + " for " + string(e.Cause)
 	if e.Revision != "" {
-		text += ", revision " + shorten(e.Revision) + by(e.Author)
+		text += ", revision " + words.Commit(e.Revision) + by(e.Author)
 	}
 	if e.ApprovedBy != "" {
 		text += ", approved by " + e.ApprovedBy
@@ -196,10 +197,10 @@ func (p *whyPage) changes(v whyView, changes []history.Entry) {
 	p.linef(2, "last changes")
 	for _, c := range changes {
 		mark := map[string]string{string(plan.StatusApplied): p.good("✓"), string(plan.StatusFailed): p.bad("✗"), openStatus: p.warn("?")}[statusOf(c)]
-		text := fmt.Sprintf("%s %s  %s %s  %s %s → %s  for %s", cmp.Or(mark, "·"), moment(c.Started, p.zone), statusOf(c), c.Kind, c.Layer,
-			label(c.From, c.FromVersion), label(c.To, c.ToVersion), c.Cause)
+		text := fmt.Sprintf("%s %s  %s %s  %s %s → %s  for %s", cmp.Or(mark, "·"), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, c.Layer,
+			c.From.Label(c.FromVersion), c.To.Label(c.ToVersion), c.Cause)
 		if c.Revision != "" {
-			text += ", revision " + shorten(c.Revision) + by(c.Author)
+			text += ", revision " + words.Commit(c.Revision) + by(c.Author)
 		}
 		if c.Error != "" {
 			text += ": " + c.Error

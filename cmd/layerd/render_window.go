@@ -6,6 +6,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // windowView is the answer of layerd window, and its JSON. Times are RFC 3339
@@ -99,13 +100,13 @@ func renderWindow(v windowView, p palette, width int) string {
 	if !v.Open {
 		mark, state = p.held("…"), "closed"
 	}
-	pg.linef(0, "%s %s is %s at %s", mark, p.bold(v.Environment), state, moment(v.At, v.At.Location()))
+	pg.linef(0, "%s %s is %s at %s", mark, p.bold(v.Environment), state, words.Moment(v.At, v.At.Location()))
 	pg.linef(2, "%s", v.Reason)
 	switch {
 	case v.NextOpen != nil:
-		pg.linef(2, "opens %s", until(*v.NextOpen, v.At, v.At.Location()))
+		pg.linef(2, "opens %s", words.Until(*v.NextOpen, v.At, v.At.Location()))
 	case v.Open && v.ClosesAt != nil:
-		pg.linef(2, "closes %s", until(*v.ClosesAt, v.At, v.At.Location()))
+		pg.linef(2, "closes %s", words.Until(*v.ClosesAt, v.At, v.At.Location()))
 	}
 	if len(v.Openings) > 0 {
 		pg.blank()
@@ -127,7 +128,7 @@ func renderWindow(v windowView, p palette, width int) string {
 // openingText is "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
 // day when that is another one.
 func openingText(o openingView) string {
-	start := moment(o.Start, o.Start.Location())
+	start := words.Moment(o.Start, o.Start.Location())
 	if o.End == nil {
 		return start + " – without an end in sight"
 	}
@@ -135,7 +136,7 @@ func openingText(o openingView) string {
 	if o.End.YearDay() != o.Start.YearDay() || o.End.Year() != o.Start.Year() {
 		layout = "Mon 2006-01-02 15:04 MST"
 	}
-	text := fmt.Sprintf("%s – %s  %s", start, o.End.Format(layout), span(time.Duration(o.Seconds)*time.Second))
+	text := fmt.Sprintf("%s – %s  %s", start, o.End.Format(layout), words.Span(time.Duration(o.Seconds)*time.Second))
 	if o.Note != "" {
 		text += ", " + o.Note
 	}

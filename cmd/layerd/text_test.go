@@ -3,7 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"charm.land/lipgloss/v2"
 	"github.com/google/go-cmp/cmp"
@@ -56,54 +55,10 @@ func TestPad(t *testing.T) {
 	}
 }
 
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 40 * time.Second: "40s", 12 * time.Minute: "12m", 59*time.Minute + 40*time.Second: "1h",
-		3*time.Hour + 12*time.Minute: "3h12m", 24 * time.Hour: "1d", 76 * time.Hour: "3d4h", 3 * time.Hour: "3h",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("span(%s) = %s, want %s", d, got, want)
-		}
-	}
-}
-
-func TestCount(t *testing.T) {
-	for want, got := range map[string]string{
-		"0 functions": count(0, "function"), "1 function": count(1, "function"), "2 functions": count(2, "function"),
-		"2 aliases": count(2, "alias"),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestLabel(t *testing.T) {
-	v := layer("x", 12)
-	for want, got := range map[string]string{
-		"12 (1.4.1)": label(v, "1.4.1"), "12": label(v, ""), "none": label("", ""),
-		"arn:aws:lambda:::awslayer:AmazonLinux1803": label("arn:aws:lambda:::awslayer:AmazonLinux1803", ""),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 func TestFit(t *testing.T) {
 	for text, want := range map[string]string{"short": "short", "a longer line": "a longer…", "関数関数関数": "関数関数…"} {
 		if got := fit(text, 9); got != want {
 			t.Errorf("fit(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestShorten(t *testing.T) {
-	for revision, want := range map[string]string{
-		"": "", "0123456789abcdef": "0123456", "0123456789abcdef+dirty": "0123456+dirty", "abc": "abc",
-	} {
-		if got := shorten(revision); got != want {
-			t.Errorf("shorten(%q) = %q, want %q", revision, got, want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // desiredView is the desired state at one moment: each environment as the newest
@@ -71,7 +72,7 @@ func (d *Daemon) computeView(now time.Time) *desiredView {
 	stale := d.head.staleReason()
 	w.stale = stale != ""
 	if d.head.unread {
-		stale = fmt.Sprintf("the newest commit %s is still being read", short(d.head.commit.Hash))
+		stale = fmt.Sprintf("the newest commit %s is still being read", words.Commit(d.head.commit.Hash))
 	}
 	for _, name := range w.tree.Names {
 		d.computeEnvironment(w, tree, name, stale)
@@ -128,7 +129,7 @@ func (d *Daemon) computeEnvironment(w *desiredView, tree desired.Tree, name, sta
 // invalidReason returns why nothing new starts while a newer commit is not
 // followed.
 func invalidReason(hash string, ps []desired.Problem) string {
-	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", short(hash), placeOfProblem(ps[0]), ps[0].Message)
+	return fmt.Sprintf("the newest commit %s is not valid here: %s: %s", words.Commit(hash), placeOfProblem(ps[0]), ps[0].Message)
 }
 
 func placeOfProblem(p desired.Problem) string {
@@ -193,6 +194,3 @@ func errorsFor(all []desired.Problem, name string) []desired.Problem {
 	}
 	return list
 }
-
-// short is how people write a commit.
-func short(hash string) string { return hash[:min(len(hash), 7)] }

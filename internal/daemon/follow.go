@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // head is what is known of the branch.
@@ -136,7 +137,7 @@ func (d *Daemon) catchUp(ctx context.Context, holder, observed string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.head.readAt.Before(began) && observed != d.head.commit.Hash {
-		d.head.behind = fmt.Sprintf("Git was not read since %s acted on commit %s", holder, short(observed))
+		d.head.behind = fmt.Sprintf("Git was not read since %s acted on commit %s", holder, words.Commit(observed))
 		d.view = nil
 	}
 }

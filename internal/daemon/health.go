@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Health is the state of the daemon.
@@ -57,7 +59,7 @@ func (d *Daemon) Health() Health {
 		reason("%s", why)
 	}
 	if d.head.unread {
-		reason("the newest commit %s is still being read", short(d.head.commit.Hash))
+		reason("the newest commit %s is still being read", words.Commit(d.head.commit.Hash))
 	}
 	if d.storeError != "" {
 		reason("the store does not work: %s", d.storeError)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Headline is the title with what the message says about its alert.
@@ -30,7 +31,7 @@ func (m Message) Headline() string {
 func compose(e Event, context string, now time.Time, zone *time.Location) Message {
 	m := Message{
 		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
-		Context: strings.TrimPrefix(context+" · "+moment(now, zone), " · "), At: now.UTC(),
+		Context: strings.TrimPrefix(context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
 	}
 	switch e.Status {
 	case Updated:
@@ -38,22 +39,22 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 			m.Sections = append(m.Sections, Section{Text: text})
 		}
 	case Reminded:
-		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("It is so since %s (%s).", moment(e.Alert.Opened, zone), span(now.Sub(e.Alert.Opened)))})
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("It is so since %s (%s).", words.Moment(e.Alert.Opened, zone), words.Span(now.Sub(e.Alert.Opened)))})
 	case Resolved:
 		m.Severity = Info
 		if e.Alert.Kind == ChangeApplied && e.Fact != nil {
 			break // the end of a rollout says how it went and how long it took
 		}
-		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
+		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))}
 		switch {
 		case e.Fact != nil && e.Fact.Ending:
-			was.Text = fmt.Sprintf("It was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+			was.Text = fmt.Sprintf("It was told %s (%s).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		case e.Alert.Kind == ChangeApplied:
-			m.Title = clip(m.Title, longestTitle-len(": it is over")) + ": it is over"
+			m.Title = words.Truncate(m.Title, longestTitle-len(": it is over")) + ": it is over"
 		case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):
-			was.Text = fmt.Sprintf("The quarantine is lifted; it was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+			was.Text = fmt.Sprintf("The quarantine is lifted; it was told %s (%s).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		case e.Fact != nil && e.Alert.Kind == EnvironmentRemoved:
-			was.Text = fmt.Sprintf("It is so since %s (%s), and nobody hears of it any more.", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+			was.Text = fmt.Sprintf("It is so since %s (%s), and nobody hears of it any more.", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		}
 		if e.Fact == nil {
 			was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
@@ -68,10 +69,10 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 			continue // that is what the message says anyway
 		}
 		if i == mostGroups {
-			m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("And %s more are over with it.", count(len(e.Ended)-i, "alert"))})
+			m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("And %s more are over with it.", words.Count(len(e.Ended)-i, "alert"))})
 			break
 		}
-		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This is the end of what was told %s: %s", moment(a.Told, zone), a.Title)})
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This is the end of what was told %s: %s", words.Moment(a.Told, zone), a.Title)})
 	}
 	return m
 }
@@ -135,7 +136,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		case left > 0 || len(x.Sections) >= mostItems:
 			left++
 		default:
-			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + clip(e.Fact.Sections[0].Text, longestText/2)})
+			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + words.Truncate(e.Fact.Sections[0].Text, longestText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {
@@ -144,7 +145,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if left > 0 {
-		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", count(left, "alert"))})
+		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
 	}
 	x.Sections = append(x.Sections, Section{Text: "From now on layerd tells what changes."})
 	f.add(x)
@@ -155,13 +156,13 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 // forgotten says in the end of an alert by whom it is: that the file is gone is
 // as true as before.
 func forgotten(events []Event, s Situation) []Event {
-	by := fmt.Sprintf("Forgotten by %s, %s", s.Forgotten.By, moment(s.Forgotten.At, s.Zone))
+	by := fmt.Sprintf("Forgotten by %s, %s", s.Forgotten.By, words.Moment(s.Forgotten.At, s.Zone))
 	if s.Forgotten.Reason != "" {
-		by += ": " + clip(s.Forgotten.Reason, longestText/2)
+		by += ": " + words.Truncate(s.Forgotten.Reason, longestText/2)
 	}
 	for i := range events {
 		if e := &events[i]; e.Alert.Kind == EnvironmentRemoved && e.Status == Resolved {
-			e.Fact = &Fact{ID: e.Alert.ID, Sections: []Section{{Text: sentence(by) + " Should its file come back, layerd begins with a first look."}}}
+			e.Fact = &Fact{ID: e.Alert.ID, Sections: []Section{{Text: words.Sentence(by) + " Should its file come back, layerd begins with a first look."}}}
 		}
 	}
 	return events
@@ -181,7 +182,7 @@ func summary(r plan.Region) string {
 		if r.Failure == nil {
 			return r.Want.Region + ": not read yet."
 		}
-		return sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
+		return words.Sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
 	}
 	parts := []string{"not in sync"}
 	if r.InSync {
@@ -222,7 +223,7 @@ func summary(r plan.Region) string {
 		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, count(p.n, p.noun)+p.rest)
+			parts = append(parts, words.Count(p.n, p.noun)+p.rest)
 		}
 	}
 	return r.Want.Region + ": " + strings.Join(parts, ", ") + "."

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 const (
@@ -187,7 +189,7 @@ func (b *Book) done(ctx context.Context, p parcel) error {
 // then its target is left alone.
 func (b *Book) postpone(ctx context.Context, p parcel, why error, v Verdict, asked time.Duration) error {
 	name := p.target.Name()
-	a := attempts{Count: p.attempts.Count + 1, Error: clip(why.Error(), 200)}
+	a := attempts{Count: p.attempts.Count + 1, Error: words.Truncate(why.Error(), 200)}
 	a.Next = time.Now().Add(delay(a.Count, v, asked)).UTC()
 	if asked > 0 || a.Count < stubborn {
 		b.mu.Lock()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // version is what this program writes as "v" and the newest it understands.
@@ -80,7 +81,7 @@ func (d *document) encode() ([]byte, error) {
 	}
 	d.Alerts = slices.Clone(d.Alerts)
 	for i := range d.Alerts {
-		d.Alerts[i].Names, d.Alerts[i].Title = nil, clip(d.Alerts[i].Title, 80)
+		d.Alerts[i].Names, d.Alerts[i].Title = nil, words.Truncate(d.Alerts[i].Title, 80)
 	}
 	data, err = json.Marshal(d)
 	for err == nil && len(data) > store.MaxValue && len(d.Outbox) > 1 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/history"
 )
@@ -65,7 +66,7 @@ func (f *finder) latest() []history.Entry {
 // subject is the function of an entry, or the version that was pruned.
 func subject(e history.Entry) string {
 	if e.Kind == plan.KindPrune {
-		return label(e.From, e.FromVersion)
+		return e.From.Label(e.FromVersion)
 	}
 	return e.Function
 }
@@ -90,7 +91,7 @@ func (f *finder) applied(id ID, list []history.Entry) {
 	first, last := list[0].Started, list[0].Ended
 	for _, e := range list {
 		x.Items = append(x.Items, Item{Name: subject(e), Layer: e.Layer, Have: string(e.From), Want: string(e.To)})
-		move := label(e.From, e.FromVersion) + " → " + label(e.To, e.ToVersion)
+		move := e.From.Label(e.FromVersion) + " → " + e.To.Label(e.ToVersion)
 		stories.add(move+f.because(e), subject(e))
 		moved = append(moved, move)
 		if e.Started.Before(first) {
@@ -101,19 +102,19 @@ func (f *finder) applied(id ID, list []history.Entry) {
 		}
 	}
 	slices.Sort(moved)
-	on := count(names(x.Items), "function")
+	on := words.Count(names(x.Items), "function")
 	what := "a change of " + id.Key + " was"
 	if len(slices.Compact(moved)) == 1 {
 		what = id.Key + " " + moved[0] + " was"
 	}
 	noun := "function"
-	text := func(n int, story string) string { return count(n, "function") + ": " + story }
+	text := func(n int, story string) string { return words.Count(n, "function") + ": " + story }
 	switch id.Kind {
 	case Pruned:
 		noun = "version"
-		x.Title = fmt.Sprintf("%s of %s pruned", count(names(x.Items), "version"), id.Key)
+		x.Title = fmt.Sprintf("%s of %s pruned", words.Count(names(x.Items), "version"), id.Key)
 		x.Ends = []Scope{{Kind: PruneBlocked, Region: id.Region, Key: id.Key}}
-		text = func(n int, _ string) string { return fmt.Sprintf("%s deleted for good.", count(n, "version")) }
+		text = func(n int, _ string) string { return fmt.Sprintf("%s deleted for good.", words.Count(n, "version")) }
 		stories = tally{}
 		for _, e := range list {
 			stories.add("", subject(e))
@@ -160,9 +161,9 @@ func (f *finder) because(e history.Entry) string {
 // took says when it was done.
 func (f *finder) took(first, last time.Time) string {
 	if d := last.Sub(first); d >= time.Minute {
-		return fmt.Sprintf("Done %s, in %s.", moment(last, f.Zone), span(d))
+		return fmt.Sprintf("Done %s, in %s.", words.Moment(last, f.Zone), words.Span(d))
 	}
-	return fmt.Sprintf("Done %s.", moment(last, f.Zone))
+	return fmt.Sprintf("Done %s.", words.Moment(last, f.Zone))
 }
 
 // attempt is one thing that was tried and failed.
@@ -174,7 +175,7 @@ type attempt struct {
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
 	if s.Kind == plan.KindPrune {
-		a.name = label(s.From, s.FromVersion)
+		a.name = s.From.Label(s.FromVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -202,17 +203,17 @@ func (f *finder) failed(id ID, list []attempt) {
 		x.Items = append(x.Items, Item{Name: a.name, Layer: a.layer, Want: a.to})
 		name := a.name
 		if a.request != "" {
-			name += " (request " + clip(a.request, 60) + ")"
+			name += " (request " + words.Truncate(a.request, 60) + ")"
 		}
-		whys.add(sentence(clip(a.err, longestText/2)), name)
+		whys.add(words.Sentence(words.Truncate(a.err, longestText/2)), name)
 	}
 	noun := "function"
-	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, count(len(x.Items), noun))
+	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, words.Count(len(x.Items), noun))
 	if id.Kind == PruneBlocked {
 		noun = "version"
-		x.Title = fmt.Sprintf("%s of %s could not be pruned", count(len(x.Items), noun), id.Key)
+		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)
 	}
-	x.Sections = append(whys.sections(noun, func(n int, why string) string { return count(n, noun) + ": " + why }),
+	x.Sections = append(whys.sections(noun, func(n int, why string) string { return words.Count(n, noun) + ": " + why }),
 		Section{Text: "The others are not affected. It is tried again as soon as it may be."})
 	f.add(x)
 }

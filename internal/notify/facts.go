@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 )
@@ -60,10 +61,10 @@ func (f *finder) command(verb string, args ...string) string {
 // add takes a fact, puts its items in order, and says in its title where it is.
 func (f *finder) add(x Fact) {
 	where := cmp.Or(strings.TrimSpace(f.Environment+" "+x.Region), "layerd")
-	x.Title = clip(where+": "+x.Title, longestTitle)
+	x.Title = words.Truncate(where+": "+x.Title, longestTitle)
 	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
 	for i := range x.Sections {
-		x.Sections[i].Text = clip(x.Sections[i].Text, longestText)
+		x.Sections[i].Text = words.Truncate(x.Sections[i].Text, longestText)
 	}
 	f.out.Facts = append(f.out.Facts, x)
 }
@@ -158,7 +159,7 @@ func (f *finder) invalid() {
 	newest := cmp.Or(f.Observed, f.Revision)
 	f.add(Fact{
 		ID: f.id(DesiredInvalid, "", ""), Items: items, Sections: append(sections, Section{Text: text}),
-		Title: fmt.Sprintf("%s is not followed: %s", commit(newest, ""), count(len(items), "problem")),
+		Title: fmt.Sprintf("%s is not followed: %s", commit(newest, ""), words.Count(len(items), "problem")),
 	})
 }
 
@@ -183,7 +184,7 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 		sections = append(sections, Section{Text: text})
 	}
 	if left := len(list) - mostGroups; left > 0 {
-		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", count(left, "problem"))})
+		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", words.Count(left, "problem"))})
 	}
 	return items, sections
 }
@@ -203,23 +204,23 @@ func (f *finder) aws() {
 		damaged = damaged && r.Failure.Code == "store_failed"
 		refused = refused || !r.Failure.Retryable
 		items = append(items, Item{Name: r.Want.Region, Code: r.Failure.Code})
-		sections = append(sections, Section{Text: sentence(r.Want.Region + ": " + clip(r.Failure.Message, longestText-40))})
+		sections = append(sections, Section{Text: words.Sentence(r.Want.Region + ": " + words.Truncate(r.Failure.Message, longestText-40))})
 	}
 	if !late && !refused {
 		return
 	}
 	if f.Error != "" {
-		sections = append(sections, Section{Text: sentence(clip(f.Error, longestText-2))})
+		sections = append(sections, Section{Text: words.Sentence(words.Truncate(f.Error, longestText-2))})
 	}
 	title, since := "AWS cannot be read", ""
 	switch {
 	case refused && damaged:
 		title = "what layerd keeps of it cannot be read"
 	case !refused:
-		title = "AWS was not read for " + span(f.Now.Sub(f.LookedAt))
+		title = "AWS was not read for " + words.Span(f.Now.Sub(f.LookedAt))
 	}
 	if !f.LookedAt.IsZero() {
-		since = fmt.Sprintf("It was last read completely %s. ", moment(f.LookedAt, f.Zone))
+		since = fmt.Sprintf("It was last read completely %s. ", words.Moment(f.LookedAt, f.Zone))
 	}
 	f.add(Fact{
 		ID: f.id(AWSStale, "", ""), Items: items, Title: title,
@@ -246,25 +247,25 @@ func (f *finder) missed() {
 	last := list[len(list)-1]
 	x := Fact{
 		ID: f.id(WindowMissed, "", ""), Once: true,
-		Title: fmt.Sprintf("the change window of %s was missed", opening(last.Start, last.End, f.Zone)),
+		Title: fmt.Sprintf("the change window of %s was missed", words.Opening(last.Start, last.End, f.Zone)),
 	}
 	for _, m := range list {
 		x.Items = append(x.Items, Item{Name: m.Start.UTC().Format(time.RFC3339)})
 	}
 	if len(list) > 1 {
-		x.Title = fmt.Sprintf("%d change windows were missed, the last one %s", len(list), opening(last.Start, last.End, f.Zone))
+		x.Title = fmt.Sprintf("%d change windows were missed, the last one %s", len(list), words.Opening(last.Start, last.End, f.Zone))
 		shown := Section{Text: "All of them:"}
 		for _, m := range list[:min(len(list), mostItems)] {
-			shown.Items = append(shown.Items, opening(m.Start, m.End, f.Zone))
+			shown.Items = append(shown.Items, words.Opening(m.Start, m.End, f.Zone))
 		}
 		shown.More = len(list) - len(shown.Items)
 		x.Sections = append(x.Sections, shown)
 	}
-	text := sentence(last.Why)
+	text := words.Sentence(last.Why)
 	if last.Next.IsZero() {
 		text += " No further opening is known."
 	} else {
-		text += fmt.Sprintf(" What waited for it waits for the next, %s.", moment(last.Next, f.Zone))
+		text += fmt.Sprintf(" What waited for it waits for the next, %s.", words.Moment(last.Next, f.Zone))
 	}
 	x.Sections = append(x.Sections, Section{Text: text})
 	f.add(x)

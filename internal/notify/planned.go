@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/state"
 )
@@ -46,12 +47,12 @@ func (f *finder) drift(r *plan.Region) {
 		stories[key].add(f.driftStory(r, d, s, planned, stuck[d.Function]), d.Function)
 	}
 	for key, x := range facts {
-		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, count(names(x.Items), "function"))
+		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, words.Count(names(x.Items), "function"))
 		switch key {
 		case "(" + plan.DriftExtra + ")":
-			x.Title = count(names(x.Items), "function") + " with a layer that nobody named"
+			x.Title = words.Count(names(x.Items), "function") + " with a layer that nobody named"
 		case "(" + plan.DriftOrder + ")":
-			x.Title = count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
+			x.Title = words.Count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
 		}
 		x.Sections = stories[key].sections("function", func(n int, text string) string { return many(n) + text })
 		f.add(*x)
@@ -91,18 +92,18 @@ func many(n int) string {
 // about it and when. It goes on from "2 functions have".
 func (f *finder) driftStory(r *plan.Region, d plan.Drift, s plan.Step, planned bool, stuck string) string {
 	have, want := state.LayerVersionARN(d.Have), state.LayerVersionARN(d.Want)
-	since := ", seen since " + moment(d.Since, f.Zone) + "."
+	since := ", seen since " + words.Moment(d.Since, f.Zone) + "."
 	switch d.Kind {
 	case plan.DriftExtra:
 		return fmt.Sprintf("%s attached, which neither Git nor unmanaged names%s layerd leaves it alone.", d.Have, since)
 	case plan.DriftOrder:
 		return "the layers in another order" + since + " layerd leaves it alone."
 	case plan.DriftMissing:
-		return fmt.Sprintf("lost %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("lost %s%s %s", want.Label(d.WantVersion), since, f.fate(r, s, planned, stuck))
 	case plan.DriftDeletedVersion:
-		return fmt.Sprintf("%s, which was deleted%s %s", label(have, d.HaveVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("%s, which was deleted%s %s", have.Label(d.HaveVersion), since, f.fate(r, s, planned, stuck))
 	default:
-		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", have.Label(d.HaveVersion), want.Label(d.WantVersion), since, f.fate(r, s, planned, stuck))
 	}
 }
 
@@ -110,7 +111,7 @@ func (f *finder) driftStory(r *plan.Region, d plan.Drift, s plan.Step, planned b
 func (f *finder) fate(r *plan.Region, s plan.Step, planned bool, stuck string) string {
 	switch {
 	case stuck != "":
-		return sentence("It is blocked: " + stuck)
+		return words.Sentence("It is blocked: " + stuck)
 	case !planned && r.Want.Drift.Report:
 		return "layerd leaves it alone: drift is set to report."
 	case !planned:
@@ -118,21 +119,21 @@ func (f *finder) fate(r *plan.Region, s plan.Step, planned bool, stuck string) s
 	}
 	heals := "layerd sets it right"
 	if s.Cause == plan.CauseChange {
-		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", label(s.To, s.ToVersion))
+		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", s.To.Label(s.ToVersion))
 	}
 	switch {
 	case s.Held != nil && s.Held.By == plan.ByMode:
 		return "layerd leaves it alone: mode is observe."
 	case s.Held != nil && s.Held.By == plan.ByGrace && len(s.Held.Also) == 0:
-		return fmt.Sprintf("%s from %s on.", heals, moment(s.Held.Until, f.Zone))
+		return fmt.Sprintf("%s from %s on.", heals, words.Moment(s.Held.Until, f.Zone))
 	case s.Held != nil && s.Held.By == plan.ByWindow && len(s.Held.Also) == 0 && !s.Held.Until.IsZero():
-		return fmt.Sprintf("%s when the change window opens, %s.", heals, moment(s.Held.Until, f.Zone))
+		return fmt.Sprintf("%s when the change window opens, %s.", heals, words.Moment(s.Held.Until, f.Zone))
 	case s.Held != nil:
 		return heals + " later. " + f.waits(*s.Held)
 	case s.Result != nil && s.Result.Status == plan.StatusFailed:
-		return sentence(fmt.Sprintf("layerd tried to set it right and could not: %s", clip(s.Result.Error, 200))) + " It is tried again."
+		return words.Sentence(fmt.Sprintf("layerd tried to set it right and could not: %s", words.Truncate(s.Result.Error, 200))) + " It is tried again."
 	case s.Result != nil:
-		return sentence(fmt.Sprintf("layerd has not set it right yet: %s", clip(s.Result.Error, 200)))
+		return words.Sentence(fmt.Sprintf("layerd has not set it right yet: %s", words.Truncate(s.Result.Error, 200)))
 	default:
 		return heals + " at once."
 	}
@@ -149,16 +150,16 @@ func (f *finder) waits(h plan.Held) string {
 	}
 	for _, x := range holders {
 		// The reason of a window repeats when it opens.
-		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+moment(h.Until, f.Zone)+" ")
+		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+words.Moment(h.Until, f.Zone)+" ")
 		by, why = append(by, string(x.By)), append(why, string(x.By)+": "+strings.Trim(reason, "()"))
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
 	case h.Until.IsZero():
 	case h.NotBefore():
-		text += ", not before " + moment(h.Until, f.Zone)
+		text += ", not before " + words.Moment(h.Until, f.Zone)
 	default:
-		text += " until " + moment(h.Until, f.Zone)
+		text += " until " + words.Moment(h.Until, f.Zone)
 	}
 	return text + " (" + strings.Join(why, "; ") + ")."
 }
@@ -182,9 +183,9 @@ func moves(s plan.Step) string {
 		return "served by alias " + s.Serving.Qualifier
 	}
 	if s.New {
-		return label(s.To, s.ToVersion) + " for the first time"
+		return s.To.Label(s.ToVersion) + " for the first time"
 	}
-	return label(s.From, s.FromVersion) + " → " + label(s.To, s.ToVersion)
+	return s.From.Label(s.FromVersion) + " → " + s.To.Label(s.ToVersion)
 }
 
 // held is one fact for each layer whose change must wait for anything but an
@@ -211,8 +212,8 @@ func (f *finder) held(r *plan.Region) {
 		if slices.Sort(change[layer]); len(slices.Compact(change[layer])) == 1 {
 			what = layer + " " + change[layer][0]
 		}
-		x.Title = fmt.Sprintf("%s waits on %s", what, count(names(x.Items), "function"))
-		x.Sections = stories[layer].sections("function", func(n int, text string) string { return count(n, "function") + ": " + text })
+		x.Title = fmt.Sprintf("%s waits on %s", what, words.Count(names(x.Items), "function"))
+		x.Sections = stories[layer].sections("function", func(n int, text string) string { return words.Count(n, "function") + ": " + text })
 		f.add(*x)
 	}
 }
@@ -231,7 +232,7 @@ func (f *finder) approval() {
 			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, moves(s))
 			if s.Kind == plan.KindPrune {
 				prunes++
-				name, what = label(s.From, s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
+				name, what = s.From.Label(s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
 			}
 			steps.add(what, name)
 			rest.add(f.waits(*s.Held), name)
@@ -241,16 +242,16 @@ func (f *finder) approval() {
 	if len(x.Items) == 0 {
 		return
 	}
-	what := count(len(x.Items)-prunes, "change")
+	what := words.Count(len(x.Items)-prunes, "change")
 	switch {
 	case prunes == len(x.Items):
-		what = count(prunes, "prune")
+		what = words.Count(prunes, "prune")
 	case prunes > 0:
-		what += " and " + count(prunes, "prune")
+		what += " and " + words.Count(prunes, "prune")
 	}
 	x.Title = "a plan of " + what + " needs an approval"
 	x.Items = append(x.Items, Item{Code: "digest", Want: f.Plan.Digest})
-	x.Sections = steps.sections("step", func(n int, text string) string { return text + ", " + count(n, "step") })
+	x.Sections = steps.sections("step", func(n int, text string) string { return text + ", " + words.Count(n, "step") })
 	for _, w := range rest.sections("step", func(_ int, text string) string { return text }) {
 		x.Sections = append(x.Sections, Section{Text: w.Text})
 	}
@@ -272,16 +273,16 @@ func (f *finder) blocked(r *plan.Region) {
 		switch {
 		case b.Permanent:
 			forGood.Items = append(forGood.Items, item)
-			never.add(sentence(b.Reason), b.Function)
+			never.add(words.Sentence(b.Reason), b.Function)
 		case !told[b.Function]:
 			now.Items = append(now.Items, item)
-			whys.add(sentence(b.Reason), b.Function)
+			whys.add(words.Sentence(b.Reason), b.Function)
 		}
 	}
-	text := func(n int, why string) string { return count(n, "function") + ": " + why }
-	forGood.Title = count(names(forGood.Items), "function") + " cannot have layers"
+	text := func(n int, why string) string { return words.Count(n, "function") + ": " + why }
+	forGood.Title = words.Count(names(forGood.Items), "function") + " cannot have layers"
 	forGood.Sections = never.sections("function", text)
-	now.Title = count(names(now.Items), "function") + " cannot be changed"
+	now.Title = words.Count(names(now.Items), "function") + " cannot be changed"
 	now.Sections = whys.sections("function", text)
 	if r.Failure != nil {
 		now.Title = "nothing is changed: " + r.Failure.Message

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // RepositoryFacts says what is so of the repository and of the daemon. Whether
@@ -26,7 +28,7 @@ func StoreFacts(r Repository) Findings {
 		f.add(Fact{
 			ID: ID{Kind: StoreFailed, Key: r.Instance}, Title: "the store does not work" + on(r.Instance),
 			Sections: []Section{
-				{Text: sentence(clip(r.Store, longestText-2))},
+				{Text: words.Sentence(words.Truncate(r.Store, longestText-2))},
 				{Text: "Nothing is changed while what is about to be done cannot be written down. Watching goes on."},
 			},
 		})
@@ -50,14 +52,14 @@ func (r Repository) invalid(f *finder) {
 	if r.Followed {
 		f.add(Fact{
 			ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
-			Title:    fmt.Sprintf("%s has files that nothing follows: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),
+			Title:    fmt.Sprintf("%s has files that nothing follows: %s", commit(cmp.Or(r.Observed, r.Revision), ""), words.Count(len(items), "problem")),
 			Sections: append(sections, Section{Text: "The environments are followed all the same. Nothing is pruned until that is mended."}),
 		})
 		return
 	}
 	f.add(Fact{
 		ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
-		Title: fmt.Sprintf("%s is not followed anywhere: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),
+		Title: fmt.Sprintf("%s is not followed anywhere: %s", commit(cmp.Or(r.Observed, r.Revision), ""), words.Count(len(items), "problem")),
 		Sections: append(sections, Section{Text: fmt.Sprintf(
 			"layerd stays with %s: no change starts, drift is healed.", commit(r.Revision, ""))}),
 	})
@@ -68,13 +70,13 @@ func (r Repository) stale(f *finder) {
 		return
 	}
 	x := Fact{
-		ID: ID{Kind: GitStale, Key: r.Instance}, Title: "Git was not read for " + span(r.Now.Sub(r.ReadAt)) + on(r.Instance),
+		ID: ID{Kind: GitStale, Key: r.Instance}, Title: "Git was not read for " + words.Span(r.Now.Sub(r.ReadAt)) + on(r.Instance),
 	}
 	if r.Error != "" {
-		x.Sections = append(x.Sections, Section{Text: sentence(clip(r.Error, longestText-2))})
+		x.Sections = append(x.Sections, Section{Text: words.Sentence(words.Truncate(r.Error, longestText-2))})
 	}
 	x.Sections = append(x.Sections, Section{Text: fmt.Sprintf(
-		"It was last read %s. Until it can be read no change starts; drift is healed to what was applied.", moment(r.ReadAt, r.Zone))})
+		"It was last read %s. Until it can be read no change starts; drift is healed to what was applied.", words.Moment(r.ReadAt, r.Zone))})
 	f.add(x)
 }
 
@@ -86,12 +88,12 @@ func (r Repository) lost(f *finder) {
 	for _, l := range slices.SortedFunc(slices.Values(r.Lost), func(a, b LostLease) int { return cmp.Compare(a.Account, b.Account) }) {
 		x.Items = append(x.Items, Item{Name: l.Account})
 		if len(x.Sections) < mostGroups {
-			x.Sections = append(x.Sections, Section{Text: sentence(fmt.Sprintf("Account %s, since %s: %s", l.Account, moment(l.Since, r.Zone), clip(l.Reason, longestText/2)))})
+			x.Sections = append(x.Sections, Section{Text: words.Sentence(fmt.Sprintf("Account %s, since %s: %s", l.Account, words.Moment(l.Since, r.Zone), words.Truncate(l.Reason, longestText/2)))})
 		}
 	}
-	x.Title = fmt.Sprintf("the lease of %s was lost%s", count(names(x.Items), "account"), on(r.Instance))
+	x.Title = fmt.Sprintf("the lease of %s was lost%s", words.Count(names(x.Items), "account"), on(r.Instance))
 	if left := len(r.Lost) - len(x.Sections); left > 0 {
-		x.Sections = append(x.Sections, Section{Text: "And " + count(left, "account") + " more."})
+		x.Sections = append(x.Sections, Section{Text: "And " + words.Count(left, "account") + " more."})
 	}
 	x.Sections = append(x.Sections, Section{Text: "Nothing is changed there until a layerd holds the lease again."})
 	f.add(x)
@@ -103,6 +105,6 @@ func Hello(s Situation) Message {
 		ID: "hello", Status: Told, Severity: Info, At: s.Now.UTC(),
 		Title:    "layerd can reach you here",
 		Sections: []Section{{Text: "This is a test. Nobody has to do anything."}},
-		Context:  moment(s.Now, s.Zone),
+		Context:  words.Moment(s.Now, s.Zone),
 	}
 }

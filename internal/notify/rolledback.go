@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
@@ -74,19 +75,19 @@ func (f *finder) backByHealth(r *plan.Region, id string, list []ruling.Quarantin
 		ro = nil // another has begun meanwhile, so this one is long back
 	}
 	code, title := "back", fmt.Sprintf("%s was rolled back", allBad(list))
-	x.Sections = []Section{{Text: sentence(clip(list[0].Reason, longestText-2))}}
+	x.Sections = []Section{{Text: words.Sentence(words.Truncate(list[0].Reason, longestText-2))}}
 	if ro != nil {
 		x.Sections = said(ro)
 		for _, earlier := range append(slices.Clone(ro.Chain), id) {
 			x.Ends = append(x.Ends, Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: earlier}, Scope{Kind: RolloutFailed, Region: r.Want.Region, Key: earlier})
 		}
-		on := fmt.Sprintf("%d of %s", len(st.Changed), count(ro.Total, "function"))
+		on := fmt.Sprintf("%d of %s", len(st.Changed), words.Count(ro.Total, "function"))
 		title = fmt.Sprintf("%s was rolled back on %s", allBad(list), on)
 		n := len(st.Changed) - len(st.LeftAlone)
 		text := returned(n, len(st.Changed))
 		if ro.Stage == rollout.StageRollingBack {
 			code, title = "going back", fmt.Sprintf("%s goes back on %s", allBad(list), on)
-			text = fmt.Sprintf("%s on the way back to what they had before.", count(n, "function"))
+			text = fmt.Sprintf("%s on the way back to what they had before.", words.Count(n, "function"))
 		}
 		x.Sections = append(x.Sections, Section{Text: text + " " + f.askedBy(ro)})
 		x.Sections = append(x.Sections, leftAlone(st.LeftAlone, &x)...)
@@ -120,7 +121,7 @@ func leftAlone(list []string, x *Fact) []Section {
 	}
 	shown := list[:min(len(list), mostItems)]
 	return []Section{{
-		Text:  "Left alone, since somebody else has changed them meanwhile: " + count(len(list), "function") + ".",
+		Text:  "Left alone, since somebody else has changed them meanwhile: " + words.Count(len(list), "function") + ".",
 		Items: shown, More: len(list) - len(shown),
 	}}
 }
@@ -158,11 +159,11 @@ func (f *finder) backByHand(r *plan.Region, name string, list []ruling.Quarantin
 			on = " on " + q.Functions
 		}
 		x.Items = append(x.Items, Item{Name: bad(q), Layer: name, Code: "hand " + q.Functions, Have: strconv.FormatInt(q.Number, 10), Want: strconv.FormatInt(q.Back, 10)})
-		text := fmt.Sprintf("Rolled back from %s to %s%s by %s, %s", number(q.Layer, q.Number, q.Semver), to, on, q.By, moment(q.At, f.Zone))
+		text := fmt.Sprintf("Rolled back from %s to %s%s by %s, %s", number(q.Layer, q.Number, q.Semver), to, on, q.By, words.Moment(q.At, f.Zone))
 		if q.Reason != "" {
-			text += ": " + clip(q.Reason, longestText/2)
+			text += ": " + words.Truncate(q.Reason, longestText/2)
 		}
-		x.Sections = append(x.Sections, Section{Text: sentence(text)})
+		x.Sections = append(x.Sections, Section{Text: words.Sentence(text)})
 	}
 	first := list[0]
 	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, r.RolloutStatus.Semver(first.Layer, first.Back)),
@@ -172,7 +173,7 @@ func (f *finder) backByHand(r *plan.Region, name string, list []ruling.Quarantin
 	}
 	if len(left) > 0 {
 		shown := left[:min(len(left), mostItems)]
-		x.Sections = append(x.Sections, Section{Text: count(len(left), "function") + " on the way back:", Items: shown, More: len(left) - len(shown)})
+		x.Sections = append(x.Sections, Section{Text: words.Count(len(left), "function") + " on the way back:", Items: shown, More: len(left) - len(shown)})
 	} else {
 		x.Sections = append(x.Sections, Section{Text: "All functions that it is about have it."})
 	}
@@ -192,9 +193,9 @@ func wishedAt(r *plan.Region, q ruling.Quarantine) string {
 
 // quarantined is a version that nothing was rolled back from.
 func (f *finder) quarantined(r *plan.Region, q ruling.Quarantine) {
-	text := fmt.Sprintf("Quarantined by %s, %s", q.By, moment(q.At, f.Zone))
+	text := fmt.Sprintf("Quarantined by %s, %s", q.By, words.Moment(q.At, f.Zone))
 	if q.Reason != "" {
-		text += ": " + clip(q.Reason, longestText/2)
+		text += ": " + words.Truncate(q.Reason, longestText/2)
 	}
 	x := Fact{
 		ID:    f.id(Quarantined, r.Want.Region, strings.TrimSuffix(fmt.Sprintf("%s/%d/%s", q.Name, q.Number, q.Functions), "/")),
@@ -205,6 +206,6 @@ func (f *finder) quarantined(r *plan.Region, q ruling.Quarantine) {
 	if q.Functions != "" {
 		x.Title += " on " + q.Functions
 	}
-	x.Sections = []Section{{Text: sentence(text)}, f.lifting("Nothing here gets it until Git asks for another version, or somebody lifts that:")}
+	x.Sections = []Section{{Text: words.Sentence(text)}, f.lifting("Nothing here gets it until Git asks for another version, or somebody lifts that:")}
 	f.add(x)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -84,12 +85,12 @@ func (f *finder) underWay(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	x := Fact{
 		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Ends: f.whole(r.Want.Region, ro), Quiet: true,
-		Title: fmt.Sprintf("%s begins on %s%s", brings(st), count(ro.Total, "function"), inWaves(ro)),
+		Title: fmt.Sprintf("%s begins on %s%s", brings(st), words.Count(ro.Total, "function"), inWaves(ro)),
 	}
 	text := fmt.Sprintf("Wave %d of %d is being changed.", ro.Wave, ro.Waves)
 	until := ""
 	if at := ro.VerdictDue(r.Want.Rules()); at.After(f.Now) {
-		until = ", and is watched until " + moment(at, f.Zone)
+		until = ", and is watched until " + words.Moment(at, f.Zone)
 	}
 	switch ro.Stage {
 	case rollout.StageCanary:
@@ -123,7 +124,7 @@ func (f *finder) wentWell(r *plan.Region, st *plan.RolloutStatus) {
 	if f.byRecords(r.Want.Region) {
 		return
 	}
-	title := fmt.Sprintf("%s on %s%s", brings(st), count(changedBy(st), "function"), inWaves(ro))
+	title := fmt.Sprintf("%s on %s%s", brings(st), words.Count(changedBy(st), "function"), inWaves(ro))
 	// Where going on is allowed although nobody knows, nobody may know.
 	if checked(r.Want.Rollout) && ro.Reason == "" && r.Want.Rollout.OnUnknown != desired.GoOn {
 		title += ", healthy"
@@ -142,7 +143,7 @@ func (f *finder) wentWell(r *plan.Region, st *plan.RolloutStatus) {
 	ended := cmp.Or(ro.Ended, ro.Since)
 	if ro.Stage == rollout.StageWatching {
 		ended = ro.Since
-		x.Sections = append(x.Sections, Section{Text: "Its alarms are looked at until " + moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
+		x.Sections = append(x.Sections, Section{Text: "Its alarms are looked at until " + words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
 	}
 	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.took(ro.Begun, ended)})
 	f.add(x)
@@ -166,7 +167,7 @@ func answered(st *plan.RolloutStatus) bool {
 func (f *finder) overtaken(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	title := fmt.Sprintf("%s ends after wave %d of %d, on %s: a newer commit takes over",
-		brings(st), ro.Wave, ro.Waves, count(len(st.Changed), "function"))
+		brings(st), ro.Wave, ro.Waves, words.Count(len(st.Changed), "function"))
 	if len(st.Changed) == 0 {
 		title = brings(st) + " ends before it changed anything: a newer commit takes over"
 	}
@@ -183,7 +184,7 @@ func (f *finder) halted(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	has := "No function has it yet."
 	if n := len(st.Changed); n > 0 {
-		has = fmt.Sprintf("%d of %s have it, and keep it until somebody decides. Nothing more is changed.", n, count(ro.Total, "function"))
+		has = fmt.Sprintf("%d of %s have it, and keep it until somebody decides. Nothing more is changed.", n, words.Count(ro.Total, "function"))
 	}
 	x := Fact{
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "halted"),
@@ -212,20 +213,20 @@ func (f *finder) stuck(r *plan.Region, st *plan.RolloutStatus) {
 		x.Items = append(x.Items, Item{Name: s.Function, Code: "going back"})
 		why, name := "not tried yet", s.Function
 		if s.Result != nil && s.Result.Error != "" {
-			why = clip(s.Result.Error, longestText/2)
+			why = words.Truncate(s.Result.Error, longestText/2)
 			if s.Result.RequestID != "" {
-				name += " (request " + clip(s.Result.RequestID, 60) + ")"
+				name += " (request " + words.Truncate(s.Result.RequestID, 60) + ")"
 			}
 		}
-		whys.add(sentence(why), name)
+		whys.add(words.Sentence(why), name)
 	}
-	x.Title = fmt.Sprintf("going back does not get there: %s not back from %s", count(names(x.Items), "function"), versions(ro.Targets, st))
+	x.Title = fmt.Sprintf("going back does not get there: %s not back from %s", words.Count(names(x.Items), "function"), versions(ro.Targets, st))
 	if len(x.Items) == 0 {
 		x.Items = items(*ro, "going back")
 		x.Title = "going back does not get there: AWS does not say what is left"
 	}
-	x.Sections = append(whys.sections("function", func(n int, why string) string { return count(n, "function") + ": " + why }),
-		Section{Text: fmt.Sprintf("layerd tried in %d rounds and goes on trying. Until it succeeds they run what was not well: %s", ro.Attempts, sentence(clip(ro.Reason, longestText/2)))})
+	x.Sections = append(whys.sections("function", func(n int, why string) string { return words.Count(n, "function") + ": " + why }),
+		Section{Text: fmt.Sprintf("layerd tried in %d rounds and goes on trying. Until it succeeds they run what was not well: %s", ro.Attempts, words.Sentence(words.Truncate(ro.Reason, longestText/2)))})
 	f.add(x)
 }
 
@@ -238,9 +239,9 @@ func (f *finder) ringing(r *plan.Region, st *plan.RolloutStatus) {
 	}
 	x := Fact{
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "watching"),
-		Title: fmt.Sprintf("an alarm rings after %s on %s", brings(st), count(changedBy(st), "function")),
+		Title: fmt.Sprintf("an alarm rings after %s on %s", brings(st), words.Count(changedBy(st), "function")),
 		Sections: append(said(ro), Section{Text: fmt.Sprintf("The rollout was complete and well %s; its alarms are looked at until %s. layerd changes nothing by itself. %s",
-			moment(ro.Since, f.Zone), moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
+			words.Moment(ro.Since, f.Zone), words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
 	}
 	for _, t := range brought(st) {
 		args := []string{t.Name}
@@ -392,7 +393,7 @@ func number(layer state.LayerARN, n int64, semver string) string {
 	if n == 0 {
 		return "none"
 	}
-	return label(layer.Version(n), semver)
+	return layer.Version(n).Label(semver)
 }
 
 // before is what the functions of a rollout had: one number, or none that could
@@ -426,13 +427,13 @@ func inWaves(ro *rollout.Rollout) string {
 	if ro.Waves <= 1 {
 		return ""
 	}
-	return ", " + count(ro.Waves, "wave")
+	return ", " + words.Count(ro.Waves, "wave")
 }
 
 // said is what the last judgement said of a rollout; never empty.
 func said(ro *rollout.Rollout) []Section {
 	if len(ro.Findings) == 0 {
-		return []Section{{Text: sentence(clip(cmp.Or(ro.Reason, "nobody said why"), longestText-2))}}
+		return []Section{{Text: words.Sentence(words.Truncate(cmp.Or(ro.Reason, "nobody said why"), longestText-2))}}
 	}
 	return findings("The checks said:", ro.Findings)
 }
@@ -441,7 +442,7 @@ func said(ro *rollout.Rollout) []Section {
 func findings(text string, list []string) []Section {
 	var sections []Section
 	for i, line := range list[:min(len(list), mostFindings)] {
-		line = clip(line, longestText/2)
+		line = words.Truncate(line, longestText/2)
 		if i == 0 {
 			line = text + "\n" + line
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Actor is who has changed a function last, other than layerd.
@@ -31,11 +32,11 @@ func (f *finder) tug(r *plan.Region) {
 		}
 		x := facts[s.Layer]
 		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Have: string(s.From), Want: string(s.To)})
-		stories[s.Layer].add(fmt.Sprintf("%s instead of %s.", label(s.From, s.FromVersion), label(s.To, s.ToVersion)), s.Function)
+		stories[s.Layer].add(fmt.Sprintf("%s instead of %s.", s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)), s.Function)
 		whys[s.Layer][s.Function] = s.Tug
 	}
 	for layer, x := range facts {
-		x.Title = fmt.Sprintf("another writer keeps changing %s on %s", layer, count(names(x.Items), "function"))
+		x.Title = fmt.Sprintf("another writer keeps changing %s on %s", layer, words.Count(names(x.Items), "function"))
 		x.Sections = stories[layer].sections("function", func(n int, text string) string { return many(n) + text })
 		first := ""
 		for name, why := range whys[layer] {
@@ -44,7 +45,7 @@ func (f *finder) tug(r *plan.Region) {
 			}
 		}
 		if first != "" {
-			x.Sections = append(x.Sections, Section{Text: sentence(clip(first+": "+whys[layer][first], longestText-2))})
+			x.Sections = append(x.Sections, Section{Text: words.Sentence(words.Truncate(first+": "+whys[layer][first], longestText-2))})
 		}
 		if who := f.actors(r.Want.Region, whys[layer]); len(who) > 0 {
 			x.Sections = append(x.Sections, Section{Text: "CloudTrail says who changed them last: " + strings.Join(who, "; ") + "."})
@@ -65,9 +66,9 @@ func (f *finder) actors(region string, functions map[string]string) (list []stri
 		}
 	}
 	for who, at := range latest {
-		text := clip(who, longestText/2)
+		text := words.Truncate(who, longestText/2)
 		if !at.IsZero() {
-			text += ", " + moment(at, f.Zone)
+			text += ", " + words.Moment(at, f.Zone)
 		}
 		list = append(list, text)
 	}

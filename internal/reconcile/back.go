@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
@@ -108,6 +109,6 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 // noteUnmoved tells which functions a person's word does not move.
 func (r *region) noteUnmoved() {
 	for message, names := range r.unmoved {
-		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, few(names))})
+		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, words.Few(names))})
 	}
 }

@@ -570,16 +570,6 @@ func TestDriftKeepsItsFirstSighting(t *testing.T) {
 	}
 }
 
-func TestDurationsAreWrittenAsPeopleWriteThem(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		24 * time.Hour: "24h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 30 * time.Second: "30s", time.Hour + time.Second: "1h0m1s", 0: "0s",
-	} {
-		if got := short(d); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "image", Image: true})

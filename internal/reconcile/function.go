@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
-	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -218,16 +218,16 @@ func kindOf(c plan.Cause, want, have int64, past layerPast) plan.Kind {
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
-	wish := fmt.Sprintf("Git asks for %s", catalog.Numbered(t.number, t.semver))
+	wish := fmt.Sprintf("Git asks for %s", words.Version(t.number, t.semver))
 	switch {
 	case pin != nil && pin.Reason != "":
-		wish = fmt.Sprintf("pinned at %s until %s: %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
+		wish = fmt.Sprintf("pinned at %s until %s: %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
 	case pin != nil:
-		wish = fmt.Sprintf("pinned at %s until %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly))
+		wish = fmt.Sprintf("pinned at %s until %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly))
 	case w.Version.Kind == desired.None:
 		wish = "Git asks for no version"
 	case w.Version.Kind == desired.Range || w.Version.Kind == desired.Latest:
-		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, catalog.Numbered(t.number, t.semver))
+		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, words.Version(t.number, t.semver))
 	}
 	if have == 0 {
 		return wish + ", and the function does not have the layer"
@@ -287,22 +287,9 @@ func (r *region) sight(function string, layer state.LayerARN, have state.LayerVe
 	return since
 }
 
-// short writes a duration the way people write it in the files: 24h, not
-// 24h0m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
 func (r *region) graceOfDrift(s *plan.Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
-		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
+		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", words.Duration(r.want.Drift.After))}
 	}
 }
 

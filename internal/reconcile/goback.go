@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -41,7 +42,7 @@ func (r *region) goBack() {
 	slices.Sort(r.plan.LeftAlone)
 	if n := len(r.plan.LeftAlone); n > 0 {
 		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "left_alone", Message: fmt.Sprintf(
-			"%s changed by somebody else since the rollout and not returned: %s", plural(n, "function was", "functions were"), few(r.plan.LeftAlone))})
+			"%s changed by somebody else since the rollout and not returned: %s", words.Plural(n, "function was", "functions were"), words.Few(r.plan.LeftAlone))})
 	}
 }
 
@@ -55,22 +56,6 @@ func (r *region) isBack(c rollout.Changed, f state.Function) {
 			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, plan.Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
 		}
 	}
-}
-
-// few lists names for a person.
-func few(names []string) string {
-	const most = 5
-	text := ""
-	for i, name := range names {
-		if i == most {
-			return fmt.Sprintf("%s and %d more", text, len(names)-most)
-		}
-		if i > 0 {
-			text += ", "
-		}
-		text += name
-	}
-	return text
 }
 
 // goBackOne gives the steps that return one function; ours is false when it

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // duration is how long what is left of the rollout takes at the least: the calls
@@ -76,17 +77,5 @@ func (r *region) spanning() (reason string, until time.Time, short bool) {
 			break
 		}
 	}
-	return fmt.Sprintf("it takes about %s, and the change window leaves %s", about(need), about(closes.Add(-r.want.Calendar.Cutoff).Sub(from))), until, true
-}
-
-// about rounds a duration to what a person says.
-func about(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return short(d.Round(time.Second))
-	case d < time.Hour:
-		return short(d.Round(time.Minute))
-	default:
-		return short(d.Round(5 * time.Minute))
-	}
+	return fmt.Sprintf("it takes about %s, and the change window leaves %s", words.About(need), words.About(closes.Add(-r.want.Calendar.Cutoff).Sub(from))), until, true
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // LayerARN names a layer without a version, for example
@@ -109,6 +111,16 @@ func (v LayerVersionARN) Layer() LayerARN {
 func (v LayerVersionARN) Number() int64 {
 	_, n, _ := v.Split()
 	return n
+}
+
+// Label returns the version as people compare it, see words.Version; what has
+// another shape as it stands.
+func (v LayerVersionARN) Label(semver string) string {
+	n := v.Number()
+	if n == 0 && v != "" {
+		return string(v)
+	}
+	return words.Version(n, semver)
 }
 
 func isNumber(s string) bool {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // maxLength bounds a cron window. A search has to look that far back for an
@@ -32,7 +34,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 		zone = time.UTC
 	}
 	if length < time.Minute || length > maxLength || length%time.Second != 0 {
-		return Window{}, &ParseError{Field: "duration", Text: shortDuration(length), Problem: "a window lasts whole seconds, from 1m to 744h"}
+		return Window{}, &ParseError{Field: "duration", Text: words.Duration(length), Problem: "a window lasts whole seconds, from 1m to 744h"}
 	}
 	fields, e := cronFields(expr)
 	if e != nil {
@@ -60,7 +62,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 	if err != nil {
 		return Window{}, cronProblem(expr, 0, err.Error(), "")
 	}
-	w := Window{text: "cron " + text + " for " + shortDuration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
+	w := Window{text: "cron " + text + " for " + words.Duration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
 	w.runs = runsOf(w.starts, length)
 	if !w.opens() {
 		return Window{}, cronProblem(expr, 0, "never opens: no date matches", "")
@@ -274,16 +276,4 @@ func (w Window) opens() bool {
 
 func cronProblem(expr string, offset int, problem, suggestion string) *ParseError {
 	return &ParseError{Field: "cron", Text: expr, Offset: offset, Problem: problem, Suggestion: suggestion}
-}
-
-// shortDuration prints 4h for what the time package calls 4h0m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
