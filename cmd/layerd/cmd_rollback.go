@@ -339,7 +339,7 @@ func (b *goingBack) announce(planned round.Result, verb string, colours palette,
 		p.linef(0, "%s · %s  %s %s: %s → %s", p.bold(q.Environment), q.Region, q.Name, verb, words.Version(q.Number, q.Semver), q.label)
 		switch {
 		case n == 0:
-			p.linef(2, "no function has it: it is only kept from coming")
+			p.linef(2, "no function runs it; it is blocked from being applied")
 		case waits > 0:
 			p.linef(2, "%s, of whose steps %d must wait", words.Count(n, "function"), waits)
 		default:
