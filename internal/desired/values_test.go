@@ -151,7 +151,7 @@ pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
 	}
 }
 
-// What the environment says replaces, field by field, what defaults say.
+// The values of the environment replace, field by field, those of defaults.
 func TestDefaults(t *testing.T) {
 	tree := load(t, `
 -- layerd.yaml --

@@ -167,7 +167,7 @@ func (f film) firstAt(wall int64) int {
 	return len(f.walls)
 }
 
-// open says for each minute whether the daily schedule is open.
+// open reports for each minute whether the daily schedule is open.
 func (f film) open(s schedule) []bool {
 	from := ((s.from % 1440) + 1440) % 1440
 	open := make([]bool, len(f.walls))
@@ -188,7 +188,7 @@ func (f film) open(s schedule) []bool {
 }
 
 // Every zone, every jump of its clock in two years, and the windows that are
-// worst for it: what a minute-by-minute look at the clock says is what At says.
+// worst for it: what a minute-by-minute look at the clock finds is what At returns.
 func TestEveryJumpOfEveryZoneAgainstBruteForce(t *testing.T) {
 	for _, c := range everyClock(t) {
 		for _, jump := range c.jumps {

@@ -66,7 +66,7 @@ func secretAbove(path []string) []string {
 func wherein() []string { return []string{"file", "env", "credential", "secretsmanager", "key", "ssm"} }
 
 // explain speaks for everything that is wrong with the place of a secret, once,
-// and repeats nothing of it.
+// and repeats no part of the text.
 func explain(keyword string, path []string, root *strictyaml.Node) (*strictyaml.Node, *strictyaml.FormError) {
 	say := func(n *strictyaml.Node, code, message, suggestion string) (*strictyaml.Node, *strictyaml.FormError) {
 		return n, &strictyaml.FormError{Code: code, Message: message, Suggestion: suggestion, Offset: -1}
@@ -200,7 +200,7 @@ func open(path []string, n *strictyaml.Node) bool {
 const hidden = "•••••"
 
 // withoutSecrets returns the lines of a file that may be shown: each is cut where
-// something begins that may be secret, so that not even its length is told.
+// something begins that may be secret, so that not even its length shows.
 func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 	lines := strings.Split(string(data), "\n")
 	cut := func(line, column int) {
@@ -219,7 +219,7 @@ func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 			if i+1 < len(all) {
 				end = all[i+1].Line
 				if strings.Trim(string([]rune(lines[end-1])[:all[i+1].Column-1]), " -") == "" {
-					end-- // nothing of it on the line of the next one
+					end-- // no part on the line of the next one
 				}
 			}
 			for line := t.Line + 1; line <= end; line++ {

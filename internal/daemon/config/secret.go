@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Secret says where a secret is, and never what it is. The zero Secret is one
+// Secret is where a secret is, and never what it is. The zero Secret is one
 // that the file does not name.
 //
 //	{file: /run/secrets/token}          a file
@@ -157,7 +157,7 @@ func (r *Secrets) env(name string) (string, bool) {
 	return r.Env(name)
 }
 
-// remote asks a store, or remembers what it said. Two who ask at once may both
+// remote asks a store, or remembers its answer. Two who ask at once may both
 // ask the store; an error is not remembered.
 func (r *Secrets) remote(ctx context.Context, place Secret, lookup Lookup, name string) (string, error) {
 	if lookup == nil {
