@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -163,7 +164,7 @@ type run struct {
 // returns one when the record could not be written, a *state.WrongAccountError or
 // *state.ForeignError when calls reach another account, and ctx's when ctx
 // ended before all was done.
-func Run(ctx context.Context, planned *plan.Region, cloud Cloud, rec Recorder, o Options) error {
+func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o Options) ([]plan.Step, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 16
 	}
@@ -173,7 +174,8 @@ func Run(ctx context.Context, planned *plan.Region, cloud Cloud, rec Recorder, o
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: planned, cloud: cloud, rec: rec}
+	planned.Steps = slices.Clone(planned.Steps)
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: cloud, rec: rec}
 	repoints, jobs, prunes := r.groupSteps()
 	r.total = len(repoints) + len(jobs) + len(prunes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
@@ -182,13 +184,11 @@ func Run(ctx context.Context, planned *plan.Region, cloud Cloud, rec Recorder, o
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
 	r.pruneAll(ctx, prunes)
-	if err := cmp.Or(r.recordErr, r.elsewhereErr); err != nil {
-		return err
+	err := cmp.Or(r.recordErr, r.elsewhereErr)
+	if err == nil && r.stopped {
+		err = ctx.Err()
 	}
-	if r.stopped {
-		return ctx.Err()
-	}
-	return nil
+	return planned.Steps, err
 }
 
 // each works on all jobs, several at a time, and waits for them.

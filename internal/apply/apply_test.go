@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -107,6 +108,18 @@ func nameOf(in apply.Intent) string {
 	return in.Steps[0].ID
 }
 
+// carryOut runs apply and puts what became of the steps in the place of the plan's,
+// which Run itself does not touch.
+func carryOut(ctx context.Context, planned *plan.Region, cloud apply.Cloud, rec apply.Recorder, o apply.Options) error {
+	before := slices.Clone(planned.Steps)
+	steps, err := apply.Run(ctx, *planned, cloud, rec, o)
+	if !reflect.DeepEqual(before, planned.Steps) {
+		panic("Run has written to the plan")
+	}
+	planned.Steps = steps
+	return err
+}
+
 func results(planned *plan.Region) map[string]string {
 	got := map[string]string{}
 	for _, s := range planned.Steps {
@@ -161,7 +174,7 @@ func TestOneWriteForAllLayersOfAFunction(t *testing.T) {
 		}}
 		n := &notebook{}
 		var progress []apply.Progress
-		err := apply.Run(t.Context(), planned, w, n, apply.Options{Progress: func(p apply.Progress) { progress = append(progress, p) }})
+		err := carryOut(t.Context(), planned, w, n, apply.Options{Progress: func(p apply.Progress) { progress = append(progress, p) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +225,7 @@ func TestInHand(t *testing.T) {
 				peak = max(peak, open)
 			}
 			rec := &notebook{begin: func(apply.Intent) error { count(1); return nil }, finish: func() error { count(-1); return nil }}
-			if err := apply.Run(t.Context(), &p, w, rec, apply.Options{InHand: most}); err != nil {
+			if err := carryOut(t.Context(), &p, w, rec, apply.Options{InHand: most}); err != nil {
 				t.Fatal(err)
 			}
 			if peak != want {
@@ -227,7 +240,7 @@ func TestPeer4_DetachTheLastLayer(t *testing.T) {
 		before := list{common.Version(3)}
 		w := applytest.New(map[string]list{"chat": before})
 		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 0, before)}}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, map[string]list{"chat": {}})
@@ -240,7 +253,7 @@ func TestPeer7_SecondRunWritesNothing(t *testing.T) {
 		for range 2 {
 			planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, nil)}}
 			n := &notebook{}
-			if err := apply.Run(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
+			if err := carryOut(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
 				t.Fatal(err)
 			}
 			if r := resultOf(t, planned, "attach/makoto-common/chat"); r.Error != "" {
@@ -271,7 +284,7 @@ func TestPeer8_OneBadFunctionDoesNotStopTheOthers(t *testing.T) {
 			planned.Steps = append(planned.Steps, step(name, common, 4, nil))
 		}
 		n := &notebook{}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]string{
@@ -474,7 +487,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 				w.Hook = tt.hook(w)
 				planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before)}}
 				n := &notebook{}
-				if err := apply.Run(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
+				if err := carryOut(t.Context(), planned, w, n, apply.Options{Decide: wantCommon(4)}); err != nil {
 					t.Fatal(err)
 				}
 				r := planned.Steps[0].Result
@@ -498,7 +511,7 @@ func TestAFunctionThatIsGoneIsSkipped(t *testing.T) {
 		w := applytest.New(map[string]list{"chat": nil})
 		w.Remove("chat")
 		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, nil)}}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || r.Error != "the function is gone" {
@@ -516,7 +529,7 @@ func TestADecisionMadeAnewTakesThePlaceOfThePlan(t *testing.T) {
 			held.Held = &plan.Held{By: plan.ByApproval}
 			return []plan.Step{step(f.Name, common, 5, f.Layers), step(f.Name, extra, 1, f.Layers), held}
 		}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, map[string]list{"chat": {common.Version(5), extra.Version(1)}})
@@ -526,7 +539,7 @@ func TestADecisionMadeAnewTakesThePlaceOfThePlan(t *testing.T) {
 		}
 
 		planned = &plan.Region{Steps: []plan.Step{step("chat", common, 6, nil)}}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || !strings.Contains(r.Error, "changed since the plan") {
@@ -541,7 +554,7 @@ func TestAFailedUpdateIsRepaired(t *testing.T) {
 		w := applytest.New(map[string]list{"chat": before})
 		w.Change("chat", func(f *state.Function) { f.LastUpdateStatus = state.UpdateFailed })
 		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before)}}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.Calls("SetLayers"); len(got) != 1 || planned.Steps[0].Result.Status != plan.StatusApplied {
@@ -556,7 +569,7 @@ func TestAClosingWindowLetsTheFunctionInHandEnd(t *testing.T) {
 		closed := false
 		w.Hook = once("SetLayers", true, nil, func() { closed = true })
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), step("c", common, 4, nil), prune(common, 1)}}
-		err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{
+		err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{
 			Parallel: 1,
 			Permit: func(_ time.Time, steps []plan.Step) *plan.Held {
 				if !closed || steps[0].Function == "c" {
@@ -587,7 +600,7 @@ func TestStoppingFinishesWhatIsInHand(t *testing.T) {
 		w.Hook = once("SetLayers", true, nil, cancel)
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
 		n := &notebook{}
-		if err := apply.Run(ctx, planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, context.Canceled) {
+		if err := carryOut(ctx, planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 		want := map[string]string{"attach/makoto-common/a": "applied", "attach/makoto-common/b": "skipped", "prune/makoto-common/1": "skipped"}
@@ -615,7 +628,7 @@ func TestStoppingDoesNotWaitForEver(t *testing.T) {
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil)}}
 		n := &notebook{}
 		began := time.Now()
-		if err := apply.Run(ctx, planned, stuck, n, apply.Options{}); !errors.Is(err, context.Canceled) {
+		if err := carryOut(ctx, planned, stuck, n, apply.Options{}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Run: %v", err)
 		}
 		if took := time.Since(began); took > 25*time.Second {
@@ -651,7 +664,7 @@ func TestAnUpdateThatDoesNotEnd(t *testing.T) {
 		}
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil)}}
 		n := &notebook{}
-		if err := apply.Run(t.Context(), planned, &endlessWorld{&stuckWorld{w}}, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, &endlessWorld{&stuckWorld{w}}, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if r := *planned.Steps[0].Result; r.Status != plan.StatusFailed || !strings.Contains(r.Error, "does not end") || len(n.lines) != 0 {
@@ -674,7 +687,7 @@ func TestNoRecordNoChange(t *testing.T) {
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), prune(common, 1)}}
 		full := errors.New("disk full")
 		n := &notebook{begin: func(apply.Intent) error { return full }}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
 			t.Errorf("Run: %v", err)
 		}
 		if got := append(w.Calls("SetLayers"), w.Calls("DeleteLayerVersion")...); len(got) != 0 {
@@ -693,7 +706,7 @@ func TestAnOutcomeThatCannotBeRecordedStopsEverything(t *testing.T) {
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), prune(common, 1)}}
 		full, asked := errors.New("disk full"), 0
 		n := &notebook{finish: func() error { asked++; return full }}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(err, full) {
 			t.Errorf("Run: %v", err)
 		}
 		if asked < 2 {

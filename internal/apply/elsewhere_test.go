@@ -48,7 +48,7 @@ func TestNothingStartsWhereAnotherAccountAnswers(t *testing.T) {
 			planned.Steps = append(planned.Steps, prune(common, 1))
 			w := &astray{World: applytest.New(lists), err: err, after: 3}
 			n := &notebook{}
-			if got := apply.Run(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(got, err) {
+			if got := carryOut(t.Context(), planned, w, n, apply.Options{Parallel: 1}); !errors.Is(got, err) {
 				t.Errorf("got %v", got)
 			}
 			count := map[string]int{}

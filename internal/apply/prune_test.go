@@ -114,7 +114,7 @@ func TestPrune(t *testing.T) {
 				tt.world(w)
 				planned := &plan.Region{Steps: []plan.Step{prune(common, 1)}}
 				n := &notebook{}
-				if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+				if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 					t.Fatal(err)
 				}
 				r := *planned.Steps[0].Result
@@ -150,7 +150,7 @@ func TestPrunesComeLastAndNotAfterAFailure(t *testing.T) {
 		planned := &plan.Region{Steps: []plan.Step{
 			prune(common, 1), prune(extra, 1), prune(extra, 2), step("chat", common, 4, nil), step("mail", extra, 4, nil),
 		}}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if r := *planned.Steps[0].Result; r.Status != plan.StatusSkipped || !strings.Contains(r.Error, "attach/makoto-common/chat failed") {
@@ -193,7 +193,7 @@ func TestEveryCallInEveryKindOfTrouble(t *testing.T) {
 						return do, &state.Error{Op: op, Resource: name, Kind: kind, Message: "trouble"}
 					}
 					planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before), prune(common, 1)}}
-					err := apply.Run(ctx, planned, w, rec, apply.Options{Decide: wantCommon(4)})
+					err := carryOut(ctx, planned, w, rec, apply.Options{Decide: wantCommon(4)})
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Fatal(err)
 					}

@@ -60,7 +60,7 @@ func back(t *testing.T, w *applytest.World) *plan.Region {
 // released is a world after release.
 func released(t *testing.T) *applytest.World {
 	w := served()
-	if err := apply.Run(t.Context(), release(t, w), w, &notebook{}, apply.Options{}); err != nil {
+	if err := carryOut(t.Context(), release(t, w), w, &notebook{}, apply.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if a := w.Aliases()[live]; a.Version != "2" {
@@ -78,7 +78,7 @@ func TestServeKeepsTheOrder(t *testing.T) {
 		w.PutAlias("chat", state.Alias{Name: "live", Version: "1", Provisioned: true})
 		planned, n := release(t, w), &notebook{}
 		seen := len(w.Calls(""))
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{
@@ -109,7 +109,7 @@ func TestAVersionThatFailsIsNotServed(t *testing.T) {
 		w.SnapStart("chat")
 		w.FailVersion("chat", "init crashed")
 		planned, n := release(t, w), &notebook{}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		r := resultOf(t, planned, "serve/live/chat")
@@ -141,7 +141,7 @@ func TestUnreleasedWorkIsLeftAlone(t *testing.T) {
 			}
 			w.Change("chat", change)
 			want := w.Lists()
-			if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
+			if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{Decide: decide}); err != nil {
 				t.Fatal(err)
 			}
 			checkWorld(t, w, want)
@@ -160,7 +160,7 @@ func TestCanaryGetsAShareFirst(t *testing.T) {
 		n := &notebook{}
 		planned := release(t, w)
 		planned.Steps[1].Serving.Weight = 0.1
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		a := w.Aliases()[live]
@@ -168,7 +168,7 @@ func TestCanaryGetsAShareFirst(t *testing.T) {
 			t.Fatalf("live is %+v, recorded %+v", a, n.outcomes["0"])
 		}
 		planned = &plan.Region{Steps: []plan.Step{serve(t, w, w.Lists()["chat"])}}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		a = w.Aliases()[live]
@@ -194,7 +194,7 @@ func TestOwnInstancesAreRenewed(t *testing.T) {
 			ID: "serve/$LATEST.PUBLISHED/chat", Kind: plan.KindServe, Function: "chat", Cause: plan.CauseChange, List: before,
 			Serving: &plan.Serving{Qualifier: q.Qualifier, Served: s, Ours: []state.LayerARN{common}},
 		}}}, &notebook{}
-		if err := apply.Run(t.Context(), planned, w, n, apply.Options{}); err != nil {
+		if err := carryOut(t.Context(), planned, w, n, apply.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		s, err = w.Served(t.Context(), q)
@@ -228,7 +228,7 @@ func TestGoingBackPointsEveryAliasFirst(t *testing.T) {
 				Serving: &plan.Serving{Qualifier: "live", Served: s, Alias: w.Aliases()[q], Version: "1"},
 			})
 		}
-		if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
+		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
 			t.Fatal(err)
 		}
 		checkWorld(t, w, was)
@@ -280,7 +280,7 @@ func TestWaitingForAVersionHoldsUpNobody(t *testing.T) {
 				})
 			}
 			began := time.Now()
-			if err := apply.Run(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
+			if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{Parallel: 1}); err != nil {
 				t.Fatal(err)
 			}
 			if took := time.Since(began); took > applytest.Snapshot+applytest.Provision+2*applytest.Settle+10*time.Second {
@@ -441,7 +441,7 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 							}
 							return steps
 						}
-						_ = apply.Run(ctx, planned, w, book, apply.Options{Decide: decide}) // an error is only that it was stopped
+						_ = carryOut(ctx, planned, w, book, apply.Options{Decide: decide}) // an error is only that it was stopped
 						w.Hook = nil
 						judge(t, fmt.Sprintf("%s, call %d", tr.name, n), w, book, tr, story.alias, before)
 					})

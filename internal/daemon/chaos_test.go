@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -34,20 +33,26 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
-// chaosVar is how much: "each" kills at each call of the short stories, a
-// number at one call in so many, "story" at each of the demo's, which takes an
-// hour or two. By default it is one in thirty of the short ones.
+// chaosVar says how much: "each" kills at each call of the short stories, which
+// is what the night does; a number at one call in so many, "story" at each of the
+// demo's, which takes an hour or two. By default it is one in thirty of the short
+// ones.
 const chaosVar = "LAYERD_CHAOS"
 
 // stride is how many calls there are from one kill to the next.
 func stride(t *testing.T) int {
 	switch v := os.Getenv(chaosVar); v {
 	case "":
+		if nightly.On() {
+			return 1
+		}
 		return 30
 	case "each", "story":
 		return 1
@@ -65,7 +70,7 @@ const unit = 20 * time.Second
 
 func whole() bool { return os.Getenv(chaosVar) == "story" }
 
-// TestChaos plays the demo's story with the daemon and kills it at every call
+// TestChaos runs the demo's story with the daemon and kills it at every call
 // it makes to AWS, Git and the store, before and after the call has its effect.
 // Another process is started five seconds later. Each time the world must come
 // to what it comes to without a kill, nothing is applied twice, no step is
@@ -75,16 +80,16 @@ func TestChaos(t *testing.T) {
 		t.Skip("thousands of kills take a minute")
 	}
 	var baseline outcome
-	synctest.Test(t, func(t *testing.T) { baseline = playStory(t, 0, false) })
+	synctest.Test(t, func(t *testing.T) { baseline = runStory(t, 0, false) })
 	if len(baseline.calls) < 200 || len(baseline.applied) < 10 {
 		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(baseline.calls), len(baseline.applied))
 	}
-	killEach(t, baseline, 1, len(baseline.calls), playStory)
+	killEach(t, baseline, 1, len(baseline.calls), runStory)
 }
 
-// killEach plays a story once for each kill, from its call first to last, and
+// killEach runs a story once for each kill, from its call first to last, and
 // compares how it ends with the baseline.
-func killEach(t *testing.T, baseline outcome, first, last int, play func(t *testing.T, n int, after bool) outcome) {
+func killEach(t *testing.T, baseline outcome, first, last int, run func(t *testing.T, n int, after bool) outcome) {
 	step, m := stride(t), newMatrix(baseline)
 	t.Run("kills", func(t *testing.T) {
 		for worker := range 2 { // as many as there are cores
@@ -92,7 +97,7 @@ func killEach(t *testing.T, baseline outcome, first, last int, play func(t *test
 				t.Parallel()
 				for n := first + worker*step; n <= last && !m.hopeless(); n += 2 * step {
 					for _, after := range []bool{false, true} {
-						synctest.Test(t, func(t *testing.T) { m.note(baseline, play(t, n, after), n, after) })
+						synctest.Test(t, func(t *testing.T) { m.note(baseline, run(t, n, after), n, after) })
 					}
 				}
 			})
@@ -118,7 +123,7 @@ type outcome struct {
 	killed  bool
 }
 
-// simulation is where a story is played.
+// simulation is where a story runs.
 type simulation struct {
 	*testing.T
 	world *awssim.World
@@ -126,11 +131,11 @@ type simulation struct {
 	repo  *gitserve.Repo
 	store store.Store
 	slack *reader
-	all   []*mortalProcess
+	all   []*recordedProcess
 }
 
-// mortalProcess is a process with a list of its calls.
-type mortalProcess struct {
+// recordedProcess is a process with a list of its calls.
+type recordedProcess struct {
 	*process
 	mu    sync.Mutex
 	names []string
@@ -141,33 +146,33 @@ func begin() time.Time {
 	return time.Date(2026, 11, 28, 2, 0, 0, 0, time.FixedZone("JST", 9*60*60)).Add(-30 * unit)
 }
 
-// playStory plays the demo's chapters once. The first process dies at its n-th
+// runStory runs the demo's chapters once. The first process dies at its n-th
 // call; 0 = it lives.
-func playStory(t *testing.T, n int, after bool) outcome {
+func runStory(t *testing.T, n int, after bool) outcome {
 	time.Sleep(time.Until(begin()))
-	th := &simulation{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
-	th.repo = th.git.Add("acme/layers")
-	th.commit("Describe the fleet", "1.4.1")
-	before := th.lists()
-	dead, restarted := th.firstProcess(n, after)
-	th.at(5)
-	old := th.world.LayerARN("makoto-common-dev", 9)
-	th.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
-	th.at(15)
-	th.commit("Raise makoto-common to 1.4.2", "1.4.2")
-	th.at(22)
+	sim := &simulation{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
+	sim.repo = sim.git.Add("acme/layers")
+	sim.commit("Describe the fleet", "1.4.1")
+	before := sim.lists()
+	dead, restarted := sim.firstProcess(n, after)
+	sim.at(5)
+	old := sim.world.LayerARN("makoto-common-dev", 9)
+	sim.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
+	sim.at(15)
+	sim.commit("Raise makoto-common to 1.4.2", "1.4.2")
+	sim.at(22)
 	if whole() {
-		th.approve("staging")
+		sim.approve("staging")
 	}
-	th.approve("prod")
-	th.at(45) // the window opened at 30
-	th.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.1")
-	th.at(75) // versions were candidates for half an hour
-	out := th.outcome(before)
-	th.world.ResetCalls()
-	th.at(87)
-	out.late = th.world.Writes()
-	th.close(restarted)
+	sim.approve("prod")
+	sim.at(45) // the window opened at 30
+	sim.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.1")
+	sim.at(75) // versions were candidates for half an hour
+	out := sim.outcome(before)
+	sim.world.ResetCalls()
+	sim.at(87)
+	out.late = sim.world.Writes()
+	sim.close(restarted)
 	out.calls, out.killed = dead.list(), dead.died()
 	return out
 }
@@ -175,30 +180,30 @@ func playStory(t *testing.T, n int, after bool) outcome {
 // firstProcess starts the one that is killed, and another five seconds after
 // its death, which is what systemd does. restarted is closed when that was done,
 // or there was no need.
-func (th *simulation) firstProcess(n int, after bool) (dead *mortalProcess, restarted chan struct{}) {
-	dead = th.start(n, after)
+func (sim *simulation) firstProcess(n int, after bool) (dead *recordedProcess, restarted chan struct{}) {
+	dead = sim.start(n, after)
 	restarted = make(chan struct{})
 	go func() {
 		defer close(restarted)
 		<-dead.done
 		if dead.died() {
 			time.Sleep(5 * time.Second)
-			th.start(0, false)
+			sim.start(0, false)
 		}
 	}()
 	return dead, restarted
 }
 
 // close ends all processes.
-func (th *simulation) close(restarted chan struct{}) {
-	for _, p := range th.all {
+func (sim *simulation) close(restarted chan struct{}) {
+	for _, p := range sim.all {
 		p.cancel()
 	}
-	for _, p := range th.all {
+	for _, p := range sim.all {
 		<-p.done
 	}
 	<-restarted
-	for _, p := range th.all {
+	for _, p := range sim.all {
 		p.cancel() // one that was started just now
 		<-p.done
 	}
@@ -207,7 +212,9 @@ func (th *simulation) close(restarted chan struct{}) {
 func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-common-") }
 
 // at moves to a time of the story.
-func (th *simulation) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
+func (sim *simulation) at(units int) {
+	time.Sleep(time.Until(begin().Add(time.Duration(units) * unit)))
+}
 
 // served is what waves and aliases are in an environment's file: the story here
 // is told without them, and they have tests of their own.
@@ -215,8 +222,8 @@ var served = regexp.MustCompile(`(?m)^(?:alias: .*\n|rollout:\n(?: .*\n)+)`)
 
 // commit writes examples/repo with a version of makoto-common. Pruning waits
 // thirty units rather than a day.
-func (th *simulation) commit(subject, version string) {
-	th.Helper()
+func (sim *simulation) commit(subject, version string) {
+	sim.Helper()
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -240,26 +247,26 @@ func (th *simulation) commit(subject, version string) {
 		return err
 	})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
-	if _, err := th.repo.Commit(gitserve.Change{Subject: subject, Files: files, Author: "sato"}); err != nil {
-		th.Fatal(err)
+	if _, err := sim.repo.Commit(gitserve.Change{Subject: subject, Files: files, Author: "sato"}); err != nil {
+		sim.Fatal(err)
 	}
 }
 
-// approve approves every plan of an environment that waits for one,
+// approve gives an approval of every plan of an environment that waits for one,
 // as soon as it waits: after a kill that may be a while later.
-func (th *simulation) approve(environment string) {
-	th.Helper()
+func (sim *simulation) approve(environment string) {
+	sim.Helper()
 	for range 12 {
-		offers, err := ruling.Offers(th.Context(), th.store, "demo", environment, "")
+		offers, err := ruling.Offers(sim.Context(), sim.store, "demo", environment, "")
 		if err != nil {
-			th.Fatal(err)
+			sim.Fatal(err)
 		}
 		for _, o := range offers {
 			a := ruling.Approval{Environment: environment, Digest: o.Digest, By: "tanaka", At: time.Now()}
-			if _, err := history.Open(th.store, "demo").Approve(th.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
-				th.Fatal(err)
+			if _, err := history.Open(sim.store, "demo").Approve(sim.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
+				sim.Fatal(err)
 			}
 		}
 		if len(offers) > 0 {
@@ -267,29 +274,29 @@ func (th *simulation) approve(environment string) {
 		}
 		time.Sleep(unit / 2)
 	}
-	th.Errorf("no plan of %s waits for an approval", environment)
+	sim.Errorf("no plan of %s waits for an approval", environment)
 }
 
 // start runs the daemon, which dies at its n-th call.
-func (th *simulation) start(n int, after bool) *mortalProcess {
-	ctx, cancel := context.WithCancel(th.Context())
-	p := &mortalProcess{process: &process{name: fmt.Sprint("process-", len(th.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
-	th.all = append(th.all, p)
-	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", th.git.Transport()}})
+func (sim *simulation) start(n int, after bool) *recordedProcess {
+	ctx, cancel := context.WithCancel(sim.Context())
+	p := &recordedProcess{process: &process{name: fmt.Sprint("process-", len(sim.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
+	sim.all = append(sim.all, p)
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", sim.git.Transport()}})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	cfg := aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
-		HTTPClient:  &http.Client{Transport: named{p, "aws", th.world.Transport()}},
+		HTTPClient:  &http.Client{Transport: named{p, "aws", sim.world.Transport()}},
 	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "demo", Source: source, Store: namedDisk{disk{th.store, p.process, &atomic.Bool{}}, p}, Name: p.name,
+		Repository: "demo", Source: source, Store: namedDisk(sim.store, p), Name: p.name,
 		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
-		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{th.slack}, Log: slog.New(slog.NewTextHandler(testLog{th.T, p.name}, nil)),
+		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{sim.slack}, Log: slog.New(slog.NewTextHandler(testLog{sim.T, p.name}, nil)),
 	})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
@@ -298,13 +305,13 @@ func (th *simulation) start(n int, after bool) *mortalProcess {
 	return p
 }
 
-func (p *mortalProcess) died() bool {
+func (p *recordedProcess) died() bool {
 	p.process.mu.Lock()
 	defer p.process.mu.Unlock()
 	return p.dead
 }
 
-func (p *mortalProcess) list() []string {
+func (p *recordedProcess) list() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.names
@@ -312,7 +319,7 @@ func (p *mortalProcess) list() []string {
 
 // say notes which call the next one is. Two calls at once may be noted in
 // either order; which of them dies then is chance, that one does is not.
-func (p *mortalProcess) say(name string) {
+func (p *recordedProcess) say(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.died() {
@@ -321,18 +328,18 @@ func (p *mortalProcess) say(name string) {
 }
 
 // outcome looks at the world and the history.
-func (th *simulation) outcome(before map[string][]string) outcome {
-	o := outcome{layers: th.lists(), applied: map[string]int{}, history: map[string]int{}}
+func (sim *simulation) outcome(before map[string][]string) outcome {
+	o := outcome{layers: sim.lists(), applied: map[string]int{}, history: map[string]int{}}
 	for _, env := range []string{"dev", "staging", "prod"} {
-		for _, v := range th.world.LayerVersions("makoto-common-" + env) {
+		for _, v := range sim.world.LayerVersions("makoto-common-" + env) {
 			o.live = append(o.live, fmt.Sprintf("%s:%d", env, v.Number))
 		}
 	}
-	log := history.Open(th.store, "demo")
-	for e, err := range log.Entries(th.Context(), history.Query{}) {
+	log := history.Open(sim.store, "demo")
+	for e, err := range log.Entries(sim.Context(), history.Query{}) {
 		switch {
 		case err != nil:
-			th.Fatal(err)
+			sim.Fatal(err)
 		case e.Cause == history.CauseRuling:
 		case e.Status == plan.StatusApplied && e.Kind == plan.KindPrune:
 			o.history["delete "+string(e.From)]++
@@ -347,14 +354,14 @@ func (th *simulation) outcome(before map[string][]string) outcome {
 			o.settled++
 		}
 	}
-	open, err := log.Unfinished(th.Context())
+	open, err := log.Unfinished(sim.Context())
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	o.open = len(open)
-	o.applied = th.changes(before)
+	o.applied = sim.changes(before)
 	seen := map[string]bool{}
-	for _, m := range th.slack.take() {
+	for _, m := range sim.slack.take() {
 		if seen[m.ID] {
 			o.twice++
 		}
@@ -365,12 +372,12 @@ func (th *simulation) outcome(before map[string][]string) outcome {
 
 // changes lists what AWS did, by what it was: a function's version before and
 // after, or a deleted version.
-func (th *simulation) changes(before map[string][]string) map[string]int {
+func (sim *simulation) changes(before map[string][]string) map[string]int {
 	done := map[string]int{}
 	now := maps.Clone(before)
-	now["makoto-api-dev"] = []string{th.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
+	now["makoto-api-dev"] = []string{sim.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
 	live := map[string]string{}
-	for _, c := range th.world.Calls() {
+	for _, c := range sim.world.Calls() {
 		if !c.Write || !c.Applied {
 			continue
 		}
@@ -380,7 +387,7 @@ func (th *simulation) changes(before map[string][]string) map[string]int {
 			done[fmt.Sprintf("%s %s→%s", name, number(now[name]), number(in.Layers))]++
 			now[name] = in.Layers
 		case *lambda.DeleteLayerVersionInput:
-			done["delete "+th.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
+			done["delete "+sim.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
 		case *lambda.UpdateAliasInput:
 			name, version, canary := aws.ToString(in.FunctionName), aws.ToString(in.FunctionVersion), false
 			for v := range in.RoutingConfig.AdditionalVersionWeights {
@@ -399,7 +406,7 @@ func (th *simulation) changes(before map[string][]string) map[string]int {
 	return done
 }
 
-// moved returns what was done to an alias.
+// moved says what was done to an alias.
 func moved(function, before, after string, canary bool) string {
 	if canary {
 		return fmt.Sprintf("%s live %s, some %s", function, before, after)
@@ -407,7 +414,7 @@ func moved(function, before, after string, canary bool) string {
 	return fmt.Sprintf("%s live %s→%s", function, before, after)
 }
 
-// number returns our layer's number in a list.
+// number gives our layer's number in a list.
 func number(list []string) string {
 	if i := slices.IndexFunc(list, ours); i >= 0 {
 		return list[i][strings.LastIndex(list[i], ":")+1:]
@@ -415,17 +422,17 @@ func number(list []string) string {
 	return "0"
 }
 
-func (th *simulation) lists() map[string][]string {
+func (sim *simulation) lists() map[string][]string {
 	lists := map[string][]string{}
-	for _, f := range th.world.Functions() {
+	for _, f := range sim.world.Functions() {
 		lists[f.Name] = f.Layers
 	}
 	return lists
 }
 
-// named is HTTP that notes each call.
+// named is HTTP that says which call it is.
 type named struct {
-	p       *mortalProcess
+	p       *recordedProcess
 	service string
 	to      http.RoundTripper
 }
@@ -468,40 +475,18 @@ func operation(service string, r *http.Request) string {
 	return r.Method + " " + r.URL.Path
 }
 
-// namedDisk is the store that notes each call.
-type namedDisk struct {
-	disk
-	p *mortalProcess
-}
-
-func (d namedDisk) say(verb, key string) {
-	kind, _, _ := strings.Cut(key, "/")
-	d.p.say("store " + verb + " " + kind)
-}
-
-func (d namedDisk) Get(ctx context.Context, key string) (store.Value, error) {
-	d.say("get", key)
-	return d.disk.Get(ctx, key)
-}
-
-func (d namedDisk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	d.say("create", key)
-	return d.disk.Create(ctx, key, data)
-}
-
-func (d namedDisk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	d.say("replace", key)
-	return d.disk.Replace(ctx, key, old, data)
-}
-
-func (d namedDisk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	d.say("list", q.Prefix)
-	return d.disk.List(ctx, q)
+// namedDisk returns a store as p sees it, with the names of its calls in p's list.
+func namedDisk(s store.Store, p *recordedProcess) store.Store {
+	return storetest.Faulty(disk(s, p.process, &atomic.Bool{}), func(_ context.Context, c storetest.Call) storetest.Fault {
+		kind, _, _ := strings.Cut(c.Key, "/")
+		p.say("store " + string(c.Op) + " " + kind)
+		return storetest.Fault{}
+	})
 }
 
 // matrix counts what became of the kills, by the call that was the last.
 type matrix struct {
-	mu      sync.Mutex // guards all: stories are played side by side
+	mu      sync.Mutex // guards all: stories run side by side
 	rows    map[string]*row
 	settled int
 	twice   int

@@ -15,8 +15,8 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 )
 
-// panickingLog is a log that panics where a round of dev is written down: in
-// what comes after the round, where nothing else can be made to.
+// panickingLog is a log that panics where a round of dev is written down: in what
+// comes after the round, where nothing else can be made to.
 type panickingLog struct {
 	slog.Handler
 	armed bool
@@ -24,19 +24,19 @@ type panickingLog struct {
 
 func (panickingLog) Enabled(context.Context, slog.Level) bool { return true }
 
-func (b panickingLog) Handle(ctx context.Context, r slog.Record) error {
-	if b.armed && r.Message == "round" {
+func (l panickingLog) Handle(ctx context.Context, r slog.Record) error {
+	if l.armed && r.Message == "round" {
 		panic("boom")
 	}
-	return b.Handler.Handle(ctx, r)
+	return l.Handler.Handle(ctx, r)
 }
 
-func (b panickingLog) WithAttrs(list []slog.Attr) slog.Handler {
+func (l panickingLog) WithAttrs(list []slog.Attr) slog.Handler {
 	dev := slices.ContainsFunc(list, func(a slog.Attr) bool { return a.Key == "env" && a.Value.String() == "dev" })
-	return panickingLog{b.Handler.WithAttrs(list), b.armed || dev}
+	return panickingLog{l.Handler.WithAttrs(list), l.armed || dev}
 }
 
-// startOdd runs a daemon over the site with a part of it replaced, and returns
+// startOdd runs a daemon over the site with a part of it replaced, and gives
 // what stops it.
 func (s *site) startOdd(replace func(*daemon.Options)) (stop func()) {
 	s.t.Helper()
@@ -89,8 +89,8 @@ func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 	})
 }
 
-// panickingSource returns a repository whose commits of one subject cannot be
-// read without a panic, as a bug in the reader would.
+// panickingSource is a repository whose commits of one subject cannot be read
+// without a panic, as a bug in the reader would.
 type panickingSource struct {
 	daemon.Source
 	subject string
@@ -113,9 +113,9 @@ func (panickingFiles) Open(string) (fs.File, error) { panic("a bug in the reader
 func TestACommitThatCannotBeReadWithoutAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
-		stop := s.startOdd(func(o *daemon.Options) { o.Source = panickingSource{o.Source, "Trap"} })
+		stop := s.startOdd(func(o *daemon.Options) { o.Source = panickingSource{o.Source, "Panic"} })
 		time.Sleep(3 * time.Minute)
-		s.commit("Trap", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
+		s.commit("Panic", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 		time.Sleep(3 * time.Minute)
 		s.meddle(accountID, "makoto-01", 3)
 		time.Sleep(5 * time.Minute)

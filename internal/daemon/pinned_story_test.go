@@ -129,8 +129,8 @@ func (c *closableTarget) Send(ctx context.Context, m notify.Message) error {
 	return c.reader.Send(ctx, m)
 }
 
-// play plays the story and returns what Slack received until it was shut.
-func (s *site) play() []notify.Message {
+// tellStory tells the story and returns what Slack was told until it was shut.
+func (s *site) tellStory() []notify.Message {
 	slack := &closableTarget{}
 	s.target = slack
 	p := s.start("one")
@@ -179,7 +179,7 @@ func (s *site) check(_ any, err error) {
 	}
 }
 
-// approve approves what waits in an environment.
+// approve says yes to what an environment offers.
 func (s *site) approve(env string) {
 	s.t.Helper()
 	offers, err := ruling.Offers(s.t.Context(), s.store, pinnedIdentity, env, "")

@@ -115,10 +115,10 @@ func TestUndoFacts(t *testing.T) {
 		{"what an alias serves is unknown", going, []Step{back(StatusApplied)}, func(p *Region) { p.Needs.Aliases = []string{"f"} }, rollout.StageRollingBack, 1},
 		{"the plan is older than that", &rollout.Rollout{ID: "1", Stage: rollout.StageBake}, []Step{in(1, StatusApplied)}, nil, rollout.StageRollingBack, 0},
 		{"the Region was not read", going, nil, func(p *Region) { p.ObservedAt = time.Time{} }, rollout.StageRollingBack, 0},
-		{"it was not carried out", going, []Step{back("")}, func(p *Region) { p.Carried = false }, rollout.StageRollingBack, 0},
+		{"it was not carried out", going, []Step{back("")}, func(p *Region) { p.Applied = false }, rollout.StageRollingBack, 0},
 	} {
 		p := planned(tc.steps...)
-		p.Rollout, p.Carried = tc.rollout, true
+		p.Rollout, p.Applied = tc.rollout, true
 		if tc.edit != nil {
 			tc.edit(&p)
 		}

@@ -46,9 +46,9 @@ type Region struct {
 	Remaining time.Duration
 	// NewerCommit reports that Git wants something else now than the rollout
 	// under way brings, AllChanged that this has changed as many functions as it
-	// began with, and Carried that the plan was carried out and Steps have
-	// results.
-	NewerCommit, AllChanged, Carried bool
+	// began with, Applied that something of the plan was begun, so that Steps
+	// have results, and Partial that steps were left out for another round.
+	NewerCommit, AllChanged, Applied, Partial bool
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.
 	LeftAlone []string
@@ -81,7 +81,7 @@ func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 		NewerCommit: p.NewerCommit, AllChanged: p.AllChanged, NothingChanged: len(changed) == 0,
 		NoCanary:    !slices.ContainsFunc(changed, func(c rollout.Changed) bool { return c.Canary }),
 		UndoPlanned: p.Rollout != nil && p.Rollout.Stage == rollout.StageRollingBack,
-		Applied:     p.Carried,
+		Applied:     p.Applied,
 	}
 	unread := len(p.Needs.Served) > 0 || len(p.Needs.Aliases) > 0
 	f.Undone = !unread

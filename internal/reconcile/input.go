@@ -50,6 +50,10 @@ type Region struct {
 	// over from, while it is under way.
 	Rollout *rollout.Rollout
 	Changed []rollout.Changed
+	// Refused is what could not be read beside that; nil = all that was asked for
+	// was read. Calls is how many calls reading took.
+	Refused error
+	Calls   int
 	// Unwell is why no change may start (an alarm rings); empty = it may.
 	Unwell string
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// Stand returns how the rollouts of the Region with index i stand after its plan
+// Status returns how the rollouts of the Region with index i stand after its plan
 // was carried out. It is a function of what the round knows; in is as it is then.
-func Stand(in Input, i int, p plan.Region) *plan.RolloutStatus {
+func Status(in Input, i int, p plan.Region) *plan.RolloutStatus {
 	r := in.Regions[i]
 	s := &plan.RolloutStatus{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers()}
 	for _, q := range in.Quarantines {

@@ -16,7 +16,7 @@ import (
 
 // Who was left alone is who has what is in quarantine, and not who was returned
 // by the very plan; and of quarantines only those count that hold here.
-func TestStand(t *testing.T) {
+func TestStatus(t *testing.T) {
 	const layer = state.LayerARN("arn:aws:lambda:eu-west-1:123456789012:layer:common")
 	bad, good := layer.Version(13), layer.Version(12)
 	function := func(name string, v state.LayerVersionARN) state.Function {
@@ -42,16 +42,16 @@ func TestStand(t *testing.T) {
 			{Function: "d", Cause: plan.CauseRollback, Result: &plan.Result{Status: plan.StatusFailed, Error: "no"}},
 		},
 	}
-	got := Stand(in, 1, p)
+	got := Status(in, 1, p)
 	want := &plan.RolloutStatus{Last: in.Regions[1].Rollout, Changed: in.Regions[1].Changed, LeftAlone: []string{"d"}, Quarantines: []ruling.Quarantine{q}}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("(-got +want):\n%s", diff)
 	}
 	in.Regions[1].Rollout = &rollout.Rollout{ID: "r", Stage: rollout.StageRollingBack}
-	if got := Stand(in, 1, p).LeftAlone; !cmp.Equal(got, p.LeftAlone) {
+	if got := Status(in, 1, p).LeftAlone; !cmp.Equal(got, p.LeftAlone) {
 		t.Errorf("while it goes back %v are left alone, and the plan says %v", got, p.LeftAlone)
 	}
-	if got := Stand(Input{Regions: make([]Region, 1)}, 0, plan.Region{}); got == nil || got.Last != nil || got.Quarantines != nil {
+	if got := Status(Input{Regions: make([]Region, 1)}, 0, plan.Region{}); got == nil || got.Last != nil || got.Quarantines != nil {
 		t.Errorf("nothing ever happened: %+v", got)
 	}
 }

@@ -64,6 +64,9 @@ type Target struct {
 	// From is the version that last completed a healthy rollout, which is what
 	// rolling back restores; 0 = none or unknown.
 	From int64 `json:"from,omitempty"`
+	// Back reports that the version had been applied here before the rollout began:
+	// Git goes back to it, which needs no approval.
+	Back bool `json:"back,omitempty"`
 }
 
 // Changed is what a rollout, and those it took over from, did to one function.

@@ -69,13 +69,13 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 // Apply decides about one environment and does what may be done, as long as the
 // lease of its account lasts.
 func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.isolated(env, func() (plan.Plan, error) {
+	return p.contain(env, func() (plan.Plan, error) {
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		planned, err := p.applyHeld(ctx, env)
+		planned, err := p.environment(ctx, env)
 		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
 			err = cause // and not that it was stopped
 		}
@@ -83,8 +83,10 @@ func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
 	})
 }
 
-// applyHeld is apply while the lease is ours.
-func (p *Run) applyHeld(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
+// environment does one environment in the order of DESIGN section 3: what was
+// observed is settled and decided about, rollouts are judged, the intent is written
+// down, what may be done is done, and what became of it is remembered.
+func (p *Run) environment(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
 	if err := p.settle(ctx, env[0].Name); err != nil {
 		return plan.Plan{}, err
 	}
@@ -93,74 +95,74 @@ func (p *Run) applyHeld(ctx context.Context, env []desired.Environment) (plan.Pl
 		return plan.Plan{}, err
 	}
 	planned := p.decide(ctx, &in)
+	done := make([]plan.Outcome, len(in.Regions))
 	if p.Only == nil {
-		if planned, err = p.progress(ctx, &in, planned); err != nil {
+		if planned, err = p.advanceAll(ctx, &in, planned, done); err != nil {
 			return planned, err
 		}
 	}
-	planned = p.only(p.unwell(ctx, &in, planned))
+	planned = p.only(p.checkAlarms(ctx, &in, planned))
 	if p.Decided != nil {
 		if err := p.Decided(ctx, planned); err != nil {
 			return planned, err
 		}
 	}
-	return planned, p.carryOut(ctx, in, &planned)
+	quiet, err := p.learn(ctx, in, planned)
+	if err == nil {
+		err = p.bindApprovals(ctx, &in, planned)
+	}
+	for i := range in.Regions {
+		if err == nil {
+			err = p.applyRegion(ctx, &in, planned, i, &done[i])
+		}
+	}
+	if err == nil && p.Only == nil {
+		err = p.finish(ctx, &in, planned, done, quiet)
+	}
+	return planned.After(done), err
 }
 
-// carryOut writes down what was learned, then does in each Region what may be
-// done now, one Region after the other.
-func (p *Run) carryOut(ctx context.Context, in reconcile.Input, planned *plan.Plan) error {
-	quiet := true // the past stays what was read of it
+// learn writes down what the look and the decision taught. quiet reports that
+// the past stays what was read of it.
+func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) (quiet bool, err error) {
+	quiet = true
 	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			continue
 		}
 		news, err := p.history(r.Want.Account).LearnAfter(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
 		if err != nil {
-			return fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
+			return false, fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}
-		quiet = quiet && !news && !runnable(r)
-		if err := p.liftAll(ctx, r); err != nil {
-			return err
-		}
-	}
-	if err := p.approvals(ctx, &in, *planned); err != nil {
-		return err
-	}
-	whole := p.Only == nil
-	for i := range planned.Regions {
-		if err := p.carryOutRegion(ctx, &in, planned, i); err != nil {
-			return err
-		}
-		if ctx.Err() != nil || in.Regions[i].Have == nil || planned.Regions[i].Failure != nil || !whole {
-			continue // what comes of it is for whoever goes on
-		}
-		if err := p.carried(ctx, &in, &planned.Regions[i], i); err != nil {
-			return err
+		quiet = quiet && !news && !r.Runnable()
+		if err := p.liftAnswered(ctx, r); err != nil {
+			return false, err
 		}
 	}
-	if !whole {
-		return nil
-	}
-	p.nextRegion(planned)
-	if err := p.stand(ctx, &in, planned); err != nil {
-		return err
-	}
-	if err := p.endApprovals(ctx, in, *planned); err != nil || !quiet {
-		return err
-	}
-	for _, r := range in.Regions {
-		p.Cache.MarkFresh(r.Want, p.fence(r.Want.Account))
-	}
-	return nil
+	return quiet, nil
 }
 
-func (p *Run) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *plan.Plan, i int) error {
-	r := &planned.Regions[i]
+// applyRegion does in one Region what may be done now, and moves its rollout on
+// by what became of it.
+func (p *Run) applyRegion(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, done *plan.Outcome) error {
 	if in.Regions[i].Have == nil {
 		return nil
 	}
-	if runnable(*r) {
+	if err := p.carryOut(ctx, in, planned, i, done); err != nil {
+		return err
+	}
+	r := planned.Regions[i].After(*done)
+	if ctx.Err() != nil || r.Failure != nil || p.Only != nil {
+		return nil // what comes of it is for whoever goes on
+	}
+	return p.afterApply(ctx, in, r, i, done)
+}
+
+// carryOut begins the rollout, writes the intent down and applies the plan of one
+// Region.
+func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, done *plan.Outcome) error {
+	r := planned.Regions[i]
+	if r.Runnable() {
 		if err := p.beginRollout(ctx, in, r, i); err != nil {
 			return err
 		}
@@ -169,29 +171,31 @@ func (p *Run) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
-		Permit: func(_ time.Time, steps []plan.Step) *plan.Held { return stillOpen(r, steps, p.Now()) },
+		Permit: func(_ time.Time, steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},
 	}
-	if !runnable(*r) {
+	if !r.Runnable() {
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
-		return apply.Run(ctx, r, p.cloud(r.Want), nil, options)
+		var err error
+		done.Steps, err = apply.Run(ctx, r, p.cloud(r.Want), nil, options)
+		return err
 	}
 	p.Cache.invalidateChanged(planned.Environment, r.Want.Region) // whatever comes of it
-	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, *planned, *r, i))
+	rec, err := p.history(r.Want.Account).BeginRound(ctx, p.record(*in, planned, r, i))
 	if err != nil {
 		return fmt.Errorf("record the round of %s: %w", planned.Environment, err)
 	}
-	runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
+	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
+	done.Steps, done.Applied = steps, true
 	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
-		r.Failure, runErr = failure(elsewhere), nil
+		done.Failure, runErr = failure(elsewhere), nil
 	}
-	r.Carried = true
-	r.InSync = p.Only == nil && inSyncAfter(*r)
-	p.Cache.forgetAliases(PlaceOf(r.Want), *r)
-	if anyFailed(*r) {
+	after := r.After(*done)
+	p.Cache.forgetAliases(PlaceOf(r.Want), after)
+	if after.AnyFailed() {
 		p.Cache.drop(PlaceOf(r.Want)) // what was looked up may be why
 	}
 	// The record is finished also when ctx has ended: an orderly stop leaves
@@ -202,9 +206,25 @@ func (p *Run) carryOutRegion(ctx context.Context, in *reconcile.Input, planned *
 		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", planned.Environment, err))
 	}
 	if ctx.Err() != nil {
-		return nil // Apply says that it was stopped
+		return nil // Apply reports that it was stopped
 	}
 	return runErr
+}
+
+// finish notes what the whole round came to: who is woken, how the rollouts stand,
+// which approvals are used up, and whether the past may be taken as it was read.
+func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan, done []plan.Outcome, quiet bool) error {
+	p.wakeNextRegion(planned.After(done), done)
+	if err := p.addStatus(ctx, in, planned, done); err != nil {
+		return err
+	}
+	if err := p.endApprovals(ctx, *in, planned.After(done)); err != nil || !quiet {
+		return err
+	}
+	for _, r := range in.Regions {
+		p.Cache.MarkFresh(r.Want, p.fence(r.Want.Account))
+	}
+	return nil
 }
 
 // cloud is where an environment is changed: only while the lease lasts.
@@ -216,70 +236,9 @@ func (p *Run) cloud(e desired.Environment) apply.Cloud {
 	return cloud
 }
 
-// anyFailed says whether a step failed, or was not done for a reason.
-func anyFailed(r plan.Region) bool {
-	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Result != nil && s.Result.Error != "" })
-}
-
-func runnable(r plan.Region) bool {
-	for _, s := range r.Steps {
-		if s.Held == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// stillOpen is asked again before each function: the window may have closed
-// while the ones before it were changed. What one of its steps must wait for,
-// all of them wait for.
-func stillOpen(r *plan.Region, steps []plan.Step, now time.Time) *plan.Held {
-	for _, s := range steps {
-		w := s.Obeys(r.Want.Calendar).At(now)
-		if w.Open {
-			continue
-		}
-		by := plan.ByWindow
-		if w.Frozen {
-			by = plan.ByFreeze
-		}
-		return &plan.Held{By: by, Until: w.NextOpen, Reason: w.Reason}
-	}
-	return nil
-}
-
-// inSyncAfter says whether the Region is in sync once the plan was carried
-// out: everything that was to be done to functions was done.
-func inSyncAfter(r plan.Region) bool {
-	if r.Failure != nil || len(r.Problems) > 0 {
-		return false
-	}
-	healed := map[string]bool{}
-	for _, s := range r.Steps {
-		if s.Kind == plan.KindPrune {
-			continue
-		}
-		if s.Result == nil || s.Result.Status == plan.StatusFailed || s.Result.Status == plan.StatusHeld || s.Result.Error != "" {
-			return false
-		}
-		healed[s.Layer+"/"+s.Function] = true
-	}
-	for _, d := range r.Drift {
-		if d.Kind != plan.DriftExtra && d.Kind != plan.DriftOrder && !healed[d.Layer+"/"+d.Function] {
-			return false
-		}
-	}
-	for _, b := range r.Blocked {
-		if !b.Permanent {
-			return false
-		}
-	}
-	return true
-}
-
-// approvals binds what was approved to the lines it covers before the first
+// bindApprovals binds what was approved to the lines it covers before the first
 // step starts, and offers what waits for an approval.
-func (p *Run) approvals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
+func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
 	begins := map[string]bool{}
 	waits := false
 	for _, r := range planned.Regions {

@@ -15,7 +15,7 @@
 //   - judge.go: what the checks of a rollout find; rollout.go: moving it on
 //   - try.go: whether a newer commit resolves at all
 //   - settle.go: how a write ended whose process was killed
-//   - through.go: rounds until a rollout has nothing left to do by itself
+//   - follow.go: rounds until a rollout has nothing left to do by itself
 //   - cache.go: what one pass leaves to the next
 //   - cloud.go: what a pass needs of AWS; guard.go: writes only under the lease
 //

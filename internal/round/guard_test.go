@@ -129,10 +129,9 @@ func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
 		p := &Run{Round: Round{Now: time.Now}}
 		back := rollout.Rollout{Stage: rollout.StageRollingBack}
 		for _, carried := range []bool{false, true} {
-			r := &plan.Region{Rollout: &back, Carried: carried}
-			p.scheduleNext(r, back, false)
-			if wait := time.Until(r.Due); carried && wait < tryAgain || !carried && !r.Due.IsZero() {
-				t.Errorf("carried out %t: again at %v", carried, r.Due)
+			due := p.nextLook(plan.Region{Rollout: &back, Applied: carried}, back, false)
+			if wait := time.Until(due); carried && wait < tryAgain || !carried && !due.IsZero() {
+				t.Errorf("carried out %t: again at %v", carried, due)
 			}
 		}
 	})

@@ -153,9 +153,9 @@ func qualifierOf(c rollout.Changed) string {
 	return c.Alias
 }
 
-// unwell asks whether a change may start at all, where one would: alarms that
+// checkAlarms asks whether a change may start at all, where one would: alarms that
 // ring already hold it, and so does one that is not there or could not be read.
-func (p *Run) unwell(ctx context.Context, in *reconcile.Input, planned plan.Plan) plan.Plan {
+func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan.Plan) plan.Plan {
 	asked := false
 	for i, r := range planned.Regions {
 		alarms := r.Want.Rollout.Alarms

@@ -76,9 +76,10 @@ func (p *Run) claim(ctx context.Context, in *reconcile.Input) error {
 	return nil
 }
 
-// progress judges what is due of the rollouts of an environment and decides
-// again, until nothing more comes of it. It changes nothing in AWS.
-func (p *Run) progress(ctx context.Context, in *reconcile.Input, planned plan.Plan) (plan.Plan, error) {
+// advanceAll judges what is due of the rollouts of an environment and decides
+// again, until nothing more comes of it. It changes nothing in AWS. Rollouts that
+// it has brought to their end are in done: to a decision there is none any more.
+func (p *Run) advanceAll(ctx context.Context, in *reconcile.Input, planned plan.Plan, done []plan.Outcome) (plan.Plan, error) {
 	if err := p.claim(ctx, in); err != nil {
 		return planned, err
 	}
@@ -101,18 +102,12 @@ func (p *Run) progress(ctx context.Context, in *reconcile.Input, planned plan.Pl
 		}
 		planned = p.decide(ctx, in)
 	}
-	tellEnds(planned, began, in.Regions)
-	return planned, nil
-}
-
-// tellEnds names the rollouts that this round has brought to their end: to a
-// decision there is none any more.
-func tellEnds(planned plan.Plan, before, after []reconcile.Region) {
-	for i := range planned.Regions {
-		if before[i].Rollout.Running() && !after[i].Rollout.Running() && planned.Regions[i].Rollout == nil {
-			planned.Regions[i].Rollout = after[i].Rollout
+	for i, r := range in.Regions {
+		if began[i].Rollout.Running() && !r.Rollout.Running() {
+			done[i].Rollout = r.Rollout
 		}
 	}
+	return planned, nil
 }
 
 // advance moves a rollout on by an event and keeps it; moved is false when
@@ -191,9 +186,9 @@ func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rol
 
 // beginRollout makes sure that a rollout which the plan of a Region begins is known
 // before its first change.
-func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
+func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r plan.Region, i int) error {
 	e := in.Regions[i].Want
-	ro := plan.Begins(*r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
+	ro := plan.Begins(r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
 	if ro == nil {
 		return nil
 	}
@@ -206,27 +201,27 @@ func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r *plan.Reg
 	return nil
 }
 
-// carried notes what came of a plan, and says when the rollout is to be looked
-// at next.
-func (p *Run) carried(ctx context.Context, in *reconcile.Input, r *plan.Region, i int) error {
+// afterApply moves a rollout on by what became of the plan, r, and notes when it is
+// to be looked at next.
+func (p *Run) afterApply(ctx context.Context, in *reconcile.Input, r plan.Region, i int, done *plan.Outcome) error {
 	ro := in.Regions[i].Rollout
-	if ro == nil || !ro.Ended.IsZero() {
+	if !ro.Running() {
 		return nil
 	}
 	began := *ro
 	e := in.Regions[i].Want
-	if r.Carried && ro.Open() {
+	if r.Applied && ro.Open() {
 		var err error
 		if in.Regions[i].Changed, err = p.changed(ctx, e, ro); err != nil {
 			return err
 		}
 	}
-	moved, err := p.advance(ctx, in, i, outcome(*r, in.Regions[i].Changed, *ro, e.Rollout.OnFailure))
+	moved, err := p.advance(ctx, in, i, outcome(r, in.Regions[i].Changed, *ro, e.Rollout.OnFailure))
 	if err != nil {
 		return err
 	}
-	r.Rollout = in.Regions[i].Rollout
-	p.scheduleNext(r, began, moved)
+	done.Rollout = in.Regions[i].Rollout
+	done.Due = p.nextLook(r.After(*done), began, moved)
 	return nil
 }
 
@@ -246,29 +241,26 @@ func outcome(r plan.Region, changed []rollout.Changed, ro rollout.Rollout, react
 // tryAgain is how soon what goes back and did not get there is tried again.
 const tryAgain = 5 * time.Second
 
-// scheduleNext says when the next round of a rollout is due, if that is sooner
-// than what else waits.
-func (p *Run) scheduleNext(r *plan.Region, began rollout.Rollout, moved bool) {
-	at := time.Time{}
+// nextLook returns when the next round of a rollout is due, which was began when
+// this one started; zero = nothing is to be done without somebody.
+func (p *Run) nextLook(r plan.Region, began rollout.Rollout, moved bool) time.Time {
 	switch ro := r.Rollout; {
 	case ro.Stage == rollout.StageRollingBack && began.Stage == rollout.StageRollingBack:
-		if !r.Carried {
+		if !r.Applied {
 			break // all of it is held, and trying again moves nothing
 		}
-		at = p.Now().Add(min(tryAgain*time.Duration(max(1, ro.Attempts)), time.Minute))
+		return p.Now().Add(min(tryAgain*time.Duration(max(1, ro.Attempts)), time.Minute))
 	case ro.Stage == rollout.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
-		at = p.Now()
+		return p.Now()
 	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
-		if at = ro.VerdictDue(r.Want.Rules()); r.Failure != nil {
-			at = time.Time{} // it is judged, and waits for what fails
+		if r.Failure != nil {
+			break // it is judged, and waits for what fails
 		}
-	case moved && (ro.Open() || waitsForRollout(*r)) && ro.Stage != rollout.StageHalted:
-		at = p.Now()
+		return ro.VerdictDue(r.Want.Rules())
+	case moved && (ro.Open() || waitsForRollout(r)) && ro.Stage != rollout.StageHalted:
+		return p.Now()
 	}
-	r.Due = at
-	if !at.IsZero() && (r.Next.IsZero() || at.Before(r.Next)) {
-		r.Next = at
-	}
+	return time.Time{}
 }
 
 // waitsForRollout says that something is held by nothing but the rollout.
@@ -278,8 +270,8 @@ func waitsForRollout(r plan.Region) bool {
 	})
 }
 
-// liftAll ends the quarantines that Git has answered.
-func (p *Run) liftAll(ctx context.Context, r plan.Region) error {
+// liftAnswered ends the quarantines that Git has answered.
+func (p *Run) liftAnswered(ctx context.Context, r plan.Region) error {
 	for _, q := range r.Lifted {
 		if _, err := p.history(r.Want.Account).Lift(ctx, q, layerd, "Git asks for another version"); err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
@@ -288,19 +280,16 @@ func (p *Run) liftAll(ctx context.Context, r plan.Region) error {
 	return nil
 }
 
-// nextRegion lets the Region that waited for another begin at once when that is
+// wakeNextRegion lets the Region that waited for another begin at once when that is
 // through.
-func (p *Run) nextRegion(planned *plan.Plan) {
-	for i := range planned.Regions {
-		before := &planned.Regions[i]
-		if before.Rollout == nil || before.Rollout.Open() || !before.Carried {
+func (p *Run) wakeNextRegion(after plan.Plan, done []plan.Outcome) {
+	for i, r := range after.Regions {
+		if r.Rollout == nil || r.Rollout.Open() || !r.Applied {
 			continue
 		}
-		for j := i + 1; j < len(planned.Regions); j++ {
-			after := &planned.Regions[j]
-			if slices.ContainsFunc(after.Steps, func(s plan.Step) bool { return s.Held != nil && s.Held.By == plan.ByOrder }) {
-				after.Due = p.Now()
-				after.Next = after.Due
+		for j := i + 1; j < len(after.Regions); j++ {
+			if slices.ContainsFunc(after.Regions[j].Steps, func(s plan.Step) bool { return s.Held != nil && s.Held.By == plan.ByOrder }) {
+				done[j].Due = p.Now()
 				return
 			}
 		}

@@ -287,27 +287,21 @@ func storeFailure(err error) *plan.Failure {
 	return &plan.Failure{Code: codeStore, Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
 }
 
-// isolated runs what is done about one environment, so that an error or a panic
-// is that one's failure and nobody else's.
-func (p *Run) isolated(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
-	fail := func(f *plan.Failure) {
-		if len(planned.Regions) == 0 {
-			planned = undecided(env)
-		}
-		for i := range planned.Regions {
-			planned.Regions[i].Failure, planned.Regions[i].InSync = f, false
-		}
-	}
+// contain runs what is done about one environment, so that an error or a panic is
+// that one's failure and nobody else's.
+func (p *Run) contain(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
 	defer func() {
 		if r := recover(); r != nil {
-			planned = plan.Plan{}
-			fail(panicked(r))
+			planned = undecided(env).Failed(panicked(r))
 			p.Log.Error("panic in an environment", "env", env[0].Name, "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
 	planned, err := do()
 	if err != nil {
-		fail(storeFailure(err))
+		if len(planned.Regions) == 0 {
+			planned = undecided(env)
+		}
+		planned = planned.Failed(storeFailure(err))
 		if !errors.Is(err, context.Canceled) {
 			p.Log.Error("environment not done", "env", env[0].Name, "err", err)
 		}
@@ -326,12 +320,12 @@ func undecided(env []desired.Environment) plan.Plan {
 
 // plan decides about one environment.
 func (p *Run) plan(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.isolated(env, func() (plan.Plan, error) {
+	return p.contain(env, func() (plan.Plan, error) {
 		in, err := p.input(ctx, env)
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		return p.only(p.unwell(ctx, &in, p.decide(ctx, &in))), nil
+		return p.only(p.checkAlarms(ctx, &in, p.decide(ctx, &in))), nil
 	})
 }
 
@@ -436,8 +430,7 @@ func prunes(r plan.Region) bool {
 // wanted came from looks.
 func (p *Run) ask(ctx context.Context, in *reconcile.Input, looks *Cache) (planned plan.Plan, recalled bool) {
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
-	planned = reconcile.Decide(*in)
-	refused := make([]error, len(in.Regions))
+	planned = p.decideOnce(in)
 	known := make([]state.Needs, len(in.Regions)) // what was asked already; what was refused is not asked again
 	for range rounds {
 		asked := false
@@ -449,22 +442,28 @@ func (p *Run) ask(ctx context.Context, in *reconcile.Input, looks *Cache) (plann
 			asked = true
 			old, err := p.look(ctx, in, i, needs, looks)
 			known[i] = known[i].And(needs)
-			recalled, refused[i] = recalled || old, errors.Join(refused[i], err)
+			recalled = recalled || old
+			in.Regions[i].Refused = errors.Join(in.Regions[i].Refused, err)
 		}
 		if !asked {
 			break
 		}
-		planned = reconcile.Decide(*in)
+		planned = p.decideOnce(in)
 	}
-	for i, err := range refused {
-		if err != nil {
-			planned.Regions[i].Notes = append(planned.Regions[i].Notes,
-				plan.Note{Code: "not_everything_read", Message: err.Error()})
-			p.Log.Warn("not everything could be read", "env", in.Regions[i].Want.Name, "region", in.Regions[i].Want.Region, "err", err)
+	for _, r := range in.Regions {
+		if r.Refused != nil {
+			p.Log.Warn("not everything could be read", "env", r.Want.Name, "region", r.Want.Region, "err", r.Refused)
 		}
-		planned.Regions[i].Cost.Calls += p.callsOf(in.Regions[i].Want)
 	}
 	return planned, recalled
+}
+
+// decideOnce decides with what is known now.
+func (p *Run) decideOnce(in *reconcile.Input) plan.Plan {
+	for i := range in.Regions {
+		in.Regions[i].Calls = p.callsOf(in.Regions[i].Want)
+	}
+	return reconcile.Decide(*in)
 }
 
 // look adds what is asked for to the snapshot, which other environments of the

@@ -5,7 +5,7 @@
 //	root.Definitions = schematest.Definitions(t, []string{"config.go"}, Config{})
 //
 // What stands above a field becomes its description, jsonschema tags its rules.
-// A type with a short form has its schema in a method JSONSchema, which may
+// A type with a short form returns its schema from a method JSONSchema, which may
 // stand in a test file too.
 package schematest
 

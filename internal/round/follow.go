@@ -85,38 +85,15 @@ func due(r Result) (at time.Time, planned *plan.Plan) {
 // joined is a later round's result with what earlier ones did: a step that is
 // done is not in a later plan any more.
 func joined(before, after Result) Result {
+	after.Plans = slices.Clone(after.Plans)
 	for i := range after.Plans {
 		for _, old := range before.Plans {
-			if old.Environment != after.Plans[i].Environment {
-				continue
-			}
-			for j := range after.Plans[i].Regions {
-				if j < len(old.Regions) {
-					joinRegion(old.Regions[j], &after.Plans[i].Regions[j])
-				}
+			if old.Environment == after.Plans[i].Environment {
+				after.Plans[i] = after.Plans[i].Following(old)
 			}
 		}
 	}
 	return after
-}
-
-func joinRegion(before plan.Region, after *plan.Region) {
-	now := map[string]bool{}
-	for _, s := range after.Steps {
-		now[s.ID] = true
-	}
-	var steps []plan.Step
-	for _, s := range before.Steps {
-		if s.Result != nil && s.Result.Status != plan.StatusHeld && !now[s.ID] {
-			steps = append(steps, s)
-		}
-	}
-	after.Steps = append(steps, after.Steps...)
-	// The round after one in which a rollout ended knows it no more.
-	if ro := before.Rollout; after.Rollout == nil || ro != nil && ro.Stage == rollout.StageRolledBack {
-		after.Rollout = ro
-	}
-	after.Cost.Calls = max(after.Cost.Calls, before.Cost.Calls)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

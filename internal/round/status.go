@@ -10,25 +10,25 @@ import (
 	"github.com/layerd/layerd/internal/ruling"
 )
 
-// stand notes in a plan that was carried out how the rollouts stand, for
-// whoever tells people.
-func (p *Run) stand(ctx context.Context, in *reconcile.Input, planned *plan.Plan) error {
-	for i := range planned.Regions {
+// addStatus notes how the rollouts stand once a plan was carried out, for whoever
+// tells people.
+func (p *Run) addStatus(ctx context.Context, in *reconcile.Input, planned plan.Plan, done []plan.Outcome) error {
+	for i := range in.Regions {
 		if in.Regions[i].Have == nil {
 			continue // nothing is known of it
 		}
-		if err := p.readChanged(ctx, in, i); err != nil {
+		if err := p.loadChanged(ctx, in, i); err != nil {
 			return err
 		}
-		planned.Regions[i].RolloutStatus = reconcile.Stand(*in, i, planned.Regions[i])
+		done[i].Status = reconcile.Status(*in, i, planned.Regions[i].After(done[i]))
 	}
 	return nil
 }
 
-// readChanged fills in what a rollout that is through did, which a round reads of one
-// under way only. It is read while a quarantine of it holds, and then once: it
+// loadChanged loads what a finished rollout changed; rounds load it only for a
+// running one. It is read while a quarantine of it holds, and then once: it
 // takes reading the history from its beginning on.
-func (p *Run) readChanged(ctx context.Context, in *reconcile.Input, i int) error {
+func (p *Run) loadChanged(ctx context.Context, in *reconcile.Input, i int) error {
 	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
 	if ro == nil || ro.Open() || p.Cache == nil {
 		return nil

@@ -6,18 +6,12 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 )
 
-// only leaves those steps out of a plan that the round is not about. What says
-// how the whole of it goes is left out with them.
+// only leaves those steps out of a plan that the round is not about.
 func (p *Run) only(planned plan.Plan) plan.Plan {
 	if p.Only == nil {
 		return planned
 	}
-	for i := range planned.Regions {
-		r := &planned.Regions[i]
-		r.Steps = p.chosenOf(r.Steps)
-		r.Waves, r.Remaining, r.InSync = nil, 0, false
-	}
-	return planned
+	return planned.Only(p.Only)
 }
 
 // chosenOf are the steps that the round is about.
