@@ -69,8 +69,8 @@ type week struct {
 	leaseChanges []leaseChange
 }
 
-// leaseChange is who had an account's lease from some instant on, as the store was
-// told.
+// leaseChange is who had an account's lease from some instant on, as was written to the
+// store.
 type leaseChange struct {
 	at       time.Time
 	account  string
