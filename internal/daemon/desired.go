@@ -148,7 +148,7 @@ func (d *Daemon) holdReason(name string, g lastGood, why string) string {
 // use makes envs, as g wanted them, what is followed of an environment.
 func (w *desiredView) use(name string, envs []desired.Environment, g lastGood, held string) {
 	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
-	w.tree.Environments = append(others, envs...)
+	w.tree.Environments = slices.Concat(others, envs)
 	w.origins[name] = round.Origin{Revision: g.hash, Author: g.author, Held: held}
 	w.subjects[name], w.committed[name] = g.subject, g.when
 }

@@ -45,7 +45,7 @@ type standsAt struct {
 }
 
 // Returns looks at what a layer may be taken back to. Served of snap is to have
-// what the selected functions' callers get, see RegionPlan.Needs.
+// what the selected functions' callers get, see plan.Region.Needs.
 func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
 	r := &region{world: &world{want: env, snap: snap, past: past}}
 	w := r.resolve(0, layer)

@@ -121,7 +121,7 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 // person went back to.
 func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	for _, c := range r.changed {
-		protect(state.Layers(c.Before).Number(w.Layer), "what "+c.Function+" had before the rollout")
+		protect(c.Before.Number(w.Layer), "what "+c.Function+" had before the rollout")
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {

@@ -177,21 +177,6 @@ func orNone(list []state.LayerVersionARN) []state.LayerVersionARN {
 	return append([]state.LayerVersionARN{}, list...)
 }
 
-// slots are the layers in which the two lists of a change differ, sorted.
-func slots(c rollout.Changed) []state.LayerARN {
-	var layers []state.LayerARN
-	for _, v := range append(slices.Clone(c.Before), c.After...) {
-		layer := v.Layer()
-		b := c.Before.Of(layer)
-		a := c.After.Of(layer)
-		if a != b {
-			layers = append(layers, layer)
-		}
-	}
-	slices.Sort(layers)
-	return slices.Compact(layers)
-}
-
 func (r *world) layersChanged(c rollout.Changed) string {
 	var names []string
 	for _, layer := range c.Before.Differ(c.After) {
