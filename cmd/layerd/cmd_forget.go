@@ -21,14 +21,14 @@ func (a *app) forgetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget ENV",
 		Short: "End the alert of an environment that was removed on purpose",
-		Long: `forget says of an environment whose file was taken out of the repository that
-this was meant. The daemon then ends its alerts and tells of it no more. Nothing
-is detached and nothing of its history is deleted. Should its file come back, it
-is looked at for the first time again.
+		Long: `forget confirms that an environment's file was removed from the repository on
+purpose. The daemon then resolves its alerts and sends no further messages.
+Nothing is detached and no history is deleted. If the file comes back, the
+daemon begins with a first look again.
 
 An environment that still has a file is not forgotten: remove the file first. To
-know that, forget reads --repo; without it the daemon must have told that the
-file is gone.`,
+know that, forget reads --repo; without it the daemon must have reported that
+the file is gone.`,
 		Example: `  layerd forget dev --repo . --reason "closed in November"
   layerd forget dev --store dynamodb:layerd`,
 		Args: arguments("ENV"),

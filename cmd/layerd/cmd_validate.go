@@ -71,7 +71,7 @@ func notYet(t desired.Tree) []desired.Problem {
 	list := []desired.Problem{}
 	seen := map[desired.Position]bool{}
 	for _, e := range t.Environments {
-		for _, p := range e.NotYet {
+		for _, p := range e.Unsupported {
 			if !seen[p.Position] {
 				seen[p.Position] = true
 				list = append(list, p)

@@ -217,7 +217,7 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 // unlessGone: a function without the alias is attached only, which is a note of
 // the plan; to know that it has none took the right.
 func unlessGone(err error) error {
-	if err != nil && state.KindOf(err) == state.Gone {
+	if state.KindOf(err) == state.Gone {
 		return nil
 	}
 	return err

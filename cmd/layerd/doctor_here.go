@@ -84,10 +84,10 @@ func checkGit(ctx context.Context, x *examination) {
 		return
 	}
 	x.regions = regions
-	for _, p := range regions[0].NotYet {
+	for _, p := range regions[0].Unsupported {
 		x.wrong("environment", "take the key out until it is supported", "%s:%d: %s", p.File, p.Line, p.Message)
 	}
-	if len(regions[0].NotYet) == 0 {
+	if len(regions[0].Unsupported) == 0 {
 		x.fine("environment", "%s: %s, %s", regions[0].File, words.Count(len(regions), "Region"), words.Count(len(regions[0].Layers), "layer"))
 	}
 }

@@ -91,7 +91,7 @@ func (d *document) encode() ([]byte, error) {
 	return data, err
 }
 
-// fresh gives the steps that ended, unless they were read from another place
+// fresh returns the steps that ended, unless they were read from another place
 // than the one that was told: then somebody told of them meanwhile, and the next
 // round reads on from there.
 func (d *document) fresh(s Situation) []history.Entry {
@@ -101,7 +101,7 @@ func (d *document) fresh(s Situation) []history.Entry {
 	return slices.DeleteFunc(slices.Clone(s.Ended), func(e history.Entry) bool { return e.Ended.IsZero() })
 }
 
-// unmissed gives those missed openings that were not told.
+// unmissed returns those missed openings that were not told.
 func (d *document) unmissed(list []Missed) []Missed {
 	list = slices.DeleteFunc(slices.Clone(list), func(m Missed) bool { return !m.Start.After(d.Missed) })
 	for _, m := range list {

@@ -12,13 +12,13 @@ import (
 // What a message may hold. A target has limits of its own; these keep what
 // waits for delivery small, and what is left out is always counted.
 const (
-	mostItems    = 20
-	mostGroups   = 6 // paragraphs that say the same of different names
-	longestTitle = 200
-	longestText  = 600
+	maxItems  = 20
+	maxGroups = 6 // paragraphs, each about names with the same text
+	maxTitle  = 200
+	maxText   = 600
 )
 
-// commit names a commit and, where it is known, what it says.
+// commit names a commit and, where it is known, its subject.
 func commit(revision, subject string) string {
 	switch {
 	case revision == "":
@@ -32,15 +32,15 @@ func commit(revision, subject string) string {
 
 func quote(s string) string { return strconv.Quote(s) }
 
-// tally collects names under the text that they share, so that two hundred
-// functions with one story are one paragraph.
-type tally map[string][]string
+// groups collects names under the text that they share, so that two hundred
+// functions with the same text are one paragraph.
+type groups map[string][]string
 
-func (t tally) add(text, name string) { t[text] = append(t[text], name) }
+func (t groups) add(text, name string) { t[text] = append(t[text], name) }
 
 // sections writes a paragraph for each text, the one with the most names
 // first. text gets the number of names. What is over the limit is counted.
-func (t tally) sections(noun string, text func(n int, key string) string) []Section {
+func (t groups) sections(noun string, text func(n int, key string) string) []Section {
 	type group struct {
 		key   string
 		names []string
@@ -59,15 +59,15 @@ func (t tally) sections(noun string, text func(n int, key string) string) []Sect
 	var list []Section
 	left := 0
 	for i, g := range groups {
-		if i >= mostGroups {
+		if i >= maxGroups {
 			left += len(g.names)
 			continue
 		}
-		shown := g.names[:min(len(g.names), mostItems)]
+		shown := g.names[:min(len(g.names), maxItems)]
 		list = append(list, Section{Text: text(len(g.names), g.key), Items: shown, More: len(g.names) - len(shown)})
 	}
 	if left > 0 {
-		list = append(list, Section{Text: fmt.Sprintf("And %s with other stories.", words.Count(left, noun))})
+		list = append(list, Section{Text: fmt.Sprintf("And %s with other details.", words.Count(left, noun))})
 	}
 	return list
 }

@@ -265,7 +265,7 @@ func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	}
 	switch e.Kind {
 	case history.KindForget:
-		what = "forgotten: its file is gone, and nobody hears of it any more"
+		what = "forgotten: its file was removed, and no further messages follow"
 	case history.KindApproval:
 		what += "  plan " + e.Digest[:min(len(e.Digest), 12)]
 	case history.KindQuarantine, history.KindRetry:

@@ -71,7 +71,7 @@ func GoesBack(back []Going, planned []plan.Region, verb string, v Options) strin
 		p.Linef(0, "%s · %s  %s %s: %s → %s", p.Bold(q.Environment), q.Region, q.Name, verb, words.Version(q.Number, q.Semver), q.To)
 		switch n := len(names); {
 		case n == 0:
-			p.Linef(2, "no function has it: it is only kept from coming")
+			p.Linef(2, "no function runs it; it is blocked from being applied")
 		case waits > 0:
 			p.Linef(2, "%s, of whose steps %d must wait", words.Count(n, "function"), waits)
 		default:

@@ -14,7 +14,7 @@ func TestGoesBack(t *testing.T) {
 	const head = "prod · ap-northeast-1  makoto-common goes back: 13 (1.4.2) → 12 (1.4.1)\n"
 	waits := held(attach("b", 13, 12), plan.ByWindow, testNow, "closed")
 	for want, steps := range map[string][]plan.Step{
-		"  no function has it: it is only kept from coming\n": nil,
+		"  no function runs it; it is blocked from being applied\n": nil,
 		"  2 functions, about 5s at 5 requests/s\n":           {attach("a", 13, 12), attach("b", 13, 12)},
 		"  2 functions, of whose steps 1 must wait\n":         {attach("a", 13, 12), waits},
 	} {

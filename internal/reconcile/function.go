@@ -194,7 +194,7 @@ func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast,
 // nobody has yet is a change like any other, also on a new function, and so is
 // what a rollout under way has brought to some.
 func (r *world) anyTime(s plan.Step) bool {
-	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
+	if !r.want.NewFunctionsNow || !s.New || r.rollout != nil {
 		return false
 	}
 	applied := r.past.Layers[s.LayerARN].Applied

@@ -555,7 +555,7 @@ func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 		th.errorf("%s: somebody else has changed the function since", s.ID)
 	case s.Cause == plan.CauseRollback:
 		return
-	case !open && (!s.AnyTime || !r.Want.NewAtOnce || p.rollout.Open()):
+	case !open && (!s.AnyTime || !r.Want.NewFunctionsNow || p.rollout.Open()):
 		th.errorf("%s (%s) runs while the calendar is closed", s.ID, s.Cause)
 	case s.Cause == plan.CauseChange && r.Want.ApprovalRequired && !s.Back && !th.lines[plan.Line(r.Want.Region, s)]:
 		th.errorf("%s runs without an approval", s.ID)

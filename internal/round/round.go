@@ -187,8 +187,8 @@ func (p *Run) choose() {
 			p.result.Skipped = append(p.result.Skipped, name)
 			continue
 		}
-		if len(env[0].NotYet) > 0 {
-			p.result.Problems = append(p.result.Problems, env[0].NotYet...)
+		if len(env[0].Unsupported) > 0 {
+			p.result.Problems = append(p.result.Problems, env[0].Unsupported...)
 			p.result.Skipped = append(p.result.Skipped, name)
 			continue
 		}

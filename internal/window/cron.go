@@ -28,7 +28,7 @@ var cronPart = regexp.MustCompile(`^(?:\*|[0-9]+|[A-Z]{3}|(?:[0-9]+|[A-Z]{3})-(?
 // A nil zone is UTC. The error is a *ParseError.
 //
 // When both day fields are restricted cron opens on a day that matches either;
-// Calendar.Check tells people so.
+// Calendar.Check warns of that.
 func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, error) {
 	if zone == nil {
 		zone = time.UTC
@@ -156,7 +156,7 @@ func sundays(part string) string {
 		step, _ = strconv.Atoi(stepText)
 	}
 	if first < 0 || step <= 0 {
-		return part // the parser says what is wrong
+		return part // the parser reports what is wrong
 	}
 	var list []string
 	for d := first; d <= 7; d += min(step, 7) {

@@ -29,7 +29,7 @@ const (
 	Moved      = "moved"       // a cron occurrence starts later, its time does not exist
 )
 
-// Check returns what people should be told about the 400 days from now on: first
+// Check returns what people should know about the 400 days from now on: first
 // what is always so, then what happens on a day, in order of time.
 func (c Calendar) Check(now time.Time) []Notice {
 	var notices []Notice
@@ -173,7 +173,7 @@ func (w Window) jumps(now time.Time) []jump {
 	}
 }
 
-// checkJump says what a jump does to the occurrences around it.
+// checkJump returns what a jump does to the occurrences around it.
 func (w Window) checkJump(now time.Time, j jump) []Notice {
 	var notices []Notice
 	// The day before may have an overnight occurrence.

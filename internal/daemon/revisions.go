@@ -10,11 +10,11 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// memory has the four revisions of an environment, which are never the same
-// thing: what was seen, decided from, begun and finished. With it a restart
-// knows whether a rollout has begun, and whoever does not hold the lease can
-// say what the holder last decided. Stored: names and meanings stay.
-type memory struct {
+// revisions are the four revisions of an environment, which are never the same
+// thing: what was seen, decided from, begun and finished. With them a
+// restarted daemon knows whether a rollout has begun, and a standby shows what
+// the holder last decided. Stored: names and meanings stay.
+type revisions struct {
 	V         int    `json:"v"`
 	Observed  string `json:"observed"`
 	Planned   string `json:"planned"`
@@ -30,39 +30,39 @@ type memory struct {
 	revision store.Revision
 }
 
-func (d *Daemon) memoryKey(environment string) string {
+func (d *Daemon) revisionsKey(environment string) string {
 	return store.Key("revisions", d.Repository, environment)
 }
 
-// recall gives what is remembered of an environment.
-func (d *Daemon) recall(ctx context.Context, environment string) (memory, error) {
-	var m memory
-	revision, err := d.readDoc(ctx, d.memoryKey(environment), &m)
+// loadRevisions reads the revisions of an environment from the store.
+func (d *Daemon) loadRevisions(ctx context.Context, environment string) (revisions, error) {
+	var m revisions
+	revision, err := d.readDoc(ctx, d.revisionsKey(environment), &m)
 	if err != nil {
 		return m, fmt.Errorf("read the revisions of %s: %w", environment, err)
 	}
 	m.revision = revision
-	d.keep(environment, m)
+	d.cacheRevisions(environment, m)
 	return m, nil
 }
 
-func (d *Daemon) keep(environment string, m memory) {
+func (d *Daemon) cacheRevisions(environment string, m revisions) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if old := d.memory[environment]; old == nil || old.Attempted != m.Attempted || old.Applied != m.Applied {
-		d.wanted = nil // whether a rollout has begun may be another answer now
+	if old := d.revisions[environment]; old == nil || old.Attempted != m.Attempted || old.Applied != m.Applied {
+		d.view = nil // whether a rollout has begun may be another answer now
 	}
-	d.memory[environment] = &m
+	d.revisions[environment] = &m
 }
 
-// note lets change alter what is remembered of an environment, and writes it
-// when it is something else.
-func (d *Daemon) note(ctx context.Context, environment string, change func(*memory)) error {
+// updateRevisions has change alter the revisions of an environment, and writes
+// them when they differ.
+func (d *Daemon) updateRevisions(ctx context.Context, environment string, change func(*revisions)) error {
 	d.mu.Lock()
-	known := d.memory[environment]
+	known := d.revisions[environment]
 	d.mu.Unlock()
 	if known == nil {
-		m, err := d.recall(ctx, environment)
+		m, err := d.loadRevisions(ctx, environment)
 		if err != nil {
 			return err
 		}
@@ -77,19 +77,19 @@ func (d *Daemon) note(ctx context.Context, environment string, change func(*memo
 		m.Since = time.Now().UTC().Round(0)
 	}
 	m.V = docVersion
-	if err := d.writeDoc(ctx, d.memoryKey(environment), m.revision, m); err != nil {
+	if err := d.writeDoc(ctx, d.revisionsKey(environment), m.revision, m); err != nil {
 		// Ours is the lease: nobody else writes it. Read it anew next time.
 		d.mu.Lock()
-		delete(d.memory, environment)
+		delete(d.revisions, environment)
 		d.mu.Unlock()
 		return fmt.Errorf("keep the revisions of %s: %w", environment, err)
 	}
-	_, err := d.recall(ctx, environment)
+	_, err := d.loadRevisions(ctx, environment)
 	return err
 }
 
-// decision says in one line what a plan amounts to.
-func decision(p plan.Plan) string {
+// summaryLine returns in one line what a plan amounts to.
+func summaryLine(p plan.Plan) string {
 	var steps, held, failed, drift, blocked int
 	for _, r := range p.Regions {
 		if r.Failure != nil {
@@ -113,9 +113,10 @@ func decision(p plan.Plan) string {
 	return fmt.Sprintf("%d steps, of which %d held and %d failed; %d drifted, %d blocked", steps, held, failed, drift, blocked)
 }
 
-// changes says whether the plan is about to start something that Git asked for,
-// and whether anything of that is left undone after it was carried out.
-func changes(p plan.Plan) (begins, left bool) {
+// changeProgress reports whether the plan is about to start something that Git
+// asked for, and whether anything of that is left undone after it was carried
+// out.
+func changeProgress(p plan.Plan) (begins, left bool) {
 	for _, r := range p.Regions {
 		left = left || r.Failure != nil || len(r.Problems) > 0
 		for _, s := range r.Steps {

@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// attend shares the accounts out, again and again.
-func (d *Daemon) attend(ctx context.Context) {
-	d.every(ctx, "share", nil, func(ctx context.Context) time.Duration {
+// balanceLoop balances the accounts until ctx ends.
+func (d *Daemon) balanceLoop(ctx context.Context) {
+	d.every(ctx, "balance", nil, func(ctx context.Context) time.Duration {
 		asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/2)
 		defer cancel()
-		if err := d.share(asking); err != nil && ctx.Err() == nil {
+		if err := d.balance(asking); err != nil && ctx.Err() == nil {
 			d.Log.Warn("leases not read", "err", err)
 		}
 		return d.keeper.Term() / 2
 	})
 }
 
-// share asks other daemons for accounts until each has about as many, and
-// daemons of other repositories for their turn.
-func (d *Daemon) share(ctx context.Context) error {
+// balance asks daemons that hold more accounts for one, until all hold about as
+// many, and daemons of other repositories for every account of ours.
+func (d *Daemon) balance(ctx context.Context) error {
 	me := d.keeper.Me()
 	count, of := map[string]int{}, map[string][]string{}
-	for _, id := range d.wants().accounts() {
+	for _, id := range d.desired().accounts() {
 		v, known, err := d.keeper.Look(ctx, id)
 		switch {
 		case err != nil:

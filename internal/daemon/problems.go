@@ -12,18 +12,18 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 )
 
-// trouble is what is wrong with what Git asks for, as the log last said it and
-// as readyz says it.
-type trouble struct {
+// environmentProblems is what is wrong with what Git asks for, as last logged
+// and as readyz shows it.
+type environmentProblems struct {
 	problems []desired.Problem
 	since    time.Time
 }
 
-// wrong returns all that plan would print as an error about an environment: why
-// the newest commit is not followed, and why what is followed cannot be carried
-// out whole. The log, readyz and the alert are made from this list. known is
-// false where AWS was not read and there may be more.
-func (w *wanted) wrong(planned plan.Plan) (list []desired.Problem, known bool) {
+// problemsOf returns all that plan would print as an error about an
+// environment: why the newest commit is not followed, and why what is followed
+// cannot be carried out whole. The log, readyz and the alert are made from this
+// list. known is false where AWS was not read and there may be more.
+func (w *desiredView) problemsOf(planned plan.Plan) (list []desired.Problem, known bool) {
 	list, known = w.invalid[planned.Environment], true
 	for _, r := range planned.Regions {
 		list = appendNew(list, errorsOnly(r.Problems))
@@ -32,13 +32,12 @@ func (w *wanted) wrong(planned plan.Plan) (list []desired.Problem, known bool) {
 	return list, known
 }
 
-// unsettle logs problems once for each change of them, and keeps them for
-// readyz. since is when they were first found as far as the store knows; zero =
-// it does not.
-func (d *Daemon) unsettle(environment string, problems []desired.Problem, since time.Time) {
+// noteProblems logs problems whenever they change, and keeps them for readyz.
+// since is when they were first found according to the store; zero = unknown.
+func (d *Daemon) noteProblems(environment string, problems []desired.Problem, since time.Time) {
 	d.mu.Lock()
-	before, revision := d.troubles[environment], d.head.commit.Hash
-	now := trouble{problems: problems, since: before.since}
+	before, revision := d.problems[environment], d.head.commit.Hash
+	now := environmentProblems{problems: problems, since: before.since}
 	if now.since.IsZero() {
 		now.since = time.Now()
 	}
@@ -48,8 +47,8 @@ func (d *Daemon) unsettle(environment string, problems []desired.Problem, since 
 	if len(errorsOnly(problems)) == 0 {
 		now.since = time.Time{}
 	}
-	if d.troubles[environment] = now; len(problems) == 0 {
-		delete(d.troubles, environment)
+	if d.problems[environment] = now; len(problems) == 0 {
+		delete(d.problems, environment)
 	}
 	d.mu.Unlock()
 	if signature(before.problems) == signature(problems) {
@@ -81,33 +80,35 @@ func signature(problems []desired.Problem) string {
 	return b.String()
 }
 
-// unsettleRest is unsettle for what no round is about: problems in files of no
-// environment, warnings, and environments that were never valid.
-func (d *Daemon) unsettleRest(w *wanted) {
+// noteOtherProblems is unsettle for what no round is about: problems in files
+// of no environment, warnings, and environments that were never valid.
+func (d *Daemon) noteOtherProblems(w *desiredView) {
 	warnings := slices.DeleteFunc(slices.Clone(w.tree.Problems), func(p desired.Problem) bool { return p.Severity != desired.Warning })
 	d.mu.Lock()
-	maps.DeleteFunc(d.troubles, func(name string, _ trouble) bool { return name != "" && !slices.Contains(w.tree.Names, name) })
+	maps.DeleteFunc(d.problems, func(name string, _ environmentProblems) bool {
+		return name != "" && !slices.Contains(w.tree.Names, name)
+	})
 	d.mu.Unlock()
-	d.unsettle("", appendNew(slices.Clone(w.whole), warnings), time.Time{})
+	d.noteProblems("", appendNew(slices.Clone(w.unattributed), warnings), time.Time{})
 	for _, name := range w.unfollowed() {
-		d.unsettle(name, w.invalid[name], time.Time{})
+		d.noteProblems(name, w.invalid[name], time.Time{})
 	}
 }
 
 // unfollowed lists environments that have a file and were never valid.
-func (w *wanted) unfollowed() []string {
+func (w *desiredView) unfollowed() []string {
 	return slices.DeleteFunc(slices.Clone(w.tree.Names), func(name string) bool { return len(named(w.tree.Environments, name)) > 0 })
 }
 
-// mostReasons bounds the problems of one environment that readyz lists.
-const mostReasons = 20
+// maxReasons bounds the problems of one environment that readyz lists.
+const maxReasons = 20
 
 // reasons returns why not all that Git asks for is followed, for readyz. It
 // needs the daemon's mu. Environments that another daemon looks after are left
 // to that one.
-func (d *Daemon) reasons(w *wanted) []string {
+func (d *Daemon) reasons(w *desiredView) []string {
 	var list []string
-	for name, t := range d.troubles {
+	for name, t := range d.problems {
 		errs := errorsOnly(t.problems)
 		if len(errs) == 0 || name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
 			continue
@@ -116,14 +117,14 @@ func (d *Daemon) reasons(w *wanted) []string {
 		if name != "" {
 			prefix = name + ": "
 		}
-		for _, p := range errs[:min(len(errs), mostReasons)] {
+		for _, p := range errs[:min(len(errs), maxReasons)] {
 			text := fmt.Sprintf("%s%s: %s (%s)", prefix, placeOfProblem(p), p.Message, p.Code)
 			if p.Suggestion != "" {
 				text += "; " + p.Suggestion
 			}
 			list = append(list, text+", since "+since)
 		}
-		if more := len(errs) - mostReasons; more > 0 {
+		if more := len(errs) - maxReasons; more > 0 {
 			list = append(list, fmt.Sprintf("%sand %d problems more, since %s", prefix, more, since))
 		}
 	}
@@ -132,7 +133,7 @@ func (d *Daemon) reasons(w *wanted) []string {
 
 // ours reports whether an environment is in an account whose lease we have, or
 // in none. It needs the daemon's mu.
-func (d *Daemon) ours(w *wanted, name string) bool {
+func (d *Daemon) ours(w *desiredView, name string) bool {
 	envs := named(w.tree.Environments, name)
 	if len(envs) == 0 {
 		return true
