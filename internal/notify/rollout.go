@@ -404,7 +404,7 @@ func number(layer state.LayerARN, n int64, semver string) string {
 func previous(t rollout.Target, st *plan.RolloutStatus) (text string, known bool) {
 	had := map[int64]bool{}
 	for _, c := range st.Changed {
-		had[state.Layers(c.Before).Number(t.Layer)] = true
+		had[c.Before.Number(t.Layer)] = true
 	}
 	n := t.From
 	for only := range had {

@@ -47,6 +47,7 @@ func (p *Page) Linef(indent int, format string, args ...any) {
 	p.Line(indent, 2, fmt.Sprintf(format, args...))
 }
 
+// Blank writes an empty line.
 func (p *Page) Blank() { p.WriteByte('\n') }
 
 // Ends pushes right to the right edge where both fit, else puts it after left.

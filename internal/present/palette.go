@@ -6,18 +6,29 @@ import "charm.land/lipgloss/v2"
 // always beside it. The zero Palette draws nothing.
 type Palette struct{ On bool }
 
-// The eight basic colours follow the reader's own theme, dark or light.
+// Good draws what is as it should be. The eight basic colours follow the reader's
+// own theme, dark or light.
 func (p Palette) Good(s string) string {
 	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Green))
 }
+
+// Warn draws what somebody should look at.
 func (p Palette) Warn(s string) string {
 	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Yellow))
 }
+
+// Bad draws what failed.
 func (p Palette) Bad(s string) string { return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Red)) }
+
+// Held draws what waits.
 func (p Palette) Held(s string) string {
 	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Cyan))
 }
-func (p Palette) Bold(s string) string  { return p.draw(s, lipgloss.NewStyle().Bold(true)) }
+
+// Bold draws what a reader looks for.
+func (p Palette) Bold(s string) string { return p.draw(s, lipgloss.NewStyle().Bold(true)) }
+
+// Faint draws what may be passed over.
 func (p Palette) Faint(s string) string { return p.draw(s, lipgloss.NewStyle().Faint(true)) }
 
 func (p Palette) draw(s string, style lipgloss.Style) string {

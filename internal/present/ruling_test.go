@@ -15,8 +15,8 @@ func TestGoesBack(t *testing.T) {
 	waits := held(attach("b", 13, 12), plan.ByWindow, testNow, "closed")
 	for want, steps := range map[string][]plan.Step{
 		"  no function runs it; it is blocked from being applied\n": nil,
-		"  2 functions, about 5s at 5 requests/s\n":           {attach("a", 13, 12), attach("b", 13, 12)},
-		"  2 functions, of whose steps 1 must wait\n":         {attach("a", 13, 12), waits},
+		"  2 functions, about 5s at 5 requests/s\n":                 {attach("a", 13, 12), attach("b", 13, 12)},
+		"  2 functions, of whose steps 1 must wait\n":               {attach("a", 13, 12), waits},
 	} {
 		r := testRegionPlan(t, "prod")
 		r.Steps = steps

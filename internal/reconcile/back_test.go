@@ -192,7 +192,7 @@ func (w *scenario) checkBack(t *testing.T, f state.Function, steps []plan.Step) 
 				continue // it goes along by a leave of its own
 			}
 			to := state.Layers(after).Number(l)
-			w.checkSlot(t, s, "callers", l, state.Layers(s.Serving.Served.Layers).Number(l), to)
+			w.checkSlot(t, s, "callers", l, s.Serving.Served.Layers.Number(l), to)
 		}
 	}
 	return moved

@@ -123,7 +123,7 @@ func serveWaits(steps []plan.Step) {
 
 // behind reports whether callers get another version of a layer than is in a list.
 func behind(s plan.Step, list []state.LayerVersionARN, l state.LayerARN) bool {
-	return state.Layers(list).Number(l) != state.Layers(s.Serving.Served.Layers).Number(l)
+	return state.Layers(list).Number(l) != s.Serving.Served.Layers.Number(l)
 }
 
 // holders appends to hs who holds a step besides a grace, in order of precedence.

@@ -53,7 +53,7 @@ func (r *region) servedThrough(f *state.Function) *serving {
 
 // number gives which version of a layer callers get; 0 = none.
 func (s *serving) number(l state.LayerARN) int64 {
-	return state.Layers(s.served.Layers).Number(l)
+	return s.served.Layers.Number(l)
 }
 
 // serveStep makes the step that lets callers have what the others do to

@@ -136,7 +136,7 @@ func (r *region) undoInstances(c rollout.Changed, f *state.Function) *plan.Step 
 	ours := c.Before.Differ(c.After)
 	same := !slices.ContainsFunc(ours, func(layer state.LayerARN) bool {
 		had := c.Before.Of(layer)
-		runs := state.Layers(served.Layers).Of(layer)
+		runs := served.Layers.Of(layer)
 		return had != runs
 	})
 	if same {

@@ -1,8 +1,6 @@
 package round
 
 import (
-	"slices"
-
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -28,15 +26,6 @@ type Decision struct {
 // add takes a decision into the result.
 func (r *Result) add(d Decision) {
 	r.Plans, r.Decisions = append(r.Plans, d.Plan), append(r.Decisions, d)
-}
-
-// decision finds the decision about an environment.
-func (r *Result) decision(environment string) (Decision, bool) {
-	i := slices.IndexFunc(r.Decisions, func(d Decision) bool { return d.Plan.Environment == environment })
-	if i < 0 {
-		return Decision{}, false
-	}
-	return r.Decisions[i], true
 }
 
 // Region returns what was known of the i-th Region of the plan; ok = it was read
