@@ -1,13 +1,7 @@
 package history
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -120,81 +114,9 @@ type openDoc struct {
 }
 
 // decode reads a stored value, and refuses one that a newer layerd wrote.
-func decode(v store.Value, into any) error {
-	var h head
-	if err := json.Unmarshal(v.Data, &h); err != nil {
-		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	if h.V > version {
-		return fmt.Errorf("read %s: %w: it has version %d, this program knows %d", v.Key, store.ErrNewer, h.V, version)
-	}
-	if err := json.Unmarshal(v.Data, into); err != nil {
-		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	return nil
-}
+func decode(v store.Value, into any) error { return store.Decode(v, version, into) }
 
-// patience is how often a write is tried that others got in the way of. A
-// layer's document is written by all functions in hand at once.
-const patience = 20
-
-// update reads a document, lets change alter it and writes it back, unless
-// change says that nothing is different. When somebody else wrote meanwhile,
-// all of that is done again.
-func update[D any](ctx context.Context, s store.Store, key string, change func(*D) bool) error {
-	return updateFrom(ctx, s, key, nil, change)
-}
-
-// updateFrom is update for a caller that has read the value already; a value
-// without revision means that there was none.
-func updateFrom[D any](ctx context.Context, s store.Store, key string, seen *store.Value, change func(*D) bool) error {
-	return patiently(ctx, func() error {
-		err := updateOnce(ctx, s, key, seen, change)
-		seen = nil // it is old by now
-		return err
-	})
-}
-
-// patiently does it again while others are in the way.
-func patiently(ctx context.Context, do func() error) error {
-	operation := func() (struct{}, error) {
-		err := do()
-		if err == nil || errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrBusy) {
-			return struct{}{}, err
-		}
-		return struct{}{}, backoff.Permanent(err)
-	}
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = 2*time.Millisecond, time.Second
-	_, err := backoff.Retry(ctx, operation, backoff.WithBackOff(wait), backoff.WithMaxTries(patience))
-	return err
-}
-
-func updateOnce[D any](ctx context.Context, s store.Store, key string, seen *store.Value, change func(*D) bool) error {
-	if seen == nil {
-		v, err := s.Get(ctx, key)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		seen = &v
-	}
-	var doc D
-	if seen.Revision != "" {
-		if err := decode(*seen, &doc); err != nil {
-			return err
-		}
-	}
-	if !change(&doc) {
-		return nil
-	}
-	data, err := json.Marshal(doc)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", key, err)
-	}
-	if seen.Revision == "" {
-		_, err = s.Create(ctx, key, data)
-	} else {
-		_, err = s.Replace(ctx, key, seen.Revision, data)
-	}
-	return err
+// docs are the values of one form that the history keeps.
+func docs[D any](l *Log) store.Documents[D] {
+	return store.Documents[D]{Store: l.store, Version: version}
 }

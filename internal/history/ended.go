@@ -91,7 +91,7 @@ func (l *Log) endedSince(ctx context.Context, p *position) ([]Entry, error) {
 	var entries []Entry
 	var open []string
 	for _, id := range p.open {
-		rec, err := get[record](ctx, l.store, l.recordKey(id))
+		rec, _, err := docs[record](l).Get(ctx, l.recordKey(id))
 		switch {
 		case err != nil:
 			return nil, err

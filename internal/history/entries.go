@@ -115,11 +115,11 @@ func (l *Log) lines(ctx context.Context, q store.Query) iter.Seq[line] {
 func (l *Log) Unfinished(ctx context.Context) ([]Entry, error) {
 	rounds := map[string]bool{}
 	first := ""
-	for _, d := range each[openDoc](ctx, l.store, store.Query{Prefix: store.Prefix("open", l.repository)}) {
-		if d.err != nil {
-			return nil, fmt.Errorf("read which rounds are open: %w", d.err)
+	for d, err := range docs[openDoc](l).List(ctx, store.Query{Prefix: store.Prefix("open", l.repository)}) {
+		if err != nil {
+			return nil, fmt.Errorf("read which rounds are open: %w", err)
 		}
-		for id := range d.doc.Rounds {
+		for id := range d.Doc.Rounds {
 			rounds[id] = true
 			if first == "" || id < first {
 				first = id
@@ -151,15 +151,11 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 // AWS: out says what was found. All entries of the record end with it; a
 // record that has an end keeps it.
 func (l *Log) Settle(ctx context.Context, e Entry, out apply.Outcome) error {
-	v, err := l.store.Get(ctx, l.recordKey(e.ID))
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("settle %s: %w", e.Step, err)
+	rec, v, err := docs[record](l).Get(ctx, l.recordKey(e.ID))
+	if err == nil && v.Revision == "" {
+		err = fmt.Errorf("settle %s: %w", e.Step, store.ErrNotFound)
 	}
 	if err != nil {
-		return err
-	}
-	var rec record
-	if err := decode(v, &rec); err != nil {
 		return err
 	}
 	if rec.End == nil {

@@ -105,14 +105,14 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 	// Write after the list was read: a store need not like both at once.
 	pending := map[string]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
-	for name, d := range each[functionDoc](ctx, l.store, known) {
-		if d.err != nil {
-			return d.err
+	for d, err := range docs[functionDoc](l).List(ctx, known) {
+		if err != nil {
+			return err
 		}
-		if d.doc.learn(lessons[name], l.held) {
-			pending[name] = &d.value
+		if d.Doc.learn(lessons[d.Name], l.held) {
+			pending[d.Name] = &d.Value
 		} else {
-			delete(lessons, name)
+			delete(lessons, d.Name)
 		}
 	}
 	for name := range lessons {
@@ -124,7 +124,7 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 	g.SetLimit(writers)
 	for _, name := range slices.Sorted(maps.Keys(pending)) {
 		g.Go(func() error {
-			return updateFrom(ctx, l.store, l.functionKey(environment, region, name), pending[name],
+			return docs[functionDoc](l).UpdateFrom(ctx, l.functionKey(environment, region, name), pending[name],
 				func(d *functionDoc) bool { return d.learn(lessons[name], l.held) })
 		})
 	}
@@ -185,13 +185,13 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 	lessons := layerLessons(learned)
 	pending := map[state.LayerARN]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
-	for name, d := range each[layerDoc](ctx, l.store, known) {
-		if d.err != nil {
-			return false, d.err
+	for d, err := range docs[layerDoc](l).List(ctx, known) {
+		if err != nil {
+			return false, err
 		}
-		layer := state.LayerARN(name)
-		if d.doc.learn(lessons[layer], l.held) {
-			pending[layer] = &d.value
+		layer := state.LayerARN(d.Name)
+		if d.Doc.learn(lessons[layer], l.held) {
+			pending[layer] = &d.Value
 		} else {
 			delete(lessons, layer)
 		}
@@ -202,7 +202,7 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 		}
 	}
 	for _, layer := range slices.Sorted(maps.Keys(pending)) {
-		err := updateFrom(ctx, l.store, l.layerKey(environment, region, layer), pending[layer],
+		err := docs[layerDoc](l).UpdateFrom(ctx, l.layerKey(environment, region, layer), pending[layer],
 			func(d *layerDoc) bool { return d.learn(lessons[layer], l.held) })
 		if err != nil {
 			return true, err

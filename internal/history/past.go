@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -43,25 +42,25 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 	past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 	in := interner{}
 	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
-	for name, d := range each[functionDoc](ctx, l.store, functions) {
-		if d.err != nil {
-			return plan.Past{}, d.err
+	for d, err := range docs[functionDoc](l).List(ctx, functions) {
+		if err != nil {
+			return plan.Past{}, err
 		}
-		// A copy: name is a part of a key that is three times as long.
-		name = strings.Clone(name)
-		past.Functions[name] = d.doc.past(name, in)
+		// A copy: the name is a part of a key that is three times as long.
+		name := strings.Clone(d.Name)
+		past.Functions[name] = d.Doc.past(name, in)
 	}
 	layers := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
-	for name, d := range each[layerDoc](ctx, l.store, layers) {
-		if d.err != nil {
-			return plan.Past{}, d.err
+	for d, err := range docs[layerDoc](l).List(ctx, layers) {
+		if err != nil {
+			return plan.Past{}, err
 		}
-		past.Layers[state.LayerARN(name)] = plan.LayerPast{
-			Applied: d.doc.Applied, Numbers: d.doc.Numbers, Candidates: d.doc.Candidates, Selected: d.doc.Selected,
-			Proven: d.doc.Proven,
+		past.Layers[state.LayerARN(d.Name)] = plan.LayerPast{
+			Applied: d.Doc.Applied, Numbers: d.Doc.Numbers, Candidates: d.Doc.Candidates, Selected: d.Doc.Selected,
+			Proven: d.Doc.Proven,
 		}
 	}
-	pruned, err := get[prunedDoc](ctx, l.store, l.prunedKey(environment, region))
+	pruned, _, err := docs[prunedDoc](l).Get(ctx, l.prunedKey(environment, region))
 	if err != nil {
 		return plan.Past{}, err
 	}
@@ -72,49 +71,6 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 	}
 	slices.SortFunc(past.Pruned, time.Time.Compare)
 	return past, nil
-}
-
-// get reads one document; the zero one when there is none.
-func get[D any](ctx context.Context, s store.Store, key string) (D, error) {
-	var doc D
-	v, err := s.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return doc, nil
-	}
-	if err != nil {
-		return doc, err
-	}
-	return doc, decode(v, &doc)
-}
-
-// found is one document of a list, or why the list ended.
-type found[D any] struct {
-	doc   D
-	value store.Value
-	err   error
-}
-
-// each yields the documents that q selects, by the last segment of their keys.
-func each[D any](ctx context.Context, s store.Store, q store.Query) func(func(string, found[D]) bool) {
-	return func(yield func(string, found[D]) bool) {
-		for v, err := range s.List(ctx, q) {
-			f := found[D]{value: v, err: err}
-			var segments []string
-			if f.err == nil {
-				segments, f.err = store.Split(v.Key)
-			}
-			if f.err == nil {
-				f.err = decode(v, &f.doc)
-			}
-			if f.err != nil {
-				yield("", f)
-				return
-			}
-			if !yield(segments[len(segments)-1], f) {
-				return
-			}
-		}
-	}
 }
 
 // interner has one copy of each name of a layer: thousands of functions have
@@ -169,7 +125,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		list = rec.After
 	}
 	if rec.Alias != "" && rec.Steps[0].Cause != plan.CauseRollback {
-		d, err := get[functionDoc](ctx, l.store, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
+		d, _, err := docs[functionDoc](l).Get(ctx, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
 		if err != nil {
 			return fmt.Errorf("remember what %s serves: %w", rec.Alias, err)
 		}
@@ -182,7 +138,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		if s.To == "" || s.LayerARN == "" || !first(s) {
 			continue
 		}
-		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+		err := docs[layerDoc](l).Update(ctx, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
 			return d.apply(s, by)
 		})
 		if err != nil {
@@ -193,7 +149,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		return nil
 	}
 	function := rec.Steps[0].Function
-	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
+	err := docs[functionDoc](l).Update(ctx, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
 		return d.apply(id, rec, list, by)
 	})
 	if err != nil {
@@ -338,7 +294,7 @@ func (d *layerDoc) trim() {
 // it and however late it is told, and a prune that was not counted would let
 // one more be made today.
 func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDoc) error {
-	err := update(ctx, l.store, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
+	err := docs[prunedDoc](l).Update(ctx, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
 		if _, ok := d.At[id]; ok {
 			return false
 		}
@@ -352,7 +308,7 @@ func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDo
 	if err != nil {
 		return fmt.Errorf("remember that %s was pruned: %w", s.From, err)
 	}
-	err = update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+	err = docs[layerDoc](l).Update(ctx, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
 		_, was := d.Candidates[s.From.Number()]
 		delete(d.Candidates, s.From.Number())
 		d.V = version

@@ -31,7 +31,7 @@ func (l *Log) NewRolloutID(now time.Time) string { return l.clock.next(now) }
 // Rollout gives the current or last rollout of an environment in a Region; nil
 // when there never was one.
 func (l *Log) Rollout(ctx context.Context, environment, region string) (*rollout.Rollout, error) {
-	doc, err := get[rolloutDoc](ctx, l.store, l.rolloutKey(environment, region))
+	doc, _, err := docs[rolloutDoc](l).Get(ctx, l.rolloutKey(environment, region))
 	if err != nil {
 		return nil, fmt.Errorf("read the rollout: %w", err)
 	}
@@ -51,7 +51,7 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 	}
 	next := newRolloutDoc(r)
 	passed := false
-	err := update(ctx, l.store, l.rolloutKey(environment, region), func(d *rolloutDoc) bool {
+	err := docs[rolloutDoc](l).Update(ctx, l.rolloutKey(environment, region), func(d *rolloutDoc) bool {
 		if passed = d.Fences.passed(l.held); passed {
 			return false
 		}
@@ -111,7 +111,7 @@ func (l *Log) Prove(ctx context.Context, environment, region string, targets []r
 		if t.Layer == "" {
 			continue
 		}
-		err := update(ctx, l.store, l.layerKey(environment, region, t.Layer), func(d *layerDoc) bool {
+		err := docs[layerDoc](l).Update(ctx, l.layerKey(environment, region, t.Layer), func(d *layerDoc) bool {
 			return d.prove(t.Number, l.held)
 		})
 		if err != nil {

@@ -96,7 +96,7 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 	now := time.Now()
 	id := r.log.clock.next(now)
 	rec := newRecord(r.id, r.round, in, now)
-	err := update(ctx, r.log.store, r.log.recordKey(id), func(d *record) bool {
+	err := docs[record](r.log).Update(ctx, r.log.recordKey(id), func(d *record) bool {
 		*d = rec
 		return true
 	})
@@ -141,7 +141,7 @@ func (r *Recording) mark(ctx context.Context) error {
 	if r.marked {
 		return nil
 	}
-	err := update(ctx, r.log.store, r.log.openKey(r.round.Environment, r.round.Region), func(d *openDoc) bool {
+	err := docs[openDoc](r.log).Update(ctx, r.log.openKey(r.round.Environment, r.round.Region), func(d *openDoc) bool {
 		if d.Rounds == nil {
 			d.Rounds = map[string]time.Time{}
 		}
@@ -207,7 +207,7 @@ const forgotten = time.Hour
 // closeRounds takes round out of the open document, and with it older ones
 // that left nothing open.
 func (l *Log) closeRounds(ctx context.Context, environment, region, round string) error {
-	err := update(ctx, l.store, l.openKey(environment, region), func(d *openDoc) bool {
+	err := docs[openDoc](l).Update(ctx, l.openKey(environment, region), func(d *openDoc) bool {
 		had := len(d.Rounds)
 		delete(d.Rounds, round)
 		for id, since := range d.Rounds {
@@ -250,7 +250,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 			return err
 		}
 	}
-	err = updateFrom(ctx, l.store, l.recordKey(id), seen, func(d *record) bool {
+	err = docs[record](l).UpdateFrom(ctx, l.recordKey(id), seen, func(d *record) bool {
 		if d.End != nil {
 			return false // settled by somebody in this very moment
 		}
@@ -266,24 +266,15 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 	return nil
 }
 
-// ended says whether a record has an end. seen is its value, for updateFrom.
+// ended reports whether a record has an end. seen is its value, for UpdateFrom.
 func (l *Log) ended(ctx context.Context, id string) (seen *store.Value, ended bool, err error) {
+	var rec record
 	var v store.Value
-	err = patiently(ctx, func() (err error) {
-		v, err = l.store.Get(ctx, l.recordKey(id))
+	err = store.Patiently(ctx, func() (err error) {
+		rec, v, err = docs[record](l).Get(ctx, l.recordKey(id))
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return &store.Value{}, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	var rec record
-	if err := decode(v, &rec); err != nil {
-		return nil, false, err
-	}
-	return &v, rec.End != nil, nil
+	return &v, rec.End != nil, err
 }
 
 func (l *Log) recordKey(id string) string { return store.Key("history", l.repository, id) }

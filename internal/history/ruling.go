@@ -261,7 +261,7 @@ func quarantineRuling(kind plan.Kind, q ruling.Quarantine, by, reason string, at
 func (l *Log) rule(ctx context.Context, d rulingDoc) error {
 	d.V = version
 	key := store.Key("history", l.repository, l.clock.next(time.Now()), rulingSegment)
-	return update(ctx, l.store, key, func(now *rulingDoc) bool {
+	return docs[rulingDoc](l).Update(ctx, key, func(now *rulingDoc) bool {
 		if now.V != 0 {
 			return false // our own write, whose answer was lost: the key has a random word
 		}
