@@ -89,7 +89,7 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	}
 	now := a.now().UTC()
 	asked := ruling.Approval{Environment: env, Digest: digest, By: by, At: now, Reason: f.reason}
-	given, err := history.Open(s, repository).Approve(ctx, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
+	given, err := history.Open(s, repository).Rulings().Approve(ctx, asked, calendar)
 	if err != nil {
 		return fmt.Errorf("approve %s: %w", env, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -78,7 +79,7 @@ func (a *app) retry(ctx context.Context, f approveFlags, env, layer string) erro
 	if err != nil {
 		return err
 	}
-	again := &retrying{log: history.Open(s, repository), by: by, reason: f.reason}
+	again := &retrying{log: history.Open(s, repository), now: a.now, by: by, reason: f.reason}
 	if again.held, err = ruling.LoadQuarantines(ctx, s, repository, env); err != nil {
 		return err
 	}
@@ -105,6 +106,7 @@ func (a *app) retry(ctx context.Context, f approveFlags, env, layer string) erro
 // retrying is one retry: what held, and what was done about it.
 type retrying struct {
 	log        *history.Log
+	now        func() time.Time
 	by, reason string
 	held       []ruling.Quarantine
 	lifted     []ruling.Quarantine
@@ -122,7 +124,7 @@ func (r *retrying) lift(ctx context.Context, layer string) error {
 		if layer != "" && q.Name != layer {
 			continue
 		}
-		ok, err := r.log.Lift(ctx, q, r.by, r.reason)
+		ok, err := r.log.Rulings().Lift(ctx, q, r.by, r.reason, r.now())
 		if err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
 		}

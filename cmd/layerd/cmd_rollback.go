@@ -140,9 +140,9 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 
 // carryBack writes the word, and then does what it says.
 func (a *app) carryBack(ctx context.Context, f *rollbackFlags, r prepared, back *goingBack) error {
-	log := history.Open(r.round.Store, r.round.Repository)
+	rulings := history.Open(r.round.Store, r.round.Repository).Rulings()
 	for _, q := range back.quarantines() {
-		if _, err := log.Quarantine(ctx, q); err != nil {
+		if _, err := rulings.Quarantine(ctx, q); err != nil {
 			return fmt.Errorf("write the rollback of %s: %w", q.Name, err)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -258,7 +259,7 @@ func (th *theater) approve(environment string) {
 		}
 		for _, o := range offers {
 			a := ruling.Approval{Environment: environment, Digest: o.Digest, By: "tanaka", At: time.Now()}
-			if _, err := history.Open(th.store, "demo").Approve(th.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
+			if _, err := history.Open(th.store, "demo").Rulings().Approve(th.Context(), a, window.Calendar{}); err != nil {
 				th.Fatal(err)
 			}
 		}

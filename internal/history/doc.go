@@ -15,9 +15,8 @@
 //	for e, err := range log.Entries(ctx, history.Query{Environment: "prod", Limit: 20}) { … }
 //	entries, cursor, err = log.Ended(ctx, cursor)             // what has ended since
 //
-// What people decide is part of it: Approve gives an approval and appends who
-// gave it, and Forget, Quarantine and Lift do the same for an environment that
-// is gone and for a version that is bad, or is tried again.
+// What people decide is part of it: a Log is the journal of the repository's
+// rulings (Rulings), which has who decided what before it takes effect.
 //
 // A rollout spans many rounds and outlives the process that began it:
 //

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -283,20 +284,19 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 		do(t, begin(t, l), attach("chat", 12, 13), applied(""))
 		<-time.After(time.Minute)
 		at := time.Now()
-		given := func(by string, valid bool) ruling.Approval {
+		given := func(by string, at time.Time) ruling.Approval {
 			t.Helper()
-			a, err := l.Approve(t.Context(), ruling.Approval{Environment: env, Digest: digest, By: by, At: at, Reason: "reviewed"},
-				func(ruling.Approval) bool { return valid })
+			a, err := l.Rulings().Approve(t.Context(), ruling.Approval{Environment: env, Digest: digest, By: by, At: at, Reason: "reviewed"}, window.Calendar{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return a
 		}
-		if a := given("sato", true); a.By != "sato" || len(a.Lines) != 2 {
+		if a := given("sato", at); a.By != "sato" || len(a.Lines) != 2 {
 			t.Errorf("given: %+v", a)
 		}
 		writes := c.writes
-		if a := given("suzuki", true); a.By != "sato" || c.writes != writes {
+		if a := given("suzuki", at); a.By != "sato" || c.writes != writes {
 			t.Errorf("approving what is approved: %+v, %d writes", a, c.writes-writes)
 		}
 		<-time.After(time.Minute)
@@ -326,7 +326,7 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 				}
 			}
 		}
-		if a := given("suzuki", false); a.By != "suzuki" {
+		if a := given("suzuki", at.AddDate(0, 0, 8)); a.By != "suzuki" {
 			t.Errorf("an expired one is given anew: %+v", a)
 		}
 	})
@@ -340,8 +340,7 @@ func TestAKillWhileApproving(t *testing.T) {
 			memory := store.NewMemory()
 			l := history.Open(&mortal{memory, &life{left: n, after: after}}, repo)
 			a := ruling.Approval{Environment: env, Digest: "d", By: "sato", At: time.Now()}
-			valid := func(ruling.Approval) bool { return true }
-			_, err := l.Approve(t.Context(), a, valid)
+			_, err := l.Rulings().Approve(t.Context(), a, window.Calendar{})
 			lived = err == nil
 			check := func() (approvals, rulings int) {
 				list, err := ruling.Load(t.Context(), memory, repo, env)
@@ -353,7 +352,7 @@ func TestAKillWhileApproving(t *testing.T) {
 			if approvals, rulings := check(); approvals > rulings {
 				t.Errorf("call %d after=%v: %d approvals and %d lines in the history", n, after, approvals, rulings)
 			}
-			if _, err := history.Open(memory, repo).Approve(t.Context(), a, valid); err != nil {
+			if _, err := history.Open(memory, repo).Rulings().Approve(t.Context(), a, window.Calendar{}); err != nil {
 				t.Fatal(err)
 			}
 			if approvals, rulings := check(); approvals != 1 || rulings < 1 || lived && rulings != 1 {
@@ -373,7 +372,7 @@ func TestAKillWhileForgetting(t *testing.T) {
 		for n, lived := 0, false; !lived; n++ {
 			memory := store.NewMemory()
 			word := ruling.Forgotten{Environment: env, By: "sato", At: time.Now(), Reason: "closed"}
-			_, err := history.Open(&mortal{memory, &life{left: n, after: after}}, repo).Forget(t.Context(), word)
+			_, err := history.Open(&mortal{memory, &life{left: n, after: after}}, repo).Rulings().Forget(t.Context(), word)
 			lived = err == nil
 			check := func() (forgotten bool, lines []history.Entry) {
 				_, ok, err := ruling.FindForgotten(t.Context(), memory, repo, env)
@@ -385,7 +384,7 @@ func TestAKillWhileForgetting(t *testing.T) {
 			if forgotten, lines := check(); forgotten && len(lines) == 0 {
 				t.Errorf("call %d after=%v: forgotten, and nobody knows by whom", n, after)
 			}
-			if _, err := history.Open(memory, repo).Forget(t.Context(), word); err != nil {
+			if _, err := history.Open(memory, repo).Rulings().Forget(t.Context(), word); err != nil {
 				t.Fatal(err)
 			}
 			forgotten, lines := check()

@@ -36,23 +36,23 @@ func TestAQuarantineIsHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counting{Store: store.NewMemory()}
 		l := history.Open(c, repo)
-		q, err := l.Quarantine(t.Context(), bad())
+		q, err := l.Rulings().Quarantine(t.Context(), bad())
 		if err != nil {
 			t.Fatal(err)
 		}
 		writes := c.writes
 		again := bad()
 		again.By = "suzuki"
-		if got, err := l.Quarantine(t.Context(), again); err != nil || got.By != "sato" || c.writes != writes {
+		if got, err := l.Rulings().Quarantine(t.Context(), again); err != nil || got.By != "sato" || c.writes != writes {
 			t.Errorf("the second word: %+v, %v, %d writes", got, err, c.writes-writes)
 		}
 		given := time.Now().UTC()
 		<-time.After(time.Hour)
-		if ok, err := l.Lift(t.Context(), q, "tanaka", "the database was slow"); !ok || err != nil {
+		if ok, err := l.Rulings().Lift(t.Context(), q, "tanaka", "the database was slow", time.Now()); !ok || err != nil {
 			t.Errorf("lift: %v, %v", ok, err)
 		}
 		writes = c.writes
-		if ok, err := l.Lift(t.Context(), q, "tanaka", ""); ok || err != nil || c.writes != writes {
+		if ok, err := l.Rulings().Lift(t.Context(), q, "tanaka", "", time.Now()); ok || err != nil || c.writes != writes {
 			t.Errorf("lift what holds no more: %v, %v, %d writes", ok, err, c.writes-writes)
 		}
 		if left := quarantines(t, c); len(left) != 0 {
@@ -100,19 +100,19 @@ func TestAQuarantineIsHistory(t *testing.T) {
 func TestLiftingWhatWasGivenAnew(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
-	first, err := l.Quarantine(t.Context(), bad())
+	first, err := l.Rulings().Quarantine(t.Context(), bad())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Lift(t.Context(), first, "tanaka", ""); err != nil {
+	if _, err := l.Rulings().Lift(t.Context(), first, "tanaka", "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	second := bad()
 	second.At = first.At.Add(time.Minute)
-	if _, err := l.Quarantine(t.Context(), second); err != nil {
+	if _, err := l.Rulings().Quarantine(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := l.Lift(t.Context(), first, "late", ""); ok || err != nil || len(quarantines(t, s)) != 1 {
+	if ok, err := l.Rulings().Lift(t.Context(), first, "late", "", time.Now()); ok || err != nil || len(quarantines(t, s)) != 1 {
 		t.Errorf("lifted: %v, %v", ok, err)
 	}
 }
@@ -123,7 +123,7 @@ func TestARollbackByHandOfWhatACheckQuarantined(t *testing.T) {
 	check := bad()
 	check.Hand, check.Back, check.By = false, 0, "layerd"
 	for _, q := range []ruling.Quarantine{check, bad(), check} {
-		if _, err := l.Quarantine(t.Context(), q); err != nil {
+		if _, err := l.Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -139,12 +139,12 @@ func TestAQuarantineThatIsRefusedIsNoHistory(t *testing.T) {
 	c := &counting{Store: store.NewMemory()}
 	q := bad()
 	q.Functions = "a/b"
-	if _, err := history.Open(c, repo).Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) || c.writes != 0 {
+	if _, err := history.Open(c, repo).Rulings().Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) || c.writes != 0 {
 		t.Errorf("%v, %d writes", err, c.writes)
 	}
 	q = bad()
 	q.Reason = strings.Repeat("x", 1<<20)
-	if _, err := history.Open(c, repo).Quarantine(t.Context(), q); err != nil {
+	if _, err := history.Open(c, repo).Rulings().Quarantine(t.Context(), q); err != nil {
 		t.Errorf("a long reason: %v", err)
 	}
 }
@@ -155,10 +155,10 @@ func TestAKillWhileQuarantining(t *testing.T) {
 	q := bad()
 	steps := func(s store.Store) error {
 		l := history.Open(s, repo)
-		if _, err := l.Quarantine(t.Context(), q); err != nil {
+		if _, err := l.Rulings().Quarantine(t.Context(), q); err != nil {
 			return err
 		}
-		_, err := l.Lift(t.Context(), q, "tanaka", "")
+		_, err := l.Rulings().Lift(t.Context(), q, "tanaka", "", time.Now())
 		return err
 	}
 	for _, after := range []bool{false, true} {

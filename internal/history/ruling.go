@@ -18,11 +18,11 @@ import (
 // What an entry says that is no step but a decision: a person's, or what the
 // checks of a rollout came to.
 const (
-	KindApproval   plan.Kind   = "approval"
-	KindForget     plan.Kind   = "forget"
-	KindQuarantine plan.Kind   = "quarantine" // also a rollback by hand
-	KindRetry      plan.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
-	KindRollout    plan.Kind   = "rollout"    // what became of one; its Status is the rollout.Stage
+	KindApproval   plan.Kind   = ruling.DecidedApproval
+	KindForget     plan.Kind   = ruling.DecidedForget
+	KindQuarantine plan.Kind   = ruling.DecidedQuarantine // also a rollback by hand
+	KindRetry      plan.Kind   = ruling.DecidedRetry      // a quarantine was lifted, or a rollout that halted goes on
+	KindRollout    plan.Kind   = "rollout"                // what became of one; its Status is the rollout.Stage
 	CauseRuling    plan.Cause  = "ruling"
 	StatusGiven    plan.Status = "given"
 )
@@ -125,93 +125,23 @@ func numbered(layer state.LayerARN, number int64) state.LayerVersionARN {
 	return layer.Version(number)
 }
 
-// Approve gives an approval and writes it into the history. An approval that
-// was given already and is stillValid stays as it is: the first word counts, and
-// nothing is written.
-//
-// The history is written first. Whoever is killed in between leaves a line that
-// says who approved, and no approval: nothing happens, and the person approves
-// again. The other way round an approval could release a plan while the history
-// does not know that it was ever given.
-func (l *Log) Approve(ctx context.Context, a ruling.Approval, stillValid func(ruling.Approval) bool) (ruling.Approval, error) {
-	old, ok, err := ruling.Find(ctx, l.store, l.repository, a.Environment, a.Digest)
-	if err != nil {
-		return a, fmt.Errorf("read the approval: %w", err)
-	}
-	if ok && stillValid(old) {
-		return old, nil
-	}
-	offer, _, err := ruling.FindOffer(ctx, l.store, l.repository, a.Environment, a.Digest)
-	if err != nil {
-		return a, fmt.Errorf("read the waiting plan: %w", err)
-	}
-	err = l.rule(ctx, rulingDoc{
-		Kind: KindApproval, Environment: a.Environment, Digest: a.Digest, By: short(a.By), Reason: short(a.Reason),
-		Steps: len(offer.Lines), At: a.At.UTC(),
-	})
-	if err != nil {
-		return a, fmt.Errorf("record who approved: %w", err)
-	}
-	return ruling.Approve(ctx, l.store, l.repository, a, stillValid)
-}
+var _ ruling.Journal = (*Log)(nil)
 
-// Forget lets an environment be forgotten and writes that into the history,
-// which comes first as it does in Approve. What is forgotten already stays so by
-// the first word, and nothing is written.
-func (l *Log) Forget(ctx context.Context, f ruling.Forgotten) (ruling.Forgotten, error) {
-	old, ok, err := ruling.FindForgotten(ctx, l.store, l.repository, f.Environment)
-	if err != nil {
-		return f, fmt.Errorf("read whether %s is forgotten: %w", f.Environment, err)
-	}
-	if ok {
-		return old, nil
-	}
-	f.By, f.Reason, f.At = short(f.By), short(f.Reason), f.At.UTC()
-	err = l.rule(ctx, rulingDoc{Kind: KindForget, Environment: f.Environment, By: f.By, Reason: f.Reason, At: f.At})
-	if err != nil {
-		return f, fmt.Errorf("record who let %s be forgotten: %w", f.Environment, err)
-	}
-	return ruling.Forget(ctx, l.store, l.repository, f)
-}
+// Rulings returns the registry of the repository, whose journal this history is.
+func (l *Log) Rulings() *ruling.Registry { return ruling.Open(l.store, l.repository, l) }
 
-// Quarantine holds a version of a layer back and writes that into the history,
-// which comes first as it does in Approve. One that holds already stays as it
-// is, is given back, and nothing is written, unless a person rolls back what a
-// check had quarantined.
-func (l *Log) Quarantine(ctx context.Context, q ruling.Quarantine) (ruling.Quarantine, error) {
-	if err := q.Check(); err != nil {
-		return q, err // before the history says that it was given
+// RecordDecision appends who decided what. When it returns, that is durable.
+func (l *Log) RecordDecision(ctx context.Context, d ruling.Decision) error {
+	doc := rulingDoc{
+		Kind: plan.Kind(d.Kind), Environment: d.Environment, Digest: d.Digest, By: d.By, Reason: d.Reason, Steps: d.Steps, At: d.At.UTC(),
 	}
-	old, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
-	if err != nil {
-		return q, fmt.Errorf("read the quarantine: %w", err)
+	if q := d.Quarantine; q != nil {
+		doc.Quarantine = &quarantined{
+			Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
+			Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,
+		}
 	}
-	if ok && !q.Outranks(old) {
-		return old, nil
-	}
-	q.By, q.Reason, q.At = short(q.By), short(q.Reason), q.At.UTC()
-	if err := l.rule(ctx, quarantineRuling(KindQuarantine, q, q.By, q.Reason, q.At)); err != nil {
-		return q, fmt.Errorf("record who quarantined: %w", err)
-	}
-	return ruling.PutQuarantine(ctx, l.store, l.repository, q)
-}
-
-// Lift ends a quarantine, as it was loaded, and writes that into the history,
-// which comes first as it does in Approve. ok is false when it held no more or
-// another word has taken its place; then nothing is written.
-func (l *Log) Lift(ctx context.Context, q ruling.Quarantine, by, reason string) (ok bool, err error) {
-	held, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
-	if err != nil {
-		return false, fmt.Errorf("read the quarantine: %w", err)
-	}
-	if !ok || !held.At.Equal(q.At) {
-		return false, nil
-	}
-	by, reason, now := short(by), short(reason), time.Now().UTC()
-	if err := l.rule(ctx, quarantineRuling(KindRetry, held, by, reason, now)); err != nil {
-		return false, fmt.Errorf("record who lifted the quarantine: %w", err)
-	}
-	return true, ruling.EndQuarantine(ctx, l.store, l.repository, held, by, reason, now)
+	return l.rule(ctx, doc)
 }
 
 // Resume lets a rollout that halted go on: its wave is watched and judged once
@@ -224,7 +154,7 @@ func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason st
 	}
 	now := time.Now().UTC()
 	err = l.rule(ctx, rulingDoc{
-		Kind: KindRetry, Environment: environment, By: short(by), Reason: short(reason), At: now, Resumed: &resumed{Region: region, Rollout: id},
+		Kind: KindRetry, Environment: environment, By: by, Reason: reason, At: now, Resumed: &resumed{Region: region, Rollout: id},
 	})
 	if err != nil {
 		return false, fmt.Errorf("record who lets the rollout go on: %w", err)
@@ -237,7 +167,7 @@ func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason st
 // comes before SaveRollout; after a kill in between the same is noted twice.
 func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r rollout.Rollout) error {
 	err := l.rule(ctx, rulingDoc{
-		Kind: KindRollout, Environment: environment, By: short(by), Reason: short(r.Reason), Steps: r.Total, At: time.Now().UTC(),
+		Kind: KindRollout, Environment: environment, By: by, Reason: r.Reason, Steps: r.Total, At: time.Now().UTC(),
 		Stood: &stood{
 			Region: region, Rollout: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves,
 			Findings: findings(r.Findings), Begun: stored(r.Begun),
@@ -249,17 +179,10 @@ func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r
 	return nil
 }
 
-func quarantineRuling(kind plan.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
-	return rulingDoc{Kind: kind, Environment: q.Environment, By: by, Reason: reason, At: at, Quarantine: &quarantined{
-		Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
-		Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,
-	}}
-}
-
 // rule appends a ruling. Its key lies between those of the records, so that
 // reading the history newest first stays one scan.
 func (l *Log) rule(ctx context.Context, d rulingDoc) error {
-	d.V = version
+	d.V, d.By, d.Reason = version, short(d.By), short(d.Reason)
 	key := store.Key("history", l.repository, l.clock.next(time.Now()), rulingSegment)
 	return docs[rulingDoc](l).Update(ctx, key, func(now *rulingDoc) bool {
 		if now.V != 0 {

@@ -67,7 +67,7 @@ func TestRollbackByHand(t *testing.T) {
 			t.Errorf("the plan wrote %v, %v, and %d times to AWS", qs, err, f.world.Writes())
 		}
 
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), backBy(f)); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), backBy(f)); err != nil {
 			t.Fatal(err)
 		}
 		before := f.rollout(t)
@@ -113,7 +113,7 @@ func TestARollbackByHandIsNoWayForward(t *testing.T) {
 		f.spreads(func(e *desired.Environment) { e.ApprovalRequired = true })
 		q := backBy(f)
 		q.Number, q.Back = 4, 5
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.world.ResetCalls()
@@ -125,7 +125,7 @@ func TestARollbackByHandIsNoWayForward(t *testing.T) {
 			t.Errorf("notes %+v", notes)
 		}
 		q.Back, q.At = 3, q.At.Add(time.Second) // and down is back, also where it never was
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.apply(t.Context())
@@ -144,7 +144,7 @@ func TestRollbackOfSomeFunctions(t *testing.T) {
 		f.apply(t.Context())
 		q := backBy(f)
 		q.Functions = "makoto-0001"
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.through(t)

@@ -1,6 +1,7 @@
 package ruling
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,6 +21,13 @@ const repo = "github.com/acme/layers"
 const layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod"
 
 var tuesday = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// silent is a journal that keeps nothing.
+type silent struct{}
+
+func (silent) RecordDecision(context.Context, Decision) error { return nil }
+
+func registry(s store.Store, repository string) *Registry { return Open(s, repository, silent{}) }
 
 func TestLineIsTheContractsForm(t *testing.T) {
 	got := Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
@@ -131,23 +139,21 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	always := func(Approval) bool { return true }
-	first, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always)
+	first, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(first.Lines, []string{"a"}) {
 		t.Errorf("lines are %v", first.Lines)
 	}
-	again, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	again, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.By != "sato" {
 		t.Error("approving what is approved keeps the first word")
 	}
-	never := func(Approval) bool { return false }
-	anew, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, never)
+	anew, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday.AddDate(0, 0, 7)}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,8 +177,7 @@ func TestRepositoriesAreKeptApart(t *testing.T) {
 	if err := Offering(ctx, s, repo, o); err != nil {
 		t.Fatal(err)
 	}
-	always := func(Approval) bool { return true }
-	if _, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always); err != nil {
+	if _, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, window.Calendar{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, other := range []string{"github.com/acme/layer", "github.com", "github.com/acme", repo + "/prod", ""} {
@@ -189,7 +194,7 @@ func TestRepositoriesAreKeptApart(t *testing.T) {
 			t.Errorf("%q changes the approval: %v", other, err)
 		}
 	}
-	a, err := Approve(ctx, s, "github.com/acme/other", Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	a, err := registry(s, "github.com/acme/other").Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
 	if err != nil || a.By != "suzuki" || a.Lines != nil {
 		t.Errorf("the other repository's approval is %+v, %v", a, err)
 	}
@@ -229,7 +234,7 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 		_, _, findErr := FindOffer(ctx, s, repo, "prod", "d")
 		_, offersErr := Offers(ctx, s, repo, "prod", "d")
 		updateErr := Update(ctx, s, repo, a, func(a *Approval) { a.Begun = tuesday })
-		_, approveErr := Approve(ctx, s, repo, a, func(Approval) bool { return true })
+		_, approveErr := registry(s, repo).Approve(ctx, a, window.Calendar{})
 		for call, err := range map[string]error{"FindOffer": findErr, "Offers": offersErr, "Update": updateErr, "Approve": approveErr} {
 			if !errors.Is(err, tc.want) {
 				t.Errorf("%s: %s gives %v, want %v", tc.data, call, err, tc.want)
@@ -247,7 +252,7 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 
 func TestUpdateSurvivesAnotherWriter(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	a, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: "d", At: tuesday}, func(Approval) bool { return true })
+	a, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: "d", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}

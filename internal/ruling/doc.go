@@ -10,6 +10,10 @@
 //	lines := []string{ruling.Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")}
 //	digest := ruling.Digest(lines)
 //
+// Whoever rules does it through a Registry, which first writes into a Journal who
+// decided what. To add a ruling, declare its type and its kind (see approve.go);
+// what is stored, found, listed and changed is the same for all.
+//
 // What it promises (DESIGN section 2, "Approval"):
 //
 //   - An approval covers the lines of its plan and nothing else. A step that

@@ -15,6 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
+	"github.com/layerd/layerd/internal/window"
 )
 
 const repo = "github.com/acme/layers"
@@ -40,7 +41,14 @@ func wordFor(o ruling.Offer) ruling.Approval {
 	return ruling.Approval{Environment: o.Environment, Digest: o.Digest, By: "sato", At: noon}
 }
 
-func always(ruling.Approval) bool { return true }
+// silent is a journal that keeps nothing.
+type silent struct{}
+
+func (silent) RecordDecision(context.Context, ruling.Decision) error { return nil }
+
+func registry(s store.Store, repository string) *ruling.Registry {
+	return ruling.Open(s, repository, silent{})
+}
 
 // stores are the implementations that need nothing else to run.
 func stores(t *testing.T) map[string]store.Store {
@@ -80,7 +88,7 @@ func throughItsLife(t *testing.T, s store.Store, lines []string) {
 	if found.Digest != o.Digest || !found.At.Equal(noon) || !slices.Equal(found.Lines, lines) {
 		t.Errorf("the offer of %d lines is found with %d, at %s", len(lines), len(found.Lines), found.At)
 	}
-	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	a, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +197,7 @@ func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
 	o := offerOf(lines)
 	life := func(s store.Store) error {
 		ctx := context.Background()
-		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+		if _, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{}); err != nil {
 			return err
 		}
 		bind := func(a *ruling.Approval) { a.Lines, a.Begun = lines, noon }
@@ -244,7 +252,7 @@ func TestUpdateOfALargeOneSurvivesAnotherWriter(t *testing.T) {
 	if err := ruling.Offering(ctx, s, repo, o); err != nil {
 		t.Fatal(err)
 	}
-	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	a, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +291,7 @@ func TestDamagedPartsAreNeverAShorterList(t *testing.T) {
 		if err := ruling.Offering(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+		if _, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{}); err != nil {
 			t.Fatal(err)
 		}
 		for v, err := range s.List(ctx, store.Query{Prefix: "lines/", Limit: 1}) {
@@ -294,7 +302,7 @@ func TestDamagedPartsAreNeverAShorterList(t *testing.T) {
 		}
 		_, loadErr := ruling.Load(ctx, s, repo, "prod")
 		_, _, offerErr := ruling.FindOffer(ctx, s, repo, "prod", o.Digest)
-		_, approveErr := ruling.Approve(ctx, s, repo, wordFor(o), always)
+		_, approveErr := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 		updateErr := ruling.Update(ctx, s, repo, wordFor(o), func(*ruling.Approval) {})
 		for call, err := range map[string]error{"Load": loadErr, "FindOffer": offerErr, "Approve": approveErr, "Update": updateErr} {
 			if !errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
@@ -360,7 +368,7 @@ func BenchmarkLoad(b *testing.B) {
 				if i < 20 {
 					a.Ended = noon
 				}
-				if _, err := ruling.Approve(ctx, s, repo, a, always); err != nil {
+				if _, err := registry(s, repo).Approve(ctx, a, window.Calendar{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -23,10 +23,10 @@ func again[D any](v store.Value) ([]byte, error) {
 func TestPastIsReadWhole(t *testing.T) {
 	const of = storetest.PastRepository
 	for prefix, reread := range map[string]func(store.Value) ([]byte, error){
-		store.Prefix("approval", of):   again[approvalDoc],
-		store.Prefix("offer", of):      again[offerDoc],
-		store.Prefix("quarantine", of): again[quarantineDoc],
-		store.Prefix("forgotten", of):  again[forgottenDoc],
+		store.Prefix("approval", of):   again[doc[Approval]],
+		store.Prefix("offer", of):      again[doc[Offer]],
+		store.Prefix("quarantine", of): again[doc[Quarantine]],
+		store.Prefix("forgotten", of):  again[doc[Forgotten]],
 	} {
 		storetest.Reread(t, prefix, reread)
 	}
