@@ -141,7 +141,7 @@ func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository,
 	if wholeDigest.MatchString(digest) {
 		return digest, nil
 	}
-	matches, err := ruling.Offers(ctx, s, repository, env, digest)
+	matches, err := ruling.Pending(ctx, s, repository, env, digest)
 	if err != nil {
 		return "", err
 	}
@@ -165,12 +165,12 @@ func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calenda
 	p.linef(0, "%s %s the plan %s of %s, until %s", p.good("✓"), verb, given.Digest[:12], p.bold(given.Environment),
 		moment(given.Expires(calendar), calendar.Zone))
 	p.linef(2, "as %s, in %s", given.By, spec)
-	if len(given.Lines) == 0 {
+	if len(given.Scope) == 0 {
 		a.say("warning: no apply has offered this plan in %s; the approval counts once a plan has exactly this digest", spec)
 		return a.print(p.String())
 	}
-	p.linef(2, "it releases %s:", count(len(given.Lines), "step"))
-	for _, line := range released(given.Lines) {
+	p.linef(2, "it releases %s:", count(len(given.Scope), "step"))
+	for _, line := range released(given.Scope) {
 		p.linef(4, "%s", line)
 	}
 	return a.print(p.String())

@@ -232,7 +232,7 @@ func (b *goingBack) word(l liveLayer) error {
 	f := b.flags
 	q := ruling.Quarantine{
 		Environment: l.region.Want.Name, Region: l.region.Want.Region, Layer: l.wish.Layer, Name: b.layer, Number: l.back.Asked, Semver: l.back.Label(l.back.Asked),
-		Functions: f.functions, Hand: true, By: b.by, Reason: f.reason, At: b.now.UTC(),
+		Functions: f.functions, ByPerson: true, By: b.by, Reason: f.reason, At: b.now.UTC(),
 	}
 	if err := q.Check(); err != nil {
 		return usage("quote it for the shell: --functions 'makoto-chat-*'", "--functions %w", err)
@@ -246,24 +246,24 @@ func (b *goingBack) word(l liveLayer) error {
 	var err error
 	switch {
 	case f.to != "":
-		q.Back, err = l.resolve(f.to, f.functions)
+		q.RevertTo, err = l.resolve(f.to, f.functions)
 	case again:
-		q.Back = held.Back // the same command once more goes on, and no further back
+		q.RevertTo = held.RevertTo // the same command once more goes on, and no further back
 	default:
-		q.Back, err = l.lastGood(f.functions)
+		q.RevertTo, err = l.lastGood(f.functions)
 	}
 	if err != nil {
 		return err
 	}
-	version, others := l.back.Show(q.Back), l.others(q.Back, f.functions)
-	if q.Back == l.back.Asked {
+	version, others := l.back.Show(q.RevertTo), l.others(q.RevertTo, f.functions)
+	if q.RevertTo == l.back.Asked {
 		return usage("what Git asks for comes by itself, or by layerd retry; "+others, "%s is what Git asks for in %s", version, l.place())
 	}
-	if err := l.may(q.Back, f.functions); err != nil {
+	if err := l.may(q.RevertTo, f.functions); err != nil {
 		return err
 	}
-	w := word{Quarantine: q, label: version, others: others, there: l.all(functions, q.Back)}
-	if again && held.Back == q.Back {
+	w := word{Quarantine: q, label: version, others: others, there: l.all(functions, q.RevertTo)}
+	if again && held.RevertTo == q.RevertTo {
 		w.Quarantine, w.given = held, true
 	}
 	b.words = append(b.words, w)

@@ -221,7 +221,7 @@ func (l liveLayer) all(functions []state.Function, n int64) bool {
 // holds finds the word by which a person has rolled back the same already.
 func (l liveLayer) holds(q ruling.Quarantine) (ruling.Quarantine, bool) {
 	for _, old := range l.words {
-		if old.Hand && old.Region == q.Region && old.Layer == q.Layer && old.Number == q.Number && old.Functions == q.Functions {
+		if old.ByPerson && old.Region == q.Region && old.Layer == q.Layer && old.Number == q.Number && old.Functions == q.Functions {
 			return old, true
 		}
 	}

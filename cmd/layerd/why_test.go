@@ -119,8 +119,8 @@ func TestWhyApproval(t *testing.T) {
 	}{
 		"of this plan":            {ruling.Approval{Digest: testDigest, By: "鈴木", At: testNow}, true},
 		"of another plan":         {ruling.Approval{Digest: "x", By: "鈴木", At: testNow}, false},
-		"bound, begun":            {ruling.Approval{Digest: "x", Lines: []string{line}, By: "鈴木", At: testNow, Begun: testNow}, true},
-		"bound to something else": {ruling.Approval{Digest: testDigest, Lines: []string{"y"}, By: "鈴木", At: testNow}, false},
+		"bound, begun":            {ruling.Approval{Digest: "x", Scope: []string{line}, By: "鈴木", At: testNow, Begun: testNow}, true},
+		"bound to something else": {ruling.Approval{Digest: testDigest, Scope: []string{"y"}, By: "鈴木", At: testNow}, false},
 	} {
 		place.given = []ruling.Approval{tt.a}
 		v := answerWhy(round.Result{}, []whyPlace{place}, whyFunction)

@@ -253,7 +253,7 @@ func (th *theater) commit(subject, version string) {
 func (th *theater) approve(environment string) {
 	th.Helper()
 	for range 12 {
-		offers, err := ruling.Offers(th.Context(), th.store, "demo", environment, "")
+		offers, err := ruling.Pending(th.Context(), th.store, "demo", environment, "")
 		if err != nil {
 			th.Fatal(err)
 		}

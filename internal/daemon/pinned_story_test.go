@@ -183,7 +183,7 @@ func (s *site) check(_ any, err error) {
 // approve says yes to what an environment offers.
 func (s *site) approve(env string) {
 	s.t.Helper()
-	offers, err := ruling.Offers(s.t.Context(), s.store, pinnedIdentity, env, "")
+	offers, err := ruling.Pending(s.t.Context(), s.store, pinnedIdentity, env, "")
 	if err != nil || len(offers) != 1 {
 		s.t.Fatalf("%s offers %v, %v", env, offers, err)
 	}
@@ -200,10 +200,10 @@ func (s *site) people() {
 	rulings := log.Rulings()
 	q := ruling.Quarantine{
 		Environment: "hand", Region: region, Layer: state.NewLayerARN("aws", region, accountID, "common-hand"), Name: "common",
-		Number: 5, Semver: "1.5.0", Back: 4, Hand: true, By: "鈴木", Reason: "it times out", At: time.Now().UTC(),
+		Number: 5, Semver: "1.5.0", RevertTo: 4, ByPerson: true, By: "鈴木", Reason: "it times out", At: time.Now().UTC(),
 	}
 	s.check(rulings.Quarantine(ctx, q))
-	q.Functions, q.Back, q.At = "makoto-c-*", 3, time.Now().UTC()
+	q.Functions, q.RevertTo, q.At = "makoto-c-*", 3, time.Now().UTC()
 	s.check(rulings.Quarantine(ctx, q))
 	s.until(1, 0)
 	s.check(rulings.Lift(ctx, q, "佐藤", "c is well", time.Now()))
@@ -221,10 +221,10 @@ func (s *site) people() {
 	}
 	var lines []string
 	for i := range 600 {
-		lines = append(lines, ruling.Line(region, "attach", q.Layer, fmt.Sprintf("makoto-%04d-wait", i), "5"))
+		lines = append(lines, ruling.ApprovalLine(region, "attach", q.Layer, fmt.Sprintf("makoto-%04d-wait", i), "5"))
 	}
 	digest := ruling.Digest(lines)
-	s.check(nil, ruling.Offering(ctx, s.store, pinnedIdentity, ruling.Offer{Environment: "wait", Digest: digest, Lines: lines, At: time.Now().UTC()}))
+	s.check(nil, ruling.RecordPending(ctx, s.store, pinnedIdentity, ruling.PendingPlan{Environment: "wait", Digest: digest, Scope: lines, At: time.Now().UTC()}))
 	s.check(rulings.Approve(ctx, ruling.Approval{Environment: "wait", Digest: digest, By: "佐藤", At: time.Now().UTC()}, window.Calendar{}))
 }
 

@@ -147,7 +147,7 @@ func TestHaltAndHandRollback(t *testing.T) {
 		}
 		q := ruling.Quarantine{
 			Environment: "dev", Region: region, Layer: state.NewLayerARN("aws", region, accountID, "common"), Name: "common", Number: 5, Semver: "1.5.0",
-			Back: 4, Hand: true, By: "sato", Reason: "it fails", At: time.Now(),
+			RevertTo: 4, ByPerson: true, By: "sato", Reason: "it fails", At: time.Now(),
 		}
 		log := history.Open(s.store, "acme")
 		if _, err := log.Rulings().Quarantine(t.Context(), q); err != nil {

@@ -278,7 +278,7 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 		c := &counting{Store: store.NewMemory()}
 		l := history.Open(c, repo)
 		digest := ruling.Digest([]string{"a", "b"})
-		if err := ruling.Offering(t.Context(), c, repo, ruling.Offer{Environment: env, Digest: digest, Lines: []string{"a", "b"}}); err != nil {
+		if err := ruling.RecordPending(t.Context(), c, repo, ruling.PendingPlan{Environment: env, Digest: digest, Scope: []string{"a", "b"}}); err != nil {
 			t.Fatal(err)
 		}
 		do(t, begin(t, l), attach("chat", 12, 13), applied(""))
@@ -292,7 +292,7 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 			}
 			return a
 		}
-		if a := given("sato", at); a.By != "sato" || len(a.Lines) != 2 {
+		if a := given("sato", at); a.By != "sato" || len(a.Scope) != 2 {
 			t.Errorf("given: %+v", a)
 		}
 		writes := c.writes

@@ -19,7 +19,7 @@ import (
 func bad() ruling.Quarantine {
 	return ruling.Quarantine{
 		Environment: env, Region: region, Layer: common, Name: "makoto-common", Number: 13, Semver: "1.13.0", Functions: "makoto-*",
-		Back: 12, Hand: true, By: "sato", Reason: "it times out", At: time.Now(), Rollout: "r1",
+		RevertTo: 12, ByPerson: true, By: "sato", Reason: "it times out", At: time.Now(), Rollout: "r1",
 	}
 }
 
@@ -121,13 +121,13 @@ func TestARollbackByHandOfWhatACheckQuarantined(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
 	check := bad()
-	check.Hand, check.Back, check.By = false, 0, "layerd"
+	check.ByPerson, check.RevertTo, check.By = false, 0, "layerd"
 	for _, q := range []ruling.Quarantine{check, bad(), check} {
 		if _, err := l.Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := quarantines(t, s); len(got) != 1 || got[0].Back != 12 || got[0].By != "sato" {
+	if got := quarantines(t, s); len(got) != 1 || got[0].RevertTo != 12 || got[0].By != "sato" {
 		t.Errorf("it holds: %+v", got)
 	}
 	if got := collect(t, l.Entries(t.Context(), history.Query{})); len(got) != 2 || got[1].To != "" {

@@ -138,7 +138,7 @@ func (l *Log) RecordDecision(ctx context.Context, d ruling.Decision) error {
 	if q := d.Quarantine; q != nil {
 		doc.Quarantine = &quarantined{
 			Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
-			Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,
+			Back: q.RevertTo, Hand: q.ByPerson, Rollout: q.Rollout,
 		}
 	}
 	return l.rule(ctx, doc)

@@ -157,7 +157,7 @@ func checked(r desired.Rollout) bool {
 func answered(st *plan.RolloutStatus) bool {
 	return !slices.ContainsFunc(brought(st), func(t rollout.Target) bool {
 		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
-			return q.Hand && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
+			return q.ByPerson && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }

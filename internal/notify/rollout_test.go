@@ -117,7 +117,7 @@ func TestRecordsOfGoingBack(t *testing.T) {
 	going := func(*notify.Situation, *plan.RolloutStatus) {}
 	byHand := func(_ *notify.Situation, st *plan.RolloutStatus) {
 		notifytest.NewWorld().Quarantined(st)
-		st.Quarantines[0].Hand, st.Last.Stage = true, rollout.StageDone
+		st.Quarantines[0].ByPerson, st.Last.Stage = true, rollout.StageDone
 	}
 	lifted := func(_ *notify.Situation, st *plan.RolloutStatus) { st.Last.Stage = rollout.StageDone }
 	for _, tc := range []struct {

@@ -91,10 +91,10 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 	}
 	why := ""
 	switch {
-	case !goesBack(w.had, q.Back, have, served):
-		why = notHere(w.show(q.Back), r.want.Name)
-	case r.quarantine(w.Layer, q.Back, function) != nil:
-		why = w.show(q.Back) + " is in quarantine as well"
+	case !goesBack(w.had, q.RevertTo, have, served):
+		why = notHere(w.show(q.RevertTo), r.want.Name)
+	case r.quarantine(w.Layer, q.RevertTo, function) != nil:
+		why = w.show(q.RevertTo) + " is in quarantine as well"
 	default:
 		return true
 	}

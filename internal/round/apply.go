@@ -250,8 +250,8 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		}
 	}
 	if waits {
-		offer := ruling.Offer{Environment: planned.Environment, Digest: planned.Digest, Lines: planned.Lines, At: in.Now.UTC()}
-		if err := ruling.Offering(ctx, p.Store, p.Repository, offer); err != nil {
+		offer := ruling.PendingPlan{Environment: planned.Environment, Digest: planned.Digest, Scope: planned.Lines, At: in.Now.UTC()}
+		if err := ruling.RecordPending(ctx, p.Store, p.Repository, offer); err != nil {
 			return fmt.Errorf("record the plan that waits for approval: %w", err)
 		}
 	}
@@ -259,7 +259,7 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		if !a.Valid(in.Regions[0].Want.Calendar, in.Now) {
 			continue
 		}
-		lines := a.Lines
+		lines := a.Scope
 		if len(lines) == 0 && a.Digest == planned.Digest {
 			lines = planned.Lines
 		}
@@ -269,14 +269,14 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 				begun = in.Now.UTC()
 			}
 		}
-		if len(lines) == len(a.Lines) && begun.Equal(a.Begun) {
+		if len(lines) == len(a.Scope) && begun.Equal(a.Begun) {
 			continue
 		}
-		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Lines, now.Begun = lines, begun })
+		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Scope, now.Begun = lines, begun })
 		if err != nil {
 			return fmt.Errorf("bind the approval by %s: %w", a.By, err)
 		}
-		in.Approvals[i].Lines, in.Approvals[i].Begun = lines, begun
+		in.Approvals[i].Scope, in.Approvals[i].Begun = lines, begun
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 		}
 	}
 	for _, a := range in.Approvals {
-		if len(a.Lines) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Lines, left) {
+		if len(a.Scope) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Scope, left) {
 			continue
 		}
 		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })

@@ -30,12 +30,12 @@ func (silent) RecordDecision(context.Context, Decision) error { return nil }
 func registry(s store.Store, repository string) *Registry { return Open(s, repository, silent{}) }
 
 func TestLineIsTheContractsForm(t *testing.T) {
-	got := Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
+	got := ApprovalLine("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
 	want := "ap-northeast-1 attach " + layer + " makoto-chat-handler-prod 13"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := Line("ap-northeast-1", "detach", layer, "f", ""); !strings.HasSuffix(got, " f ") {
+	if got := ApprovalLine("ap-northeast-1", "detach", layer, "f", ""); !strings.HasSuffix(got, " f ") {
 		t.Errorf("an empty target is kept as an empty field, got %q", got)
 	}
 }
@@ -125,7 +125,7 @@ func TestCovers(t *testing.T) {
 	if !unbound.Covers("any", "d") || unbound.Covers("any", "e") {
 		t.Error("an unbound approval covers exactly the plan with its digest")
 	}
-	bound := Approval{Digest: "d", Lines: []string{"a", "b"}}
+	bound := Approval{Digest: "d", Scope: []string{"a", "b"}}
 	if !bound.Covers("a", "what is left") || bound.Covers("c", "d") {
 		t.Error("a bound approval covers its lines, whatever the plan is now, and nothing else")
 	}
@@ -133,9 +133,9 @@ func TestCovers(t *testing.T) {
 
 func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
+	o := PendingPlan{Environment: "prod", Digest: Digest([]string{"a"}), Scope: []string{"a"}, At: tuesday}
 	for range 2 { // offering again changes nothing
-		if err := Offering(ctx, s, repo, o); err != nil {
+		if err := RecordPending(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -143,8 +143,8 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(first.Lines, []string{"a"}) {
-		t.Errorf("lines are %v", first.Lines)
+	if !slices.Equal(first.Scope, []string{"a"}) {
+		t.Errorf("lines are %v", first.Scope)
 	}
 	again, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
 	if err != nil {
@@ -173,8 +173,8 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 // them offers and approves is not the other's.
 func TestRepositoriesAreKeptApart(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
-	if err := Offering(ctx, s, repo, o); err != nil {
+	o := PendingPlan{Environment: "prod", Digest: Digest([]string{"a"}), Scope: []string{"a"}, At: tuesday}
+	if err := RecordPending(ctx, s, repo, o); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, window.Calendar{}); err != nil {
@@ -184,10 +184,10 @@ func TestRepositoriesAreKeptApart(t *testing.T) {
 		if list, err := Load(ctx, s, other, "prod"); len(list) != 0 || err != nil {
 			t.Errorf("%q sees the approvals %v, %v", other, list, err)
 		}
-		if list, err := Offers(ctx, s, other, "prod", ""); len(list) != 0 || err != nil {
+		if list, err := Pending(ctx, s, other, "prod", ""); len(list) != 0 || err != nil {
 			t.Errorf("%q sees the offers %v, %v", other, list, err)
 		}
-		if _, ok, err := FindOffer(ctx, s, other, "prod", o.Digest); ok || err != nil {
+		if _, ok, err := FindPending(ctx, s, other, "prod", o.Digest); ok || err != nil {
 			t.Errorf("%q finds the offer, %v", other, err)
 		}
 		if err := Update(ctx, s, other, Approval{Environment: "prod", Digest: o.Digest}, func(*Approval) {}); !errors.Is(err, store.ErrNotFound) {
@@ -195,13 +195,13 @@ func TestRepositoriesAreKeptApart(t *testing.T) {
 		}
 	}
 	a, err := registry(s, "github.com/acme/other").Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
-	if err != nil || a.By != "suzuki" || a.Lines != nil {
+	if err != nil || a.By != "suzuki" || a.Scope != nil {
 		t.Errorf("the other repository's approval is %+v, %v", a, err)
 	}
-	if list, err := Offers(ctx, s, repo, "prod", o.Digest[:8]); err != nil || len(list) != 1 || list[0].Digest != o.Digest {
+	if list, err := Pending(ctx, s, repo, "prod", o.Digest[:8]); err != nil || len(list) != 1 || list[0].Digest != o.Digest {
 		t.Errorf("offers are %v, %v", list, err)
 	}
-	if list, err := Offers(ctx, s, repo, "prod", "x"); err != nil || len(list) != 0 {
+	if list, err := Pending(ctx, s, repo, "prod", "x"); err != nil || len(list) != 0 {
 		t.Errorf("offers that begin with x are %v, %v", list, err)
 	}
 }
@@ -231,8 +231,8 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 		if !errors.Is(err, tc.want) || tc.want == nil && (len(list) != 1 || list[0].By != "sato") {
 			t.Errorf("%s: Load gives %v, %v", tc.data, list, err)
 		}
-		_, _, findErr := FindOffer(ctx, s, repo, "prod", "d")
-		_, offersErr := Offers(ctx, s, repo, "prod", "d")
+		_, _, findErr := FindPending(ctx, s, repo, "prod", "d")
+		_, offersErr := Pending(ctx, s, repo, "prod", "d")
 		updateErr := Update(ctx, s, repo, a, func(a *Approval) { a.Begun = tuesday })
 		_, approveErr := registry(s, repo).Approve(ctx, a, window.Calendar{})
 		for call, err := range map[string]error{"FindOffer": findErr, "Offers": offersErr, "Update": updateErr, "Approve": approveErr} {

@@ -10,59 +10,59 @@ import (
 	"github.com/layerd/layerd/internal/window"
 )
 
-// Offer is a plan that waits for an approval, as apply saw it, so that approve
-// can say what it releases and bind the lines at once.
-type Offer struct {
+// PendingPlan is a plan that waits for an approval, as apply saw it, so that approve
+// can list what it releases and bind the lines at once.
+type PendingPlan struct {
 	Environment string    `json:"environment"`
 	Digest      string    `json:"digest"`
-	Lines       []string  `json:"lines"`
+	Scope       []string  `json:"lines"`
 	At          time.Time `json:"at"`
 }
 
-var offers = kind[Offer]{
+var pendingPlans = kind[PendingPlan]{
 	name:  "offer",
-	key:   func(o Offer) []string { return []string{o.Environment, o.Digest} },
-	lines: func(o *Offer) *[]string { return &o.Lines },
+	key:   func(o PendingPlan) []string { return []string{o.Environment, o.Digest} },
+	scope: func(o *PendingPlan) *[]string { return &o.Scope },
 }
 
 var approvals = kind[Approval]{
 	name: "approval", one: "the approval", who: "who approved",
 	key:   func(a Approval) []string { return []string{a.Environment, a.Digest} },
-	lines: func(a *Approval) *[]string { return &a.Lines },
+	scope: func(a *Approval) *[]string { return &a.Scope },
 	decision: func(a Approval) Decision {
-		return Decision{Kind: DecidedApproval, Environment: a.Environment, Digest: a.Digest, By: a.By, Reason: a.Reason, At: a.At, Steps: len(a.Lines)}
+		return Decision{Kind: DecidedApproval, Environment: a.Environment, Digest: a.Digest, By: a.By, Reason: a.Reason, At: a.At, Steps: len(a.Scope)}
 	},
 }
 
-// Offering records a waiting plan. Recording the same plan again changes
+// RecordPending records a waiting plan. Recording the same plan again changes
 // nothing.
-func Offering(ctx context.Context, s store.Store, repository string, o Offer) error {
-	t := offers.of(s, repository)
+func RecordPending(ctx context.Context, s store.Store, repository string, o PendingPlan) error {
+	t := pendingPlans.of(s, repository)
 	// It is recorded again in each round while it waits: reading is cheaper
 	// than compressing a hundred thousand lines that are there already.
 	if _, err := s.Get(ctx, t.keyOf(o)); !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	err := t.write(ctx, kept[Offer]{}, o)
+	err := t.write(ctx, kept[PendingPlan]{}, o)
 	if errors.Is(err, store.ErrExists) {
 		return nil
 	}
 	return err
 }
 
-// FindOffer returns the waiting plan with digest; ok is false when none was
+// FindPending returns the waiting plan with digest; ok is false when none was
 // recorded in this store.
-func FindOffer(ctx context.Context, s store.Store, repository, environment, digest string) (o Offer, ok bool, err error) {
-	return offers.of(s, repository).find(ctx, Offer{Environment: environment, Digest: digest})
+func FindPending(ctx context.Context, s store.Store, repository, environment, digest string) (o PendingPlan, ok bool, err error) {
+	return pendingPlans.of(s, repository).find(ctx, PendingPlan{Environment: environment, Digest: digest})
 }
 
-// Offers returns the plans of an environment that waited at some time and whose
-// digests begin with prefix, by digest, without their lines; FindOffer has
+// Pending returns the plans of an environment that waited at some time and whose
+// digests begin with prefix, by digest, without their lines; FindPending has
 // them. Old ones are included: a plan is not taken back when another replaces
 // it.
-func Offers(ctx context.Context, s store.Store, repository, environment, prefix string) ([]Offer, error) {
-	return offers.of(s, repository).list(ctx, "the waiting plans of "+environment, store.Prefix(environment)+prefix,
-		func(Offer) bool { return false })
+func Pending(ctx context.Context, s store.Store, repository, environment, prefix string) ([]PendingPlan, error) {
+	return pendingPlans.of(s, repository).list(ctx, "the waiting plans of "+environment, store.Prefix(environment)+prefix,
+		func(PendingPlan) bool { return false })
 }
 
 // Find returns the approval with digest; ok is false when there is none.
@@ -80,13 +80,13 @@ func Load(ctx context.Context, s store.Store, repository, environment string) ([
 
 // Approve records a's word. Approving what is approved and would still be valid
 // at a.At is no error and keeps the first word; an approval that ended or expired
-// is given anew. A plan that was recorded by Offering is bound at once.
+// is given anew. A plan that was recorded by RecordPending is bound at once.
 func (r *Registry) Approve(ctx context.Context, a Approval, cal window.Calendar) (Approval, error) {
 	a.By, a.Reason, a.At = truncate(a.By), truncate(a.Reason), a.At.UTC()
-	if o, ok, err := FindOffer(ctx, r.store, r.repository, a.Environment, a.Digest); err != nil {
+	if o, ok, err := FindPending(ctx, r.store, r.repository, a.Environment, a.Digest); err != nil {
 		return a, fmt.Errorf("read the waiting plan: %w", err)
 	} else if ok {
-		a.Lines = o.Lines
+		a.Scope = o.Scope
 	}
 	return approvals.of(r.store, r.repository).give(ctx, r.journal, a, func(old Approval) bool { return old.Valid(cal, a.At) })
 }

@@ -20,7 +20,7 @@ type Forgotten struct {
 	Ended time.Time `json:"ended,omitzero"`
 }
 
-var forgottens = kind[Forgotten]{
+var forgottenEnvironments = kind[Forgotten]{
 	name: "forgotten",
 	key:  func(f Forgotten) []string { return []string{f.Environment} },
 	decision: func(f Forgotten) Decision {
@@ -32,7 +32,7 @@ var forgottens = kind[Forgotten]{
 // word, which is returned.
 func (r *Registry) Forget(ctx context.Context, f Forgotten) (Forgotten, error) {
 	f.By, f.Reason, f.At = truncate(f.By), truncate(f.Reason), f.At.UTC()
-	t := forgottens.of(r.store, r.repository)
+	t := forgottenEnvironments.of(r.store, r.repository)
 	t.one, t.who = "whether "+f.Environment+" is forgotten", "who let "+f.Environment+" be forgotten"
 	return t.give(ctx, r.journal, f, Forgotten.holds)
 }
@@ -42,13 +42,13 @@ func (f Forgotten) holds() bool { return f.Ended.IsZero() }
 // FindForgotten returns the word that an environment is forgotten by; ok is false
 // when there is none, or none that holds.
 func FindForgotten(ctx context.Context, s store.Store, repository, environment string) (f Forgotten, ok bool, err error) {
-	f, ok, err = forgottens.of(s, repository).find(ctx, Forgotten{Environment: environment})
+	f, ok, err = forgottenEnvironments.of(s, repository).find(ctx, Forgotten{Environment: environment})
 	return f, ok && f.holds(), err
 }
 
 // LoadForgotten returns those that hold, by environment.
 func LoadForgotten(ctx context.Context, s store.Store, repository string) (map[string]Forgotten, error) {
-	list, err := forgottens.of(s, repository).list(ctx, "the forgotten environments", "", always)
+	list, err := forgottenEnvironments.of(s, repository).list(ctx, "the forgotten environments", "", always)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func LoadForgotten(ctx context.Context, s store.Store, repository string) (map[s
 // Recall notes that the file of an environment is there again. Where nobody let
 // it be forgotten nothing is written.
 func Recall(ctx context.Context, s store.Store, repository, environment string, now time.Time) error {
-	return forgottens.of(s, repository).update(ctx, Forgotten{Environment: environment}, func(f *Forgotten, there bool) bool {
+	return forgottenEnvironments.of(s, repository).update(ctx, Forgotten{Environment: environment}, func(f *Forgotten, there bool) bool {
 		if !there || !f.holds() {
 			return false
 		}

@@ -34,10 +34,10 @@ type Decision struct {
 	Quarantine  *Quarantine // what was quarantined, or lifted; nil = another kind
 }
 
-// Registry gives the rulings of one desired-state repository.
+// Registry records the rulings of one desired-state repository.
 //
-// The journal is written first. Whoever is killed in between leaves a line that
-// says who approved, and no approval: nothing happens, and the person approves
+// The journal is written first. Whoever is killed in between leaves a line with
+// the name of who approved, and no approval: nothing happens, and the person approves
 // again. The other way round an approval could release a plan while the journal
 // does not know that it was ever given.
 type Registry struct {

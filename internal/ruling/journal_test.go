@@ -41,7 +41,7 @@ var given = map[string]func(context.Context, *ruling.Registry) error{
 	},
 	ruling.DecidedQuarantine: func(ctx context.Context, r *ruling.Registry) error {
 		q := bad(13, "")
-		q.By, q.Reason, q.Hand = "sato", "reviewed", true
+		q.By, q.Reason, q.ByPerson = "sato", "reviewed", true
 		_, err := r.Quarantine(ctx, q)
 		return err
 	},

@@ -18,8 +18,8 @@ type kind[T any] struct {
 	one      string                 // "the approval", for errors
 	who      string                 // "who approved", for errors
 	key      func(T) []string       // what is behind the repository in its key, the environment first; for good
-	lines    func(*T) *[]string     // what it covers, which may be large; nil = it has no lines
-	decision func(given T) Decision // what the journal keeps of it; nil = it is not given by anybody
+	scope    func(*T) *[]string     // what it covers, which may be large; nil = it has no lines
+	decision func(given T) Decision // what the journal keeps of it; nil = it needs none
 }
 
 // table is all rulings of one kind and repository.
@@ -32,7 +32,7 @@ type table[T any] struct {
 func (k kind[T]) of(s store.Store, repository string) table[T] { return table[T]{k, s, repository} }
 
 // version is the newest "v" that this program understands. A value whose lines
-// are not in parts is written as what older programs understand, too.
+// are not in chunks is written as what older programs understand, too.
 const (
 	version       = 2
 	versionInline = 1
@@ -43,7 +43,7 @@ const (
 type doc[T any] struct {
 	V    int
 	Word T
-	pack
+	chunkIndex
 }
 
 type head struct {
@@ -52,7 +52,7 @@ type head struct {
 
 func (d doc[T]) MarshalJSON() ([]byte, error) {
 	var fields [][]byte
-	for _, part := range []any{head{d.V}, d.Word, d.pack} {
+	for _, part := range []any{head{d.V}, d.Word, d.chunkIndex} {
 		data, err := json.Marshal(part)
 		if err != nil {
 			return nil, err
@@ -66,7 +66,7 @@ func (d doc[T]) MarshalJSON() ([]byte, error) {
 
 func (d *doc[T]) UnmarshalJSON(data []byte) error {
 	var h head
-	err := errors.Join(json.Unmarshal(data, &h), json.Unmarshal(data, &d.Word), json.Unmarshal(data, &d.pack))
+	err := errors.Join(json.Unmarshal(data, &h), json.Unmarshal(data, &d.Word), json.Unmarshal(data, &d.chunkIndex))
 	d.V = h.V
 	return err
 }
@@ -115,8 +115,8 @@ func (t table[T]) list(ctx context.Context, what, prefix string, whole func(T) b
 			if err := t.fill(ctx, &d.Doc); err != nil {
 				return nil, err
 			}
-		} else if t.lines != nil {
-			*t.lines(&d.Doc.Word) = nil
+		} else if t.scope != nil {
+			*t.scope(&d.Doc.Word) = nil
 		}
 		list = append(list, d.Doc.Word)
 	}
@@ -173,20 +173,20 @@ func (t table[T]) updateFrom(ctx context.Context, word T, seen *kept[T], change 
 	})
 }
 
-// write replaces what was read, or creates it. The parts of its lines are written
+// write replaces what was read, or creates it. The chunks of its lines are written
 // before it, unless they are those that it had.
 func (t table[T]) write(ctx context.Context, was kept[T], word T) error {
 	d := doc[T]{Word: word}
-	if t.lines != nil {
-		lines := t.lines(&d.Word)
+	if t.scope != nil {
+		lines := t.scope(&d.Word)
 		*lines = slices.Sorted(slices.Values(*lines))
 		switch {
 		case !large(*lines):
-		case len(was.Parts) > 0 && slices.Equal(*t.lines(&was.Word), *lines):
-			d.pack, *lines = was.pack, nil
+		case len(was.Chunks) > 0 && slices.Equal(*t.scope(&was.Word), *lines):
+			d.chunkIndex, *lines = was.chunkIndex, nil
 		default:
 			var err error
-			if d.pack, err = writeLines(ctx, t.store, t.repository, t.key(word)[0], *lines); err != nil {
+			if d.chunkIndex, err = writeChunks(ctx, t.store, t.repository, t.key(word)[0], *lines); err != nil {
 				return err
 			}
 			*lines = nil
@@ -197,16 +197,16 @@ func (t table[T]) write(ctx context.Context, was kept[T], word T) error {
 	return err
 }
 
-// fill reads the lines that are in parts.
+// fill reads the lines that are in chunks.
 func (t table[T]) fill(ctx context.Context, d *doc[T]) (err error) {
-	if t.lines == nil {
+	if t.scope == nil {
 		return nil
 	}
-	lines := t.lines(&d.Word)
-	if len(d.Parts) > 0 {
-		*lines, err = readLines(ctx, t.store, t.repository, t.key(d.Word)[0], d.pack)
+	lines := t.scope(&d.Word)
+	if len(d.Chunks) > 0 {
+		*lines, err = readChunks(ctx, t.store, t.repository, t.key(d.Word)[0], d.chunkIndex)
 	}
-	// Covers looks for a line by halves.
+	// Covers searches them by halves.
 	if !slices.IsSorted(*lines) {
 		slices.Sort(*lines)
 	}

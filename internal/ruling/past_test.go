@@ -24,7 +24,7 @@ func TestPastIsReadWhole(t *testing.T) {
 	const of = storetest.PastRepository
 	for prefix, reread := range map[string]func(store.Value) ([]byte, error){
 		store.Prefix("approval", of):   again[doc[Approval]],
-		store.Prefix("offer", of):      again[doc[Offer]],
+		store.Prefix("offer", of):      again[doc[PendingPlan]],
 		store.Prefix("quarantine", of): again[doc[Quarantine]],
 		store.Prefix("forgotten", of):  again[doc[Forgotten]],
 	} {
@@ -33,7 +33,7 @@ func TestPastIsReadWhole(t *testing.T) {
 }
 
 // Updating an approval without a change writes what was there, its lines where
-// they were: in the value, or in parts.
+// they were: in the value, or in chunks.
 func TestPastApprovalsAreKept(t *testing.T) {
 	s := storetest.Past(t)
 	before := storetest.Dump(t, s)
@@ -43,7 +43,7 @@ func TestPastApprovalsAreKept(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%s has %v, %v", env, list, err)
 		}
-		lines[env] = len(list[0].Lines)
+		lines[env] = len(list[0].Scope)
 		if err := Update(t.Context(), s, storetest.PastRepository, list[0], func(*Approval) {}); err != nil {
 			t.Fatal(err)
 		}

@@ -27,16 +27,16 @@ type Quarantine struct {
 	Semver      string         `json:"semver,omitempty"` // empty = unknown
 	// Functions is a glob on their names; empty = all.
 	Functions string `json:"functions,omitempty"`
-	// Back is the number that those functions were returned to; 0 = each to
+	// RevertTo is the number that those functions were returned to; 0 = each to
 	// its own, by health.
-	Back int64 `json:"back,omitempty"`
-	// Hand says that a person rolled back: functions are moved to Back as long
-	// as it holds.
-	Hand    bool      `json:"hand,omitempty"`
-	By      string    `json:"by"`
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`                // UTC
-	Rollout string    `json:"rollout,omitempty"` // the one that failed; empty = none
+	RevertTo int64 `json:"back,omitempty"`
+	// ByPerson: a person rolled back, and functions are moved to RevertTo as long as
+	// it holds.
+	ByPerson bool      `json:"hand,omitempty"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`                // UTC
+	Rollout  string    `json:"rollout,omitempty"` // the one that failed; empty = none
 	// Ended is when it was lifted; zero = it holds.
 	Ended       time.Time `json:"ended,omitzero"`
 	EndedBy     string    `json:"ended_by,omitempty"`
@@ -59,7 +59,7 @@ var quarantines = kind[Quarantine]{
 
 func (q Quarantine) holds() bool { return q.Ended.IsZero() }
 
-// Covers says whether the quarantine keeps number of layer from function. One
+// Covers reports whether the quarantine keeps number of layer from function. One
 // that was lifted covers nothing.
 func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, function string) bool {
 	if !q.Ended.IsZero() || q.Region != region || q.Layer != layer || q.Number != number {
@@ -72,18 +72,19 @@ func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, fu
 	return ok || err != nil // what cannot be read must not let a bad version through
 }
 
-// Outranks says that q replaces old although that one holds: a person's word
-// counts more than a check's, which knows no number to go back to, and a later
-// word with another number more than the earlier: the first one did not help.
-func (q Quarantine) Outranks(old Quarantine) bool {
-	return q.Hand && (!old.Hand || q.Back != old.Back)
+// Replaces reports whether q takes the place of old although that one holds: a
+// person's word counts more than a check's, which has no number to go back to, and
+// a later word with another number more than the earlier: the first one did not
+// help.
+func (q Quarantine) Replaces(old Quarantine) bool {
+	return q.ByPerson && (!old.ByPerson || q.RevertTo != old.RevertTo)
 }
 
-// Before says that q counts more than other where both cover a function: a
-// person's word more than a check's, and of equals the later one.
-func (q Quarantine) Before(other Quarantine) bool {
-	if q.Hand != other.Hand {
-		return q.Hand
+// TakesPrecedence reports whether q counts more than other where both cover a
+// function: a person's word more than a check's, and of equals the later one.
+func (q Quarantine) TakesPrecedence(other Quarantine) bool {
+	if q.ByPerson != other.ByPerson {
+		return q.ByPerson
 	}
 	if !q.At.Equal(other.At) {
 		return q.At.After(other.At)
@@ -101,7 +102,7 @@ func (q Quarantine) Check() error {
 	switch {
 	case q.Environment == "" || q.Region == "" || q.Layer == "":
 		return fmt.Errorf("%w: a quarantine needs an environment, a Region and a layer", store.ErrInvalid)
-	case q.Number < 0 || q.Back < 0:
+	case q.Number < 0 || q.RevertTo < 0:
 		return fmt.Errorf("%w: a version number is not negative", store.ErrInvalid)
 	case q.Functions != "" && !functionGlob.MatchString(q.Functions):
 		return fmt.Errorf("%w: %.60q matches no function: names have letters, digits, - and _; * and ? are wildcards", store.ErrInvalid, q.Functions)
@@ -110,7 +111,7 @@ func (q Quarantine) Check() error {
 }
 
 // Quarantine records the word. One that holds already stays by the first word,
-// which is returned, unless q Outranks it; one that was lifted is replaced. What
+// which is returned, unless q Replaces it; one that was lifted is replaced. What
 // could hold nothing is store.ErrInvalid.
 func (r *Registry) Quarantine(ctx context.Context, q Quarantine) (Quarantine, error) {
 	if err := q.Check(); err != nil {
@@ -118,7 +119,7 @@ func (r *Registry) Quarantine(ctx context.Context, q Quarantine) (Quarantine, er
 	}
 	q.By, q.Reason, q.At = truncate(q.By), truncate(q.Reason), q.At.UTC()
 	q.Ended, q.EndedBy, q.EndedReason = time.Time{}, "", ""
-	return quarantines.of(r.store, r.repository).give(ctx, r.journal, q, func(old Quarantine) bool { return old.holds() && !q.Outranks(old) })
+	return quarantines.of(r.store, r.repository).give(ctx, r.journal, q, func(old Quarantine) bool { return old.holds() && !q.Replaces(old) })
 }
 
 // FindQuarantine returns the one that holds for the environment, Region, layer,

@@ -93,7 +93,7 @@ func (w *World) Commit(version, revision string) {
 // Approve approves the plan as it is.
 func (w *World) Approve(by string) {
 	p := w.decide()
-	w.Approvals = append(w.Approvals, ruling.Approval{Environment: "prod", Digest: p.Digest, By: by, At: w.Now, Lines: p.Lines})
+	w.Approvals = append(w.Approvals, ruling.Approval{Environment: "prod", Digest: p.Digest, By: by, At: w.Now, Scope: p.Lines})
 }
 
 // Round decides, does what may be done, and gives what there is to tell.
