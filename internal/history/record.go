@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/state"
@@ -71,7 +72,7 @@ const longestText = 4 << 10
 func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	rec := record{
 		head: head{version}, Round: round, Environment: r.Environment, Region: r.Region, Account: r.Account,
-		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: short(r.Window),
+		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: truncate(r.Window),
 		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Fencing: r.Fencing, Rollout: r.Rollout, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary,
 		Before: in.Before, After: in.After, Started: now.UTC(),
 	}
@@ -79,7 +80,7 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
 		rec.Steps = append(rec.Steps, stepDoc{
 			ID: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: short(s.Reason),
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason),
 		})
 	}
 	return rec
@@ -169,21 +170,5 @@ func (c *clock) next(now time.Time) string {
 	return now.Format(idTime) + "-" + rand.Text()[:12]
 }
 
-// short cuts text to longestText bytes without cutting a character.
-func short(s string) string { return cut(s, longestText) }
-
-// cut is the same for another length. What was cut stays so when it is cut
-// again.
-func cut(s string, longest int) string {
-	if len(s) <= longest {
-		return s
-	}
-	end := 0
-	for i := range s {
-		if i > longest {
-			break
-		}
-		end = i
-	}
-	return s[:end] + "…"
-}
+// truncate bounds what AWS or a person wrote.
+func truncate(text string) string { return words.Truncate(text, longestText) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -78,7 +79,7 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
 	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
-	r.Reason, r.Findings = cut(strings.ToValidUTF8(r.Reason, "�"), longestText), findings(r.Findings)
+	r.Reason, r.Findings = truncate(r.Reason), findings(r.Findings)
 	return rolloutDoc{head: head{version}, Rollout: r}
 }
 
@@ -95,7 +96,7 @@ func findings(all []string) []string {
 		if i == mostFindings-1 && len(all) > mostFindings {
 			return append(list, fmt.Sprintf("and %d more", len(all)-i))
 		}
-		list = append(list, cut(strings.ToValidUTF8(f, "�"), longestFinding))
+		list = append(list, words.Truncate(f, longestFinding))
 	}
 	return list
 }

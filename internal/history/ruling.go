@@ -182,7 +182,7 @@ func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r
 // rule appends a ruling. Its key lies between those of the records, so that
 // reading the history newest first stays one scan.
 func (l *Log) rule(ctx context.Context, d rulingDoc) error {
-	d.V, d.By, d.Reason = version, short(d.By), short(d.Reason)
+	d.V, d.By, d.Reason = version, truncate(d.By), truncate(d.Reason)
 	key := store.Key("history", l.repository, l.clock.next(time.Now()), rulingSegment)
 	return docs[rulingDoc](l).Update(ctx, key, func(now *rulingDoc) bool {
 		if now.V != 0 {
