@@ -16,29 +16,29 @@ type head struct {
 	V int `json:"v"`
 }
 
-// fence says which hold of an account's lease a write was made under. The
+// fence is the hold of an account's lease that a write was made under. The
 // number is 0 without a lease.
 type fence struct {
 	account string
 	number  int64
 }
 
-// fences has the highest number that wrote a document, by account: the lease
+// fencing is the highest number that wrote a document, by account: the lease
 // is an account's, and when an environment moves to another account its numbers
 // are those of another lease.
-type fences map[string]int64
+type fencing map[string]int64
 
-// passed says that a later holder has written the document, so that whoever
-// comes with f was asleep and must leave it alone.
-func (fs fences) passed(f fence) bool { return f.number < fs[f.account] }
+// staleFor reports whether a later holder has written the document, so that
+// whoever comes with f was asleep and must leave it alone.
+func (fs fencing) staleFor(f fence) bool { return f.number < fs[f.account] }
 
-// raise notes f; false = it was known.
-func (fs *fences) raise(f fence) bool {
+// advance notes f, and reports whether it is new.
+func (fs *fencing) advance(f fence) bool {
 	if f.number <= (*fs)[f.account] {
 		return false
 	}
 	if *fs == nil {
-		*fs = fences{}
+		*fs = fencing{}
 	}
 	(*fs)[f.account] = f.number
 	return true
@@ -52,7 +52,7 @@ type functionDoc struct {
 	Layers map[state.LayerARN]slotDoc  `json:"layers,omitempty"`
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
 	Heals  map[state.LayerARN]healDoc  `json:"heals,omitempty"`
-	Fences fences                      `json:"fencing,omitempty"`
+	Fences fencing                     `json:"fencing,omitempty"`
 }
 
 // slotDoc is one layer of one function.
@@ -61,8 +61,8 @@ type slotDoc struct {
 	// Original is what the function had before layerd first changed it; 0 =
 	// there was none, or it does not count any more.
 	Original int64 `json:"original,omitempty"`
-	// Changed says that layerd has changed it: the first change was made, and
-	// Original is never set again.
+	// Changed: layerd has changed it. The first change was made, and Original is
+	// never set again.
 	Changed bool `json:"changed,omitempty"`
 }
 
@@ -71,12 +71,12 @@ type sightDoc struct {
 	Since time.Time             `json:"since"`
 }
 
-// healDoc counts the heals of a drift that comes back.
+// healDoc counts the repairs of a drift that comes back.
 type healDoc struct {
 	Count int       `json:"count"`
 	Last  time.Time `json:"last"`
-	// Record is the ID of the last one that counted, so that one that is told
-	// twice counts once.
+	// Record is the ID of the last one that counted, so that one that is
+	// recorded twice counts once.
 	Record string `json:"record"`
 }
 
@@ -88,7 +88,7 @@ type layerDoc struct {
 	Candidates map[int64]time.Time `json:"candidates,omitempty"`
 	Selected   int                 `json:"selected,omitempty"`
 	Proven     int64               `json:"proven,omitempty"`
-	Fences     fences              `json:"fencing,omitempty"`
+	Fences     fencing             `json:"fencing,omitempty"`
 }
 
 // rolloutDoc is the current or last rollout of an environment in a Region.
@@ -96,11 +96,11 @@ type layerDoc struct {
 type rolloutDoc struct {
 	head
 	rollout.Rollout
-	Fences fences `json:"fencing,omitempty"`
+	Fences fencing `json:"fencing,omitempty"`
 }
 
 // prunedDoc has the prunes of the last day, by record, so that one that is
-// told twice counts once. Stored.
+// recorded twice counts once. Stored.
 type prunedDoc struct {
 	head
 	At map[string]time.Time `json:"at,omitempty"`

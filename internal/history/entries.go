@@ -109,7 +109,7 @@ func (l *Log) lines(ctx context.Context, q store.Query) iter.Seq[line] {
 	}
 }
 
-// Unfinished gives the entries without an end that earlier rounds left, oldest
+// Unfinished returns the entries without an end that earlier rounds left, oldest
 // first. Ask when no round of the repository is at work: those of one that is
 // look the same. It writes nothing.
 func (l *Log) Unfinished(ctx context.Context) ([]Entry, error) {
@@ -148,7 +148,7 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 }
 
 // Settle ends the record of an entry without an end, after somebody looked at
-// AWS: out says what was found. All entries of the record end with it; a
+// AWS: out is what was found. All entries of the record end with it; a
 // record that has an end keeps it.
 func (l *Log) Settle(ctx context.Context, e Entry, out apply.Outcome) error {
 	rec, v, err := docs[record](l).Get(ctx, l.recordKey(e.ID))

@@ -120,7 +120,7 @@ func pastOf(t *testing.T, l *history.Log) plan.Past {
 
 func learn(t *testing.T, l *history.Log, what plan.Learned) {
 	t.Helper()
-	if err := l.Learn(t.Context(), env, region, what, time.Now()); err != nil {
+	if err := l.RecordObservations(t.Context(), env, region, what, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -508,7 +508,7 @@ func TestANewerValueIsNotHalfUnderstood(t *testing.T) {
 			return err
 		},
 		store.Key("past", repo, "layer", env, region, string(common)): func(l *history.Log) error {
-			return l.Learn(t.Context(), env, region, plan.Learned{}, time.Now())
+			return l.RecordObservations(t.Context(), env, region, plan.Learned{}, time.Now())
 		},
 		store.Key("past", repo, "pruned", env, region): func(l *history.Log) error {
 			_, err := l.Past(t.Context(), env, region)

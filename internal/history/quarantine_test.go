@@ -90,7 +90,7 @@ func TestAQuarantineIsHistory(t *testing.T) {
 				t.Errorf("%s: %d entries, want %d", name, n, tt.want)
 			}
 		}
-		if e, _, err := l.Ended(t.Context(), ""); len(e) != 0 || err != nil || len(unfinished(t, l)) != 0 {
+		if e, _, err := l.CompletedSince(t.Context(), ""); len(e) != 0 || err != nil || len(unfinished(t, l)) != 0 {
 			t.Errorf("a ruling is no step that ends: %+v, %v", e, err)
 		}
 	})

@@ -66,8 +66,8 @@ type endDoc struct {
 	Ended      time.Time               `json:"ended"`
 }
 
-// longestText bounds what AWS or a person wrote; a record must always fit.
-const longestText = 4 << 10
+// maxText bounds what AWS or a person wrote; a record must always fit.
+const maxText = 4 << 10
 
 func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	rec := record{
@@ -86,9 +86,8 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	return rec
 }
 
-// Entry is one step of one write, as history tells it. Ended is zero while
-// nobody knows how it ended. An entry with CauseRuling is no step: it tells what
-// a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps;
+// Entry is one step of one write. Ended is zero while nobody knows how it
+// ended. An entry with CauseRuling is no step: it is what a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps;
 // one about a quarantine has a Region, a layer, From, To and Rollout as well, and
 // as Function the glob of those it is about, empty for all.
 type Entry struct {
@@ -124,7 +123,7 @@ type Entry struct {
 	Duration                     time.Duration
 }
 
-// entries gives one Entry for each step of a record.
+// entries returns one Entry for each step of a record.
 func (rec record) entries(id string) []Entry {
 	list := make([]Entry, 0, len(rec.Steps))
 	for _, s := range rec.Steps {
@@ -151,7 +150,7 @@ func (rec record) entries(id string) []Entry {
 // idTime orders IDs by time: fixed width, UTC, nanoseconds.
 const idTime = "20060102T150405.000000000Z"
 
-// clock gives IDs that only grow within one process, also when two are asked
+// clock makes IDs that only grow within one process, also when two are asked
 // for in one instant or the machine's clock is set back. The random word keeps
 // two processes apart.
 type clock struct {
@@ -171,4 +170,4 @@ func (c *clock) next(now time.Time) string {
 }
 
 // truncate bounds what AWS or a person wrote.
-func truncate(text string) string { return words.Truncate(text, longestText) }
+func truncate(text string) string { return words.Truncate(text, maxText) }

@@ -24,14 +24,14 @@ type Log struct {
 	held       fence // the lease that its user holds; zero = none
 }
 
-// Open gives the history that s keeps for a repository. It reads and writes
+// Open returns the history that s keeps for a repository. It reads and writes
 // nothing.
 func Open(s store.Store, repository string) *Log {
 	return &Log{store: s, repository: repository, clock: &clock{}}
 }
 
 // Holding is the same history for somebody who holds the lease of account
-// under the fencing number given: Learn and Settle leave alone what a later
+// under the fencing number given: RecordObservations and Settle leave alone what a later
 // holder has written, and rounds in that account carry the number.
 func (l *Log) Holding(account string, fencing int64) *Log {
 	held := *l
@@ -66,7 +66,7 @@ type Recording struct {
 	// mu guards the rest: functions in hand begin and end at the same time.
 	mu    sync.Mutex
 	open  map[string]record              // begun and not ended, by ID
-	moved map[state.LayerVersionARN]bool // applied in this round already: the layer knows
+	moved map[state.LayerVersionARN]bool // applied in this round already: the layer has it
 }
 
 var _ apply.Recorder = (*Recording)(nil)
@@ -114,7 +114,7 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 
 // late is how long after it was begun a record may reach the store. Whoever
 // was stopped in between for longer holds no lease any more, and readers that
-// follow the history (Ended) have gone past the place of the record.
+// follow the history (CompletedSince) have gone past the place of the record.
 const late = time.Minute
 
 // elapsed is by the clock that counts longer: one of them stands still while a
@@ -179,7 +179,7 @@ func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) er
 	return nil
 }
 
-// first says whether number is applied to layer for the first time in this
+// first reports whether a number is applied to layer for the first time in this
 // round. Functions that end at the same time with different numbers (pins)
 // would otherwise rewrite the layer's order in turns.
 func (r *Recording) first(s stepDoc) bool {
@@ -188,7 +188,7 @@ func (r *Recording) first(s stepDoc) bool {
 	return !r.moved[s.To]
 }
 
-// FinishRound says that the round is over; call it when everything that was
+// FinishRound records that the round is over; call it when everything that was
 // begun has returned. Records that have no end keep it findable.
 func (r *Recording) FinishRound(ctx context.Context) error {
 	r.mu.Lock()
@@ -246,7 +246,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 	// A share of the calls is not yet what the function has: as long as the
 	// alias serves the old version, that is what was applied.
 	if out.Status == plan.StatusApplied && !rec.Canary {
-		if err := l.remember(ctx, id, rec, out, first); err != nil {
+		if err := l.applyToPast(ctx, id, rec, out, first); err != nil {
 			return err
 		}
 	}
@@ -283,7 +283,7 @@ func (l *Log) openKey(environment, region string) string {
 	return store.Key("open", l.repository, environment, region)
 }
 
-// name says what an intent is about, for errors.
+// name returns what an intent is about, for errors.
 func name(in apply.Intent) string {
 	if f := in.Function(); f != "" || len(in.Steps) == 0 {
 		return f

@@ -15,7 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// What an entry says that is no step but a decision: a person's, or what the
+// Kinds of entries that are no steps but decisions: a person's, or what the
 // checks of a rollout came to.
 const (
 	KindApproval   plan.Kind   = ruling.DecidedApproval
@@ -34,20 +34,20 @@ const rulingSegment = "ruling"
 // Stored: names and meanings stay.
 type rulingDoc struct {
 	head
-	Kind        plan.Kind    `json:"kind"`
-	Environment string       `json:"environment"`
-	Digest      string       `json:"digest,omitempty"`
-	By          string       `json:"by"`
-	Reason      string       `json:"reason,omitempty"`
-	Steps       int          `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
-	At          time.Time    `json:"at"`
-	Quarantine  *quarantined `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
-	Resumed     *resumed     `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
-	Stood       *stood       `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
+	Kind        plan.Kind       `json:"kind"`
+	Environment string          `json:"environment"`
+	Digest      string          `json:"digest,omitempty"`
+	By          string          `json:"by"`
+	Reason      string          `json:"reason,omitempty"`
+	Steps       int             `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
+	At          time.Time       `json:"at"`
+	Quarantine  *quarantined    `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
+	Resumed     *resumed        `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
+	Outcome     *rolloutOutcome `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
 }
 
-// stood is what became of a rollout. Stored.
-type stood struct {
+// rolloutOutcome is what became of a rollout. Stored.
+type rolloutOutcome struct {
 	Region   string        `json:"region"`
 	Rollout  string        `json:"rollout"`
 	Revision string        `json:"revision,omitempty"`
@@ -72,8 +72,8 @@ type quarantined struct {
 	Number    int64          `json:"number"`
 	Semver    string         `json:"semver,omitempty"`
 	Functions string         `json:"functions,omitempty"` // a glob; empty = all
-	Back      int64          `json:"back,omitempty"`
-	Hand      bool           `json:"hand,omitempty"`
+	RevertTo  int64          `json:"back,omitempty"`
+	ByPerson  bool           `json:"hand,omitempty"`
 	Rollout   string         `json:"rollout,omitempty"`
 }
 
@@ -88,13 +88,13 @@ func (d rulingDoc) entry(id string) Entry {
 		Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By, Steps: d.Steps, Started: d.At, Ended: d.At,
 	}
 	if d.Quarantine != nil {
-		d.Quarantine.tell(&e)
+		d.Quarantine.fill(&e)
 	}
 	if d.Resumed != nil {
 		e.Region, e.Rollout = d.Resumed.Region, d.Resumed.Rollout
 		e.Step += "/" + e.Region
 	}
-	if s := d.Stood; s != nil {
+	if s := d.Outcome; s != nil {
 		e.Region, e.Rollout, e.Revision, e.Wave, e.Findings = s.Region, s.Rollout, s.Revision, s.Wave, s.Findings
 		e.Status, e.Started, e.Duration = plan.Status(s.Stage), s.Begun, d.At.Sub(s.Begun)
 		e.Step += "/" + s.Region + "/" + string(s.Stage)
@@ -102,16 +102,16 @@ func (d rulingDoc) entry(id string) Entry {
 	return e
 }
 
-// tell fills in what a quarantine has more than other rulings: it goes from the
-// number that is bad to the one to go back to, and a retry the other way.
-func (q quarantined) tell(e *Entry) {
+// fill fills in what a quarantine has more than other rulings: it goes from the
+// number that is bad to the one to return to, and a retry the other way.
+func (q quarantined) fill(e *Entry) {
 	e.Step += "/" + q.Region + "/" + q.Name + "/" + strconv.FormatInt(q.Number, 10)
 	if q.Functions != "" {
 		e.Step += "/" + q.Functions
 	}
 	e.Region, e.Layer, e.LayerARN, e.Function, e.Rollout = q.Region, q.Name, q.Layer, q.Functions, q.Rollout
 	e.From, e.FromNumber, e.FromVersion = numbered(q.Layer, q.Number), q.Number, q.Semver
-	e.To, e.ToNumber = numbered(q.Layer, q.Back), q.Back
+	e.To, e.ToNumber = numbered(q.Layer, q.RevertTo), q.RevertTo
 	if e.Kind == KindRetry {
 		e.From, e.FromNumber, e.FromVersion, e.To, e.ToNumber, e.ToVersion = e.To, e.ToNumber, "", e.From, e.FromNumber, e.FromVersion
 	}
@@ -138,7 +138,7 @@ func (l *Log) RecordDecision(ctx context.Context, d ruling.Decision) error {
 	if q := d.Quarantine; q != nil {
 		doc.Quarantine = &quarantined{
 			Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
-			Back: q.RevertTo, Hand: q.ByPerson, Rollout: q.Rollout,
+			RevertTo: q.RevertTo, ByPerson: q.ByPerson, Rollout: q.Rollout,
 		}
 	}
 	return l.rule(ctx, doc)
@@ -168,7 +168,7 @@ func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason st
 func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r rollout.Rollout) error {
 	err := l.rule(ctx, rulingDoc{
 		Kind: KindRollout, Environment: environment, By: by, Reason: r.Reason, Steps: r.Total, At: time.Now().UTC(),
-		Stood: &stood{
+		Outcome: &rolloutOutcome{
 			Region: region, Rollout: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves,
 			Findings: findings(r.Findings), Begun: stored(r.Begun),
 		},

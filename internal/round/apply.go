@@ -130,7 +130,7 @@ func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) 
 		if in.Regions[i].Have == nil {
 			continue
 		}
-		news, err := p.history(r.Want.Account).LearnAfter(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
+		news, err := p.history(r.Want.Account).RecordObservationsSince(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
 		if err != nil {
 			return false, fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}

@@ -34,7 +34,7 @@ func drain(t *testing.T, l *history.Log, c history.Cursor) ([]history.Entry, his
 		if calls > 100 {
 			t.Fatal("Ended never comes to an end")
 		}
-		entries, next, err := l.Ended(t.Context(), c)
+		entries, next, err := l.CompletedSince(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestCursorsStaySmall(t *testing.T) {
 func TestCursorsOfOthers(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	for c, want := range map[history.Cursor]error{"2;x;;": store.ErrNewer, "12": store.ErrNewer, "x": store.ErrCorrupt, "1;a": store.ErrCorrupt, ";;;": store.ErrCorrupt} {
-		if _, next, err := l.Ended(t.Context(), c); !errors.Is(err, want) || next != c {
+		if _, next, err := l.CompletedSince(t.Context(), c); !errors.Is(err, want) || next != c {
 			t.Errorf("%q: %q, %v, want %v", c, next, err, want)
 		}
 	}

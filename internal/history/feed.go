@@ -10,53 +10,53 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// Cursor says how far somebody has followed the history with Ended. Keep it as
-// it is: it is a short text without quotes, to be stored and given back. The
-// empty Cursor is the beginning; Now gives the present.
+// Cursor is how far somebody has followed the history with CompletedSince. Keep
+// it as it is: it is a short text without quotes, to be stored and passed again.
+// The empty Cursor is the beginning; Now returns the present.
 type Cursor string
 
 const (
-	// straggle is how long after its ID was made a record may still appear: the
+	// clockSkew is how long after its ID was made a record may still appear: the
 	// clocks of machines that share a store differ, and a write takes its time
 	// (never more than late). AWS itself refuses a clock that is off by more.
-	straggle = 5 * time.Minute
-	// mostTold bounds a cursor when much happens within straggle; what appears
+	clockSkew = 5 * time.Minute
+	// maxReported bounds a cursor when much happens within straggle; what appears
 	// out of order by more than so many records is missed.
-	mostTold = 2000
-	// mostEnded is after how many records one call of Ended stops.
-	mostEnded = 500
+	maxReported = 2000
+	// maxCompleted is after how many records one call of CompletedSince stops.
+	maxCompleted = 500
 )
 
-// position is what a Cursor says. Records are kept in the order in which they
+// position is what a Cursor is made of. Records are kept in the order in which they
 // began and end in any other, days later and by the hand of another process. So
 // a place in the list is not enough.
 type position struct {
-	low  string   // up to this ID no record appears any more; each was told, or is in open
-	open []string // IDs up to low of records without an end, sorted
-	told []string // behind low: the words of the IDs that were told, sorted
+	settledUpTo string   // up to this ID no record appears any more; each was reported, or is in open
+	open        []string // IDs up to low of records without an end, sorted
+	reported    []string // behind settledUpTo: the random parts of the IDs that were reported, sorted
 }
 
-// Ended gives the steps that have ended since the cursor, in the order in which
-// they began, and the cursor for the next call. Over successive cursors every
-// step that ends is given exactly once, whoever ends it and however late. One
-// call gives a few hundred at most: call again until it gives none. Rulings,
+// CompletedSince returns the steps that have ended since the cursor, in the order
+// in which they began, and the cursor for the next call. Over successive cursors
+// every step that ends is returned exactly once, whoever ends it and however late.
+// One call returns a few hundred at most: call again until it returns none. Rulings,
 // which do not end, are not among them.
 //
 // Store next together with what was made of the entries; a call that is repeated
-// with the same cursor gives the same ones again.
-func (l *Log) Ended(ctx context.Context, cursor Cursor) (entries []Entry, next Cursor, err error) {
+// with the same cursor returns the same ones again.
+func (l *Log) CompletedSince(ctx context.Context, cursor Cursor) (entries []Entry, next Cursor, err error) {
 	p, err := parseCursor(cursor)
 	if err != nil {
 		return nil, cursor, err
 	}
-	entries, err = l.endedSince(ctx, &p)
+	entries, err = l.completedSince(ctx, &p)
 	if err != nil {
 		return nil, cursor, fmt.Errorf("read what has ended: %w", err)
 	}
 	return entries, p.cursor(), nil
 }
 
-// Now gives the cursor behind everything that has ended by now, for somebody
+// Now returns the cursor behind everything that has ended by now, for somebody
 // who begins to follow and is not interested in what was.
 func (l *Log) Now(ctx context.Context) (Cursor, error) {
 	// Records that are open are few and may be old; they are found by their
@@ -65,16 +65,16 @@ func (l *Log) Now(ctx context.Context) (Cursor, error) {
 	if err != nil {
 		return "", err
 	}
-	p := position{low: complete(time.Now())}
+	p := position{settledUpTo: settledBefore(time.Now())}
 	for _, e := range open {
-		if e.ID <= p.low {
+		if e.ID <= p.settledUpTo {
 			p.open = append(p.open, e.ID)
 		}
 	}
 	slices.Sort(p.open)
 	p.open = slices.Compact(p.open)
 	for {
-		entries, err := l.endedBehind(ctx, &p)
+		entries, err := l.completedBehind(ctx, &p)
 		if err != nil {
 			return "", fmt.Errorf("read what has ended: %w", err)
 		}
@@ -84,10 +84,10 @@ func (l *Log) Now(ctx context.Context) (Cursor, error) {
 	}
 }
 
-// complete is the ID below which all records have appeared at now.
-func complete(now time.Time) string { return now.UTC().Add(-straggle).Format(idTime) }
+// settledBefore is the ID below which all records have appeared at now.
+func settledBefore(now time.Time) string { return now.UTC().Add(-clockSkew).Format(idTime) }
 
-func (l *Log) endedSince(ctx context.Context, p *position) ([]Entry, error) {
+func (l *Log) completedSince(ctx context.Context, p *position) ([]Entry, error) {
 	var entries []Entry
 	var open []string
 	for _, id := range p.open {
@@ -103,26 +103,26 @@ func (l *Log) endedSince(ctx context.Context, p *position) ([]Entry, error) {
 		}
 	}
 	p.open = open
-	behind, err := l.endedBehind(ctx, p)
+	behind, err := l.completedBehind(ctx, p)
 	return append(entries, behind...), err
 }
 
-// endedBehind reads the records behind p.low and moves p.
-func (l *Log) endedBehind(ctx context.Context, p *position) ([]Entry, error) {
+// completedBehind reads the records behind p.low and moves p.
+func (l *Log) completedBehind(ctx context.Context, p *position) ([]Entry, error) {
 	var entries []Entry
 	var open, told []string // IDs behind low, ascending
-	low, records := complete(time.Now()), 0
-	for v := range l.lines(ctx, store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(p.low)}) {
+	low, records := settledBefore(time.Now()), 0
+	for v := range l.lines(ctx, store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(p.settledUpTo)}) {
 		if v.err != nil {
 			return nil, v.err
 		}
 		if v.ruling != nil {
 			continue
 		}
-		at, known := slices.BinarySearch(p.told, word(v.id))
+		at, known := slices.BinarySearch(p.reported, randomPart(v.id))
 		switch {
 		case known:
-			p.told = slices.Delete(p.told, at, at+1)
+			p.reported = slices.Delete(p.reported, at, at+1)
 			told = append(told, v.id)
 		case v.record.End == nil:
 			open = append(open, v.id)
@@ -131,22 +131,22 @@ func (l *Log) endedBehind(ctx context.Context, p *position) ([]Entry, error) {
 			told = append(told, v.id)
 			records++
 		}
-		if records == mostEnded {
+		if records == maxCompleted {
 			low = min(low, v.id)
 			break
 		}
 	}
-	if over := len(told) - mostTold; over > 0 {
+	if over := len(told) - maxReported; over > 0 {
 		low = max(low, told[over-1])
 	}
-	p.move(max(low, p.low), open, told)
+	p.move(max(low, p.settledUpTo), open, told)
 	return entries, nil
 }
 
-// move puts the place at low. What is left in p.told lies behind all that was
+// move puts the place at low. What is left in p.reported lies behind all that was
 // read.
 func (p *position) move(low string, open, told []string) {
-	p.low = low
+	p.settledUpTo = low
 	for _, id := range open {
 		if id <= low {
 			p.open = append(p.open, id)
@@ -154,21 +154,21 @@ func (p *position) move(low string, open, told []string) {
 	}
 	for _, id := range told {
 		if id > low {
-			p.told = append(p.told, word(id))
+			p.reported = append(p.reported, randomPart(id))
 		}
 	}
 	slices.Sort(p.open)
-	slices.Sort(p.told)
+	slices.Sort(p.reported)
 }
 
-// word is the random word of an ID, which alone tells it from all others.
-func word(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
+// randomPart is the random word of an ID, which alone tells it from all others.
+func randomPart(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
 // cursorVersion begins every cursor. Its four parts are divided by semicolons.
 const cursorVersion = "1"
 
 func (p position) cursor() Cursor {
-	return Cursor(strings.Join([]string{cursorVersion, p.low, strings.Join(p.open, ","), strings.Join(p.told, ",")}, ";"))
+	return Cursor(strings.Join([]string{cursorVersion, p.settledUpTo, strings.Join(p.open, ","), strings.Join(p.reported, ",")}, ";"))
 }
 
 func parseCursor(c Cursor) (position, error) {
@@ -182,7 +182,7 @@ func parseCursor(c Cursor) (position, error) {
 	case len(parts) != 4 || parts[0] != cursorVersion:
 		return position{}, fmt.Errorf("read a cursor of the history: %w: %.60q", store.ErrCorrupt, c)
 	}
-	return position{low: parts[1], open: list(parts[2]), told: list(parts[3])}, nil
+	return position{settledUpTo: parts[1], open: list(parts[2]), reported: list(parts[3])}, nil
 }
 
 // list is strings.Split for a text that may be no list at all.

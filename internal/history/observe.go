@@ -16,46 +16,46 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// writers is how many values Learn writes at once: the first round of an
+// writers is how many values RecordObservations writes at once: the first round of an
 // account adopts thousands of functions, and a write to a table in the cloud
 // takes milliseconds.
 const writers = 8
 
-// Learn remembers what a look at the world taught. It must be given what was
+// RecordObservations adds what was observed to the past. It must be given what was
 // learned from a whole look at the Region: a drift that is not in learned has
-// ended, a candidate that is not in it is protected again. What is known
-// already is not written, so learning the same twice writes nothing; what a
+// ended, a candidate that is not in it is protected again. What is recorded
+// already is not written, so that the same twice writes nothing; what a
 // later holder of the lease wrote is left alone (Holding).
-func (l *Log) Learn(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
-	// Layers first: a function that is known is not learned again. Killed in
-	// between the other way round, the layer would never hear that the version
-	// ran here, which rolling back and retention go by.
-	if _, err := l.learnLayers(ctx, environment, region, learned); err != nil {
+func (l *Log) RecordObservations(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+	// Layers first: a function that is known is not recorded again. Killed in
+	// between the other way round, the layer would not have the version that
+	// ran here, which rollback and retention rely on.
+	if _, err := l.recordLayers(ctx, environment, region, learned); err != nil {
 		return fmt.Errorf("remember what is known of layers: %w", err)
 	}
-	if err := l.learnFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
+	if err := l.recordFunctions(ctx, environment, region, learned, now.UTC()); err != nil {
 		return fmt.Errorf("remember what functions have: %w", err)
 	}
 	return nil
 }
 
-// LearnAfter is Learn for whoever read past a moment ago and has had the lease
-// since: where past says that nothing is new of any function, none is read
-// again. Beside a large account that is half of what a quiet round reads. news
-// says that past may be old now.
-func (l *Log) LearnAfter(ctx context.Context, environment, region string, past plan.Past, learned plan.Learned, now time.Time) (news bool, err error) {
-	if !known(past, learned) {
-		return true, l.Learn(ctx, environment, region, learned, now)
+// RecordObservationsSince is RecordObservations for whoever read past a moment ago
+// and has had the lease since: where past has everything about functions, none is
+// read again. Beside a large account that is half of what a quiet round reads. news
+// reports whether past may be old now.
+func (l *Log) RecordObservationsSince(ctx context.Context, environment, region string, past plan.Past, learned plan.Learned, now time.Time) (news bool, err error) {
+	if !upToDate(past, learned) {
+		return true, l.RecordObservations(ctx, environment, region, learned, now)
 	}
-	if news, err = l.learnLayers(ctx, environment, region, learned); err != nil {
+	if news, err = l.recordLayers(ctx, environment, region, learned); err != nil {
 		return true, fmt.Errorf("remember what is known of layers: %w", err)
 	}
 	return news, nil
 }
 
-// known says that past has all that was learned of functions, and no drift
-// that has ended. It must find new whatever functionDoc.learn does.
-func known(past plan.Past, learned plan.Learned) bool {
+// upToDate reports whether past has all that was observed of functions, and no
+// drift that has ended. It must find new whatever functionDoc.observe does.
+func upToDate(past plan.Past, learned plan.Learned) bool {
 	if len(learned.Adopted) > 0 {
 		return false
 	}
@@ -76,30 +76,30 @@ func known(past plan.Past, learned plan.Learned) bool {
 	return drifts == len(learned.Sightings)
 }
 
-// lesson is what was learned of one function.
-type lesson struct {
+// observation is what was found on one function.
+type observation struct {
 	adopted []plan.Adoption
 	drift   map[state.LayerARN]sightDoc
 }
 
-func (l *Log) learnFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
-	lessons := map[string]lesson{}
+func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+	observations := map[string]observation{}
 	for _, a := range learned.Adopted {
-		le := lessons[a.Function]
-		le.adopted = append(le.adopted, a)
-		lessons[a.Function] = le
+		o := observations[a.Function]
+		o.adopted = append(o.adopted, a)
+		observations[a.Function] = o
 	}
 	for _, s := range learned.Sightings {
-		le := lessons[s.Function]
-		if le.drift == nil {
-			le.drift = map[state.LayerARN]sightDoc{}
+		o := observations[s.Function]
+		if o.drift == nil {
+			o.drift = map[state.LayerARN]sightDoc{}
 		}
 		since := s.Since.UTC()
 		if since.IsZero() {
 			since = now
 		}
-		le.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
-		lessons[s.Function] = le
+		o.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
+		observations[s.Function] = o
 	}
 
 	// Write after the list was read: a store need not like both at once.
@@ -109,13 +109,13 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 		if err != nil {
 			return err
 		}
-		if d.Doc.learn(lessons[d.Name], l.held) {
+		if d.Doc.observe(observations[d.Name], l.held) {
 			pending[d.Name] = &d.Value
 		} else {
-			delete(lessons, d.Name)
+			delete(observations, d.Name)
 		}
 	}
-	for name := range lessons {
+	for name := range observations {
 		if pending[name] == nil {
 			pending[name] = &store.Value{}
 		}
@@ -125,20 +125,20 @@ func (l *Log) learnFunctions(ctx context.Context, environment, region string, le
 	for _, name := range slices.Sorted(maps.Keys(pending)) {
 		g.Go(func() error {
 			return docs[functionDoc](l).UpdateFrom(ctx, l.functionKey(environment, region, name), pending[name],
-				func(d *functionDoc) bool { return d.learn(lessons[name], l.held) })
+				func(d *functionDoc) bool { return d.observe(observations[name], l.held) })
 		})
 	}
 	return g.Wait()
 }
 
-// learn notes what was found on the function; false = nothing is new.
-func (d *functionDoc) learn(le lesson, by fence) bool {
-	if by.number > 0 && d.Fences.passed(by) {
+// observe notes what was found on the function, and reports whether that is new.
+func (d *functionDoc) observe(o observation, by fence) bool {
+	if by.number > 0 && d.Fences.staleFor(by) {
 		return false
 	}
 	changed := false
 	d.V = version
-	for _, a := range le.adopted {
+	for _, a := range o.adopted {
 		slot, known := d.Layers[a.Layer]
 		if !known || slot.Applied != a.Number {
 			if d.Layers == nil {
@@ -154,7 +154,7 @@ func (d *functionDoc) learn(le lesson, by fence) bool {
 			d.List, changed = slices.Clone(a.List), true
 		}
 	}
-	for layer, s := range le.drift {
+	for layer, s := range o.drift {
 		slot, n := d.Layers[layer], s.Have.Number()
 		if slot.Original != 0 && n != 0 && n != slot.Applied && n != slot.Original {
 			slot.Original = 0 // another writer's template names another number now
@@ -163,26 +163,26 @@ func (d *functionDoc) learn(le lesson, by fence) bool {
 		}
 	}
 	same := func(a, b sightDoc) bool { return a.Have == b.Have && a.Since.Equal(b.Since) }
-	if !maps.EqualFunc(d.Drift, le.drift, same) {
-		d.Drift, changed = le.drift, true
+	if !maps.EqualFunc(d.Drift, o.drift, same) {
+		d.Drift, changed = o.drift, true
 	}
 	if changed { // raising it alone would write every document at every change of holder
-		d.Fences.raise(by)
+		d.Fences.advance(by)
 	}
 	return changed
 }
 
-// layerLesson is what was learned of one layer.
-type layerLesson struct {
+// layerObservation is what was found of one layer.
+type layerObservation struct {
 	adopted    []int64 // ascending, each once
 	candidates map[int64]time.Time
 	numbers    []plan.PinnedNumber
 	selected   int // 0 = nothing new
 }
 
-// learnLayers says whether anything was new.
-func (l *Log) learnLayers(ctx context.Context, environment, region string, learned plan.Learned) (news bool, err error) {
-	lessons := layerLessons(learned)
+// recordLayers reports whether anything was new.
+func (l *Log) recordLayers(ctx context.Context, environment, region string, learned plan.Learned) (news bool, err error) {
+	observations := layerObservations(learned)
 	pending := map[state.LayerARN]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
 	for d, err := range docs[layerDoc](l).List(ctx, known) {
@@ -190,20 +190,20 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 			return false, err
 		}
 		layer := state.LayerARN(d.Name)
-		if d.Doc.learn(lessons[layer], l.held) {
+		if d.Doc.observe(observations[layer], l.held) {
 			pending[layer] = &d.Value
 		} else {
-			delete(lessons, layer)
+			delete(observations, layer)
 		}
 	}
-	for layer := range lessons {
+	for layer := range observations {
 		if pending[layer] == nil {
 			pending[layer] = &store.Value{}
 		}
 	}
 	for _, layer := range slices.Sorted(maps.Keys(pending)) {
 		err := docs[layerDoc](l).UpdateFrom(ctx, l.layerKey(environment, region, layer), pending[layer],
-			func(d *layerDoc) bool { return d.learn(lessons[layer], l.held) })
+			func(d *layerDoc) bool { return d.observe(observations[layer], l.held) })
 		if err != nil {
 			return true, err
 		}
@@ -211,43 +211,43 @@ func (l *Log) learnLayers(ctx context.Context, environment, region string, learn
 	return len(pending) > 0, nil
 }
 
-func layerLessons(learned plan.Learned) map[state.LayerARN]layerLesson {
-	lessons := map[state.LayerARN]layerLesson{}
+func layerObservations(learned plan.Learned) map[state.LayerARN]layerObservation {
+	observations := map[state.LayerARN]layerObservation{}
 	for _, a := range learned.Adopted {
-		le := lessons[a.Layer]
-		if at, ok := slices.BinarySearch(le.adopted, a.Number); !ok && a.Number != 0 {
-			le.adopted = slices.Insert(le.adopted, at, a.Number)
+		o := observations[a.Layer]
+		if at, ok := slices.BinarySearch(o.adopted, a.Number); !ok && a.Number != 0 {
+			o.adopted = slices.Insert(o.adopted, at, a.Number)
 		}
-		lessons[a.Layer] = le
+		observations[a.Layer] = o
 	}
 	for _, c := range learned.Candidates {
-		le := lessons[c.Layer]
-		if le.candidates == nil {
-			le.candidates = map[int64]time.Time{}
+		o := observations[c.Layer]
+		if o.candidates == nil {
+			o.candidates = map[int64]time.Time{}
 		}
-		le.candidates[c.Number] = c.Since.UTC()
-		lessons[c.Layer] = le
+		o.candidates[c.Number] = c.Since.UTC()
+		observations[c.Layer] = o
 	}
 	for _, f := range learned.Numbers {
-		le := lessons[f.Layer]
-		le.numbers = append(le.numbers, f)
-		lessons[f.Layer] = le
+		o := observations[f.Layer]
+		o.numbers = append(o.numbers, f)
+		observations[f.Layer] = o
 	}
 	for _, s := range learned.Selected {
-		le := lessons[s.Layer]
-		le.selected = s.Count
-		lessons[s.Layer] = le
+		o := observations[s.Layer]
+		o.selected = s.Count
+		observations[s.Layer] = o
 	}
-	return lessons
+	return observations
 }
 
-// learn notes what was found of the layer; false = nothing is new.
-func (d *layerDoc) learn(le layerLesson, by fence) bool {
-	if by.number > 0 && d.Fences.passed(by) {
+// observe notes what was found of the layer, and reports whether that is new.
+func (d *layerDoc) observe(o layerObservation, by fence) bool {
+	if by.number > 0 && d.Fences.staleFor(by) {
 		return false
 	}
 	changed := false
-	for _, n := range le.adopted {
+	for _, n := range o.adopted {
 		if slices.Contains(d.Applied, n) {
 			continue
 		}
@@ -260,17 +260,17 @@ func (d *layerDoc) learn(le layerLesson, by fence) bool {
 		}
 		changed = true
 	}
-	for _, f := range le.numbers {
-		changed = d.fix(f.Semver, f.Number) || changed
+	for _, f := range o.numbers {
+		changed = d.pinNumber(f.Semver, f.Number) || changed
 	}
-	if !maps.EqualFunc(d.Candidates, trimmed(le.candidates), time.Time.Equal) {
-		d.Candidates, changed = trimmed(le.candidates), true
+	if !maps.EqualFunc(d.Candidates, trimmed(o.candidates), time.Time.Equal) {
+		d.Candidates, changed = trimmed(o.candidates), true
 	}
-	if n := cmp.Or(le.selected, d.Selected); n != d.Selected {
+	if n := cmp.Or(o.selected, d.Selected); n != d.Selected {
 		d.Selected, changed = n, true
 	}
 	if changed {
-		d.Fences.raise(by)
+		d.Fences.advance(by)
 	}
 	d.trim()
 	return changed
