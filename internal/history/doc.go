@@ -61,7 +61,7 @@
 //	past/REPO/pruned/ENVIRONMENT/REGION     the prunes of the last 24 hours
 //
 // Values are JSON with a version "v"; one that is newer than this program knows
-// is store.ErrNewer, never half understood. The structs that are stored (files
-// document.go and record.go) keep their field names for ever; those that are
-// returned may change.
+// is store.ErrNewer, never half understood. What is stored (files document.go,
+// record.go and ruling.go, and Round) keeps its names in JSON for ever; an Entry may
+// change otherwise.
 package history

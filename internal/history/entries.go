@@ -140,7 +140,7 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 		if v.err != nil {
 			return nil, fmt.Errorf("read what was left open: %w", v.err)
 		}
-		if v.ruling == nil && v.record.End == nil && rounds[v.record.Round] {
+		if v.ruling == nil && v.record.End == nil && rounds[v.record.RoundID] {
 			open = append(open, v.entries()...)
 		}
 	}
@@ -159,14 +159,14 @@ func (l *Log) Settle(ctx context.Context, e Entry, out apply.Outcome) error {
 		return err
 	}
 	if rec.End == nil {
-		anew := func(stepDoc) bool { return true }
+		anew := func(Action) bool { return true }
 		if err := l.finish(ctx, e.ID, rec, out, anew); err != nil {
 			return err
 		}
 	}
-	left, err := l.unfinished(ctx, map[string]bool{rec.Round: true}, rec.Round)
+	left, err := l.unfinished(ctx, map[string]bool{rec.RoundID: true}, rec.RoundID)
 	if err != nil || slices.ContainsFunc(left, func(o Entry) bool { return o.ID != e.ID }) {
 		return err
 	}
-	return l.closeRounds(ctx, rec.Environment, rec.Region, rec.Round)
+	return l.closeRounds(ctx, rec.Environment, rec.Region, rec.RoundID)
 }

@@ -306,9 +306,9 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 			t.Fatalf("not in order: %v", steps(got))
 		}
 		want := history.Entry{
-			ID: got[1].ID, Environment: env, Kind: history.KindApproval, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "approval/prod/" + digest, Reason: "reviewed", Digest: digest, Approval: digest, ApprovedBy: "sato",
-			Steps: 2, Started: at.UTC(), Ended: at.UTC(),
+			Round:  history.Round{Environment: env, Digest: digest, Approval: digest, ApprovedBy: "sato"},
+			Action: history.Action{Kind: history.KindApproval, Cause: history.CauseRuling, Step: "approval/prod/" + digest, Reason: "reviewed"},
+			ID:     got[1].ID, Status: history.StatusGiven, Steps: 2, Started: at.UTC(), Ended: at.UTC(),
 		}
 		if diff := cmp.Diff(want, got[1]); diff != "" {
 			t.Errorf("the ruling (-want +got):\n%s", diff)

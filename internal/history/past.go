@@ -118,7 +118,7 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 }
 
 // applyToPast brings the past up to what a record applied. All of it may be repeated.
-func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
 	by := l.fenceOf(rec)
 	list := out.List
 	if list == nil {
@@ -161,15 +161,15 @@ func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.
 // serving returns the steps of a record that moved an alias, and with them those
 // of a canary before it: what that attached counts only from now on, when all
 // callers have it. What somebody else has changed, and was only reported, does not.
-func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []stepDoc {
+func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []Action {
 	steps := slices.Clone(rec.Steps)
 	for _, layer := range slices.Sorted(maps.Keys(d.Layers)) {
 		now, _, _ := state.Function{Layers: list}.Has(layer)
 		was := d.Layers[layer].Applied
-		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s stepDoc) bool { return s.LayerARN == layer }) {
+		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s Action) bool { return s.LayerARN == layer }) {
 			continue
 		}
-		s := stepDoc{Kind: plan.KindAttach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
+		s := Action{Kind: plan.KindAttach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
 		if was > 0 {
 			s.From = layer.Version(was)
 		}
@@ -226,7 +226,7 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 // changes the layer. It reports whether anything is new. IDs grow, so that one that
 // is not above the last that counted has been counted before. Were it counted again,
 // a function that nobody touches could be left alone as a tug of war.
-func (d *functionDoc) countRepair(id string, rec record, s stepDoc) bool {
+func (d *functionDoc) countRepair(id string, rec record, s Action) bool {
 	was, known := d.Heals[s.LayerARN]
 	switch {
 	case known && id <= was.Record:
@@ -247,7 +247,7 @@ func (d *functionDoc) countRepair(id string, rec record, s stepDoc) bool {
 }
 
 // apply makes the step's number the latest one applied here.
-func (d *layerDoc) apply(s stepDoc, by fence) bool {
+func (d *layerDoc) apply(s Action, by fence) bool {
 	if d.Fences.staleFor(by) {
 		return false
 	}
@@ -293,7 +293,7 @@ func (d *layerDoc) trim() {
 // for no fencing number: that a version was deleted stays true whoever deleted
 // it and however late that is recorded, and a prune that was not counted would let
 // one more be made today.
-func (l *Log) applyPruneToPast(ctx context.Context, id string, rec record, s stepDoc) error {
+func (l *Log) applyPruneToPast(ctx context.Context, id string, rec record, s Action) error {
 	err := docs[prunedDoc](l).Update(ctx, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
 		if _, ok := d.At[id]; ok {
 			return false

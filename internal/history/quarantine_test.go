@@ -63,17 +63,21 @@ func TestAQuarantineIsHistory(t *testing.T) {
 			t.Fatalf("entries: %+v", got)
 		}
 		want := []history.Entry{{
-			ID: got[0].ID, Environment: env, Region: region, Kind: history.KindRetry, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "retry/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "the database was slow", ApprovedBy: "tanaka",
-			Layer: "makoto-common", LayerARN: common, Function: "makoto-*", Rollout: "r1",
-			From: common.Version(12), FromNumber: 12, To: common.Version(13), ToNumber: 13, ToVersion: "1.13.0",
-			Started: time.Now().UTC(), Ended: time.Now().UTC(),
+			Round: history.Round{Environment: env, Region: region, ApprovedBy: "tanaka", Rollout: "r1"},
+			Action: history.Action{
+				Kind: history.KindRetry, Cause: history.CauseRuling, Step: "retry/prod/ap-northeast-1/makoto-common/13/makoto-*",
+				Reason: "the database was slow", Layer: "makoto-common", LayerARN: common, Function: "makoto-*", From: common.Version(12),
+				To: common.Version(13), ToVersion: "1.13.0",
+			},
+			ID: got[0].ID, Status: history.StatusGiven, FromNumber: 12, ToNumber: 13, Started: time.Now().UTC(), Ended: time.Now().UTC(),
 		}, {
-			ID: got[1].ID, Environment: env, Region: region, Kind: history.KindQuarantine, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "quarantine/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "it times out", ApprovedBy: "sato",
-			Layer: "makoto-common", LayerARN: common, Function: "makoto-*", Rollout: "r1",
-			From: common.Version(13), FromNumber: 13, FromVersion: "1.13.0", To: common.Version(12), ToNumber: 12,
-			Started: given, Ended: given,
+			Round: history.Round{Environment: env, Region: region, ApprovedBy: "sato", Rollout: "r1"},
+			Action: history.Action{
+				Kind: history.KindQuarantine, Cause: history.CauseRuling,
+				Step: "quarantine/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "it times out", Layer: "makoto-common",
+				LayerARN: common, Function: "makoto-*", From: common.Version(13), FromVersion: "1.13.0", To: common.Version(12),
+			},
+			ID: got[1].ID, Status: history.StatusGiven, FromNumber: 13, ToNumber: 12, Started: given, Ended: given,
 		}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)

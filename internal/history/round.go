@@ -40,15 +40,21 @@ func (l *Log) Holding(account string, fencing int64) *Log {
 }
 
 // Round is why a round changes anything: it is part of each of its records.
+// Stored: names and meanings stay.
 type Round struct {
-	Environment, Region, Account string
-	Revision, Author             string // the commit
-	Digest                       string // of the plan
-	Window                       string // why it is open
-	Approval, ApprovedBy         string // the digest that was approved, and by whom; empty = none was needed
-	Fencing                      int64  // the token of the account's lease; 0 = that of Holding, else none
-	Rollout                      string // the ID of the one that it carries on; empty = none
-	Started                      time.Time
+	Environment string `json:"environment"`
+	Region      string `json:"region"`
+	Account     string `json:"account,omitempty"`
+	Revision    string `json:"revision,omitempty"` // the commit that asked for it
+	Author      string `json:"author,omitempty"`   // of the commit
+	Digest      string `json:"digest,omitempty"`   // of the plan
+	Window      string `json:"window,omitempty"`   // why it is open
+	// Approval is the digest that was approved, and ApprovedBy by whom; empty =
+	// none was needed.
+	Approval   string `json:"approval,omitempty"`
+	ApprovedBy string `json:"approved_by,omitempty"`
+	Fencing    int64  `json:"fencing"`           // the token of the account's lease; 0 = that of Holding, else none
+	Rollout    string `json:"rollout,omitempty"` // the ID of the one that it carries on; empty = none
 }
 
 // Recording is one round that is being recorded. It is an apply.Recorder.
@@ -182,7 +188,7 @@ func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) er
 // first reports whether a number is applied to layer for the first time in this
 // round. Functions that end at the same time with different numbers (pins)
 // would otherwise rewrite the layer's order in turns.
-func (r *Recording) first(s stepDoc) bool {
+func (r *Recording) first(s Action) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.moved[s.To]
@@ -229,7 +235,7 @@ func (l *Log) closeRounds(ctx context.Context, environment, region, round string
 
 // finish brings the past up to date and ends the record. All of it may be
 // repeated.
-func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
 	seen, ended, err := l.ended(ctx, id)
 	if err != nil {
 		return fmt.Errorf("end record %s: %w", id, err)

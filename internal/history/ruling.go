@@ -83,9 +83,9 @@ func (d rulingDoc) entry(id string) Entry {
 		step += "/" + d.Digest
 	}
 	e := Entry{
-		ID: id, Environment: d.Environment, Kind: d.Kind, Cause: CauseRuling, Status: StatusGiven,
-		Step: step, Reason: d.Reason,
-		Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By, Steps: d.Steps, Started: d.At, Ended: d.At,
+		ID: id, Round: Round{Environment: d.Environment, Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By},
+		Action: Action{Step: step, Kind: d.Kind, Cause: CauseRuling, Reason: d.Reason},
+		Status: StatusGiven, Steps: d.Steps, Started: d.At, Ended: d.At,
 	}
 	if d.Quarantine != nil {
 		d.Quarantine.fill(&e)

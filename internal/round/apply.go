@@ -320,7 +320,7 @@ func anyLeft(lines []string, left map[string]bool) bool {
 func (p *Run) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int) history.Round {
 	made := history.Round{
 		Environment: planned.Environment, Region: r.Want.Region, Account: r.Want.Account,
-		Digest: planned.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+		Digest: planned.Digest, Window: r.Window.Reason,
 	}
 	if in.Regions[i].Rollout.Open() {
 		made.Rollout = in.Regions[i].Rollout.ID
