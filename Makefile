@@ -1,9 +1,15 @@
 # Everything a developer runs. `make` alone lists the targets.
 
 GOLANGCI_LINT_VERSION := v2.15.0
-TOOLS := $(CURDIR)/.tools
-LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+# Beside the build cache, so that a fresh clone does not build the linter anew.
+# It is of the Go it was built with: an older one refuses newer code.
+TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/layerd-tools
+LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
 FUZZTIME ?= 5s
+# The fuzz targets that read what others have written. Where the others draw
+# worlds, tests draw some of them each time.
+PARSERS := internal/window:FuzzParse internal/strictyaml:FuzzParse internal/desired:FuzzLoad \
+	internal/daemon/config:FuzzLoad internal/desired/gitrepo:FuzzUnpack
 WORLDS ?= 1000000
 LOAD ?= 1000 10000
 CHAOS ?= each
@@ -18,12 +24,18 @@ build: ## build ./layerd
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o layerd ./cmd/layerd
 
 .PHONY: test
-test: ## run all tests
+test: ## run the tests, and of the long ones a sample
 	go test ./...
 
 .PHONY: race
-race: ## run all tests under the race detector
-	go test -race -short ./...
+race: ## run the tests of all that is concurrent under the race detector
+	go test -vet=off -race -short -timeout 30m $$(.ci/concurrent)
+
+.PHONY: nightly
+nightly: ## prove all: whole tests, races everywhere, second opinions, long fuzzing (an hour or two)
+	CI=true LAYERD_NIGHTLY=1 LAYERD_ZONES=all go test -count=1 -timeout 3h ./...
+	go test -race -short -timeout 60m ./...
+	$(MAKE) -s fuzz
 
 .PHONY: lint
 lint: $(LINT) ## run the linter
@@ -40,15 +52,19 @@ generate: ## write generated files anew
 .PHONY: fuzz
 fuzz: ## check the promises of reconcile over a million worlds, then fuzz for long
 	LAYERD_WORLDS=$(WORLDS) go test -run TestWorlds -timeout 60m ./internal/reconcile
-	$(MAKE) -s fuzz-short FUZZTIME=60s
-
-.PHONY: fuzz-short
-fuzz-short: ## fuzz every target for FUZZTIME
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]*' $$file | sed 's/func //' | while read -r target; do \
 			echo "$$target in $$(dirname $$file)"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$(dirname $$file); \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s $$(dirname $$file); \
 		done; \
+	done
+
+.PHONY: fuzz-short
+fuzz-short: ## fuzz the parsers for FUZZTIME each
+	@set -e; for target in $(PARSERS); do \
+		echo "$${target#*:} in $${target%:*}"; \
+		grep -q "^func $${target#*:}(" $${target%:*}/*_test.go || { echo "there is no such target"; exit 1; }; \
+		go test -vet=off -run '^$$' -fuzz "^$${target#*:}\$$" -fuzztime $(FUZZTIME) ./$${target%:*}; \
 	done
 
 .PHONY: chaos
@@ -77,12 +93,15 @@ ci: ## all that has to hold before a change lands
 	.ci/run
 
 .PHONY: tools
-tools: $(LINT) ## install the pinned linter below .tools
+tools: $(LINT) ## install the pinned linter, once for all clones
 
 # Built by itself, as its authors advise: its dependencies are its own.
+# Two clones may build it at once.
 $(LINT):
-	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
-	mv $(TOOLS)/golangci-lint $(LINT)
+	@mkdir -p $(TOOLS)
+	@set -e; new=$$(mktemp -d $(TOOLS)/new.XXXXXX); trap 'rm -rf "$$new"' EXIT; \
+		GOBIN=$$new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION); \
+		mv "$$new/golangci-lint" $(LINT)
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities (needs the internet)

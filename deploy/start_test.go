@@ -30,14 +30,26 @@ const (
 	gitToken     = "token-for-git"
 )
 
-// binary is layerd, built once for all tests, where any user may run it.
+// built is the folder of binary, "" before there is one.
+var built string
+
+// binary is layerd, in a folder where any user may run it: what LAYERD_BIN
+// names, or built once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "layerd-deploy-")
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
 	if err != nil {
+		return "", err
+	}
+	built = dir
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return dir, err
+	}
+	if made := os.Getenv("LAYERD_BIN"); made != "" {
+		program, err := os.ReadFile(made)
+		if err != nil {
+			return dir, fmt.Errorf("LAYERD_BIN: %w", err)
+		}
+		return dir, os.WriteFile(filepath.Join(dir, "layerd"), program, 0o755)
 	}
 	out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "layerd"), "../cmd/layerd").CombinedOutput() //nolint:noctx // for all tests, none of which it ends with
 	if err != nil {
@@ -48,8 +60,8 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := binary(); err == nil && !testing.Short() {
-		_ = os.RemoveAll(dir) // a folder of /tmp at worst
+	if built != "" {
+		_ = os.RemoveAll(built) // a folder of /tmp at worst
 	}
 	os.Exit(code)
 }

@@ -39,6 +39,8 @@ var floors = map[string]int{
 	"round":  9,
 	"daemon": wires,
 	"demo":   11, // the story: it plays the part of a user and of AWS at once
+
+	"nightly": 0, // for tests only: how much of them plays
 }
 
 // wires is the first floor that knows ideas and adapters both. What is below
@@ -162,6 +164,23 @@ func TestOnlyAdaptersAndTheTopKnowTheWorld(t *testing.T) {
 			if slices.ContainsFunc(worldly, func(w string) bool { return strings.HasPrefix(imp, w) }) {
 				t.Errorf("%s imports %s: that belongs in an adapter", p.ImportPath, imp)
 			}
+		}
+	}
+}
+
+// TestClientsOfAWSAreMadeInOnePlace: what makes a client of AWS without awscall
+// has the retries, the log and the user agent of whatever the environment says.
+func TestClientsOfAWSAreMadeInOnePlace(t *testing.T) {
+	for _, p := range packages(t) {
+		name, _ := idea(p.ImportPath)
+		if !strings.HasPrefix(p.ImportPath, module) || slices.Contains([]string{"awscall", "awssim", "demo"}, name) {
+			continue
+		}
+		asks := slices.ContainsFunc(p.Imports, func(imp string) bool {
+			return strings.HasPrefix(imp, "github.com/aws/aws-sdk-go-v2/service/") && !strings.HasSuffix(imp, "/types")
+		})
+		if asks && !slices.Contains(p.Imports, module+"/internal/awscall") {
+			t.Errorf("%s makes clients of AWS without internal/awscall", p.ImportPath)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/layerd/layerd/internal/round"
 
@@ -43,15 +45,45 @@ func (a *app) awsConfig(ctx context.Context) (aws.Config, error) {
 		return cfg, &exitError{code: exitInvalid, err: fmt.Errorf("read the AWS configuration: %w", err),
 			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
 	}
+	cfg.Credentials = &chain{found: cfg.Credentials}
 	return cfg, nil
+}
+
+// chain is what the SDK's chain found, until it is invalidated: then the chain is
+// asked anew, since the SDK reads the files of credentials once for all.
+type chain struct {
+	mu    sync.Mutex // guards the rest
+	found aws.CredentialsProvider
+	stale bool
+}
+
+// Invalidate makes the next Retrieve ask the chain anew.
+func (c *chain) Invalidate() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stale = true
+}
+
+// Retrieve implements aws.CredentialsProvider. A configuration that cannot be read
+// just now changes nothing, and is read again at the next call.
+func (c *chain) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c.mu.Lock()
+	if c.stale {
+		if cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{})); err == nil {
+			c.found, c.stale = cfg.Credentials, false
+		}
+	}
+	found := c.found
+	c.mu.Unlock()
+	if found == nil {
+		return aws.Credentials{}, errors.New("the chain is empty")
+	}
+	return found.Retrieve(ctx)
 }
 
 // credentials asks the chain, so that what is missing is named by us, and not
 // in the middle of the first call. The SDK keeps what it found.
 func (a *app) credentials(ctx context.Context, cfg aws.Config) error {
-	if cfg.Credentials == nil {
-		return a.noCredentials(fmt.Errorf("the chain is empty"))
-	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil && ctx.Err() == nil {
 		return a.noCredentials(err)
 	}

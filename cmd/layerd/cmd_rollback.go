@@ -62,6 +62,9 @@ invalid.`,
 		Args:              arguments("ENV", "LAYER"),
 		ValidArgsFunction: a.completeLayers,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := filled(cmd, "to", "functions"); err != nil {
+				return err
+			}
 			return a.rollback(cmd.Context(), &f, args[0], args[1])
 		},
 	}

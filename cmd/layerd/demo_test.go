@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // transcript is what a running command has written so far.
@@ -102,9 +104,7 @@ func commandsOf(t *testing.T, screen, title string) string {
 // said beside it; SIGTERM ends the demo and leaves nothing behind.
 func TestDemoCommands(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("plays for a minute")
-	}
+	nightly.OrCI(t, "plays for a minute")
 	for _, tool := range []string{"bash", "git"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s is not installed, and the commands need it", tool)

@@ -28,10 +28,10 @@ func TestRenderDoctor(t *testing.T) {
 	golden(t, "doctor.txt", renderDoctor(doctorView{Environment: "prod", Checks: checks}, palette{}, 80))
 }
 
-// deaf is a store that writes whatever revision is named.
-type deaf struct{ store.Store }
+// lastWriterWins is a store that writes whatever revision is named.
+type lastWriterWins struct{ store.Store }
 
-func (d deaf) Replace(ctx context.Context, key string, _ store.Revision, data []byte) (store.Revision, error) {
+func (d lastWriterWins) Replace(ctx context.Context, key string, _ store.Revision, data []byte) (store.Revision, error) {
 	v, err := d.Get(ctx, key)
 	if err != nil {
 		return "", err
@@ -46,7 +46,7 @@ func TestTryStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := tryStore(t.Context(), deaf{s}, "doctor/x", testNow); err == nil {
+	if _, err := tryStore(t.Context(), lastWriterWins{s}, "doctor/x", testNow); err == nil {
 		t.Error("a store without compare-and-swap passes")
 	}
 	_ = s.Close()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/layerd/layerd/internal/round"
 
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 
 	"charm.land/lipgloss/v2"
@@ -110,11 +111,16 @@ func TestRenderMarkdown(t *testing.T) {
 }
 
 func TestRenderMarkdownLimit(t *testing.T) {
-	for _, environments := range []int{1, 3, 40, 2000} {
+	// 300 lose details, 900 lose rows of the table.
+	steps := map[int]int{1: 3000, 3: 1000, 40: 75, 300: 20, 900: 1}
+	if nightly.On() {
+		steps[2000] = 75
+	}
+	for environments, steps := range steps {
 		big := round.Result{Past: "store"}
 		for i := range environments {
 			r := testRegionPlan(t, fmt.Sprintf("env-%d", i))
-			for _, f := range functions(3000 / min(environments, 40)) {
+			for _, f := range functions(steps) {
 				r.Steps = append(r.Steps, attach(f, 12, 13))
 			}
 			big.Plans = append(big.Plans, plan.Plan{Environment: r.Want.Name, Regions: []plan.Region{r}})
@@ -122,6 +128,9 @@ func TestRenderMarkdownLimit(t *testing.T) {
 		text := renderMarkdown(big, testView())
 		if len(text) > markdownLimit {
 			t.Errorf("%d environments: %d bytes", environments, len(text))
+		}
+		if left := strings.Contains(text, "the rest is left out"); left != (environments >= 900) {
+			t.Errorf("%d environments: the end is cut: %t", environments, left)
 		}
 		if !strings.HasPrefix(text, "<!-- layerd:plan:env-0 -->\n") {
 			t.Errorf("%d environments: no marker at the start: %.60q", environments, text)

@@ -96,6 +96,9 @@ func arguments(names ...string) cobra.PositionalArgs {
 		if len(args) > len(names) {
 			return usage(hint, "too many arguments: %q", args[len(names)])
 		}
+		if i := slices.Index(args, ""); i >= 0 { // a variable of the shell that is not set
+			return usage(hint, "%s is empty", strings.Trim(names[i], "[]"))
+		}
 		for _, name := range names[len(args):] {
 			if !strings.HasPrefix(name, "[") {
 				return usage(hint, "%s is missing", name)
@@ -103,6 +106,17 @@ func arguments(names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// filled refuses flags that were written with nothing behind them: where a flag
+// narrows what is done, an unset variable of the shell would widen it to all.
+func filled(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return usage("leave --"+name+" away, or write what it is to be", "--%s is empty", name)
+		}
+	}
+	return nil
 }
 
 // oneOf is a flag with a few possible values.

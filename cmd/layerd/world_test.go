@@ -131,11 +131,11 @@ func busyWorld(t *testing.T) round.Result {
 	}}
 	r.Notes = []plan.Note{{Code: "newer_twin", Message: "makoto-common: version 14 also says it is 1.4.2; layerd stays at 13, which was applied first"}}
 	r.Unselected, r.Next = 2, open
-	calm := testRegionPlan(t, "dev")
-	calm.InSync = true
+	inSync := testRegionPlan(t, "dev")
+	inSync.InSync = true
 	return round.Result{
 		Past: "store", Revision: strings.Repeat("ab12", 10), Plans: []plan.Plan{
-			{Environment: "dev", Regions: []plan.Region{calm}},
+			{Environment: "dev", Regions: []plan.Region{inSync}},
 			{Environment: "prod", Digest: testDigest, Lines: []string{"one"}, Regions: []plan.Region{r}},
 		},
 		Problems: []desired.Problem{{

@@ -24,15 +24,6 @@ import (
 // it a call could be signed with seconds left.
 const renewBefore = 5 * time.Minute
 
-// Options name the account that is meant and the role that reaches it.
-type Options struct {
-	// Account is the guard, 12 digits. Required.
-	Account string
-	// Role is assumed with ExternalID (may be empty) when it is not empty.
-	// SessionName is what CloudTrail shows; "layerd" when empty.
-	Role, ExternalID, SessionName string
-}
-
 // Caller is who AWS answered that a set of credentials belongs to.
 type Caller struct {
 	Account, ARN string
@@ -47,11 +38,16 @@ type Caller struct {
 // after AWS has answered that they belong to the account. It is safe for
 // concurrent use.
 type Credentials struct {
-	account string
-	source  aws.CredentialsProvider
-	sts     *sts.Client // signs with what source returns, unproven
+	account, region string
+
+	source aws.CredentialsProvider
+	sts    *sts.Client // signs with what source returns, unproven
 
 	last atomic.Pointer[proof]
+	// where is the place of the last credentials that were the account's. Its
+	// partition is a guess until the first ones were proven, before which nothing
+	// is asked.
+	where atomic.Pointer[Place]
 	// asking holds one token: who has it asks AWS. A renewal would else be
 	// asked about once for each call that is under way.
 	asking chan struct{}
@@ -63,6 +59,7 @@ type Credentials struct {
 type proof struct {
 	key    [sha256.Size]byte
 	caller Caller
+	place  Place
 }
 
 // keyOf names a set of credentials without keeping any of it.
@@ -70,11 +67,12 @@ func keyOf(c aws.Credentials) [sha256.Size]byte {
 	return sha256.Sum256([]byte(c.AccessKeyID + "\x00" + c.SessionToken))
 }
 
-// NewCredentials makes no call. cfg is what the adapter's own clients are made
+// newCredentials makes no call. cfg is what the adapter's own clients are made
 // of, but for the credentials that this returns.
-func NewCredentials(cfg aws.Config, o Options) *Credentials {
-	c := &Credentials{account: o.Account, source: cfg.Credentials, asking: make(chan struct{}, 1)}
+func newCredentials(cfg aws.Config, o Options) *Credentials {
+	c := &Credentials{account: o.Account, region: cfg.Region, source: cfg.Credentials, asking: make(chan struct{}, 1)}
 	c.asking <- struct{}{}
+	c.where.Store(new(NewPlace(cfg.Region, Caller{Account: o.Account})))
 	if o.Role != "" {
 		c.source = assumed(cfg, o)
 		cfg = cfg.Copy()
@@ -120,29 +118,40 @@ func (c *Credentials) Check(ctx context.Context) (Caller, error) {
 
 // Caller proves the present credentials and returns who they belong to.
 func (c *Credentials) Caller(ctx context.Context) (Caller, error) {
-	_, caller, err := c.proven(ctx)
-	return caller, err
+	_, p, err := c.proven(ctx)
+	return p.caller, err
 }
+
+// Place proves the present credentials and returns where they look. An adapter
+// does it before each call, so that an error of the credentials is not taken for
+// the call's.
+func (c *Credentials) Place(ctx context.Context) (Place, error) {
+	_, p, err := c.proven(ctx)
+	return p.place, err
+}
+
+// Where is what Place returned last, without asking.
+func (c *Credentials) Where() Place { return *c.where.Load() }
 
 // Ask returns whose credentials the source has, whatever the account.
 func (c *Credentials) Ask(ctx context.Context) (Caller, error) { return c.ask(ctx) }
 
-func (c *Credentials) proven(ctx context.Context) (aws.Credentials, Caller, error) {
+func (c *Credentials) proven(ctx context.Context) (aws.Credentials, proof, error) {
 	creds, err := c.retrieve(ctx)
 	if err != nil {
-		return aws.Credentials{}, Caller{}, &finalError{err}
+		return aws.Credentials{}, proof{}, &finalError{err}
 	}
 	key := keyOf(creds)
 	p := c.last.Load()
 	if p == nil || p.key != key {
 		if p, err = c.prove(ctx, creds, key); err != nil {
-			return aws.Credentials{}, Caller{}, &finalError{err}
+			return aws.Credentials{}, proof{}, &finalError{err}
 		}
 	}
 	if p.caller.Account != c.account {
-		return aws.Credentials{}, Caller{}, &state.WrongAccountError{Want: c.account, Have: p.caller.Account}
+		return aws.Credentials{}, proof{}, &state.WrongAccountError{Want: c.account, Have: p.caller.Account}
 	}
-	return creds, p.caller, nil
+	return creds, *p, nil
 }
 
 // retrieve asks the source. Its error looks as if GetCallerIdentity had found
@@ -177,7 +186,10 @@ func (c *Credentials) prove(ctx context.Context, creds aws.Credentials, key [sha
 	if err != nil {
 		return nil, err
 	}
-	p := &proof{key, caller}
+	p := &proof{key, caller, NewPlace(c.region, caller)}
+	if caller.Account == c.account {
+		c.where.Store(&p.place)
+	}
 	c.last.Store(p)
 	return p, nil
 }
@@ -199,21 +211,20 @@ func (c *Credentials) ask(ctx context.Context, options ...func(*sts.Options)) (C
 	return caller, nil
 }
 
-// Guard is an option of every client that signs with c. It proves the
+// guard is an option of every client that signs with c. It proves the
 // credentials of an attempt before the attempt takes its turn at the limiter:
 // what else has to hold at the moment of sending is asked after it, and is not
 // made old by waiting for STS. The signature itself is safe without it, since
-// signing retrieves from c. It has to be the last option that inserts after
-// "Retry".
-func (c *Credentials) Guard(s *middleware.Stack) error {
-	return s.Finalize.Insert(middleware.FinalizeMiddlewareFunc("LayerdIdentity", func(
+// signing retrieves from c. It has to be the last BeforeAttempt.
+func (c *Credentials) guard(s *middleware.Stack) error {
+	return BeforeAttempt("LayerdIdentity", func(
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
 		if _, err := c.Retrieve(ctx); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
 		return next.HandleFinalize(ctx, in)
-	}), "Retry", middleware.After)
+	})(s)
 }
 
 // finalError keeps the retries of a call from repeating those of the call for

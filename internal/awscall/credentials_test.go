@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/layerd/layerd/internal/awscall"
@@ -57,14 +56,13 @@ func world() (*awssim.World, *ring) {
 }
 
 // client is made as the package comment says.
-func client(w *awssim.World, source aws.CredentialsProvider, o awscall.Options) (*lambda.Client, *awscall.Credentials) {
-	cfg := aws.Config{
-		Region: region, Credentials: source, HTTPClient: &http.Client{Transport: w.Transport()},
-		Retryer: func() aws.Retryer { return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 8 }) },
+func client(t *testing.T, w *awssim.World, source aws.CredentialsProvider, o awscall.Options) (*lambda.Client, *awscall.Credentials) {
+	t.Helper()
+	o.Region, o.HTTPClient = region, &http.Client{Transport: w.Transport()}
+	cfg, creds, err := awscall.Wire{}.Connect(aws.Config{Credentials: source}, o)
+	if err != nil {
+		t.Fatal(err)
 	}
-	creds := awscall.NewCredentials(cfg, o)
-	cfg.Credentials = creds
-	cfg.APIOptions = append(cfg.APIOptions, creds.Guard)
 	return lambda.NewFromConfig(cfg), creds
 }
 
@@ -84,7 +82,7 @@ func strayed(w *awssim.World) (calls []string) {
 
 func TestIdentityIsAskedOnceForEachSetOfCredentials(t *testing.T) {
 	w, keys := world()
-	c, _ := client(w, keys, awscall.Options{Account: ours})
+	c, _ := client(t, w, keys, awscall.Options{Account: ours})
 	for i, set := range [][2]string{{"OURS", ""}, {"OURS2", ""}, {"OURS2", "renewed"}} {
 		keys.turn(set[0], set[1])
 		var wg sync.WaitGroup
@@ -107,7 +105,7 @@ func TestIdentityIsAskedOnceForEachSetOfCredentials(t *testing.T) {
 
 func TestAnotherAccountsCredentialsSignNothing(t *testing.T) {
 	w, keys := world()
-	c, creds := client(w, keys, awscall.Options{Account: ours})
+	c, creds := client(t, w, keys, awscall.Options{Account: ours})
 	for range 3 {
 		keys.turn("OURS", "")
 		if err := get(t.Context(), c); err != nil {
@@ -137,7 +135,7 @@ func TestRetryIsProvenToo(t *testing.T) {
 	for _, answer := range []awssim.Fault{awssim.Throttle(), awssim.ServerError(), awssim.Reset(), awssim.LostAnswer()} {
 		synctest.Test(t, func(t *testing.T) {
 			w, keys := world()
-			c, _ := client(w, keys, awscall.Options{Account: ours})
+			c, _ := client(t, w, keys, awscall.Options{Account: ours})
 			w.OnCall(func(call awssim.Call) awssim.Fault {
 				if call.Operation != "GetFunction" {
 					return awssim.Fault{}
@@ -159,7 +157,7 @@ func TestRetryIsProvenToo(t *testing.T) {
 // is what was asked about.
 func TestChangeDuringTheQuestion(t *testing.T) {
 	w, keys := world()
-	c, _ := client(w, keys, awscall.Options{Account: ours})
+	c, _ := client(t, w, keys, awscall.Options{Account: ours})
 	w.OnCall(func(call awssim.Call) awssim.Fault {
 		if call.Operation == "GetCallerIdentity" {
 			keys.turn("THEIRS", "")
@@ -183,7 +181,7 @@ func TestRole(t *testing.T) {
 			role := "arn:aws:iam::" + account + ":role/layerd"
 			w.PutRole(awssim.Role{ARN: role, ExternalID: "x"})
 			keys.turn("THEIRS", "")
-			c, _ := client(w, keys, awscall.Options{Account: ours, Role: role, ExternalID: "x"})
+			c, _ := client(t, w, keys, awscall.Options{Account: ours, Role: role, ExternalID: "x"})
 			for range 3 {
 				if err := get(t.Context(), c); (err == nil) != right || !right && state.Elsewhere(err) == nil {
 					t.Errorf("role of %s: %v", account, err)
@@ -201,7 +199,7 @@ func TestRole(t *testing.T) {
 func TestCheckFetchesAnewWhatWasWrong(t *testing.T) {
 	w, keys := world()
 	keys.turn("THEIRS", "")
-	c, creds := client(w, aws.NewCredentialsCache(keys), awscall.Options{Account: ours})
+	c, creds := client(t, w, aws.NewCredentialsCache(keys), awscall.Options{Account: ours})
 	if _, err := creds.Check(t.Context()); state.Elsewhere(err) == nil {
 		t.Fatalf("got %v", err)
 	}
@@ -229,7 +227,7 @@ func TestUnansweredQuestion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, keys := world()
-				c, _ := client(w, keys, awscall.Options{Account: ours})
+				c, _ := client(t, w, keys, awscall.Options{Account: ours})
 				w.OnCall(func(call awssim.Call) awssim.Fault {
 					if call.Operation == "GetCallerIdentity" {
 						return fault(call)

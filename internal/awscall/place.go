@@ -24,11 +24,9 @@ func NewPlace(region string, caller Caller) Place {
 	return p
 }
 
-// Refuse is an option of a client that refuses answers about any place but
-// where it looks. arns calls own for each ARN of an answer (a pointer to an
-// operation's output) that has to be of the place; nil is none. What AWS may
-// name of others, a layer in a function's list, is not for own.
-func Refuse(where func() Place, arns func(in, out any, own func(*string))) func(*middleware.Stack) error {
+// refuse is an option of a client that refuses answers about any place but
+// where it looks. arns is Wire.Own.
+func refuse(where func() Place, arns func(in, out any, own func(*string))) func(*middleware.Stack) error {
 	check := func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		middleware.InitializeOutput, middleware.Metadata, error,
 	) {

@@ -51,6 +51,7 @@ type Catalog struct {
 	layer   state.Layer
 	listed  bool
 	semvers map[int64]*semver.Version
+	labels  map[int64]string // semvers as people write them, which takes time
 	fixed   map[string]int64 // numbers once applied, which stay
 }
 
@@ -74,6 +75,10 @@ func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Ca
 		if sv, err := semver.StrictNewVersion(text); err == nil {
 			c.semvers[n] = sv // what Git says of a number beats its Description
 		}
+	}
+	c.labels = make(map[int64]string, len(c.semvers))
+	for n, sv := range c.semvers {
+		c.labels[n] = sv.String()
 	}
 	return c
 }
@@ -99,10 +104,7 @@ func (c Catalog) Live(n int64) bool {
 
 // Label returns a number's semantic version, or "".
 func (c Catalog) Label(n int64) string {
-	if sv := c.semvers[n]; sv != nil {
-		return sv.String()
-	}
-	return ""
+	return c.labels[n]
 }
 
 // Show writes a number as people compare it, see Numbered.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -35,20 +34,26 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
-// chaosVar says how much: "each" kills at each call of the short stories, a
-// number at one call in so many, "story" at each of the demo's, which takes an
-// hour or two. By default it is one in thirty of the short ones.
+// chaosVar says how much: "each" kills at each call of the short stories, which
+// is what the night does; a number at one call in so many, "story" at each of the
+// demo's, which takes an hour or two. By default it is one in thirty of the short
+// ones.
 const chaosVar = "LAYERD_CHAOS"
 
 // stride is how many calls there are from one kill to the next.
 func stride(t *testing.T) int {
 	switch v := os.Getenv(chaosVar); v {
 	case "":
+		if nightly.On() {
+			return 1
+		}
 		return 30
 	case "each", "story":
 		return 1
@@ -66,7 +71,7 @@ const unit = 20 * time.Second
 
 func whole() bool { return os.Getenv(chaosVar) == "story" }
 
-// TestChaos plays the demo's story with the daemon and kills it at every call
+// TestChaos runs the demo's story with the daemon and kills it at every call
 // it makes to AWS, Git and the store, before and after the call has its effect.
 // Another process is started five seconds later. Each time the world must come
 // to what it comes to without a kill, nothing is applied twice, no step is
@@ -75,25 +80,25 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("thousands of kills take a minute")
 	}
-	var calm outcome
-	synctest.Test(t, func(t *testing.T) { calm = playStory(t, 0, false) })
-	if len(calm.calls) < 200 || len(calm.applied) < 10 {
-		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(calm.calls), len(calm.applied))
+	var baseline outcome
+	synctest.Test(t, func(t *testing.T) { baseline = runStory(t, 0, false) })
+	if len(baseline.calls) < 200 || len(baseline.applied) < 10 {
+		t.Fatalf("the story makes %d calls and %d changes: that proves little", len(baseline.calls), len(baseline.applied))
 	}
-	killEach(t, calm, 1, len(calm.calls), playStory)
+	killEach(t, baseline, 1, len(baseline.calls), runStory)
 }
 
-// killEach plays a story once for each kill, from its call first to last, and
-// compares how it ends with the calm one.
-func killEach(t *testing.T, calm outcome, first, last int, play func(t *testing.T, n int, after bool) outcome) {
-	step, m := stride(t), newMatrix(calm)
+// killEach runs a story once for each kill, from its call first to last, and
+// compares how it ends with the baseline.
+func killEach(t *testing.T, baseline outcome, first, last int, run func(t *testing.T, n int, after bool) outcome) {
+	step, m := stride(t), newMatrix(baseline)
 	t.Run("kills", func(t *testing.T) {
 		for worker := range 2 { // as many as there are cores
 			t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
 				t.Parallel()
 				for n := first + worker*step; n <= last && !m.hopeless(); n += 2 * step {
 					for _, after := range []bool{false, true} {
-						synctest.Test(t, func(t *testing.T) { m.note(calm, play(t, n, after), n, after) })
+						synctest.Test(t, func(t *testing.T) { m.note(baseline, run(t, n, after), n, after) })
 					}
 				}
 			})
@@ -119,19 +124,19 @@ type outcome struct {
 	killed  bool
 }
 
-// theater is where a story is played.
-type theater struct {
+// simulation is where a story runs.
+type simulation struct {
 	*testing.T
 	world *awssim.World
 	git   *gitserve.Server
 	repo  *gitserve.Repo
 	store store.Store
 	slack *reader
-	all   []*actor
+	all   []*recordedProcess
 }
 
-// actor is a process with a list of its calls.
-type actor struct {
+// recordedProcess is a process with a list of its calls.
+type recordedProcess struct {
 	*process
 	mu    sync.Mutex
 	names []string
@@ -142,33 +147,33 @@ func begin() time.Time {
 	return time.Date(2026, 11, 28, 2, 0, 0, 0, time.FixedZone("JST", 9*60*60)).Add(-30 * unit)
 }
 
-// playStory plays the demo's chapters once. The first process dies at its n-th
+// runStory runs the demo's chapters once. The first process dies at its n-th
 // call; 0 = it lives.
-func playStory(t *testing.T, n int, after bool) outcome {
+func runStory(t *testing.T, n int, after bool) outcome {
 	time.Sleep(time.Until(begin()))
-	th := &theater{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
-	th.repo = th.git.Add("acme/layers")
-	th.commit("Describe the fleet", "1.4.1")
-	before := th.lists()
-	dead, restarted := th.firstProcess(n, after)
-	th.at(5)
-	old := th.world.LayerARN("makoto-common-dev", 9)
-	th.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
-	th.at(15)
-	th.commit("Raise makoto-common to 1.4.2", "1.4.2")
-	th.at(22)
+	sim := &simulation{T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{}}
+	sim.repo = sim.git.Add("acme/layers")
+	sim.commit("Describe the fleet", "1.4.1")
+	before := sim.lists()
+	dead, restarted := sim.firstProcess(n, after)
+	sim.at(5)
+	old := sim.world.LayerARN("makoto-common-dev", 9)
+	sim.world.EditFunction("makoto-api-dev", func(f *awssim.Function) { f.Layers[slices.IndexFunc(f.Layers, ours)] = old })
+	sim.at(15)
+	sim.commit("Raise makoto-common to 1.4.2", "1.4.2")
+	sim.at(22)
 	if whole() {
-		th.approve("staging")
+		sim.approve("staging")
 	}
-	th.approve("prod")
-	th.at(45) // the window opened at 30
-	th.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.1")
-	th.at(75) // versions were candidates for half an hour
-	out := th.outcome(before)
-	th.world.ResetCalls()
-	th.at(87)
-	out.late = th.world.Writes()
-	th.close(restarted)
+	sim.approve("prod")
+	sim.at(45) // the window opened at 30
+	sim.commit("Revert \"Raise makoto-common to 1.4.2\"", "1.4.1")
+	sim.at(75) // versions were candidates for half an hour
+	out := sim.outcome(before)
+	sim.world.ResetCalls()
+	sim.at(87)
+	out.late = sim.world.Writes()
+	sim.close(restarted)
 	out.calls, out.killed = dead.list(), dead.died()
 	return out
 }
@@ -176,30 +181,30 @@ func playStory(t *testing.T, n int, after bool) outcome {
 // firstProcess starts the one that is killed, and another five seconds after
 // its death, which is what systemd does. restarted is closed when that was done,
 // or there was no need.
-func (th *theater) firstProcess(n int, after bool) (dead *actor, restarted chan struct{}) {
-	dead = th.start(n, after)
+func (sim *simulation) firstProcess(n int, after bool) (dead *recordedProcess, restarted chan struct{}) {
+	dead = sim.start(n, after)
 	restarted = make(chan struct{})
 	go func() {
 		defer close(restarted)
 		<-dead.done
 		if dead.died() {
 			time.Sleep(5 * time.Second)
-			th.start(0, false)
+			sim.start(0, false)
 		}
 	}()
 	return dead, restarted
 }
 
 // close ends all processes.
-func (th *theater) close(restarted chan struct{}) {
-	for _, p := range th.all {
+func (sim *simulation) close(restarted chan struct{}) {
+	for _, p := range sim.all {
 		p.cancel()
 	}
-	for _, p := range th.all {
+	for _, p := range sim.all {
 		<-p.done
 	}
 	<-restarted
-	for _, p := range th.all {
+	for _, p := range sim.all {
 		p.cancel() // one that was started just now
 		<-p.done
 	}
@@ -208,7 +213,9 @@ func (th *theater) close(restarted chan struct{}) {
 func ours(layer string) bool { return strings.Contains(layer, ":layer:makoto-common-") }
 
 // at moves to a time of the story.
-func (th *theater) at(units int) { time.Sleep(time.Until(begin().Add(time.Duration(units) * unit))) }
+func (sim *simulation) at(units int) {
+	time.Sleep(time.Until(begin().Add(time.Duration(units) * unit)))
+}
 
 // served is what waves and aliases are in an environment's file: the story here
 // is told without them, and they have tests of their own.
@@ -216,8 +223,8 @@ var served = regexp.MustCompile(`(?m)^(?:alias: .*\n|rollout:\n(?: .*\n)+)`)
 
 // commit writes examples/repo with a version of makoto-common. Pruning waits
 // thirty units rather than a day.
-func (th *theater) commit(subject, version string) {
-	th.Helper()
+func (sim *simulation) commit(subject, version string) {
+	sim.Helper()
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -241,26 +248,26 @@ func (th *theater) commit(subject, version string) {
 		return err
 	})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
-	if _, err := th.repo.Commit(gitserve.Change{Subject: subject, Files: files, Author: "sato"}); err != nil {
-		th.Fatal(err)
+	if _, err := sim.repo.Commit(gitserve.Change{Subject: subject, Files: files, Author: "sato"}); err != nil {
+		sim.Fatal(err)
 	}
 }
 
 // approve gives an approval of every plan of an environment that waits for one,
 // as soon as it waits: after a kill that may be a while later.
-func (th *theater) approve(environment string) {
-	th.Helper()
+func (sim *simulation) approve(environment string) {
+	sim.Helper()
 	for range 12 {
-		offers, err := ruling.Pending(th.Context(), th.store, "demo", environment, "")
+		offers, err := ruling.Pending(sim.Context(), sim.store, "demo", environment, "")
 		if err != nil {
-			th.Fatal(err)
+			sim.Fatal(err)
 		}
 		for _, o := range offers {
 			a := ruling.Approval{Environment: environment, Digest: o.Digest, By: "tanaka", At: time.Now()}
-			if _, err := history.Open(th.store, "demo").Rulings().Approve(th.Context(), a, window.Calendar{}); err != nil {
-				th.Fatal(err)
+			if _, err := history.Open(sim.store, "demo").Rulings().Approve(sim.Context(), a, window.Calendar{}); err != nil {
+				sim.Fatal(err)
 			}
 		}
 		if len(offers) > 0 {
@@ -268,29 +275,29 @@ func (th *theater) approve(environment string) {
 		}
 		time.Sleep(unit / 2)
 	}
-	th.Errorf("no plan of %s waits for an approval", environment)
+	sim.Errorf("no plan of %s waits for an approval", environment)
 }
 
 // start runs the daemon, which dies at its n-th call.
-func (th *theater) start(n int, after bool) *actor {
-	ctx, cancel := context.WithCancel(th.Context())
-	p := &actor{process: &process{name: fmt.Sprint("process-", len(th.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
-	th.all = append(th.all, p)
-	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", th.git.Transport()}})
+func (sim *simulation) start(n int, after bool) *recordedProcess {
+	ctx, cancel := context.WithCancel(sim.Context())
+	p := &recordedProcess{process: &process{name: fmt.Sprint("process-", len(sim.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
+	sim.all = append(sim.all, p)
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", sim.git.Transport()}})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	cfg := aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
-		HTTPClient:  &http.Client{Transport: named{p, "aws", th.world.Transport()}},
+		HTTPClient:  &http.Client{Transport: named{p, "aws", sim.world.Transport()}},
 	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "demo", Source: source, Store: namedDisk{disk{th.store, p.process, &atomic.Bool{}}, p}, Name: p.name,
+		Repository: "demo", Source: source, Store: namedDisk(sim.store, p), Name: p.name,
 		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
-		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{th.slack}, Log: slog.New(slog.NewTextHandler(testLog{th.T, p.name}, nil)),
+		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{sim.slack}, Log: slog.New(slog.NewTextHandler(testLog{sim.T, p.name}, nil)),
 	})
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
@@ -299,13 +306,13 @@ func (th *theater) start(n int, after bool) *actor {
 	return p
 }
 
-func (p *actor) died() bool {
+func (p *recordedProcess) died() bool {
 	p.process.mu.Lock()
 	defer p.process.mu.Unlock()
 	return p.dead
 }
 
-func (p *actor) list() []string {
+func (p *recordedProcess) list() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.names
@@ -313,7 +320,7 @@ func (p *actor) list() []string {
 
 // say notes which call the next one is. Two calls at once may be noted in
 // either order; which of them dies then is chance, that one does is not.
-func (p *actor) say(name string) {
+func (p *recordedProcess) say(name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.died() {
@@ -322,18 +329,18 @@ func (p *actor) say(name string) {
 }
 
 // outcome looks at the world and the history.
-func (th *theater) outcome(before map[string][]string) outcome {
-	o := outcome{layers: th.lists(), applied: map[string]int{}, history: map[string]int{}}
+func (sim *simulation) outcome(before map[string][]string) outcome {
+	o := outcome{layers: sim.lists(), applied: map[string]int{}, history: map[string]int{}}
 	for _, env := range []string{"dev", "staging", "prod"} {
-		for _, v := range th.world.LayerVersions("makoto-common-" + env) {
+		for _, v := range sim.world.LayerVersions("makoto-common-" + env) {
 			o.live = append(o.live, fmt.Sprintf("%s:%d", env, v.Number))
 		}
 	}
-	log := history.Open(th.store, "demo")
-	for e, err := range log.Entries(th.Context(), history.Query{}) {
+	log := history.Open(sim.store, "demo")
+	for e, err := range log.Entries(sim.Context(), history.Query{}) {
 		switch {
 		case err != nil:
-			th.Fatal(err)
+			sim.Fatal(err)
 		case e.Cause == history.CauseRuling:
 		case e.Status == plan.StatusApplied && e.Kind == plan.KindPrune:
 			o.history["delete "+string(e.From)]++
@@ -348,14 +355,14 @@ func (th *theater) outcome(before map[string][]string) outcome {
 			o.settled++
 		}
 	}
-	open, err := log.Unfinished(th.Context())
+	open, err := log.Unfinished(sim.Context())
 	if err != nil {
-		th.Fatal(err)
+		sim.Fatal(err)
 	}
 	o.open = len(open)
-	o.applied = th.changes(before)
+	o.applied = sim.changes(before)
 	seen := map[string]bool{}
-	for _, m := range th.slack.take() {
+	for _, m := range sim.slack.take() {
 		if seen[m.ID] {
 			o.twice++
 		}
@@ -366,12 +373,12 @@ func (th *theater) outcome(before map[string][]string) outcome {
 
 // changes lists what AWS did, by what it was: a function's version before and
 // after, or a deleted version.
-func (th *theater) changes(before map[string][]string) map[string]int {
+func (sim *simulation) changes(before map[string][]string) map[string]int {
 	done := map[string]int{}
 	now := maps.Clone(before)
-	now["makoto-api-dev"] = []string{th.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
+	now["makoto-api-dev"] = []string{sim.world.LayerARN("makoto-common-dev", 9)} // what the hand left there
 	live := map[string]string{}
-	for _, c := range th.world.Calls() {
+	for _, c := range sim.world.Calls() {
 		if !c.Write || !c.Applied {
 			continue
 		}
@@ -381,7 +388,7 @@ func (th *theater) changes(before map[string][]string) map[string]int {
 			done[fmt.Sprintf("%s %s→%s", name, number(now[name]), number(in.Layers))]++
 			now[name] = in.Layers
 		case *lambda.DeleteLayerVersionInput:
-			done["delete "+th.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
+			done["delete "+sim.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
 		case *lambda.UpdateAliasInput:
 			name, version, canary := aws.ToString(in.FunctionName), aws.ToString(in.FunctionVersion), false
 			for v := range in.RoutingConfig.AdditionalVersionWeights {
@@ -416,9 +423,9 @@ func number(list []string) string {
 	return "0"
 }
 
-func (th *theater) lists() map[string][]string {
+func (sim *simulation) lists() map[string][]string {
 	lists := map[string][]string{}
-	for _, f := range th.world.Functions() {
+	for _, f := range sim.world.Functions() {
 		lists[f.Name] = f.Layers
 	}
 	return lists
@@ -426,7 +433,7 @@ func (th *theater) lists() map[string][]string {
 
 // named is HTTP that says which call it is.
 type named struct {
-	p       *actor
+	p       *recordedProcess
 	service string
 	to      http.RoundTripper
 }
@@ -469,40 +476,18 @@ func operation(service string, r *http.Request) string {
 	return r.Method + " " + r.URL.Path
 }
 
-// namedDisk is the store that says which call it is.
-type namedDisk struct {
-	disk
-	p *actor
-}
-
-func (d namedDisk) say(verb, key string) {
-	kind, _, _ := strings.Cut(key, "/")
-	d.p.say("store " + verb + " " + kind)
-}
-
-func (d namedDisk) Get(ctx context.Context, key string) (store.Value, error) {
-	d.say("get", key)
-	return d.disk.Get(ctx, key)
-}
-
-func (d namedDisk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	d.say("create", key)
-	return d.disk.Create(ctx, key, data)
-}
-
-func (d namedDisk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	d.say("replace", key)
-	return d.disk.Replace(ctx, key, old, data)
-}
-
-func (d namedDisk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	d.say("list", q.Prefix)
-	return d.disk.List(ctx, q)
+// namedDisk returns a store as p sees it, with the names of its calls in p's list.
+func namedDisk(s store.Store, p *recordedProcess) store.Store {
+	return storetest.Faulty(disk(s, p.process, &atomic.Bool{}), func(_ context.Context, c storetest.Call) storetest.Fault {
+		kind, _, _ := strings.Cut(c.Key, "/")
+		p.say("store " + string(c.Op) + " " + kind)
+		return storetest.Fault{}
+	})
 }
 
 // matrix counts what became of the kills, by the call that was the last.
 type matrix struct {
-	mu      sync.Mutex // guards all: stories are played side by side
+	mu      sync.Mutex // guards all: stories run side by side
 	rows    map[string]*row
 	settled int
 	twice   int
@@ -511,9 +496,9 @@ type matrix struct {
 
 type row struct{ times, before, after, converged int }
 
-func newMatrix(calm outcome) *matrix {
+func newMatrix(baseline outcome) *matrix {
 	m := &matrix{rows: map[string]*row{}}
-	for _, name := range calm.calls {
+	for _, name := range baseline.calls {
 		if m.rows[name] == nil {
 			m.rows[name] = &row{}
 		}
@@ -529,8 +514,8 @@ func (m *matrix) hopeless() bool {
 	return len(m.wrong) > 20
 }
 
-// note compares the story of a kill with the calm one.
-func (m *matrix) note(calm, o outcome, n int, after bool) {
+// note compares the story of a kill with the baseline.
+func (m *matrix) note(baseline, o outcome, n int, after bool) {
 	if !o.killed || len(o.calls) == 0 {
 		return // calls differ in number by chance: this one was not reached
 	}
@@ -552,12 +537,12 @@ func (m *matrix) note(calm, o outcome, n int, after bool) {
 	var why []string
 	differs := func(what string, want, got any) {
 		if diff := gocmp.Diff(want, got); diff != "" {
-			why = append(why, fmt.Sprintf("%s (-calm +killed):\n%s", what, diff))
+			why = append(why, fmt.Sprintf("%s (-baseline +killed):\n%s", what, diff))
 		}
 	}
-	differs("the lists", calm.layers, o.layers)
-	differs("the versions that are left", calm.live, o.live)
-	differs("what AWS did", calm.applied, o.applied)
+	differs("the lists", baseline.layers, o.layers)
+	differs("the versions that are left", baseline.live, o.live)
+	differs("what AWS did", baseline.applied, o.applied)
 	differs("the history against what AWS did", o.applied, o.history)
 	differs("records without an end, late writes", [2]int{}, [2]int{o.open, o.late})
 	if o.twice > 1 {

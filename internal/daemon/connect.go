@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/health/cloudwatch"
@@ -41,17 +42,16 @@ func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Envir
 		if limits[quota] == nil {
 			limits[quota] = awslambda.NewLimits(o.RequestsPerSecond, o.GetFunctionPerSecond)
 		}
-		c, err := awslambda.New(ctx, cfg, awslambda.Options{
+		reach := awscall.Options{
 			Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
-			SessionName: sessionName(env.Name), Limits: limits[quota], Logger: o.Logger, HTTPClient: o.HTTPClient,
-		})
+			SessionName: sessionName(env.Name), Logger: o.Logger, HTTPClient: o.HTTPClient,
+		}
+		c, err := awslambda.New(ctx, cfg, awslambda.Options{Options: reach, Limits: limits[quota]})
 		if err != nil {
 			return nil, err
 		}
-		h, err := cloudwatch.New(cfg, cloudwatch.Options{
-			Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
-			SessionName: sessionName(env.Name), Credentials: c.Credentials(), Logger: o.Logger, HTTPClient: o.HTTPClient,
-		})
+		reach.Credentials = c.Credentials()
+		h, err := cloudwatch.New(cfg, reach)
 		if err != nil {
 			return nil, err
 		}

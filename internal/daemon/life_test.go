@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"net/http"
 	"os"
@@ -33,6 +32,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // site is everything around daemons: AWS, a Git server, a store, and somebody
@@ -246,65 +246,17 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// disk is a store as a process sees it.
-type disk struct {
-	store.Store
-	p    *process
-	down *atomic.Bool
-}
-
 var errDown = errors.New("the store is away")
 
-func (d disk) call(ctx context.Context) (do bool, err error) {
-	if do, err = d.p.call(ctx); do && d.down.Load() {
-		return false, errors.Join(errDown, err)
-	}
-	return do, err
-}
-
-func (d disk) Get(ctx context.Context, key string) (store.Value, error) {
-	if do, err := d.call(ctx); !do || err != nil {
-		return store.Value{}, err
-	}
-	return d.Store.Get(ctx, key)
-}
-
-func (d disk) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	do, dead := d.call(ctx)
-	if !do {
-		return "", dead
-	}
-	rev, err := d.Store.Create(context.WithoutCancel(ctx), key, data)
-	return rev, errors.Join(err, dead)
-}
-
-func (d disk) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	do, dead := d.call(ctx)
-	if !do {
-		return "", dead
-	}
-	rev, err := d.Store.Replace(context.WithoutCancel(ctx), key, old, data)
-	return rev, errors.Join(err, dead)
-}
-
-func (d disk) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	if do, err := d.call(ctx); !do || err != nil {
-		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
-	}
-	return d.Store.List(ctx, q)
-}
-
-// Check and Reopen are those of the store, where it can be replaced.
-func (d disk) Check() error { return store.Check(d.Store) }
-
-func (d disk) Reopen(ctx context.Context) error {
-	if do, err := d.call(ctx); !do || err != nil {
-		return err
-	}
-	if r, ok := d.Store.(store.Replaceable); ok {
-		return r.Reopen(ctx)
-	}
-	return nil
+// disk returns s as a process sees it, which is away while down says so.
+func disk(s store.Store, p *process, down *atomic.Bool) store.Store {
+	return storetest.Faulty(s, func(ctx context.Context, _ storetest.Call) storetest.Fault {
+		do, err := p.call(ctx)
+		if do && down.Load() {
+			return storetest.Fault{Before: errors.Join(errDown, err)}
+		}
+		return storetest.KilledAt(do, err)
+	})
 }
 
 // start runs a daemon over the site.
@@ -330,7 +282,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if s.target != nil {
 		target = s.target
 	}
-	kept := store.Store(disk{s.store, p, &s.storeDown})
+	kept := disk(s.store, p, &s.storeDown)
 	if s.wrapStore != nil {
 		kept = s.wrapStore(kept)
 	}

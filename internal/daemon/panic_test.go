@@ -15,25 +15,25 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 )
 
-// bomb is a log that panics where a round of dev is written down: in what comes
-// after the round, where nothing else can be made to.
-type bomb struct {
+// panickingLog is a log that panics where a round of dev is written down: in what
+// comes after the round, where nothing else can be made to.
+type panickingLog struct {
 	slog.Handler
 	armed bool
 }
 
-func (bomb) Enabled(context.Context, slog.Level) bool { return true }
+func (panickingLog) Enabled(context.Context, slog.Level) bool { return true }
 
-func (b bomb) Handle(ctx context.Context, r slog.Record) error {
-	if b.armed && r.Message == "round" {
+func (l panickingLog) Handle(ctx context.Context, r slog.Record) error {
+	if l.armed && r.Message == "round" {
 		panic("boom")
 	}
-	return b.Handler.Handle(ctx, r)
+	return l.Handler.Handle(ctx, r)
 }
 
-func (b bomb) WithAttrs(list []slog.Attr) slog.Handler {
+func (l panickingLog) WithAttrs(list []slog.Attr) slog.Handler {
 	dev := slices.ContainsFunc(list, func(a slog.Attr) bool { return a.Key == "env" && a.Value.String() == "dev" })
-	return bomb{b.Handler.WithAttrs(list), b.armed || dev}
+	return panickingLog{l.Handler.WithAttrs(list), l.armed || dev}
 }
 
 // startOdd runs a daemon over the site with a part of it replaced, and gives
@@ -78,7 +78,7 @@ func (s *site) startOddly(replace func(*daemon.Options), started **daemon.Daemon
 func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
-		stop := s.startOdd(func(o *daemon.Options) { o.Log = slog.New(bomb{Handler: slog.DiscardHandler}) })
+		stop := s.startOdd(func(o *daemon.Options) { o.Log = slog.New(panickingLog{Handler: slog.DiscardHandler}) })
 		time.Sleep(3 * time.Minute)
 		s.commit("Raise", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 		time.Sleep(3 * time.Minute)
@@ -89,14 +89,14 @@ func TestAPanicAfterARoundIsThatRoundsAlone(t *testing.T) {
 	})
 }
 
-// trap gives a repository whose commits of one subject cannot be read without a
-// panic, as a bug in the reader would.
-type trap struct {
+// panickingSource is a repository whose commits of one subject cannot be read
+// without a panic, as a bug in the reader would.
+type panickingSource struct {
 	daemon.Source
 	subject string
 }
 
-func (s trap) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
+func (s panickingSource) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
 	c, changed, err := s.Source.Pull(ctx, last)
 	if c.Subject == s.subject {
 		c.Files = panics{}
@@ -113,9 +113,9 @@ func (panics) Open(string) (fs.File, error) { panic("a bug in the reader") }
 func TestACommitThatCannotBeReadWithoutAPanic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
-		stop := s.startOdd(func(o *daemon.Options) { o.Source = trap{o.Source, "Trap"} })
+		stop := s.startOdd(func(o *daemon.Options) { o.Source = panickingSource{o.Source, "Panic"} })
 		time.Sleep(3 * time.Minute)
-		s.commit("Trap", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
+		s.commit("Panic", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 		time.Sleep(3 * time.Minute)
 		s.meddle(accountID, "makoto-01", 3)
 		time.Sleep(5 * time.Minute)

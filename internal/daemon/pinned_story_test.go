@@ -130,8 +130,8 @@ func (c *shutter) Send(ctx context.Context, m notify.Message) error {
 	return c.reader.Send(ctx, m)
 }
 
-// play tells the story and returns what Slack was told until it was shut.
-func (s *site) play() []notify.Message {
+// tellStory tells the story and returns what Slack was told until it was shut.
+func (s *site) tellStory() []notify.Message {
 	slack := &shutter{}
 	s.target = slack
 	p := s.start("one")

@@ -40,7 +40,7 @@ func TestPinnedBytes(t *testing.T) {
 	var dump string
 	synctest.Test(t, func(t *testing.T) {
 		s := pinnedSite(t)
-		for _, m := range s.play() {
+		for _, m := range s.tellStory() {
 			told = append(told, shown(m))
 		}
 		if dump = storetest.Dump(t, s.store); os.Getenv(pastVar) != "" {
@@ -55,7 +55,7 @@ func TestPinnedBytes(t *testing.T) {
 	goldenText(t, "pinned_messages.txt", strings.Join(told, ""))
 }
 
-// masks are what differs from one play to the next: random words, and instants
+// masks are what differs from one run to the next: random words, and instants
 // that depend on when the daemon looked at Git.
 var masks = []struct {
 	what *regexp.Regexp
@@ -83,7 +83,7 @@ var (
 	spans    = regexp.MustCompile(`\(\d+[smh](\d+m)?\)`)
 )
 
-// pinned is a dump without what differs from one play to the next, a line for a
+// pinned is a dump without what differs from one run to the next, a line for a
 // value, and what is compressed as what it is.
 func pinned(t *testing.T, dump string) []string {
 	t.Helper()

@@ -3,7 +3,6 @@ package daemon_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,42 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
-
-// stopper is a store that stops the daemon in an orderly way at one of its calls.
-type stopper struct {
-	store.Store
-	calls atomic.Int32
-	at    int32
-	stop  func()
-}
-
-func (s *stopper) count() {
-	if s.calls.Add(1) == s.at {
-		s.stop()
-	}
-}
-
-func (s *stopper) Get(ctx context.Context, key string) (store.Value, error) {
-	s.count()
-	return s.Store.Get(ctx, key)
-}
-
-func (s *stopper) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	s.count()
-	return s.Store.Create(ctx, key, data)
-}
-
-func (s *stopper) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	s.count()
-	return s.Store.Replace(ctx, key, old, data)
-}
-
-func (s *stopper) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	s.count()
-	return s.Store.List(ctx, q)
-}
 
 // A daemon that is stopped in the middle of its first look has not looked: it
 // logs no error, and the next one tells what it finds as if nothing had been.
@@ -58,15 +23,21 @@ func TestStoppedInTheFirstLook(t *testing.T) {
 			kept := s.store
 			ready := make(chan struct{})
 			var first *process
-			end := &stopper{Store: kept, at: at, stop: func() { <-ready; first.cancel() }}
-			s.store = end
+			var calls atomic.Int32
+			s.store = storetest.Faulty(kept, func(context.Context, storetest.Call) storetest.Fault {
+				if calls.Add(1) == at {
+					<-ready
+					first.cancel()
+				}
+				return storetest.Fault{}
+			})
 			var log errorLog
 			s.log = &log
 			first = s.start("one")
 			close(ready)
 			time.Sleep(30 * time.Second) // within the first interval
 			first.stop()
-			reached = end.calls.Load() >= at
+			reached = calls.Load() >= at
 			s.store = kept
 			second := s.start("two")
 			time.Sleep(3 * time.Minute)

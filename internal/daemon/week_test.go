@@ -23,6 +23,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // TestAVirtualWeek lives through eight days with three daemons, two accounts
@@ -30,6 +31,7 @@ import (
 // After each trouble has passed, one window later the world equals the wish,
 // and one more round writes nothing.
 func TestAVirtualWeek(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a week takes half a minute")
 	}
@@ -77,25 +79,17 @@ type tenure struct {
 	released bool
 }
 
-// ledger is the store, with a note of every change of a lease.
-type ledger struct {
-	store.Store
-	w *week
+// noted returns the store with a note of every change of a lease.
+func (w *week) noted(s store.Store) store.Store {
+	return storetest.Faulty(s, func(_ context.Context, c storetest.Call) storetest.Fault {
+		if !c.Write() {
+			return storetest.Fault{}
+		}
+		return storetest.Fault{Done: func(a storetest.Answer) { w.note(c.Key, c.Data, a.Err) }}
+	})
 }
 
-func (l ledger) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	rev, err := l.Store.Create(ctx, key, data)
-	l.note(key, data, err)
-	return rev, err
-}
-
-func (l ledger) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	rev, err := l.Store.Replace(ctx, key, old, data)
-	l.note(key, data, err)
-	return rev, err
-}
-
-func (l ledger) note(key string, data []byte, err error) {
+func (w *week) note(key string, data []byte, err error) {
 	account, ok := strings.CutPrefix(key, "lease/")
 	if !ok || err != nil {
 		return
@@ -107,9 +101,9 @@ func (l ledger) note(key string, data []byte, err error) {
 	if json.Unmarshal(data, &d) != nil {
 		return
 	}
-	l.w.mu.Lock()
-	defer l.w.mu.Unlock()
-	l.w.tenures = append(l.w.tenures, tenure{time.Now(), account, d.Name, d.Released})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tenures = append(w.tenures, tenure{time.Now(), account, d.Name, d.Released})
 }
 
 // outage is Git as the week has it.
@@ -127,7 +121,7 @@ func (o outage) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newWeek(t *testing.T) *week {
 	w := &week{site: newSite(t, 8), alive: map[string]*process{}}
-	w.store = ledger{w.store, w}
+	w.store = w.noted(w.store)
 	w.interval = 4 * time.Minute // what a week takes is mostly rounds that find nothing
 	w.git = gitserve.New()
 	w.repo = w.git.Add("acme/layers")

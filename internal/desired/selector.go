@@ -19,7 +19,10 @@ type Selector struct {
 
 // Match says whether f is chosen, where layer is the wish's own layer (for
 // Attached).
-func (s Selector) Match(f state.Function, layer state.LayerARN) bool {
+func (s Selector) Match(f state.Function, layer state.LayerARN) bool { return s.match(&f, layer) }
+
+// match is Match without a copy of the function: it is asked for each of a fleet.
+func (s *Selector) match(f *state.Function, layer state.LayerARN) bool {
 	any := s.Name != "" || len(s.Tags) > 0 || s.Runtime != "" || s.Architecture != "" || s.Attached
 	if !any || s.Name != "" && !Glob(s.Name, f.Name) {
 		return false
@@ -41,13 +44,13 @@ func (s Selector) Match(f state.Function, layer state.LayerARN) bool {
 }
 
 // Selects says whether the wish chooses f.
-func (w LayerWish) Selects(f state.Function) bool {
-	return matchAny(w.Functions, f, w.Layer) && !matchAny(w.Except, f, w.Layer)
+func (w *LayerWish) Selects(f state.Function) bool {
+	return matchAny(w.Functions, &f, w.Layer) && !matchAny(w.Except, &f, w.Layer)
 }
 
-func matchAny(list []Selector, f state.Function, layer state.LayerARN) bool {
-	for _, s := range list {
-		if s.Match(f, layer) {
+func matchAny(list []Selector, f *state.Function, layer state.LayerARN) bool {
+	for i := range list {
+		if list[i].match(f, layer) {
 			return true
 		}
 	}
@@ -56,9 +59,9 @@ func matchAny(list []Selector, f state.Function, layer state.LayerARN) bool {
 
 // Wants gives the version f should have by this wish: a pin's if one covers
 // f, else the wish's own. pin is nil when none covers f.
-func (w LayerWish) Wants(f state.Function) (v Version, pin *Pin) {
+func (w *LayerWish) Wants(f state.Function) (v Version, pin *Pin) {
 	for i := range w.Pins {
-		if matchAny(w.Pins[i].Functions, f, w.Layer) {
+		if matchAny(w.Pins[i].Functions, &f, w.Layer) {
 			return w.Pins[i].Version, &w.Pins[i]
 		}
 	}

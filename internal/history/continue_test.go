@@ -85,7 +85,7 @@ func TestAKillDuringARollout(t *testing.T) {
 	kill := func(t *testing.T, n int, after bool) (lived bool) {
 		s, first := store.NewMemory(), &life{left: n, after: after}
 		aws := map[string]list{"chat": has(12), "mail": has(11), "post": has(12)}
-		if err := carryOn(t.Context(), &mortal{s, first}, aws); (err != nil) != first.dead {
+		if err := carryOn(t.Context(), killable(s, first), aws); (err != nil) != first.dead {
 			t.Fatalf("call %d: %v", n, err)
 		}
 		if err := carryOn(t.Context(), s, aws); err != nil {
@@ -111,7 +111,7 @@ func TestAKillDuringARollout(t *testing.T) {
 		if len(heals) != 1 || heals[common].Count != 1 || p.Functions["chat"].Heals != nil {
 			t.Errorf("call %d, after=%v: heals %+v", n, after, p.Functions)
 		}
-		c := &counting{Store: s}
+		c := newCounted(s)
 		if err := carryOn(t.Context(), c, aws); err != nil || c.writes != 0 {
 			t.Errorf("call %d, after=%v: one more start: %v, %d writes", n, after, err, c.writes)
 		}

@@ -3,7 +3,6 @@ package history_test
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -21,6 +20,7 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 var errDead = errors.New("killed")
@@ -35,7 +35,7 @@ type life struct {
 	dead  bool
 }
 
-// call says whether the call has its effect and whether its answer arrives.
+// call reports whether the call has its effect and whether its answer arrives.
 func (l *life) call() (do bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -49,42 +49,9 @@ func (l *life) call() (do bool, err error) {
 	return l.after, errDead
 }
 
-// mortal is a store as a process with a life sees it.
-type mortal struct {
-	store.Store
-	life *life
-}
-
-func (m *mortal) Get(ctx context.Context, key string) (store.Value, error) {
-	if _, err := m.life.call(); err != nil {
-		return store.Value{}, err
-	}
-	return m.Store.Get(ctx, key)
-}
-
-func (m *mortal) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	do, dead := m.life.call()
-	if !do {
-		return "", dead
-	}
-	rev, err := m.Store.Create(ctx, key, data)
-	return rev, errors.Join(err, dead)
-}
-
-func (m *mortal) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	do, dead := m.life.call()
-	if !do {
-		return "", dead
-	}
-	rev, err := m.Store.Replace(ctx, key, old, data)
-	return rev, errors.Join(err, dead)
-}
-
-func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	if _, err := m.life.call(); err != nil {
-		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
-	}
-	return m.Store.List(ctx, q)
+// killable returns s as a process with a life sees it.
+func killable(s store.Store, l *life) store.Store {
+	return storetest.Faulty(s, func(context.Context, storetest.Call) storetest.Fault { return storetest.KilledAt(l.call()) })
 }
 
 // look is a snapshot of w, with the versions 10 to 13 of common as they live.
@@ -170,7 +137,7 @@ func settleAll(ctx context.Context, l *history.Log, w *applytest.World) error {
 }
 
 // crash kills a first process at its n-th call and lets a second one go on. It
-// says whether the first lived to its end.
+// reports whether the first lived to its end.
 func crash(t *testing.T, n int, after, settle bool) bool {
 	before := list{vendor.Version(9), common.Version(12)}
 	w := applytest.New(map[string]list{"a": before, "b": before, "c": {common.Version(13)}})
@@ -183,7 +150,7 @@ func crash(t *testing.T, n int, after, settle bool) bool {
 		}
 		return do, err
 	}
-	err := round(t.Context(), &mortal{memory, first}, w, settle)
+	err := round(t.Context(), killable(memory, first), w, settle)
 	if (err != nil || first.dead) != first.dead {
 		t.Fatalf("call %d: an error without a kill: %v", n, err)
 	}
@@ -201,7 +168,7 @@ func crash(t *testing.T, n int, after, settle bool) bool {
 	}
 	checkMemory(t, memory, n, settle)
 
-	writes, c := len(w.Calls("SetLayers"))+len(w.Calls("DeleteLayerVersion")), &counting{Store: memory}
+	writes, c := len(w.Calls("SetLayers"))+len(w.Calls("DeleteLayerVersion")), newCounted(memory)
 	if err := round(t.Context(), c, w, settle); err != nil {
 		t.Fatal(err)
 	}
@@ -239,7 +206,7 @@ func TestAKillWhileLearning(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 0; ; n++ {
 			s, first := store.NewMemory(), &life{left: n, after: after}
-			err := learn(&mortal{s, first})
+			err := learn(killable(s, first))
 			if (err != nil) != first.dead {
 				t.Fatalf("call %d: %v", n, err)
 			}

@@ -275,7 +275,7 @@ func TestCursorsOfOthers(t *testing.T) {
 
 func TestApprovalsAreInTheHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &counting{Store: store.NewMemory()}
+		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo)
 		digest := ruling.Digest([]string{"a", "b"})
 		if err := ruling.RecordPending(t.Context(), c, repo, ruling.PendingPlan{Environment: env, Digest: digest, Scope: []string{"a", "b"}}); err != nil {
@@ -338,7 +338,7 @@ func TestAKillWhileApproving(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n, lived := 0, false; !lived; n++ {
 			memory := store.NewMemory()
-			l := history.Open(&mortal{memory, &life{left: n, after: after}}, repo)
+			l := history.Open(killable(memory, &life{left: n, after: after}), repo)
 			a := ruling.Approval{Environment: env, Digest: "d", By: "sato", At: time.Now()}
 			_, err := l.Rulings().Approve(t.Context(), a, window.Calendar{})
 			lived = err == nil
@@ -372,7 +372,7 @@ func TestAKillWhileForgetting(t *testing.T) {
 		for n, lived := 0, false; !lived; n++ {
 			memory := store.NewMemory()
 			word := ruling.Forgotten{Environment: env, By: "sato", At: time.Now(), Reason: "closed"}
-			_, err := history.Open(&mortal{memory, &life{left: n, after: after}}, repo).Rulings().Forget(t.Context(), word)
+			_, err := history.Open(killable(memory, &life{left: n, after: after}), repo).Rulings().Forget(t.Context(), word)
 			lived = err == nil
 			check := func() (forgotten bool, lines []history.Entry) {
 				_, ok, err := ruling.FindForgotten(t.Context(), memory, repo, env)

@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 func TestHealsAreCounted(t *testing.T) {
@@ -57,7 +58,7 @@ func TestHealsAreCounted(t *testing.T) {
 
 // Learning what is there neither forgets heals nor takes them for news.
 func TestHealsOutliveLearning(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	l := history.Open(c, repo)
 	do(t, begin(t, l), because(plan.CauseDrift, attach("chat", 12, 13)), applied(""))
 	before := pastOf(t, l)
@@ -72,25 +73,18 @@ func TestHealsOutliveLearning(t *testing.T) {
 	}
 }
 
-// unended loses the ends of records.
-type unended struct {
-	store.Store
-	lose bool
-}
-
-func (u *unended) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	if u.lose && strings.HasPrefix(key, "history/") {
-		return "", errDead
-	}
-	return u.Store.Replace(ctx, key, old, data)
-}
-
 // The end of a record is told again when its answer was lost, by the same
 // process or by the next one, before or after the next heal: it counts once.
 func TestAHealThatIsToldTwiceCountsOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		memory := store.NewMemory()
-		s := &unended{Store: memory}
+		lose := false // the ends of records
+		s := storetest.Faulty(memory, func(_ context.Context, c storetest.Call) storetest.Fault {
+			if lose && c.Op == storetest.OpReplace && strings.HasPrefix(c.Key, "history/") {
+				return storetest.Fault{Before: errDead}
+			}
+			return storetest.Fault{}
+		})
 		heals := rapid.IntRange(1, 6).Draw(t, "heals")
 		var open []history.Entry
 		for range heals {
@@ -101,12 +95,12 @@ func TestAHealThatIsToldTwiceCountsOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The past is written, and the end of the record is not.
-			s.lose = rapid.Bool().Draw(t, "lost")
+			lose = rapid.Bool().Draw(t, "lost")
 			err = r.Finish(context.Background(), id, applied(""))
-			if s.lose != (err != nil) {
-				t.Fatalf("lost %v: %v", s.lose, err)
+			if lose != (err != nil) {
+				t.Fatalf("lost %v: %v", lose, err)
 			}
-			s.lose = false
+			lose = false
 			if err != nil {
 				open = append(open, history.Entry{ID: id})
 			}

@@ -20,6 +20,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 const (
@@ -35,36 +36,24 @@ var (
 	vendor = state.LayerARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog")
 )
 
-// counting counts the writes that reach a store, and can fail them.
-type counting struct {
+// counted is a store with a count of the writes that reach it.
+type counted struct {
 	store.Store
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards writes
 	writes int
-	fail   func() error
 }
 
-func (c *counting) write() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.writes++
-	if c.fail != nil {
-		return c.fail()
-	}
-	return nil
-}
-
-func (c *counting) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	if err := c.write(); err != nil {
-		return "", err
-	}
-	return c.Store.Create(ctx, key, data)
-}
-
-func (c *counting) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	if err := c.write(); err != nil {
-		return "", err
-	}
-	return c.Store.Replace(ctx, key, old, data)
+func newCounted(s store.Store) *counted {
+	c := &counted{}
+	c.Store = storetest.Faulty(s, func(_ context.Context, call storetest.Call) storetest.Fault {
+		if call.Write() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.writes++
+		}
+		return storetest.Fault{}
+	})
+	return c
 }
 
 func attach(function string, from, to int64) apply.Intent {
@@ -256,7 +245,7 @@ func TestWhatTheFunctionHadBeforeLayerd(t *testing.T) {
 
 func TestLearningTwiceWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &counting{Store: store.NewMemory()}
+		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo)
 		since := time.Now()
 		what := plan.Learned{
@@ -550,7 +539,7 @@ func TestNoRoundWithoutItsPlace(t *testing.T) {
 }
 
 func TestARoundThatBeginsNothingWritesNothing(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	if err := begin(t, history.Open(c, repo)).FinishRound(t.Context()); err != nil || c.writes != 0 {
 		t.Errorf("%d writes, %v", c.writes, err)
 	}

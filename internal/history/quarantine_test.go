@@ -34,7 +34,7 @@ func quarantines(t *testing.T, s store.Store) []ruling.Quarantine {
 
 func TestAQuarantineIsHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &counting{Store: store.NewMemory()}
+		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo)
 		q, err := l.Rulings().Quarantine(t.Context(), bad())
 		if err != nil {
@@ -140,7 +140,7 @@ func TestARollbackByHandOfWhatACheckQuarantined(t *testing.T) {
 }
 
 func TestAQuarantineThatIsRefusedIsNoHistory(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	q := bad()
 	q.Functions = "a/b"
 	if _, err := history.Open(c, repo).Rulings().Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) || c.writes != 0 {
@@ -168,7 +168,7 @@ func TestAKillWhileQuarantining(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for n := 0; ; n++ {
 			s, first := store.NewMemory(), &life{left: n, after: after}
-			if err := steps(&mortal{s, first}); (err != nil) != first.dead {
+			if err := steps(killable(s, first)); (err != nil) != first.dead {
 				t.Fatalf("call %d: %v", n, err)
 			}
 			kinds := map[plan.Kind]int{}

@@ -52,7 +52,7 @@ func half() rollout.Rollout {
 }
 
 func TestARolloutIsKept(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	l := history.Open(c, repo)
 	if r := rolloutOf(t, l); r != nil {
 		t.Errorf("there is one: %+v", r)
@@ -112,7 +112,7 @@ func TestARolloutComesBackAsItWas(t *testing.T) {
 		r.Wave, r.Attempts, r.Smoked = rapid.IntRange(0, 9).Draw(t, "wave"), rapid.IntRange(0, 9).Draw(t, "attempts"), rapid.Bool().Draw(t, "smoked")
 		r.Targets = rapid.SliceOfN(rapid.SampledFrom(append(half().Targets, rollout.Target{Layer: vendor})), 0, 3).Draw(t, "targets")
 
-		c := &counting{Store: store.NewMemory()}
+		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo).Holding(account, 7)
 		for range 2 {
 			if err := l.SaveRollout(context.Background(), env, region, r); err != nil {
@@ -156,7 +156,7 @@ func TestAJudgementOfManyFunctionsFits(t *testing.T) {
 }
 
 func TestAWokenHolderIsToldThatTheRolloutWentOn(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	old, next := history.Open(c, repo).Holding(account, 6), history.Open(c, repo).Holding(account, 7)
 	save(t, old, half())
 	writes := c.writes
@@ -223,7 +223,7 @@ func TestRolloutIDsGrow(t *testing.T) {
 }
 
 func TestProving(t *testing.T) {
-	c := &counting{Store: store.NewMemory()}
+	c := newCounted(store.NewMemory())
 	l := history.Open(c, repo).Holding(account, 6)
 	prove := func(l *history.Log, number int64) {
 		t.Helper()

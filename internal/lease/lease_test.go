@@ -8,11 +8,13 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 const account = "123456789012"
@@ -128,7 +130,7 @@ func TestAnotherProcessMustNotTakeTwice(t *testing.T) {
 
 func TestOneOfManyWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &rough{Store: store.NewMemory()}
+		s := store.NewMemory()
 		var wins sync.Map
 		var wg sync.WaitGroup
 		for i := range 40 {
@@ -154,93 +156,57 @@ func TestOneOfManyWins(t *testing.T) {
 	})
 }
 
-// rough is a store with troubles: each call may be slow, fail, or do its work
-// and lose the answer.
-type rough struct {
-	store.Store
-	mu      sync.Mutex // guards trouble, which changes while a lease renews itself
-	trouble func() (delay time.Duration, before, after error)
-}
+// trouble is what happens to a call: it may be slow, fail, or do its work and
+// lose the answer.
+type trouble func() (delay time.Duration, fault storetest.Fault)
 
-func (r *rough) set(trouble func() (delay time.Duration, before, after error)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.trouble = trouble
-}
+// troubles are those of a store, which change while a lease renews itself.
+type troubles struct{ atomic.Pointer[trouble] }
 
-func (r *rough) hit(ctx context.Context) (error, error) {
-	r.mu.Lock()
-	trouble := r.trouble
-	r.mu.Unlock()
-	if trouble == nil {
-		return nil, nil
-	}
-	delay, before, after := trouble()
-	select {
-	case <-time.After(delay):
-	case <-ctx.Done():
-		return ctx.Err(), nil
-	}
-	return before, after
-}
+func (s *troubles) set(next trouble) { s.Store(&next) }
 
-func (r *rough) Get(ctx context.Context, key string) (store.Value, error) {
-	if before, after := r.hit(ctx); before != nil || after != nil {
-		return store.Value{}, errors.Join(before, after)
-	}
-	return r.Store.Get(ctx, key)
-}
-
-func (r *rough) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	before, after := r.hit(ctx)
-	if before != nil {
-		return "", before
-	}
-	rev, err := r.Store.Create(ctx, key, data)
-	if after != nil {
-		return "", after
-	}
-	return rev, err
-}
-
-func (r *rough) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	before, after := r.hit(ctx)
-	if before != nil {
-		return "", before
-	}
-	rev, err := r.Store.Replace(ctx, key, old, data)
-	if after != nil {
-		return "", after
-	}
-	return rev, err
+func (s *troubles) over(to store.Store) store.Store {
+	return storetest.Faulty(to, func(ctx context.Context, _ storetest.Call) storetest.Fault {
+		next := s.Load()
+		if next == nil || *next == nil {
+			return storetest.Fault{}
+		}
+		delay, fault := (*next)()
+		select {
+		case <-time.After(delay):
+			return fault
+		case <-ctx.Done():
+			return storetest.Fault{Before: ctx.Err()}
+		}
+	})
 }
 
 var errTrouble = errors.New("no answer")
 
 func TestLostAnswersAreFoundOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lost := func() (time.Duration, error, error) { return 0, nil, errTrouble }
-		fine := func() (time.Duration, error, error) { return 0, nil, nil }
-		s := &rough{Store: store.NewMemory()}
+		lost := func() (time.Duration, storetest.Fault) { return 0, storetest.Fault{After: errTrouble} }
+		var now troubles
+		s := now.over(store.NewMemory())
 		a := keeper(s, "a")
 		calls := 0
-		s.trouble = func() (time.Duration, error, error) {
+		now.set(func() (time.Duration, storetest.Fault) {
 			if calls++; calls == 2 { // the Create, after the first look
 				return lost()
 			}
-			return fine()
-		}
+			return 0, storetest.Fault{}
+		})
 		l := take(t, a)
 		if l.Fence() != 1 || l.Check() != nil {
 			t.Fatalf("number %d, %v", l.Fence(), l.Check())
 		}
 		// Every third call loses its answer: the lease is renewed all the same.
-		s.trouble = func() (time.Duration, error, error) {
+		now.set(func() (time.Duration, storetest.Fault) {
 			if calls++; calls%3 == 0 {
 				return lost()
 			}
-			return fine()
-		}
+			return 0, storetest.Fault{}
+		})
 		for range 30 {
 			time.Sleep(Term / 10)
 			if err := l.Check(); err != nil {
@@ -248,9 +214,9 @@ func TestLostAnswersAreFoundOut(t *testing.T) {
 			}
 		}
 		// A release whose answer is lost was done, or runs out by itself.
-		s.set(lost)
+		now.set(lost)
 		_ = l.Release(t.Context())
-		s.set(nil)
+		now.set(nil)
 		if next := take(t, keeper(s, "b")); next.Fence() != 2 {
 			t.Errorf("number %d after a release that was done", next.Fence())
 		}
@@ -259,13 +225,12 @@ func TestLostAnswersAreFoundOut(t *testing.T) {
 
 func TestWithoutTheStoreTheLeaseEndsBeforeOthersMayTakeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := store.NewMemory()
-		s := &rough{Store: memory}
-		l := take(t, keeper(s, "a"))
+		var now troubles
+		l := take(t, keeper(now.over(store.NewMemory()), "a"))
 		ctx, cancel := l.Bind(t.Context())
 		defer cancel()
 		began := time.Now()
-		s.set(func() (time.Duration, error, error) { return 0, errTrouble, nil })
+		now.set(func() (time.Duration, storetest.Fault) { return 0, storetest.Fault{Before: errTrouble} })
 		<-ctx.Done()
 		if ended := time.Since(began); ended != Term*2/3 || !errors.Is(context.Cause(ctx), ErrLost) {
 			t.Errorf("the context ended after %s with %v, want a third of a term before the lease does", ended, context.Cause(ctx))
@@ -274,7 +239,7 @@ func TestWithoutTheStoreTheLeaseEndsBeforeOthersMayTakeIt(t *testing.T) {
 			t.Errorf("%s are left", left)
 		}
 		// The store is back, nobody else came: it may be taken again at once.
-		s.set(nil)
+		now.set(nil)
 		_ = l.Release(t.Context())
 		if again := take(t, l.keeper); again.Fence() != 2 {
 			t.Errorf("number %d", again.Fence())
@@ -357,7 +322,6 @@ func TestNeverTwo(t *testing.T) {
 
 // contender tries, works for a while, and lets go, for ever.
 type contender struct {
-	store *rough
 	mu    sync.Mutex // guards lease and bound
 	lease *Lease
 	bound context.Context
@@ -384,21 +348,22 @@ func neverTwo(t *testing.T, seed uint64) {
 	var wg sync.WaitGroup
 	var fences []int64
 	for i := range 3 {
-		c := &contender{store: &rough{Store: memory}}
+		c := &contender{}
 		all = append(all, c)
-		c.store.trouble = func() (time.Duration, error, error) {
+		var always troubles
+		always.set(func() (time.Duration, storetest.Fault) {
 			delay := time.Duration(draw(2000)) * time.Millisecond
 			switch n := draw(100); {
 			case n < 15:
-				return delay, errTrouble, nil
+				return delay, storetest.Fault{Before: errTrouble}
 			case n < 30:
-				return delay, nil, errTrouble
+				return delay, storetest.Fault{After: errTrouble}
 			case n < 33:
-				return time.Duration(draw(120)) * time.Second, nil, nil // as if it were paused
+				return time.Duration(draw(120)) * time.Second, storetest.Fault{} // as if it were paused
 			}
-			return delay, nil, nil
-		}
-		k := keeper(c.store, fmt.Sprint(i))
+			return delay, storetest.Fault{}
+		})
+		k := keeper(always.over(memory), fmt.Sprint(i))
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				l, err := k.Try(ctx, account)

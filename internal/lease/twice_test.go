@@ -42,7 +42,7 @@ func TestManyWhoAskDoNotKeepTheHolderFromRenewing(t *testing.T) {
 // what was sent while it was ours may be on its way until then.
 func TestWhatIsLostIsNotGivenToOthersEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &rough{Store: store.NewMemory()}
+		s := store.NewMemory()
 		l := take(t, keeper(s, "a"))
 		b := keeper(s, "b")
 		held(t, b)

@@ -23,7 +23,7 @@ import (
 )
 
 func TestNothingNewWritesNothing(t *testing.T) {
-	w, s := notifytest.NewWorld(), &mortal{Store: store.NewMemory()}
+	w, s := notifytest.NewWorld(), newKillable(store.NewMemory(), nil)
 	b := book(s, &channel{name: "c"})
 	for i := range 30 {
 		w.Now = w.Now.Add(time.Minute)
@@ -288,7 +288,8 @@ func second[T any](_ T, err error) error { return err }
 // That the store fails is told without the store.
 func TestStoreFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, c := &mortal{Store: store.NewMemory(), fail: errors.New("disk full")}, &channel{name: "c"}
+		s, c := newKillable(store.NewMemory(), nil), &channel{name: "c"}
+		s.fail = errors.New("disk full")
 		b := book(s, c)
 		for i := range 10 {
 			r := notify.Repository{Now: time.Now(), ReadAt: time.Now(), Store: "disk full"}

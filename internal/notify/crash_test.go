@@ -26,13 +26,13 @@ var chapters = []func(w *notifytest.World){
 	func(w *notifytest.World) {},
 }
 
-// tellAll plays the chapters; a process that dies is followed by another one,
+// tellAll runs the chapters; a process that dies is followed by another one,
 // which begins with a round of its own.
 func tellAll(t *testing.T, p *process) (titles []string, repeated int) {
 	ctx := context.Background()
 	memory, w, log := store.NewMemory(), notifytest.NewWorld(), archive{}
 	c := &channel{name: "c", process: p}
-	b := book(&mortal{Store: memory, process: p}, c)
+	b := book(newKillable(memory, p), c)
 	for _, chapter := range chapters {
 		w.Now = w.Now.Add(10 * time.Minute)
 		chapter(w)
@@ -46,7 +46,7 @@ func tellAll(t *testing.T, p *process) (titles []string, repeated int) {
 			t.Fatalf("an error without a kill: %v", err)
 		}
 	}
-	again := &mortal{Store: memory}
+	again := newKillable(memory, nil)
 	if err := round(ctx, book(again, c), w, &log); err != nil || again.writes != 0 {
 		t.Errorf("a round without news makes %d writes, %v", again.writes, err)
 	}
@@ -101,7 +101,7 @@ func TestTheStoreComesAndGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		want, _ := tellAll(t, nil)
 		memory, w, log := store.NewMemory(), notifytest.NewWorld(), archive{}
-		s, c := &mortal{Store: memory}, &channel{name: "c"}
+		s, c := newKillable(memory, nil), &channel{name: "c"}
 		b := book(s, c)
 		for _, chapter := range chapters {
 			w.Now = w.Now.Add(10 * time.Minute)

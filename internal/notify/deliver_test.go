@@ -306,7 +306,7 @@ func TestATargetThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := store.NewMemory()
 		queue(t, s, 3, &channel{name: "old"})
-		w, counted := notifytest.NewWorld(), &mortal{Store: s}
+		w, counted := notifytest.NewWorld(), newKillable(s, nil)
 		b := book(counted, &channel{name: "new"})
 		for day := range 9 {
 			w.Now = time.Now().AddDate(0, 0, day)
@@ -347,7 +347,7 @@ func TestDeliverEnds(t *testing.T) {
 func TestTakenIsNoted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s, c := &mortal{Store: store.NewMemory()}, &channel{name: "c"}
+		s, c := newKillable(store.NewMemory(), nil), &channel{name: "c"}
 		b := queue(t, s, 2, c)
 		c.refuse = func(notify.Message) error {
 			cancel()

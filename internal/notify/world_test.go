@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 const repository = "https://github.com/acme/layers.git"
@@ -48,51 +48,27 @@ func (p *process) call() (do bool, err error) {
 	return p.after, errDead
 }
 
-// mortal is a store as a process sees it. It counts writes.
-type mortal struct {
+// killable is a store as a process sees it. It counts writes.
+type killable struct {
 	store.Store
-	process *process
-	mu      sync.Mutex // guards writes
-	writes  int
-	fail    error // of every write
+	mu     sync.Mutex // guards the rest
+	writes int
+	fail   error // of every write
 }
 
-func (m *mortal) Get(ctx context.Context, key string) (store.Value, error) {
-	if _, err := m.process.call(); err != nil {
-		return store.Value{}, err
-	}
-	return m.Store.Get(ctx, key)
-}
-
-func (m *mortal) write(f func() (store.Revision, error)) (store.Revision, error) {
-	do, dead := m.process.call()
-	if !do {
-		return "", dead
-	}
-	m.mu.Lock()
-	m.writes++
-	fail := m.fail
-	m.mu.Unlock()
-	if fail != nil {
-		return "", fail
-	}
-	rev, err := f()
-	return rev, errors.Join(err, dead)
-}
-
-func (m *mortal) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	return m.write(func() (store.Revision, error) { return m.Store.Create(ctx, key, data) })
-}
-
-func (m *mortal) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	return m.write(func() (store.Revision, error) { return m.Store.Replace(ctx, key, old, data) })
-}
-
-func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	if _, err := m.process.call(); err != nil {
-		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
-	}
-	return m.Store.List(ctx, q)
+func newKillable(s store.Store, p *process) *killable {
+	k := &killable{}
+	k.Store = storetest.Faulty(s, func(_ context.Context, c storetest.Call) storetest.Fault {
+		do, dead := p.call()
+		if !do || !c.Write() {
+			return storetest.KilledAt(do, dead)
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.writes++
+		return storetest.Fault{Before: k.fail, After: dead}
+	})
+	return k
 }
 
 // channel is a target that keeps what it took.

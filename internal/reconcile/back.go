@@ -46,16 +46,17 @@ type standsAt struct {
 // Returns looks at what a layer may be taken back to. Served of snap is to have
 // what the selected functions' callers get, see RegionPlan.Needs.
 func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
-	r := &region{want: env, snap: snap, past: past}
-	w := r.resolve(layer)
+	r := &region{world: &world{want: env, snap: snap, past: past}}
+	w := r.resolve(0, layer)
 	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), environment: env.Name}
-	for _, f := range snap.Functions {
-		if t, _ := w.wants(f); !w.Selects(f) || f.Image || f.Edge || t.number != w.target.number {
+	for i := range snap.Functions {
+		f := &snap.Functions[i]
+		if t, _ := w.wants(f); !w.Selects(*f) || f.Image || f.Edge || t.number != w.target.number {
 			continue
 		}
-		at := standsAt{function: f.Name, have: number(f, layer.Layer)}
+		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer)}
 		at.served = at.have
-		if sv := r.reached(f); sv != nil && sv.known {
+		if sv := r.servedThrough(f); sv != nil && sv.known {
 			at.served = sv.number(layer.Layer)
 		}
 		if at.have > 0 || at.served > 0 {
@@ -86,9 +87,6 @@ func (r Returning) Refuse(number int64, glob string) (why, since string) {
 // not, whoever wrote it, keeps a version away and moves nothing: what moves forward
 // passes windows and approvals. Nor is a function taken to what is itself kept away.
 func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, served int64) bool {
-	if w.had == nil {
-		w.had = append([]int64{}, r.past.Had(w.Layer)...)
-	}
 	why := ""
 	switch {
 	case !goesBack(w.had, q.RevertTo, have, served):

@@ -119,7 +119,7 @@ func TestOnlyBack(t *testing.T) {
 }
 
 // withWords adds rollbacks by hand of what Git asks for, to anywhere.
-func (w *world) withWords(r *rand.Rand) {
+func (w *scenario) withWords(r *rand.Rand) {
 	for _, l := range w.in.Regions[0].Want.Layers {
 		for range r.IntN(3) {
 			n := int64(r.IntN(9))
@@ -139,7 +139,7 @@ func (w *world) withWords(r *rand.Rand) {
 }
 
 // withAlias serves every function through an alias, with layers of its own.
-func (w *world) withAlias(r *rand.Rand) {
+func (w *scenario) withAlias(r *rand.Rand) {
 	w.in.Regions[0].Want.Alias = "live"
 	snap := *w.in.Regions[0].Have
 	snap.Served = map[state.Qualified]state.Served{}
@@ -161,7 +161,7 @@ func (w *world) withAlias(r *rand.Rand) {
 	w.in.Regions[0].Have = &snap
 }
 
-func (w *world) published(function string) []state.LayerVersionARN {
+func (w *scenario) published(function string) []state.LayerVersionARN {
 	for _, p := range w.truth[0].Published {
 		if p.Function == function {
 			return p.Layers
@@ -171,7 +171,7 @@ func (w *world) published(function string) []state.LayerVersionARN {
 }
 
 // checkBack plays the steps of one function and counts what a rollback moved.
-func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (moved int) {
+func (w *scenario) checkBack(t *testing.T, f state.Function, steps []plan.Step) (moved int) {
 	t.Helper()
 	steps = slices.DeleteFunc(slices.Clone(steps), func(s plan.Step) bool { return s.Held != nil })
 	for _, s := range steps {
@@ -180,7 +180,7 @@ func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (mo
 		}
 		if s.Kind != plan.KindServe {
 			moved++
-			w.checkSlot(t, s, "$LATEST", s.LayerARN, number(f, s.LayerARN), s.To.Number())
+			w.checkSlot(t, s, "$LATEST", s.LayerARN, f.Layers.Number(s.LayerARN), s.To.Number())
 			continue
 		}
 		after := plan.Fold(f.Layers, steps)
@@ -191,15 +191,15 @@ func (w *world) checkBack(t *testing.T, f state.Function, steps []plan.Step) (mo
 			if slices.ContainsFunc(steps, func(o plan.Step) bool { return o.LayerARN == l && o.Cause != plan.CauseRollback }) {
 				continue // it goes along by a leave of its own
 			}
-			to := number(state.Function{Layers: after}, l)
-			w.checkSlot(t, s, "callers", l, number(state.Function{Layers: s.Serving.Served.Layers}, l), to)
+			to := state.Layers(after).Number(l)
+			w.checkSlot(t, s, "callers", l, state.Layers(s.Serving.Served.Layers).Number(l), to)
 		}
 	}
 	return moved
 }
 
 // checkSlot states the rule anew, in other words than the code.
-func (w *world) checkSlot(t *testing.T, s plan.Step, who string, l state.LayerARN, from, to int64) {
+func (w *scenario) checkSlot(t *testing.T, s plan.Step, who string, l state.LayerARN, from, to int64) {
 	t.Helper()
 	past := w.in.Regions[0].Past
 	here := map[int64]bool{past.Layers[l].Proven: true}

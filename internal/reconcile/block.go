@@ -14,7 +14,7 @@ import (
 
 // obstacle says why a function cannot be changed as the steps ask, or nil. It
 // asks for what it does not know yet (Needs.Probes).
-func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
+func (r *region) obstacle(f *state.Function, steps []plan.Step) *plan.Blocked {
 	if reason := r.noUpdates(f); reason != "" {
 		return &plan.Blocked{Function: f.Name, Reason: reason}
 	}
@@ -26,7 +26,7 @@ func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
 			continue
 		}
 		w := r.wish(s.Layer)
-		for _, check := range []func(*wish, state.Function, plan.Step) string{
+		for _, check := range []func(*wish, *state.Function, plan.Step) string{
 			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unsigned,
 		} {
 			if reason := check(w, f, s); reason != "" {
@@ -52,7 +52,7 @@ func (r *region) obstacle(f state.Function, steps []plan.Step) *plan.Blocked {
 	return nil
 }
 
-func (r *region) wish(name string) *wish {
+func (r *world) wish(name string) *wish {
 	for _, w := range r.wishes {
 		if w.Name == name {
 			return w
@@ -69,7 +69,7 @@ type rival struct {
 
 // findRivals resolves what other environments of this account and Region want
 // of the same layers.
-func (r *region) findRivals() map[state.LayerARN][]rival {
+func (r *world) findRivals() map[state.LayerARN][]rival {
 	out := map[state.LayerARN][]rival{}
 	for _, o := range r.others {
 		for _, lw := range o.Layers {
@@ -85,9 +85,9 @@ func (r *region) findRivals() map[state.LayerARN][]rival {
 }
 
 // conflict: two environments that want different versions of one layer on it.
-func (r *region) conflict(w *wish, f state.Function, s plan.Step) string {
+func (r *world) conflict(w *wish, f *state.Function, s plan.Step) string {
 	for _, o := range r.rivals[w.Layer] {
-		if !o.wish.Selects(f) {
+		if !o.wish.Selects(*f) {
 			continue
 		}
 		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
@@ -100,7 +100,7 @@ func (r *region) conflict(w *wish, f state.Function, s plan.Step) string {
 
 // incompatible: AWS attaches a layer for another runtime or architecture and
 // lets the function fail at its next start, so layerd must check itself.
-func (r *region) incompatible(w *wish, f state.Function, s plan.Step) string {
+func (r *world) incompatible(w *wish, f *state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -119,7 +119,7 @@ func (r *region) incompatible(w *wish, f state.Function, s plan.Step) string {
 }
 
 // bootstrap: the layer of an OS-only runtime may hold the runtime itself.
-func (r *region) bootstrap(w *wish, f state.Function, s plan.Step) string {
+func (r *world) bootstrap(w *wish, f *state.Function, s plan.Step) string {
 	if s.To == "" && strings.HasPrefix(f.Runtime, "provided") && !w.AllowRuntime {
 		return fmt.Sprintf("its runtime is %s, so %s may hold the runtime itself; allow_runtime: true permits detaching it", f.Runtime, w.Name)
 	}
@@ -128,7 +128,7 @@ func (r *region) bootstrap(w *wish, f state.Function, s plan.Step) string {
 
 // unusable: the wanted version cannot be read, which AWS asks of whoever
 // attaches it, also of a layer of our own.
-func (r *region) unusable(_ *wish, _ state.Function, s plan.Step) string {
+func (r *region) unusable(_ *wish, _ *state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -168,13 +168,13 @@ func (r *region) probe(v state.LayerVersionARN, what string) string {
 // and selectors that choose nothing.
 func (r *region) countSelection() {
 	for _, w := range r.wishes {
-		before := r.past.Layers[w.Layer].Selected
-		if before > 0 && w.count*2 < before {
-			r.shrunk[w.Name] = fmt.Sprintf("the selection of %s shrank from %d functions to %d", w.Name, before, w.count)
+		before, count := r.past.Layers[w.Layer].Selected, r.tallies[w.place].selected
+		if before > 0 && count*2 < before {
+			r.shrunk[w.Name] = fmt.Sprintf("the selection of %s shrank from %d functions to %d", w.Name, before, count)
 			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "selection_shrank", Message: r.shrunk[w.Name]})
 		}
-		if w.count != before {
-			r.plan.Learned.Selected = append(r.plan.Learned.Selected, plan.Selection{Layer: w.Layer, Count: w.count})
+		if count != before {
+			r.plan.Learned.Selected = append(r.plan.Learned.Selected, plan.Selection{Layer: w.Layer, Count: count})
 		}
 		for _, s := range w.Functions {
 			if !r.anyMatch(s, w.Layer) {
@@ -185,7 +185,7 @@ func (r *region) countSelection() {
 	}
 }
 
-func (r *region) anyMatch(s desired.Selector, layer state.LayerARN) bool {
+func (r *world) anyMatch(s desired.Selector, layer state.LayerARN) bool {
 	return slices.ContainsFunc(r.snap.Functions, func(f state.Function) bool { return s.Match(f, layer) })
 }
 

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -635,52 +636,64 @@ func TestDocumentListsAreNeverNull(t *testing.T) {
 	}
 }
 
+// BenchmarkDecide100000 decides about a fleet with nothing to do. DESIGN section 7
+// allows two sorts of its names.
 func BenchmarkDecide100000(b *testing.B) {
 	in := scene("1.4.0", 5, 5)
-	in.Regions[0].Have.Functions = nil
-	in.Regions[0].Past.Functions = map[string]plan.FunctionPast{}
 	in.Regions[0].Want.Layers[0].Functions[0].Name = "makoto-*-prod"
-	for i := range 100_000 {
-		f := state.Function{
-			Name: fmt.Sprintf("makoto-%06d-prod", i), Runtime: "python3.12", Architecture: "x86_64",
-			Layers: []state.LayerVersionARN{common.Version(5), foreignLayer.Version(1)},
-		}
-		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 5}, List: f.Layers}
-	}
 	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := Decide(in).Regions[0]; !r.InSync {
-			b.Fatal("not in sync")
-		}
-	}
+	large(&in, "makoto-%06d-prod", common.Version(5), foreignLayer.Version(1))
+	againstSorting(b, in, func(r plan.Region) bool { return r.InSync })
 }
 
-// A hundred thousand functions that are all to be changed, in waves: the cost of
-// spreading them is in it, and of why each waits.
+// BenchmarkDecide100000Pending: all functions are to be changed, in waves. The cost
+// of spreading them is in it, and of why each waits: fifteen sorts and 150 MB.
 func BenchmarkDecide100000Pending(b *testing.B) {
 	in := scene("1.4.0", 4, 4)
-	in.Regions[0].Have.Functions = nil
-	in.Regions[0].Past.Functions = map[string]plan.FunctionPast{}
 	in.Regions[0].Want.Rollout = desired.Rollout{Bake: time.Hour, Waves: []desired.Wave{{Count: 1}, {Share: 0.1}, {Share: 1}}}
 	in.Regions[0].Have.Signing = map[string]state.Signing{}
 	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	large(&in, "makoto-%[2]03d-%06[1]d-prod", common.Version(4))
+	againstSorting(b, in, func(r plan.Region) bool { return len(r.Steps) == 100_000 })
+}
+
+// large replaces the functions of in by 100,000, whose past is what they have.
+func large(in *Input, name string, layers ...state.LayerVersionARN) {
+	r := &in.Regions[0]
+	r.Have.Functions, r.Past.Functions = nil, map[string]plan.FunctionPast{}
 	for i := range 100_000 {
-		f := state.Function{
-			Name: fmt.Sprintf("makoto-%03d-%06d-prod", i%100, i), Runtime: "python3.12", Architecture: "x86_64",
-			Layers: []state.LayerVersionARN{common.Version(4)},
+		f := state.Function{Runtime: "python3.12", Architecture: "x86_64", Layers: layers}
+		if f.Name = fmt.Sprintf(name, i); strings.Contains(name, "[2]") {
+			f.Name = fmt.Sprintf(name, i, i%100)
 		}
-		in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, f)
-		in.Regions[0].Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}, List: f.Layers}
+		r.Have.Functions = append(r.Have.Functions, f)
+		r.Past.Functions[f.Name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: layers[0].Number()}, List: f.Layers}
 	}
-	in.Regions[0].Have.Sort()
+	r.Have.Sort()
+}
+
+// againstSorting reports how many sorts of the shuffled names of its functions a
+// decision takes: both are made in turn, so that a busy machine slows both.
+func againstSorting(b *testing.B, in Input, whole func(plan.Region) bool) {
+	names := make([]string, 0, len(in.Regions[0].Have.Functions))
+	for _, f := range in.Regions[0].Have.Functions {
+		names = append(names, f.Name)
+	}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	var sorting time.Duration
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := Decide(in).Regions[0]; len(r.Steps) != 100_000 {
-			b.Fatal("not all are to be changed")
+		b.StopTimer()
+		rnd.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+		began := time.Now()
+		slices.Sort(names)
+		sorting += time.Since(began)
+		b.StartTimer()
+		if r := Decide(in).Regions[0]; !whole(r) {
+			b.Fatalf("another plan than expected, with %d steps", len(r.Steps))
 		}
 	}
+	b.ReportMetric(float64(b.Elapsed())/float64(sorting), "sorts/op")
 }
 
 // TestNewFunctions: who may join at once what all the others have, and what

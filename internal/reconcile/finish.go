@@ -13,30 +13,29 @@ import (
 
 // behind names aliases that serve another version of a layer than $LATEST
 // will have, for the functions that are about to change.
-func (r *region) behind() {
-	latest := map[string][]plan.Step{}
-	var names []string
-	for _, s := range r.plan.Steps {
-		if s.Function == "" {
-			continue
-		}
-		if latest[s.Function] == nil {
-			names = append(names, s.Function)
-		}
-		latest[s.Function] = append(latest[s.Function], s)
-	}
-	if len(names) == 0 {
+func (r *region) addLagging() {
+	changes := func(s plan.Step) bool { return s.Function != "" }
+	if !slices.ContainsFunc(r.plan.Steps, changes) {
 		return
 	}
 	if r.snap.Uses == nil {
 		r.plan.Needs.Uses = true
 		return
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if _, ok := slices.BinarySearch(r.snap.Uses.Versioned, name); !ok {
+	latest := map[string][]plan.Step{}
+	var names []string
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		if _, ok := slices.BinarySearch(r.snap.Uses.Versioned, s.Function); !ok {
 			continue // no published version, so every alias serves $LATEST
 		}
+		if latest[s.Function] == nil {
+			names = append(names, s.Function)
+		}
+		latest[s.Function] = append(latest[s.Function], *s)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		aliases, ok := r.snap.Aliases[name]
 		if !ok {
 			r.plan.Needs.Aliases = append(r.plan.Needs.Aliases, name)
@@ -44,7 +43,7 @@ func (r *region) behind() {
 		}
 		for _, a := range aliases {
 			if !moved(latest[name], a.Name) {
-				r.behindAlias(name, a, latest[name])
+				r.lagging(name, a, latest[name])
 			}
 		}
 	}
@@ -55,7 +54,7 @@ func moved(steps []plan.Step, alias string) bool {
 	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Kind == plan.KindServe && s.Serving.Qualifier == alias })
 }
 
-func (r *region) behindAlias(function string, a state.Alias, steps []plan.Step) {
+func (r *region) lagging(function string, a state.Alias, steps []plan.Step) {
 	versions := []string{a.Version}
 	for v := range a.Weights {
 		versions = append(versions, v)
@@ -78,7 +77,7 @@ func (r *region) behindAlias(function string, a state.Alias, steps []plan.Step) 
 }
 
 // published gives the version of a layer that a function version carries.
-func (r *region) published(function, version string, layer state.LayerARN) state.LayerVersionARN {
+func (r *world) published(function, version string, layer state.LayerARN) state.LayerVersionARN {
 	list := r.snap.Uses.Published // sorted by function
 	i, _ := slices.BinarySearchFunc(list, function, func(p state.Published, name string) int { return cmp.Compare(p.Function, name) })
 	for ; i < len(list) && list[i].Function == function; i++ {
@@ -117,7 +116,7 @@ func (r *region) finish() {
 	if len(p.Waves) > 0 {
 		p.Remaining = r.duration()
 	}
-	if reason, _, spans := r.spans(); spans {
+	if reason, _, spans := r.windowTooShort(); spans {
 		then := "what is left then goes on at the next opening"
 		if r.want.Rollout.OneWindow && r.rollout == nil {
 			then = "it does not start, since span_windows is false"
@@ -157,7 +156,8 @@ func (r *region) doubted(l state.LayerARN) bool {
 // per prune.
 func (r *region) cost() {
 	functions, prunes := map[string]bool{}, 0
-	for _, s := range r.plan.Steps {
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 		case s.Kind == plan.KindPrune:
@@ -172,13 +172,14 @@ func (r *region) cost() {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}
 	seconds := r.in.Rates.seconds(writes, reads)
-	r.plan.Cost = plan.Cost{Calls: writes + reads, Seconds: math.Round(seconds*10) / 10}
+	r.plan.Cost.Calls += writes + reads
+	r.plan.Cost.Seconds = math.Round(seconds*10) / 10
 }
 
 // calls is what changing so many functions takes: one update and about three
 // reads from their own quota; behind an alias a version and the move of the
 // alias as well, and two more reads.
-func (r *region) calls(functions int) (writes, reads int) {
+func (r *world) calls(functions int) (writes, reads int) {
 	if r.want.Alias != "" {
 		return 3 * functions, 5 * functions
 	}
@@ -194,12 +195,4 @@ func (rates Rates) seconds(writes, reads int) float64 {
 		rates.GetFunction = 60
 	}
 	return math.Max(float64(writes)/rates.Requests, float64(reads)/rates.GetFunction)
-}
-
-// account adds what reading took, and says what could not be read.
-func (r *region) account() {
-	r.plan.Cost.Calls += r.calls0
-	if r.refused != nil {
-		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_everything_read", Message: r.refused.Error()})
-	}
 }

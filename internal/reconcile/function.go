@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,21 +18,19 @@ const maxLayers = 5
 
 // decideFunction decides all layers of one function. When one of them cannot
 // be done the function is blocked as a whole: layers of one commit wait for
-// each other. Its past is looked up once: in a large fleet that is the most of
-// what deciding takes.
-func (r *region) decideFunction(f state.Function) {
-	past := r.past.Functions[f.Name]
-	var steps []plan.Step
+// each other. slots are what is remembered of each wish's layer on it.
+func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots []layerPast) {
+	steps := r.scratch[:0] // of this function only
 	var behind []*wish
 	var sv *serving
 	chosen := false
-	for _, w := range r.wishes {
-		if !w.Selects(f) {
+	for i, w := range r.wishes {
+		if !w.Selects(*f) {
 			continue
 		}
-		w.count++
+		r.tallies[w.place].selected++
 		if !chosen {
-			chosen, sv = true, r.reached(f)
+			chosen, sv = true, r.servedThrough(f)
 		}
 		if f.Image || f.Edge || sv != nil && !sv.known {
 			continue
@@ -42,14 +39,12 @@ func (r *region) decideFunction(f state.Function) {
 			r.deleted(w, f)
 			continue
 		}
-		s, late := r.decideLayer(w, f, past, sv)
-		if s != nil {
-			steps = append(steps, *s)
-		}
-		if late {
+		var late bool
+		if steps, late = r.decideLayer(steps, w, f, past, slots[i], sv); late {
 			behind = append(behind, w)
 		}
 	}
+	r.scratch = steps
 	if !chosen {
 		r.unselected(past)
 		return
@@ -63,7 +58,7 @@ func (r *region) decideFunction(f state.Function) {
 		return
 	}
 	r.foreign(f, past)
-	if r.goingBack[f.Name] {
+	if r.undone[f.Name] {
 		return // until all are back, nothing else is asked of it
 	}
 	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
@@ -81,10 +76,21 @@ func (r *region) decideFunction(f state.Function) {
 			r.newSteps++
 		}
 	}
+	r.add(steps)
+}
+
+// add appends the steps of one function. Room is made for as many as the functions
+// so far promise for all of them: doubling a list of large values again and again
+// is most of what a plan of a large fleet costs.
+func (r *region) add(steps []plan.Step) {
+	if need := len(r.plan.Steps) + len(steps); need > cap(r.plan.Steps) {
+		promised := need * len(r.snap.Functions) / max(1, r.decided)
+		r.plan.Steps = slices.Grow(r.plan.Steps, max(len(steps), min(promised, 64*need)-len(r.plan.Steps)))
+	}
 	r.plan.Steps = append(r.plan.Steps, steps...)
 }
 
-func kindReason(f state.Function) string {
+func kindReason(f *state.Function) string {
 	if f.Image {
 		return "it is a container image, and layers exist only for zip functions"
 	}
@@ -112,22 +118,22 @@ func slotPast(p plan.FunctionPast, l state.LayerARN) layerPast {
 //	want ≠ past   have = past          change
 //	want ≠ past   have ≠ past          change, and listed as drift
 //
-// A function behind an alias has what the alias serves. late says that its
-// $LATEST is as wanted, or will be by the step, and callers get something else.
-func (r *region) decideLayer(w *wish, f state.Function, before plan.FunctionPast, sv *serving) (step *plan.Step, late bool) {
+// A function behind an alias has what the alias serves. The step, if there is one,
+// is appended to steps. late reports that $LATEST is as wanted, or will be by the
+// step, and that callers get something else.
+func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, before plan.FunctionPast, past layerPast, sv *serving) (with []plan.Step, late bool) {
 	t, pin := w.wants(f)
-	have := number(f, w.Layer)
-	past := slotPast(before, w.Layer)
-	t, why := r.instead(w, f, t, have, past, sv)
+	have := f.Layers.Number(w.Layer)
+	t, why := r.fallbackTarget(w, f, t, have, past, sv)
 	if have == t.number {
-		w.seen = true
+		r.tallies[w.place].seen = true
 		if sv != nil && sv.number(w.Layer) != t.number {
-			return nil, r.late(w, f, t, past, sv)
+			return steps, r.aliasLags(w, f, t, past, sv)
 		}
 		if !past.known || past.number != t.number {
 			r.adopt(w, f, have)
 		}
-		return nil, false
+		return steps, false
 	}
 	drifted := past.known && have != past.number
 	since := r.in.Now
@@ -141,7 +147,7 @@ func (r *region) decideLayer(w *wish, f state.Function, before plan.FunctionPast
 	case past.known && t.number == past.number:
 		s.Cause = plan.CauseDrift
 		if r.want.Drift.Report {
-			return nil, false
+			return steps, false
 		}
 		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
 			w.show(past.number), w.show(have))
@@ -149,21 +155,21 @@ func (r *region) decideLayer(w *wish, f state.Function, before plan.FunctionPast
 		r.graceOfDrift(&s, since)
 	default:
 		s.Cause = plan.CauseChange
-		s.Reason = changeReason(w, t, have, pin)
+		s.Reason = r.changeReason(w, t, have, pin)
 	}
 	if s.AnyTime = r.anyTime(s); s.AnyTime && !r.plan.Window.Open {
 		s.Reason += "; new functions do not wait for the change window here"
 	}
 	s.Kind = kindOf(s.Cause, t.number, have, past)
 	s.Back = s.Kind == plan.KindRollback && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
-	s.ID = fmt.Sprintf("%s/%s/%s", s.Kind, w.Name, f.Name)
-	return &s, false
+	s.ID = string(s.Kind) + "/" + w.Name + "/" + f.Name
+	return append(steps, s), false
 }
 
 // late says whether an alias that serves something else than $LATEST has, which
 // is as wanted, is to be moved: not where drift is only told.
-func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *serving) bool {
-	if !past.known || past.number != t.number || r.unfinished(f.Name) {
+func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast, sv *serving) bool {
+	if !past.known || past.number != t.number || r.halfChanged(f.Name) {
 		return true // attached by us or by somebody, and not released yet
 	}
 	r.aliasBehind(w, f, sv, past.number)
@@ -173,7 +179,7 @@ func (r *region) late(w *wish, f state.Function, t target, past layerPast, sv *s
 // anyTime: a new function gets at once what all the others have already. What
 // nobody has yet is a change like any other, also on a new function, and so is
 // what a rollout under way has brought to some.
-func (r *region) anyTime(s plan.Step) bool {
+func (r *world) anyTime(s plan.Step) bool {
 	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
 		return false
 	}
@@ -181,22 +187,22 @@ func (r *region) anyTime(s plan.Step) bool {
 	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number()
 }
 
-func (r *region) adopt(w *wish, f state.Function, n int64) {
+func (r *region) adopt(w *wish, f *state.Function, n int64) {
 	r.plan.Learned.Adopted = append(r.plan.Learned.Adopted,
 		plan.Adoption{Function: f.Name, Layer: w.Layer, Number: n, List: f.Layers})
 }
 
-func (r *region) step(w *wish, f state.Function, t target, have int64, past layerPast) plan.Step {
+func (r *world) step(w *wish, f *state.Function, t target, have int64, past layerPast) plan.Step {
 	s := plan.Step{
 		Layer: w.Name, LayerARN: w.Layer, Function: f.Name, Wave: 1, List: f.Layers, First: w.First,
 		FromVersion: w.catalog.Label(have), ToVersion: t.semver,
 		New: have == 0 && t.number > 0 && past.number == 0,
 	}
 	if have > 0 {
-		s.From = w.Layer.Version(have)
+		s.From = w.version(have)
 	}
 	if t.number > 0 {
-		s.To = w.Layer.Version(t.number)
+		s.To = w.version(t.number)
 	}
 	return s
 }
@@ -215,6 +221,25 @@ func kindOf(c plan.Cause, want, have int64, past layerPast) plan.Kind {
 		return plan.KindRollback
 	}
 	return plan.KindAttach
+}
+
+// changeReason returns why a change is made. A fleet has few different reasons on
+// many functions, so each is written once.
+func (r *region) changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
+	key := reasonKey{w, t, have, pin}
+	reason, ok := r.reasons[key]
+	if !ok {
+		reason = changeReason(w, t, have, pin)
+		r.reasons[key] = reason
+	}
+	return reason
+}
+
+type reasonKey struct {
+	wish   *wish
+	target target
+	have   int64
+	pin    *desired.Pin
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
@@ -237,20 +262,10 @@ func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
 
 func (w *wish) show(n int64) string { return w.catalog.Show(n) }
 
-// number gives which version of a layer a function has; 0 = none.
-func number(f state.Function, l state.LayerARN) int64 {
-	v, _, ok := f.Has(l)
-	if !ok {
-		return 0
-	}
-	n, _ := strconv.ParseInt(string(v[len(l)+1:]), 10, 64) // Has saw that these are digits
-	return n
-}
-
 // drift lists that a function has something else than was applied, and gives
 // since when.
-func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
-	have := number(f, w.Layer)
+func (r *region) drift(w *wish, f *state.Function, past int64) time.Time {
+	have := f.Layers.Number(w.Layer)
 	d := plan.Drift{
 		Kind: plan.DriftWrongVersion, Layer: w.Name, Function: f.Name,
 		WantVersion: w.catalog.Label(past), HaveVersion: w.catalog.Label(have),
@@ -270,14 +285,14 @@ func (r *region) drift(w *wish, f state.Function, past int64) time.Time {
 		d.Have = string(w.Layer.Version(have))
 		d.Reason = fmt.Sprintf("%s was applied, and the function has %s", w.show(past), w.show(have))
 	}
-	d.Since = r.sight(f.Name, w.Layer, state.LayerVersionARN(d.Have))
+	d.Since = r.driftSince(f.Name, w.Layer, state.LayerVersionARN(d.Have))
 	r.plan.Drift = append(r.plan.Drift, d)
 	return d.Since
 }
 
 // sight gives since when a function has had have in the slot of layer without
 // being asked to, and remembers it.
-func (r *region) sight(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
+func (r *region) driftSince(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
 	since := r.in.Now
 	if old, ok := r.past.Functions[function].Drift[layer]; ok && old.Have == have {
 		since = old.Since
@@ -300,7 +315,7 @@ func short(d time.Duration) string {
 	return text
 }
 
-func (r *region) graceOfDrift(s *plan.Step, since time.Time) {
+func (r *world) graceOfDrift(s *plan.Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
 		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
 	}
@@ -308,8 +323,8 @@ func (r *region) graceOfDrift(s *plan.Step, since time.Time) {
 
 // deleted blocks a function whose version of the layer was deleted while Git
 // names no live one: any update that keeps the deleted version fails.
-func (r *region) deleted(w *wish, f state.Function) {
-	have := number(f, w.Layer)
+func (r *region) deleted(w *wish, f *state.Function) {
+	have := f.Layers.Number(w.Layer)
 	if have == 0 || !w.catalog.Listed() || w.catalog.Live(have) {
 		return
 	}
@@ -317,7 +332,7 @@ func (r *region) deleted(w *wish, f state.Function) {
 		Kind: plan.DriftDeletedVersion, Layer: w.Name, Function: f.Name, Have: string(w.Layer.Version(have)),
 		Reason: fmt.Sprintf("the function has %d, which was deleted", have),
 	}
-	d.Since = r.sight(f.Name, w.Layer, w.Layer.Version(have))
+	d.Since = r.driftSince(f.Name, w.Layer, w.Layer.Version(have))
 	r.plan.Drift = append(r.plan.Drift, d)
 	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{
 		Function: f.Name, Layer: w.Name,
@@ -327,7 +342,7 @@ func (r *region) deleted(w *wish, f state.Function) {
 
 // foreign reports attached layers that nobody named, and a changed order;
 // both are told and never healed.
-func (r *region) foreign(f state.Function, past plan.FunctionPast) {
+func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
 	for _, v := range f.Layers {
 		if r.expected(v) {
 			continue
@@ -335,7 +350,7 @@ func (r *region) foreign(f state.Function, past plan.FunctionPast) {
 		l := v.Layer()
 		r.plan.Drift = append(r.plan.Drift, plan.Drift{
 			Kind: plan.DriftExtra, Layer: string(l), Function: f.Name, Have: string(v),
-			Since: r.sight(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
+			Since: r.driftSince(f.Name, l, v), Reason: "attached, and named neither by Git nor by unmanaged",
 		})
 	}
 	if sameOrder(past.List, f.Layers) {
@@ -343,7 +358,7 @@ func (r *region) foreign(f state.Function, past plan.FunctionPast) {
 	}
 	r.plan.Drift = append(r.plan.Drift, plan.Drift{
 		Kind: plan.DriftOrder, Function: f.Name, Want: joined(past.List), Have: joined(f.Layers),
-		Since: r.sight(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
+		Since: r.driftSince(f.Name, "", state.LayerVersionARN(joined(f.Layers))), Reason: "the layers are in another order than layerd left them in",
 	})
 }
 
@@ -359,7 +374,7 @@ func (r *region) expected(v state.LayerVersionARN) bool {
 	return known
 }
 
-func (r *region) unmanaged(v state.LayerVersionARN) bool {
+func (r *world) unmanaged(v state.LayerVersionARN) bool {
 	for _, pattern := range r.want.Unmanaged {
 		if desired.Glob(pattern, string(v)) || desired.Glob(pattern, string(v.Layer())) {
 			return true

@@ -16,8 +16,8 @@ import (
 // exactly what they had before it: their whole list, or none, and the version
 // their alias served. The newest wave goes first. What somebody else has
 // changed meanwhile is left alone and named.
-func (r *region) goBack() {
-	r.goingBack = map[string]bool{}
+func (r *region) undo() {
+	r.undone = map[string]bool{}
 	if r.rollout == nil || r.rollout.Stage != rollout.StageRollingBack {
 		return
 	}
@@ -28,13 +28,13 @@ func (r *region) goBack() {
 		if !ok {
 			continue // it is gone, and its list with it
 		}
-		steps, ours := r.goBackOne(c, f)
+		steps, ours := r.undoFunction(c, &f)
 		if !ours {
 			r.plan.LeftAlone = append(r.plan.LeftAlone, c.Function)
 		}
-		r.goingBack[c.Function] = true
+		r.undone[c.Function] = true
 		if ours && slices.Equal(f.Layers, c.Before) {
-			r.isBack(c, f)
+			r.rememberUndone(c, &f)
 		}
 		r.plan.Steps = append(r.plan.Steps, steps...)
 	}
@@ -45,12 +45,12 @@ func (r *region) goBack() {
 	}
 }
 
-// isBack remembers that a function has what it had before, also where the call
+// rememberUndone remembers that a function has what it had before, also where the call
 // that returned it seemed to fail: it would else be healed to what was not well.
-func (r *region) isBack(c rollout.Changed, f state.Function) {
+func (r *region) rememberUndone(c rollout.Changed, f *state.Function) {
 	past := r.past.Functions[c.Function]
-	for _, layer := range slots(c) {
-		n := number(f, layer)
+	for _, layer := range c.Before.Differ(c.After) {
+		n := f.Layers.Number(layer)
 		if p := slotPast(past, layer); p.known && p.number != n {
 			r.plan.Learned.Adopted = append(r.plan.Learned.Adopted, plan.Adoption{Function: c.Function, Layer: layer, Number: n, List: f.Layers})
 		}
@@ -73,11 +73,11 @@ func few(names []string) string {
 	return text
 }
 
-// goBackOne gives the steps that return one function; ours is false when it
+// undoFunction gives the steps that return one function; ours is false when it
 // has neither what it had before nor what the rollout left.
-func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []plan.Step, ours bool) {
-	serve, ours := r.goBackAlias(c, f)
-	if !ours || r.meddled(c) {
+func (r *region) undoFunction(c rollout.Changed, f *state.Function) (steps []plan.Step, ours bool) {
+	serve, ours := r.undoAlias(c, f)
+	if !ours || r.neighboursChanged(c) {
 		return nil, false
 	}
 	if serve != nil {
@@ -89,12 +89,12 @@ func (r *region) goBackOne(c rollout.Changed, f state.Function) (steps []plan.St
 	case !slices.Equal(f.Layers, c.After):
 		return nil, false
 	}
-	return append(steps, r.goBackList(c, f)...), true
+	return append(steps, r.undoLayers(c, f)...), true
 }
 
-// meddled says that somebody else changed the layers beside ours between two
+// neighboursChanged says that somebody else changed the layers beside ours between two
 // changes of the rollouts that are undone, which the whole list would undo too.
-func (r *region) meddled(c rollout.Changed) bool {
+func (r *world) neighboursChanged(c rollout.Changed) bool {
 	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
 		return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
 			layer := v.Layer()
@@ -104,12 +104,12 @@ func (r *region) meddled(c rollout.Changed) bool {
 	return !slices.Equal(others(c.Before), others(c.After))
 }
 
-func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *plan.Step, ours bool) {
+func (r *region) undoAlias(c rollout.Changed, f *state.Function) (step *plan.Step, ours bool) {
 	if c.Alias == "" || c.AliasAfter == "" {
 		return nil, true // not moved
 	}
 	if c.Alias == state.LatestPublished {
-		return r.goBackInstances(c, f), true
+		return r.undoInstances(c, f), true
 	}
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
@@ -138,20 +138,20 @@ func (r *region) goBackAlias(c rollout.Changed, f state.Function) (step *plan.St
 	}, true
 }
 
-// goBackInstances has the instances of the account run again what the function
+// undoInstances has the instances of the account run again what the function
 // had: there is no version to point at, so $LATEST is published once more when its
 // list is back.
-func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step {
+func (r *region) undoInstances(c rollout.Changed, f *state.Function) *plan.Step {
 	key := state.Qualified{Function: c.Function, Qualifier: c.Alias}
 	served, known := r.snap.Served[key]
 	if !known {
 		r.plan.Needs.Served = append(r.plan.Needs.Served, key)
 		return nil
 	}
-	ours := slots(c)
+	ours := c.Before.Differ(c.After)
 	same := !slices.ContainsFunc(ours, func(layer state.LayerARN) bool {
-		had, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		runs, _, _ := state.Function{Layers: served.Layers}.Has(layer)
+		had := c.Before.Of(layer)
+		runs := state.Layers(served.Layers).Of(layer)
 		return had != runs
 	})
 	if same {
@@ -165,12 +165,12 @@ func (r *region) goBackInstances(c rollout.Changed, f state.Function) *plan.Step
 	}
 }
 
-// goBackList restores the whole list as it was.
-func (r *region) goBackList(c rollout.Changed, f state.Function) []plan.Step {
+// undoLayers restores the whole list as it was.
+func (r *world) undoLayers(c rollout.Changed, f *state.Function) []plan.Step {
 	var steps []plan.Step
-	for _, layer := range slots(c) {
-		before, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		after, _, _ := state.Function{Layers: c.After}.Has(layer)
+	for _, layer := range c.Before.Differ(c.After) {
+		before := c.Before.Of(layer)
+		after := c.After.Of(layer)
 		s := plan.Step{
 			Kind: plan.KindRollback, Layer: r.nameOf(layer), LayerARN: layer, Function: c.Function, From: after, To: before,
 			Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers, Whole: orNone(c.Before), Reason: "back to what it had before: " + r.rollout.Reason,
@@ -197,8 +197,8 @@ func slots(c rollout.Changed) []state.LayerARN {
 	var layers []state.LayerARN
 	for _, v := range append(slices.Clone(c.Before), c.After...) {
 		layer := v.Layer()
-		b, _, _ := state.Function{Layers: c.Before}.Has(layer)
-		a, _, _ := state.Function{Layers: c.After}.Has(layer)
+		b := c.Before.Of(layer)
+		a := c.After.Of(layer)
 		if a != b {
 			layers = append(layers, layer)
 		}
@@ -207,15 +207,15 @@ func slots(c rollout.Changed) []state.LayerARN {
 	return slices.Compact(layers)
 }
 
-func (r *region) layersChanged(c rollout.Changed) string {
+func (r *world) layersChanged(c rollout.Changed) string {
 	var names []string
-	for _, layer := range slots(c) {
+	for _, layer := range c.Before.Differ(c.After) {
 		names = append(names, r.nameOf(layer))
 	}
 	return strings.Join(names, "+")
 }
 
-func (r *region) wishOf(layer state.LayerARN) *wish {
+func (r *world) wishOf(layer state.LayerARN) *wish {
 	for _, w := range r.wishes {
 		if w.Layer == layer {
 			return w
@@ -226,7 +226,7 @@ func (r *region) wishOf(layer state.LayerARN) *wish {
 
 // nameOf gives a layer's name in Git, or what it is called live where Git does
 // not name it any more.
-func (r *region) nameOf(layer state.LayerARN) string {
+func (r *world) nameOf(layer state.LayerARN) string {
 	if w := r.wishOf(layer); w != nil {
 		return w.Name
 	}

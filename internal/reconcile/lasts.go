@@ -40,7 +40,7 @@ func (r *region) duration() time.Duration {
 // does, this one or the next. until is the next opening that is long enough;
 // zero where none of the coming ones is. It is the same for all steps, and
 // looking ahead in a calendar is slow, so the answer is kept.
-func (r *region) spans() (reason string, until time.Time, short bool) {
+func (r *region) windowTooShort() (reason string, until time.Time, short bool) {
 	if r.span == nil {
 		r.span = new(spanning)
 		r.span.reason, r.span.until, r.span.short = r.spanning()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/window"
 )
 
 // permit says of each step whether it may run now, and if not, by whom and
@@ -24,6 +23,9 @@ type permit struct {
 	bound  map[string]*ruling.Approval // by line, of the approvals that hold
 	same   *ruling.Approval            // one for exactly this plan, that holds
 	latest time.Time                   // when the latest approval that holds was given
+
+	scratch []plan.Held // holders of the step in hand
+	last    lastHeld    // see shared
 }
 
 func newPermit(in Input, p plan.Plan, regions []*region) *permit {
@@ -33,7 +35,7 @@ func newPermit(in Input, p plan.Plan, regions []*region) *permit {
 		m.news += r.newSteps
 		m.order[r] = busy
 		if busy == "" {
-			busy = r.goesFirst()
+			busy = r.blocksLaterRegions()
 		}
 	}
 	for i := range in.Approvals {
@@ -60,7 +62,7 @@ func (m *permit) all(regions []*region) {
 	for _, r := range regions {
 		for i := range r.plan.Steps {
 			s := &r.plan.Steps[i]
-			holders := m.holders(r, *s)
+			holders := m.holders(m.scratch[:0], r, s)
 			if s.Kind == plan.KindPrune && len(holders) == 0 && s.Held == nil && m.in.Unleased == "" {
 				if left == 0 {
 					holders = append(holders, plan.Held{By: plan.ByLimit, Until: next, Reason: fmt.Sprintf(
@@ -69,7 +71,8 @@ func (m *permit) all(regions []*region) {
 					left--
 				}
 			}
-			s.Held = r.merge(*s, m.grace(holders, s.Held))
+			m.scratch = m.grace(holders, s.Held)
+			s.Held = m.shared(r, s, m.scratch)
 		}
 		serveWaits(r.plan.Steps)
 	}
@@ -79,17 +82,26 @@ func (m *permit) all(regions []*region) {
 // to give without the steps that are held; and where one of these is to put a
 // layer of $LATEST right, since callers would get the wrong one.
 func serveWaits(steps []plan.Step) {
-	held, free := map[string][]plan.Step{}, map[string][]plan.Step{}
 	var serves []int
-	for i, s := range steps {
-		switch {
-		case s.Function == "":
-		case s.Kind == plan.KindServe:
+	served := map[string]bool{}
+	for i := range steps {
+		if s := &steps[i]; s.Kind == plan.KindServe {
 			serves = append(serves, i)
+			served[s.Function] = true
+		}
+	}
+	if len(serves) == 0 {
+		return
+	}
+	held, free := map[string][]plan.Step{}, map[string][]plan.Step{}
+	for i := range steps {
+		s := &steps[i]
+		switch {
+		case s.Kind == plan.KindServe || !served[s.Function]:
 		case s.Held == nil:
-			free[s.Function] = append(free[s.Function], s)
+			free[s.Function] = append(free[s.Function], *s)
 		default:
-			held[s.Function] = append(held[s.Function], s)
+			held[s.Function] = append(held[s.Function], *s)
 		}
 	}
 	for _, i := range serves {
@@ -111,51 +123,50 @@ func serveWaits(steps []plan.Step) {
 
 // behind reports whether callers get another version of a layer than is in a list.
 func behind(s plan.Step, list []state.LayerVersionARN, l state.LayerARN) bool {
-	return number(state.Function{Layers: list}, l) != number(state.Function{Layers: s.Serving.Served.Layers}, l)
+	return state.Layers(list).Number(l) != state.Layers(s.Serving.Served.Layers).Number(l)
 }
 
-// holders lists who holds a step besides a grace, in order of precedence.
-func (m *permit) holders(r *region, s plan.Step) []plan.Held {
-	var hs []plan.Held
+// holders appends to hs who holds a step besides a grace, in order of precedence.
+func (m *permit) holders(hs []plan.Held, r *region, s *plan.Step) []plan.Held {
 	hold := func(by plan.By, until time.Time, reason string) {
 		hs = append(hs, plan.Held{By: by, Until: until, Reason: reason})
 	}
 	if s.Cause == plan.CauseRollback {
-		return nil // back to what was: passes all but the lease
+		return hs // back to what was: passes all but the lease
 	}
 	if r.want.Observe {
 		hold(plan.ByMode, time.Time{}, "mode is observe: layerd tells and does nothing")
 	}
-	if reason := r.desiredReason(s); reason != "" {
+	if reason := r.desiredReason(*s); reason != "" {
 		hold(plan.ByDesired, time.Time{}, reason)
 	}
-	if reason := r.quarantineReason(s); reason != "" {
+	if reason := r.quarantineReason(*s); reason != "" {
 		hold(plan.ByQuarantine, time.Time{}, reason)
 	} else if s.Quarantined != "" {
 		hold(plan.ByQuarantine, time.Time{}, s.Quarantined)
 	}
-	w := r.plan.Window
+	w := r.open
 	if s.AnyTime {
-		w = r.freezes()
+		w = r.freezes
 	}
 	if w.Frozen {
 		hold(plan.ByFreeze, w.NextOpen, w.Reason)
 	}
-	approved := m.approved(r, s)
-	if r.needsApproval(s) && !approved {
+	approved := m.approved(r, *s)
+	if r.needsApproval(*s) && !approved {
 		hold(plan.ByApproval, time.Time{}, m.approvalReason(r))
 	}
 	if !w.Open && (!w.Frozen || !w.InWindow) {
 		hold(plan.ByWindow, w.NextOpen, windowReason(r))
 	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
-		if reason, until, spans := r.spans(); spans {
+		if reason, until, spans := r.windowTooShort(); spans {
 			hold(plan.ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
 		}
 	}
-	m.rolloutHolders(r, s, hold)
+	m.rolloutHolders(r, *s, hold)
 	if r.plan.Failure != nil {
 		hold(plan.ByLimit, time.Time{}, r.plan.Failure.Message)
-	} else if reason := m.limitReason(r, s); reason != "" && !approved {
+	} else if reason := m.limitReason(r, *s); reason != "" && !approved {
 		hold(plan.ByLimit, time.Time{}, reason)
 	}
 	return hs
@@ -202,13 +213,13 @@ func (r *region) forwards(s plan.Step) bool {
 
 // waits says that a step waits for something of its own, so that the rollout
 // goes on without it.
-func (m *permit) waits(r *region, s plan.Step) bool {
-	return s.Quarantined != "" || r.quarantineReason(s) != "" ||
-		(r.needsApproval(s) || m.limitReason(r, s) != "") && !m.approved(r, s)
+func (m *permit) waits(r *region, s *plan.Step) bool {
+	return s.Quarantined != "" || r.quarantineReason(*s) != "" ||
+		(r.needsApproval(*s) || m.limitReason(r, *s) != "") && !m.approved(r, *s)
 }
 
-// goesFirst says why later Regions wait for this one; empty when they need not.
-func (r *region) goesFirst() string {
+// blocksLaterRegions says why later Regions wait for this one; empty when they need not.
+func (r *region) blocksLaterRegions() string {
 	switch {
 	case r.snap == nil:
 		return r.want.Region + " goes first, and it could not be read"
@@ -254,7 +265,7 @@ func (r *region) desiredReason(s plan.Step) string {
 
 // needsApproval: changes and prunes, where the environment asks for it; not
 // heals, and not Git going back to what was applied here once.
-func (r *region) needsApproval(s plan.Step) bool {
+func (r *world) needsApproval(s plan.Step) bool {
 	return r.want.ApprovalRequired && (s.Cause == plan.CauseChange && !s.Back || s.Cause == plan.CauseRetention)
 }
 
@@ -273,8 +284,11 @@ func (m *permit) approvalReason(r *region) string {
 func (m *permit) approved(r *region, s plan.Step) bool {
 	switch s.Cause {
 	case plan.CauseChange:
-		a := m.bound[r.line(s)]
-		return a != nil || m.same != nil && m.same.Covers(r.line(s), m.digest)
+		if len(m.bound) == 0 && m.same == nil {
+			return false
+		}
+		line := r.line(s)
+		return m.bound[line] != nil || m.same != nil && m.same.Covers(line, m.digest)
 	case plan.CauseRetention:
 		return !m.latest.IsZero() && !m.latest.Before(r.candidateSince(s))
 	default:
@@ -297,17 +311,37 @@ func (m *permit) limitReason(r *region, s plan.Step) string {
 	return ""
 }
 
-// freezes is what the calendar says now to steps that no window holds.
-func (r *region) freezes() window.Status {
-	if r.anytime == nil {
-		r.anytime = new(plan.Step{AnyTime: true}.Obeys(r.want.Calendar).At(r.in.Now))
+// shared is merge, but gives steps that the same holders hold in the same way one
+// value: a fleet waits for few different things.
+func (m *permit) shared(r *region, s *plan.Step, hs []plan.Held) *plan.Held {
+	if len(hs) == 0 {
+		return nil
 	}
-	return *r.anytime
+	obeys := s.AnyTime || s.Cause == plan.CauseRollback
+	if l := m.last; l.held != nil && l.region == r && l.own == obeys && slices.EqualFunc(l.holders, hs, sameHolder) {
+		return l.held
+	}
+	holders := slices.Clone(hs)
+	m.last = lastHeld{region: r, own: obeys, holders: holders, held: r.merge(*s, holders)}
+	return m.last.held
+}
+
+func sameHolder(a, b plan.Held) bool {
+	return a.By == b.By && a.Reason == b.Reason && a.Until.Equal(b.Until)
+}
+
+// lastHeld is what the step before was held by. own reports that it obeys another
+// calendar than most steps.
+type lastHeld struct {
+	region  *region
+	own     bool
+	holders []plan.Held
+	held    *plan.Held
 }
 
 // merge makes one Held of all holders. Until is when all that is known to end
 // has ended and the step's calendar is open.
-func (r *region) merge(s plan.Step, hs []plan.Held) *plan.Held {
+func (r *world) merge(s plan.Step, hs []plan.Held) *plan.Held {
 	if len(hs) == 0 {
 		return nil
 	}

@@ -42,7 +42,7 @@ func day(year int, month time.Month, d int) time.Time {
 
 // noUpdates: AWS refuses any update of a function whose runtime is past the
 // last of its dates; calls go on.
-func (r *region) noUpdates(f state.Function) string {
+func (r *world) noUpdates(f *state.Function) string {
 	if since, ok := refused[f.Runtime]; ok && !r.in.Now.Before(since) {
 		return fmt.Sprintf("its runtime %s is too old: AWS updates no such function any more", f.Runtime)
 	}
@@ -60,7 +60,7 @@ func (r *region) smokeTests() {
 		case !ok:
 			code, message = "smoke_test_function", fmt.Sprintf("there is no function %s in %s for the smoke test", t.Function, r.want.Region)
 		case f.Image || f.Edge:
-			code, message = "smoke_test_function", fmt.Sprintf("the smoke test cannot tell anything of %s: %s", t.Function, kindReason(f))
+			code, message = "smoke_test_function", fmt.Sprintf("the smoke test cannot tell anything of %s: %s", t.Function, kindReason(&f))
 		case !slices.ContainsFunc(r.wishes, func(w *wish) bool { return (t.Layer == "" || t.Layer == w.Name) && w.Selects(f) }):
 			layer := t.Layer
 			if layer == "" {
@@ -79,7 +79,7 @@ func (r *region) smokeTests() {
 
 // unsigned: a function with a code-signing configuration that is enforced takes
 // layers of the allowed signers only.
-func (r *region) unsigned(_ *wish, f state.Function, s plan.Step) string {
+func (r *region) unsigned(_ *wish, f *state.Function, s plan.Step) string {
 	if s.To == "" {
 		return ""
 	}
@@ -105,7 +105,7 @@ func (r *region) unsigned(_ *wish, f state.Function, s plan.Step) string {
 
 // oversize: code and layers together are too large for AWS. What is not known
 // counts as nothing and is told as not known.
-func (r *region) oversize(f state.Function, after []state.LayerVersionARN) string {
+func (r *region) oversize(f *state.Function, after []state.LayerVersionARN) string {
 	sum, known := f.CodeSize, f.CodeSize > 0
 	for _, v := range after {
 		size := r.snap.Probes[v].Size

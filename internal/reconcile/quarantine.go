@@ -13,7 +13,7 @@ import (
 )
 
 // override is why a function is brought to another number than Git asks for.
-type override struct {
+type fallback struct {
 	cause  plan.Cause
 	reason string
 }
@@ -22,7 +22,7 @@ type override struct {
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
 // to do instead, the number stays what Git asks for, and permit holds it.
-func (r *region) instead(w *wish, f state.Function, t target, have int64, past layerPast, sv *serving) (target, *override) {
+func (r *region) fallbackTarget(w *wish, f *state.Function, t target, have int64, past layerPast, sv *serving) (target, *fallback) {
 	q := r.quarantine(w.Layer, t.number, f.Name)
 	if q == nil {
 		return t, nil
@@ -36,7 +36,7 @@ func (r *region) instead(w *wish, f state.Function, t target, have int64, past l
 		there := have == q.RevertTo && served == q.RevertTo
 		returned := past.known && past.number == q.RevertTo
 		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
-			return back(q.RevertTo), &override{plan.CauseRollback, rolledBack(q)}
+			return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
 		}
 	}
 	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
@@ -55,7 +55,7 @@ func rolledBack(q *ruling.Quarantine) string {
 
 // quarantine finds the word that keeps a number from a function, or nil. Where
 // several do, for some functions and for all, the last of a person counts.
-func (r *region) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
+func (r *world) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
 	var found *ruling.Quarantine
 	for i := range r.in.Quarantines {
 		q := &r.in.Quarantines[i]
@@ -67,8 +67,8 @@ func (r *region) quarantine(layer state.LayerARN, number int64, function string)
 }
 
 // quarantineReason says why a step's version must not come to its function.
-func (r *region) quarantineReason(s plan.Step) string {
-	if s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
+func (r *world) quarantineReason(s plan.Step) string {
+	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
 	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
@@ -85,7 +85,7 @@ func (r *region) quarantineReason(s plan.Step) string {
 
 // lift lists the quarantines that have done their work: Git names their layer
 // and asks for another number.
-func (r *region) lift() {
+func (r *region) liftAnswered() {
 	for _, q := range r.in.Quarantines {
 		if q.Region != r.want.Region || !q.Ended.IsZero() {
 			continue
@@ -94,7 +94,7 @@ func (r *region) lift() {
 			continue // it is still being taken away
 		}
 		for _, w := range r.wishes {
-			if w.Layer == q.Layer && w.ok && !w.asks(q.Number) {
+			if w.Layer == q.Layer && w.ok && !w.wantsNumber(q.Number) {
 				r.plan.Lifted = append(r.plan.Lifted, q)
 			}
 		}
@@ -102,7 +102,7 @@ func (r *region) lift() {
 }
 
 // asks says whether Git asks for a number for any function.
-func (w *wish) asks(n int64) bool {
+func (w *wish) wantsNumber(n int64) bool {
 	for _, p := range w.pins {
 		if p.number == n {
 			return true

@@ -70,7 +70,7 @@ func (r *region) protected(w *wish) map[int64]string {
 		}
 	}
 	for _, f := range r.snap.Functions {
-		protect(number(f, w.Layer), "used by "+f.Name)
+		protect(f.Layers.Number(w.Layer), "used by "+f.Name)
 	}
 	if r.snap.Uses != nil {
 		for _, p := range r.snap.Uses.Published {
@@ -118,9 +118,9 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 // protectReturn keeps what going back may bring: what functions had before the
 // rollout under way, what came through a rollout healthily last, and what a
 // person went back to.
-func (r *region) protectReturn(w *wish, protect func(int64, string)) {
+func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	for _, c := range r.changed {
-		protect(number(state.Function{Layers: c.Before}, w.Layer), "what "+c.Function+" had before the rollout")
+		protect(state.Layers(c.Before).Number(w.Layer), "what "+c.Function+" had before the rollout")
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {
@@ -133,7 +133,7 @@ func (r *region) protectReturn(w *wish, protect func(int64, string)) {
 // protectOriginals keeps what functions had before layerd first changed them:
 // a CloudFormation template may still name it, and a failed deployment rolls
 // back to it.
-func (r *region) protectOriginals(w *wish, protect func(int64, string)) {
+func (r *world) protectOriginals(w *wish, protect func(int64, string)) {
 	first := map[int64]string{} // the first function by name, so that the reason does not change from run to run
 	for name, f := range r.past.Functions {
 		n, ok := f.Original[w.Layer]

@@ -18,20 +18,20 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// theatre plays rollouts on values: what AWS has, what the history keeps and
+// simulation plays rollouts on values: what AWS has, what the history keeps and
 // what people do, over virtual time. It knows of each thing what really is, and
 // checks the promises about rollouts against that.
-type theatre struct {
-	t      *testing.T
-	rnd    *rand.Rand
-	in     Input
-	places []*place // by Region
-	now    time.Time
-	events int             // how much may still happen from outside
-	lines  map[string]bool // of all approvals
-	calm   bool            // nothing happens any more, and all is well
-	id     int
-	trace  []string
+type simulation struct {
+	t        *testing.T
+	rnd      *rand.Rand
+	in       Input
+	places   []*place // by Region
+	now      time.Time
+	events   int             // how much may still happen from outside
+	lines    map[string]bool // of all approvals
+	baseline bool            // nothing happens any more, and all is well
+	id       int
+	trace    []string
 }
 
 func TestRollouts(t *testing.T) {
@@ -40,7 +40,7 @@ func TestRollouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		play(t, seed)
+		simulate(t, seed)
 		return
 	}
 	n := uint64(100)
@@ -52,7 +52,7 @@ func TestRollouts(t *testing.T) {
 	}
 	ends := map[rollout.Stage]int{}
 	for seed := range n {
-		for stage, count := range play(t, seed) {
+		for stage, count := range simulate(t, seed) {
 			ends[stage] += count
 		}
 		if t.Failed() {
@@ -68,17 +68,17 @@ func TestRollouts(t *testing.T) {
 
 func FuzzRollouts(f *testing.F) {
 	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { play(t, seed) })
+	f.Fuzz(func(t *testing.T, seed uint64) { simulate(t, seed) })
 }
 
-// play runs one play to its end and gives how often each stage was reached.
-func play(t *testing.T, seed uint64) map[rollout.Stage]int {
+// simulate runs one play to its end and gives how often each stage was reached.
+func simulate(t *testing.T, seed uint64) map[rollout.Stage]int {
 	t.Helper()
-	th := stage(t, rand.New(rand.NewPCG(seed, 7)))
+	th := scenarioOf(t, rand.New(rand.NewPCG(seed, 7)))
 	const most = 400
 	for round := 0; ; round++ {
 		if round == most/2 {
-			th.calm = true
+			th.baseline = true
 		}
 		if round == most {
 			th.errorf("it does not end: %+v", th.places[0].rollout)
@@ -102,21 +102,21 @@ func play(t *testing.T, seed uint64) map[rollout.Stage]int {
 	return ends
 }
 
-func (th *theatre) errorf(format string, args ...any) {
+func (th *simulation) errorf(format string, args ...any) {
 	th.t.Helper()
 	th.t.Errorf("%s: "+format, append([]any{th.now.Format(time.RFC3339)}, args...)...)
 }
 
-func (th *theatre) note(format string, args ...any) {
+func (th *simulation) note(format string, args ...any) {
 	th.trace = append(th.trace, th.now.Format("15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
 // round is one round of the daemon; false when nothing is left to happen.
-func (th *theatre) round(seed uint64) bool {
+func (th *simulation) round(seed uint64) bool {
 	th.happen()
 	planned := th.decide()
 	if seed%7 == 0 {
-		checkShuffled(th.t, &world{in: th.in}, planned, seed)
+		checkShuffled(th.t, &scenario{in: th.in}, planned, seed)
 	}
 	th.approve(planned)
 	planned = th.decide()
@@ -148,7 +148,7 @@ func (th *theatre) round(seed uint64) bool {
 }
 
 // act carries out one Region's plan and moves its rollout on.
-func (th *theatre) act(i int, r *plan.Region) bool {
+func (th *simulation) act(i int, r *plan.Region) bool {
 	p := th.places[i]
 	if len(r.Lifted) > 0 {
 		for j := range th.in.Quarantines {
@@ -163,7 +163,7 @@ func (th *theatre) act(i int, r *plan.Region) bool {
 	th.id++
 	if b := plan.Begins(*r, p.rollout, fmt.Sprintf("%06d", th.id), "abc", th.now); b != nil {
 		if len(b.Chain) == 0 {
-			p.changed, p.origin, p.touched = map[string]*rollout.Changed{}, map[string]actor{}, map[string]bool{}
+			p.changed, p.origin, p.touched = map[string]*rollout.Changed{}, map[string]fleetFunction{}, map[string]bool{}
 		}
 		for _, c := range p.changed {
 			c.Wave = 0
@@ -187,7 +187,7 @@ func (th *theatre) act(i int, r *plan.Region) bool {
 
 // judge moves the rollout on as a round does: by what is known, else by a made-up
 // verdict when it is due, or by what a person says where one is asked.
-func (th *theatre) judge(i int) {
+func (th *simulation) judge(i int) {
 	p, rules := th.places[i], th.in.Regions[i].Want.Rules()
 	if !p.rollout.Running() {
 		return
@@ -201,9 +201,9 @@ func (th *theatre) judge(i int) {
 		th.moves(i, planned, e, "answered")
 		return
 	}
-	bad := !th.calm && chance(th.rnd, 12)
+	bad := !th.baseline && chance(th.rnd, 12)
 	switch checks := p.rollout.Checks(facts, rules, th.now); {
-	case p.rollout.Stage == rollout.StageHalted && (th.calm || chance(th.rnd, 30)):
+	case p.rollout.Stage == rollout.StageHalted && (th.baseline || chance(th.rnd, 30)):
 		if bad {
 			th.rollBack(i)
 			return
@@ -221,13 +221,13 @@ func (th *theatre) judge(i int) {
 }
 
 // rollBack is a person who rolls back what a halted rollout brings.
-func (th *theatre) rollBack(i int) {
+func (th *simulation) rollBack(i int) {
 	planned := th.decide().Regions[i]
 	th.moves(i, planned, rollout.Failed{Reaction: desired.RollBack, Reason: "a person says so"}, "by hand")
 }
 
 // moves sends an event to the rollout and checks the transition.
-func (th *theatre) moves(i int, planned plan.Region, event rollout.Event, why string) {
+func (th *simulation) moves(i int, planned plan.Region, event rollout.Event, why string) {
 	p := th.places[i]
 	was := *p.rollout
 	next := was.Next(event, th.in.Regions[i].Want.Rules(), th.now)
@@ -264,20 +264,20 @@ func (th *theatre) moves(i int, planned plan.Region, event rollout.Event, why st
 }
 
 // checkWhole: what is watched was changed whole.
-func (th *theatre) checkWhole(i int, ro rollout.Rollout, why string) {
+func (th *simulation) checkWhole(i int, ro rollout.Rollout, why string) {
 	planned := th.decide().Regions[i]
 	if planned.NewerCommit || why == "resumed" {
 		return
 	}
 	for _, s := range planned.Steps {
-		shares := ro.Stage == rollout.StageCanaryBake && s.Kind == plan.KindServe && th.places[i].actor(s.Function).alias.Weights != nil
+		shares := ro.Stage == rollout.StageCanaryBake && s.Kind == plan.KindServe && th.places[i].function(s.Function).alias.Weights != nil
 		if s.InRollout() && s.Wave <= ro.Wave && !s.WaitsAlone() && !shares {
 			th.errorf("wave %d is watched, and %s of wave %d is still to be done", ro.Wave, s.ID, s.Wave)
 		}
 	}
 }
 
-func (th *theatre) prove(i int, ro rollout.Rollout) {
+func (th *simulation) prove(i int, ro rollout.Rollout) {
 	for _, t := range ro.Targets {
 		lp := th.in.Regions[i].Past.Layers[t.Layer]
 		lp.Proven = t.Number
@@ -286,7 +286,7 @@ func (th *theatre) prove(i int, ro rollout.Rollout) {
 }
 
 // checkDone: nothing is left but what waits for something of its own.
-func (th *theatre) checkDone(i int) {
+func (th *simulation) checkDone(i int) {
 	r := th.decide().Regions[i]
 	if !slices.EqualFunc(r.Targets, th.in.Regions[i].Rollout.Targets, func(a, b rollout.Target) bool { return a.Layer == b.Layer && a.Number == b.Number }) {
 		return // Git has gone on during the last bake
@@ -298,7 +298,7 @@ func (th *theatre) checkDone(i int) {
 	}
 }
 
-func (th *theatre) quarantine(i int, ro rollout.Rollout) {
+func (th *simulation) quarantine(i int, ro rollout.Rollout) {
 	for _, t := range ro.Introduced(th.places[i].all()) {
 		th.in.Quarantines = append(th.in.Quarantines, ruling.Quarantine{
 			Environment: "prod", Region: th.in.Regions[i].Want.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Reason: ro.Reason, At: th.now,
@@ -307,7 +307,7 @@ func (th *theatre) quarantine(i int, ro rollout.Rollout) {
 }
 
 // quarantined says that Git has asked for nothing else meanwhile.
-func (th *theatre) quarantined(i int, t rollout.Target) bool {
+func (th *simulation) quarantined(i int, t rollout.Target) bool {
 	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool {
 		return q.Region == th.in.Regions[i].Want.Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
 	})
@@ -323,10 +323,10 @@ func (p *place) all() []rollout.Changed {
 
 // checkBack: every function that nobody else touched is exactly as it was, and
 // what failed does not come again by itself.
-func (th *theatre) checkBack(i int) {
+func (th *simulation) checkBack(i int) {
 	p := th.places[i]
 	for name, was := range p.origin {
-		a := p.actor(name)
+		a := p.function(name)
 		if p.touched[name] {
 			same := slices.Equal(a.Layers, was.Layers)
 			if !same && !p.named[name] {
@@ -355,7 +355,7 @@ func (th *theatre) checkBack(i int) {
 }
 
 // carryOut does what internal/apply and internal/history do, on values.
-func (th *theatre) carryOut(i int, r *plan.Region) (did bool) {
+func (th *simulation) carryOut(i int, r *plan.Region) (did bool) {
 	byName := map[string][]int{}
 	for j, s := range r.Steps {
 		if s.Held != nil {
@@ -383,13 +383,13 @@ func (th *theatre) carryOut(i int, r *plan.Region) (did bool) {
 
 // change changes one function; sometimes it fails before, half way, or in the
 // end.
-func (th *theatre) change(i int, name string, steps []plan.Step) plan.Result {
+func (th *simulation) change(i int, name string, steps []plan.Step) plan.Result {
 	p := th.places[i]
-	a := p.actor(name)
+	a := p.function(name)
 	was := *a
 	record := rollout.Changed{Function: name, Before: a.Layers}
 	fails := 0
-	if !th.calm && chance(th.rnd, 15) {
+	if !th.baseline && chance(th.rnd, 15) {
 		fails = 1 + th.rnd.IntN(3)
 	}
 	var serve *plan.Step
@@ -446,7 +446,7 @@ func (th *theatre) change(i int, name string, steps []plan.Step) plan.Result {
 }
 
 // record keeps what a rollout did, as the history does.
-func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []plan.Step) {
+func (th *simulation) record(i int, was fleetFunction, rec rollout.Changed, steps []plan.Step) {
 	p := th.places[i]
 	back := slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Cause == plan.CauseRollback })
 	changes := slices.ContainsFunc(steps, plan.Step.InRollout)
@@ -490,7 +490,7 @@ func (th *theatre) record(i int, was actor, rec rollout.Changed, steps []plan.St
 }
 
 // checkCount: no more functions are changed than the wave is to have in the end.
-func (th *theatre) checkCount(i int) {
+func (th *simulation) checkCount(i int) {
 	p := th.places[i]
 	ends := rollout.WaveEnds(th.in.Regions[i].Want.Rollout, p.rollout.Total, 1<<30, 0)
 	if most := ends[min(p.rollout.Wave, len(ends))-1]; len(p.counted) > most {
@@ -498,7 +498,7 @@ func (th *theatre) checkCount(i int) {
 	}
 }
 
-func (th *theatre) applied(i int, function string, layer state.LayerARN, n int64) {
+func (th *simulation) applied(i int, function string, layer state.LayerARN, n int64) {
 	past := &th.in.Regions[i].Past
 	fp := past.Functions[function]
 	fp.Applied = maps.Clone(fp.Applied)
@@ -506,7 +506,7 @@ func (th *theatre) applied(i int, function string, layer state.LayerARN, n int64
 		fp.Applied = map[state.LayerARN]int64{}
 	}
 	fp.Applied[layer] = n
-	fp.List = th.places[i].actor(function).Layers
+	fp.List = th.places[i].function(function).Layers
 	past.Functions[function] = fp
 	lp := past.Layers[layer]
 	lp.Applied = append(slices.DeleteFunc(slices.Clone(lp.Applied), func(x int64) bool { return x == n }), n)
@@ -514,7 +514,7 @@ func (th *theatre) applied(i int, function string, layer state.LayerARN, n int64
 }
 
 // checkStep: what runs may run.
-func (th *theatre) checkStep(i int, r *plan.Region, s plan.Step) {
+func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 	p := th.places[i]
 	open := r.Want.Calendar.At(th.now).Open
 	switch {
@@ -550,7 +550,7 @@ func (th *theatre) checkStep(i int, r *plan.Region, s plan.Step) {
 }
 
 // checkChange: neighbours and their order stay, and nobody's code is released.
-func (th *theatre) checkChange(name string, was, is actor) {
+func (th *simulation) checkChange(name string, was, is fleetFunction) {
 	if !slices.Equal(beside(was.Layers), beside(is.Layers)) {
 		th.errorf("%s: the neighbours were %v and are %v", name, beside(was.Layers), beside(is.Layers))
 	}

@@ -26,7 +26,7 @@ type serving struct {
 
 // reached says how callers reach f: nil through $LATEST, so that attaching is
 // all there is to do. What is not known yet is asked for.
-func (r *region) reached(f state.Function) *serving {
+func (r *region) servedThrough(f *state.Function) *serving {
 	q := r.want.Alias
 	if q == "" && f.Managed {
 		q = state.LatestPublished
@@ -52,12 +52,12 @@ func (r *region) reached(f state.Function) *serving {
 
 // number gives which version of a layer callers get; 0 = none.
 func (s *serving) number(l state.LayerARN) int64 {
-	return number(state.Function{Layers: s.served.Layers}, l)
+	return state.Layers(s.served.Layers).Number(l)
 }
 
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
-func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
+func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
 	if s == nil || len(behind) == 0 && s.serves(steps) {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behi
 		Layer: layersOf(steps, behind), Serving: &plan.Serving{Qualifier: s.qualifier, Served: s.served},
 	}
 	for _, w := range r.wishes {
-		if w.Selects(f) {
+		if w.Selects(*f) {
 			step.Serving.Ours = append(step.Serving.Ours, w.Layer)
 		}
 	}
@@ -77,10 +77,10 @@ func (r *region) serveStep(f state.Function, s *serving, steps []plan.Step, behi
 	}
 	brings := false
 	for _, w := range behind {
-		brings = r.catchUp(&step, w, f, s, past) == plan.CauseChange || brings
+		brings = r.addLagged(&step, w, f, s, past) == plan.CauseChange || brings
 	}
 	if step.Cause == plan.CauseRollback {
-		step.Serving.Version = r.earlier(f, s, steps, behind)
+		step.Serving.Version = r.findPublished(f, s, steps, behind)
 		if brings && step.Serving.Version == "" {
 			step.Cause = plan.CauseChange // callers would get with it what nobody rolled back
 		}
@@ -102,17 +102,17 @@ func (s *serving) serves(steps []plan.Step) bool {
 	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) })
 }
 
-// catchUp adds to a serve step that callers are to get what $LATEST has of a
+// addLagged adds to a serve step that callers are to get what $LATEST has of a
 // layer already, and returns why they do not have it.
-func (r *region) catchUp(step *plan.Step, w *wish, f state.Function, s *serving, before plan.FunctionPast) plan.Cause {
+func (r *region) addLagged(step *plan.Step, w *wish, f *state.Function, s *serving, before plan.FunctionPast) plan.Cause {
 	t, _ := w.wants(f)
 	past := slotPast(before, w.Layer)
-	t, why := r.instead(w, f, t, number(f, w.Layer), past, s)
+	t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), past, s)
 	cause := plan.CauseChange
 	switch {
 	case why != nil:
 		cause = why.cause
-	case past.known && past.number == t.number && !r.unfinished(f.Name):
+	case past.known && past.number == t.number && !r.halfChanged(f.Name):
 		cause = plan.CauseDrift
 		step.Tug = cmp.Or(step.Tug, tugOfWar(before.Heals[w.Layer]))
 	}
@@ -127,7 +127,7 @@ func (r *region) catchUp(step *plan.Step, w *wish, f state.Function, s *serving,
 
 // behindSince is since when callers have had something else than was applied:
 // the latest of the layers, so that none is healed too early.
-func (r *region) behindSince(function string, s *serving, behind []*wish) time.Time {
+func (r *world) behindSince(function string, s *serving, behind []*wish) time.Time {
 	var since time.Time
 	for _, w := range behind {
 		have := state.LayerVersionARN("")
@@ -147,7 +147,7 @@ func (r *region) behindSince(function string, s *serving, behind []*wish) time.T
 
 // unfinished says that a rollout has begun with a function and its callers do
 // not get all of it yet: they have a share, or something failed half way.
-func (r *region) unfinished(function string) bool {
+func (r *world) halfChanged(function string) bool {
 	c := r.changedHere(function)
 	return c != nil && (c.Canary || c.Failed)
 }
@@ -175,7 +175,7 @@ func layersOf(steps []plan.Step, behind []*wish) string {
 }
 
 // aliasBehind lists that callers get another version than was applied.
-func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) {
+func (r *region) aliasBehind(w *wish, f *state.Function, s *serving, past int64) {
 	have := s.number(w.Layer)
 	d := plan.Drift{
 		Kind: plan.DriftAliasBehind, Layer: w.Name, Function: f.Name,
@@ -189,15 +189,15 @@ func (r *region) aliasBehind(w *wish, f state.Function, s *serving, past int64) 
 	if have > 0 {
 		d.Have = string(w.Layer.Version(have))
 	}
-	d.Since = r.sight(f.Name, w.Layer, state.LayerVersionARN(d.Have))
+	d.Since = r.driftSince(f.Name, w.Layer, state.LayerVersionARN(d.Have))
 	r.plan.Drift = append(r.plan.Drift, d)
 }
 
 // notServable says why a function's callers cannot be given what a serve step
 // means to, before anything is touched. It asks for what is not known yet.
-func (r *region) notServable(f state.Function, step plan.Step) string {
+func (r *region) notServable(f *state.Function, step plan.Step) string {
 	s := step.Serving
-	if what := s.Unreleased(f); what != "" && s.Version == "" {
+	if what := s.Unreleased(*f); what != "" && s.Version == "" {
 		return fmt.Sprintf("$LATEST has %s that version %s, which %s serves, does not: layerd releases nobody's unreleased work",
 			what, s.Served.Version, s.Qualifier)
 	}
@@ -230,7 +230,7 @@ func (r *region) alias(function, name string) (state.Alias, bool) {
 }
 
 // othersCanary says that somebody else shares out the alias's calls.
-func (r *region) othersCanary(function string, a state.Alias) string {
+func (r *world) othersCanary(function string, a state.Alias) string {
 	if len(a.Weights) == 0 {
 		return ""
 	}
@@ -243,7 +243,7 @@ func (r *region) othersCanary(function string, a state.Alias) string {
 }
 
 // changedHere is what the rollout under way did to a function, or nil.
-func (r *region) changedHere(function string) *rollout.Changed {
+func (r *world) changedHere(function string) *rollout.Changed {
 	i, ok := slices.BinarySearchFunc(r.changed, function, func(c rollout.Changed, name string) int { return cmp.Compare(c.Function, name) })
 	if !ok {
 		return nil
@@ -272,7 +272,7 @@ func plural(n int, one, many string) string {
 // everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
-func (r *region) earlier(f state.Function, s *serving, steps []plan.Step, behind []*wish) string {
+func (r *region) findPublished(f *state.Function, s *serving, steps []plan.Step, behind []*wish) string {
 	if s.qualifier == state.LatestPublished {
 		return ""
 	}
@@ -288,7 +288,7 @@ func (r *region) earlier(f state.Function, s *serving, steps []plan.Step, behind
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, why := r.instead(w, f, t, number(f, w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
+		t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
 		if why == nil {
 			continue
 		}

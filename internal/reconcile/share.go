@@ -17,20 +17,20 @@ import (
 // ever give these callers one version again, and once the rollout is over
 // nobody knows whose share that is. It releases nothing: all calls go to what
 // most have gone to, so that it waits for nobody.
-func (r *region) shares() {
+func (r *region) endOrphanedCanaries() {
 	if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {
 		return // they go back with the rest
 	}
 	for _, c := range r.changed {
-		if c.Canary && c.AliasAfter != "" && c.Alias != state.LatestPublished && !r.givesMore(c) {
-			r.takeBack(c)
+		if c.Canary && c.AliasAfter != "" && c.Alias != state.LatestPublished && !r.stillRollingOut(c) {
+			r.resetWeights(c)
 		}
 	}
 }
 
-// givesMore says that something is planned, held or not, that ends the share,
+// stillRollingOut says that something is planned, held or not, that ends the share,
 // or that nobody knows yet.
-func (r *region) givesMore(c rollout.Changed) bool {
+func (r *region) stillRollingOut(c rollout.Changed) bool {
 	_, known := r.snap.Served[state.Qualified{Function: c.Function, Qualifier: c.Alias}]
 	selected := r.want.Alias == c.Alias && slices.ContainsFunc(r.wishes, func(w *wish) bool {
 		f, ok := r.snap.Function(c.Function)
@@ -41,7 +41,7 @@ func (r *region) givesMore(c rollout.Changed) bool {
 	})
 }
 
-func (r *region) takeBack(c rollout.Changed) {
+func (r *region) resetWeights(c rollout.Changed) {
 	f, ok := r.snap.Function(c.Function)
 	if !ok {
 		return

@@ -12,57 +12,104 @@ import (
 	"github.com/layerd/layerd/internal/rollout"
 )
 
-// roll gives each step of the rollout its wave. waits says that a step waits for
-// something of its own, and so that others go before it.
-func (r *region) roll(waits func(*region, plan.Step) bool) {
+// member is a function of a rollout: something is to be done to it, or the rollout
+// has changed it already.
+type member struct {
+	name    string
+	pending bool // steps of the rollout are to be done to it
+	waits   bool // for something of its own, so that others go before it
+	begun   bool // the rollout has changed it, whole or in part
+}
+
+// assignWaves gives each step of the rollout its wave. waits reports whether a step
+// waits for something of its own.
+func (r *region) assignWaves(waits func(*region, *plan.Step) bool) {
 	if r.snap == nil {
 		return
 	}
 	r.plan.NewerCommit = r.rollout != nil && !r.sameRollout()
-	r.plan.AllChanged = r.rollout != nil && r.rollout.Total > 0 && r.complete() >= r.rollout.Total
-	pending := map[string]bool{} // and whether it waits for something of its own
-	for _, s := range r.plan.Steps {
-		if s.InRollout() {
-			pending[s.Function] = pending[s.Function] || waits(r, s)
-		}
-	}
-	if len(pending) == 0 {
+	r.plan.AllChanged = r.rollout != nil && r.rollout.Total > 0 && r.changedCount() >= r.rollout.Total
+	members, of := r.members(waits)
+	if len(of) == 0 {
 		return
 	}
-	order := r.order(pending)
+	order := r.waveOrder(members)
 	base := len(order)
 	if r.sameRollout() && r.rollout.Total > 0 {
 		base = r.rollout.Total
 	}
-	ends := rollout.WaveEnds(r.want.Rollout, base, len(order), r.tested(order, pending))
-	waves := make(map[string]int, len(order))
+	ends := rollout.WaveEnds(r.want.Rollout, base, len(order), r.smokeTested(members))
 	r.plan.Waves = make([]plan.Wave, len(ends))
 	for wave := range ends {
 		r.plan.Waves[wave].Wave = wave + 1
 	}
+	waves := make([]int, len(members))
 	wave := 0
-	for i, name := range order {
+	for i, at := range order {
 		for i >= ends[wave] {
 			wave++
 		}
-		waves[name] = wave + 1
-		if _, ok := pending[name]; ok {
+		waves[at] = wave + 1
+		if members[at].pending {
 			r.plan.Waves[wave].Functions++
 		}
 	}
+	weight, next := r.canaryWeight(), 0
 	for i := range r.plan.Steps {
 		if s := &r.plan.Steps[i]; s.InRollout() {
-			s.Wave = waves[s.Function]
-			if s.Kind == plan.KindServe && r.weight() > 0 {
-				s.Serving.Weight = r.weight()
+			s.Wave = waves[of[next]]
+			next++
+			if s.Kind == plan.KindServe && weight > 0 {
+				s.Serving.Weight = weight
 			}
 		}
 	}
 }
 
+// members returns the functions of the rollout, and for each of its steps, in their
+// order, which function it is of.
+func (r *region) members(waits func(*region, *plan.Step) bool) (list []member, of []int) {
+	var at map[string]int
+	for i := range r.plan.Steps {
+		s := &r.plan.Steps[i]
+		if !s.InRollout() {
+			continue
+		}
+		if at == nil {
+			most := len(r.plan.Steps) - i
+			at, of, list = make(map[string]int, most), make([]int, 0, most), make([]member, 0, most)
+		}
+		m, ok := len(list)-1, len(list) > 0 && list[len(list)-1].name == s.Function
+		if !ok {
+			if m, ok = at[s.Function]; !ok {
+				m = len(list)
+				at[s.Function] = m
+				list = append(list, member{name: s.Function, pending: true})
+			}
+		}
+		list[m].waits = list[m].waits || waits(r, s)
+		of = append(of, m)
+	}
+	if len(of) == 0 || !r.sameRollout() {
+		return list, of
+	}
+	for _, c := range r.changed {
+		if c.Wave == 0 {
+			continue // by one that this one took over from
+		}
+		m, ok := at[c.Function]
+		if !ok {
+			m = len(list)
+			list = append(list, member{name: c.Function})
+		}
+		list[m].begun = true
+	}
+	return list, of
+}
+
 // complete counts the functions that have all of what the rollout under way
 // brings.
-func (r *region) complete() int {
+func (r *world) changedCount() int {
 	n := 0
 	for _, c := range r.changed {
 		if c.Wave > 0 && !c.Failed && !c.Canary {
@@ -72,61 +119,54 @@ func (r *region) complete() int {
 	return n
 }
 
-// order gives the functions of the rollout in the order of its waves. Those
+// waveOrder returns the functions of the rollout in the order of its waves. Those
 // that it has changed, whole or in part, come first, so that what was counted
 // stays counted when functions come and go meanwhile; those that wait for
 // something of their own come last, so that no wave waits for them.
-func (r *region) order(pending map[string]bool) []string {
-	names := make([]string, 0, len(pending)+len(r.changed))
-	for name := range pending {
-		names = append(names, name)
-	}
-	begun := map[string]bool{}
-	if r.sameRollout() {
-		for _, c := range r.changed {
-			if c.Wave == 0 {
-				continue // by one that this one took over from
-			}
-			begun[c.Function] = true
-			if _, ok := pending[c.Function]; !ok {
-				names = append(names, c.Function)
-			}
-		}
+func (r *world) waveOrder(members []member) []int {
+	names := make([]string, len(members))
+	for i, m := range members {
+		names[i] = m.name
 	}
 	first := map[string]bool{}
 	for _, t := range r.want.Rollout.SmokeTests {
 		first[t.Function] = true
 	}
-	order := rollout.WaveOrder(names, first)
-	place := func(name string) int {
-		switch {
-		case begun[name]:
-			return 0
-		case pending[name]:
-			return 2
+	spread := rollout.WaveOrder(names, first)
+	order := make([]int, 0, len(members))
+	for _, take := range []func(member) bool{
+		func(m member) bool { return m.begun },
+		func(m member) bool { return !m.begun && !m.waits },
+		func(m member) bool { return !m.begun && m.waits },
+	} {
+		for _, at := range spread {
+			if take(members[at]) {
+				order = append(order, at)
+			}
 		}
-		return 1
 	}
-	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
 	return order
 }
 
-// tested counts the functions of the rollout that smoke tests call, but for those
-// that wait for something of their own.
-func (r *region) tested(order []string, pending map[string]bool) int {
+// smokeTested counts the functions of the rollout that smoke tests call, but for
+// those that wait for something of their own.
+func (r *world) smokeTested(members []member) int {
+	if len(r.want.Rollout.SmokeTests) == 0 {
+		return 0
+	}
 	n := 0
-	for _, name := range order {
-		called := slices.ContainsFunc(r.want.Rollout.SmokeTests, func(t desired.SmokeTest) bool { return t.Function == name })
-		if called && !pending[name] {
+	for _, m := range members {
+		called := slices.ContainsFunc(r.want.Rollout.SmokeTests, func(t desired.SmokeTest) bool { return t.Function == m.name })
+		if called && !m.waits {
 			n++
 		}
 	}
 	return n
 }
 
-// weight is the share of calls that a serve step gives to the new version now;
+// canaryWeight is the share of calls that a serve step gives to the new version now;
 // 0 = all.
-func (r *region) weight() float64 {
+func (r *region) canaryWeight() float64 {
 	c := r.want.Rules().Canary
 	if c == nil || r.sameRollout() && r.rollout.Stage != rollout.StageCanary {
 		return 0
@@ -138,7 +178,7 @@ func (r *region) weight() float64 {
 func (r *region) sameRollout() bool { return r.rollout.SameTargets(r.plan.Targets) }
 
 // targets is what a rollout of this plan brings.
-func (r *region) targets() []rollout.Target {
+func (r *world) targets() []rollout.Target {
 	var list []rollout.Target
 	for _, w := range r.wishes {
 		if w.ok {
@@ -183,7 +223,7 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 
 // canaryRuns says that the function's callers get the new version in part
 // already.
-func (r *region) canaryRuns(function string) bool {
+func (r *world) canaryRuns(function string) bool {
 	c := r.changedHere(function)
 	return c != nil && c.Canary && !c.Failed
 }
@@ -192,4 +232,4 @@ func shortHash(revision string) string { return revision[:min(7, len(revision))]
 
 // verdictDue is when the wave under way is judged at the latest; zero while its
 // functions are still being changed.
-func (r *region) verdictDue() time.Time { return r.rollout.VerdictDue(r.want.Rules()) }
+func (r *world) verdictDue() time.Time { return r.rollout.VerdictDue(r.want.Rules()) }

@@ -27,9 +27,9 @@ const account, tokyo = "123456789012", "ap-northeast-1"
 // noon is a Tuesday.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// world is a generated input together with the truth about it, which the
+// scenario is a generated input together with the truth about it, which the
 // decision may ask for piece by piece.
-type world struct {
+type scenario struct {
 	in     Input
 	truth  []state.Uses
 	grants map[state.LayerVersionARN]state.Policy
@@ -85,7 +85,7 @@ func checkWorld(t *testing.T, seed uint64) {
 
 // decide answers what the decision asks for, as a round does, until it asks
 // for nothing more.
-func (w *world) decide() plan.Plan {
+func (w *scenario) decide() plan.Plan {
 	for range 6 {
 		p := Decide(w.in)
 		done := true
@@ -103,7 +103,7 @@ func (w *world) decide() plan.Plan {
 	panic("the decision never stops asking")
 }
 
-func (w *world) answer(i int, n state.Needs) {
+func (w *scenario) answer(i int, n state.Needs) {
 	snap := *w.in.Regions[i].Have
 	if n.Uses {
 		snap.Uses = &w.truth[i]
@@ -132,7 +132,7 @@ func (w *world) answer(i int, n state.Needs) {
 	w.in.Regions[i].Have = &snap
 }
 
-func checkPlan(t *testing.T, w *world, p plan.Plan) {
+func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 	t.Helper()
 	found := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
 	for i, r := range p.Regions {
@@ -195,7 +195,7 @@ func checkPlan(t *testing.T, w *world, p plan.Plan) {
 	}
 }
 
-func pastPrunes(w *world) int {
+func pastPrunes(w *scenario) int {
 	n := 0
 	for _, r := range w.in.Regions {
 		n += len(r.Past.Pruned)
@@ -203,7 +203,7 @@ func pastPrunes(w *world) int {
 	return n
 }
 
-func checkStep(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
+func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	t.Helper()
 	if s.Reason == "" || s.ID == "" {
 		t.Errorf("step %+v says no reason or has no id", s)
@@ -240,7 +240,7 @@ func checkStep(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
 // mayJoin is the one exception from the window, in other words than the code:
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
-func mayJoin(w *world, i int, r plan.Region, s plan.Step) bool {
+func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
 	return r.Want.NewAtOnce && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
 		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
@@ -248,7 +248,7 @@ func mayJoin(w *world, i int, r plan.Region, s plan.Step) bool {
 }
 
 // checkPrune states the protections anew, in other words than the code.
-func checkPrune(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
+func checkPrune(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	t.Helper()
 	snap, past, v := w.in.Regions[i].Have, w.in.Regions[i].Past, s.From
 	for _, f := range snap.Functions {
@@ -304,7 +304,7 @@ func checkPrune(t *testing.T, w *world, i int, r plan.Region, s plan.Step) {
 
 // checkLists: what each function would end with is its old list with our slots
 // changed, and nothing else.
-func checkLists(t *testing.T, w *world, i int, r plan.Region) {
+func checkLists(t *testing.T, w *scenario, i int, r plan.Region) {
 	t.Helper()
 	for name, steps := range stepsByFunction(r) {
 		f, ok := w.in.Regions[i].Have.Function(name)
@@ -326,7 +326,7 @@ func checkLists(t *testing.T, w *world, i int, r plan.Region) {
 			t.Errorf("%s: neighbours were %v and are %v", name, want, got)
 		}
 		for l, to := range ours {
-			have, _, _ := state.Function{Layers: after}.Has(l)
+			have := state.Layers(after).Of(l)
 			if have != to {
 				t.Errorf("%s ends with %q for %s, not %q", name, have, l, to)
 			}
@@ -347,7 +347,7 @@ func stepsByFunction(r plan.Region) map[string][]plan.Step {
 	return out
 }
 
-func checkShuffled(t *testing.T, w *world, p plan.Plan, seed uint64) {
+func checkShuffled(t *testing.T, w *scenario, p plan.Plan, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 2))
 	in := w.in
@@ -377,7 +377,7 @@ func documentOf(p plan.Plan) plan.Document { return plan.NewDocument("store", ""
 
 // checkConverges opens every gate, applies the plan as internal/apply does,
 // and decides again: after two rounds nothing is left but what is blocked.
-func checkConverges(t *testing.T, w *world) {
+func checkConverges(t *testing.T, w *scenario) {
 	t.Helper()
 	w.openGates()
 	for round := range 3 {
@@ -402,7 +402,7 @@ func checkConverges(t *testing.T, w *world) {
 	}
 }
 
-func (w *world) openGates() {
+func (w *scenario) openGates() {
 	w.in.Stale, w.in.PruneStop, w.in.Approvals = "", "", nil
 	w.in.Regions = slices.Clone(w.in.Regions)
 	for i := range w.in.Regions {
@@ -425,7 +425,7 @@ func (w *world) openGates() {
 }
 
 // apply does what internal/apply and internal/history do, on values.
-func (w *world) apply(i int, r plan.Region) {
+func (w *scenario) apply(i int, r plan.Region) {
 	snap, past := *w.in.Regions[i].Have, &w.in.Regions[i].Past
 	snap.Functions = slices.Clone(snap.Functions)
 	snap.Layers = slices.Clone(snap.Layers)
@@ -477,8 +477,8 @@ var layerNames = []string{"common", "commonx", "ml"}
 // foreignLayer belongs to somebody else.
 const foreignLayer = state.LayerARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog-Python312")
 
-func generate(r *rand.Rand) *world {
-	w := &world{grants: map[state.LayerVersionARN]state.Policy{}, probes: map[state.LayerVersionARN]state.Probe{}}
+func generate(r *rand.Rand) *scenario {
+	w := &scenario{grants: map[state.LayerVersionARN]state.Policy{}, probes: map[state.LayerVersionARN]state.Probe{}}
 	w.in.Now = noon.Add(time.Duration(r.IntN(1000)) * time.Hour)
 	snap := &state.Snapshot{Account: account, Region: tokyo, Partition: "aws", ObservedAt: w.in.Now}
 	var uses state.Uses
@@ -522,7 +522,7 @@ func generate(r *rand.Rand) *world {
 	return w
 }
 
-func (w *world) approve(r *rand.Rand) {
+func (w *scenario) approve(r *rand.Rand) {
 	p := Decide(w.in)
 	a := ruling.Approval{Environment: "prod", Digest: p.Digest, By: "sato", At: w.in.Now.Add(-time.Duration(r.IntN(300)) * time.Hour)}
 	if chance(r, 50) {
@@ -534,7 +534,7 @@ func (w *world) approve(r *rand.Rand) {
 	w.in.Approvals = append(w.in.Approvals, a)
 }
 
-func generateLayer(r *rand.Rand, w *world, name string) state.Layer {
+func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 	l := state.Layer{ARN: arnOf(name)}
 	for n := int64(1); n <= 8; n++ {
 		if chance(r, 25) {
@@ -587,7 +587,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 			l := arnOf(name)
 			switch r.IntN(4) {
 			case 0:
-				fp.Applied[l] = number(f, l)
+				fp.Applied[l] = f.Layers.Number(l)
 			case 1:
 				fp.Applied[l] = int64(r.IntN(9))
 				fp.Original[l] = int64(r.IntN(9))

@@ -28,7 +28,7 @@ func rollbacks(s plan.Step) bool { return s.Cause == plan.CauseRollback }
 
 // A rollback by hand in the middle of a rollout: the plan shows it before it is
 // written, the round does it and nothing else, and what was rolled back is no
-// version to go back to, however calm the rest of the rollout ends.
+// version to go back to, however well the rest of the rollout ends.
 func TestRollbackByHand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 12, awssim.Options{Settle: 2 * time.Second})

@@ -3,7 +3,6 @@ package round_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // BenchmarkQuietRound is a round of the daemon in which nothing is new. Beside
@@ -32,7 +32,7 @@ func BenchmarkQuietRound(b *testing.B) {
 			f.want("1.4.0")
 			f.aws = daemon.AWSOptions{RequestsPerSecond: 1e6, GetFunctionPerSecond: 1e6}
 			r := f.round()
-			m, still := &meter{Store: r.Store}, &stillCloud{}
+			m, still := newMeter(r.Store), &stillCloud{}
 			r.Store, r.Cache, r.Lease = m, round.NewCache(), holding(1)
 			connect, once := r.Connect, sync.Once{}
 			r.Connect = func(ctx context.Context, e desired.Environment) (cloud round.Cloud, err error) {
@@ -143,7 +143,7 @@ func TestQuietRoundReadsNoFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 200, awssim.Options{Limits: awssim.Unlimited()})
 		f.want("1.4.0")
-		m, looks := &meter{Store: f.store}, round.NewCache()
+		m, looks := newMeter(f.store), round.NewCache()
 		reads := func(fence int64) int {
 			m.reads, m.writes = 0, 0
 			r := f.round()
@@ -183,45 +183,23 @@ type meter struct {
 // and its revision.
 const unit, row = 4 << 10, 60
 
-func (m *meter) read(values, size int) {
+func newMeter(s store.Store) *meter {
+	m := &meter{}
+	m.Store = storetest.Faulty(s, func(_ context.Context, c storetest.Call) storetest.Fault {
+		return storetest.Fault{Done: func(a storetest.Answer) { m.count(c, a) }}
+	})
+	return m
+}
+
+func (m *meter) count(c storetest.Call, a storetest.Answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reads += values
+	if c.Write() {
+		m.writes++
+		return
+	}
+	size := a.Bytes + a.Values*row
+	m.reads += a.Values
 	m.bytes += size
 	m.units += float64(max(1, (size+unit-1)/unit))
-}
-
-func (m *meter) Get(ctx context.Context, key string) (store.Value, error) {
-	v, err := m.Store.Get(ctx, key)
-	m.read(1, len(v.Key)+len(v.Data)+row)
-	return v, err
-}
-
-func (m *meter) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	return func(yield func(store.Value, error) bool) {
-		n, size := 0, 0
-		defer func() { m.read(n, size) }()
-		for v, err := range m.Store.List(ctx, q) {
-			n, size = n+1, size+len(v.Key)+len(v.Data)+row
-			if !yield(v, err) {
-				return
-			}
-		}
-	}
-}
-
-func (m *meter) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	m.wrote()
-	return m.Store.Create(ctx, key, data)
-}
-
-func (m *meter) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	m.wrote()
-	return m.Store.Replace(ctx, key, old, data)
-}
-
-func (m *meter) wrote() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.writes++
 }

@@ -26,11 +26,11 @@ import (
 	"github.com/layerd/layerd/internal/window"
 )
 
-// worldsVar is how many worlds are played, 60 by default; @7 is the one of that
+// worldsVar is how many worlds are run, 60 by default; @7 is the one of that
 // number alone.
 const worldsVar = "LAYERD_WORLDS"
 
-// TestRolloutWorlds plays rollouts over generated fleets while things go wrong,
+// TestRolloutWorlds runs rollouts over generated fleets while things go wrong,
 // and asks of each: no function ends with a list that is neither the old one nor
 // the new one; neighbours never move; what went back is as it was, but for what
 // somebody else touched, which is named; and what follows writes nothing.
@@ -71,7 +71,7 @@ type rolloutWorld struct {
 	mu        sync.Mutex // guards what follows, which calls of AWS change
 	touched   map[string]bool
 	leftAlone map[string]bool
-	calm      bool
+	faultless bool
 }
 
 // held is what a function has, and what callers of its alias get.
@@ -120,7 +120,7 @@ func playWorld(t *testing.T, seed uint64) string {
 		}
 		if made >= 3 {
 			w.mu.Lock()
-			w.calm = true
+			w.faultless = true
 			w.mu.Unlock()
 		}
 		wait := time.Minute
@@ -252,7 +252,7 @@ func (w *rolloutWorld) trouble(names []string) {
 	w.world.OnCall(func(c awssim.Call) awssim.Fault {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.calm || c.Service != "lambda" {
+		if w.faultless || c.Service != "lambda" {
 			return awssim.Fault{}
 		}
 		if c.Write {

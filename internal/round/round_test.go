@@ -176,8 +176,8 @@ func TestFleetIsChangedAndTheSecondRoundWritesNothing(t *testing.T) {
 	})
 }
 
-// TestTroubledAWS throws everything at a round that AWS can; a later, calm
-// round finds the rest, and at no time is a neighbour touched.
+// TestTroubledAWS throws everything at a round that AWS can; a later,
+// undisturbed round finds the rest, and at no time is a neighbour touched.
 func TestTroubledAWS(t *testing.T) {
 	for name, trouble := range map[string]func(*rand.Rand, awssim.Call) awssim.Fault{
 		"throttled":    func(r *rand.Rand, _ awssim.Call) awssim.Fault { return some(r, 20, awssim.Throttle()) },

@@ -43,10 +43,15 @@ func ApprovalLine(region, kind string, layer state.LayerARN, function, target st
 // newline: what `sort | sha256sum` prints for them. The order given does not
 // matter.
 func Digest(lines []string) string {
-	sorted := slices.Sorted(slices.Values(lines))
+	if !slices.IsSorted(lines) {
+		lines = slices.Clone(lines)
+		slices.Sort(lines)
+	}
 	h := sha256.New()
-	for _, l := range sorted {
-		h.Write([]byte(l + "\n"))
+	var line []byte
+	for _, l := range lines {
+		line = append(append(line[:0], l...), '\n')
+		h.Write(line)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

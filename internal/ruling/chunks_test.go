@@ -1,11 +1,9 @@
 package ruling_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
+	"github.com/layerd/layerd/internal/store/storetest"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -137,52 +136,19 @@ func only(t *testing.T, s store.Store, digest string) ruling.Approval {
 
 var errDead = errors.New("killed")
 
-// mortal is a store as a process sees it that is killed at one of its calls,
-// before or after that had its effect; or to which only that call fails.
-type mortal struct {
-	store.Store
-	left         int
+// kill is of a process at one of its calls to the store, before or after that
+// had its effect; or only that call fails.
+type kill struct {
+	left         int // calls until then
 	after, alive bool
 }
 
-func (m *mortal) call() (do bool, err error) {
-	m.left--
-	if m.left >= 0 || m.left < -1 && m.alive {
-		return true, nil
+func (k *kill) call(context.Context, storetest.Call) storetest.Fault {
+	k.left--
+	if k.left >= 0 || k.left < -1 && k.alive {
+		return storetest.Fault{}
 	}
-	return m.left == -1 && m.after, errDead
-}
-
-func (m *mortal) Get(ctx context.Context, key string) (store.Value, error) {
-	if _, err := m.call(); err != nil {
-		return store.Value{}, err
-	}
-	return m.Store.Get(ctx, key)
-}
-
-func (m *mortal) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	do, dead := m.call()
-	if !do {
-		return "", dead
-	}
-	rev, err := m.Store.Create(ctx, key, data)
-	return rev, cmp.Or(dead, err)
-}
-
-func (m *mortal) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	do, dead := m.call()
-	if !do {
-		return "", dead
-	}
-	rev, err := m.Store.Replace(ctx, key, old, data)
-	return rev, cmp.Or(dead, err)
-}
-
-func (m *mortal) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, error] {
-	if _, err := m.call(); err != nil {
-		return func(yield func(store.Value, error) bool) { yield(store.Value{}, err) }
-	}
-	return m.Store.List(ctx, q)
+	return storetest.KilledAt(k.left == -1 && k.after, errDead)
 }
 
 // Whatever call a process is killed at, what others read is nothing or all of
@@ -206,11 +172,12 @@ func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
 		}
 		return ruling.RecordPending(ctx, s, repo, o)
 	}
-	for _, how := range []mortal{{}, {after: true}, {alive: true}, {after: true, alive: true}} {
+	for _, how := range []kill{{}, {after: true}, {alive: true}, {after: true, alive: true}} {
 		for n, lived := 0, false; !lived && !t.Failed(); n++ {
 			s := store.NewMemory()
 			after := fmt.Sprint(how.after, ", alive ", how.alive)
-			err := life(&mortal{Store: s, left: n, after: how.after, alive: how.alive})
+			how.left = n
+			err := life(storetest.Faulty(s, how.call))
 			if lived = err == nil; lived && n < 10 {
 				t.Errorf("only %d calls: nothing was proved", n)
 			}

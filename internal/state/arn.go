@@ -75,18 +75,20 @@ func (v LayerVersionARN) Split() (layer LayerARN, number int64, ok bool) {
 // isLayerARN says whether s has the seven fields of a layer ARN. It is called
 // for every entry of every function and does not allocate.
 func isLayerARN(s string) bool {
-	field := 0
-	for part := range strings.SplitSeq(s, ":") {
-		switch {
-		case field == 0 && part != "arn",
-			field == 2 && part != "lambda",
-			field == 5 && part != "layer" && part != "awslayer",
-			field == 6 && part == "":
+	for field := range 6 {
+		i := strings.IndexByte(s, ':')
+		if i < 0 {
 			return false
 		}
-		field++
+		switch part := s[:i]; {
+		case field == 0 && part != "arn",
+			field == 2 && part != "lambda",
+			field == 5 && part != "layer" && part != "awslayer":
+			return false
+		}
+		s = s[i+1:]
 	}
-	return field == 7
+	return s != "" && strings.IndexByte(s, ':') < 0
 }
 
 // Of says whether v is a version of layer. It compares whole names, so that

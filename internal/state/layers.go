@@ -1,6 +1,9 @@
 package state
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Layers is the ordered layer list of a function. Later layers win on equal
 // paths below /opt, so the order is part of what it is. To AWS a nil list means
@@ -9,7 +12,12 @@ type Layers []LayerVersionARN
 
 // Index returns the place of layer in the list, or -1.
 func (l Layers) Index(layer LayerARN) int {
-	return slices.IndexFunc(l, func(v LayerVersionARN) bool { return v.Of(layer) })
+	for i := range l {
+		if l[i].Of(layer) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Of returns the version of layer that is in the list, or "" when there is
@@ -23,7 +31,14 @@ func (l Layers) Of(layer LayerARN) LayerVersionARN {
 
 // Number returns the number of the version of layer that is in the list; 0 =
 // none.
-func (l Layers) Number(layer LayerARN) int64 { return l.Of(layer).Number() }
+func (l Layers) Number(layer LayerARN) int64 {
+	i := l.Index(layer)
+	if i < 0 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(string(l[i][len(layer)+1:]), 10, 64) // Index saw that these are digits
+	return n
+}
 
 // Without returns the list without the layers for which drop reports true, the
 // rest in its order. It is a list of its own and never nil.

@@ -114,7 +114,7 @@ type Uses struct {
 type Published struct {
 	Function string
 	Version  string // decimal, or LatestPublished where functions run on own instances
-	Layers   []LayerVersionARN
+	Layers   Layers
 }
 
 // Alias is one alias and what it serves.

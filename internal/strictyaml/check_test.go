@@ -29,7 +29,7 @@ func newChecker(t *testing.T, r Rules) *Checker {
 	return c
 }
 
-// check gives the problems of one file, a line each, and its root.
+// check returns the problems of one file, a line each, and its root.
 func check(t *testing.T, c *Checker, text string) (*Node, string) {
 	t.Helper()
 	root, problems := Parse("f.yaml", []byte(text), "")

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// jsonOf gives the JSON of the value of key v, or the problems, one a line.
+// jsonOf returns the JSON of the value of key v, or the problems, one a line.
 func jsonOf(t *testing.T, value string) string {
 	t.Helper()
 	root, problems := Parse("f.yaml", []byte("v: "+value+"\n"), "")

@@ -167,7 +167,7 @@ func (f film) firstAt(wall int64) int {
 	return len(f.walls)
 }
 
-// open says for each minute whether the daily schedule is open.
+// open reports for each minute whether the daily schedule is open.
 func (f film) open(s schedule) []bool {
 	from := ((s.from % 1440) + 1440) % 1440
 	open := make([]bool, len(f.walls))

@@ -81,7 +81,7 @@ func (w *World) FailProvisioned(q state.Qualified, reason string) {
 	w.aliases[q].fails = reason
 }
 
-// Aliases gives what all aliases serve.
+// Aliases returns what all aliases serve.
 func (w *World) Aliases() map[state.Qualified]state.Alias {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,7 +92,7 @@ func (w *World) Aliases() map[state.Qualified]state.Alias {
 	return all
 }
 
-// Versions gives the published versions of a function, by number.
+// Versions returns the published versions of a function, by number.
 func (w *World) Versions(name string) map[string]state.Served {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +138,7 @@ func (f *function) freeze(number string) *version {
 	}}
 }
 
-// same says whether a version is what $LATEST would freeze to.
+// same reports whether a version is what $LATEST would freeze to.
 func (f *function) same(v *version) bool {
 	return v != nil && slices.Equal(v.Layers, f.Layers) && v.CodeSHA256 == f.CodeSHA256 && v.Settings == f.Settings
 }
@@ -148,7 +148,7 @@ func (w *World) touchAlias(a *alias) {
 	a.RevisionID = fmt.Sprint("a", w.revision)
 }
 
-// find gives what a number or $LATEST.PUBLISHED names. Callers hold mu.
+// find returns what a number or $LATEST.PUBLISHED names. Callers hold mu.
 func (w *World) find(name, number string) *version {
 	v := w.versions[state.Qualified{Function: name, Qualifier: number}]
 	if v != nil {
@@ -235,7 +235,7 @@ func (f *function) refusePublish(qualifier, code, revision string) error {
 	return nil
 }
 
-// publish gives the newest version when nothing has changed since.
+// publish returns the newest version when nothing has changed since.
 func (w *World) publish(f *function, managed bool) string {
 	number := strconv.Itoa(f.last + 1)
 	newest := strconv.Itoa(f.last)

@@ -50,7 +50,7 @@ type function struct {
 
 var _ apply.Cloud = (*World)(nil)
 
-// New gives a world of functions and their lists.
+// New returns a world of functions and their lists.
 func New(lists map[string][]state.LayerVersionARN) *World {
 	w := &World{
 		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{},
@@ -91,7 +91,7 @@ func (w *World) Remove(name string) {
 	maps.DeleteFunc(w.aliases, func(q state.Qualified, _ *alias) bool { return q.Function == name })
 }
 
-// Lists gives what all functions have.
+// Lists returns what all functions have.
 func (w *World) Lists() map[string][]state.LayerVersionARN {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,14 +102,14 @@ func (w *World) Lists() map[string][]state.LayerVersionARN {
 	return lists
 }
 
-// Deleted says whether a version was deleted.
+// Deleted reports whether a version was deleted.
 func (w *World) Deleted(v state.LayerVersionARN) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.deleted[v]
 }
 
-// Calls gives every call of one operation, in order; all of them for "".
+// Calls returns every call of one operation, in order; all of them for "".
 func (w *World) Calls(op string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -122,7 +122,7 @@ func (w *World) Calls(op string) []string {
 	return list
 }
 
-// Faults says what was asked that must never be: a version in use deleted, a
+// Faults returns what was asked that must never be: a version in use deleted, a
 // nil list sent.
 func (w *World) Faults() []string {
 	w.mu.Lock()
@@ -252,7 +252,7 @@ func (w *World) WaitUpdated(ctx context.Context, name string) (state.Function, e
 	}
 }
 
-// pause waits for d or the end of ctx, which the next call then tells.
+// pause waits for d or the end of ctx, which the next call then returns.
 func pause(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -18,8 +18,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -50,6 +52,10 @@ type Env struct {
 
 	// Deviations are the facts that are known not to hold here, and why.
 	Deviations map[string]string
+
+	// Sample names the facts to examine where not all are worth their time; nil
+	// is all of them.
+	Sample []string
 }
 
 // Seeds makes what a fact is about.
@@ -75,6 +81,19 @@ type fact struct {
 
 // Test examines env, each fact a subtest.
 func Test(t *testing.T, env Env) {
+	each(t, env, func(t *testing.T, f fact) { examine(t, env, f) })
+}
+
+// TestVirtual examines an AWS in memory in virtual time, where what takes a
+// second takes none: each fact has one that open returns to it alone.
+func TestVirtual(t *testing.T, open func() Env) {
+	each(t, open(), func(t *testing.T, f fact) {
+		synctest.Test(t, func(t *testing.T) { examine(t, open(), f) })
+	})
+}
+
+// each has the facts examined that can be in env.
+func each(t *testing.T, env Env, examine func(*testing.T, fact)) {
 	known := map[string]bool{}
 	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
 		alarmFacts(), metricFacts(), invokeFacts()} {
@@ -83,15 +102,23 @@ func Test(t *testing.T, env Env) {
 				t.Errorf("two facts are called %q", f.name)
 			}
 			known[f.name] = true
+			if env.Sample != nil && !slices.Contains(env.Sample, f.name) {
+				continue
+			}
 			if f.two && env.Other == nil || f.seeded && env.Seeds == nil || f.runs && env.NoCode {
 				continue
 			}
-			t.Run(f.name, func(t *testing.T) { examine(t, env, f) })
+			t.Run(f.name, func(t *testing.T) { examine(t, f) })
 		}
 	}
 	for name := range env.Deviations {
 		if !known[name] {
 			t.Errorf("a deviation is listed for %q, which is no fact", name)
+		}
+	}
+	for _, name := range env.Sample {
+		if !known[name] {
+			t.Errorf("the sample has %q, which is no fact", name)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/awssim/contract"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 const role = "arn:aws:iam::123456789012:role/function"
@@ -35,19 +36,52 @@ func worldOf(o awssim.Options) *awssim.World {
 // Every fact holds without a socket, and every list is preceded by an empty
 // page.
 func TestAwssimTransport(t *testing.T) {
-	w := worldOf(awssim.Options{EmptyPages: true})
-	client := &http.Client{Transport: w.Transport()}
-	other := config("http://aws.test", "AKIDOTHER", client)
-	contract.Test(t, contract.Env{Config: config("http://aws.test", "AKIDTEST", client), Other: &other, Role: role, Seeds: worldSeeds(w)})
+	open := func() contract.Env {
+		w := worldOf(awssim.Options{EmptyPages: true})
+		client := &http.Client{Transport: w.Transport()}
+		other := config("http://aws.test", "AKIDOTHER", client)
+		return contract.Env{Config: config("http://aws.test", "AKIDTEST", client), Other: &other, Role: role, Seeds: worldSeeds(w)}
+	}
+	contract.TestVirtual(t, open)
+	t.Run("all in one world", func(t *testing.T) {
+		nightly.Only(t, "real time")
+		contract.Test(t, open())
+	})
 }
 
-// Every fact holds over HTTP too.
+// overHTTP are the facts that a socket could break: headers, streams, errors,
+// what stands in paths and queries, and one of each protocol.
+var overHTTP = []string{
+	"an invocation gives what the function returns and the version that ran", // a header and a body as it is
+	"an invocation has the end of the log when it asks for it",               // a header that a header asks for
+	"a dry run answers 204 and runs nothing",                                 // no body
+	"an invocation with more than six megabytes is refused",                  // a long body, left unread
+	"an invocation with a payload that is no JSON is refused",
+	"a missing function is 404 and the message names its ARN",
+	"a second update during an update is a conflict",
+	"publishing what is no zip is refused",
+	"an alias qualifier gives the ARN of the alias and the version behind it", // an ARN in a path
+	"GetLayerVersionByArn is GetLayerVersion",                                 // and in a query
+	"ListLayerVersions follows markers to the end",                            // a marker in a query
+	"a foreign layer version without a grant is denied to read and to attach", // who signed
+	"the caller's account is the one in the ARNs",                             // query and XML
+	"GetResources finds functions by tag",                                     // JSON 1.1
+	"two lookup attributes are refused",                                       // and its errors
+	"more points than MaxDatapoints come in pages, partial until the end",     // CBOR
+	"a NextToken of DescribeAlarms that is none is refused",                   // and its errors
+}
+
+// Facts hold over HTTP too.
 func TestAwssimHandler(t *testing.T) {
 	w := worldOf(awssim.Options{})
 	srv := httptest.NewServer(w.Handler())
 	defer srv.Close()
 	other := config(srv.URL, "AKIDOTHER", srv.Client())
-	contract.Test(t, contract.Env{Config: config(srv.URL, "AKIDTEST", srv.Client()), Other: &other, Role: role, Seeds: worldSeeds(w)})
+	env := contract.Env{Config: config(srv.URL, "AKIDTEST", srv.Client()), Other: &other, Role: role, Seeds: worldSeeds(w), Sample: overHTTP}
+	if nightly.On() {
+		env.Sample = nil
+	}
+	contract.Test(t, env)
 }
 
 // An AWS somewhere else: LAYERD_TEST_ENDPOINT is its address,

@@ -14,15 +14,16 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // Start runs moto_server on a free port of the loopback until the test is over,
-// and gives its URL. It is a Python program, so short tests do without.
+// and returns its URL. It is a slow Python program: second opinions are for the
+// night.
 func Start(t *testing.T) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("starts a Python server")
-	}
+	nightly.Only(t, "a second opinion from a Python server")
 	bin, err := exec.LookPath("moto_server")
 	if err != nil {
 		t.Skip("moto_server is not installed: pip install 'moto[server]'")

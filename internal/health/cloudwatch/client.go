@@ -2,135 +2,80 @@ package cloudwatch
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
-	"regexp"
-	"slices"
-	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 	"golang.org/x/time/rate"
 
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/health"
 )
 
-const (
-	defaultCallTimeout = 30 * time.Second
-	// alarmRate is a third of the 9 requests a second that DescribeAlarms has
-	// per account and Region: consoles and other tools draw on them too.
-	alarmRate = 3
-)
+// alarmRate is a third of the 9 requests a second that DescribeAlarms has per
+// account and Region: consoles and other tools draw on them too.
+const alarmRate = 3
 
-var (
-	accountID = regexp.MustCompile(`^[0-9]{12}$`)
+var _ health.Source = (*Client)(nil)
 
-	_ health.Source = (*Client)(nil)
-)
-
-// Options says which account is meant and how to reach it.
-type Options struct {
-	// Account is the guard, 12 digits: credentials of any other account stop
-	// everything. Region is where functions and alarms live. Both required.
-	Account, Region string
-
-	// Role is assumed with ExternalID (may be empty) when it is not empty.
-	// SessionName is what CloudTrail shows; "layerd" when empty.
-	Role, ExternalID, SessionName string
-	// Credentials are those of another client of the same account and role, so
-	// that both are one session and one question whose they are; nil: of its own.
-	Credentials *awscall.Credentials
-
-	Logger *slog.Logger // nil: nothing is logged
-
-	// CallTimeout is the deadline of one HTTP attempt; 30 seconds when zero.
-	// Invoke has none: a function may take 15 minutes.
-	CallTimeout time.Duration
-	// HTTPClient replaces the SDK's own; nil keeps that of the aws.Config.
-	HTTPClient aws.HTTPClient
-}
+// Options says which account is meant and how to reach it. Invoke has no
+// CallTimeout: a function may take 15 minutes.
+type Options = awscall.Options
 
 // Client is a health.Source. It is safe for concurrent use.
 type Client struct {
-	region  string
-	timeout time.Duration
-	log     *slog.Logger
-	alarms  *rate.Limiter // for DescribeAlarms
+	alarms *rate.Limiter // for DescribeAlarms
 
 	lambda  *lambda.Client
 	metrics *cloudwatch.Client
 
 	creds *awscall.Credentials
-	// place is where answers have to be about. Its partition is a guess until the
-	// first credentials were proven, before which nothing is asked.
-	place atomic.Pointer[awscall.Place]
 }
 
 // New wires a Client; it makes no call. cfg comes from the SDK's usual chain,
-// so AWS_ENDPOINT_URL and its per-service forms work. Its retryer, logger and
-// log mode are replaced: bodies and signatures must not reach a log.
+// so AWS_ENDPOINT_URL and its per-service forms work. See awscall.Wire for what
+// of it is replaced.
 func New(cfg aws.Config, o Options) (*Client, error) {
-	if !accountID.MatchString(o.Account) {
-		return nil, fmt.Errorf("account %q is not 12 digits", o.Account)
+	c := &Client{alarms: rate.NewLimiter(alarmRate, alarmRate)}
+	wire := awscall.Wire{Pace: awscall.BeforeAttempt("LayerdPace", c.pace), Own: answers, Clean: clean}
+	cfg, creds, err := wire.Connect(cfg, o)
+	if err != nil {
+		return nil, err
 	}
-	if o.Region == "" {
-		return nil, errors.New("region is empty")
-	}
-	c := &Client{
-		region: o.Region, timeout: o.CallTimeout, log: o.Logger,
-		alarms: rate.NewLimiter(alarmRate, alarmRate),
-	}
-	if c.timeout <= 0 {
-		c.timeout = defaultCallTimeout
-	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
-	}
-	c.place.Store(new(awscall.NewPlace(o.Region, awscall.Caller{Account: o.Account})))
-	c.connect(cfg.Copy(), o)
+	c.creds = creds
+	c.metrics = cloudwatch.NewFromConfig(cfg)
+	c.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) {
+		o.APIOptions = append(o.APIOptions, awscall.Unbounded)
+		// The SDK never asks Invoke twice: what it takes for a failure may have run.
+		o.Retryer = aws.NopRetryer{}
+	})
 	return c, nil
 }
 
-func (c *Client) connect(cfg aws.Config, o Options) {
-	cfg.Region = o.Region
-	cfg.Logger = sdkLog(c.log)
-	cfg.ClientLogMode &= aws.LogRetries | aws.LogDeprecatedUsage
-	cfg.Retryer = newRetryer
-	cfg.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS would cap ours
-	cfg.APIOptions = slices.Concat(cfg.APIOptions, c.attempts())
-	if o.HTTPClient != nil {
-		cfg.HTTPClient = o.HTTPClient
+// pace waits for the turn of DescribeAlarms.
+func (c *Client) pace(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+	middleware.FinalizeOutput, middleware.Metadata, error,
+) {
+	if awsmiddleware.GetOperationName(ctx) == "DescribeAlarms" {
+		if err := c.alarms.Wait(ctx); err != nil {
+			if ctx.Err() == nil {
+				// The limiter sees that the deadline would pass before our turn.
+				err = context.DeadlineExceeded
+			}
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+		}
 	}
-	if c.creds = o.Credentials; c.creds == nil {
-		c.creds = awscall.NewCredentials(cfg, awscall.Options{
-			Account: o.Account, Role: o.Role, ExternalID: o.ExternalID, SessionName: o.SessionName,
-		})
-	}
-	cfg.Credentials = c.creds
-	cfg.APIOptions = append(cfg.APIOptions, c.creds.Guard, awscall.Refuse(c.where, answers))
-	c.metrics = cloudwatch.NewFromConfig(cfg)
-	// The SDK never asks Invoke twice: what it takes for a failure may have run.
-	c.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) { o.Retryer = aws.NopRetryer{} })
+	return next.HandleFinalize(ctx, in)
 }
 
 // checked makes sure of the credentials before a call, so that their error is
 // not taken for the call's. Every method does it first.
 func (c *Client) checked(ctx context.Context) (awscall.Place, error) {
-	caller, err := c.creds.Caller(ctx)
-	if err != nil {
-		return awscall.Place{}, readError("GetCallerIdentity", "", err)
-	}
-	place := awscall.NewPlace(c.region, caller)
-	c.place.Store(&place)
-	return place, nil
+	place, err := c.creds.Place(ctx)
+	return place, readError("GetCallerIdentity", "", err)
 }
-
-func (c *Client) where() awscall.Place { return *c.place.Load() }
 
 // answers calls own for each alarm of an answer: another account's says nothing
 // about our functions.
@@ -145,16 +90,4 @@ func answers(_, out any, own func(*string)) {
 	for i := range alarms.CompositeAlarms {
 		own(alarms.CompositeAlarms[i].AlarmArn)
 	}
-}
-
-// sdkLog hands the SDK's own few words to slog.
-func sdkLog(log *slog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(level logging.Classification, format string, v ...any) {
-		text := clean(fmt.Sprintf(format, v...))
-		if level == logging.Warn {
-			log.Warn("aws sdk", "said", text)
-			return
-		}
-		log.Debug("aws sdk", "said", text)
-	})
 }

@@ -217,7 +217,7 @@ func TestAlarmsOfAnotherPlaceAreRefused(t *testing.T) {
 			&cloudwatch.DescribeAlarmsOutput{CompositeAlarms: []types.CompositeAlarm{{AlarmArn: &arn}}},
 		} {
 			var err error
-			answers(nil, out, func(arn *string) { err = c.where().Own("DescribeAlarms", *arn) })
+			answers(nil, out, func(arn *string) { err = c.creds.Where().Own("DescribeAlarms", *arn) })
 			if (err == nil) != own {
 				t.Errorf("%s: %v", arn, err)
 			}
@@ -237,5 +237,18 @@ func TestCredentialsAreShared(t *testing.T) {
 	}
 	if n := w.world.Count("GetCallerIdentity"); n != 1 {
 		t.Errorf("%d identity calls", n)
+	}
+}
+
+// A refused invocation repeats what it was called with, and an address may be a
+// presigned one.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		`Could not parse {"password":"hunter2"}` + "\nsecond line": `Could not parse {"password":"***"}`,
+		"see https://b.s3.amazonaws.com/k?sig=hunter2 for more":    "see https://b.s3.amazonaws.com/k?… for more",
+	} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
 	}
 }

@@ -1,7 +1,7 @@
 // Package cloudwatch is where health looks in one AWS account and Region: the
 // alarms and metrics of CloudWatch, and Lambda's own Invoke.
 //
-//	c, err := cloudwatch.New(cfg, cloudwatch.Options{Account: "123456789012", Region: "ap-northeast-1"})
+//	c, err := cloudwatch.New(cfg, awscall.Options{Account: "123456789012", Region: "ap-northeast-1"})
 //	findings := health.Alarms(ctx, c, []string{"makoto-errors"})
 //
 // It needs lambda:InvokeFunction on the functions of the smoke tests,

@@ -35,7 +35,7 @@ func (c *Client) Invoke(ctx context.Context, call health.Call) (health.Answer, e
 		}
 		// Without the time to wait, what AWS said last is the answer: that the
 		// time ran out would put the blame on the function.
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait || sleep(ctx, wait) != nil {
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait || awscall.Sleep(ctx, wait) != nil {
 			return answer, err
 		}
 		wait *= 2
@@ -83,15 +83,3 @@ func (d *dialing) watch(ctx context.Context) context.Context {
 }
 
 func (d *dialing) unsent() bool { return d.asked.Load() && !d.got.Load() }
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -71,7 +72,7 @@ func (c *Client) getFunction(ctx context.Context, name string, qualifier *string
 func statusReason(cfg *types.FunctionConfiguration) string {
 	var said []string
 	for _, reason := range []*string{cfg.LastUpdateStatusReason, cfg.StateReason} {
-		if text := Clean(aws.ToString(reason)); text != "" {
+		if text := awscall.Clean(aws.ToString(reason)); text != "" {
 			said = append(said, text)
 		}
 	}
@@ -119,7 +120,7 @@ func (w Writes) SetLayers(ctx context.Context, name string, layers []state.Layer
 func (c *Client) WaitUpdated(ctx context.Context, name string) (state.Function, error) {
 	began := time.Now()
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
-		if err := sleep(ctx, pause); err != nil {
+		if err := awscall.Sleep(ctx, pause); err != nil {
 			return state.Function{}, readError("GetFunction", name, err)
 		}
 		f, err := c.Function(ctx, name)

@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
+
+	"github.com/layerd/layerd/internal/awscall"
 )
 
 const (
@@ -18,9 +20,6 @@ const (
 	// account is searched: a thousand updates.
 	trailPage      = 50
 	mostTrailPages = 20
-	// appID is what the user agent of every call of ours says, unless the
-	// configuration has one of its own.
-	appID = "layerd"
 )
 
 // trailEvent is the part of a CloudTrail record that says who did what.
@@ -92,7 +91,7 @@ func (c *Client) other(e *types.Event, function, self string) (who string, ok bo
 		if id.InvokedBy != "" && who != id.InvokedBy {
 			who += " through " + id.InvokedBy
 		}
-		return Clean(who), true
+		return awscall.Clean(who), true
 	}
 	return "", false
 }

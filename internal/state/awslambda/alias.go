@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -72,7 +73,7 @@ func (c *Client) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 	began := time.Now()
 	// Not at once: what was ready before the alias moved may still be told.
 	for pause := firstProvisionedPoll; ; pause = min(2*pause, lastProvisionedPoll) {
-		if err := sleep(ctx, pause); err != nil {
+		if err := awscall.Sleep(ctx, pause); err != nil {
 			return readError(op, q.String(), err)
 		}
 		out, err := c.lambda.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{
@@ -90,7 +91,7 @@ func (c *Client) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 		case out.Status == types.ProvisionedConcurrencyStatusEnumFailed:
 			return &state.Error{
 				Op: op, Resource: q.String(), Kind: state.Human, RequestID: answered(out.ResultMetadata),
-				Message: "provisioned concurrency failed: " + Clean(aws.ToString(out.StatusReason)),
+				Message: "provisioned concurrency failed: " + awscall.Clean(aws.ToString(out.StatusReason)),
 			}
 		case time.Since(began) > longestActivation:
 			return &state.Error{Op: op, Resource: q.String(), Kind: state.Again, Message: "provisioned concurrency not ready after " + longestActivation.String()}

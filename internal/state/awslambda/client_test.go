@@ -13,16 +13,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
 func TestNewRefusesBadOptions(t *testing.T) {
-	for name, o := range map[string]Options{
+	for name, o := range map[string]awscall.Options{
 		"no account":    {Region: testRegion},
 		"short account": {Account: "1234", Region: testRegion},
 		"no region":     {Account: testAccount},
 	} {
-		if _, err := New(t.Context(), testConfig(), o); err == nil {
+		if _, err := New(t.Context(), testConfig(), Options{Options: o}); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}

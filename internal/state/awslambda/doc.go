@@ -3,7 +3,8 @@
 // published versions and what its aliases serve, and whether a layer version
 // exists. Actor asks CloudTrail who else changes a function.
 //
-//	c, err := awslambda.New(ctx, cfg, awslambda.Options{Account: "123456789012", Region: "ap-northeast-1"})
+//	reach := awscall.Options{Account: "123456789012", Region: "ap-northeast-1"}
+//	c, err := awslambda.New(ctx, cfg, awslambda.Options{Options: reach})
 //	snap, err := c.Observe(ctx, awslambda.Query{Layers: ours, Tags: true})
 //	err = c.Look(ctx, &snap, state.Needs{Uses: true})
 //

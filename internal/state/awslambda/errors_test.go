@@ -198,20 +198,6 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		" Rate exceeded ": "Rate exceeded",
-		"The request signature does not match.\n\nThe Canonical String was\nx-amz-security-token:" + planted: "The request signature does not match.",
-		"see https://b.s3.amazonaws.com/k?X-Amz-Signature=" + planted + "&x=1 for more":                      "see https://b.s3.amazonaws.com/k?… for more",
-		strings.Repeat("é", 600): strings.Repeat("é", 500) + "…",
-		"":                       "",
-	} {
-		if got := Clean(in); got != want {
-			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 // What a caller gets, keeps and logs can hold no request and no response: the
 // SDK's own chain has the signature, the session token and the body.
 func TestErrorsHoldNoSecrets(t *testing.T) {

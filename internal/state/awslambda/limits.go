@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 
 	"golang.org/x/time/rate"
@@ -142,7 +143,7 @@ func (b *bucket) wait(ctx context.Context) error {
 		if pause <= 0 {
 			return nil
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := awscall.Sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -194,16 +195,4 @@ func (b *bucket) set(perSecond float64) {
 	b.current = min(b.full, max(perSecond, min(slowest, b.full)))
 	b.lim.SetLimit(rate.Limit(b.current))
 	b.lim.SetBurst(burst(b.current))
-}
-
-// sleep waits for d or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -221,7 +222,7 @@ func TestWaitKnowsItsDeadline(t *testing.T) {
 // pass lets virtual time go by.
 func pass(t *testing.T, d time.Duration) {
 	t.Helper()
-	if err := sleep(t.Context(), d); err != nil {
+	if err := awscall.Sleep(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -297,7 +297,7 @@ func (l *look) policyOf(ctx context.Context, v state.LayerVersionARN) error {
 		if state.KindOf(err) != state.Gone {
 			return l.failed(err)
 		}
-	} else if p, err = parsePolicy(aws.ToString(out.Policy), l.client.account); err != nil {
+	} else if p, err = parsePolicy(aws.ToString(out.Policy), l.place.Account); err != nil {
 		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: err.Error(), Err: err})
 	}
 	l.mu.Lock()

@@ -26,7 +26,7 @@ func (c *Client) Observe(ctx context.Context, q state.Query) (state.Snapshot, er
 		return state.Snapshot{}, err
 	}
 	s := state.Snapshot{
-		Account: c.account, Region: c.region, Partition: place.Partition,
+		Account: place.Account, Region: place.Region, Partition: place.Partition,
 		ObservedAt: time.Now().UTC().Round(0), // without the monotonic reading, which would not compare
 	}
 	for _, l := range q.Layers {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -117,6 +118,8 @@ func organizations(s statement) []string {
 	}
 	return orgs
 }
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 // accountOf gives the account of a principal ARN (AWS stores a grant to an
 // account as the ARN of its root), and anything else as it is.

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -119,7 +120,7 @@ func (c *Client) WaitActive(ctx context.Context, q state.Qualified) (state.Serve
 		case time.Since(began) > longestActivation:
 			return s, &state.Error{Op: "GetFunction", Resource: q.String(), Kind: state.Again, Message: "still Pending after " + longestActivation.String()}
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := awscall.Sleep(ctx, pause); err != nil {
 			return state.Served{}, readError("GetFunction", q.String(), err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -30,7 +31,7 @@ func simWorld(change ...func(*awssim.Options)) *awssim.World {
 
 func simClient(t *testing.T, w *awssim.World, change ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{Account: testAccount, Region: testRegion, HTTPClient: &http.Client{Transport: w.Transport()}}
+	o := Options{Options: awscall.Options{Account: testAccount, Region: testRegion, HTTPClient: &http.Client{Transport: w.Transport()}}}
 	for _, f := range change {
 		f(&o)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -82,10 +83,12 @@ func (w *wire) total() int {
 
 func (w *wire) options() Options {
 	return Options{
-		Account: testAccount, Region: testRegion,
-		Limits:     NewLimits(1000, 1000),
-		HTTPClient: &http.Client{Transport: w},
-		Logger:     slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Options: awscall.Options{
+			Account: testAccount, Region: testRegion,
+			HTTPClient: &http.Client{Transport: w},
+			Logger:     slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		},
+		Limits: NewLimits(1000, 1000),
 	}
 }
 

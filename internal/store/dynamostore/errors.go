@@ -1,18 +1,14 @@
 package dynamostore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -42,17 +38,17 @@ func (s *Store) writeFailed(err error, unsure bool) error {
 func (s *Store) sort(err, denied error) error {
 	code := codeOf(err)
 	switch {
-	case fetchedCredentials(err):
+	case awscall.Inner(err) != nil: // whose codes are none of DynamoDB's
 		return fmt.Errorf("get credentials: %w", told(err))
 	case code == "ResourceNotFoundException":
 		return s.noTable()
 	case code == "AccessDeniedException" && denied != nil:
 		return fmt.Errorf("%w: %w", denied, told(err))
-	case isConflict(code), retry.IsErrorThrottles(retry.DefaultThrottles).IsErrorThrottle(err) == aws.TrueTernary:
+	case isConflict(code), awscall.Throttled(err):
 		return fmt.Errorf("%w: %w", store.ErrBusy, told(err))
-	case code == "" && ended(err) != nil:
+	case code == "" && awscall.Ended(err) != nil:
 		return told(err) // cancelled is not out of reach
-	case statusOf(err) >= 500, noAnswer(err):
+	case awscall.StatusOf(err) >= 500, noAnswer(err):
 		return fmt.Errorf("%w: %w", store.ErrUnreachable, told(err))
 	}
 	return told(err)
@@ -87,62 +83,24 @@ func codeOf(err error) string {
 	return ""
 }
 
-// fetchedCredentials: the call that failed is one to STS or the like, made
-// inside ours. Its codes are none of DynamoDB's.
-func fetchedCredentials(err error) bool {
-	outer, ok := errors.AsType[*smithy.OperationError](err)
-	if !ok {
-		return false
-	}
-	_, ok = errors.AsType[*smithy.OperationError](outer.Err)
-	return ok
-}
-
 func noAnswer(err error) bool {
-	if _, ok := errors.AsType[*timeoutError](err); ok {
-		return true
-	}
 	_, ok := errors.AsType[*url.Error](err)
-	return ok || neverSent(err)
+	return ok || awscall.TimedOut(err) || awscall.NeverSent(err)
 }
 
-// ended gives the context error in the chain, if a context is what ended.
-func ended(err error) error {
-	for _, c := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, c) {
-			return c
-		}
-	}
-	return nil
-}
-
-// told keeps of the SDK's chain what errors.Is may want and a person can use.
-// The chain itself holds the request with its signature, and the message of a
-// refused signature goes on with the session token.
+// told is what a person can use of err: see awscall.Plain. The message of a
+// refused signature goes on with the session token, which Clean leaves out.
 func told(err error) error {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		text := api.ErrorCode()
-		if m := firstLine(api.ErrorMessage()); m != "" {
-			text += ": " + m
-		}
-		if r, ok := errors.AsType[*awshttp.ResponseError](err); ok && r.ServiceRequestID() != "" {
-			text += " (request " + r.ServiceRequestID() + ")"
-		}
-		return errors.New(text)
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return awscall.Plain(err)
 	}
-	if t, ok := errors.AsType[*timeoutError](err); ok {
-		return t
+	text := api.ErrorCode()
+	if m := awscall.Clean(api.ErrorMessage()); m != "" {
+		text += ": " + m
 	}
-	if c := ended(err); c != nil {
-		return c
+	if id := awscall.RequestID(err); id != "" {
+		text += " (request " + id + ")"
 	}
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return errors.New("no answer: " + firstLine(u.Err.Error()))
-	}
-	return errors.New(firstLine(err.Error()))
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return strings.TrimSpace(line)
+	return errors.New(text)
 }

@@ -85,8 +85,8 @@ func TestWriteOverABadLine(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				db := fresh(t)
 				s, l := behind(t, db)
-				calm := open(t, db)
-				first := create(t, calm, "replaced", "one")
+				healthy := open(t, db)
+				first := create(t, healthy, "replaced", "one")
 				for _, key := range []string{"created", "replaced"} {
 					l.faults, l.calls = test.faults, 0
 					begun := time.Now()
@@ -94,7 +94,7 @@ func TestWriteOverABadLine(t *testing.T) {
 					if took := time.Since(begun); l.calls != test.attempts || took > test.within {
 						t.Errorf("%s: %d attempts in %s, want %d within %s", key, l.calls, took, test.attempts, test.within)
 					}
-					checkWrite(t, calm, key, rev, err, test.want)
+					checkWrite(t, healthy, key, rev, err, test.want)
 				}
 			})
 		})
@@ -109,10 +109,10 @@ func writeTo(ctx context.Context, s store.Store, key string, old store.Revision)
 	return s.Replace(ctx, key, old, []byte("mine"))
 }
 
-func checkWrite(t *testing.T, calm store.Store, key string, rev store.Revision, err, want error) {
+func checkWrite(t *testing.T, healthy store.Store, key string, rev store.Revision, err, want error) {
 	t.Helper()
 	if want == nil {
-		v, getErr := calm.Get(t.Context(), key)
+		v, getErr := healthy.Get(t.Context(), key)
 		if err != nil || getErr != nil || v.Revision != rev || string(v.Data) != "mine" {
 			t.Errorf("%s: revision %q, %v; there is %+v, %v", key, rev, err, v, getErr)
 		}

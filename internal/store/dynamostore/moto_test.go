@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,9 +27,6 @@ import (
 //     what it says about races is about our retries and not about its locks.
 //   - A call takes it 20 ms, so the model gets fewer histories.
 func TestMoto(t *testing.T) {
-	if os.Getenv("CI") == "" {
-		t.Skip("takes a minute or two: set CI=true to run it")
-	}
 	cfg := configOf(mototest.Start(t))
 	cfg.HTTPClient = &http.Client{Transport: &oneByOne{}}
 	fewerHistories(t)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go/logging"
+
+	"github.com/layerd/layerd/internal/awscall"
 )
 
 // defaultCallTimeout is generous: DynamoDB answers within milliseconds, and the
@@ -59,9 +59,9 @@ var arnOfTable = regexp.MustCompile(`^arn:[^:]+:dynamodb:([^:]+):\d{12}:table/`)
 // connect wires a Store and asks nothing. The Store is never nil, so that it
 // can explain its own error.
 func connect(cfg aws.Config, table string, o Options) (*Store, error) {
-	s := &Store{table: table, timeout: o.CallTimeout}
-	if s.timeout <= 0 {
-		s.timeout = defaultCallTimeout
+	s := &Store{table: table}
+	if o.CallTimeout <= 0 {
+		o.CallTimeout = defaultCallTimeout
 	}
 	cfg = cfg.Copy()
 	if m := arnOfTable.FindStringSubmatch(table); m != nil {
@@ -71,16 +71,9 @@ func connect(cfg aws.Config, table string, o Options) (*Store, error) {
 		return s, errors.New("no Region: set AWS_REGION, or region in ~/.aws/config, or name the table by its ARN")
 	}
 	s.region = cfg.Region
-	if o.HTTPClient != nil {
-		cfg.HTTPClient = o.HTTPClient
-	}
-	cfg.Retryer = newRetryer
-	cfg.RetryMaxAttempts = 0 // AWS_MAX_ATTEMPTS would cap ours
-	cfg.ClientLogMode = 0    // values and signatures must not reach a log
-	// It writes to standard error by itself, and has a word about every answer
-	// of a DynamoDB that sends no checksum, as those on a laptop do.
-	cfg.Logger = logging.Nop{}
-	cfg.APIOptions = slices.Concat(cfg.APIOptions, s.perAttempt())
+	// Nobody hears the SDK: it has a word about every answer of a DynamoDB that
+	// sends no checksum, as those on a laptop do.
+	cfg = awscall.Wire{Retryer: newRetryer, Timeout: o.CallTimeout, HTTPClient: o.HTTPClient}.Config(cfg)
 	s.db = dynamodb.NewFromConfig(cfg, func(do *dynamodb.Options) {
 		// It would ask for endpoints in a goroutine of its own.
 		do.EndpointDiscovery.EnableEndpointDiscovery = aws.EndpointDiscoveryDisabled

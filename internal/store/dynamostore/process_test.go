@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 // TestKilled: processes that share a table over the loopback, and are killed
 // while they write it.
 func TestKilled(t *testing.T) {
+	nightly.Only(t, "ten processes; what a kill leaves is the server's in any case")
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"strings"
 	"sync/atomic"
-	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,7 +26,6 @@ const pageRows = 256
 // Store is an open table. It implements store.Store.
 type Store struct {
 	table, region string
-	timeout       time.Duration // of one HTTP attempt
 	readOnly      bool
 	db            *dynamodb.Client
 	closed        atomic.Bool

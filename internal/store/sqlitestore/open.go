@@ -174,10 +174,33 @@ func createEmpty(abs string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), abs); err != nil && !errors.Is(err, fs.ErrExist) {
+	left := beside(abs)
+	err = os.Link(f.Name(), abs)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
 		return err
 	}
-	return nil
+	// What lay there before the file did is of a database that is gone, and holds
+	// what was not merged. Whoever still has it open would share it with the new one.
+	for suffix, now := range beside(abs) {
+		if was, ok := left[suffix]; ok && os.SameFile(was, now) {
+			err = errors.Join(err, os.Rename(abs+suffix, abs+".replaced"+suffix))
+		}
+	}
+	return err
+}
+
+// beside returns those of the files of a log that are there, by their suffix.
+func beside(abs string) map[string]fs.FileInfo {
+	found := map[string]fs.FileInfo{}
+	for _, suffix := range []string{logSuffix, sharedSuffix} {
+		if info, err := os.Stat(abs + suffix); err == nil {
+			found[suffix] = info
+		}
+	}
+	return found
 }
 
 func checkKind(info fs.FileInfo) error {

@@ -2,6 +2,7 @@ package sqlitestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,8 @@ func TestMain(m *testing.M) {
 	switch path := os.Getenv("STORE_PATH"); os.Getenv("STORE_CHILD") {
 	case "write":
 		exitWith(childWrite(path, os.Getenv("STORE_NAME")))
+	case "init":
+		exitWith(childInit(path))
 	case "dump":
 		exitWith(childDump(path, os.Stdout))
 	default:
@@ -44,6 +47,15 @@ func childWrite(path, name string) error {
 		return err
 	}
 	return storetest.WriteUntilKilled(s, name)
+}
+
+func childInit(path string) error {
+	s, err := Open(path)
+	if err != nil {
+		return err
+	}
+	_, err = s.Create(context.Background(), "a", []byte("new"))
+	return errors.Join(err, s.Close())
 }
 
 func childDump(path string, out io.Writer) error {
@@ -132,4 +144,30 @@ func TestOtherProcessReads(t *testing.T) {
 		}
 	}
 	w.Stop(t)
+}
+
+// TestNewBesideAnOldLog: the file alone is deleted while a process has it open,
+// and another one begins a new store there, as the first one advises.
+func TestNewBesideAnOldLog(t *testing.T) {
+	s, path, _, _ := lived(t)
+	for i := range 20 { // so that the log has pages which the new file has not
+		create(t, s, fmt.Sprintf("k%d", i), strings.Repeat("x", 900))
+	}
+	remove(t, path)
+	if err := s.Check(); !errors.Is(err, store.ErrReplaced) {
+		t.Errorf("Check: %v, want ErrReplaced", err)
+	}
+	if out, err := child(t, "init", path, "").CombinedOutput(); err != nil {
+		t.Fatalf("a new store: %v\n%s", err, out)
+	}
+	if err := s.Reopen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Get(t.Context(), "a"); err != nil || string(v.Data) != "new" {
+		t.Errorf("Get after Reopen = %q, %v, want new", v.Data, err)
+	}
+	if _, err := os.Stat(path + ".replaced-wal"); err != nil {
+		t.Errorf("what was in the old log alone: %v", err)
+	}
+	checkWorks(t, s, path)
 }

@@ -92,7 +92,7 @@ func (s *Store) leave(ctx context.Context, before fs.FileInfo) error {
 		return errors.New("it is being written")
 	case err != nil:
 		return err // not a whole database: nothing is touched until there is one
-	case now.id == s.known.id && now.generation >= s.known.merged && (ours && !cut || log == nil):
+	case !now.laid && now.id == s.known.id && now.generation >= s.known.merged && (ours && !cut || log == nil):
 		// Our log belongs to it: what is only there must not be lost with its name.
 		_, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(FULL)`)
 		return err

@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,6 +32,10 @@ const (
 type origin struct {
 	id         string
 	generation int64
+	// laid is true for a file that was written whole, by VACUUM INTO or from a
+	// dump: its pages lie elsewhere than those that our log is to be merged with.
+	// Known of what is in the file itself.
+	laid bool
 }
 
 func readOrigin(ctx context.Context, db querier) (origin, error) {
@@ -171,7 +176,7 @@ func (o *opened) compare(path string) error {
 	if err != nil || !settled {
 		return err // while it is being written, nobody can tell: at the next call
 	}
-	if now.id != o.id || now.generation < least {
+	if now.id != o.id || now.generation < least || now.laid {
 		return replaced("an older or another database was written over the file")
 	}
 	o.file, o.log, o.merged = file, log, now.generation
@@ -226,7 +231,17 @@ func originInFile(ctx context.Context, path string) (origin, error) {
 		return origin{}, err
 	}
 	defer db.Close()
-	return readOrigin(ctx, db)
+	o, err := readOrigin(ctx, db)
+	if err != nil {
+		return o, err
+	}
+	// Bytes 18 and 19 of a database are 2 while it has a log; nobody can take that
+	// back while we have it open. They are read as SQL: opening the file drops the
+	// locks of this process.
+	var header []byte
+	err = db.QueryRowContext(ctx, `SELECT substr(data, 19, 2) FROM sqlite_dbpage WHERE pgno = 1`).Scan(&header)
+	o.laid = !bytes.Equal(header, []byte{2, 2})
+	return o, err
 }
 
 // follows returns ErrReplaced for an origin that is not later than what was

@@ -50,6 +50,10 @@ func losses() []loss {
 			remove(t, path, path+"-wal", path+"-shm")
 			create(t, open(t, path), "a", "new")
 		}, "new"},
+		{"a new store, the log stays", func(t *testing.T, path, copied string) {
+			remove(t, path)
+			create(t, open(t, path), "a", "new")
+		}, "new"},
 		{"the log deleted", func(t *testing.T, path, copied string) { remove(t, path+"-wal") }, "present"},
 		{"log and shared memory deleted", func(t *testing.T, path, copied string) { remove(t, path+"-wal", path+"-shm") }, "present"},
 		{"shared memory deleted", func(t *testing.T, path, copied string) { remove(t, path+"-shm") }, "present"},
@@ -61,6 +65,10 @@ func losses() []loss {
 			overwrite(t, path, copied)
 			remove(t, path+"-wal", path+"-shm")
 		}, "old"},
+		{"overwritten by a copy as new as the log", func(t *testing.T, path, copied string) {
+			sqlFile("VACUUM INTO '"+copied+".new'")(t, path)
+			overwrite(t, path, copied+".new")
+		}, "present"},
 		{"overwritten by another store", func(t *testing.T, path, copied string) {
 			other := copied + ".other"
 			s, err := Open(other)

@@ -13,6 +13,9 @@
 // handles on one set of values, and [Killed], with processes that are ended in
 // the middle of a write. One that is reached over a network runs [Unreliable].
 //
+// What uses a store is tested over one that fails on purpose: [Faulty] decides
+// about each call, as the fakes of AWS and DynamoDB do with OnCall.
+//
 // A store that passes keeps the promises of the page of package store, as far
 // as a test can see them.
 package storetest

@@ -41,7 +41,7 @@ func TestSuite(t *testing.T) {
 func TestUnreliable(t *testing.T) {
 	storetest.Unreliable(t, func(*testing.T) (bad, good store.Store) {
 		good = store.NewMemory()
-		line := badLine{good}
+		line := badLine(good)
 		if os.Getenv(brokenVar) == "repeats blindly" {
 			return repeatsBlindly{line}, good
 		}
@@ -73,7 +73,7 @@ func brokenStores() map[string]broken {
 		"short bounds":    {func(s store.Store) store.Store { return shortBounds{s} }, []string{"list_longest_keys"}},
 		"wrong excuse":    {func(s store.Store) store.Store { return wrongExcuse{s} }, []string{"interrupted"}},
 		"repeats blindly": {nil, []string{"one_writer", "many_writers"}}, // over a badLine
-		"deaf":            {func(s store.Store) store.Store { return deaf{s} }, []string{"cancelled"}},
+		"never cancelled": {func(s store.Store) store.Store { return neverCancelled{s} }, []string{"cancelled"}},
 		"never shuts":     {func(s store.Store) store.Store { return neverShuts{s} }, []string{"closed"}},
 	}
 }
@@ -182,10 +182,10 @@ func (s foldsCase) Get(ctx context.Context, key string) (store.Value, error) {
 	return s.Store.Get(ctx, strings.ToLower(key))
 }
 
-// deaf does not hear that its caller has gone.
-type deaf struct{ store.Store }
+// neverCancelled writes although its caller has gone.
+type neverCancelled struct{ store.Store }
 
-func (s deaf) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
+func (s neverCancelled) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
 	return s.Store.Create(context.WithoutCancel(ctx), key, data)
 }
 
@@ -241,7 +241,7 @@ func (s shortBounds) List(ctx context.Context, q store.Query) iter.Seq2[store.Va
 	return s.Store.List(ctx, q)
 }
 
-// wrongExcuse says that it was busy when its caller has gone, and wrote.
+// wrongExcuse reports that it was busy when its caller has gone, and wrote.
 type wrongExcuse struct{ store.Store }
 
 func (s wrongExcuse) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
@@ -252,37 +252,27 @@ func (s wrongExcuse) Replace(ctx context.Context, key string, old store.Revision
 	return rev, err
 }
 
-// badLine loses every third request and every third answer.
-type badLine struct{ store.Store }
-
 var errLost = errors.New("connection reset by peer")
 
-func (s badLine) lossy(write func() (store.Revision, error)) (store.Revision, error) {
-	fate := rand.N(3)
-	if fate == 0 {
-		return "", errLost
-	}
-	rev, err := write()
-	if fate == 1 {
-		return "", errLost
-	}
-	return rev, err
-}
-
-func (s badLine) Create(ctx context.Context, key string, data []byte) (store.Revision, error) {
-	return s.lossy(func() (store.Revision, error) { return s.Store.Create(ctx, key, data) })
-}
-
-func (s badLine) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
-	return s.lossy(func() (store.Revision, error) { return s.Store.Replace(ctx, key, old, data) })
+// badLine loses every third request of a write and every third answer.
+func badLine(s store.Store) store.Store {
+	return storetest.Faulty(s, func(_ context.Context, c storetest.Call) storetest.Fault {
+		switch fate := rand.N(3); {
+		case c.Write() && fate == 0:
+			return storetest.Fault{Before: errLost}
+		case c.Write() && fate == 1:
+			return storetest.Fault{After: errLost}
+		}
+		return storetest.Fault{}
+	})
 }
 
 // repeatsBlindly tries again and takes its own write for somebody else's.
-type repeatsBlindly struct{ badLine }
+type repeatsBlindly struct{ store.Store }
 
 func (s repeatsBlindly) Replace(ctx context.Context, key string, old store.Revision, data []byte) (store.Revision, error) {
 	for {
-		if rev, err := s.badLine.Replace(ctx, key, old, data); !errors.Is(err, errLost) {
+		if rev, err := s.Store.Replace(ctx, key, old, data); !errors.Is(err, errLost) {
 			return rev, err
 		}
 	}

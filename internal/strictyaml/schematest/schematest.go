@@ -5,7 +5,7 @@
 //	root.Definitions = schematest.Definitions(t, []string{"config.go"}, Config{})
 //
 // What stands above a field becomes its description, jsonschema tags its rules.
-// A type with a short form says its schema in a method JSONSchema, which may
+// A type with a short form returns its schema from a method JSONSchema, which may
 // stand in a test file too.
 package schematest
 
@@ -21,7 +21,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// Definitions gives the $defs of the types of values and of all they refer to,
+// Definitions returns the $defs of the types of values and of all they refer to,
 // named like the types without "File" at the end. files are the Go files with
 // the comments.
 func Definitions(t *testing.T, files []string, values ...any) jsonschema.Definitions {

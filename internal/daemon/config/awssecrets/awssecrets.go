@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/daemon/config"
 )
 
@@ -60,17 +61,12 @@ func Parameters(cfg aws.Config) config.Lookup {
 	}
 }
 
-// quiet is cfg without the log of the SDK, which can write bodies, and with a
-// retryer of its own, so that AWS_MAX_ATTEMPTS does not turn a hiccup into a
+// quiet is cfg for clients that log nothing and try four times: a hiccup is no
 // round without Git.
 func quiet(cfg aws.Config) aws.Config {
-	cfg = cfg.Copy()
-	cfg.ClientLogMode = 0
-	cfg.RetryMaxAttempts = 0
-	cfg.Retryer = func() aws.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 4 })
-	}
-	return cfg
+	return awscall.Wire{Retryer: func() aws.Retryer {
+		return awscall.Retryer(func(o *retry.StandardOptions) { o.MaxAttempts = 4 })
+	}}.Config(cfg)
 }
 
 func regionOf(name, otherwise string) string {

@@ -118,7 +118,7 @@ func exchange(w http.ResponseWriter, req *http.Request, service string, answer f
 	return nil
 }
 
-// advertise tells what the repository has and what this server can do.
+// advertise writes what the repository has and what this server can do.
 func (r *Repo) advertise(w io.Writer, service string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

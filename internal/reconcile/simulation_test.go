@@ -20,32 +20,32 @@ import (
 
 // place is one Region as it really is.
 type place struct {
-	functions []*actor
+	functions []*fleetFunction
 	rollout   *rollout.Rollout
 	changed   map[string]*rollout.Changed
-	origin    map[string]actor // what functions were before the chain of rollouts
-	touched   map[string]bool  // by somebody else since the rollout changed it
-	named     map[string]bool  // as left alone
-	counted   map[string]bool  // functions that this rollout has changed
+	origin    map[string]fleetFunction // what functions were before the chain of rollouts
+	touched   map[string]bool          // by somebody else since the rollout changed it
+	named     map[string]bool          // as left alone
+	counted   map[string]bool          // functions that this rollout has changed
 	ends      map[rollout.Stage]int
 }
 
-// actor is one function with its versions and its alias.
-type actor struct {
+// fleetFunction is one function with its versions and its alias.
+type fleetFunction struct {
 	state.Function
 	versions []state.Served // by number from 1
 	alias    *state.Alias
 }
 
-func (a *actor) serves() state.Served { return a.version(a.alias.Version) }
+func (a *fleetFunction) serves() state.Served { return a.version(a.alias.Version) }
 
-func (a *actor) version(text string) state.Served {
+func (a *fleetFunction) version(text string) state.Served {
 	n, _ := strconv.Atoi(text)
 	return a.versions[n-1]
 }
 
 // publish gives the last version where nothing differs from it, as AWS does.
-func (a *actor) publish() string {
+func (a *fleetFunction) publish() string {
 	next := state.Served{Layers: a.Layers, CodeSHA256: a.CodeSHA256, Settings: a.Settings, State: "Active"}
 	if n := len(a.versions); n > 0 {
 		last := a.versions[n-1]
@@ -59,7 +59,7 @@ func (a *actor) publish() string {
 }
 
 // decide answers what is asked for, as a round does.
-func (th *theatre) decide() plan.Plan {
+func (th *simulation) decide() plan.Plan {
 	th.in.Now = th.now
 	for i, p := range th.places {
 		r := &th.in.Regions[i]
@@ -94,7 +94,7 @@ func (p *place) list() []rollout.Changed {
 	return list
 }
 
-func (th *theatre) look(i int, p *place) *state.Snapshot {
+func (th *simulation) look(i int, p *place) *state.Snapshot {
 	e := th.in.Regions[i].Want
 	snap := &state.Snapshot{Account: account, Region: e.Region, Partition: "aws", ObservedAt: th.now}
 	for name, n := range map[string]int64{"common": 5, "ml": 3} {
@@ -115,7 +115,7 @@ func arnIn(region, name string) state.LayerARN {
 	return state.NewLayerARN("aws", region, account, name)
 }
 
-func (th *theatre) answer(i int, n state.Needs) {
+func (th *simulation) answer(i int, n state.Needs) {
 	snap, p := th.in.Regions[i].Have, th.places[i]
 	if n.Uses {
 		snap.Uses = &state.Uses{}
@@ -143,7 +143,7 @@ func (th *theatre) answer(i int, n state.Needs) {
 			snap.Aliases = map[string][]state.Alias{}
 		}
 		snap.Aliases[name] = nil
-		if a := p.actor(name); a.alias != nil {
+		if a := p.function(name); a.alias != nil {
 			snap.Aliases[name] = []state.Alias{*a.alias}
 		}
 	}
@@ -151,7 +151,7 @@ func (th *theatre) answer(i int, n state.Needs) {
 		if snap.Served == nil {
 			snap.Served = map[state.Qualified]state.Served{}
 		}
-		a := p.actor(q.Function)
+		a := p.function(q.Function)
 		switch {
 		case q.Qualifier != "live":
 			snap.Served[q] = a.version(q.Qualifier)
@@ -163,14 +163,14 @@ func (th *theatre) answer(i int, n state.Needs) {
 	}
 }
 
-func (p *place) actor(name string) *actor {
-	i := slices.IndexFunc(p.functions, func(a *actor) bool { return a.Name == name })
+func (p *place) function(name string) *fleetFunction {
+	i := slices.IndexFunc(p.functions, func(a *fleetFunction) bool { return a.Name == name })
 	return p.functions[i]
 }
 
 // approve gives a person's word sometimes, and in the end always.
-func (th *theatre) approve(planned plan.Plan) {
-	if !th.in.Regions[0].Want.ApprovalRequired || len(planned.Lines) == 0 || !th.calm && !chance(th.rnd, 40) {
+func (th *simulation) approve(planned plan.Plan) {
+	if !th.in.Regions[0].Want.ApprovalRequired || len(planned.Lines) == 0 || !th.baseline && !chance(th.rnd, 40) {
 		return
 	}
 	th.in.Approvals = append(th.in.Approvals, ruling.Approval{
@@ -183,12 +183,12 @@ func (th *theatre) approve(planned plan.Plan) {
 
 // happen lets something come from outside: a commit, another writer, a new
 // function.
-func (th *theatre) happen() {
-	if th.events == 0 || !chance(th.rnd, 25) && !th.calm {
+func (th *simulation) happen() {
+	if th.events == 0 || !chance(th.rnd, 25) && !th.baseline {
 		return
 	}
 	th.events--
-	if th.calm {
+	if th.baseline {
 		return
 	}
 	i := th.rnd.IntN(len(th.places))
@@ -211,19 +211,19 @@ func (th *theatre) happen() {
 			th.note("somebody gives %s %v", a.Name, a.Layers)
 		}
 	default:
-		a := th.newActor(th.in.Regions[i].Want.Region, len(p.functions))
+		a := th.newFunction(th.in.Regions[i].Want.Region, len(p.functions))
 		p.functions = append(p.functions, a)
 		th.note("%s comes with %v", a.Name, a.Layers)
 	}
 }
 
-func (th *theatre) touch(p *place, a *actor) {
+func (th *simulation) touch(p *place, a *fleetFunction) {
 	if p.changed[a.Name] != nil {
 		p.touched[a.Name] = true
 	}
 }
 
-func (th *theatre) commit() {
+func (th *simulation) commit() {
 	common, ml := pick(th.rnd, "1", "2", "3", "4", "5"), pick(th.rnd, "1", "2", "3", "none")
 	for i := range th.in.Regions {
 		layers := slices.Clone(th.in.Regions[i].Want.Layers)
@@ -236,9 +236,9 @@ func (th *theatre) commit() {
 	th.note("Git asks for common %s and perhaps ml %s", common, ml)
 }
 
-func (th *theatre) newActor(region string, n int) *actor {
+func (th *simulation) newFunction(region string, n int) *fleetFunction {
 	r := th.rnd
-	a := &actor{Function: state.Function{
+	a := &fleetFunction{Function: state.Function{
 		Name: fmt.Sprintf("%s-%02d", pick(r, "makoto-chat", "makoto-api", "other-x"), n), Runtime: "python3.12", Architecture: "x86_64",
 		CodeSHA256: "code", CodeSize: 1, Settings: "memory=1;",
 	}}
@@ -257,9 +257,9 @@ func (th *theatre) newActor(region string, n int) *actor {
 	return a
 }
 
-// stage sets a play up.
-func stage(t *testing.T, r *rand.Rand) *theatre {
-	th := &theatre{t: t, rnd: r, now: noon, events: r.IntN(6), lines: map[string]bool{}}
+// scenarioOf sets a play up.
+func scenarioOf(t *testing.T, r *rand.Rand) *simulation {
+	th := &simulation{t: t, rnd: r, now: noon, events: r.IntN(6), lines: map[string]bool{}}
 	rules := desired.Rollout{Bake: pick(r, 0, 0, 10*time.Minute)}
 	for range r.IntN(4) {
 		rules.Waves = append(rules.Waves, pick(r, desired.Wave{Count: 1}, desired.Wave{Count: 3}, desired.Wave{Share: 0.3}, desired.Wave{Share: 0.6}))
@@ -294,9 +294,9 @@ func stage(t *testing.T, r *rand.Rand) *theatre {
 		e.Unmanaged = []string{string(foreignLayer) + "*"}
 		past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 		th.in.Regions = append(th.in.Regions, Region{Want: e, Past: past})
-		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]actor{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
+		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]fleetFunction{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
 		for n := range 1 + r.IntN(9) {
-			p.functions = append(p.functions, th.newActor(region, n))
+			p.functions = append(p.functions, th.newFunction(region, n))
 		}
 		th.places = append(th.places, p)
 	}

@@ -1,0 +1,159 @@
+package awscall
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/layerd/layerd/internal/state"
+)
+
+// Sorter turns what a call came back with into a *state.Error.
+type Sorter struct {
+	// Kind is the adapter's table: the code decides, and what else is known of err
+	// where the code is unknown. changes is false where a lost answer changed
+	// nothing.
+	Kind func(code string, err error, changes bool) state.Kind
+	// Clean makes AWS's words fit to be shown and kept; nil: Clean.
+	Clean func(string) string
+}
+
+// Read sorts what a call that changes nothing came back with.
+func (s Sorter) Read(op, resource string, err error) error { return s.sort(op, resource, err, false) }
+
+// Write sorts what a call that does something came back with: what is lost may
+// have happened, also when it was our own context that cut it off.
+func (s Sorter) Write(op, resource string, err error) error { return s.sort(op, resource, err, true) }
+
+func (s Sorter) sort(op, resource string, err error, changes bool) error {
+	if err == nil {
+		return nil
+	}
+	if elsewhere := state.Elsewhere(err); elsewhere != nil {
+		return elsewhere
+	}
+	e := &state.Error{Op: op, Resource: resource, RequestID: RequestID(err)}
+	inner := Inner(err)
+	if inner != nil {
+		// Credentials are fetched inside the call: say which call it really was.
+		e.Op, e.Resource, changes = inner.OperationName, "", false
+	}
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		e.Code, e.Message = api.ErrorCode(), cleaner(s.Clean)(api.ErrorMessage())
+	}
+	if e.Code == "" {
+		e.Err, e.Message = cause(err, cleaner(s.Clean))
+	}
+	switch {
+	case e.Code == "" && Ended(err) != nil && !(changes && Lost(err)):
+		e.Kind = state.Stopped
+	case inner != nil && inner.ServiceID == "ec2imds":
+		// The last link of the chain: nothing else had credentials, and this
+		// is no instance, or one without a role.
+		return &state.Error{Op: op, Resource: resource, Kind: state.Human, Message: "no AWS credentials found"}
+	default:
+		e.Kind = s.Kind(e.Code, err, changes)
+	}
+	return e
+}
+
+// Inner returns the operation that failed inside another, or nil: one that
+// fetched credentials. Its codes are none of the outer one's.
+func Inner(err error) *smithy.OperationError {
+	outer, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
+		return nil
+	}
+	var found *smithy.OperationError
+	for inner, ok := errors.AsType[*smithy.OperationError](outer.Err); ok; {
+		found = inner
+		inner, ok = errors.AsType[*smithy.OperationError](inner.Err)
+	}
+	return found
+}
+
+// RequestID returns AWS's name of the request, or nothing where no answer came.
+func RequestID(err error) string {
+	if r, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+		return r.ServiceRequestID()
+	}
+	return ""
+}
+
+// Ended returns the context error in the chain, if our context is what ended.
+func Ended(err error) error {
+	for _, c := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// Plain returns an error that no answer of AWS is in without the SDK's chain:
+// the words for a person, and what errors.Is may want.
+func Plain(err error) error {
+	cause, text := cause(err, Clean)
+	return &plainError{text, cause}
+}
+
+type plainError struct {
+	text  string
+	cause error // may be nil
+}
+
+func (e *plainError) Error() string { return e.text }
+func (e *plainError) Unwrap() error { return e.cause }
+
+// cause keeps of the SDK's chain what errors.Is may want and a person can use.
+// The chain itself holds the request with its signature and the response with
+// its body, and is left behind.
+func cause(err error, clean func(string) string) (error, string) {
+	if c := Ended(err); c != nil {
+		return c, c.Error()
+	}
+	if u, ok := errors.AsType[*UnsentError](err); ok {
+		return u.Err, u.Error()
+	}
+	if t, ok := errors.AsType[*timeoutError](err); ok {
+		return t, t.Error()
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err, "no answer: " + clean(u.Err.Error())
+	}
+	return nil, clean(err.Error())
+}
+
+const longestMessage = 1000
+
+// A query string may be that of a presigned address, which is a bearer token.
+var queryString = regexp.MustCompile(`(https?://[^\s?"']+)\?[^\s"']+`)
+
+// Clean makes AWS's words fit to be shown and kept: the first line only,
+// addresses without their query, at most 1000 bytes.
+func Clean(message string) string {
+	message = queryString.ReplaceAllString(FirstLine(message), "$1?…")
+	if len(message) > longestMessage {
+		message = strings.ToValidUTF8(message[:longestMessage], "") + "…"
+	}
+	return strings.TrimSpace(message)
+}
+
+// FirstLine returns what of AWS's words is for people: what follows in a
+// signature error is the canonical request with its session token.
+func FirstLine(message string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return strings.TrimSpace(line)
+}
+
+func cleaner(own func(string) string) func(string) string {
+	if own == nil {
+		return Clean
+	}
+	return own
+}

@@ -1,0 +1,42 @@
+package nightly
+
+import "testing"
+
+// What plays in a size plays in each larger one.
+func TestSizes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ci, nightly    string
+		on, only, orCI bool
+	}{
+		"a developer's": {},
+		"CI":            {ci: "true", orCI: true},
+		"nightly":       {nightly: "1", on: true, only: true, orCI: true},
+		"nightly in CI": {ci: "true", nightly: "1", on: true, only: true, orCI: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("CI", tt.ci)
+			t.Setenv("LAYERD_NIGHTLY", tt.nightly)
+			if On() != tt.on {
+				t.Errorf("On = %t", On())
+			}
+			if testing.Short() {
+				t.Skip("in -short none of the two runs anything")
+			}
+			if got := runs(t, Only); got != tt.only {
+				t.Errorf("Only runs the test: %t", got)
+			}
+			if got := runs(t, OrCI); got != tt.orCI {
+				t.Errorf("OrCI runs the test: %t", got)
+			}
+		})
+	}
+}
+
+// runs reports whether a test goes on after gate.
+func runs(t *testing.T, gate func(testing.TB, string)) (ran bool) {
+	t.Run("gate", func(t *testing.T) {
+		gate(t, "it takes long")
+		ran = true
+	})
+	return ran
+}

@@ -1,0 +1,172 @@
+package reconcile
+
+import (
+	"fmt"
+
+	"github.com/layerd/layerd/internal/catalog"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/window"
+)
+
+// world is everything that is known of one Region while it is decided about. It is
+// made once, and nobody writes to it: what comes of it is a draft.
+type world struct {
+	in      Input
+	want    desired.Environment
+	others  []desired.Environment // those of the same account and Region
+	snap    *state.Snapshot       // nil = the Region could not be read
+	past    plan.Past
+	rollout *rollout.Rollout // the one under way; nil = none
+	changed []rollout.Changed
+	unwell  string // why no change may start; empty = it may
+
+	open    window.Status // of the calendar, now
+	freezes window.Status // what the calendar says now to steps that no window holds
+	wishes  []*wish       // the layers of the environment
+	named   map[state.LayerARN]bool
+	rivals  map[state.LayerARN][]rival // what other environments want of the same layers
+}
+
+// wish is one layer of the environment, resolved.
+type wish struct {
+	desired.LayerWish
+	place   int // among the wishes
+	catalog catalog.Catalog
+	target  target
+	pins    []target // by index of Pins
+	ok      bool     // everything was found
+	// had are the numbers that were here before, see Past.Had; only where a
+	// person has rolled the layer back.
+	had []int64
+	// versions are the ARNs of what is wanted and live, by number: a fleet has few
+	// of them on many functions.
+	versions map[int64]state.LayerVersionARN
+}
+
+// version returns the ARN of one of the layer's versions.
+func (w *wish) version(n int64) state.LayerVersionARN {
+	if v, ok := w.versions[n]; ok {
+		return v
+	}
+	return w.Layer.Version(n)
+}
+
+// target is what a version of Git stands for in one Region.
+type target struct {
+	number int64  // 0 = none: the layer is to be taken off
+	semver string // canonical, "" when unknown
+}
+
+func targetOf(r catalog.Resolution) target { return target{number: r.Number, semver: r.Semver} }
+
+// draft is what a decision comes to so far. It only grows.
+type draft struct {
+	plan    plan.Region
+	tallies []tally // by place of the wish
+
+	decided  int                 // functions so far
+	newSteps int                 // that attach a layer for the first time
+	unserved int                 // functions without the alias
+	sizeless int                 // functions whose size with their layers is not known
+	undone   map[string]bool     // functions of a rollout that goes back, returned or not
+	unmoved  map[string][]string // functions that a person's word does not move, by why
+	shrunk   map[string]string   // layer name to why its selection is doubted
+
+	// What is written or found out once for a whole fleet.
+	expects map[state.LayerVersionARN]bool // see expected
+	reasons map[reasonKey]string           // see changeReason
+	span    *spanning                      // see windowTooShort
+	forward map[string]bool                // see forwards
+	scratch []plan.Step                    // of the function in hand
+}
+
+// tally is what was counted of one wish.
+type tally struct {
+	selected int  // functions
+	seen     bool // some function has what is wanted
+}
+
+// region is the work on one Region: the world that it reads, and the draft that it
+// adds to.
+type region struct {
+	*world
+	draft
+}
+
+func newRegion(in Input, i int) *region {
+	given := in.Regions[i]
+	w := &world{
+		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell,
+		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
+		named: map[state.LayerARN]bool{},
+	}
+	r := &region{w, draft{
+		plan:   plan.Region{Want: given.Want, Window: w.open, Cost: plan.Cost{Calls: given.Calls}},
+		undone: map[string]bool{}, unmoved: map[string][]string{}, shrunk: map[string]string{},
+		expects: map[state.LayerVersionARN]bool{}, reasons: map[reasonKey]string{},
+	}}
+	if given.Rollout.Open() {
+		w.rollout = given.Rollout
+	}
+	if given.Rollout.Running() {
+		r.plan.Rollout = given.Rollout
+	}
+	for _, o := range in.Others {
+		if o.Account == w.want.Account && o.Region == w.want.Region {
+			w.others = append(w.others, o)
+		}
+	}
+	if w.snap == nil {
+		r.plan.Failure = given.Unread
+		return r
+	}
+	r.plan.ObservedAt = w.snap.ObservedAt
+	for _, env := range append([]desired.Environment{w.want}, w.others...) {
+		for _, l := range env.Layers {
+			w.named[l.Layer] = true
+		}
+	}
+	w.rivals = w.findRivals()
+	for place, l := range w.want.Layers {
+		w.wishes = append(w.wishes, r.resolve(place, l))
+	}
+	r.tallies = make([]tally, len(w.wishes))
+	r.smokeTests()
+	return r
+}
+
+// resolve finds the live numbers that a wish and its pins stand for, and notes
+// what cannot be found as problems of the whole environment.
+func (r *region) resolve(place int, lw desired.LayerWish) *wish {
+	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true}
+	take := func(v desired.Version, at desired.Position) target {
+		res := w.catalog.Resolve(v, at)
+		if res.Problem != nil {
+			w.ok = false
+			res.Problem.Environment = r.want.Name
+			r.plan.Problems = append(r.plan.Problems, *res.Problem)
+		}
+		if res.Twin > 0 {
+			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
+				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
+		}
+		return targetOf(res)
+	}
+	w.target = take(lw.Version, lw.At)
+	for _, p := range lw.Pins {
+		w.pins = append(w.pins, take(p.Version, p.At))
+	}
+	for _, q := range r.in.Quarantines {
+		if q.ByPerson && q.Layer == w.Layer && w.had == nil {
+			w.had = r.past.Had(w.Layer)
+		}
+	}
+	w.versions = map[int64]state.LayerVersionARN{}
+	for _, v := range w.catalog.Versions() {
+		w.versions[v.Number] = w.Layer.Version(v.Number)
+	}
+	return w
+}
