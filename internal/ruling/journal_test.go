@@ -96,6 +96,27 @@ func TestTheJournalComesFirst(t *testing.T) {
 	}
 }
 
+// What is given is read once and written once.
+func TestGivingReadsOnce(t *testing.T) {
+	for kind, give := range given {
+		calls := map[storetest.Op]int{}
+		s := storetest.Faulty(before(t), func(_ context.Context, c storetest.Call) storetest.Fault {
+			calls[c.Op]++
+			return storetest.Fault{}
+		})
+		if err := give(t.Context(), registry(s, repo)); err != nil {
+			t.Fatal(err)
+		}
+		reads := 1
+		if kind == ruling.DecidedApproval {
+			reads = 2 // and the plan that waits for it
+		}
+		if calls[storetest.OpGet] != reads || calls[storetest.OpCreate]+calls[storetest.OpReplace] != 1 {
+			t.Errorf("%s takes the calls %v", kind, calls)
+		}
+	}
+}
+
 // Whoever gives the same while the journal is told was first.
 func TestTwoGiveTheSameAtOnce(t *testing.T) {
 	for kind, give := range given {

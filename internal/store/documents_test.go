@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 type tally struct {
@@ -99,26 +100,21 @@ func TestUpdateFromWhatWasRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		reads := &reading{Store: s}
-		calls := 0
-		err := tallies(reads).UpdateFrom(ctx, "k", seen, func(d *tally) bool { calls++; return addOne(d) })
-		if stale := seen.Revision != ""; err != nil || (reads.n == 1) != stale || (calls == 2) != stale {
-			t.Errorf("%d reads, %d tries, %v", reads.n, calls, err)
+		reads, calls := 0, 0
+		counted := storetest.Faulty(s, func(_ context.Context, c storetest.Call) storetest.Fault {
+			if c.Op == storetest.OpGet {
+				reads++
+			}
+			return storetest.Fault{}
+		})
+		err := tallies(counted).UpdateFrom(ctx, "k", seen, func(d *tally) bool { calls++; return addOne(d) })
+		if stale := seen.Revision != ""; err != nil || (reads == 1) != stale || (calls == 2) != stale {
+			t.Errorf("%d reads, %d tries, %v", reads, calls, err)
 		}
 	}
 	if d, _, err := tallies(s).Get(ctx, "k"); err != nil || d.Count != 3 {
 		t.Errorf("%+v, %v", d, err)
 	}
-}
-
-type reading struct {
-	store.Store
-	n int
-}
-
-func (r *reading) Get(ctx context.Context, key string) (store.Value, error) {
-	r.n++
-	return r.Store.Get(ctx, key)
 }
 
 // Others in the way are waited for, and not for ever; anything else ends it.
