@@ -22,6 +22,14 @@ const layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-pr
 
 var tuesday = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
+// The stored forms, which TestPastIsReadWhole names.
+type (
+	approvalDoc   = doc[Approval]
+	offerDoc      = doc[PendingPlan]
+	quarantineDoc = doc[Quarantine]
+	forgottenDoc  = doc[Forgotten]
+)
+
 // silent is a journal that keeps nothing.
 type silent struct{}
 

@@ -23,17 +23,17 @@ func again[D any](v store.Value) ([]byte, error) {
 func TestPastIsReadWhole(t *testing.T) {
 	const of = storetest.PastRepository
 	for prefix, reread := range map[string]func(store.Value) ([]byte, error){
-		store.Prefix("approval", of):   again[doc[Approval]],
-		store.Prefix("offer", of):      again[doc[PendingPlan]],
-		store.Prefix("quarantine", of): again[doc[Quarantine]],
-		store.Prefix("forgotten", of):  again[doc[Forgotten]],
+		store.Prefix("approval", of):   again[approvalDoc],
+		store.Prefix("offer", of):      again[offerDoc],
+		store.Prefix("quarantine", of): again[quarantineDoc],
+		store.Prefix("forgotten", of):  again[forgottenDoc],
 	} {
 		storetest.Reread(t, prefix, reread)
 	}
 }
 
 // Updating an approval without a change writes what was there, its lines where
-// they were: in the value, or in chunks.
+// they were: in the value, or in parts.
 func TestPastApprovalsAreKept(t *testing.T) {
 	s := storetest.Past(t)
 	before := storetest.Dump(t, s)
