@@ -20,19 +20,19 @@ const (
 	// clocks of machines that share a store differ, and a write takes its time
 	// (never more than late). AWS itself refuses a clock that is off by more.
 	clockSkew = 5 * time.Minute
-	// maxReported bounds a cursor when much happens within straggle; what appears
+	// maxReported bounds a cursor when much happens within clockSkew; what appears
 	// out of order by more than so many records is missed.
 	maxReported = 2000
 	// maxCompleted is after how many records one call of CompletedSince stops.
 	maxCompleted = 500
 )
 
-// position is what a Cursor is made of. Records are kept in the order in which they
-// began and end in any other, days later and by the hand of another process. So
-// a place in the list is not enough.
+// position is what a Cursor is made of. Records are kept in the order in which
+// they began and end in any other, days later and by the hand of another process.
+// So a place in the list is not enough.
 type position struct {
 	settledUpTo string   // up to this ID no record appears any more; each was reported, or is in open
-	open        []string // IDs up to low of records without an end, sorted
+	open        []string // IDs up to settledUpTo of records without an end, sorted
 	reported    []string // behind settledUpTo: the random parts of the IDs that were reported, sorted
 }
 
@@ -107,10 +107,10 @@ func (l *Log) completedSince(ctx context.Context, p *position) ([]Entry, error) 
 	return append(entries, behind...), err
 }
 
-// completedBehind reads the records behind p.low and moves p.
+// completedBehind reads the records behind p.settledUpTo and moves p.
 func (l *Log) completedBehind(ctx context.Context, p *position) ([]Entry, error) {
 	var entries []Entry
-	var open, told []string // IDs behind low, ascending
+	var open, reported []string // IDs behind low, ascending
 	low, records := settledBefore(time.Now()), 0
 	for v := range l.lines(ctx, store.Query{Prefix: store.Prefix("history", l.repository), After: l.recordKey(p.settledUpTo)}) {
 		if v.err != nil {
@@ -123,12 +123,12 @@ func (l *Log) completedBehind(ctx context.Context, p *position) ([]Entry, error)
 		switch {
 		case known:
 			p.reported = slices.Delete(p.reported, at, at+1)
-			told = append(told, v.id)
+			reported = append(reported, v.id)
 		case v.record.End == nil:
 			open = append(open, v.id)
 		default:
 			entries = append(entries, v.entries()...)
-			told = append(told, v.id)
+			reported = append(reported, v.id)
 			records++
 		}
 		if records == maxCompleted {
@@ -136,23 +136,23 @@ func (l *Log) completedBehind(ctx context.Context, p *position) ([]Entry, error)
 			break
 		}
 	}
-	if over := len(told) - maxReported; over > 0 {
-		low = max(low, told[over-1])
+	if over := len(reported) - maxReported; over > 0 {
+		low = max(low, reported[over-1])
 	}
-	p.move(max(low, p.settledUpTo), open, told)
+	p.move(max(low, p.settledUpTo), open, reported)
 	return entries, nil
 }
 
-// move puts the place at low. What is left in p.reported lies behind all that was
+// move puts the position at low. What is left in p.reported lies behind all that was
 // read.
-func (p *position) move(low string, open, told []string) {
+func (p *position) move(low string, open, reported []string) {
 	p.settledUpTo = low
 	for _, id := range open {
 		if id <= low {
 			p.open = append(p.open, id)
 		}
 	}
-	for _, id := range told {
+	for _, id := range reported {
 		if id > low {
 			p.reported = append(p.reported, randomPart(id))
 		}

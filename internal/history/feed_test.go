@@ -154,7 +154,7 @@ func followed(t *testing.T, seed uint64) {
 	over := make(chan struct{})
 	go func() { writers.Wait(); close(over) }()
 
-	told := map[string]int{}
+	reported := map[string]int{}
 	cursor := history.Cursor("")
 	follow := func() {
 		entries, next := drain(t, reader, cursor)
@@ -162,7 +162,7 @@ func followed(t *testing.T, seed uint64) {
 			return // killed before anything of it was kept
 		}
 		for _, e := range entries {
-			told[e.ID+" "+e.Step]++
+			reported[e.ID+" "+e.Step]++
 		}
 		cursor = next
 	}
@@ -194,7 +194,7 @@ func followed(t *testing.T, seed uint64) {
 		}
 		want[e.ID+" "+e.Step] = 1
 	}
-	if diff := cmp.Diff(want, told); diff != "" || len(want) == 0 {
+	if diff := cmp.Diff(want, reported); diff != "" || len(want) == 0 {
 		t.Errorf("how often each of %d was told (-want +got):\n%s", len(want), diff)
 	}
 	<-time.After(time.Hour)
@@ -245,21 +245,21 @@ func TestCursorsStaySmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)
-		told, cursor := 0, history.Cursor("")
+		reported, cursor := 0, history.Cursor("")
 		for i := range 2500 {
 			do(t, r, attach(fmt.Sprint("f", i), 12, 13), applied(""))
 			<-time.After(10 * time.Millisecond)
 			if i%500 == 499 {
 				var entries []history.Entry
 				entries, cursor = drain(t, l, cursor)
-				told += len(entries)
+				reported += len(entries)
 				if len(cursor) > 28<<10 {
-					t.Fatalf("the cursor has %d bytes after %d entries", len(cursor), told)
+					t.Fatalf("the cursor has %d bytes after %d entries", len(cursor), reported)
 				}
 			}
 		}
-		if told != 2500 {
-			t.Errorf("told %d of 2500", told)
+		if reported != 2500 {
+			t.Errorf("told %d of 2500", reported)
 		}
 	})
 }
@@ -316,8 +316,8 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 		if len(unfinished(t, l)) != 0 {
 			t.Error("a ruling counts as unfinished")
 		}
-		if told, _ := drain(t, l, ""); len(told) != 2 {
-			t.Errorf("ended: %v", steps(told))
+		if reported, _ := drain(t, l, ""); len(reported) != 2 {
+			t.Errorf("ended: %v", steps(reported))
 		}
 		for name, q := range map[string]history.Query{"function": {Function: "chat"}, "layer": {Layer: "makoto-common"}, "environment": {Environment: "dev"}} {
 			for _, e := range collect(t, l.Entries(t.Context(), q)) {

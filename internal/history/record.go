@@ -76,10 +76,12 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	return rec
 }
 
-// Entry is one step of one write. Ended is zero while nobody knows how it
-// ended. An entry with CauseRuling is no step: it is what a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps;
-// one about a quarantine has a Region, a layer, From, To and Rollout as well, and
-// as Function the glob of those it is about, empty for all.
+// Entry is one step of one write. Ended is zero while nobody knows how it ended.
+//
+// An entry with CauseRuling is no step: it is what a person decided, and has an
+// Environment, Digest, Reason, ApprovedBy and Steps; one about a quarantine has a
+// Region, a layer, From, To and Rollout as well, and as Function the glob of those
+// it is about, empty for all.
 type Entry struct {
 	ID      string // of the record; the steps of one write share it
 	RoundID string // the ID that its round began with
