@@ -19,7 +19,7 @@ func TestTheExampleLoadsWithoutAProblem(t *testing.T) {
 	var names []string
 	for _, e := range tree.Environments {
 		names = append(names, e.Name)
-		for _, p := range e.NotYet {
+		for _, p := range e.Unsupported {
 			t.Errorf("%s: %s", e.Name, p.Message)
 		}
 		if len(e.Layers) != 3 {

@@ -35,8 +35,8 @@ var floors = map[string]int{
 	"reconcile": 5,
 	"apply":     6, "inspect": 6,
 	"history": 7,
-	"notify":  8, "web": 8, "forge": 8,
-	"round":  9,
+	"notify":  8, "why": 8, "web": 8, "forge": 8,
+	"round": 9, "present": 9,
 	"daemon": wires,
 	"demo":   11, // the story: it plays the part of a user and of AWS at once
 
@@ -63,7 +63,7 @@ var worldly = []string{
 // pure packages take everything as arguments; health asks as well, but only
 // the Source that it is given. impure is what their non-test files must not
 // import, with the reason.
-var pure = []string{"window", "state", "catalog", "rollout", "plan", "reconcile", "health"}
+var pure = []string{"window", "state", "catalog", "rollout", "plan", "reconcile", "health", "why", "present"}
 
 var impure = map[string]string{
 	"net": "network", "net/http": "network", "os": "disk", "os/exec": "processes", "log": "log", "log/slog": "log",

@@ -48,7 +48,7 @@ is invalid somewhere.`,
 			r.round.Lease = leases.take
 			result, err := r.round.ApplyThrough(cmd.Context(), a.following())
 			r.endProgress()
-			return a.finish(&f, r, result, err, func() int { return applyCode(result, f.envs) })
+			return a.finish(&f, r, result.Report, err, func() int { return applyCode(result.Report, f.envs) })
 		},
 	}
 	f.add(a, cmd)

@@ -11,10 +11,11 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/ruling"
-	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 var (
@@ -157,53 +158,21 @@ func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository,
 }
 
 func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calendar, spec store.Spec) error {
-	p := &page{palette: a.palette(), width: width(a.out)}
+	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	verb := "approved"
 	if !given.At.Equal(asked.At) || given.By != asked.By {
-		verb = fmt.Sprintf("approved already by %s, %s:", given.By, moment(given.At, calendar.Zone))
+		verb = fmt.Sprintf("approved already by %s, %s:", given.By, words.Moment(given.At, calendar.Zone))
 	}
-	p.linef(0, "%s %s the plan %s of %s, until %s", p.good("✓"), verb, given.Digest[:12], p.bold(given.Environment),
-		moment(given.Expires(calendar), calendar.Zone))
-	p.linef(2, "as %s, in %s", given.By, spec)
+	p.Linef(0, "%s %s the plan %s of %s, until %s", p.Good("✓"), verb, given.Digest[:12], p.Bold(given.Environment),
+		words.Moment(given.Expires(calendar), calendar.Zone))
+	p.Linef(2, "as %s, in %s", given.By, spec)
 	if len(given.Scope) == 0 {
 		a.say("warning: no apply has offered this plan in %s; the approval counts once a plan has exactly this digest", spec)
 		return a.print(p.String())
 	}
-	p.linef(2, "it releases %s:", count(len(given.Scope), "step"))
-	for _, line := range released(given.Scope) {
-		p.linef(4, "%s", line)
+	p.Linef(2, "it releases %s:", words.Count(len(given.Scope), "step"))
+	for _, line := range present.Released(given.Scope) {
+		p.Linef(4, "%s", line)
 	}
 	return a.print(p.String())
-}
-
-// released says what the lines of a digest stand for, one line for all
-// functions to which the same is done.
-func released(lines []string) []string {
-	var order []string
-	functions := map[string][]string{}
-	for _, line := range lines {
-		f := strings.Split(line, " ") // region kind layer function target
-		if len(f) != 5 {
-			continue
-		}
-		target := f[4]
-		if target == "" {
-			target = "none"
-		}
-		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
-		if functions[what] == nil {
-			order = append(order, what)
-		}
-		functions[what] = append(functions[what], f[3])
-	}
-	var out []string
-	for _, what := range order {
-		names := functions[what]
-		text := what + "  " + count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
-		if more := len(names) - someItems; more > 0 {
-			text += fmt.Sprintf(" and %d more", more)
-		}
-		out = append(out, text)
-	}
-	return out
 }

@@ -37,7 +37,7 @@ layerd itself.`,
   layerd demo --serve-aws 127.0.0.1:4599`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := demo.Options{Out: a.out, Color: a.palette().on, Width: width(a.out)}
+			o := demo.Options{Out: a.out, Color: a.palette().On, Width: width(a.out)}
 			switch {
 			case serve != "":
 				return a.serveAWS(cmd.Context(), serve)

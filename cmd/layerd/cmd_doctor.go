@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // doctorFlags say what is to be examined.
@@ -128,49 +130,49 @@ type doctorView struct {
 }
 
 // renderDoctor writes a line for each check; – is for what is not needed.
-func renderDoctor(v doctorView, p palette, width int) string {
-	pg := &page{palette: p, width: width}
+func renderDoctor(v doctorView, p present.Palette, width int) string {
+	pg := &present.Page{Palette: p, Width: width}
 	widest, bad, unknown := 0, 0, 0
 	for _, r := range v.Checks {
 		widest = max(widest, lipgloss.Width(r.Check))
 	}
-	marks := map[inspect.Verdict]string{inspect.OK: p.good("✓"), inspect.NotNeeded: p.faint("–")}
+	marks := map[inspect.Verdict]string{inspect.OK: p.Good("✓"), inspect.NotNeeded: p.Faint("–")}
 	region := ""
 	for _, r := range v.Checks {
 		if r.Region != region {
 			region = r.Region
-			pg.linef(0, "%s", p.bold(cmp.Or(region, "everywhere")))
+			pg.Linef(0, "%s", p.Bold(cmp.Or(region, "everywhere")))
 		}
 		mark, known := marks[r.Verdict]
 		if !known {
-			mark = p.bad("✗")
+			mark = p.Bad("✗")
 			if r.Verdict == inspect.Unknown {
 				unknown++
 			} else {
 				bad++
 			}
 		}
-		pg.line(2, 4, fmt.Sprintf("%s %s  %s", mark, pad(r.Check, widest), r.Reason))
+		pg.Line(2, 4, fmt.Sprintf("%s %s  %s", mark, present.Pad(r.Check, widest), r.Reason))
 		if r.Fix != "" {
-			pg.line(6, 2, "→ "+r.Fix)
+			pg.Line(6, 2, "→ "+r.Fix)
 		}
 	}
-	pg.linef(0, "%s", verdict(v, p, bad, unknown))
+	pg.Linef(0, "%s", verdict(v, p, bad, unknown))
 	return pg.String()
 }
 
 // verdict is the last line. What could not be tried hangs on something that is
 // wrong, and is no work of its own.
-func verdict(v doctorView, p palette, bad, unknown int) string {
-	name := p.bold(v.Environment)
+func verdict(v doctorView, p present.Palette, bad, unknown int) string {
+	name := p.Bold(v.Environment)
 	switch {
 	case v.Healthy:
 		return name + " is set up as it must be"
 	case unknown == 0:
-		return fmt.Sprintf("%s: %s to put right", name, count(bad, "thing"))
+		return fmt.Sprintf("%s: %s to put right", name, words.Count(bad, "thing"))
 	case bad == 0:
-		return fmt.Sprintf("%s: %s could not be made", name, count(unknown, "check"))
+		return fmt.Sprintf("%s: %s could not be made", name, words.Count(unknown, "check"))
 	default:
-		return fmt.Sprintf("%s: %s to put right, %s not made", name, count(bad, "thing"), count(unknown, "check"))
+		return fmt.Sprintf("%s: %s to put right, %s not made", name, words.Count(bad, "thing"), words.Count(unknown, "check"))
 	}
 }

@@ -10,8 +10,10 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) forgetCommand() *cobra.Command {
@@ -19,14 +21,14 @@ func (a *app) forgetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget ENV",
 		Short: "End the alert of an environment that was removed on purpose",
-		Long: `forget says of an environment whose file was taken out of the repository that
-this was meant. The daemon then ends its alerts and tells of it no more. Nothing
-is detached and nothing of its history is deleted. Should its file come back, it
-is looked at for the first time again.
+		Long: `forget confirms that an environment's file was removed from the repository on
+purpose. The daemon then resolves its alerts and sends no further messages.
+Nothing is detached and no history is deleted. If the file comes back, the
+daemon begins with a first look again.
 
 An environment that still has a file is not forgotten: remove the file first. To
-know that, forget reads --repo; without it the daemon must have told that the
-file is gone.`,
+know that, forget reads --repo; without it the daemon must have reported that
+the file is gone.`,
 		Example: `  layerd forget dev --repo . --reason "closed in November"
   layerd forget dev --store dynamodb:layerd`,
 		Args: arguments("ENV"),
@@ -121,12 +123,12 @@ func mayForget(ctx context.Context, s store.Store, spec store.Spec, repository, 
 }
 
 func (a *app) tellForgotten(asked, given ruling.Forgotten, spec store.Spec) error {
-	p := &page{palette: a.palette(), width: width(a.out)}
+	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if given.At.Equal(asked.At) && given.By == asked.By {
-		p.linef(0, "%s forgotten: %s, as %s, in %s", p.good("✓"), p.bold(given.Environment), given.By, spec)
-		p.linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
+		p.Linef(0, "%s forgotten: %s, as %s, in %s", p.Good("✓"), p.Bold(given.Environment), given.By, spec)
+		p.Linef(2, "its alerts end when the daemon looks next, within a minute; its history stays")
 	} else {
-		p.linef(0, "%s forgotten already by %s, %s: %s", p.good("✓"), given.By, moment(given.At, nil), p.bold(given.Environment))
+		p.Linef(0, "%s forgotten already by %s, %s: %s", p.Good("✓"), given.By, words.Moment(given.At, nil), p.Bold(given.Environment))
 	}
 	return a.print(p.String())
 }

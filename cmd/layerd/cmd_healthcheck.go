@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon/config"
+	"github.com/layerd/layerd/internal/present"
 )
 
 type healthFlags struct {
@@ -120,7 +121,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	reason := bufio.NewScanner(io.LimitReader(response.Body, 500))
 	if reason.Scan() && reason.Text() != "" {
-		return fmt.Errorf("%d: %s", response.StatusCode, harmless(reason.Text()))
+		return fmt.Errorf("%d: %s", response.StatusCode, present.Harmless(reason.Text()))
 	}
 	return fmt.Errorf("%d %s", response.StatusCode, http.StatusText(response.StatusCode))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -94,14 +95,14 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	}
 	switch f.output.value {
 	case "json":
-		return a.printJSON(viewHistory(entries))
+		return a.printJSON(present.HistoryDocument(entries))
 	case "csv":
-		return a.print(historyCSV(entries))
+		return a.print(present.HistoryCSV(entries))
 	}
 	if len(entries) == 0 {
 		return a.print(f.nothing(s != nil, spec))
 	}
-	return a.print(renderHistory(entries, f.verbose, zone, a.palette(), width(a.out)))
+	return a.print(present.History(entries, zone, present.Options{Palette: a.palette(), Width: width(a.out), Verbose: f.verbose}))
 }
 
 // historyTree reads the repository where one is named, for its store and its

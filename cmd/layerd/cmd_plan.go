@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
 
 	"github.com/spf13/cobra"
@@ -82,7 +84,7 @@ desired state is invalid somewhere.`,
 			defer r.close()
 			result, err := r.round.Plan(cmd.Context())
 			r.endProgress()
-			return a.finish(&f, r, result, err, func() int { return planCode(result, f.envs, detailed) })
+			return a.finish(&f, r, result.Report, err, func() int { return planCode(result.Report, f.envs, detailed) })
 		},
 	}
 	f.add(a, cmd)
@@ -147,7 +149,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 
 // finish shows a result, also the part of one that was reached before an
 // error, and ends with the worse of both.
-func (a *app) finish(f *roundFlags, p prepared, result round.Result, err error, code func() int) error {
+func (a *app) finish(f *roundFlags, p prepared, result plan.Report, err error, code func() int) error {
 	if err != nil && len(result.Plans) == 0 {
 		return err
 	}
@@ -160,28 +162,32 @@ func (a *app) finish(f *roundFlags, p prepared, result round.Result, err error, 
 	end := &exitError{code: worst(code(), codeOf(err)), err: err}
 	if interrupted(err) {
 		end.err, end.hint = errInterrupted, "what is shown above was done; run it again, it goes on from there"
-		if where := leftAt(result); where != "" {
+		if where := present.UnderWay(result); where != "" {
 			end.hint = "the rollout stays where it is (" + where + "); the next apply, or the daemon, goes on from there"
 		}
 	}
 	return end
 }
 
-func (a *app) show(f *roundFlags, p prepared, result round.Result) error {
-	v := view{
-		palette: a.palette(), width: width(a.out), verbose: f.verbose, applied: p.applied,
-		now: a.now(), rate: f.rate, chosen: f.envs, store: p.spec.String(),
-		approve: f.approveLine,
-	}
+func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
+	v := a.options(f, p)
 	switch f.output.value {
 	case "json":
 		return a.printJSON(result.Document())
 	case "markdown":
-		return a.print(renderMarkdown(result, v))
+		return a.print(present.Markdown(result, v))
 	case "github":
-		return a.print(renderGitHub(result, v, f.repo.root()))
+		return a.print(present.GitHub(result, v, f.repo.root()))
 	default:
-		return a.print(renderText(result, v))
+		return a.print(present.Text(result, v))
+	}
+}
+
+// options are how a result is shown on standard output.
+func (a *app) options(f *roundFlags, p prepared) present.Options {
+	return present.Options{
+		Palette: a.palette(), Width: width(a.out), Verbose: f.verbose, Applied: p.applied, Now: a.now(), Rate: f.rate, Store: p.spec.String(),
+		Commands: present.Commands{Approve: f.approveLine, All: "all with -v", Advice: failureHint},
 	}
 }
 

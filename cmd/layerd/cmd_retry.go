@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"time"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
-	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/rollout"
-	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) retryCommand() *cobra.Command {
@@ -79,92 +77,27 @@ func (a *app) retry(ctx context.Context, f approveFlags, env, layer string) erro
 	if err != nil {
 		return err
 	}
-	again := &retrying{log: history.Open(s, repository), now: a.now, by: by, reason: f.reason}
-	if again.held, err = ruling.LoadQuarantines(ctx, s, repository, env); err != nil {
-		return err
+	done, err := round.Round{Tree: src.tree, Store: s, Repository: repository}.Retry(ctx, round.Retry{Environment: env, Layer: layer, By: by, Reason: f.reason})
+	if refused, ok := errors.AsType[*round.Refusal](err); ok {
+		return refusal(refused, env, "")
 	}
-	if layer != "" {
-		var names []string
-		for _, q := range again.held {
-			names = append(names, q.Name)
-		}
-		if err := checkLayer(regions, layer, names); err != nil {
-			return err
-		}
-	}
-	if err := again.lift(ctx, layer); err != nil {
-		return err
-	}
-	for _, e := range regions {
-		if err := again.resume(ctx, e, layer); err != nil {
-			return err
-		}
-	}
-	return a.tellRetried(again, regions[0], layer)
-}
-
-// retrying is one retry: what held, and what was done about it.
-type retrying struct {
-	log        *history.Log
-	now        func() time.Time
-	by, reason string
-	held       []ruling.Quarantine
-	lifted     []ruling.Quarantine
-	resumed    []resumedRollout
-}
-
-type resumedRollout struct {
-	environment desired.Environment
-	rollout     rollout.Rollout // as it was
-}
-
-// lift lifts all quarantines, or those of one layer.
-func (r *retrying) lift(ctx context.Context, layer string) error {
-	for _, q := range r.held {
-		if layer != "" && q.Name != layer {
-			continue
-		}
-		ok, err := r.log.Rulings().Lift(ctx, q, r.by, r.reason, r.now())
-		if err != nil {
-			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
-		}
-		if ok {
-			r.lifted = append(r.lifted, q)
-		}
-	}
-	return nil
-}
-
-// resume lets a rollout that halted go on, where it brings the layer.
-func (r *retrying) resume(ctx context.Context, e desired.Environment, layer string) error {
-	ro, err := r.log.Rollout(ctx, e.Name, e.Region)
-	if err != nil || ro == nil || ro.Stage != rollout.StageHalted {
-		return err
-	}
-	if layer != "" && !slices.ContainsFunc(ro.Targets, func(t rollout.Target) bool { return t.Name == layer }) {
-		return nil
-	}
-	ok, err := r.log.Resume(ctx, e.Name, e.Region, ro.ID, r.by, r.reason)
 	if err != nil {
-		return fmt.Errorf("let the rollout of %s go on: %w", e.Name, err)
+		return err
 	}
-	if ok {
-		r.resumed = append(r.resumed, resumedRollout{e, *ro})
-	}
-	return nil
+	return a.tellRetried(done, regions[0], layer)
 }
 
-func (a *app) tellRetried(r *retrying, e desired.Environment, layer string) error {
-	p := &page{palette: a.palette(), width: width(a.out)}
-	if len(r.lifted)+len(r.resumed) == 0 {
+func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) error {
+	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
+	if len(r.Lifted)+len(r.Resumed) == 0 {
 		what := e.Name
 		if layer != "" {
 			what = layer + " in " + e.Name
 		}
-		p.linef(0, "nothing to do: no version of %s is in quarantine, and no rollout of it halted", what)
+		p.Linef(0, "nothing to do: no version of %s is in quarantine, and no rollout of it halted", what)
 		return a.print(p.String())
 	}
-	for _, q := range r.lifted {
+	for _, q := range r.Lifted {
 		some := ""
 		if q.Functions != "" {
 			some = " on " + q.Functions
@@ -173,14 +106,14 @@ func (a *app) tellRetried(r *retrying, e desired.Environment, layer string) erro
 		if q.Reason != "" {
 			why = ": " + q.Reason
 		}
-		p.linef(0, "%s %s · %s  %s %s%s may come again", p.good("✓"), p.bold(q.Environment), q.Region, q.Name, numbered(q.Number, q.Semver), some)
-		p.linef(2, "held since %s by %s%s", moment(q.At, e.Zone), q.By, why)
+		p.Linef(0, "%s %s · %s  %s %s%s may come again", p.Good("✓"), p.Bold(q.Environment), q.Region, q.Name, words.Version(q.Number, q.Semver), some)
+		p.Linef(2, "held since %s by %s%s", words.Moment(q.At, e.Zone), q.By, why)
 	}
-	for _, x := range r.resumed {
-		p.linef(0, "%s %s · %s  the rollout of %s goes on: wave %d of %d is judged once more", p.good("✓"), p.bold(x.environment.Name),
-			x.environment.Region, shorten(x.rollout.Revision), x.rollout.Wave, x.rollout.Waves)
-		p.linef(2, "it halted %s: %s", moment(x.rollout.Since, e.Zone), x.rollout.Reason)
+	for _, x := range r.Resumed {
+		p.Linef(0, "%s %s · %s  the rollout of %s goes on: wave %d of %d is judged once more", p.Good("✓"), p.Bold(x.Environment.Name),
+			x.Environment.Region, words.Commit(x.Rollout.Revision), x.Rollout.Wave, x.Rollout.Waves)
+		p.Linef(2, "it halted %s: %s", words.Moment(x.Rollout.Since, e.Zone), x.Rollout.Reason)
 	}
-	p.linef(2, "the daemon goes on in its next round; without one: layerd apply")
+	p.Linef(2, "the daemon goes on in its next round; without one: layerd apply")
 	return a.print(p.String())
 }

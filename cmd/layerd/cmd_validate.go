@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // validateView is the JSON of validate.
@@ -44,7 +46,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 				return err
 			}
 			view := validateView{
-				FormatVersion: "1", Valid: countErrors(src.tree.Problems) == 0, Revision: src.revision,
+				FormatVersion: "1", Valid: present.Errors(src.tree.Problems) == 0, Revision: src.revision,
 				Environments: append([]string{}, src.tree.Names...), Problems: append([]desired.Problem{}, src.tree.Problems...),
 				NotYet: notYet(src.tree),
 			}
@@ -69,7 +71,7 @@ func notYet(t desired.Tree) []desired.Problem {
 	list := []desired.Problem{}
 	seen := map[desired.Position]bool{}
 	for _, e := range t.Environments {
-		for _, p := range e.NotYet {
+		for _, p := range e.Unsupported {
 			if !seen[p.Position] {
 				seen[p.Position] = true
 				list = append(list, p)
@@ -98,35 +100,33 @@ func invalidNames(problems []desired.Problem) []string {
 // renderValidate shows the problems with the lines they are in, and one line
 // that says it all.
 func (a *app) renderValidate(v validateView, form string, repo repoFlags, files fs.FS) string {
-	p := &page{palette: a.palette(), width: width(a.out)}
+	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if form == "github" {
-		p.palette = palette{}
-		var notes annotations
-		notes.problems(v.Problems, repo.root())
-		p.WriteString(notes.String())
+		p.Palette = present.Palette{}
+		p.WriteString(present.Annotations(v.Problems, repo.root()))
 	}
-	_ = desired.Format(p, files, v.Problems, p.on) // a builder never fails
+	_ = desired.Format(p, files, v.Problems, p.On) // a builder never fails
 	for _, x := range v.NotYet {
-		p.linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
+		p.Linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
 	}
-	errors := countErrors(v.Problems)
-	parts := []string{count(len(v.Environments), "environment")}
+	errors := present.Errors(v.Problems)
+	parts := []string{words.Count(len(v.Environments), "environment")}
 	if len(v.Environments) > 0 {
 		parts[0] += " (" + strings.Join(v.Environments, ", ") + ")"
 	}
 	if bad := invalidNames(v.Problems); len(bad) > 0 {
-		parts[0] = fmt.Sprintf("%s, of %s", strings.Join(bad, ", "), count(len(v.Environments), "environment"))
+		parts[0] = fmt.Sprintf("%s, of %s", strings.Join(bad, ", "), words.Count(len(v.Environments), "environment"))
 	}
 	if errors > 0 {
-		parts = append(parts, count(errors, "error"))
+		parts = append(parts, words.Count(errors, "error"))
 	}
 	if n := len(v.Problems) - errors; n > 0 {
-		parts = append(parts, count(n, "warning"))
+		parts = append(parts, words.Count(n, "warning"))
 	}
-	mark := p.good("✓ valid:")
+	mark := p.Good("✓ valid:")
 	if !v.Valid {
-		mark = p.bad("✗ invalid:")
+		mark = p.Bad("✗ invalid:")
 	}
-	p.linef(0, "%s %s", mark, strings.Join(parts, ", "))
+	p.Linef(0, "%s %s", mark, strings.Join(parts, ", "))
 	return p.String()
 }

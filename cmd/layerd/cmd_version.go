@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // version is set by the release build with -ldflags "-X main.version=v1.2.3".
@@ -34,7 +36,7 @@ func (a *app) versionCommand() *cobra.Command {
 			}
 			text := "layerd " + v.Version
 			if v.Commit != "" {
-				text += " (" + shorten(v.Commit)
+				text += " (" + words.Commit(v.Commit)
 				if v.Modified {
 					text += "+dirty"
 				}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/present"
 )
 
 func (a *app) windowCommand() *cobra.Command {
@@ -36,11 +38,10 @@ func (a *app) windowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			view := viewWindow(regions[0], now)
 			if output.value == "json" {
-				return a.printJSON(view)
+				return a.printJSON(present.WindowDocument(regions[0], now))
 			}
-			return a.print(renderWindow(view, a.palette(), width(a.out)))
+			return a.print(present.Window(regions[0], now, present.Options{Palette: a.palette(), Width: width(a.out)}))
 		},
 	}
 	repo.add(cmd)

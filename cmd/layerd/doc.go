@@ -8,9 +8,10 @@
 //	layerd window   prod --repo .                       may a change start now, and when next
 //	layerd history  --env prod                          what was done
 //
-// This package is flags in and exit code out: one file a command (cmd_*.go),
-// one file a form of output (render_*.go), and nothing that decides. Results
-// go to standard output, everything else to standard error.
+// This package is flags in and exit code out: one file a command (cmd_*.go), and
+// nothing that decides: package round does what is asked, and package present
+// writes what is shown. Results go to standard output, everything else to standard
+// error.
 //
 // What it promises: the exit codes of exit.go; output that is plain text
 // unless it goes to a terminal; no truncated names; nothing printed twice.

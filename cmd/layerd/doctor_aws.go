@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
+	"github.com/layerd/layerd/internal/words"
 )
 
 const (
@@ -190,7 +191,7 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 			if worst.Verdict != inspect.OK {
 				break
 			}
-			worst.Reason = fmt.Sprintf("allowed on %d of %s", len(r.chosen), count(r.total, "selected function"))
+			worst.Reason = fmt.Sprintf("allowed on %d of %s", len(r.chosen), words.Count(r.total, "selected function"))
 		}
 		r.add(worst)
 	}
@@ -216,7 +217,7 @@ func (r *regionExam) onFunctions(ctx context.Context) {
 // unlessGone: a function without the alias is attached only, which is a note of
 // the plan; to know that it has none took the right.
 func unlessGone(err error) error {
-	if err != nil && state.KindOf(err) == state.Gone {
+	if state.KindOf(err) == state.Gone {
 		return nil
 	}
 	return err
@@ -267,7 +268,7 @@ func (r *regionExam) readable(ctx context.Context, versions []state.LayerVersion
 		good++
 	}
 	if good == len(tried) {
-		r.add(inspect.Result{Check: action, Verdict: inspect.OK, Reason: fmt.Sprintf("allowed on %d of %s, wanted or attached", good, count(len(versions), "version"))})
+		r.add(inspect.Result{Check: action, Verdict: inspect.OK, Reason: fmt.Sprintf("allowed on %d of %s, wanted or attached", good, words.Count(len(versions), "version"))})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // daemonExam is the daemon's configuration, for the checks that follow.
@@ -141,7 +142,7 @@ func checkNotify(ctx context.Context, x *examination) {
 		x.add(inspect.Unneeded(check, "nobody is told: the configuration names no one"))
 		return
 	case x.flags.noMessage:
-		x.add(inspect.Unneeded(check, fmt.Sprintf("%s not tried: --no-message", count(len(targets), "channel"))))
+		x.add(inspect.Unneeded(check, fmt.Sprintf("%s not tried: --no-message", words.Count(len(targets), "channel"))))
 		return
 	}
 	s := notify.Situation{Environment: x.flags.env, Now: x.app.now()}

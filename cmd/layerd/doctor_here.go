@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // examination is what doctor has found so far.
@@ -69,9 +70,9 @@ func checkGit(ctx context.Context, x *examination) {
 	case src.revision == "":
 		x.fine("git", "%s is a folder and no repository: there is no commit to name", cmp.Or(x.flags.repo.repo, x.src.repository))
 	case src.when.IsZero():
-		x.fine("git", "revision %s", shorten(src.revision))
+		x.fine("git", "revision %s", words.Commit(src.revision))
 	default:
-		x.fine("git", "revision %s, %s ago by %s", shorten(src.revision), span(x.app.now().Sub(src.when)), src.author)
+		x.fine("git", "revision %s, %s ago by %s", words.Commit(src.revision), words.Span(x.app.now().Sub(src.when)), src.author)
 	}
 	regions, err := environmentsNamed(src.tree, x.flags.env)
 	switch e, _ := errors.AsType[*exitError](err); {
@@ -83,11 +84,11 @@ func checkGit(ctx context.Context, x *examination) {
 		return
 	}
 	x.regions = regions
-	for _, p := range regions[0].NotYet {
+	for _, p := range regions[0].Unsupported {
 		x.wrong("environment", "take the key out until it is supported", "%s:%d: %s", p.File, p.Line, p.Message)
 	}
-	if len(regions[0].NotYet) == 0 {
-		x.fine("environment", "%s: %s, %s", regions[0].File, count(len(regions), "Region"), count(len(regions[0].Layers), "layer"))
+	if len(regions[0].Unsupported) == 0 {
+		x.fine("environment", "%s: %s, %s", regions[0].File, words.Count(len(regions), "Region"), words.Count(len(regions[0].Layers), "layer"))
 	}
 }
 
@@ -189,6 +190,6 @@ func checkWindow(_ context.Context, x *examination) {
 	case w.NextOpen.IsZero():
 		x.wrong(check, "look at change_window and freezes: layerd window "+x.flags.env, "%s", w.Reason)
 	default:
-		x.fine(check, "%s, in %s", w.Reason, span(w.NextOpen.Sub(now)))
+		x.fine(check, "%s, in %s", w.Reason, words.Span(w.NextOpen.Sub(now)))
 	}
 }

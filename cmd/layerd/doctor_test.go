@@ -8,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -25,7 +26,7 @@ func TestRenderDoctor(t *testing.T) {
 	for i := range checks[2:] {
 		checks[i+2].Region = testRegion
 	}
-	golden(t, "doctor.txt", renderDoctor(doctorView{Environment: "prod", Checks: checks}, palette{}, 80))
+	golden(t, "doctor.txt", renderDoctor(doctorView{Environment: "prod", Checks: checks}, present.Palette{}, 80))
 }
 
 // lastWriterWins is a store that writes whatever revision is named.

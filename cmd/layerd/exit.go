@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
-	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -112,9 +109,9 @@ func gitCode(kind gitrepo.Kind) int {
 }
 
 // planCode is how plan ends. chosen are the environments of --env; empty = all.
-func planCode(r round.Result, chosen []string, detailed bool) int {
+func planCode(r plan.Report, chosen []string, detailed bool) int {
 	code := roundCode(r, chosen)
-	for _, s := range allSteps(r) {
+	for _, s := range r.Steps() {
 		if detailed && !(s.Kind == plan.KindPrune && s.HeldBy(plan.ByGrace)) {
 			code = worst(code, exitChanges)
 		}
@@ -123,9 +120,9 @@ func planCode(r round.Result, chosen []string, detailed bool) int {
 }
 
 // applyCode is how apply ends.
-func applyCode(r round.Result, chosen []string) int {
+func applyCode(r plan.Report, chosen []string) int {
 	code := roundCode(r, chosen)
-	for _, s := range allSteps(r) {
+	for _, s := range r.Steps() {
 		if s.Result != nil && s.Result.Status == plan.StatusFailed {
 			code = worst(code, exitFailed)
 		}
@@ -135,28 +132,17 @@ func applyCode(r round.Result, chosen []string) int {
 	}
 	for _, p := range r.Plans {
 		for _, region := range p.Regions {
-			code = worst(code, rolloutCode(region.Rollout))
+			if region.Rollout.Failed() {
+				code = worst(code, exitFailed)
+			}
 		}
 	}
 	return code
 }
 
-// rolloutCode: a rollout that halted, goes back or went back has failed,
-// although each of its steps was done.
-func rolloutCode(ro *rollout.Rollout) int {
-	if ro == nil {
-		return exitOK
-	}
-	switch ro.Stage {
-	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
-		return exitFailed
-	}
-	return exitOK
-}
-
 // roundCode is what plan and apply have in common: the desired state and the
 // environments that could not be looked at.
-func roundCode(r round.Result, chosen []string) int {
+func roundCode(r plan.Report, chosen []string) int {
 	code := exitOK
 	if len(r.Skipped) > 0 {
 		code = exitInvalid
@@ -194,14 +180,4 @@ func failureCode(f *plan.Failure) int {
 	default:
 		return exitFailed
 	}
-}
-
-func allSteps(r round.Result) []plan.Step {
-	var all []plan.Step
-	for _, p := range r.Plans {
-		for _, region := range p.Regions {
-			all = append(all, region.Steps...)
-		}
-	}
-	return all
 }

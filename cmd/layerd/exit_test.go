@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/round"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -33,18 +33,24 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-func result(steps ...plan.Step) round.Result {
-	return round.Result{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
+func result(steps ...plan.Step) plan.Report {
+	return plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{{Steps: steps}}}}}
 }
 
-func failing(f plan.Failure, steps ...plan.Step) round.Result {
+func failing(f plan.Failure, steps ...plan.Step) plan.Report {
 	r := result(steps...)
 	r.Plans[0].Regions[0].Failure = &f
 	return r
 }
 
-func problemIn(env string, severity desired.Severity) round.Result {
-	return round.Result{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
+func rolledOut(stage rollout.Stage) plan.Report {
+	r := result()
+	r.Plans[0].Regions[0].Rollout = &rollout.Rollout{Stage: stage}
+	return r
+}
+
+func problemIn(env string, severity desired.Severity) plan.Report {
+	return plan.Report{Problems: []desired.Problem{{Environment: env, Severity: severity}}}
 }
 
 func TestExitCodes(t *testing.T) {
@@ -62,7 +68,7 @@ func TestExitCodes(t *testing.T) {
 	atPlanTime.Plans[0].Regions[0].Problems = []desired.Problem{{Severity: desired.Error}}
 	tests := []struct {
 		name                  string
-		r                     round.Result
+		r                     plan.Report
 		chosen                []string
 		plan, detailed, apply int
 	}{
@@ -88,9 +94,13 @@ func TestExitCodes(t *testing.T) {
 		{"an error elsewhere", problemIn("prod", desired.Error), []string{"dev"}, 0, 0, 0},
 		{"an error here", problemIn("prod", desired.Error), []string{"dev", "prod"}, 78, 78, 78},
 		{"an error, all asked for", problemIn("prod", desired.Error), nil, 78, 78, 78},
-		{"not looked at", round.Result{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
+		{"not looked at", plan.Report{Skipped: []string{"prod"}}, []string{"prod"}, 78, 78, 78},
 		{"a version that is not live", atPlanTime, nil, 78, 78, 78},
-		{"invalid hides failed", round.Result{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
+		{"a rollout that halted", rolledOut(rollout.StageHalted), nil, 0, 0, 1},
+		{"a rollout that goes back", rolledOut(rollout.StageRollingBack), nil, 0, 0, 1},
+		{"a rollout that went back", rolledOut(rollout.StageRolledBack), nil, 0, 0, 1},
+		{"a rollout that is watched", rolledOut(rollout.StageWatching), nil, 0, 0, 0},
+		{"invalid hides failed", plan.Report{Skipped: []string{"x"}, Plans: failing(plan.Failure{}).Plans}, nil, 78, 78, 78},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -133,6 +143,37 @@ func TestCodeOf(t *testing.T) {
 	for _, tt := range tests {
 		if got := codeOf(tt.err); got != tt.want {
 			t.Errorf("codeOf(%v) = %d, want %d", tt.err, got, tt.want)
+		}
+	}
+}
+
+// What was refused ends as 64 but where the command line is right, and says what to
+// do in its words.
+func TestRefusal(t *testing.T) {
+	for _, tt := range []struct {
+		refused   round.Refusal
+		code      int
+		err, hint string
+	}{
+		{round.Refusal{Code: round.RefusedLayer, Asked: "comon", Message: `prod has no layer "comon"`, Names: []string{"common", "ml"}}, 64, `prod has no layer "comon"; did you mean common?`, "layers: common, ml"},
+		{round.Refusal{Code: round.RefusedFunctions, Message: `"g*" matches no function`}, 64, `--functions "g*" matches no function`, "see layerd plan -v for the names"},
+		{round.Refusal{Code: round.RefusedGlob, Message: "bad"}, 64, "--functions bad", "quote it for the shell: --functions 'makoto-chat-*'"},
+		{round.Refusal{Code: round.RefusedText, Message: `"x" is no version`}, 64, `--to "x" is no version`, "a semantic version such as 1.4.1, or an AWS version number such as 12"},
+		{round.Refusal{Code: round.RefusedText, Message: `"-1" is no version`, Others: []string{"3", "2"}}, 64, `--to "-1" is no version`, "may be gone back to: 3, 2"},
+		{round.Refusal{Code: round.RefusedVersion, Message: "it is gone", Others: []string{}, Foreign: true}, 64, "it is gone", "its versions are not ours to list: give an AWS version number with --to"},
+		{round.Refusal{Code: round.RefusedThere, Message: "prod has it", Others: []string{}}, 64, "prod has it", "there is no other version to go back to"},
+		{round.Refusal{Code: round.RefusedUnknown, Message: "none", Others: []string{"3"}}, 64, "none", "say which one with --to; may be gone back to: 3"},
+		{round.Refusal{Code: round.RefusedAsked, Message: "x", Others: []string{"3"}}, 64, "x", "what Git asks for comes by itself, or by layerd retry; may be gone back to: 3"},
+		{round.Refusal{Code: round.RefusedQuarantined, Asked: "my layer", Message: "x", Others: []string{"3"}}, 64, "x", "layerd retry prod 'my layer' lets it come again; may be gone back to: 3"},
+		{round.Refusal{Code: round.RefusedForward, Message: "x", Region: "eu-west-1", Since: "f has 3", Others: []string{"2"}}, 64, "x", "in eu-west-1 f has 3; may be gone back to: 2"},
+		{round.Refusal{Code: round.RefusedInvalid, Message: "x"}, 78, "x", "see layerd plan"},
+		{round.Refusal{Code: round.RefusedUnread, Message: "x", Failure: &plan.Failure{Retryable: true}}, 75, "x", ""},
+		{round.Refusal{Code: round.RefusedUnread, Message: "x", Failure: &plan.Failure{Code: "wrong_account"}}, 1, "x", "use a profile of that account (AWS_PROFILE), or give the environment a role to assume"},
+	} {
+		err := refusal(&tt.refused, "prod", "g*")
+		e, ok := errors.AsType[*exitError](err)
+		if !ok || e.code != tt.code || e.Error() != tt.err || e.hint != tt.hint {
+			t.Errorf("%s: %d %v (%s), want %d %s (%s)", tt.refused.Code, codeOf(err), err, e.hint, tt.code, tt.err, tt.hint)
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	_ "time/tzdata" // so that a container without a zone database knows Asia/Tokyo
 
 	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/present"
 )
 
 func main() { os.Exit(run()) }
@@ -142,4 +144,13 @@ func (a *app) print(text string) error {
 		return nil
 	}
 	return err
+}
+
+// printJSON writes a document for other programs.
+func (a *app) printJSON(document any) error {
+	text, err := present.JSON(document)
+	if err != nil {
+		return err
+	}
+	return a.print(text)
 }

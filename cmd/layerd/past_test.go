@@ -92,9 +92,9 @@ func putPastLayers(w *awssim.World, region, env string) {
 	}
 }
 
-// present is what an output has that depends on when it is made, and what stands
+// today is what an output has that depends on when it is made, and what stands
 // for it. Whatever happened in the past stays as it is.
-var present = []struct {
+var today = []struct {
 	what *regexp.Regexp
 	by   string
 }{
@@ -116,7 +116,7 @@ func maskFile(ts *testscript.TestScript, _ bool, args []string) {
 	for _, name := range []string{"PAST", "WORK", "AWS_ENDPOINT_URL"} {
 		text = strings.ReplaceAll(text, ts.Getenv(name), "$"+name)
 	}
-	for _, m := range present {
+	for _, m := range today {
 		text = m.what.ReplaceAllString(text, m.by)
 	}
 	if len(args) > 1 {

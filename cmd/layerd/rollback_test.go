@@ -6,21 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/layerd/layerd/internal/plan"
 
 	"github.com/layerd/layerd/internal/awssim"
-	"github.com/layerd/layerd/internal/desired"
-	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
-	"github.com/layerd/layerd/internal/reconcile"
-	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
-	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
@@ -157,72 +148,5 @@ func TestInterruptedRollout(t *testing.T) {
 	}
 	if got := w.Count("UpdateFunctionConfiguration"); got != 1 {
 		t.Errorf("%d functions were changed:\n%s", got, stdout)
-	}
-}
-
-// Where going back leads when nobody says.
-func TestLastGood(t *testing.T) {
-	arn := layer("makoto-common-prod", 1).Layer()
-	var live state.Layer
-	live.ARN = arn
-	for n := int64(9); n > 0; n-- {
-		live.Versions = append(live.Versions, state.LayerVersion{Number: n})
-	}
-	held := ruling.Quarantine{Region: testRegion, Layer: arn, Number: 7}
-	for _, tt := range []struct {
-		name  string
-		past  plan.LayerPast
-		first []int64
-		words []ruling.Quarantine
-		want  int64 // 0 = nobody knows
-	}{
-		{"what came through well", plan.LayerPast{Proven: 5, Applied: []int64{5, 6, 9}}, nil, nil, 5},
-		{"what Git asks for came through as well", plan.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, nil, 7},
-		{"but not what is in quarantine", plan.LayerPast{Proven: 9, Applied: []int64{5, 7, 9}}, nil, []ruling.Quarantine{held}, 5},
-		{"nor what is gone", plan.LayerPast{Proven: 12, Applied: []int64{5, 11, 9}}, nil, nil, 5},
-		{"nor what was yanked", plan.LayerPast{Applied: []int64{5, 8, 9}, Numbers: map[string]int64{"1.8.0": 8}}, nil, nil, 5},
-		{"what was there before layerd", plan.LayerPast{Proven: 9, Applied: []int64{9}}, []int64{3, 2}, nil, 3},
-		{"nobody knows", plan.LayerPast{Proven: 9, Applied: []int64{9}}, nil, nil, 0},
-	} {
-		l := liveLayer{
-			whyPlace: whyPlace{region: testRegionPlan(t, "prod"), snap: &state.Snapshot{Layers: []state.Layer{live}, Functions: []state.Function{{Name: "f"}}}},
-			wish: desired.LayerWish{Name: "makoto-common", Layer: arn, Owned: true, Yanked: map[string]string{"1.8.0": "bad"},
-				Version: desired.Version{Kind: desired.Number, Number: 9}, Functions: []desired.Selector{{Name: "*"}}},
-			words: tt.words,
-		}
-		past := plan.Past{Layers: map[state.LayerARN]plan.LayerPast{arn: tt.past}, Functions: map[string]plan.FunctionPast{}}
-		for i, n := range tt.first {
-			past.Functions[strconv.Itoa(i)] = plan.FunctionPast{Original: map[state.LayerARN]int64{arn: n}}
-		}
-		l.back = reconcile.Returns(l.region.Want, l.wish, l.snap, past)
-		got, err := l.lastGood("")
-		if got != tt.want || (err == nil) != (tt.want > 0) {
-			t.Errorf("%s: %d, %v, want %d", tt.name, got, err, tt.want)
-		}
-	}
-}
-
-// A rollout that is not halted is not let go on, and nobody's word is written.
-func TestRetryOfWhatIsNotHalted(t *testing.T) {
-	s, err := sqlitestore.Open(filepath.Join(t.TempDir(), "layerd.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	log := history.Open(s, "test")
-	ro := rollout.Rollout{ID: log.NewRolloutID(time.Now()), Stage: rollout.StageBake, Wave: 1, Waves: 2}
-	if err := log.SaveRollout(t.Context(), "prod", testRegion, ro); err != nil {
-		t.Fatal(err)
-	}
-	r := &retrying{log: log, by: "sato", reason: "x"}
-	e := desired.Environment{Name: "prod", Region: testRegion}
-	if err := r.resume(t.Context(), e, ""); err != nil || len(r.resumed) != 0 {
-		t.Errorf("resumed %v, %v", r.resumed, err)
-	}
-	if ok, err := log.Resume(t.Context(), "prod", testRegion, ro.ID, "sato", "x"); ok || err != nil {
-		t.Errorf("resumed: %v, %v", ok, err)
-	}
-	for e := range log.Entries(t.Context(), history.Query{}) {
-		t.Errorf("the history says %+v", e)
 	}
 }

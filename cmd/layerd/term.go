@@ -4,9 +4,10 @@ import (
 	"io"
 	"os"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
+
+	"github.com/layerd/layerd/internal/present"
 )
 
 // plainWidth is how wide text is that does not go to a terminal.
@@ -30,39 +31,14 @@ func width(w io.Writer) int {
 	return columns
 }
 
-// palette draws. Colour never carries the meaning alone: a symbol or a word is
-// always beside it. The zero palette draws nothing.
-type palette struct{ on bool }
-
 // palette decides once whether there is colour: --color, else NO_COLOR,
 // CLICOLOR, CLICOLOR_FORCE, TERM and whether standard output is a terminal.
-func (a *app) palette() palette {
+func (a *app) palette() present.Palette {
 	switch a.color.value {
 	case "always":
-		return palette{true}
+		return present.Palette{On: true}
 	case "never":
-		return palette{}
+		return present.Palette{}
 	}
-	return palette{colorprofile.Detect(a.out, a.environ) >= colorprofile.ANSI}
-}
-
-// The eight basic colours follow the reader's own theme, dark or light.
-func (p palette) good(s string) string {
-	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Green))
-}
-func (p palette) warn(s string) string {
-	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Yellow))
-}
-func (p palette) bad(s string) string { return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Red)) }
-func (p palette) held(s string) string {
-	return p.draw(s, lipgloss.NewStyle().Foreground(lipgloss.Cyan))
-}
-func (p palette) bold(s string) string  { return p.draw(s, lipgloss.NewStyle().Bold(true)) }
-func (p palette) faint(s string) string { return p.draw(s, lipgloss.NewStyle().Faint(true)) }
-
-func (p palette) draw(s string, style lipgloss.Style) string {
-	if !p.on || s == "" {
-		return s
-	}
-	return style.Render(s)
+	return present.Palette{On: colorprofile.Detect(a.out, a.environ) >= colorprofile.ANSI}
 }

@@ -1,109 +1,13 @@
 package main
 
 import (
-	"strings"
 	"testing"
-	"time"
-
-	"charm.land/lipgloss/v2"
-	"github.com/google/go-cmp/cmp"
 )
-
-func TestLine(t *testing.T) {
-	tests := []struct {
-		name, text string
-		want       string
-	}{
-		{"fits", "one two three", "  one two three\n"},
-		{"spaces are kept", "one  two", "  one  two\n"},
-		{"wraps without a trailing space", "one two  three four five", "  one two  three\n    four five\n"},
-		{"a long name stands out", "see makoto-very-long-function-name-prod now", "  see\n    makoto-very-long-function-name-prod\n    now\n"},
-		{"wide characters count twice", "共通ライブラ リ一覧", "  共通ライブラ\n    リ一覧\n"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := &page{width: 18}
-			p.line(2, 2, tt.text)
-			if diff := cmp.Diff(p.String(), tt.want); diff != "" {
-				t.Errorf("(-got +want):\n%s", diff)
-			}
-		})
-	}
-}
-
-// A colour is no column, and control characters never reach the terminal.
-func TestHarmless(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain 日本":                    "plain 日本",
-		"\x1b[31mred\x1b[0m":          "\x1b[31mred\x1b[0m",
-		"gone\x1b[2J\r\nline\x07\x9b": "gone\uFFFD[2J\uFFFD\uFFFDline\uFFFD\uFFFD",
-		"\x1b]0;title\x07":            "\uFFFD]0;title\uFFFD",
-	} {
-		if got := harmless(text); strings.ToValidUTF8(got, "\uFFFD") != want {
-			t.Errorf("harmless(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestPad(t *testing.T) {
-	for _, s := range []string{"", "abc", "関数", "関数-1", palette{true}.good("関数")} {
-		if got := lipgloss.Width(pad(s, 8)); got != 8 {
-			t.Errorf("pad(%q) has %d columns", s, got)
-		}
-		if got := lipgloss.Width(padLeft(s, 8)); got != 8 {
-			t.Errorf("padLeft(%q) has %d columns", s, got)
-		}
-	}
-}
-
-func TestSpan(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 40 * time.Second: "40s", 12 * time.Minute: "12m", 59*time.Minute + 40*time.Second: "1h",
-		3*time.Hour + 12*time.Minute: "3h12m", 24 * time.Hour: "1d", 76 * time.Hour: "3d4h", 3 * time.Hour: "3h",
-	} {
-		if got := span(d); got != want {
-			t.Errorf("span(%s) = %s, want %s", d, got, want)
-		}
-	}
-}
-
-func TestCount(t *testing.T) {
-	for want, got := range map[string]string{
-		"0 functions": count(0, "function"), "1 function": count(1, "function"), "2 functions": count(2, "function"),
-		"2 aliases": count(2, "alias"),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestLabel(t *testing.T) {
-	v := layer("x", 12)
-	for want, got := range map[string]string{
-		"12 (1.4.1)": label(v, "1.4.1"), "12": label(v, ""), "none": label("", ""),
-		"arn:aws:lambda:::awslayer:AmazonLinux1803": label("arn:aws:lambda:::awslayer:AmazonLinux1803", ""),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
 
 func TestFit(t *testing.T) {
 	for text, want := range map[string]string{"short": "short", "a longer line": "a longer…", "関数関数関数": "関数関数…"} {
 		if got := fit(text, 9); got != want {
 			t.Errorf("fit(%q) = %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestShorten(t *testing.T) {
-	for revision, want := range map[string]string{
-		"": "", "0123456789abcdef": "0123456", "0123456789abcdef+dirty": "0123456+dirty", "abc": "abc",
-	} {
-		if got := shorten(revision); got != want {
-			t.Errorf("shorten(%q) = %q, want %q", revision, got, want)
 		}
 	}
 }

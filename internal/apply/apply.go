@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// grace is how long work in hand may go on after ctx ended. systemd kills
+	// finishTimeout bounds the work that goes on after ctx ended. systemd kills
 	// after 90 seconds by default, ECS after 30.
-	grace = 20 * time.Second
-	// recording is how long one record may take, whatever happened to ctx.
-	recording = 10 * time.Second
-	// tries bounds how often one function or version is attempted in a round.
-	tries = 5
+	finishTimeout = 20 * time.Second
+	// recordTimeout is how long one record may take, whatever happened to ctx.
+	recordTimeout = 10 * time.Second
+	// maxTries bounds how often one function or version is attempted in a round.
+	maxTries = 5
 )
 
 // Cloud is what applying needs of AWS. All errors carry a state.Kind.
@@ -33,9 +33,9 @@ type Cloud interface {
 	// SetLayers replaces the whole list, if the function still is at revision.
 	// It returns once AWS accepted the change, which then takes a while.
 	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
-	// WaitUpdated waits until no update is in progress and gives the function
-	// as it is then. When the update failed, the function says so in
-	// LastUpdateStatus, with or without an error.
+	// WaitUpdated waits until no update is in progress and returns the
+	// function as it is then. A failed update is in its LastUpdateStatus, with
+	// or without an error.
 	WaitUpdated(ctx context.Context, name string) (state.Function, error)
 	// DeleteLayerVersion deletes for good, and asks nobody; deleting what is
 	// gone already succeeds.
@@ -43,17 +43,17 @@ type Cloud interface {
 	// Served reads what a qualifier serves; state.Gone when there is none.
 	Served(ctx context.Context, q state.Qualified) (state.Served, error)
 	// Publish freezes $LATEST as a version, if it still is at revision and has
-	// that code, and gives the version's number: an older one's when nothing
+	// that code, and returns the version's number: an older one's when nothing
 	// has changed since. For a function on managed instances with the target
 	// $LATEST.PUBLISHED it renews that instead.
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
 	// WaitActive waits until a version is no longer Pending (SnapStart takes
-	// minutes) and gives it, also when it Failed.
+	// minutes) and returns it, also when it Failed.
 	WaitActive(ctx context.Context, q state.Qualified) (state.Served, error)
 	// Alias reads one alias, from the shared quota; state.Gone when there is
 	// none.
 	Alias(ctx context.Context, q state.Qualified) (state.Alias, error)
-	// MoveAlias points an alias at version and gives weights to others (nil
+	// MoveAlias points an alias at version and sets weights of others (nil
 	// clears them), if the alias still is at revision.
 	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
 	// WaitProvisioned waits until the alias's provisioned concurrency is
@@ -80,7 +80,7 @@ type Intent struct {
 	// nil for a prune.
 	Before, After []state.LayerVersionARN
 	// Alias is what is about to be moved as well, and AliasBefore the version
-	// it serves; empty = no alias is touched. Canary says that it will only be
+	// it serves; empty = no alias is touched. Canary: it will only be
 	// given weights.
 	Alias, AliasBefore string
 	Canary             bool
@@ -118,7 +118,7 @@ type Options struct {
 	// small; functions whose write was accepted and that settle do not count,
 	// or a slow update would hold up the rest.
 	Parallel int
-	// InHand is how many functions are in hand at once, from the first look at
+	// InHand is how many functions are worked on at once, from the first look at
 	// one to its end; 0 = 256. It is rollout.max_parallel.
 	InHand int
 	// Decide decides one function again whose list is not what the plan saw,
@@ -126,10 +126,11 @@ type Options struct {
 	// goroutines at once. Nil: such a function is left for the next round.
 	Decide func(fresh state.Function) []plan.Step
 	// Permit is asked before each function and each prune whether its steps may
-	// still be started; not nil says what holds them. Nil: always.
+	// still be started; what it returns holds them, nil lets them go on. Nil:
+	// always.
 	Permit func(now time.Time, steps []plan.Step) *plan.Held
-	// Progress, when not nil, is told of every function and prune that is done,
-	// one call at a time.
+	// Progress, when not nil, is called for every function and prune that is
+	// done, one call at a time.
 	Progress func(Progress)
 	Log      *slog.Logger // nil: no log
 }
@@ -147,17 +148,17 @@ type run struct {
 	rec   Recorder
 	total int
 
-	// mu guards what follows, which all functions in hand share.
-	mu   sync.Mutex
-	done int
-	lost error // a record could not be written: nothing starts any more
-	// elsewhere is that a call would have gone to another account, or was
-	// answered from one: nothing starts any more.
-	elsewhere error
-	stopped   bool // something was left undone because ctx ended
+	// mu guards what follows, which all functions that are worked on share.
+	mu        sync.Mutex
+	done      int
+	recordErr error // why a record could not be written; nothing starts any more
+	// elsewhereErr is set when a call would have gone to another account, or was
+	// answered from one; nothing starts any more.
+	elsewhereErr error
+	stopped      bool // something was left undone because ctx ended
 }
 
-// Run carries out the steps of plan that nothing holds and gives every step a
+// Run carries out the steps of plan that nothing holds and sets every step's
 // Result. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
 // returns one when the record could not be written, a *state.WrongAccountError or
@@ -175,15 +176,15 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 	}
 	planned.Steps = slices.Clone(planned.Steps)
 	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: cloud, rec: rec}
-	pointers, jobs, prunes := r.sort()
-	r.total = len(pointers) + len(jobs) + len(prunes)
-	r.each(pointers, func(j *job) { j.run1(ctx, j.point) })
-	r.each(jobs, func(j *job) { j.run1(ctx, j.work) })
+	repoints, jobs, prunes := r.groupSteps()
+	r.total = len(repoints) + len(jobs) + len(prunes)
+	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
+	r.each(jobs, func(j *job) { j.runOne(ctx, j.work) })
 	for _, j := range jobs {
-		planned.Steps = append(planned.Steps, j.extra...)
+		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
 	r.pruneAll(ctx, prunes)
-	err := cmp.Or(r.lost, r.elsewhere)
+	err := cmp.Or(r.recordErr, r.elsewhereErr)
 	if err == nil && r.stopped {
 		err = ctx.Err()
 	}
@@ -207,11 +208,11 @@ func (r *run) each(jobs []*job, do func(*job)) {
 	_ = g.Wait() // jobs return no errors, only results
 }
 
-// sort groups the steps that may run by function, in the order of the plan,
+// groupSteps groups the steps that may run by function, in the order of the plan,
 // and marks those that are held. Aliases that are pointed back at a version
 // that is there already are jobs of their own: they come first, since one call
-// each gives all callers what worked before.
-func (r *run) sort() (pointers, jobs []*job, prunes []int) {
+// each brings all callers back to what worked before.
+func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 	byName := map[string]*job{}
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
@@ -220,8 +221,8 @@ func (r *run) sort() (pointers, jobs []*job, prunes []int) {
 			s.Result = &plan.Result{Status: plan.StatusHeld}
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
-		case pointsBack(*s):
-			pointers = append(pointers, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
+		case isRepoint(*s):
+			repoints = append(repoints, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
 			j := byName[s.Function]
 			if j == nil {
@@ -233,14 +234,14 @@ func (r *run) sort() (pointers, jobs []*job, prunes []int) {
 			j.steps = append(j.steps, *s)
 		}
 	}
-	return pointers, jobs, prunes
+	return repoints, jobs, prunes
 }
 
-// mayStart says whether one more thing may be started; otherwise it marks the
+// mayStart reports whether one more thing may be started; otherwise it marks the
 // steps with why not.
 func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Lock()
-	lost := cmp.Or(r.lost, r.elsewhere)
+	lost := cmp.Or(r.recordErr, r.elsewhereErr)
 	r.mu.Unlock()
 	var held *plan.Held
 	result := plan.Result{Status: plan.StatusSkipped}
@@ -248,7 +249,7 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 	case lost != nil:
 		result.Error = "not begun: " + lost.Error()
 	case ctx.Err() != nil:
-		r.stop()
+		r.noteStopped()
 		result.Error = "not begun: stopped"
 	default:
 		if r.Permit != nil {
@@ -270,34 +271,34 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 	return false
 }
 
-func (r *run) stop() {
+func (r *run) noteStopped() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stopped = true
 }
 
-// lose remembers that the record failed; from then on nothing starts.
-func (r *run) lose(err error) {
+// noteRecordError remembers that the record failed; from then on nothing starts.
+func (r *run) noteRecordError(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.lost == nil {
-		r.lost = err
+	if r.recordErr == nil {
+		r.recordErr = err
 	}
 }
 
-// note remembers an error after which nothing may start.
-func (r *run) note(err error) {
+// noteElsewhere remembers an error after which nothing may start.
+func (r *run) noteElsewhere(err error) {
 	elsewhere := state.Elsewhere(err)
 	if elsewhere == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.elsewhere = cmp.Or(r.elsewhere, elsewhere)
+	r.elsewhereErr = cmp.Or(r.elsewhereErr, elsewhere)
 }
 
-// told reports one function or prune as done.
-func (r *run) told(name string, status plan.Status) {
+// report reports one function or prune as done.
+func (r *run) report(name string, status plan.Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
@@ -308,12 +309,12 @@ func (r *run) told(name string, status plan.Status) {
 
 // begin records an intent, and stops everything when that cannot be done.
 func (r *run) begin(ctx context.Context, in Intent) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	id, err := r.rec.Begin(ctx, in)
 	if err != nil {
 		err = fmt.Errorf("record the intent: %w", err)
-		r.lose(err)
+		r.noteRecordError(err)
 	}
 	return id, err
 }
@@ -321,7 +322,7 @@ func (r *run) begin(ctx context.Context, in Intent) (string, error) {
 // finish records an outcome. The change was made, so it is tried again before
 // everything stops.
 func (r *run) finish(ctx context.Context, id string, out Outcome) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	wait := newBackOff()
 	var err error
@@ -332,16 +333,16 @@ func (r *run) finish(ctx context.Context, id string, out Outcome) error {
 		pause(ctx, wait.NextBackOff())
 	}
 	err = fmt.Errorf("record the outcome: %w", err)
-	r.lose(err)
+	r.noteRecordError(err)
 	return err
 }
 
-// outlive gives a context that ends only some time after ctx did, for finishing
-// what was begun. A deadline of ctx counts as its end.
-func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
-	hand, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return hand, func() { unhook(); cancel() }
+// finishingContext returns a context that ends only some time after ctx did,
+// for finishing what was begun. A deadline of ctx counts as its end.
+func finishingContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	finishing, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() { time.AfterFunc(finishTimeout, cancel) })
+	return finishing, func() { unhook(); cancel() }
 }
 
 // pause waits for d or for the end of ctx, whichever is first.

@@ -32,7 +32,7 @@ var (
 // step moves function from its place in before to version n of layer; 0 = none.
 func step(function string, layer state.LayerARN, n int64, before list) plan.Step {
 	s := plan.Step{Kind: plan.KindAttach, Layer: layer.Name(), LayerARN: layer, Function: function, Wave: 1, Cause: plan.CauseChange, List: before}
-	s.From, _, _ = (state.Function{Layers: before}).Has(layer)
+	s.From = state.Layers(before).Of(layer)
 	if n > 0 {
 		s.To = layer.Version(n)
 	} else {
@@ -156,7 +156,7 @@ func checkWorld(t *testing.T, w *applytest.World, want map[string]list) {
 // wantCommon decides like a plan that wants one version of common everywhere.
 func wantCommon(n int64) func(state.Function) []plan.Step {
 	return func(f state.Function) []plan.Step {
-		if v, _, _ := f.Has(common); v.Number() == n {
+		if f.Layers.Number(common) == n {
 			return nil
 		}
 		return []plan.Step{step(f.Name, common, n, f.Layers)}
@@ -452,7 +452,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 		{
 			name: "being created",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
-				w.Change("chat", func(f *state.Function) { f.State = "Pending" })
+				w.Change("chat", func(f *state.Function) { f.State = state.StatePending })
 				return nil
 			},
 			status: plan.StatusSkipped, text: "state Pending", want: before,
@@ -460,7 +460,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 		{
 			name: "in state Failed",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
-				w.Change("chat", func(f *state.Function) { f.State, f.StatusReason = "Failed", "no network" })
+				w.Change("chat", func(f *state.Function) { f.State, f.StatusReason = state.StateFailed, "no network" })
 				return nil
 			},
 			status: plan.StatusFailed, text: "no network", want: before,
@@ -468,7 +468,7 @@ func TestAnswersThatAreNotTheEnd(t *testing.T) {
 		{
 			name: "idle",
 			hook: func(w *applytest.World) func(string, string) (bool, error) {
-				w.Change("chat", func(f *state.Function) { f.State = "Inactive" })
+				w.Change("chat", func(f *state.Function) { f.State = state.StateInactive })
 				return nil
 			},
 			status: plan.StatusApplied, writes: 1, want: after, lines: []string{"begin chat", "finish chat applied"},
@@ -552,7 +552,7 @@ func TestAFailedUpdateIsRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := list{common.Version(4)}
 		w := applytest.New(map[string]list{"chat": before})
-		w.Change("chat", func(f *state.Function) { f.LastUpdateStatus = "Failed" })
+		w.Change("chat", func(f *state.Function) { f.LastUpdateStatus = state.UpdateFailed })
 		planned := &plan.Region{Steps: []plan.Step{step("chat", common, 4, before)}}
 		if err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{}); err != nil {
 			t.Fatal(err)
@@ -620,7 +620,7 @@ func TestStoppingDoesNotWaitForEver(t *testing.T) {
 		w.Hook = func(op, _ string) (bool, error) {
 			if op == "WaitUpdated" {
 				cancel()
-				w.Change("a", func(f *state.Function) { f.LastUpdateStatus = "InProgress" })
+				w.Change("a", func(f *state.Function) { f.LastUpdateStatus = state.UpdateInProgress })
 			}
 			return true, nil
 		}
@@ -655,10 +655,10 @@ func (s *stuckWorld) WaitUpdated(ctx context.Context, name string) (state.Functi
 func TestAnUpdateThatDoesNotEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := applytest.New(map[string]list{"a": nil})
-		w.Change("a", func(f *state.Function) { f.LastUpdateStatus = "InProgress" })
+		w.Change("a", func(f *state.Function) { f.LastUpdateStatus = state.UpdateInProgress })
 		w.Hook = func(op, _ string) (bool, error) {
 			if op == "Function" {
-				w.Change("a", func(f *state.Function) { f.LastUpdateStatus = "InProgress" })
+				w.Change("a", func(f *state.Function) { f.LastUpdateStatus = state.UpdateInProgress })
 			}
 			return true, nil
 		}
@@ -677,7 +677,7 @@ type endlessWorld struct{ *stuckWorld }
 
 func (e *endlessWorld) Function(ctx context.Context, name string) (state.Function, error) {
 	f, err := e.World.Function(ctx, name)
-	f.LastUpdateStatus = "InProgress"
+	f.LastUpdateStatus = state.UpdateInProgress
 	return f, err
 }
 

@@ -2,8 +2,8 @@
 // in how each step ended.
 //
 //	err := apply.Run(ctx, &plan.Regions[0], cloud, record, apply.Options{
-//		Decide: func(f state.Function) []reconcile.Step { … },   // one function, anew
-//		Permit: func(now time.Time, steps []reconcile.Step) *reconcile.Held { … }, // still open?
+//		Decide: func(f state.Function) []plan.Step { … },   // one function, anew
+//		Permit: func(now time.Time, steps []plan.Step) *plan.Held { … }, // still open?
 //	})
 //	for _, s := range plan.Regions[0].Steps { fmt.Println(s.ID, s.Result.Status) }
 //
@@ -11,7 +11,7 @@
 //
 //   - All steps of one function that may run become one write of its whole
 //     layer list, guarded by the RevisionID of a read made just before. When
-//     the ordered list is not what the plan saw, or AWS says that the function
+//     the ordered list is not what the plan saw, or AWS reports that the function
 //     changed meanwhile, the function is read and decided again; a refused
 //     write is never repeated blindly.
 //   - No write without a record: the intent is recorded before, the outcome
@@ -29,7 +29,7 @@
 //   - A step counts as applied only after AWS finished the update and a read
 //     showed the list that was meant. A function that already has it gets no
 //     write: its steps are skipped without an Error. A skipped step with an
-//     Error was not done and says why.
+//     Error was not done; the Error is why.
 //   - One function's failure, or its panic, leaves the others alone.
 //   - When ctx ends, no further write is begun; what was sent is waited for,
 //     verified and recorded, for at most 20 seconds.
@@ -37,7 +37,7 @@
 //     layer failed, and only while a complete sweep younger than five minutes
 //     shows nobody using it.
 //
-// What it does not: it judges no health (but Result.Unwell says that a published
-// version did not start), holds nothing back but what Permit holds, plans
-// nothing and limits no rates (the adapter does).
+// What it does not: it judges no health (but Result.Unwell reports that a
+// published version did not start), holds nothing back but what Permit holds,
+// plans nothing and limits no rates (the adapter does).
 package apply

@@ -17,46 +17,38 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// longestUpdate bounds waiting for one update, in case an adapter does not.
+// updateTimeout bounds waiting for one update, in case an adapter does not.
 // Attaching to a VPC takes a minute or more.
-const longestUpdate = 6 * time.Minute
-
-// AWS's words for states (AWS.md section 1.4).
-const (
-	inProgress   = "InProgress"
-	updateFailed = "Failed"
-)
+const updateTimeout = 6 * time.Minute
 
 // errAgain marks an attempt that came to no end: look at the function once
 // more, after a pause.
 var errAgain = errors.New("again")
 
-// job is one function in hand.
+// job is the work on one function.
 type job struct {
 	*run
-	name  string
-	index []int       // its runnable steps in plan.Steps
-	steps []plan.Step // what is to be done, as last decided
-	extra []plan.Step // steps that were not in the plan, with their results
+	name      string
+	index     []int       // its runnable steps in plan.Steps
+	steps     []plan.Step // what is to be done, as last decided
+	unplanned []plan.Step // steps that were not in the plan, with their results
 
 	id     string // of the open record; empty = none
 	intent Intent // of the open record
-	// sent says that a write was sent and it is not known how it ended. While
-	// it is true the record must not be closed by guessing.
+	// sent is true while a write was sent and its outcome is unknown. The record
+	// must not be closed by guessing meanwhile.
 	sent bool
-	// moving says the same of the alias, which a look at the list tells nothing
-	// about.
+	// moving is the same for the alias, which the list shows nothing about.
 	moving bool
 	// movedTo is what the alias was moved to, or given weight, by the open
 	// record; empty = it was not.
 	movedTo   string
 	requestID string
-	// release gives the slot back, once: when the write was accepted, or at
-	// the end.
+	// release frees the slot, once: when the write was accepted, or at the end.
 	release func()
 }
 
-// newBackOff gives pauses of about 0.5, 1, 2, 4 seconds. An update in progress
+// newBackOff returns pauses of about 0.5, 1, 2, 4 seconds. An update in progress
 // takes two to three seconds, and a throttled account needs rest.
 func newBackOff() *backoff.ExponentialBackOff {
 	b := backoff.NewExponentialBackOff()
@@ -65,47 +57,47 @@ func newBackOff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// run1 brings the function to an end, whatever happens in between.
-func (j *job) run1(ctx context.Context, do func(ctx, hand context.Context) plan.Result) {
+// runOne brings the function to an end, whatever happens in between.
+func (j *job) runOne(ctx context.Context, do func(ctx, finishing context.Context) plan.Result) {
 	status := plan.StatusHeld
 	defer func() {
 		if p := recover(); p != nil {
 			j.Log.ErrorContext(ctx, "panic while changing a function", "function", j.name, "panic", p, "stack", string(debug.Stack()))
-			// The record, if one is open, stays open: nobody knows how far it went.
-			status = j.settle(plan.Result{Status: plan.StatusFailed, Error: fmt.Sprintf("panic: %v", p)})
+			// The record, if one is open, stays open: how far it went is unknown.
+			status = j.assignResults(plan.Result{Status: plan.StatusFailed, Error: fmt.Sprintf("panic: %v", p)})
 		}
-		j.told(j.name, status)
+		j.report(j.name, status)
 	}()
 	defer j.release()
 	if !j.mayStart(ctx, j.index) {
 		status = j.plan.Steps[j.index[0]].Result.Status
 		return
 	}
-	hand, cancel := outlive(ctx)
+	finishing, cancel := finishingContext(ctx)
 	defer cancel()
-	status = j.settle(do(ctx, hand))
+	status = j.assignResults(do(ctx, finishing))
 }
 
 // work attempts the function until it came to an end or the tries are used up.
-// ctx stops it before a write; hand is for what was sent already.
-func (j *job) work(ctx, hand context.Context) plan.Result {
+// ctx stops it before a write; finishing is for what was sent already.
+func (j *job) work(ctx, finishing context.Context) plan.Result {
 	wait := newBackOff()
 	var seen Outcome // what the last attempt that got so far knew
 	var last error
-	for try := range tries {
+	for try := range maxTries {
 		if try > 0 {
-			pause(j.looking(ctx, hand), wait.NextBackOff())
+			pause(j.readContext(ctx, finishing), wait.NextBackOff())
 		}
-		if ctx.Err() != nil && !j.unknown() {
+		if ctx.Err() != nil && !j.outcomeUnknown() {
 			seen.Result = j.stoppedResult()
 			if seen.List != nil {
 				seen.Result = failed("stopped before callers had the new layers")
 			}
-			return j.end(hand, seen)
+			return j.closeRecord(finishing, seen)
 		}
-		out, err := j.attempt(ctx, hand, try == 0)
+		out, err := j.attempt(ctx, finishing, try == 0)
 		if !errors.Is(err, errAgain) {
-			return j.end(hand, out)
+			return j.closeRecord(finishing, out)
 		}
 		if last = err; out.List != nil {
 			seen = out
@@ -113,45 +105,46 @@ func (j *job) work(ctx, hand context.Context) plan.Result {
 		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
 	}
 	seen.Result = givenUp(last)
-	return j.end(hand, seen)
+	return j.closeRecord(finishing, seen)
 }
 
 func givenUp(err error) plan.Result {
-	return failed("given up after %d tries: %s", tries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+	return failed("given up after %d tries: %s", maxTries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
 }
 
-// unknown says that something was sent and nobody knows how it ended.
-func (j *job) unknown() bool { return j.sent || j.moving }
+// outcomeUnknown reports whether something was sent of which the outcome is
+// unknown.
+func (j *job) outcomeUnknown() bool { return j.sent || j.moving }
 
-// looking gives the context for reads: once a write was sent, finding out how
-// it ended belongs to finishing it.
-func (j *job) looking(ctx, hand context.Context) context.Context {
-	if j.unknown() {
-		return hand
+// readContext returns the context for reads: once a write was sent, finding out
+// how it ended belongs to finishing it.
+func (j *job) readContext(ctx, finishing context.Context) context.Context {
+	if j.outcomeUnknown() {
+		return finishing
 	}
 	return ctx
 }
 
 // attempt looks, decides, writes and verifies once. An error is errAgain.
-func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
-	fn, err := j.look(j.looking(ctx, hand))
+func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, error) {
+	fn, err := j.look(j.readContext(ctx, finishing))
 	if err != nil {
-		return j.sortError(ctx, err)
+		return j.handleError(ctx, err)
 	}
 	if j.id != "" && slices.Equal(fn.Layers, j.intent.After) {
-		// Our own write arrived although nobody told us.
-		return j.onward(ctx, hand, fn)
+		// Our own write arrived although its answer did not.
+		return j.continueToServe(ctx, finishing, fn)
 	}
-	if res := refuse(fn); res.Status != "" {
+	if res := refusal(fn); res.Status != "" {
 		return Outcome{Result: res}, nil
 	}
 	if ctx.Err() != nil {
 		return Outcome{Result: j.stoppedResult()}, nil
 	}
 	steps, why := j.decide(fn, first)
-	target, serve := listAfter(fn, steps), serveIn(steps)
-	there := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != updateFailed
-	if len(steps) == 0 || there && serve == nil {
+	target, serve := listAfter(fn, steps), serveStep(steps)
+	inPlace := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != state.UpdateFailed
+	if len(steps) == 0 || inPlace && serve == nil {
 		return Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: why}, List: listOf(fn)}, nil
 	}
 	if serve != nil {
@@ -159,14 +152,14 @@ func (j *job) attempt(ctx, hand context.Context, first bool) (Outcome, error) {
 			return Outcome{Result: skipped("$LATEST has %s that nobody has released yet", what), List: listOf(fn)}, nil
 		}
 	}
-	if err := j.open(hand, intent(steps, serve, listOf(fn), target)); err != nil {
+	if err := j.openRecord(finishing, intent(steps, serve, listOf(fn), target)); err != nil {
 		return Outcome{Result: failed("nothing was changed: %s", err)}, nil
 	}
 	j.steps = steps
-	if there {
-		return j.onward(ctx, hand, fn)
+	if inPlace {
+		return j.continueToServe(ctx, finishing, fn)
 	}
-	return j.write(ctx, hand, target, fn.RevisionID)
+	return j.write(ctx, finishing, target, fn.RevisionID)
 }
 
 // listAfter is what the function's list is to be.
@@ -187,28 +180,28 @@ func intent(steps []plan.Step, serve *plan.Step, before, after []state.LayerVers
 	return in
 }
 
-func (j *job) write(ctx, hand context.Context, target []state.LayerVersionARN, revision string) (Outcome, error) {
-	id, err := j.cloud.SetLayers(hand, j.name, target, revision)
+func (j *job) write(ctx, finishing context.Context, target []state.LayerVersionARN, revision string) (Outcome, error) {
+	id, err := j.cloud.SetLayers(finishing, j.name, target, revision)
 	if err != nil {
 		// A write that was cut off by our own end may have been made as well.
 		kind := state.KindOf(err)
 		j.sent = j.sent || kind == state.Unsure || kind == state.Stopped
-		return j.sortError(ctx, err)
+		return j.handleError(ctx, err)
 	}
 	j.sent, j.requestID = true, id
 	j.release()
-	fn, err := j.wait(hand)
+	fn, err := j.wait(finishing)
 	if err != nil {
-		return j.sortError(ctx, err)
+		return j.handleError(ctx, err)
 	}
-	return j.onward(ctx, hand, fn)
+	return j.continueToServe(ctx, finishing, fn)
 }
 
-// onward goes on from a list that is as meant: to those who call the function
-// by an alias, where there is one.
-func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, error) {
+// continueToServe goes on once the list is as meant: to those who call the
+// function by an alias, where there is one.
+func (j *job) continueToServe(ctx, finishing context.Context, fn state.Function) (Outcome, error) {
 	out := j.verify(fn)
-	serve := serveIn(j.steps)
+	serve := serveStep(j.steps)
 	if serve == nil || out.Status != plan.StatusApplied {
 		return out, nil
 	}
@@ -216,82 +209,82 @@ func (j *job) onward(ctx, hand context.Context, fn state.Function) (Outcome, err
 		out.Status = plan.StatusFailed
 		return out, nil
 	}
-	return j.serve(ctx, hand, fn, serve, out)
+	return j.serve(ctx, finishing, fn, serve, out)
 }
 
 // look reads the function and waits until no update is in progress. An update
 // that failed is no error here: the next one repairs it.
 func (j *job) look(ctx context.Context) (state.Function, error) {
 	fn, err := j.cloud.Function(ctx, j.name)
-	if err != nil || fn.LastUpdateStatus != inProgress {
+	if err != nil || fn.LastUpdateStatus != state.UpdateInProgress {
 		return fn, err
 	}
 	return j.wait(ctx)
 }
 
 func (j *job) wait(ctx context.Context) (state.Function, error) {
-	ctx, cancel := context.WithTimeout(ctx, longestUpdate)
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
 	defer cancel()
 	fn, err := j.cloud.WaitUpdated(ctx, j.name)
 	switch {
-	case fn.LastUpdateStatus == updateFailed:
+	case fn.LastUpdateStatus == state.UpdateFailed:
 		return fn, nil
-	case fn.LastUpdateStatus == inProgress, errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case fn.LastUpdateStatus == state.UpdateInProgress, errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Waiting once more would only double the wait: it is for a person.
 		return fn, &state.Error{Op: "wait for " + j.name, Kind: state.Human, Message: "an update is in progress that does not end"}
 	}
 	return fn, err
 }
 
-// refuse says why a function cannot be changed in its state; the zero Result
+// refusal returns why a function cannot be changed in its state; the zero Result
 // when it can. An idle function is woken by an update. Emulators know no
 // states: empty is fine.
-func refuse(fn state.Function) plan.Result {
+func refusal(fn state.Function) plan.Result {
 	reason := fn.StatusReason
 	if reason == "" {
 		reason = "AWS gives no reason"
 	}
 	switch fn.State {
-	case "", "Active", "Inactive":
+	case "", state.StateActive, state.StateInactive:
 		return plan.Result{}
-	case "Failed":
+	case state.StateFailed:
 		return failed("the function is in state Failed: %s", reason)
 	default:
 		return skipped("the function is in state %s: %s", fn.State, reason)
 	}
 }
 
-// decide gives what is to be done to fn: what was planned while its list is
-// what the plan saw, else what a new decision says. why is the reason should
-// that be nothing; empty when the function already is as wanted.
+// decide returns what is to be done to fn: what was planned while its list is
+// what the plan saw, else a new decision. why is the reason should that be
+// nothing; empty when the function already is as wanted.
 func (j *job) decide(fn state.Function, first bool) (steps []plan.Step, why string) {
 	if first && slices.Equal(fn.Layers, j.steps[0].List) {
 		return j.steps, ""
 	}
-	if !slices.Equal(fn.Layers, listAfter(fn, j.steps)) || serveIn(j.steps) != nil {
+	if !slices.Equal(fn.Layers, listAfter(fn, j.steps)) || serveStep(j.steps) != nil {
 		why = "the function changed since the plan, and nothing may be done to it now"
 	}
 	if j.Decide == nil {
 		return nil, why
 	}
 	for _, s := range j.Decide(fn) {
-		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !pointsBack(s) {
+		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !isRepoint(s) {
 			steps = append(steps, s)
 		}
 	}
 	return steps, why
 }
 
-// open records the intent, unless exactly this one is open already. An older
+// openRecord records the intent, unless exactly this one is open already. An older
 // one is closed first: what it meant to write is not what is written now.
-func (j *job) open(ctx context.Context, in Intent) error {
+func (j *job) openRecord(ctx context.Context, in Intent) error {
 	if j.id != "" && slices.Equal(in.Before, j.intent.Before) && slices.Equal(in.After, j.intent.After) {
 		return nil
 	}
 	if j.id != "" {
 		old := Outcome{Result: skipped("the function changed meanwhile and was decided again"), List: in.Before}
-		if j.requestID != "" || j.unknown() {
-			// Going back must know of it: skipped would say that it never was.
+		if j.requestID != "" || j.outcomeUnknown() {
+			// A rollback must know of it: skipped would mean that it never was.
 			old.Result = failed("another writer changed the function before this was through, and it was decided again")
 		}
 		if err := j.finish(ctx, j.id, old); err != nil {
@@ -308,7 +301,7 @@ func (j *job) open(ctx context.Context, in Intent) error {
 func (j *job) verify(fn state.Function) Outcome {
 	j.sent = false
 	out := Outcome{List: listOf(fn), Result: plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}}
-	if fn.LastUpdateStatus == updateFailed {
+	if fn.LastUpdateStatus == state.UpdateFailed {
 		out.Status = plan.StatusFailed
 		out.Error = "the update failed and the function runs as before: " + fn.StatusReason
 		return out
@@ -320,7 +313,7 @@ func (j *job) verify(fn state.Function) Outcome {
 		if s.Kind == plan.KindServe {
 			continue
 		}
-		if v, _, _ := fn.Has(s.LayerARN); v != s.To {
+		if v := fn.Layers.Of(s.LayerARN); v != s.To {
 			out.Status = plan.StatusFailed
 			out.Error = fmt.Sprintf("another writer changed the function meanwhile: it has %s, not %s", orNone(v), orNone(s.To))
 			return out
@@ -330,9 +323,9 @@ func (j *job) verify(fn state.Function) Outcome {
 	return out
 }
 
-// sortError turns an error into an end or, as errAgain, into another attempt.
-func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
-	j.note(err)
+// handleError turns an error into an end or, as errAgain, into another attempt.
+func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
+	j.noteElsewhere(err)
 	res := failed("%s", err)
 	if e, ok := errors.AsType[*state.Error](err); ok {
 		res.RequestID = e.RequestID
@@ -352,22 +345,22 @@ func (j *job) sortError(ctx context.Context, err error) (Outcome, error) {
 }
 
 func (j *job) stoppedResult() plan.Result {
-	j.stop()
-	if j.unknown() {
+	j.noteStopped()
+	if j.outcomeUnknown() {
 		return failed("stopped before AWS had finished")
 	}
 	return skipped("stopped before it was changed")
 }
 
-// end closes the open record, if there is one and its end is known.
-func (j *job) end(ctx context.Context, out Outcome) plan.Result {
+// closeRecord closes the open record, if there is one and its end is known.
+func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 	if j.id != "" && j.requestID != "" && out.Status == plan.StatusSkipped {
-		// Skipped would say that nothing was changed, and going back leave it.
+		// Skipped would mean that nothing was changed, and a rollback leave it.
 		out.Status, out.Error = plan.StatusFailed, cmp.Or(out.Error, "another writer changed the function before this was through")
 	}
 	switch {
 	case j.id == "":
-	case j.unknown():
+	case j.outcomeUnknown():
 		out.Error += "; it may have happened, and the next round settles the record"
 	default:
 		if err := j.finish(ctx, j.id, out); err != nil {
@@ -383,7 +376,7 @@ func (j *job) end(ctx context.Context, out Outcome) plan.Result {
 	return out.Result
 }
 
-// changes says for the log what was to be done to the function, and why:
+// changes returns for the log what was to be done to the function, and why:
 // "common 4 to 5 (wanted)". 0 stands for nothing.
 func (j *job) changes() []string {
 	list := make([]string, len(j.steps))
@@ -397,9 +390,9 @@ func (j *job) changes() []string {
 	return list
 }
 
-// settle gives the steps of the plan their results. A step that was decided
+// assignResults sets the results of the steps of the plan. A step that was decided
 // anew takes the place of the planned one of the same layer.
-func (j *job) settle(res plan.Result) plan.Status {
+func (j *job) assignResults(res plan.Result) plan.Status {
 	taken := make([]bool, len(j.steps))
 	for _, i := range j.index {
 		s := &j.plan.Steps[i]
@@ -417,13 +410,13 @@ func (j *job) settle(res plan.Result) plan.Status {
 	for at, s := range j.steps {
 		if !taken[at] {
 			s.Result = new(res)
-			j.extra = append(j.extra, s)
+			j.unplanned = append(j.unplanned, s)
 		}
 	}
 	return res.Status
 }
 
-// listOf gives the function's list for a record: seen and empty is not nil.
+// listOf returns the function's list for a record: seen and empty is not nil.
 func listOf(fn state.Function) []state.LayerVersionARN {
 	return append([]state.LayerVersionARN{}, fn.Layers...)
 }

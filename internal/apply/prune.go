@@ -12,11 +12,11 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// oldestSweep is how old the sweep of uses may be when something is deleted
+// sweepMaxAge is how old the sweep of uses may be when something is deleted
 // (DESIGN section 2, retention), counted from its beginning: what it read
 // first is that old. AWS deletes what is in use without a word, and what was
 // deleted can never be had again under its number.
-const oldestSweep = 5 * time.Minute
+const sweepMaxAge = 5 * time.Minute
 
 // sweeper keeps the last sweep of uses, for several prunes in a row.
 type sweeper struct {
@@ -37,7 +37,7 @@ func (r *run) pruneAll(ctx context.Context, index []int) {
 		case r.mayStart(ctx, []int{i}):
 			s.Result = new(r.prune(ctx, *s, sweep))
 		}
-		r.told(s.ID, s.Result.Status)
+		r.report(s.ID, s.Result.Status)
 	}
 }
 
@@ -59,19 +59,19 @@ func (r *run) prune(ctx context.Context, s plan.Step, sweep *sweeper) (res plan.
 			res = failed("panic: %v", p)
 		}
 	}()
-	hand, cancel := outlive(ctx)
+	finishing, cancel := finishingContext(ctx)
 	defer cancel()
 	if res, ok := r.unused(ctx, s, sweep); !ok {
 		return res
 	}
-	id, err := r.begin(hand, Intent{Steps: []plan.Step{s}})
+	id, err := r.begin(finishing, Intent{Steps: []plan.Step{s}})
 	if err != nil {
 		return failed("nothing was pruned: %s", err)
 	}
-	res, known := r.delete(ctx, hand, s, sweep)
+	res, known := r.delete(ctx, finishing, s, sweep)
 	if !known {
 		res.Error += "; it may have happened, and the next round settles the record"
-	} else if err := r.finish(hand, id, Outcome{Result: res}); err != nil {
+	} else if err := r.finish(finishing, id, Outcome{Result: res}); err != nil {
 		res.Error = err.Error()
 	}
 	r.Log.InfoContext(ctx, "prune is done", "step", s.ID, "status", res.Status, "err", res.Error, "request_id", res.RequestID)
@@ -81,18 +81,18 @@ func (r *run) prune(ctx context.Context, s plan.Step, sweep *sweeper) (res plan.
 // delete deletes the version, again when AWS was busy. Deleting twice is
 // harmless, but its use is checked anew each time. known is false when nobody
 // can tell whether it was deleted.
-func (r *run) delete(ctx, hand context.Context, s plan.Step, sweep *sweeper) (res plan.Result, known bool) {
+func (r *run) delete(ctx, finishing context.Context, s plan.Step, sweep *sweeper) (res plan.Result, known bool) {
 	wait := newBackOff()
 	known = true
-	for try := range tries {
+	for try := range maxTries {
 		if try > 0 {
 			pause(ctx, wait.NextBackOff())
 			if res, ok := r.unused(ctx, s, sweep); !ok {
 				return res, known
 			}
 		}
-		id, err := r.cloud.DeleteLayerVersion(hand, s.From)
-		r.note(err)
+		id, err := r.cloud.DeleteLayerVersion(finishing, s.From)
+		r.noteElsewhere(err)
 		kind := state.KindOf(err)
 		if err == nil || kind == state.Gone {
 			return plan.Result{Status: plan.StatusApplied, RequestID: id}, true
@@ -109,27 +109,27 @@ func (r *run) delete(ctx, hand context.Context, s plan.Step, sweep *sweeper) (re
 	return res, known
 }
 
-// unused says whether a sweep that is young enough shows nobody using the
+// unused reports whether a sweep that is young enough shows nobody using the
 // version; otherwise how the step ends.
 func (r *run) unused(ctx context.Context, s plan.Step, sweep *sweeper) (plan.Result, bool) {
 	if ctx.Err() != nil {
-		r.stop()
+		r.noteStopped()
 		return skipped("stopped before it was pruned"), false
 	}
-	if sweep.err == nil && (sweep.users == nil || time.Since(sweep.began) >= oldestSweep) {
+	if sweep.err == nil && (sweep.users == nil || time.Since(sweep.began) >= sweepMaxAge) {
 		sweep.began = time.Now()
 		sweep.users, sweep.err = r.cloud.Users(ctx)
-		r.note(sweep.err)
+		r.noteElsewhere(sweep.err)
 		if sweep.err == nil && sweep.users == nil {
 			sweep.users = map[state.LayerVersionARN]string{}
 		}
-		if took := time.Since(sweep.began); sweep.err == nil && took >= oldestSweep {
-			sweep.err = fmt.Errorf("it took %s, and a delete may rely on it for %s only", took.Round(time.Second), oldestSweep)
+		if took := time.Since(sweep.began); sweep.err == nil && took >= sweepMaxAge {
+			sweep.err = fmt.Errorf("it took %s, and a delete may rely on it for %s only", took.Round(time.Second), sweepMaxAge)
 		}
 	}
 	if sweep.err != nil {
 		if state.KindOf(sweep.err) == state.Stopped {
-			r.stop()
+			r.noteStopped()
 			return skipped("stopped before it was pruned"), false
 		}
 		return failed("kept, because who uses it could not be read: %s", sweep.err), false

@@ -102,7 +102,7 @@ func TestServeKeepsTheOrder(t *testing.T) {
 	})
 }
 
-// What AWS cannot start is never given to callers, and is told as what it is.
+// What AWS cannot start never reaches callers, and is reported as what it is.
 func TestAVersionThatFailsIsNotServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := served()
@@ -252,7 +252,7 @@ func TestGoingBackPointsEveryAliasFirst(t *testing.T) {
 // Ten functions on one slot: minutes of preparation, and of provisioned
 // concurrency, hold up nobody else.
 func TestWaitingForAVersionHoldsUpNobody(t *testing.T) {
-	for name, there := range map[string]bool{"new": false, "there": true} {
+	for name, inPlace := range map[string]bool{"new": false, "there": true} {
 		synctest.Test(t, func(t *testing.T) {
 			lists := map[string]list{}
 			for i := range 10 {
@@ -271,7 +271,7 @@ func TestWaitingForAVersionHoldsUpNobody(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !there {
+				if !inPlace {
 					planned.Steps = append(planned.Steps, step(f, common, 5, before))
 				}
 				planned.Steps = append(planned.Steps, plan.Step{
@@ -432,7 +432,7 @@ func TestTheRecordAgreesWithTheWorld(t *testing.T) {
 							for _, s := range planned.Steps {
 								s.List = f.Layers
 								if s.Kind != plan.KindServe {
-									s.From, _, _ = f.Has(s.LayerARN)
+									s.From = f.Layers.Of(s.LayerARN)
 									if s.From == s.To {
 										continue
 									}

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"iter"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // stamp is the end of a Description that layerd itself wrote.
@@ -107,8 +107,8 @@ func (c Catalog) Label(n int64) string {
 	return c.labels[n]
 }
 
-// Show writes a number as people compare it, see Numbered.
-func (c Catalog) Show(n int64) string { return Numbered(n, c.Label(n)) }
+// Show writes a number as people compare it, see words.Version.
+func (c Catalog) Show(n int64) string { return words.Version(n, c.Label(n)) }
 
 // Labels yields every number whose semantic version is known, live or not.
 func (c Catalog) Labels() iter.Seq2[int64, string] {
@@ -264,17 +264,4 @@ func liveList(live []string) string {
 
 func problem(at desired.Position, code, message, suggestion string) *desired.Problem {
 	return &desired.Problem{Position: at, Code: code, Message: message, Suggestion: suggestion, Severity: desired.Error}
-}
-
-// Numbered writes a version as people compare it: "13 (1.4.2)", or "13" when
-// no semantic version is known, or "none".
-func Numbered(n int64, semver string) string {
-	switch {
-	case n == 0:
-		return "none"
-	case semver == "":
-		return strconv.FormatInt(n, 10)
-	default:
-		return fmt.Sprintf("%d (%s)", n, semver)
-	}
 }

@@ -18,217 +18,216 @@ import (
 )
 
 // account is one AWS account: its lease and its environments, each of which has
-// its own time to come. A long rollout of one does not keep another from its
-// window.
+// its own schedule. A long rollout of one does not keep another from its window.
 type account struct {
 	*Daemon
-	id   string
-	bell chan struct{} // something is new; holds one token
+	id    string
+	woken chan struct{} // there is news; holds one token
 
 	// Only the loop touches these.
-	lease   *lease.Lease
-	tried   time.Time // when the lease was last tried for
-	blind   bool      // we had the lease last, and the store does not answer
-	standby string    // who has the lease, as last logged
-	shown   time.Time // when its decisions were last read, to be shown
+	lease        *lease.Lease
+	triedAt      time.Time // when the lease was last tried for
+	observing    bool      // the store does not answer, and we had the lease last: rounds change nothing
+	loggedHolder string    // who has the lease, as last logged
+	shownAt      time.Time // when the holder's decisions were last read, for Health
 
 	working sync.WaitGroup // rounds under way
 
 	// mu guards what follows, which rounds write. It may be taken while the
 	// daemon's is held, never the other way round.
-	mu      sync.Mutex
-	duties  map[string]*duty
-	turns   int // rounds that were begun
-	ticked  time.Time
-	holding bool // the lease is ours
-	// answers are who has changed a function, by Region and name.
-	answers map[[2]string]answered
+	mu       sync.Mutex
+	envs     map[string]*envState
+	rounds   int // rounds that were begun
+	loopedAt time.Time
+	holding  bool // the lease is ours
+	// answers are who changed a function, by Region and name.
+	answers map[[2]string]actorAnswer
 }
 
-// duty is one environment of an account.
-type duty struct {
-	busy bool
-	turn int // of the round that it is busy with, or was last
-	// last is when its last round began, and pause how long the next may wait;
+// envState is one environment of an account: its schedule, and how far its
+// history was reported.
+type envState struct {
+	busy    bool
+	roundNo int // of the round that it is busy with, or was last
+	// began is when its last round began, and pause how long the next may wait;
 	// on the monotonic clock, so that a clock that is set changes nothing.
-	last  time.Time
+	began time.Time
 	pause time.Duration
-	// at is when something that is held may move, by the wall clock; zero =
-	// nothing is known to.
-	at time.Time
-	// touched is when a round of it was last heard of.
-	touched time.Time
-	// looked is when AWS was last read completely for it, by the wall clock,
-	// and first when that was first tried.
-	looked, first time.Time
-	// astray is why its last round could not be made where it is meant: the
+	// dueAt is when a held step may move, by the wall clock; zero = unknown.
+	dueAt time.Time
+	// progressAt is when a round of it last made progress.
+	progressAt time.Time
+	// readAt is when AWS was last read completely for it, by the wall clock,
+	// and firstTried when that was first tried.
+	readAt, firstTried time.Time
+	// wrongAccount is why its last round could not be made where it is meant: the
 	// credentials, or the answers, are another account's. Empty = it could.
-	astray string
-	// fresh says that the lease was taken since its last round: what ended
-	// before, and what was missed, is still to be told.
-	fresh bool
-	// since is until when somebody is known to have looked after it before.
-	since time.Time
+	wrongAccount string
+	// justTaken is true when the lease was taken since its last round: what ended
+	// before, and what was missed, is still to be reported.
+	justTaken bool
+	// servedUntil is until when some daemon is known to have run its rounds.
+	servedUntil time.Time
 	// revision is of the newest commit that its last round knew.
 	revision string
-	// told is how far its history was told, and read where that is kept.
-	told, read history.Cursor
+	// toldUpTo is how far its history was reported, and readUpTo how far it was
+	// read.
+	toldUpTo, readUpTo history.Cursor
 }
 
 func newAccount(d *Daemon, id string) *account {
-	return &account{Daemon: d, id: id, bell: make(chan struct{}, 1), duties: map[string]*duty{}, answers: map[[2]string]answered{}, ticked: time.Now()}
+	return &account{Daemon: d, id: id, woken: make(chan struct{}, 1), envs: map[string]*envState{}, answers: map[[2]string]actorAnswer{}, loopedAt: time.Now()}
 }
 
-func (a *account) ring() {
+func (a *account) wake() {
 	select {
-	case a.bell <- struct{}{}:
+	case a.woken <- struct{}{}:
 	default:
 	}
 }
 
 // run looks after the account until ctx ends; then it waits for its rounds and
-// gives the lease back.
+// releases the lease.
 func (a *account) run(ctx context.Context) {
-	defer a.leave(context.WithoutCancel(ctx))
-	a.every(ctx, "account "+a.id, a.bell, a.tick)
+	defer a.shutdown(context.WithoutCancel(ctx))
+	a.every(ctx, "account "+a.id, a.woken, a.runDue)
 }
 
-// tick does what is due and says how long nothing will be.
-func (a *account) tick(ctx context.Context) time.Duration {
-	w, names := a.roster()
+// runDue starts what is due and returns how long nothing will be.
+func (a *account) runDue(ctx context.Context) time.Duration {
+	w, names := a.environments()
 	if len(names) == 0 {
-		a.Daemon.found(a.id) // whoever has it now, nobody needs to
-		a.letGo(ctx, "no environment is in it any more")
+		a.Daemon.noteHeld(a.id) // no environment needs it, whoever has it now
+		a.release(ctx, "no environment is in it any more")
 		return tick
 	}
-	if !a.hold(ctx) {
-		if a.blind {
-			a.start(ctx, w, names)
+	if !a.ensureLease(ctx) {
+		if a.observing {
+			a.startDue(ctx, w, names)
 		}
 		return min(tick, a.keeper.Term()/6)
 	}
-	w, names = a.roster() // taking the lease may have changed it
-	if who, asked := a.lease.Asked(); asked && a.idle() && a.rested() {
-		a.letGo(ctx, "asked for by "+who.Name)
+	w, names = a.environments() // taking the lease may have changed it
+	if who, asked := a.lease.Asked(); asked && a.idle() && a.everyServed() {
+		a.release(ctx, "asked for by "+who.Name)
 		return tick
 	}
-	return a.start(ctx, w, names)
+	return a.startDue(ctx, w, names)
 }
 
-// roster gives what is followed and the environments of the account, and has a
-// duty for each of them and for no other.
-func (a *account) roster() (*wanted, []string) {
-	w := a.wants()
+// environments returns what is followed and the names of the account's
+// environments, and keeps an envState for each of them and for no other.
+func (a *account) environments() (*desiredView, []string) {
+	w := a.desired()
 	names := w.of(a.id)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.ticked = time.Now()
-	maps.DeleteFunc(a.duties, func(name string, d *duty) bool { return !d.busy && !slices.Contains(names, name) })
+	a.loopedAt = time.Now()
+	maps.DeleteFunc(a.envs, func(name string, d *envState) bool { return !d.busy && !slices.Contains(names, name) })
 	for _, name := range names {
-		if a.duties[name] == nil {
-			a.duties[name] = &duty{fresh: true, first: time.Now()}
+		if a.envs[name] == nil {
+			a.envs[name] = &envState{justTaken: true, firstTried: time.Now()}
 		}
 	}
 	return w, names
 }
 
-// start begins a round over the environments that are due, and says how long
-// none of the others will be.
-func (a *account) start(ctx context.Context, w *wanted, names []string) time.Duration {
-	due, turn, next := a.due(w, names, time.Now())
+// startDue begins a round over the environments that are due, and returns how
+// long none of the others will be.
+func (a *account) startDue(ctx context.Context, w *desiredView, names []string) time.Duration {
+	due, roundNo, next := a.takeDue(w, names, time.Now())
 	if len(due) == 0 {
 		return next
 	}
 	l := a.lease // which the loop may lose while the round works
-	if a.blind {
+	if a.observing {
 		l = nil
 	}
 	a.working.Go(func() {
-		defer a.ring()
-		defer a.ended(due, turn)
-		a.guard("round of "+a.id, func() time.Duration {
+		defer a.wake()
+		defer a.markFree(due, roundNo)
+		a.contain("round of "+a.id, func() {
 			if l == nil {
-				a.watch(ctx, w, due)
+				a.observeOnly(ctx, w, due)
 			} else {
-				a.round(ctx, w, due, turn, l)
+				a.runRound(ctx, w, due, roundNo, l)
 			}
-			return 0
 		})
 	})
 	return next
 }
 
-// due picks the environments whose time has come and marks them as busy. When
-// it has come for one it has for all that are free: they look at AWS together.
-func (a *account) due(w *wanted, names []string, now time.Time) (due []string, turn int, next time.Duration) {
+// takeDue picks the environments whose time has come and marks them as busy. When
+// it has come for one it has for all that are free: they read AWS together.
+func (a *account) takeDue(w *desiredView, names []string, now time.Time) (due []string, roundNo int, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next = tick
-	var free []*duty
+	var free []*envState
 	for _, name := range names {
-		d := a.duties[name]
+		d := a.envs[name]
 		if d.busy {
 			continue
 		}
-		next = min(next, d.left(w.newest, now))
+		next = min(next, d.wait(w.newest, now))
 		free, due = append(free, d), append(due, name)
 	}
 	if next > 0 {
 		return nil, 0, next
 	}
 	pause := jitter(a.Interval)
-	a.turns++
+	a.rounds++
 	for _, d := range free {
-		d.busy, d.turn, d.last, d.touched, d.at, d.pause = true, a.turns, now, now, time.Time{}, pause
+		d.busy, d.roundNo, d.began, d.progressAt, d.dueAt, d.pause = true, a.rounds, now, now, time.Time{}, pause
 		d.revision = w.newest
 	}
 	slices.Sort(due)
-	return due, a.turns, tick
+	return due, a.rounds, tick
 }
 
-// left is how long the environment may wait for its next round.
-func (d *duty) left(revision string, now time.Time) time.Duration {
-	if d.last.IsZero() || d.revision != revision {
+// wait is how long the environment may wait for its next round.
+func (d *envState) wait(revision string, now time.Time) time.Duration {
+	if d.began.IsZero() || d.revision != revision {
 		return 0 // a commit that is new to it does not wait for the minute to pass
 	}
-	left := d.pause - now.Sub(d.last)
-	if !d.at.IsZero() {
-		left = min(left, d.at.Sub(now.Round(0)))
+	left := d.pause - now.Sub(d.began)
+	if !d.dueAt.IsZero() {
+		left = min(left, d.dueAt.Sub(now.Round(0)))
 	}
 	return max(left, 0)
 }
 
-// ended marks environments as free again, but for those that a later round has
+// markFree marks environments as free again, but for those that a later round has
 // begun with meanwhile.
-func (a *account) ended(names []string, turn int) {
+func (a *account) markFree(names []string, roundNo int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, name := range names {
-		if d := a.duties[name]; d != nil && d.turn == turn {
+		if d := a.envs[name]; d != nil && d.roundNo == roundNo {
 			d.busy = false
 		}
 	}
 }
 
-// touch notes that a round of the environment is alive.
-func (a *account) touch(p round.Progress) {
+// noteProgress notes that a round of the environment makes progress.
+func (a *account) noteProgress(p round.Progress) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d := a.duties[p.Environment]; d != nil {
-		d.touched = time.Now()
+	if d := a.envs[p.Environment]; d != nil {
+		d.progressAt = time.Now()
 	}
 }
 
-// round makes one round over some environments. They look at AWS together and
-// go on each for itself.
-func (a *account) round(ctx context.Context, w *wanted, names []string, turn int, l *lease.Lease) {
+// runRound makes one round over some environments. They read AWS together and
+// are applied each for itself.
+func (a *account) runRound(ctx context.Context, w *desiredView, names []string, roundNo int, l *lease.Lease) {
 	bound, cancel := l.Bind(ctx)
 	defer cancel()
 	r := a.newRound(&w, names)
 	r.Store = a.Store
 	r.Lease = func(context.Context, string) (round.Lease, error) { return l, nil }
-	r.Decided = func(ctx context.Context, planned plan.Plan) error { return a.decided(ctx, w, planned) }
-	a.begin(bound, names)
+	r.Decided = func(ctx context.Context, planned plan.Plan) error { return a.recordDecision(ctx, w, planned) }
+	a.loadCursors(bound, names)
 	p, err := r.Begin(bound)
 	if err != nil {
 		if bound.Err() == nil {
@@ -237,31 +236,30 @@ func (a *account) round(ctx context.Context, w *wanted, names []string, turn int
 		return
 	}
 	for _, name := range names { // what resolves is known now, and nothing of it has begun
-		if err := a.saveGood(bound, name); err != nil && bound.Err() == nil {
+		if err := a.saveLastGood(bound, name); err != nil && bound.Err() == nil {
 			a.Log.Error("last good commit not kept", "env", name, "err", err)
 		}
 	}
 	var wg sync.WaitGroup
 	for _, env := range p.Chosen() {
 		wg.Go(func() {
-			defer a.ended([]string{env[0].Name}, turn)
+			defer a.markFree([]string{env[0].Name}, roundNo)
 			began := time.Now()
 			// apply keeps its own panics; what comes after would take all other
 			// environments with it.
-			a.guard("round of "+env[0].Name, func() time.Duration {
+			a.contain("round of "+env[0].Name, func() {
 				planned := p.Apply(bound, env)
-				a.after(bound, w, planned, time.Since(began))
-				return 0
+				a.afterRound(bound, w, planned, time.Since(began))
 			})
 		})
 	}
 	wg.Wait()
 }
 
-// decided writes down what is about to be begun.
-func (a *account) decided(ctx context.Context, w *wanted, planned plan.Plan) error {
-	begins, _ := changes(planned)
-	return a.note(ctx, planned.Environment, func(m *memory) {
+// recordDecision records what is about to be begun.
+func (a *account) recordDecision(ctx context.Context, w *desiredView, planned plan.Plan) error {
+	begins, _ := changeProgress(planned)
+	return a.updateRevisions(ctx, planned.Environment, func(m *revisions) {
 		m.Observed, m.Planned = w.newest, w.origins[planned.Environment].Revision
 		if begins {
 			m.Attempted = m.Planned
@@ -269,10 +267,10 @@ func (a *account) decided(ctx context.Context, w *wanted, planned plan.Plan) err
 	})
 }
 
-// after does what comes after a round of one environment: the next time, the
-// record, and telling.
-func (a *account) after(ctx context.Context, w *wanted, planned plan.Plan, took time.Duration) {
-	a.schedule(planned)
+// afterRound schedules the next round of an environment, records the outcome and
+// reports it.
+func (a *account) afterRound(ctx context.Context, w *desiredView, planned plan.Plan, took time.Duration) {
+	a.scheduleNext(planned)
 	if ctx.Err() != nil && slices.ContainsFunc(planned.Regions, func(r plan.Region) bool { return r.Failure != nil }) {
 		// It was stopped before it had looked, or while it did: that is not how
 		// the environment is, and whoever comes next looks anew.
@@ -280,18 +278,18 @@ func (a *account) after(ctx context.Context, w *wanted, planned plan.Plan, took 
 	}
 	a.logPlan(planned, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
-		return // whoever has the lease next tells what became of it
+		return // the next holder of the lease reports the outcome
 	}
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), farewell)
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 	}
-	_, left := changes(planned)
-	wrong, known := w.wrong(planned)
+	_, left := changeProgress(planned)
+	wrong, known := w.problemsOf(planned)
 	var since time.Time
-	err := a.note(ctx, planned.Environment, func(m *memory) {
-		m.Decision = decision(planned)
+	err := a.updateRevisions(ctx, planned.Environment, func(m *revisions) {
+		m.Decision = summaryLine(planned)
 		switch {
 		case len(wrong) == 0 && known:
 			m.InvalidSince = time.Time{}
@@ -304,13 +302,13 @@ func (a *account) after(ctx context.Context, w *wanted, planned plan.Plan, took 
 		}
 	})
 	if len(wrong) > 0 || known {
-		a.unsettle(planned.Environment, wrong, since)
+		a.noteProblems(planned.Environment, wrong, since)
 	}
 	if err == nil {
 		err = a.tell(ctx, w, planned)
 	}
 	// Where all of that could be written the store works: what failed of the
-	// plan is damage in this environment alone, and was told with it.
+	// plan is damage in this environment alone, and was reported with it.
 	if err != nil {
 		a.storeFails(err)
 		return
@@ -318,35 +316,35 @@ func (a *account) after(ctx context.Context, w *wanted, planned plan.Plan, took 
 	a.storeWorks()
 }
 
-// schedule says when the environment is to be looked at next.
-func (a *account) schedule(planned plan.Plan) {
+// scheduleNext sets when the next round of the environment is due.
+func (a *account) scheduleNext(planned plan.Plan) {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	d := a.duties[planned.Environment]
-	d.touched, d.astray = now, ""
-	whole, began := true, d.last.Round(0)
+	d := a.envs[planned.Environment]
+	d.progressAt, d.wrongAccount = now, ""
+	whole, began := true, d.began.Round(0)
 	for _, r := range planned.Regions {
 		whole = whole && r.Failure == nil
 		if r.Failure != nil && r.Failure.Code == round.CodeWrongAccount {
-			d.astray = r.Failure.Message
+			d.wrongAccount = r.Failure.Message
 		}
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may
 		// be too late for its decision, and is then due at once.
 		for _, at := range []time.Time{r.Next, r.Due, opens(r.Want, began), opens(r.Want, now)} {
-			if !at.IsZero() && (at.After(began) || at.Equal(r.Due)) && (d.at.IsZero() || at.Before(d.at)) {
-				d.at = at
+			if !at.IsZero() && (at.After(began) || at.Equal(r.Due)) && (d.dueAt.IsZero() || at.Before(d.dueAt)) {
+				d.dueAt = at
 			}
 		}
 	}
 	if whole {
-		d.looked = now.Round(0)
+		d.readAt = now.Round(0)
 	}
 }
 
-// opens is when an environment's window opens next; zero when it is open, or
-// nobody knows.
+// opens returns when an environment's window opens next; zero when it is open, or
+// when that is unknown.
 func opens(e desired.Environment, now time.Time) time.Time {
 	status := e.Calendar.At(now)
 	if status.Open {
@@ -357,7 +355,7 @@ func opens(e desired.Environment, now time.Time) time.Time {
 
 // logPlan writes one line for each Region; what was changed has lines of its
 // own (apply).
-func (a *account) logPlan(planned plan.Plan, w *wanted, took time.Duration) {
+func (a *account) logPlan(planned plan.Plan, w *desiredView, took time.Duration) {
 	for _, r := range planned.Regions {
 		var held, applied, failed int
 		for _, s := range r.Steps {
@@ -381,9 +379,9 @@ func (a *account) logPlan(planned plan.Plan, w *wanted, took time.Duration) {
 	}
 }
 
-// watch makes a round that changes nothing and writes nothing: the store does
-// not answer, and what happens in AWS still matters to somebody.
-func (a *account) watch(ctx context.Context, w *wanted, names []string) {
+// observeOnly makes a round that changes and writes nothing: the store does not
+// answer, and people still want to see what happens in AWS.
+func (a *account) observeOnly(ctx context.Context, w *desiredView, names []string) {
 	r := a.newRound(&w, names)
 	r.Watching = "nothing is changed while the store does not work"
 	result, err := r.Plan(ctx)
@@ -391,10 +389,10 @@ func (a *account) watch(ctx context.Context, w *wanted, names []string) {
 		return
 	}
 	for _, planned := range result.Plans {
-		a.schedule(planned)
+		a.scheduleNext(planned)
 		a.logPlan(planned, w, 0)
-		if wrong, known := w.wrong(planned); len(wrong) > 0 || known {
-			a.unsettle(planned.Environment, wrong, time.Time{})
+		if wrong, known := w.problemsOf(planned); len(wrong) > 0 || known {
+			a.noteProblems(planned.Environment, wrong, time.Time{})
 		}
 	}
 }

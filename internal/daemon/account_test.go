@@ -14,22 +14,22 @@ import (
 // of it would begin beside the second, and the lease be given back under both.
 func TestTheEndOfARoundFreesOnlyWhatIsItsOwn(t *testing.T) {
 	a := newAccount(&Daemon{Options: Options{Interval: time.Minute}}, "123456789012")
-	w := &wanted{tree: desired.Tree{Names: []string{"fast", "slow"}}, origins: map[string]round.Origin{}}
+	w := &desiredView{tree: desired.Tree{Names: []string{"fast", "slow"}}, origins: map[string]round.Origin{}}
 	for _, name := range w.tree.Names {
-		a.duties[name] = &duty{}
+		a.envs[name] = &envState{}
 	}
 	now := time.Now()
-	first, turn, _ := a.due(w, w.tree.Names, now)
-	a.ended([]string{"fast"}, turn)
-	second, _, _ := a.due(w, w.tree.Names, now.Add(2*time.Minute))
+	first, turn, _ := a.takeDue(w, w.tree.Names, now)
+	a.markFree([]string{"fast"}, turn)
+	second, _, _ := a.takeDue(w, w.tree.Names, now.Add(2*time.Minute))
 	if len(first) != 2 || len(second) != 1 {
 		t.Fatalf("rounds over %v and %v", first, second)
 	}
-	a.ended(first, turn)
+	a.markFree(first, turn)
 	if a.idle() {
 		t.Error("it counts as idle while the second round works")
 	}
-	if third, _, _ := a.due(w, w.tree.Names, now.Add(4*time.Minute)); len(third) != 1 || third[0] != "slow" {
+	if third, _, _ := a.takeDue(w, w.tree.Names, now.Add(4*time.Minute)); len(third) != 1 || third[0] != "slow" {
 		t.Errorf("a third round over %v beside the second", third)
 	}
 }

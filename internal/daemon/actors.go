@@ -10,41 +10,41 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 )
 
-// witness is a Cloud that knows who else has changed a function, which not
-// every one does. Nobody known is "" and no error.
-type witness interface {
+// actorFinder is a Cloud that can find out who else changed a function, which not
+// every one can. An unknown actor is "" and no error.
+type actorFinder interface {
 	Actor(ctx context.Context, function string, since time.Time) (who string, at time.Time, err error)
 }
 
 const (
-	// mostAsked is for how many functions of a Region it is asked: a writer that
-	// changes hundreds is the same one.
-	mostAsked = 3
-	// askAgain is how long an answer is good enough, also that nobody knows. No
-	// answer is none: it is asked again in the next round.
-	askAgain = time.Hour
-	// askSince is how far back it is asked: as long as a heal counts.
-	askSince = 24 * time.Hour
-	// askPatience bounds what is no more than good to know.
-	askPatience = 10 * time.Second
+	// maxActorLookups is for how many functions of a Region it is asked: a writer
+	// that changes hundreds is the same one.
+	maxActorLookups = 3
+	// actorMaxAge is how long an answer is good enough, an unknown actor included.
+	// A lookup without an answer is repeated in the next round.
+	actorMaxAge = time.Hour
+	// actorLookback is how far back it is asked: as long as a heal counts.
+	actorLookback = 24 * time.Hour
+	// actorTimeout bounds a lookup that is only nice to have.
+	actorTimeout = 10 * time.Second
 )
 
-// answered is what was found out about one function, and when.
-type answered struct {
+// actorAnswer is what was found out about one function, and when.
+type actorAnswer struct {
 	notify.Actor
 	asked time.Time
-	// failed says that no answer came the last time, which is logged once.
+	// failed is true when the last lookup had no answer, which is logged once.
 	failed bool
 }
 
-// actors says who has changed the functions that are left to another writer.
-// It is never in the way of telling that they are.
+// actors returns who has changed the functions that are left to another writer.
+// It never keeps that from being reported.
 func (a *account) actors(ctx context.Context, planned plan.Plan) []notify.Actor {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	ctx, cancel := context.WithTimeout(ctx, actorTimeout)
 	defer cancel()
 	var list []notify.Actor
 	for _, r := range planned.Regions {
-		for _, name := range tugged(r) {
+		for _, name := range tugFunctions(r) {
 			if who, ok := a.actor(ctx, r, name); ok {
 				list = append(list, who)
 			}
@@ -53,9 +53,9 @@ func (a *account) actors(ctx context.Context, planned plan.Plan) []notify.Actor 
 	return list
 }
 
-// tugged names the first functions of a Region that another writer keeps
+// tugFunctions names the first functions of a Region that another writer keeps
 // changing back, sorted.
-func tugged(r plan.Region) []string {
+func tugFunctions(r plan.Region) []string {
 	var names []string
 	for _, s := range r.Steps {
 		if s.HeldBy(plan.ByTugOfWar) {
@@ -64,7 +64,7 @@ func tugged(r plan.Region) []string {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	return names[:min(len(names), mostAsked)]
+	return names[:min(len(names), maxActorLookups)]
 }
 
 func (a *account) actor(ctx context.Context, r plan.Region, function string) (notify.Actor, bool) {
@@ -73,13 +73,13 @@ func (a *account) actor(ctx context.Context, r plan.Region, function string) (no
 	a.mu.Lock()
 	old, known := a.answers[key]
 	a.mu.Unlock()
-	if age := now.Sub(old.asked); known && !old.failed && age < askAgain {
+	if age := now.Sub(old.asked); known && !old.failed && age < actorMaxAge {
 		return old.Actor, old.Who != ""
 	}
-	next := answered{Actor: notify.Actor{Region: r.Want.Region, Function: function}, asked: now}
+	next := actorAnswer{Actor: notify.Actor{Region: r.Want.Region, Function: function}, asked: now}
 	cloud, err := a.Connect(ctx, r.Want)
-	if w, ok := cloud.(witness); err == nil && ok {
-		next.Who, next.At, err = w.Actor(ctx, function, now.Add(-askSince))
+	if w, ok := cloud.(actorFinder); err == nil && ok {
+		next.Who, next.At, err = w.Actor(ctx, function, now.Add(-actorLookback))
 	}
 	if err != nil {
 		if ctx.Err() == nil && !old.failed {

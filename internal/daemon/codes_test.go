@@ -133,7 +133,7 @@ func wrongWorlds(t *testing.T) map[string]fs.FS {
 		"bad_value":             dev("", wish("1.4.0")+"pins: [{layer: \"共通\", functions: [a], version: 1.4.0, until: 2027-01-01, reason: r, owner: o}]\n"),
 		"not_a_file":            fstest.MapFS{"environments": {Data: []byte("a file")}},
 		"file_too_large":        dev("", wish("1.4.0")+strings.Repeat("#", 1<<20)),
-		"internal":              panics{},
+		"internal":              panickingFiles{},
 		"not_utf8":              dev("", "role: caf\xe9\n"),
 		"symlink":               linked,
 		"too_many_files":        many,
@@ -175,7 +175,7 @@ func TestEveryProblemIsHeardOf(t *testing.T) {
 }
 
 // heard runs a daemon over the files and returns the errors of its plan, each of
-// which it looks for where people hear of it.
+// which it looks for where people see it.
 func heard(t *testing.T, files fs.FS) []desired.Problem {
 	s := newSite(t, 2)
 	tree := desired.Load(files, desired.Options{Now: time.Now()})

@@ -24,7 +24,7 @@ type AWSOptions struct {
 	HTTPClient           aws.HTTPClient // nil = the SDK's own
 }
 
-// Connector gives a function that connects to the account, Region and role of
+// Connector returns a function that connects to the account, Region and role of
 // an environment. Clients of one account and Region share their limits, and
 // equal environments share a client, so that one quota has one spender.
 func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Environment) (round.Cloud, error) {
@@ -60,7 +60,7 @@ func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Envir
 	}
 }
 
-// Examined gives the client with which a connection can be examined (layerd
+// Examined returns the client with which a connection can be examined (layerd
 // doctor); ok is false for one that Connector did not make.
 func Examined(c round.Cloud) (client *awslambda.Client, ok bool) {
 	made, ok := c.(cloud)

@@ -22,11 +22,11 @@ import (
 
 // Source is where commits come from. *gitrepo.Repo is one.
 type Source interface {
-	// Pull gives the newest commit and true, unless its hash is last.
+	// Pull returns the newest commit and true, unless its hash is last.
 	Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error)
 }
 
-// Options say what a daemon follows, where it remembers, and how it reaches
+// Options are what a daemon follows, where it keeps its state, and how it reaches
 // the world. Repository, Source, Store and Connect are required.
 type Options struct {
 	Repository string // identity; part of every key in the store
@@ -41,10 +41,10 @@ type Options struct {
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
 	Interval, GitInterval time.Duration
-	// Name is who acts, for people: host and process.
+	// Name is the holder that people see: host and process.
 	Name    string
-	Targets []notify.Target // who is told; none = nobody
-	Repeat  time.Duration   // after which an open alert is told again; 0 = 24 hours
+	Targets []notify.Target // where alerts go; none = nowhere
+	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
@@ -58,11 +58,11 @@ const (
 	// staleAfter is when Git or AWS counts as not read any more (DESIGN section
 	// 2, isolation).
 	staleAfter = 15 * time.Minute
-	// farewell is how long an orderly end may take for what is in the store.
-	// With apply's grace of 20 seconds it keeps below the 25 that are promised.
-	farewell = 3 * time.Second
-	// longestEnd is when a daemon stops although something still hangs.
-	longestEnd = 24 * time.Second
+	// shutdownTimeout bounds the final writes to the store. With the 20 seconds
+	// that apply takes to finish it stays below the 25 that are promised.
+	shutdownTimeout = 3 * time.Second
+	// shutdownLimit is after how long Run returns although something still hangs.
+	shutdownLimit = 24 * time.Second
 )
 
 // ErrCutOff: the daemon was to stop, and something did not end in time. What it
@@ -72,34 +72,34 @@ var ErrCutOff = errors.New("stopped before everything had ended")
 // Daemon follows one desired-state repository until Run's context ends.
 type Daemon struct {
 	Options
-	keeper  *lease.Keeper
-	book    *notify.Book
-	history *history.Log
-	looks   *round.Cache
-	rung    chan struct{} // something may be to deliver; holds one token
-	pulling chan struct{} // holds one token for whoever looks at the branch
-	reading chan struct{} // holds one token for whoever reads a commit
-	reader  Reader
-	removed atomic.Bool // an environment is gone from Git that nobody let be forgotten
-	recalls atomic.Bool // the last good commits were read at the start, or since
+	keeper         *lease.Keeper
+	book           *notify.Book
+	history        *history.Log
+	cache          *round.Cache
+	deliverNow     chan struct{} // wakes the delivery; holds one token
+	pullSlot       chan struct{} // holds one token for whoever looks at the branch
+	readSlot       chan struct{} // holds one token for whoever reads a commit
+	reader         Reader
+	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
+	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
 
 	// mu guards what follows. It is never held over a call to anybody.
-	mu       sync.Mutex
-	started  time.Time
-	head     head
-	taken    taken                // the newest commit that was read
-	good     map[string]*good     // by environment: the last commit that was valid for it, and resolved
-	verdicts map[string]verdict   // by environment: what the newest commit came to in AWS
-	troubles map[string]trouble   // by environment; "" = of no environment
-	memory   map[string]*memory   // by environment: the four revisions
-	accounts map[string]*account  // by number
-	wanted   *wanted              // what head and good amount to; nil = work it out
-	store    string               // why the store does not work; empty = it does
-	replaced bool                 // it is not the store that was opened; see replaced.go
-	said     bool                 // that it is not was told
-	lost     map[string]lostLease // accounts that were lost and that nobody is known to hold
-	news     string               // what was last told of the repository, in short
-	newsAt   time.Time
+	mu              sync.Mutex
+	started         time.Time
+	head            head
+	loaded          loadedCommit                   // the newest commit that was read
+	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
+	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS
+	problems        map[string]environmentProblems // by environment; "" = of no environment
+	revisions       map[string]*revisions          // by environment: the four revisions
+	accounts        map[string]*account            // by number
+	view            *desiredView                   // of head and lastGood; nil = to be computed
+	storeError      string                         // why the store does not work; empty = it does
+	replaced        bool                           // it is not the store that was opened; see replaced.go
+	replacementTold bool                           // an alert about the replaced store was raised
+	lostLeases      map[string]lostLease           // accounts whose lease was lost and that no daemon is known to hold
+	reported        string                         // what tellRepository last reported, in short
+	reportedAt      time.Time
 }
 
 // New checks the options and does nothing else.
@@ -122,20 +122,20 @@ func New(o Options) (*Daemon, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Daemon{
-		Options: o,
-		keeper:  lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
-		book:    notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
-		history: history.Open(o.Store, o.Repository),
-		looks:   round.NewCache(),
-		rung:    make(chan struct{}, 1),
-		pulling: make(chan struct{}, 1),
-		reading: make(chan struct{}, 1),
-		good:    map[string]*good{}, verdicts: map[string]verdict{}, troubles: map[string]trouble{}, memory: map[string]*memory{}, accounts: map[string]*account{}, lost: map[string]lostLease{},
+		Options:    o,
+		keeper:     lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
+		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
+		history:    history.Open(o.Store, o.Repository),
+		cache:      round.NewCache(),
+		deliverNow: make(chan struct{}, 1),
+		pullSlot:   make(chan struct{}, 1),
+		readSlot:   make(chan struct{}, 1),
+		lastGood:   map[string]*lastGood{}, verdicts: map[string]verdict{}, problems: map[string]environmentProblems{}, revisions: map[string]*revisions{}, accounts: map[string]*account{}, lostLeases: map[string]lostLease{},
 	}, nil
 }
 
-// Run lives until ctx ends, and then stops in an orderly way: functions in hand
-// are finished and recorded, leases are given back. That takes less than 25
+// Run lives until ctx ends, and then stops in an orderly way: functions that were
+// begun are finished and recorded, leases are released. That takes less than 25
 // seconds. It returns nil after an orderly end, and ErrCutOff when the store or AWS
 // kept it from one.
 func (d *Daemon) Run(ctx context.Context) error {
@@ -145,46 +145,42 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.mu.Unlock()
 	d.Log.Info("daemon starts", "repository", d.Repository, "name", d.Name, "interval", d.Interval.String())
 	var wg sync.WaitGroup
-	d.guard("start", func() time.Duration {
-		d.remember(ctx)
-		return 0
-	})
-	d.guard("git", func() time.Duration {
-		d.pull(ctx) // before anything is decided, so that nothing old is followed for a minute
-		return 0
-	})
+	d.contain("start", func() { d.loadLastGood(ctx) })
+	d.contain("git", func() { d.pull(ctx) }) // before anything is decided, so that nothing old is followed for a minute
 	if d.newest().Files == nil {
-		d.take(ctx, d.newest()) // the last good commits are followed
+		d.startRead(ctx, d.newest()) // the last good commits are followed
 	}
-	for _, loop := range []func(context.Context){d.follow, d.reread, d.deliver, d.attend} {
+	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.balanceLoop} {
 		wg.Go(func() { loop(ctx) })
 	}
-	wg.Go(func() { d.staff(ctx) })
+	wg.Go(func() { d.runAccounts(ctx) })
 	<-ctx.Done()
 	done := make(chan struct{})
 	go func() {
 		wg.Wait()
 		close(done)
 	}()
-	t := time.NewTimer(longestEnd)
+	t := time.NewTimer(shutdownLimit)
 	defer t.Stop()
 	select {
 	case <-done:
 	case <-t.C:
-		// Whoever waits for us kills soon after, and that would say nothing.
-		d.Log.Error("daemon stops although not everything has ended", "repository", d.Repository, "after", longestEnd.String())
+		// The service manager kills soon after, which would leave no line in
+		// the log.
+		d.Log.Error("daemon stops although not everything has ended", "repository", d.Repository, "after", shutdownLimit.String())
 		return ErrCutOff
 	}
 	d.Log.Info("daemon has stopped", "repository", d.Repository)
 	return nil
 }
 
-// every calls do again and again, at most pause apart and never while ctx has
-// ended; do says how long to wait. A panic of do is logged, and the loop goes
-// on: it may be the loop that would have told somebody.
+// every calls do until ctx ends, and waits between two calls for as long as do
+// returned or until woken. A panic of do is logged and does not end the loop: it
+// may be the one that alerts people.
 func (d *Daemon) every(ctx context.Context, name string, wake <-chan struct{}, do func(context.Context) time.Duration) {
 	for ctx.Err() == nil {
-		pause := d.guard(name, func() time.Duration { return do(ctx) })
+		pause := tick // after a panic
+		d.contain(name, func() { pause = do(ctx) })
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -195,28 +191,28 @@ func (d *Daemon) every(ctx context.Context, name string, wake <-chan struct{}, d
 	}
 }
 
-func (d *Daemon) guard(name string, do func() time.Duration) (pause time.Duration) {
+// contain keeps a panic of do from ending the daemon, and logs it.
+func (d *Daemon) contain(name string, do func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			d.Log.Error("panic in a loop", "loop", name, "panic", fmt.Sprint(p), "stack", stack())
-			pause = tick
 		}
 	}()
-	return do()
+	do()
 }
 
-// staff starts an account for each that an environment names, and waits for
-// all of them at the end.
-func (d *Daemon) staff(ctx context.Context) {
+// runAccounts starts one loop for each account that an environment names, and
+// waits for all of them at the end.
+func (d *Daemon) runAccounts(ctx context.Context) {
 	var wg sync.WaitGroup
-	d.every(ctx, "staff", nil, func(ctx context.Context) time.Duration {
+	d.every(ctx, "accounts", nil, func(ctx context.Context) time.Duration {
 		d.renewStore(ctx)
-		if !d.recalls.Load() {
-			if d.remember(ctx); d.recalls.Load() { // the store did not answer at the start
-				d.take(ctx, d.newest())
+		if !d.lastGoodLoaded.Load() {
+			if d.loadLastGood(ctx); d.lastGoodLoaded.Load() { // the store did not answer at the start
+				d.startRead(ctx, d.newest())
 			}
 		}
-		for _, id := range d.wants().accounts() {
+		for _, id := range d.desired().accounts() {
 			d.mu.Lock()
 			a := d.accounts[id]
 			if a == nil {
@@ -231,11 +227,11 @@ func (d *Daemon) staff(ctx context.Context) {
 	wg.Wait()
 }
 
-// wakeAll lets every account look at once: something is new.
+// wakeAll has every account look for work now.
 func (d *Daemon) wakeAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range d.accounts {
-		a.ring()
+		a.wake()
 	}
 }

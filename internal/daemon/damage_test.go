@@ -28,7 +28,7 @@ func TestDamageInOneEnvironment(t *testing.T) {
 		}
 		time.Sleep(4 * time.Hour)
 		titles := s.slack.titles()
-		if strings.Count(titles, "opened: dev: what layerd keeps of it cannot be read") != 1 || strings.Count(titles, "\n") != 1 {
+		if strings.Count(titles, "opened: dev: layerd's records of it cannot be read") != 1 || strings.Count(titles, "\n") != 1 {
 			t.Errorf("told:\n%s", titles)
 		}
 		s.meddle(otherAccount, "makoto-01", 3)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // head is what is known of the branch.
@@ -18,15 +19,16 @@ type head struct {
 	// triedSince when that was first tried; both with a monotonic reading.
 	readAt, triedSince time.Time
 	err                error // why the last look failed; nil = it did not
-	// behind says that somebody who acted before us knew another commit, and
-	// that the branch was not read since; empty = not so.
+	// behind is why we may be behind: the previous holder knew another commit, and
+	// the branch was not read since. Empty = we are not.
 	behind string
-	// unread says that commit is not read yet, and may never be.
+	// unread is true while commit is not read yet, which it may never be.
 	unread bool
 }
 
-// stale says why the branch counts as not read; empty = it was read lately.
-func (h head) stale() string {
+// staleReason returns why the branch counts as not read, or "" when it was read
+// lately.
+func (h head) staleReason() string {
 	switch {
 	case h.readAt.IsZero() && h.err != nil:
 		return "Git could not be read since layerd started: " + h.err.Error()
@@ -44,8 +46,8 @@ func (h head) stale() string {
 	return why
 }
 
-// follow looks at the branch again and again.
-func (d *Daemon) follow(ctx context.Context) {
+// pullLoop pulls the branch until ctx ends.
+func (d *Daemon) pullLoop(ctx context.Context) {
 	d.every(ctx, "git", nil, func(ctx context.Context) time.Duration {
 		pause := jitter(d.GitInterval)
 		t := time.NewTimer(pause)
@@ -67,8 +69,8 @@ func jitter(pause time.Duration) time.Duration {
 // pull looks at the branch once.
 func (d *Daemon) pull(ctx context.Context) {
 	select { // one at a time: an older answer must not come after a newer one
-	case d.pulling <- struct{}{}:
-		defer func() { <-d.pulling }()
+	case d.pullSlot <- struct{}{}:
+		defer func() { <-d.pullSlot }()
 	case <-ctx.Done():
 		return
 	}
@@ -81,7 +83,7 @@ func (d *Daemon) pull(ctx context.Context) {
 	}
 	read := true
 	if changed {
-		read = d.take(ctx, commit)
+		read = d.startRead(ctx, commit)
 	}
 	d.mu.Lock()
 	before := d.head
@@ -90,16 +92,16 @@ func (d *Daemon) pull(ctx context.Context) {
 		d.head.readAt, d.head.behind = time.Now(), ""
 	}
 	if changed {
-		d.head.commit, d.wanted = commit, nil
-		d.head.unread = !read && d.taken.commit.Hash != commit.Hash
+		d.head.commit, d.view = commit, nil
+		d.head.unread = !read && d.loaded.commit.Hash != commit.Hash
 	}
-	if before.stale() != "" && err == nil {
-		d.wanted = nil
+	if before.staleReason() != "" && err == nil {
+		d.view = nil
 	}
 	d.mu.Unlock()
 	switch {
 	case err != nil && before.err == nil:
-		// Told once, and again when it is something else: a line a minute for
+		// Logged once, and again when it is something else: a line a minute for
 		// a weekend would bury what matters.
 		d.Log.Warn("git not read", "err", err)
 	case err != nil && before.err.Error() != err.Error():
@@ -112,7 +114,7 @@ func (d *Daemon) pull(ctx context.Context) {
 	}
 	if changed {
 		d.Log.Info("new commit", "revision", commit.Hash, "author", commit.Author, "subject", commit.Subject)
-		if named := d.wants().tree.Store; named != "" && d.StoreName != "" && named != d.StoreName {
+		if named := d.desired().tree.Store; named != "" && d.StoreName != "" && named != d.StoreName {
 			d.Log.Warn("layerd.yaml names another store: commands would not see what the daemon does, nor it their approvals",
 				"layerd_yaml", named, "daemon", d.StoreName)
 		}
@@ -135,8 +137,8 @@ func (d *Daemon) catchUp(ctx context.Context, holder, observed string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.head.readAt.Before(began) && observed != d.head.commit.Hash {
-		d.head.behind = fmt.Sprintf("Git was not read since %s acted on commit %s", holder, short(observed))
-		d.wanted = nil
+		d.head.behind = fmt.Sprintf("Git was not read since %s acted on commit %s", holder, words.Commit(observed))
+		d.view = nil
 	}
 }
 

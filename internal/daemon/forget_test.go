@@ -37,7 +37,7 @@ func TestForgetting(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		const gone = "prod: the environment is in the repository no more"
+		const gone = "prod: the environment's file was removed from the repository"
 		said(5*time.Minute, "prod: first look", "dev: first look")
 		remove()
 		said(5*time.Minute, "opened: "+gone)

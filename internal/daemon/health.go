@@ -6,18 +6,20 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
-// Health is how the daemon does.
+// Health is the state of the daemon.
 type Health struct {
-	// Alive says that its loops turn. Nothing else may restart it: a restart
+	// Alive is true while its loops run. Nothing else may restart it: a restart
 	// mends neither Git nor AWS.
 	Alive bool `json:"alive"`
-	// Ready says that it does what it is there for.
+	// Ready is true while it follows all that it should.
 	Ready bool `json:"ready"`
-	// Reasons say what is not so, sorted; never null.
+	// Reasons are why it is not ready, sorted; never null.
 	Reasons []string `json:"reasons"`
-	// Accounts say who looks after which account, sorted; never null.
+	// Accounts are the accounts and who holds them, sorted; never null.
 	Accounts []AccountHealth `json:"accounts"`
 }
 
@@ -43,23 +45,24 @@ type EnvironmentHealth struct {
 	Applied   string  `json:"applied"`
 }
 
-// Health says how the daemon does right now. It asks nobody.
+// Health returns the state of the daemon right now. It asks neither the store nor
+// AWS.
 func (d *Daemon) Health() Health {
 	h := Health{Alive: true, Reasons: []string{}, Accounts: []AccountHealth{}}
-	w := d.wants()
+	w := d.desired()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	reason := func(format string, args ...any) { h.Reasons = append(h.Reasons, fmt.Sprintf(format, args...)) }
 	if d.started.IsZero() {
 		reason("not started")
-	} else if why := d.head.stale(); why != "" {
+	} else if why := d.head.staleReason(); why != "" {
 		reason("%s", why)
 	}
 	if d.head.unread {
-		reason("the newest commit %s is still being read", short(d.head.commit.Hash))
+		reason("the newest commit %s is still being read", words.Commit(d.head.commit.Hash))
 	}
-	if d.store != "" {
-		reason("the store does not work: %s", d.store)
+	if d.storeError != "" {
+		reason("the store does not work: %s", d.storeError)
 	}
 	if len(w.accounts()) == 0 && d.head.commit.Hash != "" {
 		reason("the repository has no environment that could be followed")
@@ -87,32 +90,32 @@ func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHe
 	view = AccountHealth{Account: a.id, Holding: a.holding, Environments: []EnvironmentHealth{}}
 	// A loop waits for the store at most a third of a term, and sleeps at most
 	// a tick.
-	alive = time.Since(a.ticked) < d.keeper.Term()+2*tick
+	alive = time.Since(a.loopedAt) < d.keeper.Term()+2*tick
 	if !alive {
-		reason("the loop of account %s stands still since %s", a.id, age(a.ticked))
+		reason("the loop of account %s stands still since %s", a.id, age(a.loopedAt))
 	}
-	for name, x := range a.duties {
+	for name, x := range a.envs {
 		e := EnvironmentHealth{Environment: name, Since: -1, LookedAt: -1}
-		if m := d.memory[name]; m != nil {
+		if m := d.revisions[name]; m != nil {
 			e.Decision, e.Observed, e.Planned, e.Attempted, e.Applied = m.Decision, m.Observed, m.Planned, m.Attempted, m.Applied
 			if !m.Since.IsZero() {
 				e.Since = time.Since(m.Since).Round(time.Second).Seconds()
 			}
 		}
-		if !x.looked.IsZero() {
-			e.LookedAt = time.Since(x.looked).Round(time.Second).Seconds()
+		if !x.readAt.IsZero() {
+			e.LookedAt = time.Since(x.readAt).Round(time.Second).Seconds()
 		}
 		view.Environments = append(view.Environments, e)
 		if !a.holding {
 			continue
 		}
-		if x.astray != "" {
-			reason("nothing is read or changed for %s: %s", name, x.astray)
+		if x.wrongAccount != "" {
+			reason("nothing is read or changed for %s: %s", name, x.wrongAccount)
 		}
-		if overdue := time.Since(x.touched) - 3*d.Interval; overdue > 0 && !x.touched.IsZero() {
+		if overdue := time.Since(x.progressAt) - 3*d.Interval; overdue > 0 && !x.progressAt.IsZero() {
 			reason("the round of %s is overdue since %s", name, overdue.Round(time.Second))
 		}
-		if last := later(x.looked, x.first); time.Since(last) > staleAfter {
+		if last := later(x.readAt, x.firstTried); time.Since(last) > staleAfter {
 			reason("AWS was not read completely for %s for %s", name, age(last))
 		}
 	}
@@ -135,7 +138,7 @@ func later(a, b time.Time) time.Time {
 func age(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
 
 // Handler serves /healthz and /readyz, each with Health as JSON and 200, or 503
-// when it is not so.
+// when it is not alive or not ready.
 func (d *Daemon) Handler() http.Handler {
 	mux := http.NewServeMux()
 	answer := func(good func(Health) bool) http.HandlerFunc {
@@ -146,7 +149,7 @@ func (d *Daemon) Handler() http.Handler {
 			if !good(h) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
-			// Whoever asked may have left; there is nobody to tell.
+			// The client may have left; nobody can be told of the error.
 			_ = json.NewEncoder(w).Encode(h)
 		}
 	}

@@ -15,8 +15,9 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// good is the last commit at which an environment was valid and resolved in AWS.
-type good struct {
+// lastGood is the last commit at which an environment was valid and resolved in
+// AWS.
+type lastGood struct {
 	hash, author, subject string
 	when                  time.Time // of the commit
 	files                 fs.FS
@@ -25,16 +26,16 @@ type good struct {
 	saved                 bool                  // it is in the store
 }
 
-// goodDoc is the head of what is kept of it. The files are a zip archive, cut
+// lastGoodDoc is the stored head of a lastGood. The files are a zip archive, cut
 // into parts: a store's values are small. Stored: names and meanings stay.
-type goodDoc struct {
+type lastGoodDoc struct {
 	V       int       `json:"v"`
 	Hash    string    `json:"hash"`
 	Author  string    `json:"author"`
 	Subject string    `json:"subject"`
 	When    time.Time `json:"when"`
 	At      time.Time `json:"at"`
-	// Slot says which of two sets of parts is meant: the other one is written
+	// Slot is which of two sets of parts belongs to it: the other one is written
 	// while this one may still be read.
 	Slot  int `json:"slot"`
 	Parts int `json:"parts"`
@@ -45,23 +46,23 @@ const docVersion = 1
 // partSize keeps a part below store.MaxValue.
 const partSize = 300 << 10
 
-func (d *Daemon) goodKey(environment string, more ...string) string {
+func (d *Daemon) lastGoodKey(environment string, more ...string) string {
 	return store.Key(append([]string{"desired", d.Repository, environment}, more...)...)
 }
 
-// saveGood keeps the last good commit of an environment, unless it is kept
+// saveLastGood stores the last good commit of an environment, unless it is stored
 // already. The head is written last: a kill in between leaves the old one.
-func (d *Daemon) saveGood(ctx context.Context, environment string) error {
+func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
 	d.mu.Lock()
-	kept := d.good[environment]
+	kept := d.lastGood[environment]
 	if kept == nil || kept.saved {
 		d.mu.Unlock()
 		return nil
 	}
 	g := *kept // what changes of it does so under the lock
 	d.mu.Unlock()
-	var old goodDoc
-	revision, err := d.readDoc(ctx, d.goodKey(environment), &old)
+	var old lastGoodDoc
+	revision, err := d.readDoc(ctx, d.lastGoodKey(environment), &old)
 	if err != nil {
 		return fmt.Errorf("read the last good commit of %s: %w", environment, err)
 	}
@@ -70,14 +71,14 @@ func (d *Daemon) saveGood(ctx context.Context, environment string) error {
 		if err != nil {
 			return fmt.Errorf("pack %s for %s: %w", g.hash, environment, err)
 		}
-		doc := goodDoc{V: docVersion, Hash: g.hash, Author: g.author, Subject: g.subject, When: g.when.UTC(), At: g.at.UTC(), Slot: 1 - old.Slot}
+		doc := lastGoodDoc{V: docVersion, Hash: g.hash, Author: g.author, Subject: g.subject, When: g.when.UTC(), At: g.at.UTC(), Slot: 1 - old.Slot}
 		for ; len(data) > partSize*doc.Parts; doc.Parts++ {
 			part := data[partSize*doc.Parts : min(len(data), partSize*(doc.Parts+1))]
-			if err := d.put(ctx, d.goodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(doc.Parts)), part); err != nil {
+			if err := d.put(ctx, d.lastGoodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(doc.Parts)), part); err != nil {
 				return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
 			}
 		}
-		if err := d.writeDoc(ctx, d.goodKey(environment), revision, doc); err != nil {
+		if err := d.writeDoc(ctx, d.lastGoodKey(environment), revision, doc); err != nil {
 			return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
 		}
 	}
@@ -87,41 +88,41 @@ func (d *Daemon) saveGood(ctx context.Context, environment string) error {
 	return nil
 }
 
-// dropGood takes what is kept of an environment that was removed: a daemon that
-// starts without Git would look after it again. The slot stays, so that what is
-// written next goes to the other.
-func (d *Daemon) dropGood(ctx context.Context, environment string) error {
-	var doc goodDoc
-	revision, err := d.readDoc(ctx, d.goodKey(environment), &doc)
+// dropLastGood deletes what is stored of an environment that was removed: a
+// daemon that starts without Git would look after it again. The slot stays, so
+// that what is written next goes to the other.
+func (d *Daemon) dropLastGood(ctx context.Context, environment string) error {
+	var doc lastGoodDoc
+	revision, err := d.readDoc(ctx, d.lastGoodKey(environment), &doc)
 	if err != nil || doc.Hash == "" {
 		return err
 	}
-	return d.writeDoc(ctx, d.goodKey(environment), revision, goodDoc{V: docVersion, Slot: doc.Slot})
+	return d.writeDoc(ctx, d.lastGoodKey(environment), revision, lastGoodDoc{V: docVersion, Slot: doc.Slot})
 }
 
-// remember reads the last good commits and the four revisions of all
+// loadLastGood reads the last good commits and the four revisions of all
 // environments, for a start while Git is out of reach or invalid. What cannot
-// be read is said and left out: a newer commit will replace it.
-func (d *Daemon) remember(ctx context.Context) {
+// be read is logged and left out: a newer commit will replace it.
+func (d *Daemon) loadLastGood(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/3)
 	defer cancel()
-	names, err := d.rememberedNames(asking)
+	names, err := d.lastGoodNames(asking)
 	if err != nil {
 		d.storeFails(err)
 		return
 	}
-	d.recalls.Store(true)
+	d.lastGoodLoaded.Store(true)
 	for _, name := range names {
-		if err := d.rememberOne(asking, name); err != nil && ctx.Err() == nil {
+		if err := d.loadLastGoodOf(asking, name); err != nil && ctx.Err() == nil {
 			d.Log.Error("last good commit not read", "env", name, "err", err)
 		}
 	}
 	d.mu.Lock()
-	d.wanted = nil
+	d.view = nil
 	d.mu.Unlock()
 }
 
-func (d *Daemon) rememberedNames(ctx context.Context) ([]string, error) {
+func (d *Daemon) lastGoodNames(ctx context.Context) ([]string, error) {
 	var names []string
 	for v, err := range d.Store.List(ctx, store.Query{Prefix: store.Prefix("desired", d.Repository)}) {
 		if err != nil {
@@ -138,13 +139,13 @@ func (d *Daemon) rememberedNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-func (d *Daemon) rememberOne(ctx context.Context, environment string) error {
-	var doc goodDoc
-	if _, err := d.readDoc(ctx, d.goodKey(environment), &doc); err != nil || doc.Hash == "" {
+func (d *Daemon) loadLastGoodOf(ctx context.Context, environment string) error {
+	var doc lastGoodDoc
+	if _, err := d.readDoc(ctx, d.lastGoodKey(environment), &doc); err != nil || doc.Hash == "" {
 		return err
 	}
 	d.mu.Lock()
-	known := d.good[environment]
+	known := d.lastGood[environment]
 	same := known != nil && known.hash == doc.Hash
 	if same {
 		known.saved = true
@@ -155,7 +156,7 @@ func (d *Daemon) rememberOne(ctx context.Context, environment string) error {
 	}
 	var data []byte
 	for i := range doc.Parts {
-		v, err := d.Store.Get(ctx, d.goodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(i)))
+		v, err := d.Store.Get(ctx, d.lastGoodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(i)))
 		if err != nil {
 			return err
 		}
@@ -167,8 +168,8 @@ func (d *Daemon) rememberOne(ctx context.Context, environment string) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := d.good[environment]; now == nil || now == known {
-		d.good[environment] = &good{hash: doc.Hash, author: doc.Author, subject: doc.Subject, when: doc.When, files: files, at: doc.At, saved: true}
+	if now := d.lastGood[environment]; now == nil || now == known {
+		d.lastGood[environment] = &lastGood{hash: doc.Hash, author: doc.Author, subject: doc.Subject, when: doc.When, files: files, at: doc.At, saved: true}
 	}
 	return nil
 }
@@ -178,7 +179,7 @@ func archive(files fs.FS) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !wishes(name) {
+		if err != nil || !e.Type().IsRegular() || !isDesiredFile(name) {
 			return err
 		}
 		data, err := fs.ReadFile(files, name)
@@ -198,8 +199,8 @@ func archive(files fs.FS) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// wishes says whether a file may be one that says what is wanted.
-func wishes(name string) bool {
+// isDesiredFile reports whether a file may be part of the desired state.
+func isDesiredFile(name string) bool {
 	dir, file := path.Split(name)
 	ext := strings.ToLower(path.Ext(file))
 	return (ext == ".yaml" || ext == ".yml") && (dir == "" || dir == "environments/" || strings.HasPrefix(dir, "layers/"))

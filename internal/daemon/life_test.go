@@ -60,7 +60,7 @@ type site struct {
 	credentials func(account string) aws.CredentialsProvider
 }
 
-// reader is a target that keeps what it is told.
+// reader is a target that keeps its messages.
 type reader struct {
 	mu  sync.Mutex // guards got
 	got []notify.Message
@@ -305,7 +305,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 
 // connector signs with the key of the account that an environment names. The
 // user of each key is named after the process, so that the simulator's log of
-// calls says who made them.
+// calls names who made each.
 func (s *site) connector(p *process) connector {
 	byAccount := map[string]connector{}
 	for _, id := range []string{accountID, otherAccount} {
@@ -428,7 +428,7 @@ func TestADay(t *testing.T) {
 	})
 }
 
-// A daemon that remembers elsewhere than the commands do says so.
+// A daemon whose store is another one than the commands' logs that.
 func TestAnotherStoreIsSaid(t *testing.T) {
 	for named, warned := range map[string]bool{"dynamodb:layerd": true, "\"memory:\"": false} {
 		synctest.Test(t, func(t *testing.T) {

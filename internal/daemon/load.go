@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// readFor is how long the reading of one environment may take. It takes
+	// readTimeout is how long the reading of one environment may take. It takes
 	// milliseconds; what takes longer does not end.
-	readFor = 10 * time.Second
-	// readAtOnce bounds how many environments are read at the same time, so that
+	readTimeout = 10 * time.Second
+	// maxReads bounds how many environments are read at the same time, so that
 	// the time of each is its own and is not spent waiting for a processor.
-	readAtOnce = 8
+	maxReads = 8
 	// readWait is how long a loop waits for a commit to be read before it goes on
 	// with what it knew: less than anybody waits for a sign of life.
 	readWait = 2 * time.Second
 )
 
-// A Reader reads what commits want, and ends in time whatever they say: what
+// A Reader reads what commits want, and ends in time whatever they contain: what
 // package desired computes has no clock and cannot be stopped from outside, so
 // that a part that does not end is left behind. It is the net below the bounds
 // that package window has of its own. The zero Reader is ready.
@@ -36,7 +36,7 @@ type Reader struct {
 	running map[string]bool
 }
 
-// Left returns how much is being read that nobody waits for, once Load has
+// Left returns how many reads still run that were abandoned, once Load has
 // returned.
 func (r *Reader) Left() int {
 	r.mu.Lock()
@@ -52,7 +52,7 @@ func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, now time.
 		return desired.Tree{}, ctx.Err()
 	}
 	if !ended {
-		return desired.NotOpened(fmt.Sprintf("layerd.yaml and layers/ were not read within %s", readFor)), nil
+		return desired.NotOpened(fmt.Sprintf("layerd.yaml and layers/ were not read within %s", readTimeout)), nil
 	}
 	var names []string
 	for _, name := range repo.Files() {
@@ -61,7 +61,7 @@ func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, now time.
 		}
 	}
 	parts := make([]desired.Part, len(names))
-	slots := make(chan struct{}, readAtOnce)
+	slots := make(chan struct{}, maxReads)
 	var wg sync.WaitGroup
 	for i, name := range names {
 		slots <- struct{}{}
@@ -69,7 +69,7 @@ func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, now time.
 			defer func() { <-slots }()
 			part, ended := bounded(ctx, r, commit+"/"+name, func() desired.Part { return repo.Read(name) })
 			if !ended {
-				part = repo.Unread(name, fmt.Sprintf("was not read within %s", readFor))
+				part = repo.Unread(name, fmt.Sprintf("was not read within %s", readTimeout))
 			}
 			parts[i] = part
 		})
@@ -101,7 +101,7 @@ func bounded[T any](ctx context.Context, r *Reader, key string, do func() T) (va
 		r.mu.Unlock()
 		done <- v
 	}()
-	t := time.NewTimer(readFor)
+	t := time.NewTimer(readTimeout)
 	defer t.Stop()
 	select {
 	case value = <-done:
@@ -112,23 +112,20 @@ func bounded[T any](ctx context.Context, r *Reader, key string, do func() T) (va
 	return value, false
 }
 
-// taken is the newest commit that was read, and what it wants.
-type taken struct {
+// loadedCommit is the newest commit that was read, and what it wants.
+type loadedCommit struct {
 	commit gitrepo.Commit
 	tree   desired.Tree
 	at     time.Time // for which it was read: wishes change with time, as pins end
 }
 
-// take reads a commit and waits for that, but not for long: who calls may have a
-// lease to renew. It reports whether the commit was read.
-func (d *Daemon) take(ctx context.Context, c gitrepo.Commit) bool {
+// startRead starts to read a commit and waits for it, but not for long: the
+// caller may have a lease to renew. It reports whether the commit was read.
+func (d *Daemon) startRead(ctx context.Context, c gitrepo.Commit) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d.guard("read", func() time.Duration {
-			d.read(ctx, c)
-			return 0
-		})
+		d.contain("read", func() { d.readCommit(ctx, c) })
 	}()
 	t := time.NewTimer(readWait)
 	defer t.Stop()
@@ -141,28 +138,28 @@ func (d *Daemon) take(ctx context.Context, c gitrepo.Commit) bool {
 	return false
 }
 
-// read reads a commit, and the last good ones of the environments that it is not
-// valid for.
-func (d *Daemon) read(ctx context.Context, c gitrepo.Commit) {
+// readCommit reads a commit, and the last good ones of the environments that it
+// is not valid for.
+func (d *Daemon) readCommit(ctx context.Context, c gitrepo.Commit) {
 	select { // one at a time: an older commit must not come after a newer one
-	case d.reading <- struct{}{}:
-		defer func() { <-d.reading }()
+	case d.readSlot <- struct{}{}:
+		defer func() { <-d.readSlot }()
 	case <-ctx.Done():
 		return
 	}
-	t := taken{commit: c, at: time.Now()}
+	t := loadedCommit{commit: c, at: time.Now()}
 	if c.Files != nil {
 		var err error
 		if t.tree, err = d.reader.Load(ctx, c.Hash, c.Files, t.at); err != nil {
 			return // to stop
 		}
 	}
-	d.readGood(ctx, t)
+	d.readLastGood(ctx, t)
 	if n := d.reader.Left(); n > 0 {
 		d.Log.Error("reading does not end", "revision", c.Hash, "left_behind", n)
 	}
 	d.mu.Lock()
-	d.taken, d.wanted = t, nil
+	d.loaded, d.view = t, nil
 	late := d.head.unread && c.Hash == d.head.commit.Hash
 	if late {
 		d.head.unread = false
@@ -173,13 +170,13 @@ func (d *Daemon) read(ctx context.Context, c gitrepo.Commit) {
 	}
 }
 
-// readGood reads the last good commits that are older than t, as they were when
-// they were valid, since t may not load or not resolve: a pin that has ended since would make them invalid as
-// well, and must not move anything.
-func (d *Daemon) readGood(ctx context.Context, t taken) {
+// readLastGood reads the last good commits that are older than t, as they were
+// when they were valid, since t may not load or not resolve: a pin that has
+// ended since would make them invalid as well, and must not move anything.
+func (d *Daemon) readLastGood(ctx context.Context, t loadedCommit) {
 	d.mu.Lock()
-	unread := map[string]good{}
-	for name, g := range d.good {
+	unread := map[string]lastGood{}
+	for name, g := range d.lastGood {
 		gone := len(t.tree.Names) > 0 && !slices.Contains(t.tree.Names, name)
 		if g.envs == nil && !gone && g.hash != t.commit.Hash {
 			unread[name] = *g
@@ -192,7 +189,7 @@ func (d *Daemon) readGood(ctx context.Context, t taken) {
 			return
 		}
 		d.mu.Lock()
-		if now := d.good[name]; now != nil && now.hash == g.hash {
+		if now := d.lastGood[name]; now != nil && now.hash == g.hash {
 			now.envs = named(tree.Environments, name)
 		}
 		d.mu.Unlock()
@@ -206,14 +203,15 @@ func (d *Daemon) newest() gitrepo.Commit {
 	return d.head.commit
 }
 
-// reread reads the newest commit again when time may have changed what it wants.
-func (d *Daemon) reread(ctx context.Context) {
+// rereadLoop reads the newest commit again when time may have changed what it
+// wants.
+func (d *Daemon) rereadLoop(ctx context.Context) {
 	d.every(ctx, "read", nil, func(ctx context.Context) time.Duration {
 		d.mu.Lock()
-		age := time.Since(d.taken.at)
+		age := time.Since(d.loaded.at)
 		d.mu.Unlock()
-		if age >= wantedFor || age < 0 {
-			d.read(ctx, d.newest())
+		if age >= viewMaxAge || age < 0 {
+			d.readCommit(ctx, d.newest())
 		}
 		return tick
 	})

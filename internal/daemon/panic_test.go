@@ -99,14 +99,14 @@ type panickingSource struct {
 func (s panickingSource) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
 	c, changed, err := s.Source.Pull(ctx, last)
 	if c.Subject == s.subject {
-		c.Files = panics{}
+		c.Files = panickingFiles{}
 	}
 	return c, changed, err
 }
 
-type panics struct{}
+type panickingFiles struct{}
 
-func (panics) Open(string) (fs.File, error) { panic("a bug in the reader") }
+func (panickingFiles) Open(string) (fs.File, error) { panic("a bug in the reader") }
 
 // A commit that makes the reader panic is an invalid commit: drift is healed as
 // the last good one says, people are told, and the next commit is followed.

@@ -30,27 +30,27 @@ func again[D any](d *Daemon) func(store.Value) ([]byte, error) {
 func TestPastIsReadWhole(t *testing.T) {
 	s := storetest.Past(t)
 	d := &Daemon{Options: Options{Repository: storetest.PastRepository, Store: s, Log: slog.New(slog.DiscardHandler)}}
-	storetest.Reread(t, store.Prefix("revisions", storetest.PastRepository), again[memory](d))
-	storetest.Reread(t, store.Prefix("desired", storetest.PastRepository), again[goodDoc](d))
+	storetest.Reread(t, store.Prefix("revisions", storetest.PastRepository), again[revisions](d))
+	storetest.Reread(t, store.Prefix("desired", storetest.PastRepository), again[lastGoodDoc](d))
 }
 
 // The last good commits are there after a start without Git, and packing one
-// again gives the bytes that were kept.
+// again returns the bytes that were kept.
 func TestPastCommitsAreRemembered(t *testing.T) {
 	s := storetest.Past(t)
 	d := &Daemon{
-		Options: Options{Repository: storetest.PastRepository, Store: s, Log: slog.New(slog.DiscardHandler)},
-		good:    map[string]*good{}, memory: map[string]*memory{},
+		Options:  Options{Repository: storetest.PastRepository, Store: s, Log: slog.New(slog.DiscardHandler)},
+		lastGood: map[string]*lastGood{}, revisions: map[string]*revisions{},
 	}
-	names, err := d.rememberedNames(t.Context())
+	names, err := d.lastGoodNames(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if err := d.rememberOne(t.Context(), name); err != nil {
+		if err := d.loadLastGoodOf(t.Context(), name); err != nil {
 			t.Fatal(err)
 		}
-		g := d.good[name]
+		g := d.lastGood[name]
 		if gone := name == "old" || name == "gone"; gone != (g == nil) {
 			t.Errorf("%s is remembered: %v", name, g != nil)
 		}

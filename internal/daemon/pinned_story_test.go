@@ -115,15 +115,15 @@ func (s *site) want(version string, environments ...string) {
 	s.commit("Raise common to "+version, files)
 }
 
-// shutter is a Slack that takes what it is told until it is shut.
-type shutter struct {
+// closableTarget is a Slack that takes what it is told until it is shut.
+type closableTarget struct {
 	reader
 	shut atomic.Bool
 }
 
-func (c *shutter) Name() string { return "slack" }
+func (c *closableTarget) Name() string { return "slack" }
 
-func (c *shutter) Send(ctx context.Context, m notify.Message) error {
+func (c *closableTarget) Send(ctx context.Context, m notify.Message) error {
 	if c.shut.Load() {
 		return errors.New("no answer")
 	}
@@ -132,7 +132,7 @@ func (c *shutter) Send(ctx context.Context, m notify.Message) error {
 
 // tellStory tells the story and returns what Slack was told until it was shut.
 func (s *site) tellStory() []notify.Message {
-	slack := &shutter{}
+	slack := &closableTarget{}
 	s.target = slack
 	p := s.start("one")
 	s.until(0, 5)

@@ -80,7 +80,7 @@ var masks = []struct {
 var (
 	requests = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4,12}){4}`)
 	moments  = regexp.MustCompile(`(Sat 2000-01-01|Sun 2000-01-02) \d\d:\d\d (JST|UTC)`)
-	spans    = regexp.MustCompile(`\(\d+[smh](\d+m)?\)`)
+	spans    = regexp.MustCompile(`(\(|after )\d+[smh](?:\d+m)?( ago\)|\)| \()`)
 )
 
 // pinned is a dump without what differs from one run to the next, a line for a
@@ -119,7 +119,7 @@ func shown(m notify.Message) string {
 		}
 	}
 	text = requests.ReplaceAllString(text+"  "+m.Context+"\n\n", "<request>")
-	return moments.ReplaceAllString(spans.ReplaceAllString(text, "(<span>)"), "<moment>")
+	return moments.ReplaceAllString(spans.ReplaceAllString(text, "$1<span>$2"), "<moment>")
 }
 
 func unpacked(t *testing.T, key, code string) string {

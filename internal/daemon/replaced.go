@@ -9,7 +9,7 @@ import (
 )
 
 // This file is about a store that was deleted or replaced under the daemon.
-// Everything that was read from it is let go of before the new one is touched:
+// Everything that was read from it is dropped before the new one is touched:
 // written into that, it would be a mixture of two pasts.
 
 // storeReplaced reports whether the store has yet to be opened anew.
@@ -19,14 +19,14 @@ func (d *Daemon) storeReplaced() bool {
 	return d.replaced
 }
 
-// renewStore opens a store that was replaced, once somebody was told and nothing
-// is under way that knows the old one.
+// renewStore opens a store that was replaced, once that was reported and nothing
+// is under way that has read the old one.
 func (d *Daemon) renewStore(ctx context.Context) {
 	if err := store.Check(d.Store); err != nil {
 		d.storeFails(err)
 	}
 	d.mu.Lock()
-	due := d.replaced && d.said
+	due := d.replaced && d.replacementTold
 	accounts := slices.Collect(maps.Values(d.accounts))
 	d.mu.Unlock()
 	if !due || slices.ContainsFunc(accounts, func(a *account) bool { return !a.free() }) {
@@ -49,19 +49,19 @@ func (d *Daemon) renewStore(ctx context.Context) {
 func (d *Daemon) forgetStore(accounts []*account) {
 	d.keeper.Reset()
 	d.book.Reset()
-	d.looks.Reset()
+	d.cache.Reset()
 	for _, a := range accounts {
 		a.forgetStore()
 	}
-	d.recalls.Store(false)
+	d.lastGoodLoaded.Store(false)
 	d.removed.Store(false)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, g := range d.good {
+	for _, g := range d.lastGood {
 		g.saved = false
 	}
-	clear(d.memory)
-	d.wanted, d.news, d.replaced, d.said = nil, "", false, false
+	clear(d.revisions)
+	d.view, d.reported, d.replaced, d.replacementTold = nil, "", false, false
 }
 
 // free reports whether the account has no lease and no round under way.
@@ -75,7 +75,7 @@ func (a *account) free() bool {
 func (a *account) forgetStore() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, d := range a.duties {
-		d.told, d.read = "", ""
+	for _, d := range a.envs {
+		d.toldUpTo, d.readUpTo = "", ""
 	}
 }

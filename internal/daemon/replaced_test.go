@@ -17,22 +17,22 @@ import (
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
-// ground is a site whose store is a file.
-type ground struct {
+// storeSite is a site whose store is a file.
+type storeSite struct {
 	*site
 	path string
 	log  *strings.Builder
 }
 
-func newGround(t *testing.T) *ground {
+func newGround(t *testing.T) *storeSite {
 	t.Helper()
-	g := &ground{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &strings.Builder{}}
+	g := &storeSite{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &strings.Builder{}}
 	g.site.log = g.log
 	g.store = g.open()
 	return g
 }
 
-func (g *ground) open() *sqlitestore.Store {
+func (g *storeSite) open() *sqlitestore.Store {
 	g.t.Helper()
 	s, err := sqlitestore.Open(g.path)
 	if err != nil {
@@ -41,9 +41,9 @@ func (g *ground) open() *sqlitestore.Store {
 	return s
 }
 
-func (g *ground) close(s store.Store) { _ = s.Close() }
+func (g *storeSite) close(s store.Store) { _ = s.Close() }
 
-func (g *ground) must(err error) {
+func (g *storeSite) must(err error) {
 	g.t.Helper()
 	if err != nil {
 		g.t.Fatal(err)
@@ -51,7 +51,7 @@ func (g *ground) must(err error) {
 }
 
 // copy makes a copy of the file as it is, as a backup would.
-func (g *ground) copy() string {
+func (g *storeSite) copy() string {
 	g.t.Helper()
 	beside := sqlitestoreFiles(g.path)
 	to := filepath.Join(g.t.TempDir(), "layerd.db")
@@ -69,7 +69,7 @@ func (g *ground) copy() string {
 	return to
 }
 
-func (g *ground) mergeLog() {
+func (g *storeSite) mergeLog() {
 	g.t.Helper()
 	db, err := sql.Open("sqlite", g.path)
 	g.must(err)
@@ -80,18 +80,18 @@ func (g *ground) mergeLog() {
 
 func sqlitestoreFiles(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
 
-func (g *ground) remove() {
+func (g *storeSite) remove() {
 	for _, f := range sqlitestoreFiles(g.path) {
 		g.must(os.Remove(f))
 	}
 }
 
 // raise has dev follow to 1.5.0, one function after the other.
-func (g *ground) raise() {
+func (g *storeSite) raise() {
 	g.commit("Raise", map[string]string{"environments/dev.yaml": envFile(accountID, "1.5.0", "rollout: {max_parallel: 1}\n")})
 }
 
-func (g *ground) untilWrites(n int) {
+func (g *storeSite) untilWrites(n int) {
 	g.t.Helper()
 	for range 6000 {
 		if g.world.Writes() >= n {
@@ -102,40 +102,40 @@ func (g *ground) untilWrites(n int) {
 	g.t.Fatalf("%d writes, want %d", g.world.Writes(), n)
 }
 
-// problems says what is wrong with p's readiness.
+// problems returns what is wrong with p's readiness.
 func problems(p *process) string { return strings.Join(p.daemon.Health().Reasons, "; ") }
 
 // What was lost, and how it comes back. copied was made when the daemon had
 // looked at everything once.
 var lostFiles = map[string]struct {
-	lose, mend func(g *ground, copied string)
+	lose, mend func(g *storeSite, copied string)
 }{
 	"deleted, and a copy put back": {
-		func(g *ground, _ string) { g.remove() },
-		func(g *ground, copied string) { g.must(os.Rename(copied, g.path)) },
+		func(g *storeSite, _ string) { g.remove() },
+		func(g *storeSite, copied string) { g.must(os.Rename(copied, g.path)) },
 	},
 	"deleted, and made anew": {
-		func(g *ground, _ string) { g.remove() },
-		func(g *ground, _ string) { g.close(g.open()) }, // layerd store init
+		func(g *storeSite, _ string) { g.remove() },
+		func(g *storeSite, _ string) { g.close(g.open()) }, // layerd store init
 	},
 	"moved away and back": {
-		func(g *ground, _ string) { g.must(os.Rename(filepath.Dir(g.path), filepath.Dir(g.path)+".away")) },
-		func(g *ground, _ string) { g.must(os.Rename(filepath.Dir(g.path)+".away", filepath.Dir(g.path))) },
+		func(g *storeSite, _ string) { g.must(os.Rename(filepath.Dir(g.path), filepath.Dir(g.path)+".away")) },
+		func(g *storeSite, _ string) { g.must(os.Rename(filepath.Dir(g.path)+".away", filepath.Dir(g.path))) },
 	},
 	"replaced by a copy": {
-		func(g *ground, copied string) {
+		func(g *storeSite, copied string) {
 			g.remove()
 			g.must(os.Rename(copied, g.path))
 		}, nil,
 	},
 	"replaced by a new one": {
-		func(g *ground, _ string) {
+		func(g *storeSite, _ string) {
 			g.remove()
 			g.close(g.open())
 		}, nil,
 	},
 	"overwritten by a copy": {
-		func(g *ground, copied string) {
+		func(g *storeSite, copied string) {
 			// Where all writes since are in the log still, the log makes a whole of
 			// it again, and nothing is lost.
 			g.mergeLog()
@@ -147,14 +147,14 @@ var lostFiles = map[string]struct {
 		}, nil,
 	},
 	"the log deleted": {
-		func(g *ground, _ string) { g.must(os.Remove(g.path + "-wal")) }, nil,
+		func(g *storeSite, _ string) { g.must(os.Remove(g.path + "-wal")) }, nil,
 	},
 	"a folder over it": {
-		func(g *ground, _ string) {
+		func(g *storeSite, _ string) {
 			g.must(os.Rename(filepath.Dir(g.path), filepath.Dir(g.path)+".away"))
 			g.must(os.Mkdir(filepath.Dir(g.path), 0o700))
 		},
-		func(g *ground, copied string) { g.must(os.Rename(copied, g.path)) },
+		func(g *storeSite, copied string) { g.must(os.Rename(copied, g.path)) },
 	},
 }
 
@@ -171,7 +171,7 @@ func TestStoreIsReplaced(t *testing.T) {
 	}
 }
 
-func replacedStory(t *testing.T, when string, lose, mend func(*ground, string)) {
+func replacedStory(t *testing.T, when string, lose, mend func(*storeSite, string)) {
 	g := newGround(t)
 	defer func() { g.close(g.store) }()
 	p := g.start("one")
@@ -221,7 +221,7 @@ func replacedStory(t *testing.T, when string, lose, mend func(*ground, string)) 
 }
 
 // checkHalted: nothing is changed while there is no store, and no file is made.
-func checkHalted(t *testing.T, g *ground, p *process, written int) {
+func checkHalted(t *testing.T, g *storeSite, p *process, written int) {
 	t.Helper()
 	if n := g.world.Writes() - written; n != 0 {
 		t.Errorf("%d writes after the loss", n)
@@ -235,7 +235,7 @@ func checkHalted(t *testing.T, g *ground, p *process, written int) {
 }
 
 // checkRecorded: who opens the store by its name finds each of the last writes.
-func checkRecorded(t *testing.T, g *ground, writes int) {
+func checkRecorded(t *testing.T, g *storeSite, writes int) {
 	t.Helper()
 	here := g.open()
 	defer g.close(here)

@@ -18,7 +18,7 @@ func TestAccountsComeToRest(t *testing.T) {
 	for accounts := 1; accounts <= 7; accounts++ {
 		for daemons := 2; daemons <= 5; daemons++ {
 			synctest.Test(t, func(t *testing.T) {
-				var trees wanted
+				var trees desiredView
 				for i := range accounts {
 					trees.tree.Environments = append(trees.tree.Environments, desired.Environment{Account: fmt.Sprintf("%012d", i), Name: fmt.Sprint(i)})
 				}
@@ -40,7 +40,7 @@ func TestAccountsComeToRest(t *testing.T) {
 								delete(held[i], id)
 							}
 						}
-						_ = d.share(t.Context())
+						_ = d.balance(t.Context())
 						time.Sleep(time.Second)
 					}
 					time.Sleep(10 * time.Second)
@@ -48,18 +48,18 @@ func TestAccountsComeToRest(t *testing.T) {
 				for i := range daemons {
 					d := &Daemon{keeper: lease.New(s, lease.Holder{Name: fmt.Sprint(i), Repository: "acme"}, 0)}
 					w := trees
-					w.stale = d.head.stale() != ""
-					d.wanted = &w
+					w.stale = d.head.staleReason() != ""
+					d.view = &w
 					all, held[i] = append(all, d), map[string]*lease.Lease{}
 					for range 3 {
-						w.at = time.Now()
+						w.computedAt = time.Now()
 						made()
 					}
 				}
 				rounds := func(n int) {
 					for range n {
 						for _, d := range all {
-							d.wanted.at = time.Now()
+							d.view.computedAt = time.Now()
 						}
 						made()
 					}

@@ -14,28 +14,28 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 )
 
-// quicksand gives a repository of whose commits of one subject one file cannot be
-// read to its end, as a search in the reader that does not end would.
-type quicksand struct {
+// stuckSource returns a repository of whose commits of one subject one file
+// cannot be read to its end, as a search in the reader that does not end would.
+type stuckSource struct {
 	daemon.Source
 	subject, file string
 	free          chan struct{}
 }
 
-func (s quicksand) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
+func (s stuckSource) Pull(ctx context.Context, last string) (gitrepo.Commit, bool, error) {
 	c, changed, err := s.Source.Pull(ctx, last)
 	if c.Subject == s.subject {
-		c.Files = sinking{c.Files, s}
+		c.Files = stuckFiles{c.Files, s}
 	}
 	return c, changed, err
 }
 
-type sinking struct {
+type stuckFiles struct {
 	fs.FS
-	in quicksand
+	in stuckSource
 }
 
-func (s sinking) Open(name string) (fs.File, error) {
+func (s stuckFiles) Open(name string) (fs.File, error) {
 	// Only the reader is stuck, not who packs the files for the store.
 	if name == s.in.file && strings.Contains(string(debug.Stack()), "internal/desired.") {
 		<-s.in.free
@@ -61,7 +61,7 @@ func TestReadingThatDoesNotEnd(t *testing.T) {
 				s.commit("Without a window", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.4.0", "")})
 				free := make(chan struct{})
 				var d *daemon.Daemon
-				stop := s.startOddly(func(o *daemon.Options) { o.Source = quicksand{o.Source, "Stuck", tt.file, free} }, &d)
+				stop := s.startOddly(func(o *daemon.Options) { o.Source = stuckSource{o.Source, "Stuck", tt.file, free} }, &d)
 				time.Sleep(3 * time.Minute)
 				s.commit("Stuck", map[string]string{
 					"environments/dev.yaml":  envFile(accountID, "1.5.0", ""),
@@ -113,7 +113,7 @@ func TestItStopsWhileReadingDoesNotEnd(t *testing.T) {
 				s.commit("Stuck", map[string]string{"environments/prod.yaml": envFile(otherAccount, "1.5.0", "")})
 				free := make(chan struct{})
 				var d *daemon.Daemon
-				stop := s.startOddly(func(o *daemon.Options) { o.Source = quicksand{o.Source, "Stuck", file, free} }, &d)
+				stop := s.startOddly(func(o *daemon.Options) { o.Source = stuckSource{o.Source, "Stuck", file, free} }, &d)
 				time.Sleep(wait)
 				if h := d.Health(); !h.Alive {
 					t.Errorf("not alive after %s: %v", wait, h.Reasons)

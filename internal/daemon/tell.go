@@ -15,15 +15,16 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// lostLease is an account that was lost.
+// lostLease is an account whose lease was lost.
 type lostLease struct {
 	since time.Time
 	why   string
 }
 
-// begin notes, before a round changes anything, how far the history of its
-// environments was told: for one that was never told of, that is up to here.
-func (a *account) begin(ctx context.Context, names []string) {
+// loadCursors reads, before a round changes anything, how far the history of its
+// environments was reported. An environment that was never reported on begins
+// here.
+func (a *account) loadCursors(ctx context.Context, names []string) {
 	for _, name := range names {
 		told, err := a.book.Cursor(ctx, name)
 		if err == nil && told == "" {
@@ -36,37 +37,37 @@ func (a *account) begin(ctx context.Context, names []string) {
 			continue
 		}
 		a.mu.Lock()
-		if d := a.duties[name]; d.told != told {
-			d.told, d.read = told, told
+		if d := a.envs[name]; d.toldUpTo != told {
+			d.toldUpTo, d.readUpTo = told, told
 		}
 		a.mu.Unlock()
 	}
 }
 
-// tell says what a round found out about an environment.
-func (a *account) tell(ctx context.Context, w *wanted, planned plan.Plan) error {
+// tell reports what a round found out about an environment.
+func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) error {
 	now := time.Now()
 	name := planned.Environment
 	a.mu.Lock()
-	d := *a.duties[name]
+	d := *a.envs[name]
 	a.mu.Unlock()
-	wrong, _ := w.wrong(planned)
+	wrong, _ := w.problemsOf(planned)
 	s := notify.Situation{
 		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
-		Revision: w.origins[name].Revision, Subject: w.subject[name], Invalid: wrong,
-		LookedAt: d.looked, StaleAfter: staleAfter, From: d.told, Actors: a.actors(ctx, planned),
+		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong,
+		LookedAt: d.readAt, StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest
 	}
 	if s.LookedAt.IsZero() {
-		s.LookedAt = d.first
+		s.LookedAt = d.firstTried
 	}
-	if d.fresh {
-		s.Missed = missed(planned, w.when[name], d.since, now)
+	if d.justTaken {
+		s.Missed = missed(planned, w.committed[name], d.servedUntil, now)
 	}
 	var err error
-	if s.Ended, s.To, err = a.ended1(ctx, name, d.read); err != nil {
+	if s.Ended, s.To, err = a.endedSince(ctx, name, d.readUpTo); err != nil {
 		return err
 	}
 	events, err := a.book.Tell(ctx, s)
@@ -77,16 +78,16 @@ func (a *account) tell(ctx context.Context, w *wanted, planned plan.Plan) error 
 		a.Log.Info("told", "env", name, "kind", string(e.Alert.Kind), "status", string(e.Status), "title", e.Alert.Title)
 	}
 	a.mu.Lock()
-	a.duties[name].read, a.duties[name].fresh, a.duties[name].since = s.To, false, now.Round(0)
+	a.envs[name].readUpTo, a.envs[name].justTaken, a.envs[name].servedUntil = s.To, false, now.Round(0)
 	a.mu.Unlock()
 	if len(events) > 0 {
-		a.ringDelivery()
+		a.wakeDelivery()
 	}
 	return nil
 }
 
-// ended1 gives the steps of an environment that ended since the cursor.
-func (a *account) ended1(ctx context.Context, name string, from history.Cursor) ([]history.Entry, history.Cursor, error) {
+// endedSince returns the steps of an environment that ended since the cursor.
+func (a *account) endedSince(ctx context.Context, name string, from history.Cursor) ([]history.Entry, history.Cursor, error) {
 	var list []history.Entry
 	for {
 		entries, next, err := a.history.CompletedSince(ctx, from)
@@ -105,11 +106,11 @@ func (a *account) ended1(ctx context.Context, name string, from history.Cursor) 
 	}
 }
 
-// mostMissed bounds how many missed openings are told at once.
-const mostMissed = 3
+// maxMissed bounds how many missed openings are reported at once.
+const maxMissed = 3
 
-// missed lists the latest openings that nobody was there for, if something
-// waits that could have been done in them.
+// missed returns the latest openings in which no daemon ran, if a step waits
+// that could have been done in them.
 func missed(planned plan.Plan, committed, since, now time.Time) []notify.Missed {
 	var list []notify.Missed
 	for _, r := range planned.Regions {
@@ -125,7 +126,7 @@ func missed(planned plan.Plan, committed, since, now time.Time) []notify.Missed 
 			o := next[0]
 			from = o.End
 			if o.Start.Before(since) || committed.After(o.End) {
-				continue // there was somebody for a part of it, or nothing to do
+				continue // a daemon ran for a part of it, or there was nothing to do
 			}
 			m := notify.Missed{Opening: o, Why: "layerd was not running", Next: status.NextOpen}
 			if !slices.ContainsFunc(list, func(x notify.Missed) bool { return x.Start.Equal(o.Start) }) {
@@ -133,76 +134,77 @@ func missed(planned plan.Plan, committed, since, now time.Time) []notify.Missed 
 			}
 		}
 	}
-	return list[max(0, len(list)-mostMissed):]
+	return list[max(0, len(list)-maxMissed):]
 }
 
 func waitsForWindow(s plan.Step) bool {
 	return s.Kind != plan.KindPrune && s.HeldBy(plan.ByWindow)
 }
 
-// forgetAlerts leaves the delivery of what was told to whoever has the lease.
+// forgetAlerts leaves the delivery of alerts to the holder of the lease.
 func (a *account) forgetAlerts() {
-	for _, name := range a.wants().of(a.id) {
+	for _, name := range a.desired().of(a.id) {
 		a.book.Forget(name)
 	}
 }
 
-// storeFails notes that the store does not work; storeWorks that it does. What
-// was cancelled says nothing about the store: layerd stops, or lost the lease.
+// storeFails notes that the store does not work; storeWorks that it does. A
+// cancelled call proves nothing about the store: layerd stops, or lost the lease.
 func (d *Daemon) storeFails(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
 	gone := errors.Is(err, store.ErrReplaced)
 	d.mu.Lock()
-	before, known := d.store, d.replaced
-	d.store, d.replaced = err.Error(), known || gone
+	before, known := d.storeError, d.replaced
+	d.storeError, d.replaced = err.Error(), known || gone
 	d.mu.Unlock()
 	if before == "" || gone && !known {
 		d.Log.Error("store does not work", "err", err)
 	}
 	if gone && !known {
-		d.ringDelivery()
+		d.wakeDelivery()
 	}
 }
 
 func (d *Daemon) storeWorks() {
 	d.mu.Lock()
-	before := d.store
+	before := d.storeError
 	if !d.replaced { // else it works once it was opened anew
-		d.store = ""
+		d.storeError = ""
 	}
-	after := d.store
+	after := d.storeError
 	d.mu.Unlock()
 	if before != "" && after == "" {
 		d.Log.Info("store works again")
 	}
 }
 
-// loses notes that an account was lost, found that somebody has it.
-func (d *Daemon) loses(account string, why error) {
+// noteLost notes that the lease of an account was lost; noteHeld that some daemon
+// has it.
+func (d *Daemon) noteLost(account string, why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lost[account] = lostLease{time.Now().Round(0), why.Error()}
+	d.lostLeases[account] = lostLease{time.Now().Round(0), why.Error()}
 }
 
-func (d *Daemon) found(account string) {
+func (d *Daemon) noteHeld(account string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	delete(d.lost, account)
+	delete(d.lostLeases, account)
 }
 
-func (d *Daemon) ringDelivery() {
+func (d *Daemon) wakeDelivery() {
 	select {
-	case d.rung <- struct{}{}:
+	case d.deliverNow <- struct{}{}:
 	default:
 	}
 }
 
-// deliver sends what was told, and tells what concerns the repository as a
-// whole: once a minute and whenever something was told.
-func (d *Daemon) deliver(ctx context.Context) {
-	d.every(ctx, "deliver", d.rung, func(ctx context.Context) time.Duration {
+// deliverLoop delivers messages and reports on the repository as a whole: once a
+// minute and whenever it is woken.
+func (d *Daemon) deliverLoop(ctx context.Context) {
+	d.every(ctx, "deliver", d.deliverNow, func(ctx context.Context) time.Duration {
 		d.tellRepository(ctx)
 		out, err := d.book.Deliver(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -219,22 +221,22 @@ func (d *Daemon) deliver(ctx context.Context) {
 	})
 }
 
-// retell is how often what concerns the repository is told again when nothing
-// changed, for the reminders.
-const retell = 10 * time.Minute
+// reportEvery is how often the repository is reported on when nothing changed,
+// for the reminders.
+const reportEvery = 10 * time.Minute
 
-// tellRepository tells what is so of Git, the store and the leases. Of several
-// daemons the one that has the first account does it for all.
+// tellRepository reports the state of Git, the store and the leases. Of several
+// daemons the holder of the first account does it for all.
 func (d *Daemon) tellRepository(ctx context.Context) {
-	// A store that hangs must not keep from telling that it does.
+	// A store that hangs must not keep that from being reported.
 	asking, cancel := context.WithTimeout(ctx, d.keeper.Term()/3)
 	defer cancel()
-	w := d.wants()
-	d.unsettleRest(w)
+	w := d.desired()
+	d.noteOtherProblems(w)
 	d.mu.Lock()
 	r := notify.Repository{
 		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
-		Invalid: w.whole, Followed: !w.nowhere, Store: d.store,
+		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError,
 	}
 	if d.head.err != nil {
 		r.Error = d.head.err.Error()
@@ -242,19 +244,19 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	if r.ReadAt.IsZero() {
 		r.ReadAt = d.head.triedSince.Round(0)
 	}
-	for id, l := range d.lost {
+	for id, l := range d.lostLeases {
 		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
 	}
-	voice := d.store != "" || len(d.accounts) == 0
+	speaks := d.storeError != "" || len(d.accounts) == 0
 	for _, a := range d.accounts {
-		voice = voice || a.isFirst(w)
+		speaks = speaks || a.isFirst(w)
 	}
-	news := fmt.Sprint(voice, d.head.stale() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names)
-	same := news == d.news && time.Since(d.newsAt) < retell
+	news := fmt.Sprint(speaks, d.head.staleReason() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names)
+	same := news == d.reported && time.Since(d.reportedAt) < reportEvery
 	if !same {
-		d.news, d.newsAt = news, time.Now()
+		d.reported, d.reportedAt = news, time.Now()
 	}
-	d.said = d.replaced
+	d.replacementTold = d.replaced
 	d.mu.Unlock()
 	if same {
 		if d.removed.Load() {
@@ -265,14 +267,14 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	if len(w.tree.Environments) > 0 {
 		r.Zone = w.tree.Environments[0].Zone
 	}
-	if !voice {
+	if !speaks {
 		d.book.Forget("")
 		return
 	}
 	if _, err := d.book.TellRepository(asking, r); err != nil && ctx.Err() == nil {
 		d.Log.Warn("alerts of the repository not kept", "err", err)
 		d.mu.Lock()
-		d.news = "" // once more, a minute later
+		d.reported = "" // once more, a minute later
 		d.mu.Unlock()
 	}
 	if r.Store == "" {
@@ -281,9 +283,9 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	}
 }
 
-// tellUnfollowed tells of environments that were never valid, so that no round
-// is about them.
-func (d *Daemon) tellUnfollowed(ctx context.Context, w *wanted) {
+// tellUnfollowed reports environments that were never valid, which no round
+// covers.
+func (d *Daemon) tellUnfollowed(ctx context.Context, w *desiredView) {
 	for _, name := range w.unfollowed() {
 		s := notify.Situation{Environment: name, Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name]}
 		if _, err := d.book.Tell(ctx, s); err != nil && ctx.Err() == nil {
@@ -292,12 +294,12 @@ func (d *Daemon) tellUnfollowed(ctx context.Context, w *wanted) {
 	}
 }
 
-// tellRemoved tells of environments that were told of before and that the
-// repository has no file for any more, until somebody lets them be forgotten;
-// and recalls those of them that have a file again.
-func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
-	if w.newest == "" || w.nowhere {
-		return // nothing is known of what the repository has
+// tellRemoved reports environments that were reported on before and have no file
+// in the repository any more, until a person has them forgotten; and recalls the
+// forgotten ones that have a file again.
+func (d *Daemon) tellRemoved(ctx context.Context, w *desiredView) {
+	if w.newest == "" || w.noEnvironments {
+		return // the repository was not read
 	}
 	known, err := d.book.Environments(ctx)
 	if err != nil {
@@ -326,7 +328,7 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *wanted) {
 			continue
 		}
 		removed = removed || !gone
-		if err := d.dropGood(ctx, name); err != nil && ctx.Err() == nil {
+		if err := d.dropLastGood(ctx, name); err != nil && ctx.Err() == nil {
 			d.Log.Warn("last good commit of a removed environment not dropped", "env", name, "err", err)
 		}
 		s := notify.Situation{Environment: name, Now: time.Now(), Removed: true}

@@ -18,7 +18,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// said gives what was told of dev since last asked, a line for each message.
+// said returns the messages about dev since it was last called, a line each.
 func (s *site) said() []string {
 	s.t.Helper()
 	var list []string

@@ -65,14 +65,14 @@ type week struct {
 	calls    atomic.Int64
 	messages int
 
-	mu      sync.Mutex // guards the rest
-	writes  []awssim.Call
-	tenures []tenure
+	mu           sync.Mutex // guards the rest
+	writes       []awssim.Call
+	leaseChanges []leaseChange
 }
 
-// tenure is who had an account's lease from some instant on, as the store was
-// told.
-type tenure struct {
+// leaseChange is who had an account's lease from some instant on, as was written to the
+// store.
+type leaseChange struct {
 	at       time.Time
 	account  string
 	owner    string // empty: nobody
@@ -103,7 +103,7 @@ func (w *week) note(key string, data []byte, err error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tenures = append(w.tenures, tenure{time.Now(), account, d.Name, d.Released})
+	w.leaseChanges = append(w.leaseChanges, leaseChange{time.Now(), account, d.Name, d.Released})
 }
 
 // outage is Git as the week has it.
@@ -432,7 +432,7 @@ func (w *week) log() []awssim.Call {
 func (w *week) holder(account string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, t := range slices.Backward(w.tenures) {
+	for _, t := range slices.Backward(w.leaseChanges) {
 		if t.account == account {
 			if t.released {
 				return ""
@@ -449,8 +449,8 @@ func (w *week) proveOneWriter() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.writes {
-		var at tenure
-		for _, t := range w.tenures {
+		var at leaseChange
+		for _, t := range w.leaseChanges {
 			if t.account == c.Account && !t.at.After(c.Time) {
 				at = t
 			}

@@ -76,7 +76,7 @@ func tries(at place, world *awssim.World) []try {
 	}
 }
 
-// begin says what runs where and what can be done with it.
+// begin shows what runs where and what can be done with it.
 func (s *screen) begin(at place, world *awssim.World) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", s.style(bold, "layerd demo: the daemon, a simulated AWS and a Git server, on this machine"))

@@ -31,7 +31,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// Options says where the story is told.
+// Options are where the story is shown.
 type Options struct {
 	Out   io.Writer
 	Color bool
@@ -73,7 +73,7 @@ type story struct {
 	log     *slog.Logger
 }
 
-// Run tells the story. It returns an error as soon as something in it does not
+// Run plays the story. It returns an error as soon as something in it does not
 // come true, or when ctx ends.
 func Run(ctx context.Context, o Options) error {
 	server := gitserve.New()
@@ -167,7 +167,7 @@ func (s *story) round(environments ...string) (round.Result, error) {
 	return r, s.tellSlack(r, commit, from)
 }
 
-// approve gives an approval of what a plan of the environment waits for.
+// approve approves what a plan of the environment waits for.
 func (s *story) approve(planned plan.Plan) error {
 	_, err := history.Open(s.store, repository).Rulings().Approve(s.ctx, ruling.Approval{
 		Environment: planned.Environment, Digest: planned.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
@@ -175,7 +175,7 @@ func (s *story) approve(planned plan.Plan) error {
 	return err
 }
 
-// layers gives every function's layer list, by name.
+// layers returns every function's layer list, by name.
 func (s *story) layers() map[string][]string {
 	out := map[string][]string{}
 	for _, f := range s.world.Functions() {

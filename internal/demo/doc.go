@@ -4,7 +4,7 @@
 //	err := demo.Run(ctx, demo.Options{Out: os.Stdout, Width: 80})
 //	err := demo.Play(ctx, demo.PlayOptions{Options: …})
 //
-// Run tells a story that a newcomer can follow and that fails when any step of
+// Run plays a story that a newcomer can follow and that fails when any step of
 // it does not come true. Its clock is the story's own: it stands still and is
 // moved, from Tuesday to the change window on Saturday, and through the minutes
 // for which a wave is watched. In return the simulated AWS takes ten times as
@@ -12,7 +12,7 @@
 //
 // Play keeps the daemon running, by the real clock, until its context ends. It
 // prints where AWS, Git and the store are and commands to try, each of which
-// works as it stands, and then what Slack would be told.
+// works as it stands, and then what Slack would show.
 //
 // Everything in both but AWS is the real thing: the repository of
 // examples/repo, in Play without the minutes for which waves are watched, is
@@ -22,9 +22,9 @@
 // The code of all functions is played as well: it imports makoto-common, of
 // which 1.5.0 was packed without its package.
 //
-// NewWorld gives the simulated fleet alone, for experiments with other tools.
+// NewWorld returns the simulated fleet alone, for experiments with other tools.
 //
 // Nothing leaves the machine: all servers listen on loopback, unless the caller
-// gives Play another listener for the daemon's health, and stop with Run and
+// hands Play another listener for the daemon's health, and stop with Run and
 // Play. The store of Play is in a temporary folder, which goes with it.
 package demo

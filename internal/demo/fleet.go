@@ -24,7 +24,7 @@ const datadog = "arn:aws:lambda:" + Region + ":464622532012:layer:Datadog-Python
 // in its Description, or, as the old script did it, with none.
 type release struct {
 	version string // "1.4.1"
-	silent  bool   // the Description does not say which version it is
+	silent  bool   // the Description does not hold its version
 	days    int    // published this long before the story begins
 }
 
@@ -94,7 +94,7 @@ var environments = []string{"dev", "staging", "prod"}
 
 // NewWorld makes the fleet as it is when the story begins: three layers, three
 // environments, other people's layers in various places, one container image
-// and one function that is nobody's business. begin is the story's present:
+// and one function that no environment selects. begin is the story's present:
 // versions were published before it.
 func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
 	return newWorld(begin, awssim.Options{Settle: settle})
@@ -170,7 +170,7 @@ func putAlias(w *awssim.World, env, name string) {
 // fixed is the one that follows.
 const broken, fixed = "1.5.0", "1.5.1"
 
-// putRelease publishes a version of makoto-common in an environment, and gives
+// putRelease publishes a version of makoto-common in an environment, and returns
 // its number.
 func putRelease(w *awssim.World, env, version string, at time.Time) int64 {
 	return w.PutLayerVersion(awssim.LayerVersion{
@@ -180,7 +180,7 @@ func putRelease(w *awssim.World, env, version string, at time.Time) int64 {
 }
 
 // code is what all functions do: import makoto-common and answer. With a broken
-// one they cannot even begin, as Python says it.
+// one they cannot even begin, in Python's words.
 func code(w *awssim.World) func(awssim.Invocation) awssim.Result {
 	return func(in awssim.Invocation) awssim.Result {
 		for _, env := range environments {
@@ -195,7 +195,7 @@ func code(w *awssim.World) func(awssim.Invocation) awssim.Result {
 	}
 }
 
-// number gives the live number of a version of makoto-common.
+// number returns the live number of a version of makoto-common.
 func number(env, version string) int64 {
 	for i, r := range commonReleases[env] {
 		if r.version == version {

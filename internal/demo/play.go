@@ -23,7 +23,7 @@ import (
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
-// PlayOptions says how the daemon is kept running to play with. Options.Log is
+// PlayOptions are how the daemon is kept running to play with. Options.Log is
 // the daemon's whole log; without it what the log warns of is a line like any
 // other.
 type PlayOptions struct {
@@ -32,7 +32,7 @@ type PlayOptions struct {
 	// Program is the path of layerd where a shell does not find it by this name;
 	// empty = it does.
 	Program string
-	// Proxied says that the environment names a proxy for HTTP, which git and
+	// Proxied is true when the environment names a proxy for HTTP, which git and
 	// the AWS CLI would ask for addresses of this machine too.
 	Proxied bool
 }
@@ -58,7 +58,7 @@ type place struct {
 }
 
 // Play keeps a daemon running over a simulated AWS and a Git server that others
-// can use, until ctx ends. Then it gives the leases back and leaves nothing
+// can use, until ctx ends. Then it releases the leases and leaves nothing
 // behind.
 func Play(ctx context.Context, o PlayOptions) error {
 	dir, err := os.MkdirTemp("", "layerd-demo-")
@@ -137,7 +137,7 @@ func follower(o PlayOptions, at place, kept store.Store, s *screen) (*daemon.Dae
 	})
 }
 
-// watched tells of commits that the daemon sees.
+// watched prints the commits that the daemon sees.
 type watched struct {
 	daemon.Source
 	screen *screen

@@ -34,7 +34,7 @@ func (p *pane) String() string {
 	return p.buf.String()
 }
 
-// The daemon takes the lease, looks at everything, and gives the lease back at
+// The daemon takes the lease, looks at everything, and releases the lease at
 // the end. What stands on the screen fits it, and everything listens on
 // loopback.
 func TestPlay(t *testing.T) {

@@ -162,7 +162,7 @@ type warnings struct {
 	attrs  string
 }
 
-// Enabled leaves out what is told anyway, or of no interest.
+// Enabled leaves out what is shown anyway, or of no interest.
 func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 // Handle shows one record.

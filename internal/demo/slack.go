@@ -23,14 +23,14 @@ func (k *slack) Send(_ context.Context, m notify.Message) error {
 	return nil
 }
 
-// take gives what arrived since it was last called.
+// take returns what arrived since it was last called.
 func (k *slack) take() []notify.Message {
 	list := k.messages
 	k.messages = nil
 	return list
 }
 
-// toldUpTo is how far the history was told of each environment; where nothing
+// toldUpTo is how far the history of each environment was reported; where nothing
 // was, up to here.
 func (s *story) toldUpTo() (map[string]history.Cursor, error) {
 	from := map[string]history.Cursor{}
@@ -47,7 +47,7 @@ func (s *story) toldUpTo() (map[string]history.Cursor, error) {
 	return from, nil
 }
 
-// tellSlack says what a round found out and did, as the daemon does after each.
+// tellSlack reports what a round found out and did, as the daemon does after each.
 func (s *story) tellSlack(r round.Result, commit gitrepo.Commit, from map[string]history.Cursor) error {
 	for _, planned := range r.Plans {
 		env := planned.Environment

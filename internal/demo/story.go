@@ -225,7 +225,7 @@ func keptFor(r plan.Region, reason string) bool {
 	return slices.ContainsFunc(r.Kept, func(k plan.Kept) bool { return strings.HasPrefix(k.Reason, reason) })
 }
 
-// all says whether every function of an environment has a version of
+// all reports whether every function of an environment has a version of
 // makoto-common.
 func (s *story) all(env, version string) bool {
 	want := s.world.LayerARN("makoto-common-"+env, s.numberOf(env, version))
@@ -256,7 +256,7 @@ func applied(r plan.Region) int {
 	return len(functionsOf(r.Steps, done))
 }
 
-// summary says in one line what was done to functions.
+// summary returns in one line what was done to functions.
 func summary(r plan.Region) string {
 	served := functionsOf(r.Steps, func(st plan.Step) bool { return st.Kind == plan.KindServe && done(st) })
 	for _, step := range r.Steps {
@@ -289,7 +289,7 @@ func heldBy(r round.Result, env string, by plan.By) int {
 	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st plan.Step) bool { return st.HeldBy(by) }))
 }
 
-// waiting says in one line what waits, for what and until when. Later waves
+// waiting returns in one line what waits, for what and until when. Later waves
 // wait for the earlier ones as well, which goes without saying.
 func waiting(r plan.Region) string {
 	for _, step := range r.Steps {

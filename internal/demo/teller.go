@@ -45,14 +45,14 @@ func (t *teller) begins(now time.Time, title string) {
 		t.style(lipgloss.NewStyle().Faint(true), when))
 }
 
-// says tells what happens, wrapped to the width.
+// says writes what happens, wrapped to the width.
 func (t *teller) says(format string, args ...any) {
 	for _, line := range wrap(fmt.Sprintf(format, args...), t.Width-3) {
 		t.line("   %s", line)
 	}
 }
 
-// holds says that something must be true, and remembers when it is not.
+// holds records it as a fault when something that must be true is not.
 func (t *teller) holds(ok bool, format string, args ...any) {
 	mark := t.style(lipgloss.NewStyle().Foreground(lipgloss.Color("2")), "✓")
 	if !ok {

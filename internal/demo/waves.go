@@ -70,7 +70,7 @@ func (s *story) through(env string) (spread, error) {
 	return all, errors.New("the rollout does not come to an end")
 }
 
-// isServed says whether callers of every function that has the alias live get
+// isServed reports whether callers of every function that has the alias live get
 // a version of makoto-common.
 func (s *story) isServed(env, version string) bool {
 	want := s.world.LayerARN("makoto-common-"+env, s.numberOf(env, version))
@@ -83,7 +83,7 @@ func (s *story) isServed(env, version string) bool {
 	return true
 }
 
-// numberOf gives the live number of a version of makoto-common, of one that was
+// numberOf returns the live number of a version of makoto-common, of one that was
 // published in the story too.
 func (s *story) numberOf(env, version string) int64 {
 	for _, v := range s.world.LayerVersions("makoto-common-" + env) {
@@ -175,8 +175,8 @@ func (s *story) approved(env string) error {
 	return s.approve(planned)
 }
 
-// slackSays shows what Slack was told of functions that went back and of what
-// is in quarantine, and holds that it was told.
+// slackSays shows the messages about functions that were rolled back and about
+// what is in quarantine, and holds that they arrived.
 func (s *story) slackSays() {
 	var titles []string
 	back := 0

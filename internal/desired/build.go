@@ -22,7 +22,7 @@ type builder struct {
 	root               *node
 	file               environmentFile
 	layers             map[string]*layerInfo // by name
-	zone               *time.Location        // what timezone says; nil = nothing
+	zone               *time.Location        // of the key timezone; nil = there is none
 	problems           []Problem
 }
 
@@ -41,7 +41,7 @@ func (b *builder) warning(code string, at Position, message, suggestion string) 
 	b.problems[len(b.problems)-1].Severity = Warning
 }
 
-// form adds what a form says about the text of n.
+// form adds the problem that a form has with the text of n.
 func (b *builder) form(n *node, e *formError) {
 	if e == nil {
 		return
@@ -53,9 +53,10 @@ func (b *builder) form(n *node, e *formError) {
 	b.problem(e.Code, at, e.Message, e.Suggestion)
 }
 
-// own is the place of a value, or the head of the environment's file when the
-// value came from layerd.yaml and what is wrong is this environment's matter.
-func (b *builder) own(n *node) Position {
+// positionOf is the place of a value, or the head of the environment's file
+// when the value came from layerd.yaml and what is wrong is this environment's
+// matter.
+func (b *builder) positionOf(n *node) Position {
 	for _, c := range []*node{n, b.root.Get("layers"), b.root} {
 		if c != nil && c.File == b.path {
 			return c.Where()
@@ -64,9 +65,9 @@ func (b *builder) own(n *node) Position {
 	return Position{File: b.path, Line: 1, Column: 1, Length: 1}
 }
 
-// given says of a value that came from layerd.yaml where it stands, for a
+// originOf returns where a value stands that came from layerd.yaml, for a
 // problem that own puts elsewhere.
-func (b *builder) given(n *node) string {
+func (b *builder) originOf(n *node) string {
 	if n.File == b.path {
 		return ""
 	}
@@ -78,7 +79,7 @@ func (b *builder) environment() Environment {
 	e := Environment{
 		Name: b.name, Account: f.Account, Region: b.region, Partition: state.PartitionOf(b.region),
 		Role: f.Role, ExternalID: f.ExternalID, Observe: f.Mode == "observe",
-		ApprovalRequired: f.ApprovalRequired, MaxNew: 20, MaxBlocked: f.MaxBlocked, NewAtOnce: f.NewFunctions == "now", File: b.path,
+		ApprovalRequired: f.ApprovalRequired, MaxNew: 20, MaxBlocked: f.MaxBlocked, NewFunctionsNow: f.NewFunctions == "now", File: b.path,
 	}
 	if f.MaxNew != nil {
 		e.MaxNew = *f.MaxNew
@@ -103,7 +104,7 @@ func (b *builder) environment() Environment {
 	e.Rollout = b.rollout(e)
 	b.environmentPins(e)
 	b.overrides()
-	e.NotYet = b.notYet()
+	e.Unsupported = b.unsupported()
 	return e
 }
 
@@ -184,8 +185,9 @@ func freezes(at *node, files []freezeFile, zone *time.Location, report func(*nod
 	return all
 }
 
-// notices tells what people should know before it happens. That an opening is
-// an hour shorter in spring is told by the window command, not at each load.
+// notices adds warnings of what people should know before it happens. That an
+// opening is an hour shorter in spring is for the window command, not for each
+// load.
 func (b *builder) notices(c window.Calendar) {
 	at := b.root.Get("change_window")
 	if at == nil {
@@ -194,7 +196,7 @@ func (b *builder) notices(c window.Calendar) {
 	for _, n := range c.Check(b.now) {
 		switch n.Kind {
 		case window.NeverOpens:
-			b.problem("never_opens", b.own(at), n.Message, "")
+			b.problem("never_opens", b.positionOf(at), n.Message, "")
 		case window.LongClosed, window.EitherDay, window.Overlap, window.Skipped:
 			b.warning("window_notice", at.Where(), n.Message, "")
 		}
@@ -258,8 +260,8 @@ func (b *builder) expired(t time.Time) bool {
 	return !t.IsZero() && !b.now.IsZero() && !b.now.Before(t)
 }
 
-// notYet lists the keys that are right and that nothing acts on.
-func (b *builder) notYet() []Problem {
+// unsupported lists the keys that are right and that nothing acts on.
+func (b *builder) unsupported() []Problem {
 	var list []Problem
 	add := func(n *node) {
 		if n == nil {

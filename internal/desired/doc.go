@@ -1,4 +1,4 @@
-// Package desired says what a Git repository asks for: it reads layerd.yaml,
+// Package desired is what a Git repository asks for: it reads layerd.yaml,
 // layers/*/layer.yaml and environments/*.yaml from any fs.FS into one value.
 //
 //	tree := desired.Load(commit.Files, desired.Options{Now: now})
@@ -17,7 +17,7 @@
 // against the JSON Schema made from the file types (schema.go, forms.go),
 // defaults and environment to one (merge.go), variables to values for one Region
 // (expand.go), and from there to an Environment (build.go, wish.go). Values keep
-// the place they were written at through all of it.
+// the place they were written at through all stages.
 //
 // Promised: Load is pure but for reading the fs.FS, does not depend on the order
 // of files or keys, follows no link, ends soon on any input and never panics. A
@@ -26,7 +26,7 @@
 // whole. Codes are stable and positions lie inside the file.
 //
 // Not promised: that a version exists, that a function is selected, that a role
-// may be assumed. Only AWS knows.
+// may be assumed. Only AWS can show that.
 //
 // # Codes of problems
 //

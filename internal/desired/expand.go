@@ -124,7 +124,7 @@ func expandEnvironment(env *node, values map[string]string) *node {
 	return env.Set(layers.Key, &expanded)
 }
 
-// fixedVersion gives the version of a layer where it is known without looking
+// fixedVersion returns the version of a layer where it is known without looking
 // at AWS: not for a range, latest or none.
 func fixedVersion(layer *node, region string) (string, bool) {
 	v := layer.Get("version")

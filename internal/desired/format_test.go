@@ -7,7 +7,7 @@ import (
 	"testing/fstest"
 )
 
-// A repository is written by many; what it says must not move the cursor.
+// A repository is written by many; its text must not move the cursor.
 func TestFormatIsSafe(t *testing.T) {
 	files := fstest.MapFS{"environments/\x1b[2Jx.yaml": {Data: []byte("a: \x1b[2J\n")}, "environments/dev.yaml": {Data: []byte(account + "\"\\e[2J\": 1\n")}}
 	tree := Load(files, Options{})

@@ -62,7 +62,7 @@ func formats() map[string]strictyaml.Form {
 // layerNameShape is AWS's rule for the name of a layer.
 var layerNameShape = regexp.MustCompile(`^[A-Za-z0-9_-]{1,140}$`)
 
-// fromWindow keeps the place and the suggestion of what package window says.
+// fromWindow keeps the place and the suggestion of an error of package window.
 func fromWindow(code string, err error) *formError {
 	if err == nil {
 		return nil
@@ -98,7 +98,7 @@ func untilForm(text string) *formError {
 	return fromWindow("bad_date", err)
 }
 
-// parseUntil gives the first instant after text, which is an instant or a day
+// parseUntil returns the first instant after text, which is an instant or a day
 // that counts whole. The dates are those of a freeze, so one reader has both.
 func parseUntil(text string, zone *time.Location) (time.Time, error) {
 	f, err := window.ParseFreeze("1970-01-01", text, "", zone)
@@ -219,7 +219,7 @@ func alarmForm(text string) *formError {
 	return nil
 }
 
-// regionShape takes the names AWS gives in all partitions: an area, a direction
+// regionShape takes the names AWS uses in all partitions: an area, a direction
 // and a number.
 var regionShape = regexp.MustCompile(`^(?:af|ap|ca|cn|eu|eusc-de|eu-isoe|il|me|mx|sa|us|us-gov|us-iso[bf]?)-(?:central|(?:north|south)(?:east|west)?|east|west)-[1-9][0-9]?$`)
 

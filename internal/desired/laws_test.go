@@ -84,7 +84,7 @@ func TestOrderMeansNothing(t *testing.T) {
 	}
 }
 
-// Loading the same twice gives the same, positions and problems included.
+// Loading the same twice returns the same, positions and problems included.
 func TestLoadIsAFunction(t *testing.T) {
 	files := only(account + "mod: x\nlayers: {b: {version: ^1}, a: {nme: 1}}\nfreezes: [{from: 1, until: 2}]\nunmanaged: [１, ２]\n")
 	want := Load(files, Options{Now: now()})
@@ -108,7 +108,7 @@ func retentionAt(t *rapid.T, label string) (map[string]int, string) {
 	return fields, "{" + strings.Join(parts, ", ") + "}"
 }
 
-// Each field of a retention comes from the nearest place that says it: the
+// Each field of a retention comes from the nearest place that has it: the
 // layer in the environment, the environment, layerd.yaml's two, layer.yaml.
 func TestRetentionMergesPerField(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -183,9 +183,9 @@ func TestMergeLaws(t *testing.T) {
 	})
 }
 
-// sameKinds says that no value of one kind replaces one of another: where that
-// happens in the middle, the order of merging is seen, and files have but two
-// levels.
+// sameKinds reports whether no value of one kind replaces one of another: where
+// that happens in the middle, the order of merging is seen, and files have but
+// two levels.
 func sameKinds(list ...*node) bool {
 	for _, a := range list {
 		for _, b := range list {

@@ -19,13 +19,13 @@ func (l *loader) readLayers() {
 		info := &layerInfo{path: full + "/layer.yaml"}
 		switch {
 		case e.Type()&fsLink != 0:
-			l.complain("symlink", full, "", "is a link; links are not followed", "make it a folder")
+			l.fileProblem("symlink", full, "", "is a link; links are not followed", "make it a folder")
 			l.layers = append(l.layers, info)
 			continue
 		case !e.IsDir():
 			continue
 		}
-		l.notNamed(full+"/layer.yml", "layer.yaml", "")
+		l.misnamed(full+"/layer.yml", "layer.yaml", "")
 		root, found := l.read(info.path, "layer", "")
 		if !found {
 			continue
@@ -37,14 +37,14 @@ func (l *loader) readLayers() {
 		root = longRetention(root, "retention_policy")
 		info.root = root
 		if err := root.Decode(&info.file); err != nil {
-			l.complain("internal", info.path, "", err.Error(), "")
+			l.fileProblem("internal", info.path, "", err.Error(), "")
 			continue
 		}
 		l.layer(info)
 	}
 }
 
-// layer checks what one layer.yaml says against the others and in itself.
+// layer checks one layer.yaml against the others and in itself.
 func (l *loader) layer(info *layerInfo) {
 	name := info.file.Name
 	if name == "" {
@@ -94,7 +94,7 @@ func (l *loader) knownNames() {
 	}
 }
 
-// known gives the live numbers of one environment and Region.
+// known returns the live numbers of one environment and Region.
 func (info *layerInfo) known(env, region string) map[string]int64 {
 	m := map[string]int64{}
 	for version, envs := range info.file.Known {

@@ -14,7 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
-// Options are what a repository cannot say by itself.
+// Options are what is not in the repository itself.
 type Options struct {
 	// Now decides whether a pin is expired and whether a calendar ever opens
 	// again. When it is zero neither is checked.
@@ -50,7 +50,7 @@ type loader struct {
 type built struct {
 	Environment
 	uses []string // names of its layers
-	// loose says that one of them has no layer.yaml we could read.
+	// loose is true when one of them has no layer.yaml we could read.
 	loose bool
 }
 
@@ -69,36 +69,36 @@ func Load(fsys fs.FS, o Options) Tree {
 
 func (l *loader) add(list ...Problem) { l.problems = append(l.problems, list...) }
 
-// complain adds a problem about a whole file.
-func (l *loader) complain(code, file, env, message, suggestion string) {
+// fileProblem adds a problem about a whole file.
+func (l *loader) fileProblem(code, file, env, message, suggestion string) {
 	p := problemAt(code, Position{File: file, Line: 1, Column: 1, Length: 1}, message, suggestion)
 	p.Environment = env
 	l.add(p)
 }
 
-// list gives the entries of a folder, sorted. A missing folder has none.
+// list returns the entries of a folder, sorted. A missing folder has none.
 func (l *loader) list(folder string) []fs.DirEntry {
 	info, err := fs.Lstat(l.fsys, folder)
 	switch {
 	case err != nil:
 		if !isMissing(err) {
-			l.complain("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
+			l.fileProblem("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
 		}
 		return nil
 	case info.Mode()&fs.ModeSymlink != 0:
-		l.complain("symlink", folder, "", "is a link; links are not followed", "make it a folder")
+		l.fileProblem("symlink", folder, "", "is a link; links are not followed", "make it a folder")
 		return nil
 	case !info.IsDir():
-		l.complain("not_a_file", folder, "", "must be a folder", "")
+		l.fileProblem("not_a_file", folder, "", "must be a folder", "")
 		return nil
 	}
 	entries, err := readDir(l.fsys, folder, maxEntries+1)
 	if err != nil {
-		l.complain("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
+		l.fileProblem("unreadable", folder, "", "cannot be read: "+reasonOf(err), "")
 		return nil
 	}
 	if len(entries) > maxEntries {
-		l.complain("too_many_files", folder, "", fmt.Sprintf("has more than %d entries", maxEntries), "")
+		l.fileProblem("too_many_files", folder, "", fmt.Sprintf("has more than %d entries", maxEntries), "")
 		return nil
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
@@ -131,29 +131,29 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 	case err != nil && isMissing(err):
 		return nil, false
 	case err != nil:
-		l.complain("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
+		l.fileProblem("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
 		return nil, true
 	case info.Mode()&fs.ModeSymlink != 0:
-		l.complain("symlink", file, env, "is a link; links are not followed", "put the file itself here")
+		l.fileProblem("symlink", file, env, "is a link; links are not followed", "put the file itself here")
 		return nil, true
 	case !info.Mode().IsRegular():
-		l.complain("not_a_file", file, env, "is not a file", "")
+		l.fileProblem("not_a_file", file, env, "is not a file", "")
 		return nil, true
 	}
 	if l.bytes += info.Size(); l.bytes > maxTotalBytes {
-		l.complain("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
+		l.fileProblem("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
 		return nil, true
 	}
 	data, err := strictyaml.ReadFile(l.fsys, file)
 	if err != nil {
-		l.complain("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
+		l.fileProblem("unreadable", file, env, "cannot be read: "+reasonOf(err), "")
 		return nil, true
 	}
 	root, problems := strictyaml.Parse(file, data, "layerd.yaml's defaults")
 	if root != nil {
 		var more []Problem
 		if schema == "environment" && root.Empty {
-			l.complain("empty_file", file, env, "the file is empty", "")
+			l.fileProblem("empty_file", file, env, "the file is empty", "")
 			return nil, true
 		}
 		root, more = l.check.Check(schema, root)
@@ -170,14 +170,14 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 // readLayerd reads layerd.yaml. What stands there for the whole repository
 // becomes a default like the others.
 func (l *loader) readLayerd() {
-	l.notNamed("layerd.yml", "layerd.yaml", "")
+	l.misnamed("layerd.yml", "layerd.yaml", "")
 	root, _ := l.read("layerd.yaml", "layerd", "")
 	if root == nil {
 		return
 	}
 	var f layerdFile
 	if err := root.Decode(&f); err != nil {
-		l.complain("internal", "layerd.yaml", "", err.Error(), "")
+		l.fileProblem("internal", "layerd.yaml", "", err.Error(), "")
 		return
 	}
 	l.store = f.Store
@@ -193,11 +193,11 @@ func (l *loader) readLayerd() {
 	}
 }
 
-// notNamed reports a file under a name that is nearly right, which would
+// misnamed reports a file under a name that is nearly right, which would
 // otherwise be ignored.
-func (l *loader) notNamed(file, right, env string) {
+func (l *loader) misnamed(file, right, env string) {
 	if _, err := fs.Lstat(l.fsys, file); err == nil {
-		l.complain("wrong_extension", file, env, "is not read under this name", "rename it to "+path.Base(right))
+		l.fileProblem("wrong_extension", file, env, "is not read under this name", "rename it to "+path.Base(right))
 	}
 }
 
@@ -220,10 +220,10 @@ func (l *loader) listEnvironments() []environmentPath {
 			l.add(p)
 			continue
 		case !environmentName.MatchString(name):
-			l.complain("bad_environment_name", full, "", fmt.Sprintf("%q is not a name for an environment: up to 64 letters, digits, - and _", name), "")
+			l.fileProblem("bad_environment_name", full, "", fmt.Sprintf("%q is not a name for an environment: up to 64 letters, digits, - and _", name), "")
 			continue
 		case ext != ".yaml":
-			l.complain("wrong_extension", full, name, "is not read under this name", "rename it to "+name+".yaml")
+			l.fileProblem("wrong_extension", full, name, "is not read under this name", "rename it to "+name+".yaml")
 		default:
 			files = append(files, environmentPath{name, full, bytes})
 			if info, err := e.Info(); err == nil {
@@ -235,7 +235,7 @@ func (l *loader) listEnvironments() []environmentPath {
 	slices.Sort(l.names)
 	l.names = slices.Compact(l.names)
 	if len(l.names) == 0 {
-		l.complain("no_environment", "environments", "", "the repository has no environment", "write environments/dev.yaml")
+		l.fileProblem("no_environment", "environments", "", "the repository has no environment", "write environments/dev.yaml")
 	}
 	return files
 }

@@ -47,7 +47,7 @@ func TestMistakes(t *testing.T) {
 			var got bytes.Buffer
 			for _, e := range tree.Environments {
 				got.WriteString("valid " + e.Name + " " + e.Region + "\n")
-				for _, p := range e.NotYet {
+				for _, p := range e.Unsupported {
 					got.WriteString("not yet: " + p.File + " " + p.Message + "\n")
 				}
 			}

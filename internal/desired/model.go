@@ -11,7 +11,7 @@ import (
 // sorted and never changed after Load returned it.
 type Tree struct {
 	// Store is layerd.yaml's store, the default of every command's --store;
-	// empty when it says nothing.
+	// empty when it has none.
 	Store string
 	// Environments has one element per valid environment and Region: by name,
 	// then in the order the file lists its Regions.
@@ -41,9 +41,9 @@ type Environment struct {
 	Drift            DriftPolicy
 	MaxNew           int  // functions that may get a layer for the first time without being asked
 	MaxBlocked       *int // nil = no limit
-	// NewAtOnce is new_functions: now. A function that gets a layer for the
+	// NewFunctionsNow is new_functions: now. A function that gets a layer for the
 	// first time, at the number applied here last, need not wait for a window.
-	NewAtOnce bool
+	NewFunctionsNow bool
 	// Unmanaged has ARNs or globs of layers that may be attached and are none
 	// of our business.
 	Unmanaged []string
@@ -53,14 +53,14 @@ type Environment struct {
 	Alias   string
 	Rollout Rollout
 	File    string // "environments/prod.yaml"
-	// NotYet names keys that are valid and that this release does not act on:
+	// Unsupported names keys that are valid and that this release does not act on:
 	// plan and apply refuse the environment while there are any.
-	NotYet []Problem
+	Unsupported []Problem
 }
 
 // DriftPolicy is what to do when somebody changed a function by hand.
 type DriftPolicy struct {
-	Report bool          // tell, do not heal
+	Report bool          // alert, do not heal
 	After  time.Duration // act only on drift seen this long
 }
 
@@ -68,7 +68,7 @@ type DriftPolicy struct {
 type LayerWish struct {
 	Name  string         // the key in the environment file
 	Layer state.LayerARN // what it is called live
-	// Owned says that this environment owns the layer and may prune it; false
+	// Owned is true when this environment owns the layer and may prune it; false
 	// for wishes by arn, which have no owner.
 	Owned     bool
 	Version   Version
@@ -84,13 +84,13 @@ type LayerWish struct {
 	Architectures []string // compatible_architectures; empty = not said
 	Description   string   // layer.yaml's, for people
 	// Known maps semantic versions to live numbers in this environment and
-	// Region where the live Description says nothing. Keys are canonical
-	// ("1.4.2").
+	// Region where the live Description does not name the version. Keys are
+	// canonical ("1.4.2").
 	Known map[string]int64
 	// Yanked maps canonical semantic versions that are never attached again to
 	// the reason.
 	Yanked map[string]string
-	// HasArtifact says that layer.yaml names an artifact to publish from.
+	// HasArtifact is true when layer.yaml names an artifact to publish from.
 	HasArtifact bool
 	At          Position // where the version stands, for problems found at plan time
 }

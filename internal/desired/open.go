@@ -34,7 +34,7 @@ type environmentPath struct {
 	before     int64
 }
 
-// A Part is what one environment's file says.
+// A Part is what one environment's file asks for.
 type Part struct {
 	problems []Problem
 	wishes   []built

@@ -35,9 +35,9 @@ type Rollout struct {
 	Canary *Canary
 	// Watch is how long after the last wave alarms are still looked at.
 	Watch time.Duration
-	// OneWindow is span_windows: false. A rollout that cannot end before the
+	// MustFitWindow is span_windows: false. A rollout that cannot end before the
 	// open time does, does not start.
-	OneWindow bool
+	MustFitWindow bool
 }
 
 // Verifies reports whether a wave has to be looked at before the next.
@@ -70,7 +70,7 @@ type Wave struct {
 	Share float64 // 0 to 1
 }
 
-// Of gives the wave's end in a rollout of total functions, rounded up.
+// Of returns the wave's end in a rollout of total functions, rounded up.
 func (w Wave) Of(total int) int {
 	n := w.Count
 	if n == 0 {

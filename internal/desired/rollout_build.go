@@ -18,7 +18,7 @@ func (b *builder) rollout(e Environment) Rollout {
 	r := Rollout{
 		Waves: b.waves(at.Get("waves")), Bake: length(f.Bake), Watch: length(f.Watch), Alarms: b.alarms(at.Get("alarms"), f.Alarms),
 		OnFailure: Reaction(f.OnFailure), OnUnknown: Reaction(f.OnUnknown), MaxThrottles: f.MaxThrottles,
-		Canary: b.canary(at.Get("canary"), f.Canary), OneWindow: f.SpanWindows != nil && !*f.SpanWindows,
+		Canary: b.canary(at.Get("canary"), f.Canary), MustFitWindow: f.SpanWindows != nil && !*f.SpanWindows,
 	}
 	if f.MaxParallel != nil {
 		r.Parallel = *f.MaxParallel
@@ -125,7 +125,7 @@ func (b *builder) canary(at *node, f *canaryFile) *Canary {
 		return nil
 	}
 	if !b.root.Has("alias") {
-		b.problem("canary_needs_alias", b.own(at), "a canary is a share of the calls of an alias, and the environment has no alias"+b.given(at), "alias: live")
+		b.problem("canary_needs_alias", b.positionOf(at), "a canary is a share of the calls of an alias, and the environment has no alias"+b.originOf(at), "alias: live")
 	}
 	weight := at.Get("weight")
 	if weight == nil { // reported by the schema
@@ -145,11 +145,11 @@ func (b *builder) canaryNeedsBake(at *node, bake time.Duration) {
 	if bake >= time.Minute || canary.Has("bake") && canary.Get("bake") == nil || at.Get("max_error_rate") == nil && at.Get("max_throttles") == nil {
 		return
 	}
-	where := b.own(canary)
+	where := b.positionOf(canary)
 	if n := canary.Get("bake"); n != nil {
-		where = b.own(n)
+		where = b.positionOf(n)
 	}
-	b.problem("needs_bake", where, "metrics are judged over the bake of a canary too, which needs a whole minute at least"+b.given(canary), "bake: 5m")
+	b.problem("needs_bake", where, "metrics are judged over the bake of a canary too, which needs a whole minute at least"+b.originOf(canary), "bake: 5m")
 }
 
 // needsBake wants time for metrics to be in: they come a minute at a time.
@@ -159,7 +159,7 @@ func (b *builder) needsBake(at *node, bake time.Duration) {
 	}
 	for _, key := range []string{"max_error_rate", "max_throttles"} {
 		if n := at.Get(key); n != nil {
-			b.problem("needs_bake", b.own(n.Key), "metrics are judged over the bake, which needs a whole minute at least"+b.given(n), "bake: 10m")
+			b.problem("needs_bake", b.positionOf(n.Key), "metrics are judged over the bake, which needs a whole minute at least"+b.originOf(n), "bake: 10m")
 		}
 	}
 }
@@ -230,11 +230,11 @@ func (b *builder) selected(t SmokeTest, at *node, wishes []LayerWish) {
 	if t.Layer != "" {
 		who = fmt.Sprintf("layer %q does not select", t.Layer)
 	}
-	b.problem("smoke_test_unselected", b.own(at), fmt.Sprintf("%s function %q, so it never changes%s", who, t.Function, b.given(at)), near)
+	b.problem("smoke_test_unselected", b.positionOf(at), fmt.Sprintf("%s function %q, so it never changes%s", who, t.Function, b.originOf(at)), near)
 }
 
-// maySelect says whether the wish chooses a function of this name, as far as
-// the name alone can tell.
+// maySelect reports whether the wish chooses a function of this name, as far as
+// the name alone can show.
 func (w LayerWish) maySelect(name string) bool {
 	matches := func(s Selector) bool { return s.Name == "" || Glob(s.Name, name) }
 	surely := func(s Selector) bool {

@@ -63,7 +63,7 @@ layers: {common: 3}
 	want := Rollout{
 		Waves: []Wave{{Count: 1}, {Share: 0.075}, {Count: 3}, {Share: 0.5}}, Parallel: 7, Bake: 5 * time.Minute,
 		Alarms: []string{"errors-us-east-2", "遅い: slow"}, MaxErrorRate: new(0.025), MaxThrottles: new(0),
-		OnFailure: Halt, OnUnknown: GoOn, Canary: &Canary{Weight: 0.25, Bake: time.Minute}, Watch: time.Hour, OneWindow: true,
+		OnFailure: Halt, OnUnknown: GoOn, Canary: &Canary{Weight: 0.25, Bake: time.Minute}, Watch: time.Hour, MustFitWindow: true,
 		SmokeTests: []SmokeTest{
 			{Function: "api-us-east-2", Qualifier: "$LATEST", Timeout: time.Minute,
 				Payload: raw(`{"except":[2],"f":1.0,"n":12345678901234567890,"null":null,"region":"us-east-2","url":"a&b<c>"}`), Expect: raw(`["123456789012",1.50,{}]`)},
@@ -85,7 +85,7 @@ layers: {common: 3}
 		t.Errorf("an empty list takes defaults away (-have +want):\n%s", diff)
 	}
 	prod := tree.Environments[3]
-	if tests := prod.Rollout.SmokeTests; prod.Alias != "prod" || prod.Rollout.OneWindow || len(tests) != 2 || tests[0].Payload != nil || string(tests[1].Expect) != `"v3"` {
+	if tests := prod.Rollout.SmokeTests; prod.Alias != "prod" || prod.Rollout.MustFitWindow || len(tests) != 2 || tests[0].Payload != nil || string(tests[1].Expect) != `"v3"` {
 		t.Errorf("alias %q, rollout %+v", prod.Alias, prod.Rollout)
 	}
 }

@@ -17,7 +17,7 @@ type Selector struct {
 	At           Position
 }
 
-// Match says whether f is chosen, where layer is the wish's own layer (for
+// Match reports whether f is chosen, where layer is the wish's own layer (for
 // Attached).
 func (s Selector) Match(f state.Function, layer state.LayerARN) bool { return s.match(&f, layer) }
 
@@ -36,14 +36,10 @@ func (s *Selector) match(f *state.Function, layer state.LayerARN) bool {
 	if s.Runtime != "" && !Glob(s.Runtime, f.Runtime) || s.Architecture != "" && s.Architecture != f.Architecture {
 		return false
 	}
-	if s.Attached {
-		_, _, has := f.Has(layer)
-		return has
-	}
-	return true
+	return !s.Attached || f.Layers.Index(layer) >= 0
 }
 
-// Selects says whether the wish chooses f.
+// Selects reports whether the wish chooses f.
 func (w *LayerWish) Selects(f state.Function) bool {
 	return matchAny(w.Functions, &f, w.Layer) && !matchAny(w.Except, &f, w.Layer)
 }
@@ -57,7 +53,7 @@ func matchAny(list []Selector, f *state.Function, layer state.LayerARN) bool {
 	return false
 }
 
-// Wants gives the version f should have by this wish: a pin's if one covers
+// Wants returns the version f should have by this wish: a pin's if one covers
 // f, else the wish's own. pin is nil when none covers f.
 func (w *LayerWish) Wants(f state.Function) (v Version, pin *Pin) {
 	for i := range w.Pins {
@@ -68,7 +64,7 @@ func (w *LayerWish) Wants(f state.Function) (v Version, pin *Pin) {
 	return w.Version, nil
 }
 
-// NeedsTags says whether any selector of the environment looks at tags, so
+// NeedsTags reports whether any selector of the environment looks at tags, so
 // that an observer knows to read them.
 func (e Environment) NeedsTags() bool {
 	for _, w := range e.Layers {

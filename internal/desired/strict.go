@@ -8,7 +8,7 @@ import (
 )
 
 // The reading of YAML and the shape of problems are those of package
-// strictyaml; whoever uses desired needs to know only desired.
+// strictyaml; users of desired need no other package.
 type (
 	// Position is a place in a file of the repository.
 	Position = strictyaml.Position
@@ -33,7 +33,7 @@ const (
 	mapping = strictyaml.Mapping
 )
 
-// Errors says whether any of problems is more than a warning.
+// Errors reports whether any of problems is more than a warning.
 func Errors(problems []Problem) bool { return strictyaml.Errors(problems) }
 
 // Format writes problems for people, with the lines of the files in fsys that

@@ -113,7 +113,7 @@ func (l *loader) tree() Tree {
 	return t
 }
 
-// layerAt gives the name of the layer that a file below layers/ belongs to, ""
+// layerAt returns the name of the layer that a file below layers/ belongs to, ""
 // when it is not known.
 func (l *loader) layerAt(file string) string {
 	for _, info := range l.layers {
@@ -139,7 +139,7 @@ func (t Tree) Invalid() []string {
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 func isEnd(err error) bool     { return err == nil || errors.Is(err, io.EOF) }
 
-// reasonOf gives the words of err without the path, which on a disk is not the
+// reasonOf returns the words of err without the path, which on a disk is not the
 // one the repository knows.
 func reasonOf(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {

@@ -146,12 +146,12 @@ pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
 	if got := pins[0].Until.UTC().Format(time.RFC3339); got != "2026-11-24T15:00:00Z" || !pins[1].Until.IsZero() {
 		t.Errorf("until %s and %s", got, pins[1].Until)
 	}
-	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || !e.NewAtOnce || e.Calendar.Cutoff != 36*time.Hour {
+	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || !e.NewFunctionsNow || e.Calendar.Cutoff != 36*time.Hour {
 		t.Errorf("environment %+v", e)
 	}
 }
 
-// What the environment says replaces, field by field, what defaults say.
+// The values of the environment replace, field by field, those of defaults.
 func TestDefaults(t *testing.T) {
 	tree := load(t, `
 -- layerd.yaml --
@@ -177,7 +177,7 @@ account: "210987654321"
 		t.Fatal("not three environments")
 	}
 	dev, prod := tree.Environments[0], tree.Environments[2]
-	if dev.Region != "us-west-2" || dev.MaxNew != 5 || dev.NewAtOnce || !slices.Equal(dev.Unmanaged, []string{"c"}) || dev.Zone.String() != "Europe/Berlin" {
+	if dev.Region != "us-west-2" || dev.MaxNew != 5 || dev.NewFunctionsNow || !slices.Equal(dev.Unmanaged, []string{"c"}) || dev.Zone.String() != "Europe/Berlin" {
 		t.Errorf("dev %+v", dev)
 	}
 	l := dev.Layers[0]
@@ -187,7 +187,7 @@ account: "210987654321"
 	if len(dev.Calendar.Windows) != 1 || dev.Calendar.Windows[0].String() != "Monday 02:00-06:00 Europe/Berlin" {
 		t.Errorf("windows %v", dev.Calendar.Windows)
 	}
-	if prod.Region != "us-east-1" || !prod.NewAtOnce || len(prod.Calendar.Windows) != 2 || prod.Layers[0].Version.Text != "1.0.0" || prod.Zone != time.UTC {
+	if prod.Region != "us-east-1" || !prod.NewFunctionsNow || len(prod.Calendar.Windows) != 2 || prod.Layers[0].Version.Text != "1.0.0" || prod.Zone != time.UTC {
 		t.Errorf("prod %+v", prod)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// VersionKind says which of the forms of DESIGN section 2 a version has.
+// VersionKind is which of the forms of DESIGN section 2 a version has.
 type VersionKind int
 
 // The kinds of versions.
@@ -30,7 +30,7 @@ type Version struct {
 	Range  *semver.Constraints // for Range
 }
 
-// String gives the version as a person would write it.
+// String returns the version as a person would write it.
 func (v Version) String() string { return v.Text }
 
 // ParseVersion reads an exact semantic version (1.4.2, v1.4.2), an AWS layer

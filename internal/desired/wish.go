@@ -19,20 +19,20 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 	w.Version, w.At = b.version(name, f, at)
 	w.Functions = selectors(at.Get("functions"), f.Functions)
 	w.Except = selectors(at.Get("except"), f.Except)
-	b.leftover(at)
+	b.unexpandedVersion(at)
 	if !at.Has("functions") {
-		b.problem("missing_functions", b.own(at), fmt.Sprintf("layer %q has no functions", name), "")
+		b.problem("missing_functions", b.positionOf(at), fmt.Sprintf("layer %q has no functions", name), "")
 	} else if fs := at.Get("functions"); fs != nil && len(fs.Items) == 0 && !fs.Damaged {
 		b.warning("no_functions", fs.Where(), fmt.Sprintf("functions of layer %q is empty: it goes nowhere", name), "")
 	}
 	if w.Owned {
-		b.owned(&w, info, e)
+		b.ownLayer(&w, info, e)
 	} else {
-		b.foreign(&w, f, at, e)
+		b.foreignLayer(&w, f, at, e)
 	}
 	w.Pins = b.pins(name, f, at, w)
 	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
-		b.problem("yanked_version", b.own(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
+		b.problem("yanked_version", b.positionOf(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
 	}
 	return w, w.Layer != ""
 }
@@ -43,20 +43,20 @@ func (b *builder) version(name string, f layerEntry, at *node) (Version, Positio
 	if f.Version.byRegion != nil {
 		text = string(f.Version.byRegion[b.region])
 		if text == "" && !n.Damaged {
-			b.problem("missing_version", b.own(n), fmt.Sprintf("layer %q has no version for %s", name, b.region), "")
+			b.problem("missing_version", b.positionOf(n), fmt.Sprintf("layer %q has no version for %s", name, b.region), "")
 			return Version{}, n.Where()
 		}
 		n = n.Nearest(b.region)
 	}
 	if n == nil {
-		where := b.own(at)
+		where := b.positionOf(at)
 		if at.Has("version") {
 			return Version{}, where
 		}
 		if b.file.AutoUpdate && !at.Has("arn") {
 			return Version{Kind: Latest, Text: "latest"}, where
 		}
-		b.problem("missing_version", where, fmt.Sprintf("layer %q has no version", name)+b.given(at), "")
+		b.problem("missing_version", where, fmt.Sprintf("layer %q has no version", name)+b.originOf(at), "")
 		return Version{}, where
 	}
 	v, err := ParseVersion(text)
@@ -67,13 +67,13 @@ func (b *builder) version(name string, f layerEntry, at *node) (Version, Positio
 		return Version{}, n.Where()
 	}
 	if (v.Kind == Range || v.Kind == Latest) && !b.file.AutoUpdate && !b.root.Lost["auto_update"] && !at.Has("arn") {
-		b.problem("needs_auto_update", b.own(n), fmt.Sprintf("version %s needs auto_update: true, or write an exact version", v), "")
+		b.problem("needs_auto_update", b.positionOf(n), fmt.Sprintf("version %s needs auto_update: true, or write an exact version", v), "")
 	}
 	return v, n.Where()
 }
 
-// leftover reports ${VERSION} where the version is a range or none.
-func (b *builder) leftover(at *node) {
+// unexpandedVersion reports ${VERSION} where the version is a range or none.
+func (b *builder) unexpandedVersion(at *node) {
 	at.Each(nil, func(_ []string, n *node) {
 		if strings.Contains(n.Text, "${VERSION}") {
 			b.problem("unknown_variable", n.Where(), "${VERSION} has no value where the version is a range, latest or none", "")
@@ -81,9 +81,9 @@ func (b *builder) leftover(at *node) {
 	})
 }
 
-// owned fills in what a layer of our own has: its live name, what its
-// layer.yaml says, and how much of it is kept.
-func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
+// ownLayer fills in what a layer of our own has: its live name, what its
+// layer.yaml holds, and how many of its versions are kept.
+func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	live := b.file.LayerName
 	if live == "" && !b.root.Has("layer_name") {
 		live = "${NAME}"
@@ -93,7 +93,7 @@ func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 		values["VERSION"] = w.Version.Text
 	}
 	live = expandText(live, values)
-	at := b.own(b.root.Get("layers", w.Name))
+	at := b.positionOf(b.root.Get("layers", w.Name))
 	switch {
 	case live == "":
 	case strings.Contains(live, "${VERSION}"):
@@ -124,15 +124,15 @@ func (b *builder) owned(w *LayerWish, info *layerInfo, e Environment) {
 	w.Retention = b.retention(w.Name, info)
 }
 
-// foreign fills in a layer that others publish.
-func (b *builder) foreign(w *LayerWish, f layerEntry, at *node, e Environment) {
+// foreignLayer fills in a layer that others publish.
+func (b *builder) foreignLayer(w *LayerWish, f layerEntry, at *node, e Environment) {
 	for _, key := range []string{"retention", "share_with"} {
 		if n := at.Get(key); n != nil {
 			b.problem("not_ours", n.Key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
 		}
 	}
 	if w.Version.Text != "" && w.Version.Kind != Number && w.Version.Kind != None {
-		b.problem("needs_number", b.own(at.Get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
+		b.problem("needs_number", b.positionOf(at.Get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
 	}
 	if f.ARN == "" || strings.Contains(f.ARN, "${") {
 		return
@@ -178,7 +178,7 @@ func (b *builder) pins(name string, f layerEntry, at *node, w LayerWish) []Pin {
 
 func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
 	p := Pin{Functions: selectors(n.Get("functions"), f.Functions), Reason: f.Reason, Owner: f.Owner, At: n.Position}
-	b.leftover(n)
+	b.unexpandedVersion(n)
 	v, err := ParseVersion(string(f.Version))
 	at := n.Get("version")
 	switch {

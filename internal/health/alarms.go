@@ -9,9 +9,9 @@ import (
 // alarmsAtOnce is how many names one DescribeAlarms takes.
 const alarmsAtOnce = 100
 
-// Alarms looks at alarms, metric and composite, and gives one finding for each
+// Alarms looks at alarms, metric and composite, and returns one finding for each
 // name, in the order given; a name that comes twice is looked at once. ALARM is
-// bad, and so is a name that does not exist: a gate that nobody closed is open.
+// bad, and so is a name that does not exist: a gate that was never closed is open.
 // OK is good. INSUFFICIENT_DATA is unknown, and so are all names of a call that
 // AWS did not answer or refused.
 func Alarms(ctx context.Context, src Source, names []string) []Finding {

@@ -12,7 +12,7 @@
 //	switch v := health.Judge(findings); v.Status {
 //	case health.Bad:     // on_failure
 //	case health.Unknown: // on_unknown
-//	case health.Good:    // go on; v.Sentences says what could not be looked at
+//	case health.Good:    // go on; v.Sentences names what could not be looked at
 //	}
 //
 // Source is where it looks; internal/health/cloudwatch is the real one.
@@ -20,7 +20,7 @@
 // # What is promised
 //
 //   - Silence is never good. No data, too few calls, an alarm without data, AWS
-//     out of reach: all of it is unknown, with a sentence that says which. Only
+//     out of reach: all of it is unknown, with a sentence that names it. Only
 //     when nothing at all was asked for is nothing good.
 //   - A missing alarm and a function that is gone are bad: a gate that a typo
 //     took away would let everything through.
@@ -32,14 +32,14 @@
 //     before. What functions and AWS said is masked (Mask), cut, and free of
 //     what would paint a terminal.
 //   - Equal answers give equal findings in the same order. No clock is read:
-//     spans come in as arguments. Smoke waits no longer than its test says.
+//     spans come in as arguments. Smoke waits no longer than its test allows.
 //
 // # What is not
 //
 // It decides nothing that follows: when to look, what on_failure and on_unknown
 // say, and whether to go back is for the caller. A smoke test calls a real
-// function with real effects, and is never repeated here. A passed one says
-// that one call worked, of an alias with weights that of whichever version got
+// function with real effects, and is never repeated here. A passed one proves
+// that one call worked; behind an alias with weights, that of the version that got
 // it. Mask knows secrets by their looks and by the name before them; a password
 // in the middle of a sentence it does not know.
 package health

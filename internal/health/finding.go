@@ -41,8 +41,8 @@ type Verdict struct {
 }
 
 // Judge is the rule: one bad finding is bad; when nothing is good and
-// something is unknown, nobody knows, and that is for on_unknown; one good
-// finding carries those that are unknown, which are told. Nothing looked at is
+// something is unknown, the whole is unknown, and that is for on_unknown; one good
+// finding carries those that are unknown, which are reported. Nothing looked at is
 // good, since nothing was asked for.
 func Judge(findings []Finding) Verdict {
 	v := Verdict{Status: Good, Findings: slices.Clone(findings)}

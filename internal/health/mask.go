@@ -9,7 +9,7 @@ import (
 // masked stands where a secret was.
 const masked = "***"
 
-// secretWord is what a name has in it whose value is nobody's business.
+// secretWord is in the names of which the value must not be shown.
 const secretWord = `(?:secret[ _-](?:access[ _-])?key|pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|signature|connection[ _-]?string` +
 	`|(?:api|access|private|account|shared|master|encryption|signing|client)[ _-]?key)`
 
@@ -112,7 +112,7 @@ func saysWhy(field, rest string) bool {
 	return colon && (strings.HasSuffix(name, "exception") || strings.HasSuffix(name, "error")) && strings.HasPrefix(rest, " ")
 }
 
-// valueOf gives where in rest the value of a field begins and ends. Quotes stay
+// valueOf returns where in rest the value of a field begins and ends. Quotes stay
 // outside.
 func valueOf(field, rest string) (from, to int) {
 	from = len(rest) - len(strings.TrimLeft(rest, " \t=>"))

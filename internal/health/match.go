@@ -14,12 +14,12 @@ import (
 	"strings"
 )
 
-// Match says whether answer contains what is expected, and where it first does
+// Match reports whether answer contains what is expected, and where it first does
 // not: "$.body.ok: want true, have false". An object must have each key of the
 // expected one and may have more; an array must have as many elements, each
 // matching its own; numbers compare by value (1 is 1.0, and no digit is lost).
 // Where anything but a text is expected, a text in the answer that is itself
-// JSON counts as what it says: API Gateway's body is one.
+// JSON counts as what it holds: API Gateway's body is one.
 func Match(expect, answer json.RawMessage) (ok bool, where string) {
 	want, err := decode(expect)
 	if err != nil {
@@ -50,7 +50,7 @@ func decode(text []byte) (any, error) {
 	return v, nil
 }
 
-// differ gives the first place where have is not what is wanted; empty = none.
+// differ returns the first place where have is not what is wanted; empty = none.
 func differ(at string, want, have any) string {
 	if text, is := have.(string); is {
 		if _, is := want.(string); !is {
@@ -159,7 +159,7 @@ func short(at string, v any) string {
 	return cut(Mask(strings.TrimSpace(b.String())), longestValue)
 }
 
-// cut shortens a text to at most n bytes and says that it did.
+// cut shortens a text to at most n bytes and marks where it did.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

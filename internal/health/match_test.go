@@ -72,7 +72,7 @@ func TestMatchCutsLongValues(t *testing.T) {
 	}
 }
 
-// world draws a JSON value; inner says whether it may hold others.
+// world draws a JSON value; inner: it may hold others.
 func world(depth int) *rapid.Generator[any] {
 	leaves := []*rapid.Generator[any]{
 		rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.IntRange(-9, 9).AsAny(),

@@ -15,14 +15,14 @@ const (
 	// MetricDelay is how long after the end of a span its data may still come:
 	// judge a bake that long after its end, not before.
 	MetricDelay = desired.MetricDelay
-	// MinInvocations is from how many calls on a rate says anything.
+	// MinInvocations is from how many calls on a rate means anything.
 	MinInvocations = 20
 )
 
 // Span is a stretch of time, From included, To excluded.
 type Span struct{ From, To time.Time }
 
-// aligned gives the whole minutes of a span, which is what CloudWatch counts
+// aligned returns the whole minutes of a span, which is what CloudWatch counts
 // by; To is never before From.
 func (s Span) aligned() Span {
 	from, to := s.From.Truncate(time.Minute), s.To.Truncate(time.Minute)
@@ -56,13 +56,13 @@ type Question struct {
 }
 
 // Rates compares the error rate and the throttles of a bake with their limits
-// and with the time before. Each gives a finding for each function that is bad
+// and with the time before. Each returns a finding for each function that is bad
 // and one for all of them together, whatever that comes to:
 //
 //   - Bad is what is above its limit and above what it was before. Fewer than
 //     MinInvocations calls before excuse nothing: one call that failed would be
 //     a rate of 100%.
-//   - A function of fewer than MinInvocations calls says nothing by itself about
+//   - A function of fewer than MinInvocations calls shows nothing by itself about
 //     errors, and counts in the whole. A throttled call counts by itself.
 //   - A function of which not all data came, in either span, counts nowhere;
 //     what would be good without it is unknown.
@@ -217,7 +217,7 @@ func (q Question) pairs(now, then map[Watched]counts) []pair {
 // rule is how one number is judged.
 type rule struct {
 	code string
-	// weigh gives Unknown where there is too little to say anything, and the
+	// weigh returns Unknown where there is too little to judge by, and the
 	// sentence without its subject.
 	weigh func(pair) (Status, string)
 }
@@ -259,7 +259,7 @@ func throttleRule(limit int) rule {
 	}}
 }
 
-// judge gives a finding for each function that is bad and one for all.
+// judge returns a finding for each function that is bad and one for all.
 func judge(pairs []pair, r rule) []Finding {
 	var findings []Finding
 	all := pair{name: allFunctions}

@@ -35,7 +35,8 @@ func asked(rate float64, throttles int, names ...string) Question {
 	return q
 }
 
-// did says what each function did, before the rollout and in the bake.
+// did returns the metrics of what each function did, before the rollout and in
+// the bake.
 func did(t testing.TB, what map[string][2]minute) *cloud {
 	c := &cloud{t: t, metrics: map[Watched]map[time.Time]minute{}, partial: map[Series]bool{}}
 	for n, m := range what {

@@ -97,8 +97,8 @@ func unanswered(ctx, limit context.Context, within time.Duration, err error) (St
 	}
 }
 
-// aboutUs says that an error is of our credentials: nobody asked the function,
-// and going back would not mend them.
+// aboutUs reports whether an error is of our credentials: the function was never
+// called, and a rollback would not mend them.
 func aboutUs(err error) bool {
 	if _, wrong := errors.AsType[*state.WrongAccountError](err); wrong {
 		return true
@@ -114,7 +114,7 @@ var badCredentials = []string{
 	"SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
 }
 
-// complaint is what a failed function says of itself, as all runtimes write it.
+// complaint is a failed function's own error, as all runtimes write it.
 func complaint(a Answer) string {
 	var said struct {
 		Type    string `json:"errorType"`

@@ -11,7 +11,7 @@ type Source interface {
 	// Invoke calls a function and waits for its answer. An answer that is a
 	// FunctionError is no error.
 	Invoke(ctx context.Context, c Call) (Answer, error)
-	// Alarms gives the alarms of these names, metric and composite; a name
+	// Alarms returns the alarms of these names, metric and composite; a name
 	// that does not exist is missing from the result.
 	Alarms(ctx context.Context, names []string) (map[string]Alarm, error)
 	// Sums adds up each series over a span. A series without any data point,
@@ -54,7 +54,7 @@ type Sum struct {
 	Value float64
 	// Known is false when there was no data point, or not all of them came.
 	Known bool
-	// Partial says that not all of them came. Without it, a function that
-	// nobody called could not be told from one that nobody could look at.
+	// Partial is true when not all of them came. Without it, a function that was
+	// never called would look like one whose metrics could not be read.
 	Partial bool
 }

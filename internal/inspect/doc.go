@@ -12,10 +12,10 @@
 //
 // # What is promised
 //
-// Unknown is not healthy: a check that could not be made says so, and
+// Unknown is not healthy: a check that could not be made is Unknown, and
 // Healthy is false. Only what is not needed does not count.
 //
 // A denial names the one action that is missing and on what. AWS checks the
 // right before anything else, so that every other refusal proves that the right
-// is there; what the refusal says is then a finding of its own.
+// is there; the refusal is then a finding of its own.
 package inspect

@@ -30,8 +30,8 @@ type Result struct {
 	Fix     string  `json:"fix,omitempty"` // what to do; empty when ok
 }
 
-// Healthy says that every check that is needed was made and is well. No checks
-// at all are not healthy either.
+// Healthy reports whether every check that is needed was made and is well. No
+// checks at all are not healthy either.
 func Healthy(results []Result) bool {
 	bad := func(r Result) bool { return r.Verdict != OK && r.Verdict != NotNeeded }
 	return slices.ContainsFunc(results, func(r Result) bool { return r.Verdict == OK }) && !slices.ContainsFunc(results, bad)
@@ -62,7 +62,7 @@ func Permission(action, resource string, err error) Result {
 }
 
 // Readable judges whether a layer version may be named in an update. Of another
-// account's version AWS says "denied" also when it is deleted or not shared.
+// account's version AWS answers "denied" also when it is deleted or not shared.
 func Readable(v state.LayerVersionARN, account string, err error) Result {
 	r := Permission("lambda:GetLayerVersion", string(v), err)
 	switch {
@@ -90,7 +90,8 @@ func Unneeded(check, because string) Result {
 	return Result{Check: check, Verdict: NotNeeded, Reason: because}
 }
 
-// Identity judges who AWS says we are. role is the environment's, or empty.
+// Identity judges the identity that AWS reports. role is the environment's, or
+// empty.
 func Identity(account, role, haveAccount, haveARN string, err error) Result {
 	r := Result{Check: "identity", Verdict: OK, Reason: haveARN}
 	e, _ := errors.AsType[*state.Error](err)
@@ -111,7 +112,7 @@ func Identity(account, role, haveAccount, haveARN string, err error) Result {
 	return r
 }
 
-// actsAs says whether an identity is a session of role. A role's path is not
+// actsAs reports whether an identity is a session of role. A role's path is not
 // part of its sessions' names.
 func actsAs(arn, role string) bool {
 	name := role[strings.LastIndexByte(role, '/')+1:]

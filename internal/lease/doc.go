@@ -28,8 +28,8 @@
 //     watcher. A clock that is set to another time counts for neither.
 //   - The fencing number grows with every change of hands and never goes back:
 //     releasing keeps the value.
-//   - What Bind gives ends a third of a term before the lease does, Check says
-//     no from then on, and Until is when nothing may be on its way any more.
+//   - What Bind returns ends a third of a term before the lease does, Check
+//     fails from then on, and Until is when nothing may be on its way any more.
 //   - An answer of the store that got lost is found out, not guessed.
 //   - A holder whose store was replaced (store.ErrReplaced) has lost its lease:
 //     before the next change where the store can notice by itself, and at the
@@ -45,7 +45,7 @@
 // # What is not
 //
 // AWS does not know the fencing number. Between Check and the arrival of a
-// request there is a moment that nobody can guard; that is why every write but
+// request there is a moment that nothing can guard; that is why every write but
 // publish and delete names the revision that it was decided on, and why a
 // request's deadline must not be after Until.
 package lease

@@ -12,14 +12,14 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// Term is how long a lease outlives its last renewal, where nobody says
+// Term is how long a lease outlives its last renewal, unless told
 // otherwise. A holder that is killed is followed within two of these.
 const Term = time.Minute
 
 // ErrLost: the lease is not ours any more, or cannot be shown to be.
 var ErrLost = errors.New("the lease is lost")
 
-// Holder says who has a lease.
+// Holder is who has a lease.
 type Holder struct {
 	// ID tells processes apart; New makes it, and nobody else needs to.
 	ID string `json:"id"`
@@ -37,15 +37,15 @@ type View struct {
 	// good for giving up early, never good for taking over.
 	Renewed  time.Time
 	Term     time.Duration
-	Released bool   // nobody has it; Renewed is when it was given back
-	Waiting  string // the ID of who asked for it, or whom it is reserved for; empty = nobody
+	Released bool   // it has no holder; Renewed is when it was released
+	Waiting  string // the ID of who asked for it, or whom it is reserved for; empty = none
 }
 
-// HeldError says that somebody else has the lease.
+// HeldError means that another holder has the lease.
 type HeldError struct {
 	Account string
 	View
-	// Reserved: nobody has it, and it was given back for somebody who asked.
+	// Reserved: it has no holder, and was released for one who asked.
 	Reserved bool
 }
 
@@ -119,7 +119,7 @@ func (k *Keeper) Me() Holder { return k.me }
 
 func key(account string) string { return store.Key("lease", account) }
 
-// read gives the lease as it is stored; a zero fence when there never was one.
+// read returns the lease as it is stored; a zero fence when there never was one.
 func (k *Keeper) read(ctx context.Context, account string) (doc, store.Revision, error) {
 	v, err := k.store.Get(ctx, key(account))
 	if errors.Is(err, store.ErrNotFound) {
@@ -141,7 +141,7 @@ func (k *Keeper) write(ctx context.Context, account string, old store.Revision, 
 	return store.Documents[doc]{Store: k.store}.Write(ctx, key(account), old, &d)
 }
 
-// Look says who has the lease of an account; false when nobody ever had it.
+// Look returns who has the lease of an account; false when it was never held.
 func (k *Keeper) Look(ctx context.Context, account string) (View, bool, error) {
 	d, rev, err := k.read(ctx, account)
 	return d.view(), rev != "", err
@@ -167,7 +167,7 @@ func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
 		return nil, err
 	}
 	if rev != "" {
-		if err := k.refuse(account, before); err != nil {
+		if err := k.refusal(account, before); err != nil {
 			return nil, err
 		}
 	}
@@ -221,9 +221,9 @@ func (k *Keeper) Reset() {
 	clear(k.seen)
 }
 
-// refuse says why a lease that there is cannot be taken now. One that is still
+// refusal returns why a lease that there is cannot be taken now. One that is still
 // ours can always: it was lost for want of an answer, and released.
-func (k *Keeper) refuse(account string, d doc) error {
+func (k *Keeper) refusal(account string, d doc) error {
 	watched := k.watch(account, d)
 	switch {
 	case d.Released && d.Next != nil && d.Next.ID != k.me.ID && watched < k.term:
@@ -236,7 +236,7 @@ func (k *Keeper) refuse(account string, d doc) error {
 	return nil
 }
 
-// watch notes what was seen and says for how long it has been so.
+// watch notes what was seen and returns for how long it has been the same.
 func (k *Keeper) watch(account string, d doc) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()

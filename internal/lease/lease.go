@@ -16,7 +16,7 @@ type Lease struct {
 	keeper   *Keeper
 	account  string
 	fence    int64
-	previous View // who had it before; zero: nobody ever
+	previous View // who had it before; zero: it was never held
 
 	stop context.CancelFunc // ends the renewal
 	done chan struct{}      // closed by keep when it has ended
@@ -58,8 +58,8 @@ func (l *Lease) Account() string { return l.account }
 // before.
 func (l *Lease) Fence() int64 { return l.fence }
 
-// Previous says who had the lease before, and until when it was renewed; false
-// when nobody ever had it.
+// Previous returns who had the lease before, and until when it was renewed; false
+// when it was never held.
 func (l *Lease) Previous() (View, bool) { return l.previous, l.previous.Fence > 0 }
 
 // margin is how long before its end a lease counts as lost.
@@ -79,7 +79,7 @@ func (l *Lease) left() time.Duration {
 // changes something must not be on its way then.
 func (l *Lease) Until() time.Time { return time.Now().Add(l.left()) }
 
-// Check says nil while the lease has more than its safety margin left. Ask
+// Check returns nil while the lease has more than its safety margin left. Ask
 // right before each change, and above all before those that AWS itself cannot
 // refuse (publishing and deleting a layer version).
 func (l *Lease) Check() error {
@@ -103,7 +103,7 @@ func (l *Lease) Check() error {
 	return nil
 }
 
-// Asked says whether somebody else wants the lease.
+// Asked returns who else wants the lease, and whether anyone does.
 func (l *Lease) Asked() (Holder, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +113,7 @@ func (l *Lease) Asked() (Holder, bool) {
 	return *l.doc.Waiting, true
 }
 
-// Bind gives a context that ends with parent, or when the lease is over or has
+// Bind returns a context that ends with parent, or when the lease is over or has
 // only its safety margin left; then its cause is an ErrLost.
 func (l *Lease) Bind(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
@@ -127,8 +127,8 @@ func (l *Lease) Bind(parent context.Context) (context.Context, context.CancelFun
 	return ctx, func() { cancel(context.Canceled) }
 }
 
-// Release gives the lease back, to whoever asked for it. Releasing twice, or
-// what was lost, is fine. When the store cannot be told, the lease runs out by
+// Release ends the lease, in favor of whoever asked for it. Releasing twice, or
+// what was lost, is fine. When the store cannot be reached, the lease runs out by
 // itself.
 func (l *Lease) Release(ctx context.Context) error {
 	l.stop()
@@ -136,7 +136,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	defer l.keeper.forget(l.account)
 	if l.left() <= l.margin() {
 		// It is lost, and what was sent before may still be on its way: it runs
-		// out by itself, and nobody has it earlier.
+		// out by itself, and no other holder has it earlier.
 		l.end(fmt.Errorf("%w: it was not renewed in time", ErrLost))
 	}
 	if !l.end(fmt.Errorf("%w: it was released", ErrLost)) {
@@ -203,7 +203,7 @@ func (l *Lease) keep(ctx context.Context) {
 	}
 }
 
-// renew raises the beat. An error that is ErrLost says that another has the
+// renew raises the beat. ErrLost means that another holder has the
 // lease; any other that the store did not confirm, which may be tried again.
 func (l *Lease) renew(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)

@@ -81,7 +81,7 @@ func older(t *testing.T, from store.Store) store.Store {
 }
 
 // A holder whose store was replaced learns it: at once, or with its next
-// renewal, and says what happened to it.
+// renewal, and reports why.
 func TestTheStoreIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, at *fickle) store.Store{
 		"by an empty one": func(*testing.T, *fickle) store.Store { return store.NewMemory() },

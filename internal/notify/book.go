@@ -45,11 +45,11 @@ type Book struct {
 	// sent are messages that a target has and that could not be taken out of
 	// the outbox, by ID and target.
 	sent map[[2]string]bool
-	// gate is until when a target is left alone.
-	gate map[string]time.Time
+	// backoffUntil is until when a target is left alone.
+	backoffUntil map[string]time.Time
 }
 
-// NewBook gives the book that s keeps for a repository. It reads and writes
+// NewBook returns the book that s keeps for a repository. It reads and writes
 // nothing.
 func NewBook(s store.Store, repository string, o Options) *Book {
 	if o.Repeat <= 0 {
@@ -57,7 +57,7 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 	}
 	return &Book{
 		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, suffix: o.Suffix, sending: make(chan struct{}, 1),
-		docs: map[string]document{}, sent: map[[2]string]bool{}, gate: map[string]time.Time{},
+		docs: map[string]document{}, sent: map[[2]string]bool{}, backoffUntil: map[string]time.Time{},
 	}
 }
 
@@ -134,7 +134,7 @@ func (b *Book) tellStore(r Repository) []Event {
 	return events
 }
 
-// Alerts gives the alerts of an environment that are not over; "" is the
+// Alerts returns the alerts of an environment that are not over; "" is the
 // repository.
 func (b *Book) Alerts(ctx context.Context, environment string) ([]Alert, error) {
 	d, err := b.read(ctx, environment)
@@ -208,7 +208,7 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 		afresh = !d.Baseline.IsZero() || d.Cursor != ""
 		d.Baseline, d.Cursor = time.Time{}, "" // what comes back is looked at for the first time
 	}
-	if d.Baseline.IsZero() && found.Whole {
+	if d.Baseline.IsZero() && found.Decided {
 		events = firstLook(events, s, s.Now)
 		d.Baseline = s.Now.UTC()
 	}

@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
-// Headline is the title with what the message says about its alert.
+// Headline is the title with the status of the alert.
 func (m Message) Headline() string {
 	switch m.Status {
 	case Updated:
@@ -18,7 +19,7 @@ func (m Message) Headline() string {
 		return "Reminder: " + m.Title
 	case Resolved:
 		if m.Alert.Kind == ChangeApplied {
-			return m.Title // that it is applied is the end of it
+			return m.Title // that it was applied is its end
 		}
 		return "Resolved: " + m.Title
 	default:
@@ -30,7 +31,7 @@ func (m Message) Headline() string {
 func compose(e Event, context string, now time.Time, zone *time.Location) Message {
 	m := Message{
 		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
-		Context: strings.TrimPrefix(context+" · "+moment(now, zone), " · "), At: now.UTC(),
+		Context: strings.TrimPrefix(context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
 	}
 	switch e.Status {
 	case Updated:
@@ -38,22 +39,22 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 			m.Sections = append(m.Sections, Section{Text: text})
 		}
 	case Reminded:
-		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("It is so since %s (%s).", moment(e.Alert.Opened, zone), span(now.Sub(e.Alert.Opened)))})
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("Still open, since %s (%s).", words.Moment(e.Alert.Opened, zone), words.Span(now.Sub(e.Alert.Opened)))})
 	case Resolved:
 		m.Severity = Info
 		if e.Alert.Kind == ChangeApplied && e.Fact != nil {
-			break // the end of a rollout says how it went and how long it took
+			break // the end of a rollout has its outcome and how long it took
 		}
-		was := Section{Text: fmt.Sprintf("It is so no more; it was since %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))}
+		was := Section{Text: fmt.Sprintf("Resolved after %s (since %s).", words.Span(now.Sub(e.Before.Opened)), words.Moment(e.Before.Opened, zone))}
 		switch {
-		case e.Fact != nil && e.Fact.Ending:
-			was.Text = fmt.Sprintf("It was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+		case e.Fact != nil && e.Fact.OnlyIfOpen:
+			was.Text = fmt.Sprintf("First reported %s (%s ago).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		case e.Alert.Kind == ChangeApplied:
-			m.Title = clip(m.Title, longestTitle-len(": it is over")) + ": it is over"
+			m.Title = words.Truncate(m.Title, maxTitle-len(": ended")) + ": ended"
 		case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):
-			was.Text = fmt.Sprintf("The quarantine is lifted; it was told %s (%s).", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+			was.Text = fmt.Sprintf("The quarantine is lifted; first reported %s (%s ago).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		case e.Fact != nil && e.Alert.Kind == EnvironmentRemoved:
-			was.Text = fmt.Sprintf("It is so since %s (%s), and nobody hears of it any more.", moment(e.Before.Opened, zone), span(now.Sub(e.Before.Opened)))
+			was.Text = fmt.Sprintf("First reported %s (%s ago). No further messages about it follow.", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		}
 		if e.Fact == nil {
 			was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
@@ -65,24 +66,24 @@ func compose(e Event, context string, now time.Time, zone *time.Location) Messag
 	}
 	for i, a := range e.Ended {
 		if a.ID == e.Alert.ID {
-			continue // that is what the message says anyway
+			continue // the message itself is its end
 		}
-		if i == mostGroups {
-			m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("And %s more are over with it.", count(len(e.Ended)-i, "alert"))})
+		if i == maxGroups {
+			m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("And %s more are resolved with it.", words.Count(len(e.Ended)-i, "alert"))})
 			break
 		}
-		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This is the end of what was told %s: %s", moment(a.Told, zone), a.Title)})
+		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This resolves the alert of %s: %s", words.Moment(a.Told, zone), a.Title)})
 	}
 	return m
 }
 
-// changes says who came and who went since an alert was told last.
+// changes returns the names that came and went since the last message of an alert.
 func changes(before, after Alert) string {
 	if before.Count > len(before.Names) || after.Count > len(after.Names) {
 		if before.Count == after.Count {
 			return ""
 		}
-		return fmt.Sprintf("It is about %d now, and was about %d when told last.", after.Count, before.Count)
+		return fmt.Sprintf("It affects %d now; in the last message it was %d.", after.Count, before.Count)
 	}
 	without := func(list, other []string) []string {
 		return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return slices.Contains(other, n) })
@@ -92,17 +93,17 @@ func changes(before, after Alert) string {
 		parts = append(parts, "New: "+strings.Join(came, ", ")+".")
 	}
 	if went := without(before.Names, after.Names); len(went) > 0 {
-		parts = append(parts, "No more: "+strings.Join(went, ", ")+".")
+		parts = append(parts, "No longer: "+strings.Join(went, ", ")+".")
 	}
 	return strings.Join(parts, " ")
 }
 
 // firstLook makes one event of all that the first look at an environment
-// found. What is over is told as always: it was told before there was a
+// found. What is over is reported as always: it was reported before there was a
 // decision.
 func firstLook(events []Event, s Situation, now time.Time) []Event {
-	f := &finder{Situation: s}
-	x := Fact{ID: f.id(Baseline, "", ""), Once: true}
+	f := &observer{Situation: s}
+	x := Fact{ID: f.id(Baseline, "", ""), OneShot: true}
 	var cause []Event // what Git asks for is wrong: all else may follow from it
 	events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
 		wrong := e.Alert.Kind == DesiredInvalid && e.Fact != nil
@@ -114,7 +115,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 	})
 	inSync := true
 	for _, r := range f.regions() {
-		x.Sections = append(x.Sections, Section{Text: summary(r)})
+		x.Sections = append(x.Sections, Section{Text: regionSummary(r)})
 		inSync = inSync && r.InSync
 	}
 	x.Title = "first look: not in sync"
@@ -132,10 +133,10 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		case e.Status == Resolved:
 			kept = append(kept, e)
 			continue
-		case left > 0 || len(x.Sections) >= mostItems:
+		case left > 0 || len(x.Sections) >= maxItems:
 			left++
 		default:
-			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + clip(e.Fact.Sections[0].Text, longestText/2)})
+			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {
@@ -144,30 +145,30 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if left > 0 {
-		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", count(left, "alert"))})
+		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
 	}
-	x.Sections = append(x.Sections, Section{Text: "From now on layerd tells what changes."})
+	x.Sections = append(x.Sections, Section{Text: "From now on layerd reports what changes."})
 	f.add(x)
 	x = f.out.Facts[0]
 	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
 }
 
-// forgotten says in the end of an alert by whom it is: that the file is gone is
-// as true as before.
+// forgotten adds to the end of an alert who ended it: that the file is gone is as
+// true as before.
 func forgotten(events []Event, s Situation) []Event {
-	by := fmt.Sprintf("Forgotten by %s, %s", s.Forgotten.By, moment(s.Forgotten.At, s.Zone))
+	by := fmt.Sprintf("Forgotten by %s, %s", s.Forgotten.By, words.Moment(s.Forgotten.At, s.Zone))
 	if s.Forgotten.Reason != "" {
-		by += ": " + clip(s.Forgotten.Reason, longestText/2)
+		by += ": " + words.Truncate(s.Forgotten.Reason, maxText/2)
 	}
 	for i := range events {
 		if e := &events[i]; e.Alert.Kind == EnvironmentRemoved && e.Status == Resolved {
-			e.Fact = &Fact{ID: e.Alert.ID, Sections: []Section{{Text: sentence(by) + " Should its file come back, layerd begins with a first look."}}}
+			e.Fact = &Fact{ID: e.Alert.ID, Sections: []Section{{Text: words.Sentence(by) + " If its file comes back, layerd begins with a first look."}}}
 		}
 	}
 	return events
 }
 
-// never says of n differences that they stay.
+// never returns the words for n differences that stay.
 func never(n int) string {
 	if n == 1 {
 		return " that is never healed"
@@ -175,13 +176,13 @@ func never(n int) string {
 	return " that are never healed"
 }
 
-// summary says in one sentence how a Region is.
-func summary(r plan.Region) string {
+// regionSummary returns in one sentence the state of a Region.
+func regionSummary(r plan.Region) string {
 	if r.ObservedAt.IsZero() {
 		if r.Failure == nil {
 			return r.Want.Region + ": not read yet."
 		}
-		return sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
+		return words.Sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
 	}
 	parts := []string{"not in sync"}
 	if r.InSync {
@@ -200,7 +201,7 @@ func summary(r plan.Region) string {
 		}
 	}
 	for _, d := range r.Drift {
-		if foreign(d) {
+		if neverHealed(d) {
 			foreignDrift++
 		} else {
 			drift++
@@ -222,7 +223,7 @@ func summary(r plan.Region) string {
 		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, count(p.n, p.noun)+p.rest)
+			parts = append(parts, words.Count(p.n, p.noun)+p.rest)
 		}
 	}
 	return r.Want.Region + ": " + strings.Join(parts, ", ") + "."

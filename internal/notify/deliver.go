@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 const (
@@ -16,14 +18,14 @@ const (
 	firstRetry  = 30 * time.Second
 	brokenRetry = 10 * time.Minute
 	lastRetry   = time.Hour
-	// stubborn is after how many attempts a message does not hold up those
+	// poisonAfter is after how many attempts a message does not hold up those
 	// behind it any more: it may be the reason itself.
-	stubborn = 8
-	// tooOld is after how long a message that nobody would take is given up.
-	tooOld = 7 * 24 * time.Hour
-	// recording is how long the note may take that a message was delivered,
+	poisonAfter = 8
+	// giveUpAfter is after how long a message that no target takes is given up.
+	giveUpAfter = 7 * 24 * time.Hour
+	// recordTimeout is how long the note may take that a message was delivered,
 	// whatever happened to the context.
-	recording = 10 * time.Second
+	recordTimeout = 10 * time.Second
 )
 
 // Delivery is what became of the messages that waited.
@@ -42,8 +44,8 @@ type Undelivered struct {
 	Dropped bool // it will not be tried again
 }
 
-// parcel is a message on its way to one target.
-type parcel struct {
+// pendingSend is a message on its way to one target.
+type pendingSend struct {
 	environment string
 	memory      bool // it is not in the store
 	message     Message
@@ -51,14 +53,14 @@ type parcel struct {
 	attempts    attempts
 }
 
-// key tells a parcel from all others.
-func (p parcel) key() [2]string { return [2]string{p.message.ID, p.target.Name()} }
+// key identifies a pending send.
+func (p pendingSend) key() [2]string { return [2]string{p.message.ID, p.target.Name()} }
 
 // Deliver sends what waits to the targets that do not have it, oldest first,
 // and notes each message that was taken before it sends the next. It tries
-// everything that is due once. It knows the messages of those environments
+// everything that is due once. It has the messages of those environments
 // that Tell was called for. An error is the store's or the context's; what
-// targets said is in the Delivery.
+// targets answered is in the Delivery.
 func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 	select {
 	case b.sending <- struct{}{}:
@@ -68,10 +70,10 @@ func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 	}
 	var out Delivery
 	held := map[string]bool{} // targets that an older message waits for
-	for _, p := range b.parcels() {
+	for _, p := range b.pendingSends() {
 		name := p.target.Name()
 		if due := b.due(p); held[name] || due.After(time.Now()) {
-			if p.attempts.Count < stubborn {
+			if p.attempts.Count < poisonAfter {
 				held[name] = true
 			}
 			continue
@@ -84,10 +86,10 @@ func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 	return out, nil
 }
 
-// left counts what waits, and says when the next of it may be tried.
+// left returns how many messages wait, and when the next may be tried.
 func (b *Book) left(now time.Time) (waiting int, next time.Time) {
 	held := map[string]bool{}
-	for _, p := range b.parcels() {
+	for _, p := range b.pendingSends() {
 		waiting++
 		if name := p.target.Name(); !held[name] {
 			due := b.due(p)
@@ -97,32 +99,32 @@ func (b *Book) left(now time.Time) (waiting int, next time.Time) {
 			if next.IsZero() || due.Before(next) {
 				next = due
 			}
-			held[name] = p.attempts.Count < stubborn
+			held[name] = p.attempts.Count < poisonAfter
 		}
 	}
 	return waiting, next
 }
 
-// due is when a parcel may be tried.
-func (b *Book) due(p parcel) time.Time {
+// due returns when a message may be tried.
+func (b *Book) due(p pendingSend) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if gate := b.gate[p.target.Name()]; gate.After(p.attempts.Next) {
+	if gate := b.backoffUntil[p.target.Name()]; gate.After(p.attempts.Next) {
 		return gate
 	}
 	return p.attempts.Next
 }
 
-// parcels lists what waits, oldest first.
-func (b *Book) parcels() []parcel {
+// pendingSends lists what waits, oldest first.
+func (b *Book) pendingSends() []pendingSend {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var list []parcel
+	var list []pendingSend
 	add := func(environment string, memory bool, d document) {
 		for _, w := range d.Outbox {
 			for _, t := range b.targets {
 				if a, ok := w.To[t.Name()]; ok {
-					list = append(list, parcel{environment, memory, w.Message, t, a})
+					list = append(list, pendingSend{environment, memory, w.Message, t, a})
 				}
 			}
 		}
@@ -131,14 +133,14 @@ func (b *Book) parcels() []parcel {
 	for environment, d := range b.docs {
 		add(environment, false, d)
 	}
-	slices.SortStableFunc(list, func(x, y parcel) int {
+	slices.SortStableFunc(list, func(x, y pendingSend) int {
 		return cmp.Or(x.message.At.Compare(y.message.At), cmp.Compare(x.environment, y.environment))
 	})
 	return list
 }
 
-// deliver tries one parcel and notes what became of it.
-func (b *Book) deliver(ctx context.Context, p parcel, out *Delivery) error {
+// deliver tries one message and records the outcome.
+func (b *Book) deliver(ctx context.Context, p pendingSend, out *Delivery) error {
 	var err error
 	if sent := b.isSent(p); !sent {
 		if err = p.target.Send(ctx, p.message); err != nil && ctx.Err() != nil {
@@ -152,7 +154,7 @@ func (b *Book) deliver(ctx context.Context, p parcel, out *Delivery) error {
 		return b.done(ctx, p)
 	}
 	v, asked := verdict(err)
-	drop := v == Never || time.Since(p.message.At) > tooOld
+	drop := v == Never || time.Since(p.message.At) > giveUpAfter
 	out.Failed = append(out.Failed, Undelivered{Target: p.target.Name(), Message: p.message, Err: err, Dropped: drop})
 	if drop {
 		return b.done(ctx, p)
@@ -160,19 +162,19 @@ func (b *Book) deliver(ctx context.Context, p parcel, out *Delivery) error {
 	return b.postpone(ctx, p, err, v, asked)
 }
 
-func (b *Book) isSent(p parcel) bool {
+func (b *Book) isSent(p pendingSend) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.sent[p.key()]
 }
 
-// done takes a parcel out of the outbox. Should that fail, this process at
+// done takes a message out of the outbox. Should that fail, this process at
 // least does not send it a second time.
-func (b *Book) done(ctx context.Context, p parcel) error {
+func (b *Book) done(ctx context.Context, p pendingSend) error {
 	name := p.target.Name()
 	b.mu.Lock()
 	b.sent[p.key()] = true
-	delete(b.gate, name)
+	delete(b.backoffUntil, name)
 	b.mu.Unlock()
 	if err := b.note(ctx, p, func(d *document) bool { return d.delivered(p.message.ID, name) }); err != nil {
 		return fmt.Errorf("note that %s has a message: %w", name, err)
@@ -183,15 +185,15 @@ func (b *Book) done(ctx context.Context, p parcel) error {
 	return nil
 }
 
-// postpone notes that a parcel was refused and when it is tried again; until
+// postpone records that a message was refused and when it is tried again; until
 // then its target is left alone.
-func (b *Book) postpone(ctx context.Context, p parcel, why error, v Verdict, asked time.Duration) error {
+func (b *Book) postpone(ctx context.Context, p pendingSend, why error, v Verdict, asked time.Duration) error {
 	name := p.target.Name()
-	a := attempts{Count: p.attempts.Count + 1, Error: clip(why.Error(), 200)}
+	a := attempts{Count: p.attempts.Count + 1, Error: words.Truncate(why.Error(), 200)}
 	a.Next = time.Now().Add(delay(a.Count, v, asked)).UTC()
-	if asked > 0 || a.Count < stubborn {
+	if asked > 0 || a.Count < poisonAfter {
 		b.mu.Lock()
-		b.gate[name] = a.Next
+		b.backoffUntil[name] = a.Next
 		b.mu.Unlock()
 	}
 	err := b.note(ctx, p, func(d *document) bool {
@@ -203,16 +205,16 @@ func (b *Book) postpone(ctx context.Context, p parcel, why error, v Verdict, ask
 	return nil
 }
 
-// note writes down what became of a parcel, also when ctx has ended: what was
+// note records the outcome of a message, also when ctx has ended: what was
 // delivered and not noted is delivered again.
-func (b *Book) note(ctx context.Context, p parcel, change func(*document) bool) error {
+func (b *Book) note(ctx context.Context, p pendingSend, change func(*document) bool) error {
 	if p.memory {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		change(&b.memory)
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	return b.update(ctx, p.environment, change)
 }
@@ -221,7 +223,7 @@ func (b *Book) note(ctx context.Context, p parcel, change func(*document) bool) 
 // is done.
 func delay(n int, v Verdict, asked time.Duration) time.Duration {
 	if asked > 0 {
-		return min(asked, tooOld)
+		return min(asked, giveUpAfter)
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.Multiplier, wait.MaxInterval, wait.RandomizationFactor = firstRetry, 2, lastRetry, 0

@@ -18,7 +18,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// queue gives a book in which n messages wait, each about its own function.
+// queue returns a book in which n messages wait, each about its own function.
 func queue(t *testing.T, s store.Store, n int, targets ...notify.Target) *notify.Book {
 	t.Helper()
 	b, w := book(s, targets...), notifytest.NewWorld()

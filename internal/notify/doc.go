@@ -1,13 +1,13 @@
 // Package notify decides which facts deserve a message, and sees to it that
-// each is told once.
+// each is reported once.
 //
-// A fact is so (makoto-common drifted on three functions) or has happened (it
-// was applied to two hundred). A fact that is so makes an alert with a life:
-// opened, updated when its facts change, reminded when nobody does anything,
-// resolved when it is so no more. What happened is told once.
+// A fact lasts (makoto-common drifted on three functions) or has happened (it
+// was applied to two hundred). A fact that lasts makes an alert with a life:
+// opened, updated when its facts change, reminded when nothing changes,
+// resolved when it is over. What happened is reported once.
 //
 //	book := notify.NewBook(store, repository, notify.Options{Targets: targets})
-//	from, err := book.Cursor(ctx, "prod")            // how far the history was told
+//	from, err := book.Cursor(ctx, "prod")            // how far the history was reported
 //	entries, to, err := log.CompletedSince(ctx, from) // what has ended since
 //	events, err := book.Tell(ctx, notify.Situation{  // at the end of each round
 //		Environment: "prod", Now: now, Plan: &plan, Revision: commit, Ended: entries, From: from, To: to, LookedAt: …,
@@ -26,24 +26,24 @@
 // nor resolves anything.
 //
 // An alert is updated at most every five minutes, and one that is over does not
-// open again for five minutes; what changes back meanwhile is never told. The
+// open again for five minutes; what changes back meanwhile is never reported. The
 // first look at an environment is one message that sums up everything it found.
-// Functions that can never have layers, layers that nobody named and changed
-// orders are told when they change, and nobody is reminded of them. A message
+// Functions that can never have layers, unknown layers and changed orders are
+// reported when they change, and never repeated. A message
 // about what was done also ends the alerts that it settles.
 //
 // # Rollouts
 //
 // A rollout that takes more than one round has one alert, change_applied, from
-// its first round to its end; its waves are no news, and what they did is told
-// with the end. One that a single round carries out is told by its records, as
-// any change. An incident is one message: that a rollout goes back, or that a
-// person rolled back, is rolled_back from the decision until the quarantine is
-// lifted, and ends the alerts of the rollout itself, of its held steps and of its
-// failed ones. Only a quarantine that nothing was rolled back for is a quarantined
-// of its own. rollout_failed wants somebody: the rollout halted, going back has
-// left something to do for three rounds, or an alarm rings while a complete
-// rollout is watched.
+// its first round to its end; its waves are no news, and what they did is
+// reported with the end. One that a single round carries out is reported by its
+// records, as any change. An incident is one message: that a rollout goes back,
+// or that a person rolled back, is rolled_back from the decision until the
+// quarantine is lifted, and ends the alerts of the rollout itself, of its held
+// steps and of its failed ones. Only a quarantine that nothing was rolled back
+// for is a quarantined of its own. rollout_failed needs a person: the rollout
+// halted, its rollback has left something to do for three rounds, or an alarm
+// is on while a complete rollout is watched.
 //
 // # Delivering
 //
@@ -54,15 +54,15 @@
 // Delivery is at least once: when the process dies between a target's answer
 // and our note of it, that one message is sent again. Messages of an environment
 // are bounded (200, and 200 KiB). When more wait, the oldest of the same alert
-// are dropped, and the next one says how many.
+// are dropped, and the next one counts them.
 //
-// That the store fails is kept in memory only, since there is nowhere else.
+// That the store fails is kept in memory only, since there is no other place.
 //
 // # What is kept
 //
 //	alert/REPO/ENVIRONMENT    alerts, cursor and outbox; ENVIRONMENT is empty for the repository
 //
-// Values are JSON with a version "v"; one that is newer than this program knows
+// Values are JSON with a version "v"; one that is newer than this program
 // is store.ErrNewer, never half understood. What is stored (document.go, Alert,
 // Message, Section, ID) keeps its field names for ever.
 //

@@ -8,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // version is what this program writes as "v" and the newest it understands.
@@ -70,7 +71,7 @@ func (d *document) encode() ([]byte, error) {
 	}
 	d.Alerts = slices.Clone(d.Alerts)
 	for i := range d.Alerts {
-		d.Alerts[i].Names, d.Alerts[i].Title = nil, clip(d.Alerts[i].Title, 80)
+		d.Alerts[i].Names, d.Alerts[i].Title = nil, words.Truncate(d.Alerts[i].Title, 80)
 	}
 	data, err = json.Marshal(d)
 	for err == nil && len(data) > store.MaxValue && len(d.Outbox) > 1 {
@@ -80,7 +81,7 @@ func (d *document) encode() ([]byte, error) {
 	return data, err
 }
 
-// fresh gives the steps that ended, unless they were read from another place
+// fresh returns the steps that ended, unless they were read from another place
 // than the one that was told: then somebody told of them meanwhile, and the next
 // round reads on from there.
 func (d *document) fresh(s Situation) []history.Entry {
@@ -90,7 +91,7 @@ func (d *document) fresh(s Situation) []history.Entry {
 	return slices.DeleteFunc(slices.Clone(s.Ended), func(e history.Entry) bool { return e.Ended.IsZero() })
 }
 
-// unmissed gives those missed openings that were not told.
+// unmissed returns those missed openings that were not told.
 func (d *document) unmissed(list []Missed) []Missed {
 	list = slices.DeleteFunc(slices.Clone(list), func(m Missed) bool { return !m.Start.After(d.Missed) })
 	for _, m := range list {

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/history"
 )
 
-// ended tells what steps became of those that were begun: what was applied
-// happened once; what failed last is so until it is mended.
-func (f *finder) ended() {
+// ended finds the outcomes of steps that were begun: what was applied is an event;
+// what failed last is a condition until it is fixed.
+func (f *observer) ended() {
 	applied := map[ID][]history.Entry{}
 	failed := map[ID][]attempt{}
 	for _, e := range f.latest() {
-		if f.gathered(e) {
+		if f.coveredByRollout(e) {
 			continue
 		}
 		switch e.Status {
@@ -32,7 +33,7 @@ func (f *finder) ended() {
 	}
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if s.Result == nil || s.Result.Status != plan.StatusFailed || f.goingBack(r.Want.Region) {
+			if s.Result == nil || s.Result.Status != plan.StatusFailed || f.rollingBack(r.Want.Region) {
 				continue
 			}
 			a := attemptOf(r.Want.Region, s)
@@ -47,9 +48,9 @@ func (f *finder) ended() {
 	}
 }
 
-// latest gives the last end of every step, in the order of their names: a
-// failure that was mended meanwhile is history, and no alert.
-func (f *finder) latest() []history.Entry {
+// latest returns the last end of every step, in the order of their names: a
+// failure that was fixed meanwhile is history, and no alert.
+func (f *observer) latest() []history.Entry {
 	last := map[[2]string]history.Entry{}
 	for _, e := range f.Ended {
 		key := [2]string{e.Region, e.Layer + "/" + subject(e)}
@@ -65,7 +66,7 @@ func (f *finder) latest() []history.Entry {
 // subject is the function of an entry, or the version that was pruned.
 func subject(e history.Entry) string {
 	if e.Kind == plan.KindPrune {
-		return label(e.From, e.FromVersion)
+		return e.From.Label(e.FromVersion)
 	}
 	return e.Function
 }
@@ -84,14 +85,14 @@ func appliedKind(e history.Entry) Kind {
 }
 
 // applied is one fact for everything that was done to one layer.
-func (f *finder) applied(id ID, list []history.Entry) {
-	x := Fact{ID: id, Once: true}
-	stories, moved := tally{}, []string{}
+func (f *observer) applied(id ID, list []history.Entry) {
+	x := Fact{ID: id, OneShot: true}
+	descriptions, moved := groups{}, []string{}
 	first, last := list[0].Started, list[0].Ended
 	for _, e := range list {
 		x.Items = append(x.Items, Item{Name: subject(e), Layer: e.Layer, Have: string(e.From), Want: string(e.To)})
-		move := label(e.From, e.FromVersion) + " → " + label(e.To, e.ToVersion)
-		stories.add(move+f.because(e), subject(e))
+		move := e.From.Label(e.FromVersion) + " → " + e.To.Label(e.ToVersion)
+		descriptions.add(move+f.reasonText(e), subject(e))
 		moved = append(moved, move)
 		if e.Started.Before(first) {
 			first = e.Started
@@ -101,49 +102,49 @@ func (f *finder) applied(id ID, list []history.Entry) {
 		}
 	}
 	slices.Sort(moved)
-	on := count(names(x.Items), "function")
+	on := words.Count(names(x.Items), "function")
 	what := "a change of " + id.Key + " was"
 	if len(slices.Compact(moved)) == 1 {
 		what = id.Key + " " + moved[0] + " was"
 	}
 	noun := "function"
-	text := func(n int, story string) string { return count(n, "function") + ": " + story }
+	text := func(n int, story string) string { return words.Count(n, "function") + ": " + story }
 	switch id.Kind {
 	case Pruned:
 		noun = "version"
-		x.Title = fmt.Sprintf("%s of %s pruned", count(names(x.Items), "version"), id.Key)
-		x.Ends = []Scope{{Kind: PruneBlocked, Region: id.Region, Key: id.Key}}
-		text = func(n int, _ string) string { return fmt.Sprintf("%s deleted for good.", count(n, "version")) }
-		stories = tally{}
+		x.Title = fmt.Sprintf("%s of %s pruned", words.Count(names(x.Items), "version"), id.Key)
+		x.Closes = []Scope{{Kind: PruneBlocked, Region: id.Region, Key: id.Key}}
+		text = func(n int, _ string) string { return fmt.Sprintf("%s deleted for good.", words.Count(n, "version")) }
+		descriptions = groups{}
 		for _, e := range list {
-			stories.add("", subject(e))
+			descriptions.add("", subject(e))
 		}
 	case Drift:
-		x.Title = fmt.Sprintf("%s was changed by somebody else on %s, and layerd set it right", id.Key, on)
-		x.Ends = []Scope{{Kind: Drift, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key}}
+		x.Title = fmt.Sprintf("%s was changed by somebody else on %s, and layerd restored it", id.Key, on)
+		x.Closes = []Scope{{Kind: Drift, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key}}
 	case RolledBack:
 		x.Title = fmt.Sprintf("%s rolled back on %s", what, on)
 	default:
 		x.Title = fmt.Sprintf("%s applied to %s", what, on)
-		x.Ends = []Scope{
+		x.Closes = []Scope{
 			{Kind: ChangeHeld, Region: id.Region, Key: id.Key}, {Kind: ApplyFailed, Region: id.Region, Key: id.Key},
 			{Kind: Drift, Region: id.Region, Key: id.Key},
 		}
-		if ro := f.last(id.Region); f.byRecords(id.Region) {
-			x.Ends = append(x.Ends, Scope{Kind: ChangeApplied, Region: id.Region, Key: ro.ID})
+		if ro := f.lastRollout(id.Region); f.toldByRecords(id.Region) {
+			x.Closes = append(x.Closes, Scope{Kind: ChangeApplied, Region: id.Region, Key: ro.ID})
 		}
 	}
-	x.Sections = append(stories.sections(noun, text), Section{Text: f.took(first, last)})
+	x.Sections = append(descriptions.sections(noun, text), Section{Text: f.doneText(first, last)})
 	f.add(x)
 }
 
-// because says on whose word a step was made.
-func (f *finder) because(e history.Entry) string {
+// reasonText returns who asked for a step.
+func (f *observer) reasonText(e history.Entry) string {
 	subject := ""
 	if e.Revision == f.Revision {
 		subject = f.Subject
 	}
-	text := ", set back to what layerd had applied."
+	text := ", restored to what layerd had applied."
 	if e.Cause != plan.CauseDrift {
 		text = ", asked for by " + commit(e.Revision, subject)
 		if e.Author != "" {
@@ -157,12 +158,12 @@ func (f *finder) because(e history.Entry) string {
 	return text
 }
 
-// took says when it was done.
-func (f *finder) took(first, last time.Time) string {
+// doneText returns when the steps were done.
+func (f *observer) doneText(first, last time.Time) string {
 	if d := last.Sub(first); d >= time.Minute {
-		return fmt.Sprintf("Done %s, in %s.", moment(last, f.Zone), span(d))
+		return fmt.Sprintf("Done %s, in %s.", words.Moment(last, f.Zone), words.Span(d))
 	}
-	return fmt.Sprintf("Done %s.", moment(last, f.Zone))
+	return fmt.Sprintf("Done %s.", words.Moment(last, f.Zone))
 }
 
 // attempt is one thing that was tried and failed.
@@ -174,7 +175,7 @@ type attempt struct {
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
 	if s.Kind == plan.KindPrune {
-		a.name = label(s.From, s.FromVersion)
+		a.name = s.From.Label(s.FromVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -182,7 +183,7 @@ func attemptOf(region string, s plan.Step) attempt {
 	return a
 }
 
-func (f *finder) failedID(a attempt) ID {
+func (f *observer) failedID(a attempt) ID {
 	if a.kind == plan.KindPrune {
 		return f.id(PruneBlocked, a.region, a.layer)
 	}
@@ -190,9 +191,9 @@ func (f *finder) failedID(a attempt) ID {
 }
 
 // failed is one fact for everything of one layer whose last attempt failed.
-func (f *finder) failed(id ID, list []attempt) {
+func (f *observer) failed(id ID, list []attempt) {
 	x := Fact{ID: id}
-	whys := tally{}
+	reasons := groups{}
 	seen := map[string]bool{} // a step of this round has a record as well
 	for _, a := range list {
 		if seen[a.name] {
@@ -202,17 +203,17 @@ func (f *finder) failed(id ID, list []attempt) {
 		x.Items = append(x.Items, Item{Name: a.name, Layer: a.layer, Want: a.to})
 		name := a.name
 		if a.request != "" {
-			name += " (request " + clip(a.request, 60) + ")"
+			name += " (request " + words.Truncate(a.request, 60) + ")"
 		}
-		whys.add(sentence(clip(a.err, longestText/2)), name)
+		reasons.add(words.Sentence(words.Truncate(a.err, maxText/2)), name)
 	}
 	noun := "function"
-	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, count(len(x.Items), noun))
+	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, words.Count(len(x.Items), noun))
 	if id.Kind == PruneBlocked {
 		noun = "version"
-		x.Title = fmt.Sprintf("%s of %s could not be pruned", count(len(x.Items), noun), id.Key)
+		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)
 	}
-	x.Sections = append(whys.sections(noun, func(n int, why string) string { return count(n, noun) + ": " + why }),
-		Section{Text: "The others are not affected. It is tried again as soon as it may be."})
+	x.Sections = append(reasons.sections(noun, func(n int, why string) string { return words.Count(n, noun) + ": " + why }),
+		Section{Text: "The others are not affected. layerd tries again as soon as it is allowed to."})
 	f.add(x)
 }

@@ -7,27 +7,27 @@ import (
 )
 
 const (
-	// pause is how long an alert is left alone after it was told: a list that
-	// changes every minute is told every five, and one that changes back in
+	// pause is how long an alert is left alone after a message: a list that
+	// changes every minute is reported every five, and one that changes back in
 	// between not at all. It is also how long an alert that is over stays over.
 	pause = 5 * time.Minute
-	// mostNames is how many names an alert remembers, to say what changed.
+	// mostNames is how many names an alert remembers, to report what changed.
 	mostNames = 20
 )
 
-// Events compares what was told with what is so, and says what to tell now. It
-// returns the alerts as they are afterwards. Equal arguments give equal events;
+// Events compares the open alerts with the facts, and returns what to report now
+// and the alerts as they are afterwards. Equal arguments give equal events;
 // doing it again with the alerts it returned gives none. repeat is after how
-// long an alert that nobody did anything about is told again; 0 = never.
+// long an alert that did not change is repeated; 0 = never.
 func Events(before []Alert, found Findings, now time.Time, repeat time.Duration) (events []Event, after []Alert) {
 	open := map[ID]Alert{}
 	for _, a := range before {
 		open[a.ID] = a
 	}
-	left := map[ID]bool{} // alerts that stay as they are or are told of
+	left := map[ID]bool{} // alerts that stay as they are or are reported
 	for i := range found.Facts {
 		f := &found.Facts[i]
-		if f.Once {
+		if f.OneShot {
 			continue
 		}
 		left[f.ID] = true
@@ -39,11 +39,11 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 		}
 	}
 	for i := range found.Facts {
-		if f := &found.Facts[i]; f.Once {
+		if f := &found.Facts[i]; f.OneShot {
 			events = append(events, Event{Status: Told, Alert: newAlert(f, now), Fact: f})
 		}
 	}
-	slices.SortFunc(events, inOrder) // of two that are the end of an alert, the first says so
+	slices.SortFunc(events, inOrder) // of two that are the end of an alert, the first is its end
 	for _, a := range slices.SortedFunc(slices.Values(before), byID) {
 		switch {
 		case left[a.ID]:
@@ -51,7 +51,7 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 			if !passed(a.Resolved, now, pause) {
 				after = append(after, a)
 			}
-		case slices.ContainsFunc(found.Unknown, func(s Scope) bool { return s.has(a) }):
+		case slices.ContainsFunc(found.Unknown, func(s Scope) bool { return s.matches(a) }):
 			after = append(after, a)
 		default:
 			a.Resolved = now.UTC()
@@ -59,14 +59,14 @@ func Events(before []Alert, found Findings, now time.Time, repeat time.Duration)
 			events = resolve(events, a)
 		}
 	}
-	events = slices.DeleteFunc(events, func(e Event) bool { return e.Fact != nil && e.Fact.Ending && len(e.Ended) == 0 })
+	events = slices.DeleteFunc(events, func(e Event) bool { return e.Fact != nil && e.Fact.OnlyIfOpen && len(e.Ended) == 0 })
 	slices.SortFunc(after, byID)
 	slices.SortFunc(events, inOrder)
 	return events, after
 }
 
-// inOrder is how a round's events are told: what is over or done before what
-// is new.
+// inOrder is the order in which a round's events are reported: what is over or
+// done before what is new.
 func inOrder(a, b Event) int {
 	rank := func(s Status) int { return slices.Index([]Status{Resolved, Told, Opened, Updated, Reminded}, s) }
 	return cmp.Or(cmp.Compare(rank(a.Status), rank(b.Status)), a.Alert.compare(b.Alert.ID))
@@ -74,11 +74,11 @@ func inOrder(a, b Event) int {
 
 func byID(a, b Alert) int { return a.compare(b.ID) }
 
-// passed says whether d went by since t. A t to come was written by a clock
+// passed reports whether d went by since t. A t to come was written by a clock
 // that was wrong, and must not silence anything.
 func passed(t, now time.Time, d time.Duration) bool { return now.Sub(t) >= d || t.After(now) }
 
-// live says what to tell of a fact that is so.
+// live returns what to report of a fact that lasts.
 func live(open map[ID]Alert, f *Fact, now time.Time, repeat time.Duration) (Event, bool) {
 	old, known := open[f.ID]
 	a := newAlert(f, now)
@@ -86,20 +86,20 @@ func live(open map[ID]Alert, f *Fact, now time.Time, repeat time.Duration) (Even
 	case !known, !old.Resolved.IsZero() && passed(old.Resolved, now, pause):
 		return Event{Status: Opened, Alert: a, Fact: f}, true
 	case !old.Resolved.IsZero():
-		return Event{}, false // it is back too soon; if it stays, it is told later
+		return Event{}, false // reopened within the pause; reported later if it lasts
 	}
 	a.Opened = old.Opened
 	switch {
 	case old.Fingerprint != a.Fingerprint && passed(old.Told, now, pause):
 		return Event{Status: Updated, Alert: a, Fact: f, Before: &old}, true
-	case old.Fingerprint == a.Fingerprint && !f.Quiet && repeat > 0 && now.Sub(old.Told) >= repeat:
+	case old.Fingerprint == a.Fingerprint && !f.NoReminder && repeat > 0 && now.Sub(old.Told) >= repeat:
 		return Event{Status: Reminded, Alert: a, Fact: f, Before: &old}, true
 	}
 	return Event{}, false
 }
 
 func newAlert(f *Fact, now time.Time) Alert {
-	a := Alert{ID: f.ID, Fingerprint: f.Fingerprint(), Title: f.Title, Quiet: f.Quiet, Opened: now.UTC(), Told: now.UTC()}
+	a := Alert{ID: f.ID, Fingerprint: f.Fingerprint(), Title: f.Title, Quiet: f.NoReminder, Opened: now.UTC(), Told: now.UTC()}
 	for _, i := range f.Items {
 		if i.Name != "" && !slices.Contains(a.Names, i.Name) {
 			a.Names = append(a.Names, i.Name)
@@ -111,13 +111,13 @@ func newAlert(f *Fact, now time.Time) Alert {
 	return a
 }
 
-// endOf says whether the event is the end of the alert.
+// endOf reports whether the event is the end of the alert.
 func (e Event) endOf(a Alert) bool {
-	return e.Fact != nil && slices.ContainsFunc(e.Fact.Ends, func(s Scope) bool { return s.has(a) })
+	return e.Fact != nil && slices.ContainsFunc(e.Fact.Closes, func(s Scope) bool { return s.matches(a) })
 }
 
-// resolve says that an alert is over: within an event that is its end, where
-// there is one, else in one of its own.
+// resolve ends an alert: within an event that is its end, where there is one,
+// else in one of its own.
 func resolve(events []Event, a Alert) []Event {
 	for i := range events {
 		e := &events[i]

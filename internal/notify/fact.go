@@ -22,21 +22,21 @@ type Situation struct {
 	Zone        *time.Location // times are shown in it; nil = UTC
 	Now         time.Time
 	// Plan is what was decided, with results where it was carried out. Nil: no
-	// decision could be made, and Error says why; alerts about functions then
+	// decision could be made, for the reason in Error; alerts about functions then
 	// stay as they are, since nothing is known about them.
 	Plan *plan.Plan
 	// Revision and Subject are of the commit the plan was made from.
 	Revision, Subject string
 	// Observed is the newest commit seen, when it is another one.
 	Observed string
-	// Invalid says why the newest commit is not followed here, or why what is
+	// Invalid is why the newest commit is not followed here, or why what is
 	// followed cannot be carried out whole. Warnings are left out.
 	Invalid []desired.Problem
-	// Missed are openings that passed while nobody could act. One that was
-	// told before may be given again.
+	// Missed are openings in which no daemon could act. One that was reported
+	// before may be passed again.
 	Missed []Missed
 	// Ended are the steps that ended between the cursors From and To of the
-	// history. From is [Book.Cursor], or where nothing was told yet, where the
+	// history. From is [Book.Cursor], or where nothing was reported yet, where the
 	// history stood before the round.
 	Ended    []history.Entry
 	From, To history.Cursor
@@ -47,27 +47,27 @@ type Situation struct {
 	StaleAfter time.Duration
 	Error      string // why there is no Plan
 	// Actors are those who changed functions that layerd leaves to another
-	// writer, as far as anybody knows.
+	// writer, as far as that is known.
 	Actors []Actor
-	// Removed says that the repository has no file of the environment any
+	// Removed is true when the repository has no file of the environment any
 	// more. All else is ignored.
 	Removed bool
-	// Forgotten is the word of a person that this was meant; nil = nobody said
-	// so. It counts with Removed only.
+	// Forgotten is a person's confirmation that this was meant; nil = there is
+	// none. It counts with Removed only.
 	Forgotten *ruling.Forgotten
 	// Suffix ends each command in the text. [Book.Tell] sets it.
 	Suffix string
 }
 
-// Missed is an opening that passed while nobody could act.
+// Missed is an opening in which no daemon could act.
 type Missed struct {
 	window.Opening
 	Why  string    // "layerd was not running"
 	Next time.Time // the next opening; zero = none is known
 }
 
-// Repository is what is so of the whole desired-state repository and of the
-// daemon that follows it, rather than of one environment.
+// Repository is the state of the whole desired-state repository and of the daemon
+// that follows it, rather than of one environment.
 type Repository struct {
 	// Instance names the daemon among several on one store, so that one that
 	// reads Git does not resolve the alert of one that does not; empty = there
@@ -83,10 +83,10 @@ type Repository struct {
 	Observed   string            // the newest one, when it is another
 	Invalid    []desired.Problem // of the whole tree, or of files of no environment, so that no environment has them
 	Followed   bool              // the environments are followed in spite of Invalid
-	// Store says why the store cannot be used. It is told without it.
+	// Store is why the store cannot be used. It is reported without the store.
 	Store string
 	// Lost are the accounts whose lease ended before this daemon renewed it,
-	// and that nobody is known to hold.
+	// and that no daemon is known to hold.
 	Lost []LostLease
 }
 
@@ -110,22 +110,22 @@ func (id ID) compare(other ID) int {
 		cmp.Compare(id.Region, other.Region), cmp.Compare(id.Key, other.Key))
 }
 
-// Fact is something that is so, or that happened.
+// Fact is a condition that lasts, or an event that happened.
 type Fact struct {
 	ID
-	// Once says that it happened: it is told one time and never resolved.
-	Once bool
-	// Quiet says that nobody needs to be reminded of it.
-	Quiet bool
+	// OneShot is true for an event: it is reported one time and never resolved.
+	OneShot bool
+	// NoReminder is true for what no person has to act on: it is not repeated.
+	NoReminder bool
 	// Items are what it is made of. Only they and the ID decide whether the
 	// fact is the same as before; the text may change freely.
 	Items []Item
-	// Ending says that it happened to an alert: it is told only where one of
-	// those that it Ends is open, and is the end of that.
-	Ending bool
-	// Ends are alerts that this fact is the end of, so that they need no
+	// OnlyIfOpen is true for the end of an alert: it is reported only where one of
+	// those that it Closes is open.
+	OnlyIfOpen bool
+	// Closes are alerts that this fact is the end of, so that they need no
 	// message of their own.
-	Ends []Scope
+	Closes []Scope
 
 	Title    string    // one line
 	Sections []Section // what, since when, and what comes next
@@ -163,7 +163,7 @@ type Scope struct {
 	Names       []string // an alert must be about one of them
 }
 
-func (s Scope) has(a Alert) bool {
+func (s Scope) matches(a Alert) bool {
 	return (s.Kind == "" || s.Kind == a.Kind) && (s.Region == "" || s.Region == a.Region) && (s.Key == "" || s.Key == a.Key) &&
 		(s.Names == nil || a.Count > len(a.Names) || slices.ContainsFunc(a.Names, func(n string) bool { return slices.Contains(s.Names, n) }))
 }
@@ -172,23 +172,23 @@ func (s Scope) compare(o Scope) int {
 	return cmp.Or(cmp.Compare(s.Kind, o.Kind), cmp.Compare(s.Region, o.Region), cmp.Compare(s.Key, o.Key), slices.Compare(s.Names, o.Names))
 }
 
-// Findings are the facts of one situation, and what nothing is known about.
+// Findings are the facts of one situation, and what is unknown.
 type Findings struct {
 	Facts []Fact // sorted
 	// Unknown are alerts that must neither be opened nor resolved: AWS was not
 	// read, or the step that failed was not tried again yet.
 	Unknown []Scope
-	// Whole says that a decision was made for at least one Region, so that
+	// Decided is true when a decision was made for at least one Region, so that
 	// there is something to make a baseline of.
-	Whole bool
+	Decided bool
 }
 
-// Alert is a fact that was told and is not over, as it is kept. Stored: names
+// Alert is a fact that was reported and is not over, as it is kept. Stored: names
 // and meanings stay.
 type Alert struct {
 	ID
-	Fingerprint string `json:"fingerprint"` // when last told
-	Title       string `json:"title"`       // when last told
+	Fingerprint string `json:"fingerprint"` // when last reported
+	Title       string `json:"title"`       // when last reported
 	// Count is how many names it is about, and Names the first of them.
 	Count  int       `json:"count"`
 	Names  []string  `json:"names,omitempty"`
@@ -200,12 +200,12 @@ type Alert struct {
 	Resolved time.Time `json:"resolved,omitzero"`
 }
 
-// Event is something to tell about one alert.
+// Event is something to report about one alert.
 type Event struct {
 	Status Status
 	Alert  Alert // as it is after the event
 	Fact   *Fact // nil when it is over
-	// Before is the alert as it was told last; nil for a new one.
+	// Before is the alert as last reported; nil for a new one.
 	Before *Alert
 	// Ended are alerts that are over with this event, without one of their own.
 	Ended []Alert

@@ -8,34 +8,35 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 )
 
-// stale is after how long Git or AWS counts as unread when nobody says
-// otherwise (DESIGN section 2, isolation).
-const stale = 15 * time.Minute
+// defaultStaleAfter is after how long Git or AWS counts as unread by default
+// (DESIGN section 2, isolation).
+const defaultStaleAfter = 15 * time.Minute
 
-// ofPlan are the kinds that only a decision can say anything about.
-var ofPlan = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, PruneBlocked, TugOfWar}
+// planKinds are the kinds that only a decision can open or resolve.
+var planKinds = []Kind{Drift, ApprovalNeeded, ChangeHeld, ApplyFailed, Blocked, PruneBlocked, TugOfWar}
 
-// finder turns a situation into facts, one method for each kind.
-type finder struct {
+// observer turns a situation into facts, one method for each kind.
+type observer struct {
 	Situation
-	out      Findings
-	recorded map[string]bool // by Region; see byRecords
+	out          Findings
+	recordsCover map[string]bool // by Region; see byRecords
 }
 
-// Facts says what is so and what happened in one environment. It is a
+// Facts returns the facts of one environment. It is a
 // function: equal situations give equal findings, whatever order their lists
 // are in.
 func Facts(s Situation) Findings {
-	f := &finder{Situation: s, recorded: map[string]bool{}}
+	f := &observer{Situation: s, recordsCover: map[string]bool{}}
 	if s.Removed {
 		if s.Forgotten == nil {
 			f.removed()
 		}
-		return f.out // of what is forgotten nothing is so any more
+		return f.out // a forgotten environment has no facts
 	}
 	f.invalid()
 	f.aws()
@@ -47,68 +48,68 @@ func Facts(s Situation) Findings {
 	return f.out
 }
 
-func (f *finder) id(k Kind, region, key string) ID {
+func (f *observer) id(k Kind, region, key string) ID {
 	return ID{Kind: k, Environment: f.Environment, Region: region, Key: key}
 }
 
 // command writes one for people to paste.
-func (f *finder) command(verb string, args ...string) string {
+func (f *observer) command(verb string, args ...string) string {
 	words := append([]string{"layerd", verb, f.Environment}, args...)
 	return strings.TrimSpace(strings.Join(words, " ") + " " + f.Suffix)
 }
 
-// add takes a fact, puts its items in order, and says in its title where it is.
-func (f *finder) add(x Fact) {
+// add adds a fact, with its items sorted and its place in front of its title.
+func (f *observer) add(x Fact) {
 	where := cmp.Or(strings.TrimSpace(f.Environment+" "+x.Region), "layerd")
-	x.Title = clip(where+": "+x.Title, longestTitle)
+	x.Title = words.Truncate(where+": "+x.Title, maxTitle)
 	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
 	for i := range x.Sections {
-		x.Sections[i].Text = clip(x.Sections[i].Text, longestText)
+		x.Sections[i].Text = words.Truncate(x.Sections[i].Text, maxText)
 	}
 	f.out.Facts = append(f.out.Facts, x)
 }
 
-func (f *finder) unknown(region, key string, kinds ...Kind) {
+func (f *observer) unknown(region, key string, kinds ...Kind) {
 	for _, k := range kinds {
 		f.out.Unknown = append(f.out.Unknown, Scope{Kind: k, Region: region, Key: key})
 	}
 }
 
-// plan finds what a decision says; where there is none, nothing is known.
-func (f *finder) plan() {
+// plan finds the facts of a decision; where there is none, they are unknown.
+func (f *observer) plan() {
 	if f.Plan == nil {
-		f.unknown("", "", ofPlan...)
-		f.unknown("", "", ofRollouts...)
+		f.unknown("", "", planKinds...)
+		f.unknown("", "", rolloutKinds...)
 		return
 	}
 	for i := range f.Plan.Regions {
 		r := &f.Plan.Regions[i]
 		if r.ObservedAt.IsZero() {
-			f.unknown(r.Want.Region, "", ofPlan...)
-			f.unknown(r.Want.Region, "", ofRollouts...)
+			f.unknown(r.Want.Region, "", planKinds...)
+			f.unknown(r.Want.Region, "", rolloutKinds...)
 			f.unknown("", "", ApprovalNeeded) // it is of all Regions
 			continue
 		}
-		f.out.Whole = true
+		f.out.Decided = true
 		f.drift(r)
 		f.held(r)
 		f.blocked(r)
-		f.untried(r)
-		f.tug(r)
+		f.keepUntried(r)
+		f.tugOfWar(r)
 		if r.RolloutStatus == nil {
-			f.unknown(r.Want.Region, "", ofRollouts...)
+			f.unknown(r.Want.Region, "", rolloutKinds...)
 			continue
 		}
 		f.rollout(r)
-		f.back(r)
+		f.incidents(r)
 	}
 	f.approval()
 }
 
-// untried keeps the failures of layers that still have something to do: a step
-// that was held after it failed is not mended. One that is in quarantine is not
+// keepUntried keeps the failures of layers that still have something to do: a step
+// that was held after it failed is not fixed. One that is in quarantine is not
 // tried any more.
-func (f *finder) untried(r *plan.Region) {
+func (f *observer) keepUntried(r *plan.Region) {
 	scopes := map[ID]*Scope{}
 	for _, s := range r.Steps {
 		if s.Done() || s.HeldBy(plan.ByQuarantine) {
@@ -127,18 +128,18 @@ func (f *finder) untried(r *plan.Region) {
 	}
 }
 
-func (f *finder) removed() {
+func (f *observer) removed() {
 	f.add(Fact{
-		ID: f.id(EnvironmentRemoved, "", ""), Ends: []Scope{{}},
-		Title: "the environment is in the repository no more",
+		ID: f.id(EnvironmentRemoved, "", ""), Closes: []Scope{{}},
+		Title: "the environment's file was removed from the repository",
 		Sections: []Section{{Text: "layerd has stopped managing it. Nothing is detached, and its layer versions stay protected. " +
-			"If that was not meant, put the file back. If it was, say so, and this is the last that you hear of it:",
+			"If that was a mistake, put the file back. If it was intended, confirm it, and the reminders end:",
 			Code: f.command("forget")}},
 	})
 }
 
-// invalid says why the newest commit is not followed.
-func (f *finder) invalid() {
+// invalid finds why the newest commit is not followed.
+func (f *observer) invalid() {
 	items, sections := problems(f.Invalid)
 	if len(items) == 0 {
 		for _, r := range f.regions() {
@@ -151,18 +152,18 @@ func (f *finder) invalid() {
 	text := fmt.Sprintf("layerd stays with %s: no change starts, drift is healed.", commit(f.Revision, f.Subject))
 	switch {
 	case f.Plan == nil || f.Revision == "":
-		text = "Nothing is done here until that is mended."
+		text = "Nothing is done here until that is fixed."
 	case f.Observed == "":
-		text = "No earlier commit takes its place: no change starts here until that is mended. Drift of the other layers is healed."
+		text = "No earlier commit takes its place: no change starts here until that is fixed. Drift of the other layers is healed."
 	}
 	newest := cmp.Or(f.Observed, f.Revision)
 	f.add(Fact{
 		ID: f.id(DesiredInvalid, "", ""), Items: items, Sections: append(sections, Section{Text: text}),
-		Title: fmt.Sprintf("%s is not followed: %s", commit(newest, ""), count(len(items), "problem")),
+		Title: fmt.Sprintf("%s is not followed: %s", commit(newest, ""), words.Count(len(items), "problem")),
 	})
 }
 
-// problems gives an item for each error, and paragraphs for the first ones in
+// problems returns an item for each error, and paragraphs for the first ones in
 // the order of the files.
 func problems(list []desired.Problem) (items []Item, sections []Section) {
 	list = slices.DeleteFunc(slices.Clone(list), func(p desired.Problem) bool { return p.Severity == desired.Warning })
@@ -173,7 +174,7 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 	for i, p := range list {
 		at := fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 		items = append(items, Item{Name: at, Code: p.Code})
-		if i >= mostGroups {
+		if i >= maxGroups {
 			continue
 		}
 		text := at + ": " + p.Message
@@ -182,16 +183,15 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 		}
 		sections = append(sections, Section{Text: text})
 	}
-	if left := len(list) - mostGroups; left > 0 {
-		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", count(left, "problem"))})
+	if left := len(list) - maxGroups; left > 0 {
+		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", words.Count(left, "problem"))})
 	}
 	return items, sections
 }
 
-// aws says that AWS was not read for too long, or never will be until somebody
-// does something.
-func (f *finder) aws() {
-	after := cmp.Or(f.StaleAfter, stale)
+// aws finds that AWS was not read for too long, or cannot be until a person acts.
+func (f *observer) aws() {
+	after := cmp.Or(f.StaleAfter, defaultStaleAfter)
 	late := !f.LookedAt.IsZero() && f.Now.Sub(f.LookedAt) >= after
 	var items []Item
 	var sections []Section
@@ -203,23 +203,23 @@ func (f *finder) aws() {
 		damaged = damaged && r.Failure.Code == "store_failed"
 		refused = refused || !r.Failure.Retryable
 		items = append(items, Item{Name: r.Want.Region, Code: r.Failure.Code})
-		sections = append(sections, Section{Text: sentence(r.Want.Region + ": " + clip(r.Failure.Message, longestText-40))})
+		sections = append(sections, Section{Text: words.Sentence(r.Want.Region + ": " + words.Truncate(r.Failure.Message, maxText-40))})
 	}
 	if !late && !refused {
 		return
 	}
 	if f.Error != "" {
-		sections = append(sections, Section{Text: sentence(clip(f.Error, longestText-2))})
+		sections = append(sections, Section{Text: words.Sentence(words.Truncate(f.Error, maxText-2))})
 	}
 	title, since := "AWS cannot be read", ""
 	switch {
 	case refused && damaged:
-		title = "what layerd keeps of it cannot be read"
+		title = "layerd's records of it cannot be read"
 	case !refused:
-		title = "AWS was not read for " + span(f.Now.Sub(f.LookedAt))
+		title = "AWS was not read for " + words.Span(f.Now.Sub(f.LookedAt))
 	}
 	if !f.LookedAt.IsZero() {
-		since = fmt.Sprintf("It was last read completely %s. ", moment(f.LookedAt, f.Zone))
+		since = fmt.Sprintf("It was last read completely %s. ", words.Moment(f.LookedAt, f.Zone))
 	}
 	f.add(Fact{
 		ID: f.id(AWSStale, "", ""), Items: items, Title: title,
@@ -228,7 +228,7 @@ func (f *finder) aws() {
 }
 
 // regions are those of the plan, in the order of their names.
-func (f *finder) regions() []plan.Region {
+func (f *observer) regions() []plan.Region {
 	if f.Plan == nil {
 		return nil
 	}
@@ -237,34 +237,34 @@ func (f *finder) regions() []plan.Region {
 	})
 }
 
-// missed says which openings passed while nobody could act.
-func (f *finder) missed() {
+// missed finds the openings in which no daemon could act.
+func (f *observer) missed() {
 	if len(f.Missed) == 0 {
 		return
 	}
 	list := slices.SortedFunc(slices.Values(f.Missed), func(a, b Missed) int { return a.Start.Compare(b.Start) })
 	last := list[len(list)-1]
 	x := Fact{
-		ID: f.id(WindowMissed, "", ""), Once: true,
-		Title: fmt.Sprintf("the change window of %s was missed", opening(last.Start, last.End, f.Zone)),
+		ID: f.id(WindowMissed, "", ""), OneShot: true,
+		Title: fmt.Sprintf("the change window of %s was missed", words.Opening(last.Start, last.End, f.Zone)),
 	}
 	for _, m := range list {
 		x.Items = append(x.Items, Item{Name: m.Start.UTC().Format(time.RFC3339)})
 	}
 	if len(list) > 1 {
-		x.Title = fmt.Sprintf("%d change windows were missed, the last one %s", len(list), opening(last.Start, last.End, f.Zone))
+		x.Title = fmt.Sprintf("%d change windows were missed, the last one %s", len(list), words.Opening(last.Start, last.End, f.Zone))
 		shown := Section{Text: "All of them:"}
-		for _, m := range list[:min(len(list), mostItems)] {
-			shown.Items = append(shown.Items, opening(m.Start, m.End, f.Zone))
+		for _, m := range list[:min(len(list), maxItems)] {
+			shown.Items = append(shown.Items, words.Opening(m.Start, m.End, f.Zone))
 		}
 		shown.More = len(list) - len(shown.Items)
 		x.Sections = append(x.Sections, shown)
 	}
-	text := sentence(last.Why)
+	text := words.Sentence(last.Why)
 	if last.Next.IsZero() {
 		text += " No further opening is known."
 	} else {
-		text += fmt.Sprintf(" What waited for it waits for the next, %s.", moment(last.Next, f.Zone))
+		text += fmt.Sprintf(" What waited for it now waits for the next one, %s.", words.Moment(last.Next, f.Zone))
 	}
 	x.Sections = append(x.Sections, Section{Text: text})
 	f.add(x)

@@ -15,7 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/window"
 )
 
-// find gives the facts of one kind.
+// find returns the facts of one kind.
 func find(f notify.Findings, kind notify.Kind) (list []notify.Fact) {
 	for _, x := range f.Facts {
 		if x.Kind == kind {
@@ -132,19 +132,19 @@ func TestFate(t *testing.T) {
 		edit func(w *notifytest.World)
 		want string
 	}{
-		{"window", func(*notifytest.World) {}, "layerd sets it right when the change window opens, Sat 2026-11-28 02:00 JST."},
+		{"window", func(*notifytest.World) {}, "layerd restores it when the change window opens, Sat 2026-11-28 02:00 JST."},
 		{"report", func(w *notifytest.World) { w.Want.Drift.Report = true }, "layerd leaves it alone: drift is set to report."},
 		{"observe", func(w *notifytest.World) { w.Want.Observe = true }, "layerd leaves it alone: mode is observe."},
 		{"grace", func(w *notifytest.World) {
 			w.Want.Calendar, w.Want.Drift.After = window.Calendar{}, 2*time.Hour
-		}, "layerd sets it right from Wed 2026-11-25 12:30 JST on."},
+		}, "layerd restores it from Wed 2026-11-25 12:30 JST on."},
 		{"grace and window", func(w *notifytest.World) { w.Want.Drift.After = 2 * time.Hour },
-			"layerd sets it right later. Held by window and grace until Sat 2026-11-28 02:00 JST"},
+			"layerd restores it later. Held by window and grace until Sat 2026-11-28 02:00 JST"},
 		{"change", func(w *notifytest.World) { w.Commit("1.4.2", "a1b2c3d") },
 			"Git asks for 13 (1.4.2), and layerd changes it to that when the change window opens, Sat 2026-11-28 02:00 JST."},
 		{"failed", func(w *notifytest.World) {
 			w.Want.Calendar, w.Failing = window.Calendar{}, map[string]string{"makoto-api": "AccessDeniedException"}
-		}, "layerd tried to set it right and could not: AccessDeniedException. It is tried again."},
+		}, "layerd tried to restore it and failed: AccessDeniedException. layerd tries again."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := notifytest.NewWorld()
@@ -163,7 +163,7 @@ func TestFate(t *testing.T) {
 	w.Meddle("makoto-api", notifytest.Common.Version(11))
 	s := w.Round()
 	s.Plan.Regions[0].Steps[0].Result, s.Ended = nil, nil
-	if facts := find(notify.Facts(s), notify.Drift); len(facts) != 1 || !strings.Contains(words(facts[0]), "layerd sets it right at once.") {
+	if facts := find(notify.Facts(s), notify.Drift); len(facts) != 1 || !strings.Contains(words(facts[0]), "layerd restores it at once.") {
 		t.Errorf("%+v", facts)
 	}
 }
@@ -176,7 +176,7 @@ func TestMaxBlocked(t *testing.T) {
 	w.Functions["makoto-ocr"], w.Images = nil, []string{"makoto-ocr"}
 	f := notify.Facts(w.Round())
 	blocked := find(f, notify.Blocked)
-	if len(blocked) != 2 || blocked[0].Quiet || !strings.Contains(blocked[0].Title, "max_blocked is 0") || !blocked[1].Quiet {
+	if len(blocked) != 2 || blocked[0].NoReminder || !strings.Contains(blocked[0].Title, "max_blocked is 0") || !blocked[1].NoReminder {
 		t.Errorf("%+v", f.Facts)
 	}
 	if stale := find(f, notify.AWSStale); len(stale) != 0 {
@@ -200,7 +200,7 @@ func TestWords(t *testing.T) {
 	if len(facts) != 1 || len(facts[0].Items) != 9 {
 		t.Fatalf("%+v", facts)
 	}
-	if text := words(facts[0]); !strings.Contains(text, "And 3 functions with other stories.") || strings.Count(text, "instead of") != 6 {
+	if text := words(facts[0]); !strings.Contains(text, "And 3 functions with other details.") || strings.Count(text, "instead of") != 6 {
 		t.Errorf("what is left out is not counted:\n%s", text)
 	}
 }

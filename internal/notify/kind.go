@@ -23,7 +23,7 @@ const (
 	StoreFailed        Kind = "store_failed"
 	WindowMissed       Kind = "window_missed"
 	LeaseLost          Kind = "lease_lost"
-	RolloutFailed      Kind = "rollout_failed" // halted, does not get back, or an alarm rings after it
+	RolloutFailed      Kind = "rollout_failed" // halted, its rollback is stuck, or an alarm fired after it
 	RolledBack         Kind = "rolled_back"    // by health or by hand, until its quarantine is lifted
 	Quarantined        Kind = "quarantined"    // one that nothing was rolled back for
 	TugOfWar           Kind = "tug_of_war"
@@ -41,7 +41,7 @@ const (
 	Failure Severity = "failure" // something does not work
 )
 
-// severity of each kind while it is so; what is resolved is Info.
+// severity returns the severity of an open alert; a resolved one is Info.
 func (k Kind) severity() Severity {
 	switch k {
 	case ApplyFailed, DesiredInvalid, GitStale, AWSStale, StoreFailed, LeaseLost, RolloutFailed, Quarantined:
@@ -53,14 +53,14 @@ func (k Kind) severity() Severity {
 	}
 }
 
-// Status is what a message says about its alert.
+// Status is the status of the alert that a message is about.
 type Status string
 
 // The statuses.
 const (
-	Opened   Status = "opened"   // it is so since now
-	Updated  Status = "updated"  // it still is so, and its facts changed
-	Reminded Status = "reminded" // it still is so, and nobody did anything
-	Resolved Status = "resolved" // it is so no more
+	Opened   Status = "opened"   // it is new
+	Updated  Status = "updated"  // it is still open, and its facts changed
+	Reminded Status = "reminded" // it is still open, and nothing changed
+	Resolved Status = "resolved" // it is over
 	Told     Status = "told"     // it happened; there is nothing to resolve
 )

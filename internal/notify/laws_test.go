@@ -58,19 +58,19 @@ func draw(r *rand.Rand) notify.Findings {
 			switch r.IntN(8) {
 			case 0:
 				f.Facts = append(f.Facts, notify.Fact{
-					ID: notify.ID{Kind: []notify.Kind{notify.Pruned, kind}[r.IntN(2)], Environment: "prod", Region: string(kind), Key: key}, Once: true,
-					Ends: []notify.Scope{{Kind: kind, Key: key}, {Kind: notify.Blocked, Key: key}}, Title: "done", Items: []notify.Item{{Name: "f"}},
+					ID: notify.ID{Kind: []notify.Kind{notify.Pruned, kind}[r.IntN(2)], Environment: "prod", Region: string(kind), Key: key}, OneShot: true,
+					Closes: []notify.Scope{{Kind: kind, Key: key}, {Kind: notify.Blocked, Key: key}}, Title: "done", Items: []notify.Item{{Name: "f"}},
 				})
 			case 1:
 				f.Facts = append(f.Facts, notify.Fact{
-					ID: notify.ID{Kind: kind, Environment: "prod", Region: string(kind), Key: key}, Once: true, Ending: true,
-					Ends: []notify.Scope{{Kind: kind, Key: key}}, Title: "ended", Items: []notify.Item{{Name: "f"}},
+					ID: notify.ID{Kind: kind, Environment: "prod", Region: string(kind), Key: key}, OneShot: true, OnlyIfOpen: true,
+					Closes: []notify.Scope{{Kind: kind, Key: key}}, Title: "ended", Items: []notify.Item{{Name: "f"}},
 				})
 			}
 			if r.IntN(3) == 0 {
 				continue
 			}
-			x := notify.Fact{ID: id, Quiet: key == "extra", Title: fmt.Sprint(r.IntN(1000)), Sections: []notify.Section{{Text: "x"}}}
+			x := notify.Fact{ID: id, NoReminder: key == "extra", Title: fmt.Sprint(r.IntN(1000)), Sections: []notify.Section{{Text: "x"}}}
 			for i := range 3 {
 				if r.IntN(2) == 0 {
 					x.Items = append(x.Items, notify.Item{Name: fmt.Sprint("f", i), Have: fmt.Sprint(r.IntN(2))})
@@ -84,7 +84,7 @@ func draw(r *rand.Rand) notify.Findings {
 
 // still is f without what happened, which is never found twice.
 func still(f notify.Findings) notify.Findings {
-	f.Facts = slices.DeleteFunc(slices.Clone(f.Facts), func(x notify.Fact) bool { return x.Once })
+	f.Facts = slices.DeleteFunc(slices.Clone(f.Facts), func(x notify.Fact) bool { return x.OneShot })
 	return f
 }
 
@@ -184,9 +184,9 @@ func follow(t *testing.T, lives map[notify.ID]*life, f notify.Findings, e notify
 	}
 	id := e.Alert.ID
 	if e.Status == notify.Told {
-		if e.Fact == nil || !e.Fact.Once {
+		if e.Fact == nil || !e.Fact.OneShot {
 			t.Errorf("told, and did not happen: %+v", e)
-		} else if e.Fact.Ending && len(e.Ended) == 0 {
+		} else if e.Fact.OnlyIfOpen && len(e.Ended) == 0 {
 			t.Errorf("told as the end of nothing: %+v", e)
 		}
 		return
@@ -207,7 +207,7 @@ func follow(t *testing.T, lives map[notify.ID]*life, f notify.Findings, e notify
 		t.Errorf("%v is %s %s after it was %s", id, e.Status, now.Sub(l.told), l.last)
 	case e.Status == notify.Updated && l.fingerprint == e.Alert.Fingerprint:
 		t.Errorf("%v is updated and says the same", id)
-	case e.Status == notify.Reminded && (l.fingerprint != e.Alert.Fingerprint || now.Sub(l.told) < repeat || e.Fact.Quiet):
+	case e.Status == notify.Reminded && (l.fingerprint != e.Alert.Fingerprint || now.Sub(l.told) < repeat || e.Fact.NoReminder):
 		t.Errorf("%v is reminded after %s", id, now.Sub(l.told))
 	}
 	if e.Status == notify.Opened {
@@ -233,30 +233,30 @@ func resolve(t *testing.T, lives map[notify.ID]*life, f notify.Findings, id noti
 }
 
 func isSo(f notify.Findings, id notify.ID) bool {
-	return slices.ContainsFunc(f.Facts, func(x notify.Fact) bool { return !x.Once && x.ID == id })
+	return slices.ContainsFunc(f.Facts, func(x notify.Fact) bool { return !x.OneShot && x.ID == id })
 }
 
 func unknown(f notify.Findings, id notify.ID) bool {
 	return slices.ContainsFunc(f.Unknown, func(s notify.Scope) bool { return s.Kind == id.Kind && s.Key == id.Key })
 }
 
-// checkOpen says that nothing is passed over for longer than it may be.
+// checkOpen fails when an alert is passed over for longer than it may be.
 func checkOpen(t *testing.T, lives map[notify.ID]*life, f notify.Findings, alerts []notify.Alert, now time.Time) {
 	t.Helper()
 	for id, l := range lives {
 		if l.open && !isSo(f, id) && !unknown(f, id) {
-			t.Errorf("%v is so no more, and that was not told", id)
+			t.Errorf("%v is over, and that was not reported", id)
 		}
 	}
 	for _, x := range f.Facts {
 		l := lives[x.ID]
 		switch {
-		case x.Once:
+		case x.OneShot:
 		case l == nil || !l.open && now.Sub(l.told) >= pause:
 			t.Errorf("%v is so, and was not told", x.ID)
 		case l.open && l.fingerprint != x.Fingerprint() && now.Sub(l.told) >= pause:
 			t.Errorf("%v changed, and that was not told", x.ID)
-		case l.open && !x.Quiet && now.Sub(l.told) >= repeat:
+		case l.open && !x.NoReminder && now.Sub(l.told) >= repeat:
 			t.Errorf("%v was not reminded for %s", x.ID, now.Sub(l.told))
 		}
 	}

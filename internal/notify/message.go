@@ -2,7 +2,7 @@ package notify
 
 import "time"
 
-// Message is what a person is told. All of it is plain text that others wrote
+// Message is what a person reads. All of it is plain text that others wrote
 // in part: a target escapes what it must. Stored: names and meanings stay.
 type Message struct {
 	// ID is the same for every attempt to deliver the message, and different
@@ -11,7 +11,7 @@ type Message struct {
 	Status   Status   `json:"status"`
 	Severity Severity `json:"severity"`
 	Alert    ID       `json:"alert"`
-	// Title is one line that says it all.
+	// Title is one line that sums it up.
 	Title    string    `json:"title"`
 	Sections []Section `json:"sections,omitempty"`
 	// Context is one line about where it comes from: the commit, the time.

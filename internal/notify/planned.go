@@ -7,20 +7,21 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/state"
 )
 
-// place is one layer on one function.
-type place struct{ layer, function string }
+// slot is one layer on one function.
+type slot struct{ layer, function string }
 
 // drift is one fact for each layer, and one for each kind that is never
-// healed. What was healed in this very round is told by its record instead.
-func (f *finder) drift(r *plan.Region) {
-	steps := map[place]plan.Step{}
+// healed. What was healed in this very round is reported by its record instead.
+func (f *observer) drift(r *plan.Region) {
+	steps := map[slot]plan.Step{}
 	for _, s := range r.Steps {
 		if s.Kind != plan.KindPrune {
-			steps[place{s.Layer, s.Function}] = s
+			steps[slot{s.Layer, s.Function}] = s
 		}
 	}
 	stuck := map[string]string{} // function to why it is blocked
@@ -28,45 +29,46 @@ func (f *finder) drift(r *plan.Region) {
 		stuck[b.Function] = b.Reason
 	}
 	facts := map[string]*Fact{}
-	stories := map[string]tally{}
-	for _, d := range drifted(*r) {
-		s, planned := steps[place{d.Layer, d.Function}]
+	descriptions := map[string]groups{}
+	for _, d := range sortedDrift(*r) {
+		s, planned := steps[slot{d.Layer, d.Function}]
 		if planned && (s.Done() || s.HeldBy(plan.ByTugOfWar)) {
 			continue
 		}
 		key := d.Layer
-		if foreign(d) {
+		if neverHealed(d) {
 			key = "(" + d.Kind + ")" // no layer has such a name
 		}
 		if facts[key] == nil {
-			facts[key] = &Fact{ID: f.id(Drift, r.Want.Region, key), Quiet: foreign(d)}
-			stories[key] = tally{}
+			facts[key] = &Fact{ID: f.id(Drift, r.Want.Region, key), NoReminder: neverHealed(d)}
+			descriptions[key] = groups{}
 		}
 		facts[key].Items = append(facts[key].Items, Item{Name: d.Function, Layer: d.Layer, Code: d.Kind, Have: d.Have, Want: d.Want})
-		stories[key].add(f.driftStory(r, d, s, planned, stuck[d.Function]), d.Function)
+		descriptions[key].add(f.driftText(r, d, s, planned, stuck[d.Function]), d.Function)
 	}
 	for key, x := range facts {
-		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, count(names(x.Items), "function"))
+		x.Title = fmt.Sprintf("%s was changed by somebody else on %s", key, words.Count(names(x.Items), "function"))
 		switch key {
 		case "(" + plan.DriftExtra + ")":
-			x.Title = count(names(x.Items), "function") + " with a layer that nobody named"
+			x.Title = words.Count(names(x.Items), "function") + " with an unknown layer"
 		case "(" + plan.DriftOrder + ")":
-			x.Title = count(names(x.Items), "function") + " with the layers in another order than layerd left them in"
+			x.Title = words.Count(names(x.Items), "function") + " with their layers in a different order than layerd set"
 		}
-		x.Sections = stories[key].sections("function", func(n int, text string) string { return many(n) + text })
+		x.Sections = descriptions[key].sections("function", func(n int, text string) string { return functionsHave(n) + text })
 		f.add(*x)
 	}
 }
 
-// drifted is sorted, so that a shuffled plan gives the same words.
-func drifted(r plan.Region) []plan.Drift {
+// sortedDrift returns the drift sorted, so that a shuffled plan has the same
+// words.
+func sortedDrift(r plan.Region) []plan.Drift {
 	return slices.SortedFunc(slices.Values(r.Drift), func(a, b plan.Drift) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
 	})
 }
 
-// foreign drift is told and never healed.
-func foreign(d plan.Drift) bool { return d.Kind == plan.DriftExtra || d.Kind == plan.DriftOrder }
+// neverHealed reports whether the drift is only reported.
+func neverHealed(d plan.Drift) bool { return d.Kind == plan.DriftExtra || d.Kind == plan.DriftOrder }
 
 // names counts the different names among items.
 func names(items []Item) int {
@@ -79,68 +81,69 @@ func names(items []Item) int {
 	return len(seen)
 }
 
-// many begins a paragraph about n functions.
-func many(n int) string {
+// functionsHave begins a paragraph about n functions.
+func functionsHave(n int) string {
 	if n == 1 {
 		return "1 function has "
 	}
 	return fmt.Sprintf("%d functions have ", n)
 }
 
-// driftStory says what a function has, since when, and what layerd will do
+// driftText returns what a function has, since when, and what layerd will do
 // about it and when. It goes on from "2 functions have".
-func (f *finder) driftStory(r *plan.Region, d plan.Drift, s plan.Step, planned bool, stuck string) string {
+func (f *observer) driftText(r *plan.Region, d plan.Drift, s plan.Step, planned bool, stuck string) string {
 	have, want := state.LayerVersionARN(d.Have), state.LayerVersionARN(d.Want)
-	since := ", seen since " + moment(d.Since, f.Zone) + "."
+	since := ", seen since " + words.Moment(d.Since, f.Zone) + "."
 	switch d.Kind {
 	case plan.DriftExtra:
 		return fmt.Sprintf("%s attached, which neither Git nor unmanaged names%s layerd leaves it alone.", d.Have, since)
 	case plan.DriftOrder:
-		return "the layers in another order" + since + " layerd leaves it alone."
+		return "their layers in a different order" + since + " layerd leaves it alone."
 	case plan.DriftMissing:
-		return fmt.Sprintf("lost %s%s %s", label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("lost %s%s %s", want.Label(d.WantVersion), since, f.plannedAction(r, s, planned, stuck))
 	case plan.DriftDeletedVersion:
-		return fmt.Sprintf("%s, which was deleted%s %s", label(have, d.HaveVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("%s, which was deleted%s %s", have.Label(d.HaveVersion), since, f.plannedAction(r, s, planned, stuck))
 	default:
-		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", label(have, d.HaveVersion), label(want, d.WantVersion), since, f.fate(r, s, planned, stuck))
+		return fmt.Sprintf("%s instead of %s, which layerd had applied%s %s", have.Label(d.HaveVersion), want.Label(d.WantVersion), since, f.plannedAction(r, s, planned, stuck))
 	}
 }
 
-// fate is what layerd will do about a drift, and when.
-func (f *finder) fate(r *plan.Region, s plan.Step, planned bool, stuck string) string {
+// plannedAction returns what layerd will do about a drift, and when.
+func (f *observer) plannedAction(r *plan.Region, s plan.Step, planned bool, stuck string) string {
 	switch {
 	case stuck != "":
-		return sentence("It is blocked: " + stuck)
+		return words.Sentence("It is blocked: " + stuck)
 	case !planned && r.Want.Drift.Report:
 		return "layerd leaves it alone: drift is set to report."
 	case !planned:
 		return "layerd leaves it alone."
 	}
-	heals := "layerd sets it right"
+	heals := "layerd restores it"
 	if s.Cause == plan.CauseChange {
-		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", label(s.To, s.ToVersion))
+		heals = fmt.Sprintf("Git asks for %s, and layerd changes it to that", s.To.Label(s.ToVersion))
 	}
 	switch {
 	case s.Held != nil && s.Held.By == plan.ByMode:
 		return "layerd leaves it alone: mode is observe."
 	case s.Held != nil && s.Held.By == plan.ByGrace && len(s.Held.Also) == 0:
-		return fmt.Sprintf("%s from %s on.", heals, moment(s.Held.Until, f.Zone))
+		return fmt.Sprintf("%s from %s on.", heals, words.Moment(s.Held.Until, f.Zone))
 	case s.Held != nil && s.Held.By == plan.ByWindow && len(s.Held.Also) == 0 && !s.Held.Until.IsZero():
-		return fmt.Sprintf("%s when the change window opens, %s.", heals, moment(s.Held.Until, f.Zone))
+		return fmt.Sprintf("%s when the change window opens, %s.", heals, words.Moment(s.Held.Until, f.Zone))
 	case s.Held != nil:
-		return heals + " later. " + f.waits(*s.Held)
+		return heals + " later. " + f.heldText(*s.Held)
 	case s.Result != nil && s.Result.Status == plan.StatusFailed:
-		return sentence(fmt.Sprintf("layerd tried to set it right and could not: %s", clip(s.Result.Error, 200))) + " It is tried again."
+		return words.Sentence(fmt.Sprintf("layerd tried to restore it and failed: %s", words.Truncate(s.Result.Error, 200))) + " layerd tries again."
 	case s.Result != nil:
-		return sentence(fmt.Sprintf("layerd has not set it right yet: %s", clip(s.Result.Error, 200)))
+		return words.Sentence(fmt.Sprintf("layerd has not restored it yet: %s", words.Truncate(s.Result.Error, 200)))
 	default:
 		return heals + " at once."
 	}
 }
 
-// waits says by whom a step is held, until when, and why. Of a wave only where
-// nothing else holds it: the same sentence once for each wave tells nobody more.
-func (f *finder) waits(h plan.Held) string {
+// heldText returns by what a step is held, until when, and why. A wave is named
+// only where nothing else holds it: the same sentence for each wave adds
+// nothing.
+func (f *observer) heldText(h plan.Held) string {
 	var by, why []string
 	holders := h.All()
 	wave := func(x plan.Held) bool { return x.By == plan.ByWave }
@@ -149,23 +152,24 @@ func (f *finder) waits(h plan.Held) string {
 	}
 	for _, x := range holders {
 		// The reason of a window repeats when it opens.
-		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+moment(h.Until, f.Zone)+" ")
+		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+words.Moment(h.Until, f.Zone)+" ")
 		by, why = append(by, string(x.By)), append(why, string(x.By)+": "+strings.Trim(reason, "()"))
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
 	case h.Until.IsZero():
 	case h.NotBefore():
-		text += ", not before " + moment(h.Until, f.Zone)
+		text += ", not before " + words.Moment(h.Until, f.Zone)
 	default:
-		text += " until " + moment(h.Until, f.Zone)
+		text += " until " + words.Moment(h.Until, f.Zone)
 	}
 	return text + " (" + strings.Join(why, "; ") + ")."
 }
 
-// elsewhere says that an alert of another kind tells why the step waits: its
-// quarantine, another writer, a rollout that halted or goes back.
-func elsewhere(r *plan.Region, s plan.Step) bool {
+// toldElsewhere reports whether an alert of another kind is about why the step
+// waits: its quarantine, another writer, a rollout that halted or is rolled
+// back.
+func toldElsewhere(r *plan.Region, s plan.Step) bool {
 	if s.HeldBy(plan.ByTugOfWar) {
 		return true
 	}
@@ -175,82 +179,82 @@ func elsewhere(r *plan.Region, s plan.Step) bool {
 	return s.Held.By == plan.ByQuarantine || s.Held.By == plan.ByHealth && r.RolloutStatus.Last.Open()
 }
 
-// moves writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)", or
+// changeText writes what a step does to a function: "12 (1.4.1) → 13 (1.4.2)", or
 // "served by alias live".
-func moves(s plan.Step) string {
+func changeText(s plan.Step) string {
 	if s.Kind == plan.KindServe && s.Serving != nil {
 		return "served by alias " + s.Serving.Qualifier
 	}
 	if s.New {
-		return label(s.To, s.ToVersion) + " for the first time"
+		return s.To.Label(s.ToVersion) + " for the first time"
 	}
-	return label(s.From, s.FromVersion) + " → " + label(s.To, s.ToVersion)
+	return s.From.Label(s.FromVersion) + " → " + s.To.Label(s.ToVersion)
 }
 
 // held is one fact for each layer whose change must wait for anything but an
 // approval.
-func (f *finder) held(r *plan.Region) {
+func (f *observer) held(r *plan.Region) {
 	facts := map[string]*Fact{}
-	stories := map[string]tally{}
+	descriptions := map[string]groups{}
 	change := map[string][]string{}
 	for _, s := range r.Steps {
-		if s.Held == nil || s.Cause == plan.CauseDrift || s.Kind == plan.KindPrune || r.Approvable(s) || !s.Held.By.Holder().News || elsewhere(r, s) {
+		if s.Held == nil || s.Cause == plan.CauseDrift || s.Kind == plan.KindPrune || r.Approvable(s) || !s.Held.By.Holder().News || toldElsewhere(r, s) {
 			continue
 		}
 		if facts[s.Layer] == nil {
 			facts[s.Layer] = &Fact{ID: f.id(ChangeHeld, r.Want.Region, s.Layer)}
-			stories[s.Layer] = tally{}
+			descriptions[s.Layer] = groups{}
 		}
 		x := facts[s.Layer]
 		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Code: string(s.Held.By), Have: string(s.From), Want: string(s.To)})
-		stories[s.Layer].add(moves(s)+". "+f.waits(*s.Held), s.Function)
-		change[s.Layer] = append(change[s.Layer], moves(s))
+		descriptions[s.Layer].add(changeText(s)+". "+f.heldText(*s.Held), s.Function)
+		change[s.Layer] = append(change[s.Layer], changeText(s))
 	}
 	for layer, x := range facts {
 		what := "a change of " + layer
 		if slices.Sort(change[layer]); len(slices.Compact(change[layer])) == 1 {
 			what = layer + " " + change[layer][0]
 		}
-		x.Title = fmt.Sprintf("%s waits on %s", what, count(names(x.Items), "function"))
-		x.Sections = stories[layer].sections("function", func(n int, text string) string { return count(n, "function") + ": " + text })
+		x.Title = fmt.Sprintf("%s waits on %s", what, words.Count(names(x.Items), "function"))
+		x.Sections = descriptions[layer].sections("function", func(n int, text string) string { return words.Count(n, "function") + ": " + text })
 		f.add(*x)
 	}
 }
 
 // approval is one fact for the environment: one word releases the plan in all
 // Regions.
-func (f *finder) approval() {
+func (f *observer) approval() {
 	x := Fact{ID: f.id(ApprovalNeeded, "", "")}
-	steps, rest := tally{}, tally{}
+	steps, rest := groups{}, groups{}
 	prunes := 0
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
 			if !r.Approvable(s) {
 				continue
 			}
-			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, moves(s))
+			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, changeText(s))
 			if s.Kind == plan.KindPrune {
 				prunes++
-				name, what = label(s.From, s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
+				name, what = s.From.Label(s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
 			}
 			steps.add(what, name)
-			rest.add(f.waits(*s.Held), name)
+			rest.add(f.heldText(*s.Held), name)
 			x.Items = append(x.Items, Item{Name: name, Layer: s.Layer, Code: r.Want.Region + " " + string(s.Kind), Have: string(s.From), Want: string(s.To)})
 		}
 	}
 	if len(x.Items) == 0 {
 		return
 	}
-	what := count(len(x.Items)-prunes, "change")
+	what := words.Count(len(x.Items)-prunes, "change")
 	switch {
 	case prunes == len(x.Items):
-		what = count(prunes, "prune")
+		what = words.Count(prunes, "prune")
 	case prunes > 0:
-		what += " and " + count(prunes, "prune")
+		what += " and " + words.Count(prunes, "prune")
 	}
 	x.Title = "a plan of " + what + " needs an approval"
 	x.Items = append(x.Items, Item{Code: "digest", Want: f.Plan.Digest})
-	x.Sections = steps.sections("step", func(n int, text string) string { return text + ", " + count(n, "step") })
+	x.Sections = steps.sections("step", func(n int, text string) string { return text + ", " + words.Count(n, "step") })
 	for _, w := range rest.sections("step", func(_ int, text string) string { return text }) {
 		x.Sections = append(x.Sections, Section{Text: w.Text})
 	}
@@ -260,29 +264,29 @@ func (f *finder) approval() {
 
 // blocked is one fact for the functions of a Region that cannot be changed,
 // and a quiet one for those that never can.
-func (f *finder) blocked(r *plan.Region) {
+func (f *observer) blocked(r *plan.Region) {
 	told := map[string]bool{} // by drift, with the same reason
 	for _, d := range r.Drift {
-		told[d.Function] = told[d.Function] || !foreign(d)
+		told[d.Function] = told[d.Function] || !neverHealed(d)
 	}
-	now, forGood := Fact{ID: f.id(Blocked, r.Want.Region, "")}, Fact{ID: f.id(Blocked, r.Want.Region, "permanent"), Quiet: true}
-	whys, never := tally{}, tally{}
+	now, forGood := Fact{ID: f.id(Blocked, r.Want.Region, "")}, Fact{ID: f.id(Blocked, r.Want.Region, "permanent"), NoReminder: true}
+	reasons, never := groups{}, groups{}
 	for _, b := range r.Blocked {
 		item := Item{Name: b.Function, Layer: b.Layer}
 		switch {
 		case b.Permanent:
 			forGood.Items = append(forGood.Items, item)
-			never.add(sentence(b.Reason), b.Function)
+			never.add(words.Sentence(b.Reason), b.Function)
 		case !told[b.Function]:
 			now.Items = append(now.Items, item)
-			whys.add(sentence(b.Reason), b.Function)
+			reasons.add(words.Sentence(b.Reason), b.Function)
 		}
 	}
-	text := func(n int, why string) string { return count(n, "function") + ": " + why }
-	forGood.Title = count(names(forGood.Items), "function") + " cannot have layers"
+	text := func(n int, why string) string { return words.Count(n, "function") + ": " + why }
+	forGood.Title = words.Count(names(forGood.Items), "function") + " cannot have layers"
 	forGood.Sections = never.sections("function", text)
-	now.Title = count(names(now.Items), "function") + " cannot be changed"
-	now.Sections = whys.sections("function", text)
+	now.Title = words.Count(names(now.Items), "function") + " cannot be changed"
+	now.Sections = reasons.sections("function", text)
 	if r.Failure != nil {
 		now.Title = "nothing is changed: " + r.Failure.Message
 		now.Items = append(now.Items, Item{Code: r.Failure.Code})

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
-// RepositoryFacts says what is so of the repository and of the daemon. Whether
-// the store works is said by itself, since it is told without the store.
+// RepositoryFacts returns the facts of the repository and of the daemon. Whether
+// the store works is a fact of its own, since it is reported without the store.
 func RepositoryFacts(r Repository) Findings {
-	f := &finder{Situation: Situation{
+	f := &observer{Situation: Situation{
 		Zone: r.Zone, Now: r.Now, Invalid: r.Invalid, Revision: r.Revision, Observed: r.Observed, StaleAfter: r.StaleAfter,
 	}}
 	r.invalid(f)
@@ -21,13 +23,13 @@ func RepositoryFacts(r Repository) Findings {
 
 // StoreFacts is RepositoryFacts for the one thing that cannot be kept.
 func StoreFacts(r Repository) Findings {
-	f := &finder{Situation: Situation{Zone: r.Zone, Now: r.Now}}
+	f := &observer{Situation: Situation{Zone: r.Zone, Now: r.Now}}
 	if r.Store != "" {
 		f.add(Fact{
 			ID: ID{Kind: StoreFailed, Key: r.Instance}, Title: "the store does not work" + on(r.Instance),
 			Sections: []Section{
-				{Text: sentence(clip(r.Store, longestText-2))},
-				{Text: "Nothing is changed while what is about to be done cannot be written down. Watching goes on."},
+				{Text: words.Sentence(words.Truncate(r.Store, maxText-2))},
+				{Text: "layerd changes nothing while it cannot record what it is about to do. It keeps observing."},
 			},
 		})
 	}
@@ -42,7 +44,7 @@ func on(instance string) string {
 	return " (layerd on " + instance + ")"
 }
 
-func (r Repository) invalid(f *finder) {
+func (r Repository) invalid(f *observer) {
 	items, sections := problems(r.Invalid)
 	if len(items) == 0 {
 		return
@@ -50,59 +52,59 @@ func (r Repository) invalid(f *finder) {
 	if r.Followed {
 		f.add(Fact{
 			ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
-			Title:    fmt.Sprintf("%s has files that nothing follows: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),
-			Sections: append(sections, Section{Text: "The environments are followed all the same. Nothing is pruned until that is mended."}),
+			Title:    fmt.Sprintf("%s has files that nothing follows: %s", commit(cmp.Or(r.Observed, r.Revision), ""), words.Count(len(items), "problem")),
+			Sections: append(sections, Section{Text: "The environments are still followed. Nothing is pruned until that is fixed."}),
 		})
 		return
 	}
 	f.add(Fact{
 		ID: ID{Kind: DesiredInvalid, Key: r.Instance}, Items: items,
-		Title: fmt.Sprintf("%s is not followed anywhere: %s", commit(cmp.Or(r.Observed, r.Revision), ""), count(len(items), "problem")),
+		Title: fmt.Sprintf("%s is not followed anywhere: %s", commit(cmp.Or(r.Observed, r.Revision), ""), words.Count(len(items), "problem")),
 		Sections: append(sections, Section{Text: fmt.Sprintf(
 			"layerd stays with %s: no change starts, drift is healed.", commit(r.Revision, ""))}),
 	})
 }
 
-func (r Repository) stale(f *finder) {
-	if r.ReadAt.IsZero() || r.Now.Sub(r.ReadAt) < cmp.Or(r.StaleAfter, stale) {
+func (r Repository) stale(f *observer) {
+	if r.ReadAt.IsZero() || r.Now.Sub(r.ReadAt) < cmp.Or(r.StaleAfter, defaultStaleAfter) {
 		return
 	}
 	x := Fact{
-		ID: ID{Kind: GitStale, Key: r.Instance}, Title: "Git was not read for " + span(r.Now.Sub(r.ReadAt)) + on(r.Instance),
+		ID: ID{Kind: GitStale, Key: r.Instance}, Title: "Git was not read for " + words.Span(r.Now.Sub(r.ReadAt)) + on(r.Instance),
 	}
 	if r.Error != "" {
-		x.Sections = append(x.Sections, Section{Text: sentence(clip(r.Error, longestText-2))})
+		x.Sections = append(x.Sections, Section{Text: words.Sentence(words.Truncate(r.Error, maxText-2))})
 	}
 	x.Sections = append(x.Sections, Section{Text: fmt.Sprintf(
-		"It was last read %s. Until it can be read no change starts; drift is healed to what was applied.", moment(r.ReadAt, r.Zone))})
+		"It was last read %s. Until it can be read no change starts; drift is healed to what was applied.", words.Moment(r.ReadAt, r.Zone))})
 	f.add(x)
 }
 
-func (r Repository) lost(f *finder) {
+func (r Repository) lost(f *observer) {
 	if len(r.Lost) == 0 {
 		return
 	}
 	x := Fact{ID: ID{Kind: LeaseLost, Key: r.Instance}}
 	for _, l := range slices.SortedFunc(slices.Values(r.Lost), func(a, b LostLease) int { return cmp.Compare(a.Account, b.Account) }) {
 		x.Items = append(x.Items, Item{Name: l.Account})
-		if len(x.Sections) < mostGroups {
-			x.Sections = append(x.Sections, Section{Text: sentence(fmt.Sprintf("Account %s, since %s: %s", l.Account, moment(l.Since, r.Zone), clip(l.Reason, longestText/2)))})
+		if len(x.Sections) < maxGroups {
+			x.Sections = append(x.Sections, Section{Text: words.Sentence(fmt.Sprintf("Account %s, since %s: %s", l.Account, words.Moment(l.Since, r.Zone), words.Truncate(l.Reason, maxText/2)))})
 		}
 	}
-	x.Title = fmt.Sprintf("the lease of %s was lost%s", count(names(x.Items), "account"), on(r.Instance))
+	x.Title = fmt.Sprintf("the lease of %s was lost%s", words.Count(names(x.Items), "account"), on(r.Instance))
 	if left := len(r.Lost) - len(x.Sections); left > 0 {
-		x.Sections = append(x.Sections, Section{Text: "And " + count(left, "account") + " more."})
+		x.Sections = append(x.Sections, Section{Text: "And " + words.Count(left, "account") + " more."})
 	}
 	x.Sections = append(x.Sections, Section{Text: "Nothing is changed there until a layerd holds the lease again."})
 	f.add(x)
 }
 
-// Hello is a message that tests a target: it says that messages arrive.
+// Hello is a message that tests whether messages arrive at a target.
 func Hello(s Situation) Message {
 	return Message{
 		ID: "hello", Status: Told, Severity: Info, At: s.Now.UTC(),
 		Title:    "layerd can reach you here",
-		Sections: []Section{{Text: "This is a test. Nobody has to do anything."}},
-		Context:  moment(s.Now, s.Zone),
+		Sections: []Section{{Text: "This is a test. No action is needed."}},
+		Context:  words.Moment(s.Now, s.Zone),
 	}
 }

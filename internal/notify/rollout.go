@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -16,19 +17,19 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// ofRollouts are the kinds that only the standing of the rollouts can say
-// anything about.
-var ofRollouts = []Kind{ChangeApplied, RolloutFailed, RolledBack, Quarantined}
+// rolloutKinds are the kinds that only the status of the rollouts can open or
+// resolve.
+var rolloutKinds = []Kind{ChangeApplied, RolloutFailed, RolledBack, Quarantined}
 
-// loudAfter is in how many rounds going back has to leave something to do
-// before that is told: a function that is just being updated is no news.
-const loudAfter = 3
+// stuckAfter is in how many rounds going back has to leave something to do
+// before that is reported: a function that is just being updated is no news.
+const stuckAfter = 3
 
-// mostFindings is how many sentences of a judgement are shown.
-const mostFindings = 5
+// maxFindings is how many sentences of a judgement are shown.
+const maxFindings = 5
 
-// standing gives how the rollouts of a Region stand; nil = nobody knows.
-func (f *finder) standing(region string) *plan.RolloutStatus {
+// rolloutStatus returns the status of the rollouts of a Region; nil = unknown.
+func (f *observer) rolloutStatus(region string) *plan.RolloutStatus {
 	if f.Plan == nil {
 		return nil
 	}
@@ -40,56 +41,56 @@ func (f *finder) standing(region string) *plan.RolloutStatus {
 	return nil
 }
 
-// last gives the rollout of a Region that is under way or was the last.
-func (f *finder) last(region string) *rollout.Rollout {
-	if st := f.standing(region); st != nil {
+// lastRollout returns the rollout of a Region that is under way or was the last.
+func (f *observer) lastRollout(region string) *rollout.Rollout {
+	if st := f.rolloutStatus(region); st != nil {
 		return st.Last
 	}
 	return nil
 }
 
-// rollout says how the rollout of a Region goes on. One that goes well has an
-// alert from its first round to its end, and its waves are told with that end;
-// one that is not well has another, which asks for somebody.
-func (f *finder) rollout(r *plan.Region) {
+// rollout finds the state of a Region's rollout. A healthy one has an alert
+// from its first round to its end, which reports its waves as well; an
+// unhealthy one has another, which asks for a person.
+func (f *observer) rollout(r *plan.Region) {
 	st := r.RolloutStatus
 	if st == nil || st.Last == nil {
 		return
 	}
 	switch ro := st.Last; ro.Stage {
 	case rollout.StageCanary, rollout.StageCanaryBake, rollout.StageChange, rollout.StageBake:
-		f.underWay(r, st)
+		f.inProgress(r, st)
 	case rollout.StageHalted:
-		if answered(st) {
-			return // a person has rolled it back, and that is what is told
+		if rolledBackByHand(st) {
+			return // a person has rolled it back, which has an alert of its own
 		}
 		f.unknown(r.Want.Region, ro.ID, ChangeApplied) // it may go on
 		f.halted(r, st)
 	case rollout.StageRollingBack:
-		f.stuck(r, st)
+		f.rollbackStuck(r, st)
 	case rollout.StageWatching:
-		f.ringing(r, st)
-		f.wentWell(r, st)
+		f.alarmAfter(r, st)
+		f.succeeded(r, st)
 	case rollout.StageDone:
-		f.unwatched(r, st)
-		f.wentWell(r, st)
+		f.watchEnded(r, st)
+		f.succeeded(r, st)
 	case rollout.StageSuperseded:
-		f.overtaken(r, st)
+		f.superseded(r, st)
 	}
 }
 
-// underWay is the alert of a rollout that goes well. That its waves go on is no
-// news, so they are no part of it, and nobody has to do anything about it.
-func (f *finder) underWay(r *plan.Region, st *plan.RolloutStatus) {
+// inProgress is the alert of a rollout that goes well. That its waves go on is no
+// news, so they are no part of it, and no person has to act on it.
+func (f *observer) inProgress(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	x := Fact{
-		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Ends: f.whole(r.Want.Region, ro), Quiet: true,
-		Title: fmt.Sprintf("%s begins on %s%s", brings(st), count(ro.Total, "function"), inWaves(ro)),
+		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "under way"), Closes: f.closesAtEnd(r.Want.Region, ro), NoReminder: true,
+		Title: fmt.Sprintf("%s begins on %s%s", rolloutText(st), words.Count(ro.Total, "function"), inWaves(ro)),
 	}
 	text := fmt.Sprintf("Wave %d of %d is being changed.", ro.Wave, ro.Waves)
 	until := ""
 	if at := ro.VerdictDue(r.Want.Rules()); at.After(f.Now) {
-		until = ", and is watched until " + moment(at, f.Zone)
+		until = ", and is watched until " + words.Moment(at, f.Zone)
 	}
 	switch ro.Stage {
 	case rollout.StageCanary:
@@ -99,13 +100,13 @@ func (f *finder) underWay(r *plan.Region, st *plan.RolloutStatus) {
 	case rollout.StageBake:
 		text = fmt.Sprintf("Wave %d of %d has it%s.", ro.Wave, ro.Waves, until)
 	}
-	x.Sections = []Section{{Text: text + " What comes of it is told at the end."}, {Text: f.askedBy(ro)}}
+	x.Sections = []Section{{Text: text + " The outcome follows in one message at the end."}, {Text: f.askedBy(ro)}}
 	f.add(x)
 }
 
-// whole are the alerts that the end of a rollout, or its taking over from
+// closesAtEnd are the alerts that the end of a rollout, or its taking over from
 // another, is the end of.
-func (f *finder) whole(region string, ro *rollout.Rollout) []Scope {
+func (f *observer) closesAtEnd(region string, ro *rollout.Rollout) []Scope {
 	var list []Scope
 	for _, id := range ro.Chain {
 		list = append(list, Scope{Kind: ChangeApplied, Region: region, Key: id}, Scope{Kind: RolloutFailed, Region: region, Key: id})
@@ -116,95 +117,96 @@ func (f *finder) whole(region string, ro *rollout.Rollout) []Scope {
 	return list
 }
 
-// wentWell is the one message about all waves of a rollout. The round that made
-// all changes itself tells them by their records.
-func (f *finder) wentWell(r *plan.Region, st *plan.RolloutStatus) {
+// succeeded is the one message about all waves of a rollout. The round that made
+// all changes itself reports them by their records.
+func (f *observer) succeeded(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
-	if f.byRecords(r.Want.Region) {
+	if f.toldByRecords(r.Want.Region) {
 		return
 	}
-	title := fmt.Sprintf("%s on %s%s", brings(st), count(changedBy(st), "function"), inWaves(ro))
-	// Where going on is allowed although nobody knows, nobody may know.
-	if checked(r.Want.Rollout) && ro.Reason == "" && r.Want.Rollout.OnUnknown != desired.GoOn {
+	title := fmt.Sprintf("%s on %s%s", rolloutText(st), words.Count(changedBy(st), "function"), inWaves(ro))
+	// Where it may continue although health is unknown, it may be unknown.
+	if hasChecks(r.Want.Rollout) && ro.Reason == "" && r.Want.Rollout.OnUnknown != desired.GoOn {
 		title += ", healthy"
 	}
 	x := Fact{
-		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "done"), Once: true,
-		Ending: !f.records(r.Want.Region, ro), Title: title, Sections: findings("The last look said:", ro.Findings),
+		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "done"), OneShot: true,
+		OnlyIfOpen: !f.recordedNow(r.Want.Region, ro), Title: title, Sections: findingSection("The last check said:", ro.Findings),
 	}
 	if ro.Reason != "" {
 		x.Sections = nil // that is a matter of its own
 	}
-	x.Ends = append(f.whole(r.Want.Region, ro), Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID})
+	x.Closes = append(f.closesAtEnd(r.Want.Region, ro), Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID})
 	for _, t := range ro.Targets {
-		x.Ends = append(x.Ends, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: t.Name}, Scope{Kind: Drift, Region: r.Want.Region, Key: t.Name})
+		x.Closes = append(x.Closes, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: t.Name}, Scope{Kind: Drift, Region: r.Want.Region, Key: t.Name})
 	}
 	ended := cmp.Or(ro.Ended, ro.Since)
 	if ro.Stage == rollout.StageWatching {
 		ended = ro.Since
-		x.Sections = append(x.Sections, Section{Text: "Its alarms are looked at until " + moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
+		x.Sections = append(x.Sections, Section{Text: "Its alarms are watched until " + words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
 	}
-	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.took(ro.Begun, ended)})
+	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.doneText(ro.Begun, ended)})
 	f.add(x)
 }
 
-// checked says that anything is looked at before a rollout goes on.
-func checked(r desired.Rollout) bool {
+// hasChecks reports whether anything is looked at before a rollout goes on.
+func hasChecks(r desired.Rollout) bool {
 	return len(r.SmokeTests) > 0 || len(r.Alarms) > 0 || r.MaxErrorRate != nil || r.MaxThrottles != nil
 }
 
-// answered says that a person has rolled back all that the rollout brings.
-func answered(st *plan.RolloutStatus) bool {
-	return !slices.ContainsFunc(brought(st), func(t rollout.Target) bool {
+// rolledBackByHand reports whether a person has rolled back all that the
+// rollout brings.
+func rolledBackByHand(st *plan.RolloutStatus) bool {
+	return !slices.ContainsFunc(introduced(st), func(t rollout.Target) bool {
 		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
 			return q.ByPerson && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }
 
-// overtaken ends the alert of a rollout that a newer commit took over from.
-func (f *finder) overtaken(r *plan.Region, st *plan.RolloutStatus) {
+// superseded ends the alert of a rollout that a newer commit took over from.
+func (f *observer) superseded(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	title := fmt.Sprintf("%s ends after wave %d of %d, on %s: a newer commit takes over",
-		brings(st), ro.Wave, ro.Waves, count(len(st.Changed), "function"))
+		rolloutText(st), ro.Wave, ro.Waves, words.Count(len(st.Changed), "function"))
 	if len(st.Changed) == 0 {
-		title = brings(st) + " ends before it changed anything: a newer commit takes over"
+		title = rolloutText(st) + " ends before it changed anything: a newer commit takes over"
 	}
 	f.add(Fact{
-		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "superseded"), Once: true, Ending: !f.records(r.Want.Region, ro),
-		Title: title, Sections: []Section{{Text: f.askedBy(ro)}, {Text: f.took(ro.Begun, ro.Ended)}},
-		Ends: append(f.whole(r.Want.Region, ro), Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID},
+		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "superseded"), OneShot: true, OnlyIfOpen: !f.recordedNow(r.Want.Region, ro),
+		Title: title, Sections: []Section{{Text: f.askedBy(ro)}, {Text: f.doneText(ro.Begun, ro.Ended)}},
+		Closes: append(f.closesAtEnd(r.Want.Region, ro), Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID},
 			Scope{Kind: RolloutFailed, Region: r.Want.Region, Key: ro.ID}),
 	})
 }
 
 // halted asks a person.
-func (f *finder) halted(r *plan.Region, st *plan.RolloutStatus) {
+func (f *observer) halted(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	has := "No function has it yet."
 	if n := len(st.Changed); n > 0 {
-		has = fmt.Sprintf("%d of %s have it, and keep it until somebody decides. Nothing more is changed.", n, count(ro.Total, "function"))
+		has = fmt.Sprintf("%d of %s have it, and keep it until a person decides. Nothing more is changed.", n, words.Count(ro.Total, "function"))
 	}
 	x := Fact{
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "halted"),
-		Title:    fmt.Sprintf("%s halted in wave %d of %d", brings(st), ro.Wave, ro.Waves),
-		Sections: append(said(ro), Section{Text: has + " " + f.askedBy(ro)}),
+		Title:    fmt.Sprintf("%s halted in wave %d of %d", rolloutText(st), ro.Wave, ro.Waves),
+		Sections: append(verdictSections(ro), Section{Text: has + " " + f.askedBy(ro)}),
 	}
-	x.Sections = append(x.Sections, Section{Text: "To look once more and go on:", Code: f.command("retry", "--reason", `"…"`)})
+	x.Sections = append(x.Sections, Section{Text: "To check again and continue:", Code: f.command("retry", "--reason", `"…"`)})
 	for _, t := range ro.Introduced(st.Changed) {
-		x.Sections = append(x.Sections, Section{Text: "To go back to " + before(t, st) + ":", Code: f.command("rollback", t.Name, "--reason", `"…"`)})
+		x.Sections = append(x.Sections, Section{Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", t.Name, "--reason", `"…"`)})
 	}
 	f.add(x)
 }
 
-// stuck says that going back does not get there, which nobody else will mend.
-func (f *finder) stuck(r *plan.Region, st *plan.RolloutStatus) {
+// rollbackStuck finds a rollback that makes no progress, which needs a person.
+func (f *observer) rollbackStuck(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
-	if ro.Attempts < loudAfter {
+	if ro.Attempts < stuckAfter {
 		return
 	}
 	x := Fact{ID: f.id(RolloutFailed, r.Want.Region, ro.ID)}
-	whys := tally{}
+	reasons := groups{}
 	for _, s := range r.Steps {
 		if s.Cause != plan.CauseRollback || s.Done() {
 			continue
@@ -212,103 +214,105 @@ func (f *finder) stuck(r *plan.Region, st *plan.RolloutStatus) {
 		x.Items = append(x.Items, Item{Name: s.Function, Code: "going back"})
 		why, name := "not tried yet", s.Function
 		if s.Result != nil && s.Result.Error != "" {
-			why = clip(s.Result.Error, longestText/2)
+			why = words.Truncate(s.Result.Error, maxText/2)
 			if s.Result.RequestID != "" {
-				name += " (request " + clip(s.Result.RequestID, 60) + ")"
+				name += " (request " + words.Truncate(s.Result.RequestID, 60) + ")"
 			}
 		}
-		whys.add(sentence(why), name)
+		reasons.add(words.Sentence(why), name)
 	}
-	x.Title = fmt.Sprintf("going back does not get there: %s not back from %s", count(names(x.Items), "function"), versions(ro.Targets, st))
+	x.Title = fmt.Sprintf("the rollback is stuck: %s still on %s", words.Count(names(x.Items), "function"), newVersions(ro.Targets, st))
 	if len(x.Items) == 0 {
 		x.Items = items(*ro, "going back")
-		x.Title = "going back does not get there: AWS does not say what is left"
+		x.Title = "the rollback is stuck, and what is left to do is unknown"
 	}
-	x.Sections = append(whys.sections("function", func(n int, why string) string { return count(n, "function") + ": " + why }),
-		Section{Text: fmt.Sprintf("layerd tried in %d rounds and goes on trying. Until it succeeds they run what was not well: %s", ro.Attempts, sentence(clip(ro.Reason, longestText/2)))})
+	x.Sections = append(reasons.sections("function", func(n int, why string) string { return words.Count(n, "function") + ": " + why }),
+		Section{Text: fmt.Sprintf("layerd tried in %d rounds and keeps trying. Until it succeeds they run the unhealthy version: %s", ro.Attempts, words.Sentence(words.Truncate(ro.Reason, maxText/2)))})
 	f.add(x)
 }
 
-// ringing says that an alarm rings after a rollout that was complete and well.
-// Nothing goes back by itself any more, so the command is there.
-func (f *finder) ringing(r *plan.Region, st *plan.RolloutStatus) {
+// alarmAfter finds an alarm that fired after a rollout that was complete and
+// healthy. Nothing is rolled back automatically any more, so the command is there.
+func (f *observer) alarmAfter(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if ro.Reason == "" {
 		return
 	}
 	x := Fact{
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "watching"),
-		Title: fmt.Sprintf("an alarm rings after %s on %s", brings(st), count(changedBy(st), "function")),
-		Sections: append(said(ro), Section{Text: fmt.Sprintf("The rollout was complete and well %s; its alarms are looked at until %s. layerd changes nothing by itself. %s",
-			moment(ro.Since, f.Zone), moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
+		Title: fmt.Sprintf("an alarm fired after %s on %s", rolloutText(st), words.Count(changedBy(st), "function")),
+		Sections: append(verdictSections(ro), Section{Text: fmt.Sprintf("The rollout was complete and healthy %s; its alarms are watched until %s. layerd changes nothing by itself. %s",
+			words.Moment(ro.Since, f.Zone), words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
 	}
-	for _, t := range brought(st) {
+	for _, t := range introduced(st) {
 		args := []string{t.Name}
 		if t.From > 0 {
 			args = append(args, "--to", strconv.FormatInt(t.From, 10))
 		}
 		x.Sections = append(x.Sections, Section{
-			Text: "To go back to " + before(t, st) + ":", Code: f.command("rollback", append(args, "--reason", `"…"`)...),
+			Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", append(args, "--reason", `"…"`)...),
 		})
 	}
 	f.add(x)
 }
 
-// unwatched ends the alert of an alarm that rang to the end: that nobody looks
-// any more does not mean that it is well.
-func (f *finder) unwatched(r *plan.Region, st *plan.RolloutStatus) {
+// watchEnded ends the alert of an alarm that was on to the end: that the watch is
+// over does not mean that it is healthy.
+func (f *observer) watchEnded(r *plan.Region, st *plan.RolloutStatus) {
 	ro := st.Last
 	if ro.Reason == "" {
 		return
 	}
 	f.add(Fact{
-		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "unwatched"), Once: true, Ending: true,
-		Title: fmt.Sprintf("the alarms of %s are not looked at any more", brings(st)), Ends: []Scope{{Kind: RolloutFailed, Region: r.Want.Region, Key: ro.ID}},
-		Sections: append([]Section{{Text: "The time to watch it is over. When looked at last, it was not well:"}}, said(ro)...),
+		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "unwatched"), OneShot: true, OnlyIfOpen: true,
+		Title: fmt.Sprintf("the alarms of %s are no longer watched", rolloutText(st)), Closes: []Scope{{Kind: RolloutFailed, Region: r.Want.Region, Key: ro.ID}},
+		Sections: append([]Section{{Text: "The watch is over. At the last check it was not healthy:"}}, verdictSections(ro)...),
 	})
 }
 
-// records says whether what a rollout did is among what ended just now.
-func (f *finder) records(region string, ro *rollout.Rollout) bool {
+// recordedNow reports whether what a rollout did is among what ended just now.
+func (f *observer) recordedNow(region string, ro *rollout.Rollout) bool {
 	return slices.ContainsFunc(f.Ended, func(e history.Entry) bool {
-		return e.Region == region && e.Status == plan.StatusApplied && partOf(e, ro)
+		return e.Region == region && e.Status == plan.StatusApplied && ofRollout(e, ro)
 	})
 }
 
-// partOf says whether a record is of a rollout, or of one that it took over
+// ofRollout reports whether a record is of a rollout, or of one that it took over
 // from, and no heal beside it.
-func partOf(e history.Entry, ro *rollout.Rollout) bool {
+func ofRollout(e history.Entry, ro *rollout.Rollout) bool {
 	return ro != nil && e.Rollout != "" && e.Cause == plan.CauseChange && e.Wave > 0 && (e.Rollout == ro.ID || slices.Contains(ro.Chain, e.Rollout))
 }
 
-// byRecords says that all that the last rollout of a Region changed is among
-// what ended just now: then nothing was told of it, and its records tell it.
-func (f *finder) byRecords(region string) bool {
-	known, asked := f.recorded[region]
+// toldByRecords reports whether all that the last rollout of a Region changed
+// is among what ended just now: then it was never reported, and its records do
+// that.
+func (f *observer) toldByRecords(region string) bool {
+	known, asked := f.recordsCover[region]
 	if !asked {
-		known = f.allRecorded(region)
-		f.recorded[region] = known
+		known = f.allChangesRecorded(region)
+		f.recordsCover[region] = known
 	}
 	return known
 }
 
-func (f *finder) allRecorded(region string) bool {
-	st := f.standing(region)
+func (f *observer) allChangesRecorded(region string) bool {
+	st := f.rolloutStatus(region)
 	if st == nil || st.Last == nil || st.Last.Open() || len(st.Changed) == 0 || len(st.Last.Chain) > 0 {
 		return false
 	}
 	seen := map[string]bool{}
 	for _, e := range f.Ended {
-		if e.Region == region && e.Status == plan.StatusApplied && partOf(e, st.Last) {
+		if e.Region == region && e.Status == plan.StatusApplied && ofRollout(e, st.Last) {
 			seen[e.Function] = true
 		}
 	}
 	return !slices.ContainsFunc(st.Changed, func(c rollout.Changed) bool { return !seen[c.Function] })
 }
 
-// gathered says that a record is told by the rollout it is of.
-func (f *finder) gathered(e history.Entry) bool {
-	st := f.standing(e.Region)
+// coveredByRollout reports whether a record is covered by the alert of its
+// rollout.
+func (f *observer) coveredByRollout(e history.Entry) bool {
+	st := f.rolloutStatus(e.Region)
 	if st == nil {
 		return false
 	}
@@ -317,19 +321,19 @@ func (f *finder) gathered(e history.Entry) bool {
 	case e.Cause == plan.CauseRollback && e.Status == plan.StatusFailed:
 		return going
 	case e.Cause == plan.CauseRollback:
-		return going || slices.ContainsFunc(strings.Split(e.Layer, "+"), func(name string) bool { return pins(st, name) })
+		return going || slices.ContainsFunc(strings.Split(e.Layer, "+"), func(name string) bool { return inQuarantine(st, name) })
 	case e.Status == plan.StatusFailed:
-		return going && partOf(e, st.Last)
+		return going && ofRollout(e, st.Last)
 	}
-	return partOf(e, st.Last) && !(wellDone(st.Last) && f.byRecords(e.Region))
+	return ofRollout(e, st.Last) && !(completed(st.Last) && f.toldByRecords(e.Region))
 }
 
-func wellDone(ro *rollout.Rollout) bool {
+func completed(ro *rollout.Rollout) bool {
 	return ro.Stage == rollout.StageDone || ro.Stage == rollout.StageWatching
 }
 
 // askedBy names the commit of a rollout.
-func (f *finder) askedBy(ro *rollout.Rollout) string {
+func (f *observer) askedBy(ro *rollout.Rollout) string {
 	subject := ""
 	if ro.Revision == f.Revision {
 		subject = f.Subject
@@ -337,7 +341,7 @@ func (f *finder) askedBy(ro *rollout.Rollout) string {
 	return "Asked for by " + commit(ro.Revision, subject) + "."
 }
 
-// items name what a rollout brings, and what is said of it.
+// items are what a rollout brings, and its state.
 func items(ro rollout.Rollout, code string) []Item {
 	list := []Item{{Code: code}}
 	for _, t := range ro.Targets {
@@ -348,9 +352,9 @@ func items(ro rollout.Rollout, code string) []Item {
 	return list
 }
 
-// brought are the targets that are news to functions; all that may be where
+// introduced are the targets that are news to functions; all that may be where
 // nothing was changed yet.
-func brought(st *plan.RolloutStatus) []rollout.Target {
+func introduced(st *plan.RolloutStatus) []rollout.Target {
 	list := st.Last.Introduced(st.Changed)
 	if len(list) == 0 {
 		list = slices.DeleteFunc(slices.Clone(st.Last.Targets), func(t rollout.Target) bool { return t.From == t.Number })
@@ -361,12 +365,12 @@ func brought(st *plan.RolloutStatus) []rollout.Target {
 	return list
 }
 
-// brings writes what a rollout is about: "makoto-common 12 → 13 (1.4.2)".
-func brings(st *plan.RolloutStatus) string {
+// rolloutText returns what a rollout is about: "makoto-common 12 → 13 (1.4.2)".
+func rolloutText(st *plan.RolloutStatus) string {
 	var parts []string
-	for _, t := range brought(st) {
+	for _, t := range introduced(st) {
 		text := t.Name + " "
-		if from := before(t, st); from != "what they had" {
+		if from, known := previous(t, st); known {
 			text += from + " → "
 		}
 		parts = append(parts, text+target(t))
@@ -374,11 +378,11 @@ func brings(st *plan.RolloutStatus) string {
 	return strings.Join(parts, " and ")
 }
 
-// versions writes what a rollout brings, without what was there before.
-func versions(targets []rollout.Target, st *plan.RolloutStatus) string {
+// newVersions writes what a rollout brings, without what was there before.
+func newVersions(targets []rollout.Target, st *plan.RolloutStatus) string {
 	var parts []string
 	for _, t := range targets {
-		if slices.Contains(brought(st), t) {
+		if slices.Contains(introduced(st), t) {
 			parts = append(parts, t.Name+" "+target(t))
 		}
 	}
@@ -392,32 +396,39 @@ func number(layer state.LayerARN, n int64, semver string) string {
 	if n == 0 {
 		return "none"
 	}
-	return label(layer.Version(n), semver)
+	return layer.Version(n).Label(semver)
 }
 
-// before is what the functions of a rollout had: one number, or none that could
-// be said in a word.
-func before(t rollout.Target, st *plan.RolloutStatus) string {
+// previous returns what the functions of a rollout had, as one version; known is
+// false when they had several, or none that is known.
+func previous(t rollout.Target, st *plan.RolloutStatus) (text string, known bool) {
 	had := map[int64]bool{}
 	for _, c := range st.Changed {
-		v, _, _ := state.Function{Layers: c.Before}.Has(t.Layer)
-		had[v.Number()] = true
+		had[state.Layers(c.Before).Number(t.Layer)] = true
 	}
-	switch {
-	case len(had) == 1:
-		for n := range had {
-			return number(t.Layer, n, st.Semver(t.Layer, n))
-		}
-	case len(had) == 0 && t.From > 0:
-		return number(t.Layer, t.From, st.Semver(t.Layer, t.From))
+	n := t.From
+	for only := range had {
+		n = only
 	}
-	return "what they had"
+	if len(had) > 1 || len(had) == 0 && n == 0 {
+		return "", false
+	}
+	return number(t.Layer, n, st.Semver(t.Layer, n)), true
+}
+
+// previousText is previous for a sentence.
+func previousText(t rollout.Target, st *plan.RolloutStatus) string {
+	text, known := previous(t, st)
+	if !known {
+		return "what they had"
+	}
+	return text
 }
 
 // changedBy counts the functions of a rollout that is through.
 func changedBy(st *plan.RolloutStatus) int {
 	if len(st.Changed) == 0 {
-		return st.Last.Total // nobody read what it did any more
+		return st.Last.Total // what it changed is not read any more
 	}
 	return len(st.Changed)
 }
@@ -426,36 +437,37 @@ func inWaves(ro *rollout.Rollout) string {
 	if ro.Waves <= 1 {
 		return ""
 	}
-	return ", " + count(ro.Waves, "wave")
+	return ", " + words.Count(ro.Waves, "wave")
 }
 
-// said is what the last judgement said of a rollout; never empty.
-func said(ro *rollout.Rollout) []Section {
+// verdictSections returns the last verdict on a rollout; never empty.
+func verdictSections(ro *rollout.Rollout) []Section {
 	if len(ro.Findings) == 0 {
-		return []Section{{Text: sentence(clip(cmp.Or(ro.Reason, "nobody said why"), longestText-2))}}
+		return []Section{{Text: words.Sentence(words.Truncate(cmp.Or(ro.Reason, "no reason is known"), maxText-2))}}
 	}
-	return findings("The checks said:", ro.Findings)
+	return findingSection("The checks said:", ro.Findings)
 }
 
-// findings are the sentences of a judgement, each on its own.
-func findings(text string, list []string) []Section {
+// findingSection are the sentences of a judgement, each on its own.
+func findingSection(text string, list []string) []Section {
 	var sections []Section
-	for i, line := range list[:min(len(list), mostFindings)] {
-		line = clip(line, longestText/2)
+	for i, line := range list[:min(len(list), maxFindings)] {
+		line = words.Truncate(line, maxText/2)
 		if i == 0 {
 			line = text + "\n" + line
 		}
 		sections = append(sections, Section{Text: line})
 	}
-	if left := len(list) - mostFindings; left > 0 {
+	if left := len(list) - maxFindings; left > 0 {
 		sections = append(sections, Section{Text: fmt.Sprintf("And %d more.", left)})
 	}
 	return sections
 }
 
-// goingBack says that a rollout of the Region goes back: what fails meanwhile is
-// tried again in seconds, and told when that does not help.
-func (f *finder) goingBack(region string) bool {
-	ro := f.last(region)
+// rollingBack reports whether a rollout of the Region is rolled back: what
+// fails meanwhile is tried again in seconds, and reported when that does not
+// help.
+func (f *observer) rollingBack(region string) bool {
+	ro := f.lastRollout(region)
 	return ro != nil && ro.Stage == rollout.StageRollingBack
 }

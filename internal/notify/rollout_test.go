@@ -86,7 +86,7 @@ func TestRecordsOfRollouts(t *testing.T) {
 			}
 			var got []string
 			for _, x := range find(notify.Facts(s), notify.ChangeApplied) {
-				if x.Once && !x.Ending {
+				if x.OneShot && !x.OnlyIfOpen {
 					got = append(got, strings.TrimPrefix(x.Title, "prod ap-northeast-1: "))
 				}
 			}
@@ -111,7 +111,7 @@ func TestRecordsOfGoingBack(t *testing.T) {
 		edit(&s, st)
 		n := 0
 		for _, x := range find(notify.Facts(s), kind) {
-			if x.Once || kind == notify.ApplyFailed {
+			if x.OneShot || kind == notify.ApplyFailed {
 				n++
 			}
 		}

@@ -30,7 +30,7 @@ type process struct {
 	calls int
 }
 
-// call says whether the call has its effect and whether its answer arrives.
+// call reports whether the call has its effect and whether its answer arrives.
 func (p *process) call() (do bool, err error) {
 	if p == nil {
 		return true, nil
@@ -114,10 +114,10 @@ func (c *channel) titles() []string {
 // archive is the history: it outlives every process.
 type archive []history.Entry
 
-// place is the cursor behind the first n entries.
-func place(n int) history.Cursor { return history.Cursor(fmt.Sprint("place ", n)) }
+// slot is the cursor behind the first n entries.
+func slot(n int) history.Cursor { return history.Cursor(fmt.Sprint("place ", n)) }
 
-// since gives what is behind a cursor; at first, what ended at now.
+// since returns what is behind a cursor; at first, what ended at now.
 func (a archive) since(c history.Cursor, now time.Time) (list []history.Entry, from history.Cursor) {
 	n := 0
 	if _, err := fmt.Sscanf(string(c), "place %d", &n); err != nil {
@@ -125,7 +125,7 @@ func (a archive) since(c history.Cursor, now time.Time) (list []history.Entry, f
 			n++
 		}
 	}
-	return a[n:], place(n)
+	return a[n:], slot(n)
 }
 
 // round is what the daemon does about notifying in one round.
@@ -141,7 +141,7 @@ func retell(ctx context.Context, b *notify.Book, s notify.Situation, a archive) 
 		return err
 	}
 	s.Ended, s.From = a.since(told, s.Now)
-	s.To = place(len(a))
+	s.To = slot(len(a))
 	if _, err := b.Tell(ctx, s); err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func book(s store.Store, targets ...notify.Target) *notify.Book {
 	return notify.NewBook(s, repository, notify.Options{Targets: targets})
 }
 
-// drifted gives a situation in which one function has another version.
+// drifted returns a situation in which one function has another version.
 func drifted(t *testing.T, w *notifytest.World, after time.Duration, number int64) notify.Situation {
 	t.Helper()
 	w.Now = w.Now.Add(after)

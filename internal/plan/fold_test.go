@@ -86,14 +86,12 @@ func TestPeer2_NeighboursKeepTheirIndex(t *testing.T) {
 			t.Fatalf("other layers changed:\n%s", diff)
 		}
 		for layer, to := range ours {
-			v, _, has := (state.Function{Layers: got}).Has(layer)
-			if v != to || has != (to != "") {
+			if v := state.Layers(got).Of(layer); v != to {
 				t.Fatalf("%s: has %q, want %q", layer, v, to)
 			}
 		}
 		inFront := slices.ContainsFunc(steps, func(s Step) bool {
-			_, _, has := (state.Function{Layers: list}).Has(s.LayerARN)
-			return s.First && !has
+			return s.First && state.Layers(list).Index(s.LayerARN) < 0
 		})
 		for i, v := range list {
 			if detaches || inFront {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
@@ -44,7 +45,7 @@ type standsAt struct {
 }
 
 // Returns looks at what a layer may be taken back to. Served of snap is to have
-// what the selected functions' callers get, see RegionPlan.Needs.
+// what the selected functions' callers get, see plan.Region.Needs.
 func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
 	r := &region{world: &world{want: env, snap: snap, past: past}}
 	w := r.resolve(0, layer)
@@ -106,6 +107,6 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 // noteUnmoved tells which functions a person's word does not move.
 func (r *region) noteUnmoved() {
 	for message, names := range r.unmoved {
-		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, few(names))})
+		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, words.Few(names))})
 	}
 }

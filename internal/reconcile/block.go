@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
@@ -92,7 +93,7 @@ func (r *world) conflict(w *wish, f *state.Function, s plan.Step) string {
 		}
 		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
 			return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
-				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), catalog.Numbered(theirs.number, theirs.semver))
+				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), words.Version(theirs.number, theirs.semver))
 		}
 	}
 	return ""

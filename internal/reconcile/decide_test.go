@@ -571,16 +571,6 @@ func TestDriftKeepsItsFirstSighting(t *testing.T) {
 	}
 }
 
-func TestDurationsAreWrittenAsPeopleWriteThem(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		24 * time.Hour: "24h", 90 * time.Minute: "1h30m", 10 * time.Minute: "10m", 30 * time.Second: "30s", time.Hour + time.Second: "1h0m1s", 0: "0s",
-	} {
-		if got := short(d); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 func TestMaxBlockedIsAFailureThatHoldsAll(t *testing.T) {
 	in := scene("1.4.0", 4, 4)
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "image", Image: true})
@@ -719,7 +709,7 @@ func TestNewFunctions(t *testing.T) {
 		{"at a number applied before the last one", nil, []int64{4, 3}, 0, unknown, "window", opens},
 		{"at a number that nobody has", nil, []int64{3}, 0, unknown, "window", opens},
 		{"of a layer that was never applied", nil, nil, 0, unknown, "window", opens},
-		{"the default", func(in *Input) { in.Regions[0].Want.NewAtOnce = false }, []int64{4}, 0, unknown, "window", opens},
+		{"the default", func(in *Input) { in.Regions[0].Want.NewFunctionsNow = false }, []int64{4}, 0, unknown, "window", opens},
 		{"a function that has another number", nil, []int64{4}, 3, unknown, "window", opens},
 		{"a function that lost the layer", nil, []int64{4}, 0, 4, "window", opens}, // drift heals in a window
 		{"pinned at another number", func(in *Input) {
@@ -730,7 +720,7 @@ func TestNewFunctions(t *testing.T) {
 		}, []int64{4}, 0, unknown, "", ""},
 		{"in a freeze", func(in *Input) { in.Regions[0].Want.Calendar.Freezes = []window.Freeze{freeze} }, []int64{4}, 0, unknown, "freeze", thaws},
 		{"in a freeze, by default", func(in *Input) {
-			in.Regions[0].Want.NewAtOnce, in.Regions[0].Want.Calendar.Freezes = false, []window.Freeze{freeze}
+			in.Regions[0].Want.NewFunctionsNow, in.Regions[0].Want.Calendar.Freezes = false, []window.Freeze{freeze}
 		}, []int64{4}, 0, unknown, "freeze window", opens},
 		{"without an approval", func(in *Input) { in.Regions[0].Want.ApprovalRequired = true }, []int64{4}, 0, unknown, "approval", ""},
 		{"in mode observe", func(in *Input) { in.Regions[0].Want.Observe = true }, []int64{4}, 0, unknown, "mode", ""},
@@ -740,7 +730,7 @@ func TestNewFunctions(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			in := scene("1.3.0", tc.have, tc.past)
 			in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: tc.applied}}
-			in.Regions[0].Want.NewAtOnce = true
+			in.Regions[0].Want.NewFunctionsNow = true
 			in.Regions[0].Want.Calendar.Windows = []window.Window{saturday}
 			if tc.change != nil {
 				tc.change(&in)

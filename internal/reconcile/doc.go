@@ -1,40 +1,43 @@
-// Package reconcile decides: it compares what Git wants with what AWS has and
-// with what layerd applied before, and gives an ordered plan in which every
-// step, every kept version and every held change carries a reason.
+// Package reconcile decides: it compares what Git wants with what AWS has and with
+// what layerd applied before, and returns an ordered plan in which every step,
+// every kept version and every held change carries a reason.
 //
-//	plan := reconcile.Decide(reconcile.Input{
-//		Want: envs, Others: others, Have: snapshots, Past: past, Approvals: approvals, Now: now,
+//	p := reconcile.Decide(reconcile.Input{
+//		Regions: []reconcile.Region{{Want: env, Have: snapshot, Past: past}}, Others: others, Approvals: approvals, Now: now,
 //	})
-//	for _, region := range plan.Regions {
+//	for _, region := range p.Regions {
 //		for _, step := range region.Steps {
 //			if step.Held == nil { … may run now … }
 //		}
 //	}
 //
-// A decision may want to know more before it is whole (RegionPlan.Needs): who
+// For each Region there is a world, which is all that is known and to which nobody
+// writes, and a draft, which only grows; decide.go has the order of the passes.
+//
+// A decision may want to know more before it is whole (plan.Region.Needs): who
 // runs a version that is about to be pruned, whether a foreign layer in a list
 // can still be named, what aliases serve. The caller looks, adds it to the
 // snapshot and decides again. What is not known yet is never pruned.
 //
 // # Where a rule is
 //
+//   - world.go: what is given and what is drafted; decide.go: the passes
 //   - function.go: the table of causes; drift
 //   - back.go: where a person may take a layer back to
 //   - block.go: why a function cannot be changed; selections
 //   - retention.go: why a version is kept
 //   - permit.go: who holds a step, and until when
 //   - serve.go: what callers get through an alias, and when it is moved
-//   - rollout.go: the words of a rollout
-//   - waves.go: which wave a function is in, and what waits for it; spread.go:
-//     who goes first; lasts.go: how long all waves take, and whether a window is
-//     long enough
-//   - progress.go: what a rollout goes on to; goback.go: how it is undone;
-//     standing.go: what is told of it
+//   - waves.go: which wave a function is in, and what waits for it; estimate.go:
+//     how long all waves take, and whether a window is long enough
+//   - undo.go: how a rollout is rolled back; canary_cleanup.go: shares of calls with
+//     which nothing is done any more
 //   - quarantine.go: what must not come again, and what drift is left alone
 //   - preflight.go: what AWS would refuse
-//   - finish.go: aliases left behind, in sync, cost
-//   - fold.go: what a function's list becomes
-//   - document.go: the JSON that other programs read
+//   - finish.go: aliases that lag, in sync, cost; status.go: where rollouts stand
+//
+// The nouns are package plan's, the life of a rollout is package rollout's, and
+// which number a version means is package catalog's.
 //
 // # Promises
 //

@@ -118,7 +118,7 @@ func (r *region) finish() {
 	}
 	if reason, _, spans := r.windowTooShort(); spans {
 		then := "what is left then goes on at the next opening"
-		if r.want.Rollout.OneWindow && r.rollout == nil {
+		if r.want.Rollout.MustFitWindow && r.rollout == nil {
 			then = "it does not start, since span_windows is false"
 		}
 		p.Notes = append(p.Notes, plan.Note{Code: "rollout_spans_windows", Message: "the rollout cannot end within the change window: " + reason + "; " + then})

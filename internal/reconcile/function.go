@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
-	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -161,12 +161,26 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		s.Reason += "; new functions do not wait for the change window here"
 	}
 	s.Kind = kindOf(s.Cause, t.number, have, past)
-	s.Back = s.Kind == plan.KindRollback && past.known && slices.Contains(r.past.Layers[w.Layer].Applied, t.number)
+	s.Back = s.Kind == plan.KindRollback && past.known && r.wasApplied(w.Layer, t.number)
 	s.ID = string(s.Kind) + "/" + w.Name + "/" + f.Name
 	return append(steps, s), false
 }
 
-// late says whether an alias that serves something else than $LATEST has, which
+// wasApplied reports whether a version was applied here once, and not only by the
+// rollout under way: what that brings to its first wave is no reason for its second
+// to need no approval.
+func (r *world) wasApplied(layer state.LayerARN, n int64) bool {
+	if r.rollout != nil {
+		for _, t := range r.rollout.Targets {
+			if t.Layer == layer && t.Number == n {
+				return t.Back
+			}
+		}
+	}
+	return slices.Contains(r.past.Layers[layer].Applied, n)
+}
+
+// aliasLags reports whether an alias that serves something else than $LATEST has, which
 // is as wanted, is to be moved: not where drift is only told.
 func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast, sv *serving) bool {
 	if !past.known || past.number != t.number || r.halfChanged(f.Name) {
@@ -180,7 +194,7 @@ func (r *region) aliasLags(w *wish, f *state.Function, t target, past layerPast,
 // nobody has yet is a change like any other, also on a new function, and so is
 // what a rollout under way has brought to some.
 func (r *world) anyTime(s plan.Step) bool {
-	if !r.want.NewAtOnce || !s.New || r.rollout != nil {
+	if !r.want.NewFunctionsNow || !s.New || r.rollout != nil {
 		return false
 	}
 	applied := r.past.Layers[s.LayerARN].Applied
@@ -243,16 +257,16 @@ type reasonKey struct {
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
-	wish := fmt.Sprintf("Git asks for %s", catalog.Numbered(t.number, t.semver))
+	wish := fmt.Sprintf("Git asks for %s", words.Version(t.number, t.semver))
 	switch {
 	case pin != nil && pin.Reason != "":
-		wish = fmt.Sprintf("pinned at %s until %s: %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
+		wish = fmt.Sprintf("pinned at %s until %s: %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
 	case pin != nil:
-		wish = fmt.Sprintf("pinned at %s until %s", catalog.Numbered(t.number, t.semver), pin.Until.Format(time.DateOnly))
+		wish = fmt.Sprintf("pinned at %s until %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly))
 	case w.Version.Kind == desired.None:
 		wish = "Git asks for no version"
 	case w.Version.Kind == desired.Range || w.Version.Kind == desired.Latest:
-		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, catalog.Numbered(t.number, t.semver))
+		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, words.Version(t.number, t.semver))
 	}
 	if have == 0 {
 		return wish + ", and the function does not have the layer"
@@ -302,22 +316,9 @@ func (r *region) driftSince(function string, layer state.LayerARN, have state.La
 	return since
 }
 
-// short writes a duration the way people write it in the files: 24h, not
-// 24h0m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
 func (r *world) graceOfDrift(s *plan.Step, since time.Time) {
 	if end := since.Add(r.want.Drift.After); end.After(r.in.Now) {
-		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", short(r.want.Drift.After))}
+		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("drift is healed once it was seen for %s", words.Duration(r.want.Drift.After))}
 	}
 }
 

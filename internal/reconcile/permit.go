@@ -158,7 +158,7 @@ func (m *permit) holders(hs []plan.Held, r *region, s *plan.Step) []plan.Held {
 	}
 	if !w.Open && (!w.Frozen || !w.InWindow) {
 		hold(plan.ByWindow, w.NextOpen, windowReason(r))
-	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.OneWindow {
+	} else if s.InRollout() && r.rollout == nil && r.want.Rollout.MustFitWindow {
 		if reason, until, spans := r.windowTooShort(); spans {
 			hold(plan.ByWindow, until, "the rollout does not start, since it could not end in time: "+reason)
 		}

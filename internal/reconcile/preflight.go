@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
@@ -125,5 +126,5 @@ func (r *region) sizeNote() {
 		return
 	}
 	r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "size_unknown", Message: fmt.Sprintf(
-		"the size of code and layers together is unknown for %s; AWS allows 250 MB unzipped", plural(r.sizeless, "function", "functions"))})
+		"the size of code and layers together is unknown for %s; AWS allows 250 MB unzipped", words.Plural(r.sizeless, "function", "functions"))})
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
-	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -75,12 +75,12 @@ func (r *world) quarantineReason(s plan.Step) string {
 	if q == nil {
 		return ""
 	}
-	version := catalog.Numbered(q.Number, q.Semver)
+	version := words.Version(q.Number, q.Semver)
 	lift := "it is lifted when Git asks for another version, or by layerd retry"
 	if q.ByPerson {
 		return fmt.Sprintf("%s was %s; %s", version, rolledBack(q), lift)
 	}
-	return fmt.Sprintf("%s failed here on %s: %s; %s", version, q.At.In(r.want.Zone).Format("Mon 2006-01-02 15:04 MST"), q.Reason, lift)
+	return fmt.Sprintf("%s failed here on %s: %s; %s", version, words.Moment(q.At, r.want.Zone), q.Reason, lift)
 }
 
 // lift lists the quarantines that have done their work: Git names their layer

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
@@ -120,7 +121,7 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 // person went back to.
 func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	for _, c := range r.changed {
-		protect(state.Layers(c.Before).Number(w.Layer), "what "+c.Function+" had before the rollout")
+		protect(c.Before.Number(w.Layer), "what "+c.Function+" had before the rollout")
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {
@@ -177,7 +178,7 @@ func (r *region) prune(w *wish, v state.LayerVersion) {
 		Reason: fmt.Sprintf("outside the newest %d, and nothing needs it", w.Retention.Keep),
 	}
 	if end := since.Add(w.Retention.Grace); end.After(r.in.Now) {
-		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", short(w.Retention.Grace))}
+		s.Held = &plan.Held{By: plan.ByGrace, Until: end, Reason: fmt.Sprintf("a version must be a candidate for %s before it is pruned", words.Duration(w.Retention.Grace))}
 	}
 	r.plan.Steps = append(r.plan.Steps, s)
 }

@@ -220,10 +220,37 @@ func (th *simulation) judge(i int) {
 	}
 }
 
-// rollBack is a person who rolls back what a halted rollout brings.
+// rollBack is a person who rolls back what a halted rollout brings: a ruling for each
+// layer that was at another version here before, which the rollout then answers to.
 func (th *simulation) rollBack(i int) {
-	planned := th.decide().Regions[i]
-	th.moves(i, planned, rollout.Failed{Reaction: desired.RollBack, Reason: "a person says so"}, "by hand")
+	p, r := th.places[i], th.in.Regions[i]
+	ruled := false
+	for _, t := range p.rollout.Targets {
+		applied := slices.DeleteFunc(slices.Clone(r.Past.Layers[t.Layer].Applied), func(n int64) bool { return n == t.Number || n == 0 })
+		if len(applied) == 0 || t.Number == 0 {
+			continue
+		}
+		ruled = true
+		th.in.Quarantines = append(th.in.Quarantines, ruling.Quarantine{
+			Environment: "prod", Region: r.Want.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, RevertTo: applied[len(applied)-1],
+			ByPerson: true, By: "sato", Reason: "a person says so", At: th.now,
+		})
+	}
+	if !ruled {
+		return // there is nothing to go back to
+	}
+	facts := th.decide().Regions[i].Facts(p.list())
+	e := p.rollout.Answer(facts, th.in.Quarantines, r.Want.Region, r.Want.Rules(), th.now)
+	if _, ok := e.(rollout.RolledBack); !ok {
+		th.errorf("a person rolled back %s, and the rollout answers %T", p.rollout.ID, e)
+		return
+	}
+	th.moves(i, th.decide().Regions[i], e, "by hand")
+}
+
+// ruledByHand reports whether a person has rolled back a layer in the Region.
+func (th *simulation) ruledByHand(i int) bool {
+	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool { return q.ByPerson && q.Region == th.in.Regions[i].Want.Region })
 }
 
 // moves sends an event to the rollout and checks the transition.
@@ -259,7 +286,9 @@ func (th *simulation) moves(i int, planned plan.Region, event rollout.Event, why
 	case rollout.StageRollingBack:
 		th.quarantine(i, next)
 	case rollout.StageRolledBack:
-		th.checkBack(i)
+		if why != "by hand" { // then functions go back after it, each by the ruling
+			th.checkBack(i)
+		}
 	}
 }
 
@@ -518,13 +547,15 @@ func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 	p := th.places[i]
 	open := r.Want.Calendar.At(th.now).Open
 	switch {
+	case s.Cause == plan.CauseRollback && th.ruledByHand(i) && p.rollout.Stage != rollout.StageRollingBack:
+		th.checkOnlyBack(i, s)
 	case s.Cause == plan.CauseRollback && p.rollout.Stage != rollout.StageRollingBack && (s.Kind != plan.KindServe || s.Serving.Version != s.Serving.Served.Version):
 		th.errorf("%s is more than a share of calls, and nothing goes back", s.ID)
 	case s.Cause == plan.CauseRollback && p.rollout.Stage == rollout.StageRollingBack && p.touched[s.Function] && !slices.Equal(s.List, p.origin[s.Function].Layers):
 		th.errorf("%s: somebody else has changed the function since", s.ID)
 	case s.Cause == plan.CauseRollback:
 		return
-	case !open && (!s.AnyTime || !r.Want.NewAtOnce || p.rollout.Open()):
+	case !open && (!s.AnyTime || !r.Want.NewFunctionsNow || p.rollout.Open()):
 		th.errorf("%s (%s) runs while the calendar is closed", s.ID, s.Cause)
 	case s.Cause == plan.CauseChange && r.Want.ApprovalRequired && !s.Back && !th.lines[plan.Line(r.Want.Region, s)]:
 		th.errorf("%s runs without an approval", s.ID)
@@ -546,6 +577,15 @@ func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 		if s.InRollout() && th.places[j].rollout.Open() && th.places[j].rollout.Stage != rollout.StageHalted && !p.rollout.Open() {
 			th.errorf("%s runs while the Region before is not through", s.ID)
 		}
+	}
+}
+
+// checkOnlyBack: what a person rolls back goes to a version that was here before, or
+// that is lower than what the function has.
+func (th *simulation) checkOnlyBack(i int, s plan.Step) {
+	had := th.in.Regions[i].Past.Had(s.LayerARN)
+	if s.LayerARN != "" && s.To != "" && !slices.Contains(had, s.To.Number()) && s.To.Number() > s.From.Number() {
+		th.errorf("%s goes forward from %s to %s", s.ID, s.From, s.To)
 	}
 }
 

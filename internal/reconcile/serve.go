@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -258,14 +259,7 @@ func (r *region) aliasNotes() {
 		return
 	}
 	r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "no_alias", Message: fmt.Sprintf(
-		"%s no alias %s: the layer is attached to $LATEST only", plural(r.unserved, "function has", "functions have"), r.want.Alias)})
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+		"%s no alias %s: the layer is attached to $LATEST only", words.Plural(r.unserved, "function has", "functions have"), r.want.Alias)})
 }
 
 // earlier finds a version that was published before and has what is rolled back,

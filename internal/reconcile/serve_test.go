@@ -239,7 +239,7 @@ func TestServeIsNoWayAroundAnApproval(t *testing.T) {
 // callers what has to.
 func TestServeIsNoWayAroundTheWindow(t *testing.T) {
 	in := withML(aliased("1.3.0", 0, unknown, 0), "2", 2, unknown)
-	in.Regions[0].Want.NewAtOnce, in.Regions[0].Want.Calendar = true, saturday(t)
+	in.Regions[0].Want.NewFunctionsNow, in.Regions[0].Want.Calendar = true, saturday(t)
 	in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{4}}}
 	if got := told(only(t, in)); got != "attach change 0>4; serve change 3>+ held by window" {
 		t.Error(got)

@@ -274,7 +274,7 @@ func scenarioOf(t *testing.T, r *rand.Rand) *simulation {
 		rules.Alarms, rules.Watch = []string{"errors"}, time.Hour
 	}
 	e := desired.Environment{
-		Name: "prod", Account: account, Partition: "aws", Zone: time.UTC, MaxNew: 100, NewAtOnce: chance(r, 30), Rollout: rules,
+		Name: "prod", Account: account, Partition: "aws", Zone: time.UTC, MaxNew: 100, NewFunctionsNow: chance(r, 30), Rollout: rules,
 		ApprovalRequired: chance(r, 30), Calendar: window.Calendar{Zone: time.UTC}, Drift: desired.DriftPolicy{Report: chance(r, 10)},
 	}
 	if chance(r, 40) {

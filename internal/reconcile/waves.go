@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
@@ -184,6 +185,7 @@ func (r *world) targets() []rollout.Target {
 		if w.ok {
 			list = append(list, rollout.Target{
 				Layer: w.Layer, Name: w.Name, Number: w.target.number, Semver: w.target.semver, From: r.past.Layers[w.Layer].Proven,
+				Back: slices.Contains(r.past.Layers[w.Layer].Applied, w.target.number),
 			})
 		}
 	}
@@ -196,7 +198,7 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	if !s.InRollout() {
 		return plan.Held{}, false
 	}
-	at := func(t time.Time) string { return t.In(r.want.Zone).Format("Mon 15:04 MST") }
+	at := func(t time.Time) string { return words.Clock(t, r.want.Zone) }
 	ro := r.rollout
 	switch {
 	case ro == nil:
@@ -210,7 +212,7 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 		return plan.Held{By: plan.ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
 	case !r.sameRollout():
 		return plan.Held{By: plan.ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf(
-			"a rollout of an earlier commit (%s) is in wave %d of %d; this one takes over at its end", shortHash(ro.Revision), ro.Wave, ro.Waves)}, true
+			"a rollout of an earlier commit (%s) is in wave %d of %d; this one takes over at its end", words.Commit(ro.Revision), ro.Wave, ro.Waves)}, true
 	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
 		return plan.Held{By: plan.ByWave, Until: r.verdictDue(), Reason: fmt.Sprintf("wave %d of %d is watched until %s", ro.Wave, ro.Waves, at(r.verdictDue()))}, true
 	case s.Wave > ro.Wave:
@@ -221,14 +223,12 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	return plan.Held{}, false
 }
 
-// canaryRuns says that the function's callers get the new version in part
+// canaryRuns reports whether the function's callers get the new version in part
 // already.
 func (r *world) canaryRuns(function string) bool {
 	c := r.changedHere(function)
-	return c != nil && c.Canary && !c.Failed
+	return c != nil && c.Canary && !c.Failed && c.Wave > 0 // else an earlier rollout shared out its own version
 }
-
-func shortHash(revision string) string { return revision[:min(7, len(revision))] }
 
 // verdictDue is when the wave under way is judged at the latest; zero while its
 // functions are still being changed.

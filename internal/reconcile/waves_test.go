@@ -272,7 +272,7 @@ func TestRolloutsThatSpanWindows(t *testing.T) {
 	if r := only(t, in); runs(r) != 1 {
 		t.Errorf("it does not begin: %s", byWave(r))
 	}
-	in.Regions[0].Want.Rollout.OneWindow = true
+	in.Regions[0].Want.Rollout.MustFitWindow = true
 	r := only(t, in)
 	if got := note(r); got != takes+"it does not start, since span_windows is false" || runs(r) != 0 || r.Steps[0].Held.By != plan.ByWindow {
 		t.Errorf("note %q, steps %s", got, byWave(r))

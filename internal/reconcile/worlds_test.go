@@ -212,7 +212,7 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
 	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(plan.ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(plan.ByWindow) {
-		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewAtOnce, st, s.Held)
+		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewFunctionsNow, st, s.Held)
 	}
 	if s.Held != nil {
 		if s.Held.By == "" || s.Held.Reason == "" {
@@ -242,7 +242,7 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 // number is where all of the environment was brought last.
 func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
-	return r.Want.NewAtOnce && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
+	return r.Want.NewFunctionsNow && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
 		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
 		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
 }
@@ -625,7 +625,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 func generateEnvironment(r *rand.Rand, name string) desired.Environment {
 	e := desired.Environment{
 		Name: name, Account: account, Region: tokyo, Partition: "aws", Zone: time.UTC,
-		Observe: chance(r, 10), ApprovalRequired: chance(r, 40), MaxNew: r.IntN(4), NewAtOnce: chance(r, 50),
+		Observe: chance(r, 10), ApprovalRequired: chance(r, 40), MaxNew: r.IntN(4), NewFunctionsNow: chance(r, 50),
 		Drift:    desired.DriftPolicy{Report: chance(r, 15), After: pick(r, 0, 0, 3*time.Hour)},
 		Calendar: generateCalendar(r), File: "environments/" + name + ".yaml",
 	}

@@ -64,6 +64,9 @@ type Target struct {
 	// From is the version that last completed a healthy rollout, which is what
 	// rolling back restores; 0 = none or unknown.
 	From int64 `json:"from,omitempty"`
+	// Back reports that the version had been applied here before the rollout began:
+	// Git goes back to it, which needs no approval.
+	Back bool `json:"back,omitempty"`
 }
 
 // Changed is what a rollout, and those it took over from, did to one function.
@@ -100,6 +103,12 @@ func (r *Rollout) Open() bool {
 // Running reports whether the rollout has not ended: it is open, or complete and
 // still watched.
 func (r *Rollout) Running() bool { return r != nil && r.Ended.IsZero() }
+
+// Failed reports whether the rollout did not come through: it halted, goes back, or
+// went back, although each of its steps may have been done.
+func (r *Rollout) Failed() bool {
+	return r != nil && (r.Stage == StageHalted || r.Stage == StageRollingBack || r.Stage == StageRolledBack)
+}
 
 // SameTargets reports whether the rollout brings exactly the versions of targets.
 func (r *Rollout) SameTargets(targets []Target) bool {

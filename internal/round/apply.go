@@ -31,7 +31,7 @@ func (r Round) Apply(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.Plans = append(p.result.Plans, p.Apply(ctx, env))
+		p.result.add(p.apply(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
@@ -69,55 +69,61 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 // Apply decides about one environment and does what may be done, as long as the
 // lease of its account lasts.
 func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.contain(env, func() (plan.Plan, error) {
+	return p.apply(ctx, env).Plan
+}
+
+// apply is Apply with what was decided from.
+func (p *Run) apply(ctx context.Context, env []desired.Environment) (d Decision) {
+	d.Plan = p.contain(env, func() (plan.Plan, error) {
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		planned, err := p.environment(ctx, env)
+		planned, err := p.environment(ctx, env, &d.Input)
 		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
 			err = cause // and not that it was stopped
 		}
 		return planned, err
 	})
+	return d
 }
 
 // environment does one environment in the order of DESIGN section 3: what was
 // observed is settled and decided about, rollouts are judged, the intent is written
-// down, what may be done is done, and what became of it is remembered.
-func (p *Run) environment(ctx context.Context, env []desired.Environment) (plan.Plan, error) {
+// down, what may be done is done, and what became of it is remembered. It fills in
+// what it decides from.
+func (p *Run) environment(ctx context.Context, env []desired.Environment, in *reconcile.Input) (planned plan.Plan, err error) {
 	if err := p.settle(ctx, env[0].Name); err != nil {
 		return plan.Plan{}, err
 	}
-	in, err := p.input(ctx, env)
-	if err != nil {
+	if *in, err = p.input(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	planned := p.decide(ctx, &in)
+	planned = p.decide(ctx, in)
 	done := make([]plan.Outcome, len(in.Regions))
 	if p.Only == nil {
-		if planned, err = p.advanceAll(ctx, &in, planned, done); err != nil {
+		if planned, err = p.advanceAll(ctx, in, planned, done); err != nil {
 			return planned, err
 		}
 	}
-	planned = p.only(p.checkAlarms(ctx, &in, planned))
+	planned = p.only(p.checkAlarms(ctx, in, planned))
 	if p.Decided != nil {
 		if err := p.Decided(ctx, planned); err != nil {
 			return planned, err
 		}
 	}
-	quiet, err := p.learn(ctx, in, planned)
+	quiet, err := p.learn(ctx, *in, planned)
 	if err == nil {
-		err = p.bindApprovals(ctx, &in, planned)
+		err = p.bindApprovals(ctx, in, planned)
 	}
 	for i := range in.Regions {
 		if err == nil {
-			err = p.applyRegion(ctx, &in, planned, i, &done[i])
+			err = p.applyRegion(ctx, in, planned, i, &done[i])
 		}
 	}
 	if err == nil && p.Only == nil {
-		err = p.finish(ctx, &in, planned, done, quiet)
+		err = p.finish(ctx, in, planned, done, quiet)
 	}
 	return planned.After(done), err
 }

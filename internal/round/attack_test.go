@@ -338,7 +338,7 @@ func TestQuarantinedDoesNotComeBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
 				f.spreads(func(e *desired.Environment) {
-					e.NewAtOnce = true
+					e.NewFunctionsNow = true
 					e.Rollout = desired.Rollout{Waves: waves(2), SmokeTests: []desired.SmokeTest{smoke}}
 				})
 				f.breaks(5)

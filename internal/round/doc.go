@@ -4,6 +4,9 @@
 //	result, err := round.Round{Tree: tree, Store: s, Connect: connect}.Plan(ctx)  // changes nothing
 //	result, err := round.Round{Tree: tree, Store: s, Connect: connect}.Apply(ctx) // does what may be done now
 //
+// What a person asks of it is a method as well, so that the command line, a page and a
+// message do the same: Rollback, Retry, Why.
+//
 // A daemon, which goes on with each environment by itself, takes the pass apart:
 // Begin holds the leases and observes, Run.Apply does the rest for one environment.
 //
@@ -15,6 +18,10 @@
 //   - judge.go: what the checks of a rollout find; rollout.go: moving it on
 //   - try.go: whether a newer commit resolves at all
 //   - settle.go: how a write ended whose process was killed
+//   - rollback.go: a person's word that takes a layer back, returning.go: where to,
+//     refusal.go: why not; retry.go: what failed may come again
+//   - why.go: what a round knows of one function
+//   - result.go: what a round found, and what it decided from
 //   - follow.go: rounds until a rollout has nothing left to do by itself
 //   - cache.go: what one pass leaves to the next
 //   - cloud.go: what a pass needs of AWS; guard.go: writes only under the lease

@@ -394,7 +394,7 @@ func TestOneWindow(t *testing.T) {
 		}
 		f.spreads(func(e *desired.Environment) {
 			e.Calendar.Windows = []window.Window{parse("daily 00:00-00:12 UTC"), parse("daily 05:00-06:00 UTC")}
-			e.Rollout = desired.Rollout{Waves: waves(2, 5), Bake: 8 * time.Minute, OneWindow: true}
+			e.Rollout = desired.Rollout{Waves: waves(2, 5), Bake: 8 * time.Minute, MustFitWindow: true}
 		})
 		r := f.rounds(t, 5)
 		for _, s := range r.Plans[0].Regions[0].Steps {

@@ -125,7 +125,7 @@ func (r Round) Plan(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.Plans = append(p.result.Plans, p.plan(ctx, env))
+		p.result.add(p.plan(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
@@ -143,7 +143,7 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
-	p.result = Result{Past: "none", Revision: r.Revision, Repository: r.Repository, Problems: slices.Clone(r.Tree.Problems)}
+	p.result = Result{Report: plan.Report{Past: "none", Revision: r.Revision, Repository: r.Repository, Problems: slices.Clone(r.Tree.Problems)}}
 	p.choose()
 	if r.Store != nil {
 		p.result.Past = "store"
@@ -153,6 +153,7 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 			return nil, fmt.Errorf("read what earlier rounds left: %w", err)
 		}
 		p.result.Unfinished = slices.DeleteFunc(unfinished, func(e history.Entry) bool { return !p.has(e.Environment) })
+		p.result.Interrupted = len(p.result.Unfinished)
 	}
 	p.observe(ctx)
 	if len(p.Trials) > 0 {
@@ -186,8 +187,8 @@ func (p *Run) choose() {
 			p.result.Skipped = append(p.result.Skipped, name)
 			continue
 		}
-		if len(env[0].NotYet) > 0 {
-			p.result.Problems = append(p.result.Problems, env[0].NotYet...)
+		if len(env[0].Unsupported) > 0 {
+			p.result.Problems = append(p.result.Problems, env[0].Unsupported...)
 			p.result.Skipped = append(p.result.Skipped, name)
 			continue
 		}
@@ -319,14 +320,14 @@ func undecided(env []desired.Environment) plan.Plan {
 }
 
 // plan decides about one environment.
-func (p *Run) plan(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.contain(env, func() (plan.Plan, error) {
-		in, err := p.input(ctx, env)
-		if err != nil {
+func (p *Run) plan(ctx context.Context, env []desired.Environment) (d Decision) {
+	d.Plan = p.contain(env, func() (_ plan.Plan, err error) {
+		if d.Input, err = p.input(ctx, env); err != nil {
 			return plan.Plan{}, err
 		}
-		return p.only(p.checkAlarms(ctx, &in, p.decide(ctx, &in))), nil
+		return p.only(p.checkAlarms(ctx, &d.Input, p.decide(ctx, &d.Input))), nil
 	})
+	return d
 }
 
 // origin is where the wish of an environment comes from.

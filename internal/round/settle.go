@@ -69,13 +69,13 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	// well, and costs nothing of the shared quota.
 	f, err := s.cloud.Function(ctx, e.Function)
 	switch {
-	case state.KindOf(err) == state.Gone && err != nil:
+	case state.KindOf(err) == state.Gone:
 		return failed("the function is gone"), true
-	case err != nil || f.LastUpdateStatus == updating:
+	case err != nil || f.LastUpdateStatus == state.UpdateInProgress:
 		return apply.Outcome{}, false
 	case !slices.Equal(f.Layers, e.After):
 		out = failed("it was stopped, and the function does not have what was meant")
-	case f.LastUpdateStatus == updateFailed:
+	case f.LastUpdateStatus == state.UpdateFailed:
 		out = failed("AWS could not finish the update: " + f.StatusReason)
 	case e.Alias != "":
 		var known bool
@@ -96,9 +96,9 @@ func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 	served, err := s.cloud.Served(ctx, q)
 	stopped := apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "it was stopped before " + e.Alias + " served the new layers"}}
 	switch {
-	case state.KindOf(err) == state.Gone && err != nil:
+	case state.KindOf(err) == state.Gone:
 		return stopped, true
-	case err != nil || served.State == pending:
+	case err != nil || served.State == state.StatePending:
 		return apply.Outcome{}, false
 	}
 	if e.Canary && served.Version == e.AliasBefore {
@@ -125,10 +125,3 @@ func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 // back says that the write was to return something: what an alias then serves
 // was there before.
 func back(e history.Entry) bool { return e.Cause == plan.CauseRollback }
-
-// AWS's words (AWS.md section 1.4).
-const (
-	updating     = "InProgress"
-	pending      = "Pending"
-	updateFailed = "Failed"
-)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // LayerARN names a layer without a version, for example
@@ -20,12 +22,12 @@ func NewLayerARN(partition, region, account, name string) LayerARN {
 	return LayerARN("arn:" + partition + ":lambda:" + region + ":" + account + ":layer:" + name)
 }
 
-// Version gives the ARN of version n of the layer.
+// Version returns the ARN of version n of the layer.
 func (a LayerARN) Version(n int64) LayerVersionARN {
 	return LayerVersionARN(string(a) + ":" + strconv.FormatInt(n, 10))
 }
 
-// part gives the i-th colon-separated field, or "" when there are fewer.
+// part returns the i-th colon-separated field, or "" when there are fewer.
 func (a LayerARN) part(i int) string {
 	fields := strings.SplitN(string(a), ":", 7)
 	if i >= len(fields) {
@@ -34,14 +36,14 @@ func (a LayerARN) part(i int) string {
 	return fields[i]
 }
 
-// Region gives the Region field; empty for AWS's own old-form layers
+// Region returns the Region field; empty for AWS's own old-form layers
 // (arn:aws:lambda:::awslayer:AmazonLinux1803).
 func (a LayerARN) Region() string { return a.part(3) }
 
-// Account gives the owning account; empty for AWS's own old-form layers.
+// Account returns the owning account; empty for AWS's own old-form layers.
 func (a LayerARN) Account() string { return a.part(4) }
 
-// Name gives the layer's name.
+// Name returns the layer's name.
 func (a LayerARN) Name() string { return a.part(6) }
 
 // ParseLayerARN checks that s is a layer ARN without a version.
@@ -72,7 +74,7 @@ func (v LayerVersionARN) Split() (layer LayerARN, number int64, ok bool) {
 	return LayerARN(s[:i]), n, true
 }
 
-// isLayerARN says whether s has the seven fields of a layer ARN. It is called
+// isLayerARN reports whether s has the seven fields of a layer ARN. It is called
 // for every entry of every function and does not allocate.
 func isLayerARN(s string) bool {
 	for field := range 6 {
@@ -91,7 +93,7 @@ func isLayerARN(s string) bool {
 	return s != "" && strings.IndexByte(s, ':') < 0
 }
 
-// Of says whether v is a version of layer. It compares whole names, so that
+// Of reports whether v is a version of layer. It compares whole names, so that
 // foo is not found in foobar, and it does not allocate: it is asked for every
 // entry of every function.
 func (v LayerVersionARN) Of(layer LayerARN) bool {
@@ -99,18 +101,28 @@ func (v LayerVersionARN) Of(layer LayerARN) bool {
 	return n > 0 && len(v) > n+1 && v[n] == ':' && string(v[:n]) == string(layer) && isNumber(string(v[n+1:]))
 }
 
-// Layer gives the layer of a version ARN, or "" when the text has another
+// Layer returns the layer of a version ARN, or "" when the text has another
 // shape.
 func (v LayerVersionARN) Layer() LayerARN {
 	l, _, _ := v.Split()
 	return l
 }
 
-// Number gives the version number, or 0 when the text has another shape; AWS
+// Number returns the version number, or 0 when the text has another shape; AWS
 // numbers versions from 1.
 func (v LayerVersionARN) Number() int64 {
 	_, n, _ := v.Split()
 	return n
+}
+
+// Label returns the version as people compare it, see words.Version; what has
+// another shape as it stands.
+func (v LayerVersionARN) Label(semver string) string {
+	n := v.Number()
+	if n == 0 && v != "" {
+		return string(v)
+	}
+	return words.Version(n, semver)
 }
 
 func isNumber(s string) bool {
@@ -125,7 +137,7 @@ func isNumber(s string) bool {
 	return s[0] != '0'
 }
 
-// PartitionOf gives the AWS partition of a Region by its prefix, from the
+// PartitionOf returns the AWS partition of a Region by its prefix, from the
 // SDK's own table: cn-, us-gov-, eusc-, us-iso… and aws for
 // all else.
 func PartitionOf(region string) string {

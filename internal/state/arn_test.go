@@ -84,6 +84,17 @@ func TestParseLayerARN(t *testing.T) {
 	}
 }
 
+func TestLabel(t *testing.T) {
+	for want, got := range map[string]string{
+		"12 (1.4.1)": commonARN.Version(12).Label("1.4.1"), "12": commonARN.Version(12).Label(""), "none": LayerVersionARN("").Label(""),
+		"arn:aws:lambda:::awslayer:AmazonLinux1803": LayerVersionARN("arn:aws:lambda:::awslayer:AmazonLinux1803").Label(""),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestPartitionOf(t *testing.T) {
 	for region, want := range map[string]string{
 		"ap-northeast-1": "aws", "mx-central-1": "aws", "cn-north-1": "aws-cn",

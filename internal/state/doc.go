@@ -1,4 +1,4 @@
-// Package state says what AWS has: the functions, layer versions and their
+// Package state is what AWS has: the functions, layer versions and their
 // uses in one account and Region, as plain values that sort and compare.
 //
 // A Snapshot is one look at one account and Region through one role. It is
@@ -15,7 +15,7 @@
 //
 //   - A snapshot is complete or is not made: an adapter that could not read a
 //     list to its end returns an error, never a shorter list.
-//   - What was not asked for is told apart from what is not there: Uses,
+//   - What was not asked for is kept apart from what is not there: Uses,
 //     Policies, Probes and Aliases say which keys were looked at. Unknown is
 //     never healthy and never unused.
 //   - It holds nothing AWS returned that deciding does not need. Environment

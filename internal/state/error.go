@@ -25,6 +25,9 @@ const (
 	Unsure
 	// Stopped: our own context ended. Not a failure of anything.
 	Stopped
+	// None: there was no error. It is not the zero value, so that an Error that
+	// was made without a kind is for a person and never passes for success.
+	None
 )
 
 func (k Kind) String() string {
@@ -39,6 +42,8 @@ func (k Kind) String() string {
 		return "may have happened"
 	case Stopped:
 		return "stopped"
+	case None:
+		return "no error"
 	default:
 		return "refused"
 	}
@@ -72,16 +77,20 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf gives the kind of the first Error in err's chain; an error that is
-// not ours counts as Human, since nothing says that trying again would help.
+// KindOf returns the kind of the first Error in err's chain, and None for nil.
+// Any other error counts as Human, since nothing shows that trying again would
+// help.
 func KindOf(err error) Kind {
+	if err == nil {
+		return None
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Human
 }
 
-// WrongAccountError says that the credentials belong to another account than
+// WrongAccountError means that the credentials belong to another account than
 // the environment names. Nothing is sent that would be signed with them.
 type WrongAccountError struct {
 	Want, Have string // 12 digits
@@ -91,7 +100,7 @@ func (e *WrongAccountError) Error() string {
 	return fmt.Sprintf("credentials are for account %s, the environment names %s", e.Have, e.Want)
 }
 
-// ForeignError says that AWS's answer is about something of another account,
+// ForeignError means that AWS's answer is about something of another account,
 // Region or partition than was asked. Whatever the reason, such an answer is
 // not about the environment, and nothing of it may be used.
 type ForeignError struct {

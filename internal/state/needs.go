@@ -8,14 +8,14 @@ import "slices"
 // how a function behind an alias is looked at at all.
 type Needs struct {
 	Uses     bool              // the sweep of published versions
-	Aliases  []string          // functions whose aliases to list, sorted; Provisioned is told of those with a Served
+	Aliases  []string          // functions whose aliases to list, sorted; Provisioned is read for those with a Served
 	Policies []LayerVersionARN // versions whose grants to read, sorted
 	Probes   []LayerVersionARN // versions to try, sorted
 	Served   []Qualified       // what they serve, by function; one GetFunction each
 	Signing  bool              // which functions take signed layers only
 }
 
-// Without gives what of n is not in asked.
+// Without returns what of n is not in asked.
 func (n Needs) Without(asked Needs) Needs {
 	n.Uses, n.Signing = n.Uses && !asked.Uses, n.Signing && !asked.Signing
 	n.Aliases = without(n.Aliases, asked.Aliases)
@@ -25,7 +25,7 @@ func (n Needs) Without(asked Needs) Needs {
 	return n
 }
 
-// And gives what is in either.
+// And returns what is in either.
 func (n Needs) And(o Needs) Needs {
 	n.Uses, n.Signing = n.Uses || o.Uses, n.Signing || o.Signing
 	n.Aliases = slices.Concat(n.Aliases, o.Aliases)
@@ -46,7 +46,7 @@ func without[T comparable](list, known []T) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return set[x] })
 }
 
-// Empty says that nothing is wanted.
+// Empty reports whether nothing is wanted.
 func (n Needs) Empty() bool {
 	return !n.Uses && !n.Signing && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0
 }

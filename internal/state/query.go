@@ -1,6 +1,6 @@
 package state
 
-// Query says what to look at beside all functions.
+// Query is what to look at beside all functions.
 type Query struct {
 	// Layers are the layers whose versions to list. Those of other accounts,
 	// Regions or partitions are left out of the snapshot.

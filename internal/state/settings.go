@@ -9,7 +9,7 @@ import (
 )
 
 // Settings is a fingerprint of the settings of a function or of one of its
-// versions. It tells which of them differ and nothing of what they are:
+// versions. It shows which of them differ and nothing of their values:
 // environment variables are among them.
 type Settings string
 
@@ -27,7 +27,8 @@ func NewSettings(values map[string]string) Settings {
 	return Settings(b.String())
 }
 
-// Differ names what is not the same, sorted; nil when nothing differs.
+// Differ returns the names of the settings that are not the same, sorted; nil
+// when none differs.
 func (s Settings) Differ(o Settings) []string {
 	if s == o {
 		return nil

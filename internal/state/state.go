@@ -23,15 +23,15 @@ type Snapshot struct {
 	// Aliases lists the aliases of the functions that were asked for. A key
 	// with no aliases means "looked, none"; a missing key means "not looked".
 	Aliases map[string][]Alias
-	// Policies says who else may read a layer version, for those asked for.
+	// Policies are who else may read a layer version, for those asked for.
 	Policies map[LayerVersionARN]Policy
-	// Probes says whether layer versions can be named in an update, and how
-	// large they are; for those asked for.
+	// Probes are whether layer versions can be named in an update, and how large
+	// they are; for those asked for.
 	Probes map[LayerVersionARN]Probe
 	// Served is what qualifiers of functions serve; for those asked for. A
 	// Served without Version means that the qualifier does not exist.
 	Served map[Qualified]Served
-	// Signing says which functions take signed layers only; nil when nobody
+	// Signing holds the functions that take signed layers only; nil when nobody
 	// asked. A function that is not in it takes any.
 	Signing map[string]Signing
 }
@@ -46,31 +46,44 @@ type Function struct {
 	Edge         bool   // a Lambda@Edge replica or its namespaced copy
 	Layers       Layers // in AWS's order; nil when there are none
 	RevisionID   string // of the read; changes on any write, tags included
-	CodeSHA256   string // base64, as AWS gives it
-	CodeSize     int64  // of its own zip, in bytes; 0 = not told
-	// Managed says that it runs on instances of the account (a capacity
+	CodeSHA256   string // base64, as AWS writes it
+	CodeSize     int64  // of its own zip, in bytes; 0 = unknown
+	// Managed is true when it runs on instances of the account (a capacity
 	// provider): an unqualified call runs $LATEST.PUBLISHED, not $LATEST.
 	Managed bool
 	// Settings is all that a version freezes besides code and layers; empty
 	// when it was not asked for.
 	Settings Settings
-	Tags     map[string]string // nil when tags were not asked for or not told
+	Tags     map[string]string // nil when tags were not asked for or not readable
 
 	// The rest is known from GetFunction only, and empty from a list.
-	State            string // "Active", "Pending", "Inactive", "Failed", …
-	LastUpdateStatus string // "Successful", "InProgress", "Failed"
+	State            string // StateActive, …
+	LastUpdateStatus string // UpdateSuccessful, …
 	StatusReason     string // AWS's own words for a state that is not good
 }
 
-// Has gives the version of layer that the function's $LATEST has, and its
+// AWS's words for the state of a function or a version. Emulators know no
+// states and leave it empty.
+const (
+	StateActive   = "Active"
+	StateInactive = "Inactive" // idle for weeks; an update or a call wakes it
+	StatePending  = "Pending"
+	StateFailed   = "Failed"
+)
+
+// AWS's words for how the last update of a function went.
+const (
+	UpdateSuccessful = "Successful"
+	UpdateInProgress = "InProgress"
+	UpdateFailed     = "Failed"
+)
+
+// Has returns the version of layer that the function's $LATEST has, and its
 // place in the list.
 func (f Function) Has(layer LayerARN) (v LayerVersionARN, index int, ok bool) {
-	for i, l := range f.Layers {
-		if l.Of(layer) {
-			return l, i, true
-		}
-	}
-	return "", -1, false
+	index = f.Layers.Index(layer)
+	v = f.Layers.Of(layer)
+	return v, index, index >= 0
 }
 
 // Layer is one layer and all its live versions.
@@ -89,8 +102,8 @@ func (l Layer) Version(n int64) (LayerVersion, bool) {
 	return LayerVersion{}, false
 }
 
-// LayerVersion is what ListLayerVersions tells of one version. AWS lists
-// neither its bytes' hash nor its size.
+// LayerVersion is one version as ListLayerVersions lists it: without the hash
+// of its bytes and without its size.
 type LayerVersion struct {
 	Number        int64
 	Description   string
@@ -124,8 +137,8 @@ type Alias struct {
 	Weights map[string]float64 // other versions and their share, 0 to 1; nil = none
 	// RevisionID guards UpdateAlias; it is not the function's.
 	RevisionID string
-	// Provisioned says that it has provisioned concurrency, which AWS moves to
-	// the version the alias is moved to, in its own time. It is told only of
+	// Provisioned is true when it has provisioned concurrency, which AWS moves
+	// to the version the alias is moved to, in its own time. It is read only for
 	// functions that a Served was asked for.
 	Provisioned bool
 }
@@ -143,10 +156,10 @@ func (q Qualified) String() string { return q.Function + ":" + q.Qualifier }
 // Served is one published configuration, as it is reached through a qualifier.
 type Served struct {
 	Version    string // decimal, "$LATEST", or LatestPublished; empty = there is no such qualifier
-	Layers     []LayerVersionARN
+	Layers     Layers
 	CodeSHA256 string
 	Settings   Settings
-	State      string // "Active", "Pending", "Failed", …; empty = not told
+	State      string // StateActive, …; empty = unknown
 	Reason     string // AWS's words for a state that is not good
 }
 
@@ -168,7 +181,7 @@ type Policy struct {
 type Probe struct {
 	Usable bool
 	Reason string // AWS's words when it is not usable
-	Size   int64  // of its zip, in bytes; 0 = not told
+	Size   int64  // of its zip, in bytes; 0 = unknown
 	Signer string // ARN of the signing profile version; empty = not signed
 }
 

@@ -119,6 +119,8 @@ func TestKindOf(t *testing.T) {
 		{errors.Join(errors.New("x"), &Error{Kind: Unsure}), Unsure},
 		{errors.New("something else"), Human},
 		{&WrongAccountError{}, Human},
+		{&Error{}, Human},
+		{nil, None},
 	} {
 		if got := KindOf(c.err); got != c.want {
 			t.Errorf("KindOf(%v) = %v, want %v", c.err, got, c.want)

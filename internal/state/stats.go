@@ -2,7 +2,7 @@ package state
 
 import "time"
 
-// Stats says what calls have cost since the Client or the Limits was made.
+// Stats is what calls have cost since the Client or the Limits was made.
 type Stats struct {
 	Calls     map[string]int // HTTP attempts by operation, retries included
 	Throttled int            // attempts that AWS answered with "slow down"

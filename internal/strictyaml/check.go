@@ -16,17 +16,17 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// Rules are what a schema cannot say about one family of files.
+// Rules are what a schema cannot express about one family of files.
 type Rules struct {
 	// Forms has a form for each format that the schema names; one that is
 	// missing here is not checked.
 	Forms map[string]Form
 	// Explain is asked first about whatever the schema refuses: the keyword of
-	// the schema ("type", "pattern") and the path of the value. It gives the
-	// node to blame and what to say about it, or nil to leave the words to us. A
+	// the schema ("type", "pattern") and the path of the value. It returns the
+	// node to blame and a message about it, or nil to leave the words to us. A
 	// node is blamed once. nil explains nothing.
 	Explain func(keyword string, path []string, root *Node) (*Node, *FormError)
-	// Quote gives what to write for a number that should be text; nil is the
+	// Quote returns what to write for a number that should be text; nil is the
 	// number in quotes.
 	Quote func(n *Node) string
 	// Meant maps words to the allowed value that they are another name for, where
@@ -110,7 +110,7 @@ func rank(e *jsonschema.ValidationError) int {
 // form or a mapping) those count whose type is that of the value; when the type
 // fits none, one error names all types.
 func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
-	_, name := e.ErrorKind.(*kind.PropertyNames) // its cause does not know where it is
+	_, name := e.ErrorKind.(*kind.PropertyNames) // its cause has no location
 	if len(e.Causes) == 0 || name {
 		return []*jsonschema.ValidationError{e}
 	}
@@ -379,7 +379,7 @@ func (c *Checker) notAllowed(n *Node, want []any) (code string, at Position, mes
 	return "not_allowed", n.Where(), fmt.Sprintf("%q is not %s", n.Text, strings.Join(texts, " or ")), suggestion
 }
 
-// Nearest gives the candidate within two edits of text, letter case and - for _
+// Nearest returns the candidate within two edits of text, letter case and - for _
 // aside; "" when there is none or text is too short to tell.
 func Nearest(text string, candidates []string) string {
 	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// FormError says what is wrong with the text of one value.
+// FormError is what is wrong with the text of one value.
 type FormError struct {
 	Code       string
 	Message    string
@@ -67,7 +67,7 @@ func FullWidth(text string) *FormError {
 	return nil
 }
 
-// asciiOf gives what a full-width or typographic character was meant to be, ""
+// asciiOf returns what a full-width or typographic character was meant to be, ""
 // for all others.
 func asciiOf(r rune) string {
 	switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 )
 
-// MarshalJSON gives the form of problems in all JSON output.
+// MarshalJSON returns the form of problems in all JSON output.
 func (p Problem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Code       string   `json:"code"`
@@ -34,7 +34,7 @@ func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
 }
 
 // FormatText is Format for files that are not in a file system, or not to be
-// shown as they are: text gives what may be seen of one, nil for nothing.
+// shown as they are: text returns what may be seen of one, nil for nothing.
 func FormatText(w io.Writer, text func(file string) []byte, problems []Problem, color bool) error {
 	style := func(s lipgloss.Style, text string) string {
 		if !color {
@@ -97,7 +97,7 @@ func sourceOf(fsys fs.FS, file string) []byte {
 	return data
 }
 
-// excerpt gives the part of a line around a column as a terminal shows it, the
+// excerpt returns the part of a line around a column as a terminal shows it, the
 // spaces that lead to the column, and the marks below it. Tabs are four cells,
 // wide characters two.
 func excerpt(line []rune, column, length int) (shown, before, marks string) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// NodeKind says what stands at a place.
+// NodeKind is what stands at a place.
 type NodeKind int
 
 // The kinds of nodes.
@@ -35,8 +35,8 @@ type Node struct {
 	Keys  []*Node // of a mapping
 	Items []*Node // its values, or the elements of a list
 	Empty bool    // the root of a file with nothing in it
-	// Damaged says that something below was wrong and is left out: what
-	// depends on the whole of it must not be judged.
+	// Damaged is true when something below was wrong and is left out: what
+	// depends on the whole node must not be judged.
 	Damaged bool
 	Lost    map[string]bool // keys that are there and left out; nil = none
 	// meant is what the key of the value is a misspelling of: that key is not
@@ -77,7 +77,7 @@ func (n *Node) Get(path ...string) *Node {
 	return n
 }
 
-// Has says whether a mapping has a key, be its value good or bad. Anything may
+// Has reports whether a mapping has a key, be its value good or bad. Anything may
 // be in a merge key.
 func (n *Node) Has(key string) bool {
 	return n != nil && (n.Lost[key] || n.Lost["<<"] || n.Get(key) != nil)
@@ -187,7 +187,7 @@ func (n *Node) prune(bad map[*Node]bool) *Node {
 
 var plainInt = regexp.MustCompile(`^(?:0|-?[1-9][0-9]{0,17})$`)
 
-// IsWholeNumber says whether text is a number that all readers of YAML agree
+// IsWholeNumber reports whether text is a number that all readers of YAML agree
 // about.
 func IsWholeNumber(text string) bool { return plainInt.MatchString(text) }
 

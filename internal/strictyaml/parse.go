@@ -52,7 +52,7 @@ func (s *source) at(line, column, length int) Position {
 // Parse reads one YAML file of a small language: one document of mappings,
 // lists and scalars, in UTF-8, without anchors, merge keys and tags. root is nil
 // when nothing of the file can be trusted; a file with only comments has an
-// empty mapping. shared says where a value can be put that several places need,
+// empty mapping. shared is where a value can be put that several places need,
 // for those who miss anchors; empty when there is no such place.
 func Parse(file string, data []byte, shared string) (root *Node, problems []Problem) {
 	s := &source{file: file, lines: split(data), shared: shared}

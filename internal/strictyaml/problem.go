@@ -37,12 +37,12 @@ type Problem struct {
 	Environment string
 }
 
-// NewProblem gives an error at a place.
+// NewProblem returns an error at a place.
 func NewProblem(code string, at Position, message, suggestion string) Problem {
 	return Problem{Position: at, Code: code, Message: message, Suggestion: suggestion, Severity: Error}
 }
 
-// Errors says whether any of problems is more than a warning.
+// Errors reports whether any of problems is more than a warning.
 func Errors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
 }

@@ -28,10 +28,10 @@ type Calendar struct {
 	Windows []Window // none means that it is always open but for freezes
 	Freezes []Freeze
 	Cutoff  time.Duration  // start nothing this close to the end of an opening
-	Zone    *time.Location // of the times that are told; nil means the first window's, else UTC
+	Zone    *time.Location // of the times that are shown; nil means the first window's, else UTC
 }
 
-// A Status is what a Calendar says about one instant.
+// A Status is a Calendar's answer for one instant.
 type Status struct {
 	Open     bool   // a change may start now
 	By       string // what forbids it when not: "freeze", or else "window", which includes the cutoff
@@ -54,7 +54,7 @@ type Status struct {
 // was asked about, or never, starts at the instant asked about.
 type Opening struct{ Start, End time.Time }
 
-// At says whether a change may start now, why, and when that changes. It costs
+// At reports whether a change may start now, why, and when that changes. It costs
 // microseconds; ask again before each start.
 func (c Calendar) At(now time.Time) Status {
 	if now.IsZero() {
@@ -71,12 +71,12 @@ func (c Calendar) At(now time.Time) Status {
 	for o := range c.openings(now, frozen) {
 		if o.contains(now) {
 			open = o
-			s.ClosesAt = c.told(o.end)
+			s.ClosesAt = c.inZone(o.end)
 			if s.Open = c.startable(o, now); s.Open {
 				break
 			}
 		} else if c.startable(o, o.start) {
-			s.NextOpen = c.told(o.start)
+			s.NextOpen = c.inZone(o.start)
 			break
 		}
 	}
@@ -105,7 +105,7 @@ func (c Calendar) Next(from time.Time, n int) []Opening {
 		if o.contains(from) {
 			o.start = c.began(o.start, from, frozen)
 		}
-		next = append(next, Opening{Start: c.told(o.start), End: c.told(o.end)})
+		next = append(next, Opening{Start: c.inZone(o.start), End: c.inZone(o.end)})
 	}
 	return next
 }
@@ -115,8 +115,8 @@ func (c Calendar) startable(o span, t time.Time) bool {
 	return o.end.Equal(endOfTime()) || t.Before(o.end.Add(-max(c.Cutoff, 0)))
 }
 
-// told returns t in the zone of the calendar, and zero for the end of time.
-func (c Calendar) told(t time.Time) time.Time {
+// inZone returns t in the zone of the calendar, and zero for the end of time.
+func (c Calendar) inZone(t time.Time) time.Time {
 	if t.Equal(endOfTime()) {
 		return time.Time{}
 	}

@@ -176,7 +176,7 @@ func TestNeverOpenOnAZeroTime(t *testing.T) {
 
 // A window longer than the pause between its starts once gave somebody two and a
 // half days of maintenance (googlecloudrobotics/core, pull request 575). The
-// union is that long; Check is what tells them.
+// union is that long; Check warns of them.
 func TestLongWindowsMergeAndSaySo(t *testing.T) {
 	now := instant(t, "2026-11-24T00:00:00Z")
 	c := window.Calendar{Windows: []window.Window{parseCron(t, "0 5 * * SAT,SUN", 38*time.Hour, "UTC")}}

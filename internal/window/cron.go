@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // maxLength bounds a cron window. A search has to look that far back for an
@@ -26,13 +28,13 @@ var cronPart = regexp.MustCompile(`^(?:\*|[0-9]+|[A-Z]{3}|(?:[0-9]+|[A-Z]{3})-(?
 // A nil zone is UTC. The error is a *ParseError.
 //
 // When both day fields are restricted cron opens on a day that matches either;
-// Calendar.Check tells people so.
+// Calendar.Check warns of that.
 func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, error) {
 	if zone == nil {
 		zone = time.UTC
 	}
 	if length < time.Minute || length > maxLength || length%time.Second != 0 {
-		return Window{}, &ParseError{Field: "duration", Text: shortDuration(length), Problem: "a window lasts whole seconds, from 1m to 744h"}
+		return Window{}, &ParseError{Field: "duration", Text: words.Duration(length), Problem: "a window lasts whole seconds, from 1m to 744h"}
 	}
 	fields, e := cronFields(expr)
 	if e != nil {
@@ -60,7 +62,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 	if err != nil {
 		return Window{}, cronProblem(expr, 0, err.Error(), "")
 	}
-	w := Window{text: "cron " + text + " for " + shortDuration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
+	w := Window{text: "cron " + text + " for " + words.Duration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
 	w.runs = runsOf(w.starts, length)
 	if !w.opens() {
 		return Window{}, cronProblem(expr, 0, "never opens: no date matches", "")
@@ -154,7 +156,7 @@ func sundays(part string) string {
 		step, _ = strconv.Atoi(stepText)
 	}
 	if first < 0 || step <= 0 {
-		return part // the parser says what is wrong
+		return part // the parser reports what is wrong
 	}
 	var list []string
 	for d := first; d <= 7; d += min(step, 7) {
@@ -274,16 +276,4 @@ func (w Window) opens() bool {
 
 func cronProblem(expr string, offset int, problem, suggestion string) *ParseError {
 	return &ParseError{Field: "cron", Text: expr, Offset: offset, Problem: problem, Suggestion: suggestion}
-}
-
-// shortDuration prints 4h for what the time package calls 4h0m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

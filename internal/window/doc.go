@@ -12,22 +12,23 @@
 //		Windows: []window.Window{saturday},
 //		Freezes: []window.Freeze{yearEnd},
 //		Cutoff:  30 * time.Minute, // start nothing this close to the end
-//		Zone:    zone,             // for what is told to people
+//		Zone:    zone,             // for messages
 //	}
-//	s := c.At(now)         // s.Open, s.Reason, s.ClosesAt, s.NextOpen
-//	next := c.Next(now, 5) // the next five openings
-//	told := c.Check(now)   // what a person should know in advance
+//	s := c.At(now)          // s.Open, s.Reason, s.ClosesAt, s.NextOpen
+//	next := c.Next(now, 5)  // the next five openings
+//	notices := c.Check(now) // what a person should know in advance
 //
 // # Clocks that jump
 //
 // A scheduled time is a time on the wall. It happens at the first instant at
 // which the clock shows that time or a later one. So a time inside a spring gap
 // happens when the gap ends, a time that autumn repeats happens the first time,
-// and there is at most one occurrence per scheduled start. That one rule gives:
+// and there is at most one occurrence per scheduled start. From that one rule
+// follows:
 //
 //   - HH:MM windows keep the end on the wall. Where the clock jumps from 02:00
 //     to 03:00, 02:30-03:30 is 03:00-03:30, 02:00-02:30 is not at all (Check
-//     says so in advance), and 00:00-04:00 ends at 04:00 after three hours.
+//     warns in advance), and 00:00-04:00 ends at 04:00 after three hours.
 //     In autumn 00:00-04:00 lasts five hours and 01:00-02:00 two.
 //   - Cron windows keep their elapsed length. In spring "30 2" for 1h is
 //     03:00-04:00 and "0 0" for 4h ends at 05:00; in autumn the latter ends at
@@ -41,9 +42,9 @@
 //
 // # Promised
 //
-// It is pure: the caller says what time it is. A zero time is never open, and
+// It is pure: the caller passes the time. A zero time is never open, and
 // neither is a zero Window. Nothing here panics on what a user wrote. Problems
-// are a [*ParseError], which knows the place in the text and what to write.
+// are a [*ParseError], with the place in the text and what to write.
 //
 // # Not promised
 //

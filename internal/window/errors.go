@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// A ParseError says what is wrong with a text that a user wrote, where, and what
+// A ParseError is what is wrong with a text that a user wrote, where, and what
 // to write instead.
 type ParseError struct {
 	Field      string // which argument: window, cron, duration, timezone, from, until or every

@@ -15,14 +15,12 @@ import (
 func oddDays() []time.Time {
 	var days []time.Time
 	for _, year := range []int{1, 1600, 1900, 1970, 2026, 2028, 2036, 2037, 2038, 2040, 2087, 2088, 2096, 2099, 2100, 2104, 2399, 2400, 4000, 9996, 9998} {
-		for _, d := range []time.Time{
+		days = append(days,
 			time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(year, 2, 29, 12, 0, 0, 0, time.UTC),
 			time.Date(year, 6, 30, 12, 0, 0, 0, time.UTC), time.Date(year, 12, 30, 12, 0, 0, 0, time.UTC),
 			time.Date(year, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(year, 12, 31, 12, 0, 0, 0, time.UTC),
 			time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC),
-		} {
-			days = append(days, d)
-		}
+		)
 	}
 	return days
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Freeze is a time in which no change may start, whatever the windows say. The
+// A Freeze is a time in which no change may start, whatever the windows allow. The
 // zero values of From and Until mean without beginning and without end, so that
 // a freeze "until further notice" has no Until.
 type Freeze struct {
@@ -15,9 +15,9 @@ type Freeze struct {
 	Reason      string    // for people; may be empty
 	Owner       string    // whom to ask; may be empty
 
-	// FromDate and UntilDate say that a date was given without a time. It is what
-	// an annual freeze repeats: one that ends with 28 February has that day as
-	// its last in leap years too, although Until is 1 March.
+	// FromDate and UntilDate are true when a date was given without a time. It
+	// is what an annual freeze repeats: one that ends with 28 February has that
+	// day as its last in leap years too, although Until is 1 March.
 	FromDate, UntilDate bool
 }
 
@@ -151,7 +151,7 @@ func readPoint(field, text, every string, zone *time.Location) (point, *ParseErr
 	return point{}, freezeProblem(field, text, "not a date (2006-01-02) or time (2006-01-02 15:04, or RFC 3339)", suggestion)
 }
 
-// anchored gives two dates without a year the years nearest to anchorYear in
+// anchored returns two dates without a year in the years nearest to anchorYear in
 // which they exist and come in order.
 func anchored(from, until time.Time) (time.Time, time.Time) {
 	a, b := anchorYear, anchorYear

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
 // A Notice is something that a person should know before it happens.
@@ -27,7 +29,7 @@ const (
 	Moved      = "moved"       // a cron occurrence starts later, its time does not exist
 )
 
-// Check returns what people should be told about the 400 days from now on: first
+// Check returns what people should know about the 400 days from now on: first
 // what is always so, then what happens on a day, in order of time.
 func (c Calendar) Check(now time.Time) []Notice {
 	var notices []Notice
@@ -95,7 +97,7 @@ func (c Calendar) whyNever() string {
 	unfrozen.Freezes = nil
 	switch {
 	case uncut.opensEver():
-		return fmt.Sprintf("never opens: the cutoff of %s leaves nothing of any opening", shortDuration(c.Cutoff))
+		return fmt.Sprintf("never opens: the cutoff of %s leaves nothing of any opening", words.Duration(c.Cutoff))
 	case unfrozen.opensEver():
 		return "never opens: it is frozen all the time"
 	}
@@ -116,7 +118,7 @@ func (c Calendar) whyLong(now time.Time, s Status) string {
 	unfrozen.Freezes = nil
 	switch {
 	case len(c.Next(now, 1)) > 0:
-		return long + fmt.Sprintf("the cutoff of %s leaves nothing of any opening", shortDuration(c.Cutoff))
+		return long + fmt.Sprintf("the cutoff of %s leaves nothing of any opening", words.Duration(c.Cutoff))
 	case len(unfrozen.Next(now, 1)) > 0:
 		return long + "it is frozen whenever a window is open"
 	}
@@ -143,7 +145,7 @@ func (w Window) checkCron(now time.Time) []Notice {
 				at := first(wall, w.zone)
 				return append(notices, Notice{Kind: Overlap, Window: w.String(), At: at, Message: fmt.Sprintf(
 					"%s overlaps itself: the occurrence of %s is still open when that of %s begins, so that it stays open for longer than %s",
-					w, wallString(before), wallString(wall), shortDuration(w.length))})
+					w, wallString(before), wallString(wall), words.Duration(w.length))})
 			}
 			before, found = wall, true
 		}
@@ -171,7 +173,7 @@ func (w Window) jumps(now time.Time) []jump {
 	}
 }
 
-// checkJump says what a jump does to the occurrences around it.
+// checkJump returns what a jump does to the occurrences around it.
 func (w Window) checkJump(now time.Time, j jump) []Notice {
 	var notices []Notice
 	// The day before may have an overnight occurrence.
@@ -220,7 +222,7 @@ func (w Window) checkLength(d int64, j jump) Notice {
 			n.Kind = Shortened
 		}
 		n.Message = fmt.Sprintf("%s: on %s it lasts %s instead of %s, from %s to %s, %s", w, date,
-			shortDuration(length), shortDuration(usual), o.start.Format("15:04 MST"), o.end.Format("15:04 MST"), j)
+			words.Duration(length), words.Duration(usual), o.start.Format("15:04 MST"), o.end.Format("15:04 MST"), j)
 	}
 	return n
 }

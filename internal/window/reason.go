@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/layerd/layerd/internal/words"
 )
 
-// moment prints an instant for people: with the day of the week, because windows
-// are about weekdays, and with the zone, because readers sit in several.
+// moment is words.Moment in the zone of the windows.
 func (c Calendar) moment(t time.Time) string {
-	return t.In(c.zone()).Format("Mon 2006-01-02 15:04 MST")
+	return words.Moment(t, c.zone())
 }
 
 // reason words a Status. freeze and open are the frozen and the open time that now
@@ -25,7 +26,7 @@ func (c Calendar) reason(now time.Time, s Status, freeze, open span) string {
 	case s.Open:
 		return c.openReason(open)
 	case s.InWindow:
-		return fmt.Sprintf("closing: nothing starts in the last %s before %s%s", shortDuration(c.Cutoff), c.moment(open.end), c.reopening(s))
+		return fmt.Sprintf("closing: nothing starts in the last %s before %s%s", words.Duration(c.Cutoff), c.moment(open.end), c.reopening(s))
 	}
 	return "closed" + c.reopening(s) + " (" + c.windows() + ")" // never without windows
 }

@@ -188,7 +188,7 @@ func (f film) open(s schedule) []bool {
 }
 
 // Every zone, every jump of its clock in two years, and the windows that are
-// worst for it: what a minute-by-minute look at the clock says is what At says.
+// worst for it: what a minute-by-minute look at the clock finds is what At returns.
 func TestEveryJumpOfEveryZoneAgainstBruteForce(t *testing.T) {
 	for _, c := range everyClock(t) {
 		for _, jump := range c.jumps {

@@ -34,6 +34,15 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// Plural returns one or many with the number in front, where a noun alone does
+// not do: "1 function has", "2 functions have".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // Version returns a live version number as people compare it: "12 (1.4.1)",
 // "12" when no semantic version is known, "none" for the number 0.
 func Version(n int64, semver string) string {

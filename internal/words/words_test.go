@@ -15,13 +15,14 @@ func TestWords(t *testing.T) {
 	at := time.Date(2026, 11, 27, 17, 0, 0, 0, time.UTC)
 	for _, tc := range []struct{ got, want string }{
 		{Count(1, "function"), "1 function"}, {Count(0, "function"), "0 functions"}, {Count(2, "alias"), "2 aliases"},
+		{Plural(1, "function has", "functions have"), "1 function has"}, {Plural(2, "function has", "functions have"), "2 functions have"},
 		{Version(12, "1.4.1"), "12 (1.4.1)"}, {Version(12, ""), "12"}, {Version(0, "1.4.1"), "none"},
 		{Moment(at, tokyo), "Sat 2026-11-28 02:00 JST"}, {Moment(at, nil), "Fri 2026-11-27 17:00 UTC"},
 		{Clock(at, tokyo), "Sat 02:00 JST"},
 		{Until(at, at.Add(-90*time.Minute), tokyo), "Sat 2026-11-28 02:00 JST (in 1h30m)"}, {Until(at, at, tokyo), "Sat 2026-11-28 02:00 JST"},
 		{Opening(at, at.Add(4*time.Hour), tokyo), "Sat 2026-11-28 02:00-06:00 JST"},
 		{Opening(at, at.Add(23*time.Hour), tokyo), "Sat 2026-11-28 02:00 JST to Sun 2026-11-29 01:00 JST"},
-		{Commit("a1b2c3d4e5"), "a1b2c3d"}, {Commit("a1b2c3d4e5+dirty"), "a1b2c3d+dirty"}, {Commit(""), ""},
+		{Commit("a1b2c3d4e5"), "a1b2c3d"}, {Commit("a1b2c3d4e5+dirty"), "a1b2c3d+dirty"}, {Commit(""), ""}, {Commit("abc"), "abc"},
 		{Few([]string{"a", "b"}), "a, b"}, {Few(strings.Fields("a b c d e f g")), "a, b, c, d, e and 2 more"}, {Few(nil), ""},
 		{Sentence("it is so"), "It is so."}, {Sentence("makoto-chat has it."), "makoto-chat has it."}, {Sentence("layerd waits"), "layerd waits."}, {Sentence(" "), ""},
 	} {
@@ -36,6 +37,8 @@ func TestWords(t *testing.T) {
 func TestLengthsOfTime(t *testing.T) {
 	for d, want := range map[time.Duration][3]string{
 		0:                               {"0s", "0s", "0s"},
+		time.Hour + time.Second:         {"1h", "1h0m1s", "1h"},
+		90 * time.Minute:                {"1h30m", "1h30m", "1h30m"},
 		40 * time.Second:                {"40s", "40s", "40s"},
 		59*time.Minute + 59*time.Second: {"1h", "59m59s", "1h"},
 		12 * time.Minute:                {"12m", "12m", "12m"},

@@ -122,19 +122,19 @@ func (v *version) clone() state.Served {
 
 // settle ends what has had its time.
 func (v *version) settle() {
-	if v.State != "Pending" || time.Now().Before(v.until) {
+	if v.State != state.StatePending || time.Now().Before(v.until) {
 		return
 	}
-	v.State, v.Reason = "Active", ""
+	v.State, v.Reason = state.StateActive, ""
 	if v.fails != "" {
-		v.State, v.Reason = "Failed", v.fails
+		v.State, v.Reason = state.StateFailed, v.fails
 	}
 }
 
 // freeze makes a version of $LATEST as it is.
 func (f *function) freeze(number string) *version {
 	return &version{Served: state.Served{
-		Version: number, Layers: slices.Clone(f.Layers), CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: "Active",
+		Version: number, Layers: slices.Clone(f.Layers), CodeSHA256: f.CodeSHA256, Settings: f.Settings, State: state.StateActive,
 	}}
 }
 
@@ -223,7 +223,7 @@ func (f *function) refusePublish(qualifier, code, revision string) error {
 		return refusal("PublishVersion", f.Name, kind, code, message)
 	}
 	switch {
-	case f.State == "Pending" || f.LastUpdateStatus == "InProgress":
+	case f.State == state.StatePending || f.LastUpdateStatus == state.UpdateInProgress:
 		return no(state.LookAgain, "ResourceConflictException", "an update is in progress")
 	case revision != f.RevisionID:
 		return no(state.LookAgain, "PreconditionFailedException", "the revision does not match")
@@ -252,9 +252,9 @@ func (w *World) publish(f *function, managed bool) string {
 	v.fails, f.versionFail = f.versionFail, ""
 	switch {
 	case f.snapStart:
-		v.State, v.until = "Pending", time.Now().Add(Snapshot)
+		v.State, v.until = state.StatePending, time.Now().Add(Snapshot)
 	case managed || v.fails != "":
-		v.State, v.until = "Pending", time.Now().Add(Settle)
+		v.State, v.until = state.StatePending, time.Now().Add(Settle)
 	}
 	w.versions[state.Qualified{Function: f.Name, Qualifier: number}] = v
 	return number
@@ -267,7 +267,7 @@ func (w *World) WaitActive(ctx context.Context, q state.Qualified) (state.Served
 		if err != nil || !do {
 			return state.Served{}, err
 		}
-		if s, err := w.serves(q); err != nil || s.State != "Pending" {
+		if s, err := w.serves(q); err != nil || s.State != state.StatePending {
 			return s, err
 		}
 		pause(ctx, 5*time.Second)
@@ -353,9 +353,9 @@ func (w *World) refuseRouting(q state.Qualified, primary string, weights map[str
 		switch {
 		case v == nil:
 			return gone("UpdateAlias", q.Function+":"+number)
-		case v.State == "Pending":
+		case v.State == state.StatePending:
 			return no(state.LookAgain, "ResourceConflictException", "version "+number+" is Pending")
-		case v.State == "Failed":
+		case v.State == state.StateFailed:
 			w.fault = append(w.fault, fmt.Sprintf("%s was moved to version %s, which Failed", q, number))
 		}
 	}

@@ -26,7 +26,7 @@ func world() *World {
 	return w
 }
 
-// is fails unless err is of kind and says so in words.
+// is fails unless err is of kind and has words in it.
 func is(t *testing.T, err error, kind state.Kind, words string) {
 	t.Helper()
 	if err == nil || state.KindOf(err) != kind || !strings.Contains(err.Error(), words) {
@@ -34,7 +34,7 @@ func is(t *testing.T, err error, kind state.Kind, words string) {
 	}
 }
 
-// release gives chat a new list and publishes it.
+// release sets a new list of chat and publishes it.
 func release(t *testing.T, w *World, list ...state.LayerVersionARN) string {
 	t.Helper()
 	f, err := w.Function(t.Context(), "chat")
@@ -75,7 +75,7 @@ func TestVersionsAreFrozen(t *testing.T) {
 		s, err := w.Served(t.Context(), state.Qualified{Function: "chat", Qualifier: "2"})
 		want := state.Served{
 			Version: "2", Layers: []state.LayerVersionARN{common.Version(2)}, CodeSHA256: "code of chat",
-			Settings: state.NewSettings(map[string]string{"handler": "index.handler"}), State: "Active",
+			Settings: state.NewSettings(map[string]string{"handler": "index.handler"}), State: state.StateActive,
 		}
 		if diff := cmp.Diff(want, s); err != nil || diff != "" {
 			t.Errorf("%v, version 2 (-want +got):\n%s", err, diff)
@@ -105,10 +105,10 @@ func TestVersionsTakeAWhile(t *testing.T) {
 		took  time.Duration
 		state string
 	}{
-		"plain":     {func(*World) {}, 0, "Active"},
-		"SnapStart": {func(w *World) { w.SnapStart("chat") }, Snapshot, "Active"},
-		"fails":     {func(w *World) { w.FailVersion("chat", "init crashed") }, 5 * time.Second, "Failed"},
-		"both":      {func(w *World) { w.SnapStart("chat"); w.FailVersion("chat", "init crashed") }, Snapshot, "Failed"},
+		"plain":     {func(*World) {}, 0, state.StateActive},
+		"SnapStart": {func(w *World) { w.SnapStart("chat") }, Snapshot, state.StateActive},
+		"fails":     {func(w *World) { w.FailVersion("chat", "init crashed") }, 5 * time.Second, state.StateFailed},
+		"both":      {func(w *World) { w.SnapStart("chat"); w.FailVersion("chat", "init crashed") }, Snapshot, state.StateFailed},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := world()
@@ -120,11 +120,11 @@ func TestVersionsTakeAWhile(t *testing.T) {
 			}
 			began := time.Now()
 			s, err := w.WaitActive(t.Context(), q)
-			if took := time.Since(began); err != nil || s.State != c.state || took != c.took || (s.Reason == "") != (c.state == "Active") {
+			if took := time.Since(began); err != nil || s.State != c.state || took != c.took || (s.Reason == "") != (c.state == state.StateActive) {
 				t.Errorf("%s: %+v after %v, %v", name, s, took, err)
 			}
 			_, err = w.MoveAlias(t.Context(), live, "2", nil, w.Aliases()[live].RevisionID)
-			if faults := w.Faults(); err != nil || (len(faults) == 1) != (c.state == "Failed") {
+			if faults := w.Faults(); err != nil || (len(faults) == 1) != (c.state == state.StateFailed) {
 				t.Errorf("%s: moved with %v, faults %v", name, err, faults)
 			}
 		})
@@ -153,7 +153,7 @@ func TestManagedInstancesHaveOneMoreVersion(t *testing.T) {
 			if n, err := publish(); err != nil || n != q.Qualifier {
 				t.Fatalf("version %s, %v", n, err)
 			}
-			if s, err := w.WaitActive(t.Context(), q); err != nil || s.CodeSHA256 != code || s.State != "Active" {
+			if s, err := w.WaitActive(t.Context(), q); err != nil || s.CodeSHA256 != code || s.State != state.StateActive {
 				t.Errorf("serves %+v, %v", s, err)
 			}
 		}

@@ -24,7 +24,7 @@ const Settle = 2 * time.Second
 
 // World implements apply.Cloud. Fill the fields before use.
 type World struct {
-	// Hook, when not nil, is asked at every call: do says whether the call has
+	// Hook, when not nil, is asked at every call: do is whether the call has
 	// its effect, err what it answers; do with an error is a lost answer.
 	Hook func(op, name string) (do bool, err error)
 
@@ -58,7 +58,7 @@ func New(lists map[string][]state.LayerVersionARN) *World {
 	}
 	for name, list := range lists {
 		f := &function{Function: state.Function{
-			Name: name, State: "Active", LastUpdateStatus: "Successful", Layers: slices.Clone(list),
+			Name: name, State: state.StateActive, LastUpdateStatus: state.UpdateSuccessful, Layers: slices.Clone(list),
 			CodeSHA256: "code of " + name, Settings: state.NewSettings(map[string]string{"handler": "index.handler"}),
 		}}
 		w.functions[name] = f
@@ -153,12 +153,12 @@ func (w *World) touch(f *function) {
 // settle ends an update whose time has come; AWS then changes the RevisionID
 // once more.
 func (w *World) settle(f *function) {
-	if f.LastUpdateStatus != "InProgress" || time.Now().Before(f.until) {
+	if f.LastUpdateStatus != state.UpdateInProgress || time.Now().Before(f.until) {
 		return
 	}
-	f.LastUpdateStatus = "Successful"
+	f.LastUpdateStatus = state.UpdateSuccessful
 	if f.willFail != "" {
-		f.LastUpdateStatus, f.StatusReason, f.willFail = "Failed", f.willFail, ""
+		f.LastUpdateStatus, f.StatusReason, f.willFail = state.UpdateFailed, f.willFail, ""
 	}
 	w.touch(f)
 }
@@ -206,7 +206,7 @@ func (w *World) SetLayers(ctx context.Context, name string, layers []state.Layer
 	if refused := w.refuse(f, layers, revision); refused != nil {
 		return "", refused
 	}
-	f.Layers, f.LastUpdateStatus, f.until = slices.Clone(layers), "InProgress", time.Now().Add(Settle)
+	f.Layers, f.LastUpdateStatus, f.until = slices.Clone(layers), state.UpdateInProgress, time.Now().Add(Settle)
 	w.touch(f)
 	if err != nil {
 		return "", err
@@ -218,7 +218,7 @@ func (w *World) refuse(f *function, layers []state.LayerVersionARN, revision str
 	no := func(kind state.Kind, code, message string) error {
 		return &state.Error{Op: "UpdateFunctionConfiguration", Resource: f.Name, Kind: kind, Code: code, Message: message, RequestID: "refused"}
 	}
-	if f.LastUpdateStatus == "InProgress" {
+	if f.LastUpdateStatus == state.UpdateInProgress {
 		return no(state.LookAgain, "ResourceConflictException", "an update is in progress")
 	}
 	if revision != f.RevisionID {
@@ -245,7 +245,7 @@ func (w *World) WaitUpdated(ctx context.Context, name string) (state.Function, e
 			return state.Function{}, err
 		}
 		fn, err := w.read(name)
-		if err != nil || fn.LastUpdateStatus != "InProgress" {
+		if err != nil || fn.LastUpdateStatus != state.UpdateInProgress {
 			return fn, err
 		}
 		pause(ctx, time.Second)

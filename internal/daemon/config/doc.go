@@ -10,7 +10,7 @@
 //	secrets := &config.Secrets{SecretsManager: …, SSM: …}
 //	options, err := cfg.Git.Options(ctx, secrets)
 //
-// Config documents each key. Secrets are not in the file: it says where they
+// Config documents each key. Secrets are not in the file: it names where they
 // are (Secret), they are read when they are used (Secrets), and what is kept,
 // printed or logged is the place.
 //

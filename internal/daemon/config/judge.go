@@ -56,7 +56,7 @@ func storeForm(text string) *strictyaml.FormError {
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 
-// listenForm wants the host too: what binds to every address should say so.
+// listenForm wants the host too: what binds to every address should name them.
 func listenForm(text string) *strictyaml.FormError {
 	bad := &strictyaml.FormError{Code: "bad_address", Message: fmt.Sprintf("%q is not HOST:PORT", text), Suggestion: "127.0.0.1:8080", Offset: -1}
 	host, port, err := net.SplitHostPort(text)
@@ -84,7 +84,7 @@ func pathForm(text string) *strictyaml.FormError {
 	return &strictyaml.FormError{Code: "bad_path", Message: fmt.Sprintf("%q is not a path; ~ is not expanded here", text), Offset: -1}
 }
 
-// withUnit gives what was meant by a number where text belongs: for the keys
+// withUnit returns what was meant by a number where text belongs: for the keys
 // that are lengths of time, seconds.
 func withUnit(n *strictyaml.Node) string {
 	if n.Key != nil && (strings.HasSuffix(n.Key.Text, "interval") || n.Key.Text == "timeout") {
@@ -96,7 +96,7 @@ func withUnit(n *strictyaml.Node) string {
 	return strconv.Quote(n.Text)
 }
 
-// judge finds what the schema cannot say.
+// judge finds what the schema cannot express.
 func (d *document) judge() {
 	for _, b := range []struct {
 		low, high time.Duration
@@ -137,7 +137,7 @@ func (d *document) between(n *strictyaml.Node, low, high time.Duration) {
 	}
 	length, err := strictyaml.ParseDuration(n.Text)
 	switch {
-	case err != nil: // has been told
+	case err != nil: // is reported already
 	case length < low:
 		d.add("out_of_range", n.Where(), fmt.Sprintf("%s is less than %s", n.Text, short(low)), short(low))
 	case length > high:
@@ -203,7 +203,7 @@ func (d *document) judgeGit(git *strictyaml.Node) {
 	}
 }
 
-// refused is what gitrepo says against some options, in words without a URL;
+// refused is gitrepo's objection to some options, in words without a URL;
 // "" when nothing.
 func refused(o gitrepo.Options) string {
 	_, err := gitrepo.New(o)

@@ -94,7 +94,7 @@ func Format(w io.Writer, name string, data []byte, problems []strictyaml.Problem
 
 // document is a configuration while it is read.
 type document struct {
-	root     *strictyaml.Node // what the file says; nil when it cannot be read
+	root     *strictyaml.Node // of the file; nil when it cannot be read
 	good     *strictyaml.Node // root without what is wrong
 	config   Config
 	problems []strictyaml.Problem
@@ -105,7 +105,7 @@ func read(name string, data []byte) (d *document) {
 	d = &document{}
 	defer func() {
 		if r := recover(); r != nil {
-			// What the panic says may hold anything.
+			// The panic's value may hold anything.
 			d = &document{problems: []strictyaml.Problem{strictyaml.NewProblem("internal", strictyaml.Position{File: name, Line: 1, Column: 1, Length: 1},
 				"layerd failed to read this file", "please report it")}}
 		}
@@ -120,7 +120,7 @@ func read(name string, data []byte) (d *document) {
 	}
 	d.root, d.problems = strictyaml.Parse(name, data, "")
 	if len(d.problems) > 0 {
-		// What is damaged is not in root, so nothing knows what of it is secret.
+		// What is damaged is not in root, so which of it is secret is unknown.
 		d.problems = discreet(d.problems)
 	} else if d.root != nil {
 		d.shown = withoutSecrets(data, d.root)

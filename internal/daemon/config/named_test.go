@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// fill gives every Secret below v a place of its own, and returns how many
+// fill sets every Secret below v to a place of its own, and returns how many
 // there are.
 func fill(v reflect.Value, n *int) {
 	switch {

@@ -51,7 +51,7 @@ func pattern(path []string) string {
 	return strings.Join(p, "/")
 }
 
-// secretAbove gives the part of path that leads to a secret; nil when the path
+// secretAbove returns the part of path that leads to a secret; nil when the path
 // neither is that of a secret nor lies below one.
 func secretAbove(path []string) []string {
 	for i := range path {
@@ -66,7 +66,7 @@ func secretAbove(path []string) []string {
 func wherein() []string { return []string{"file", "env", "credential", "secretsmanager", "key", "ssm"} }
 
 // explain speaks for everything that is wrong with the place of a secret, once,
-// and repeats nothing of it.
+// and repeats no part of the text.
 func explain(keyword string, path []string, root *strictyaml.Node) (*strictyaml.Node, *strictyaml.FormError) {
 	say := func(n *strictyaml.Node, code, message, suggestion string) (*strictyaml.Node, *strictyaml.FormError) {
 		return n, &strictyaml.FormError{Code: code, Message: message, Suggestion: suggestion, Offset: -1}
@@ -117,7 +117,7 @@ var secretLike = regexp.MustCompile(`gh[opusr]_[A-Za-z0-9]|github_pat_|gl(?:pat|
 
 func looksSecret(text string) bool { return secretLike.MatchString(text) }
 
-// hasCredentials says whether a URL holds more than the user of ssh. It errs on
+// hasCredentials reports whether a URL holds more than the user of ssh. It errs on
 // the side of yes: a password may hold a slash.
 func hasCredentials(url string) bool {
 	scheme, rest, found := strings.Cut(url, "://")
@@ -150,7 +150,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // keyLike is what keys look like; a token has digits, or is longer.
 var keyLike = regexp.MustCompile(`^[A-Za-z][A-Za-z_.-]{0,23}$`)
 
-// isKey says whether text was meant as a key, be it one that does not exist.
+// isKey reports whether text was meant as a key, be it one that does not exist.
 func isKey(text string) bool {
 	if e := strictyaml.FullWidth(text); e != nil {
 		text = e.Suggestion
@@ -182,7 +182,7 @@ func texts(n *strictyaml.Node, path []string) []text {
 	return all
 }
 
-// open says whether the value at path may be shown.
+// open reports whether the value at path may be shown.
 func open(path []string, n *strictyaml.Node) bool {
 	if looksSecret(n.Text) {
 		return false
@@ -199,8 +199,8 @@ func open(path []string, n *strictyaml.Node) bool {
 
 const hidden = "•••••"
 
-// withoutSecrets gives the lines of a file that may be shown: each is cut where
-// something begins that may be secret, so that not even its length is told.
+// withoutSecrets returns the lines of a file that may be shown: each is cut where
+// something begins that may be secret, so that not even its length shows.
 func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 	lines := strings.Split(string(data), "\n")
 	cut := func(line, column int) {
@@ -219,7 +219,7 @@ func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 			if i+1 < len(all) {
 				end = all[i+1].Line
 				if strings.Trim(string([]rune(lines[end-1])[:all[i+1].Column-1]), " -") == "" {
-					end-- // nothing of it on the line of the next one
+					end-- // no part on the line of the next one
 				}
 			}
 			for line := t.Line + 1; line <= end; line++ {

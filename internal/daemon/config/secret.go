@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Secret says where a secret is, and never what it is. The zero Secret is one
+// Secret is where a secret is, and never what it is. The zero Secret is one
 // that the file does not name.
 //
 //	{file: /run/secrets/token}          a file
@@ -32,7 +32,7 @@ type Secret struct {
 	SSM            string `json:"ssm,omitempty"`
 }
 
-// IsZero says that no secret is named.
+// IsZero reports whether no secret is named.
 func (s Secret) IsZero() bool { return s == Secret{} }
 
 // String names the place, for errors and logs.
@@ -87,7 +87,7 @@ type answer struct {
 	until time.Time
 }
 
-// Read gives the secret, without the line end that files tend to have. It is
+// Read returns the secret, without the line end that files tend to have. It is
 // read anew each time, from remote stores every five minutes. An empty one is
 // an error. Errors name the place and never anything of the value.
 func (r *Secrets) Read(ctx context.Context, s Secret) (string, error) {
@@ -157,7 +157,7 @@ func (r *Secrets) env(name string) (string, bool) {
 	return r.Env(name)
 }
 
-// remote asks a store, or remembers what it said. Two who ask at once may both
+// remote asks a store, or remembers its answer. Two who ask at once may both
 // ask the store; an error is not remembered.
 func (r *Secrets) remote(ctx context.Context, place Secret, lookup Lookup, name string) (string, error) {
 	if lookup == nil {

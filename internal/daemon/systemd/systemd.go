@@ -1,4 +1,4 @@
-// Package systemd tells the service manager how the daemon is doing
+// Package systemd notifies the service manager of the daemon's state
 // (sd_notify), for units with Type=notify.
 //
 //	manager := systemd.New()
@@ -10,9 +10,9 @@
 //	manager.Reloading() // SIGHUP; Ready when it is done, also when refused
 //	manager.Stopping()
 //
-// Without a service manager (NOTIFY_SOCKET is not set) everything is a no-op, so
-// that callers need not ask. An error means that the manager was not told; it is
-// worth a line of the log and changes nothing.
+// Without a service manager (NOTIFY_SOCKET is not set) everything is a no-op,
+// so that callers need not ask. An error means that the manager was not
+// notified; it is worth a line of the log and changes nothing.
 package systemd
 
 import (
@@ -39,12 +39,12 @@ func New() *Manager {
 	return &Manager{watchdog: watchdog}
 }
 
-// Ready says that the daemon has started, or has taken in its configuration.
+// Ready notifies that the daemon has started, or has read its configuration.
 func (*Manager) Ready() error { return notify(daemon.SdNotifyReady) }
 
-// Reloading says that the configuration is being read again; Ready must follow.
-// The time is what systemd tells the reload it asked for from an older one by:
-// newer ones wait for ever without it.
+// Reloading notifies that the configuration is being read again; Ready must
+// follow. The time is how systemd tells the reload it asked for from an older
+// one: newer ones wait for ever without it.
 func (*Manager) Reloading() error {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		return nil
@@ -56,7 +56,7 @@ func (*Manager) Reloading() error {
 	return notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, now))
 }
 
-// Stopping says that the daemon is ending by its own will.
+// Stopping notifies that the daemon ends on its own account.
 func (*Manager) Stopping() error { return notify(daemon.SdNotifyStopping) }
 
 // Status sets the line that systemctl status shows. A line end in it would
@@ -65,8 +65,8 @@ func (*Manager) Status(text string) error {
 	return notify("STATUS=" + strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == 0 }), " "))
 }
 
-// Watchdog says that the daemon is alive. Who calls it from a timer alone has a
-// watchdog that never bites.
+// Watchdog notifies that the daemon is alive. A daemon that calls it from a
+// timer alone has a watchdog that never bites.
 func (m *Manager) Watchdog() error {
 	if m.watchdog == 0 {
 		return nil

@@ -20,12 +20,12 @@ import (
 
 // Contract is one implementation of notify.Target.
 type Contract struct {
-	// New gives a target that makes its calls through w.
+	// New returns a target that makes its calls through w.
 	New func(w http.RoundTripper) notify.Target
 	// Secrets are what the target was given in confidence, in all the parts
 	// that would help somebody who reads a log.
 	Secrets []string
-	// Service gives a fresh service, which answers as the real one does and
+	// Service returns a fresh service, which answers as the real one does and
 	// refuses what it refuses. An error fails the test: the service would have
 	// taken it, and should not have been sent it.
 	Service func() func(r *http.Request) (status int, body string, err error)
@@ -42,7 +42,7 @@ func Run(t *testing.T, c Contract) {
 	t.Run("fits", c.fits)
 }
 
-// wire is a network that answers with what a test says, and counts.
+// wire is a network that answers as a test wants, and counts.
 type wire struct {
 	mu     sync.Mutex // guards calls
 	calls  int

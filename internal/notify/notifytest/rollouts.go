@@ -61,7 +61,7 @@ func (t *Teller) rolls(d time.Duration, stage rollout.Stage, wave, changed int, 
 	})
 }
 
-// unwell says why a rollout is not.
+// unwell returns why a rollout is not.
 func (t *Teller) unwell(s *notify.Situation, st *plan.RolloutStatus) {
 	st.Last.Findings, st.Last.Reason = notWell, notWell[0]+" (and 1 more)"
 	if st.Last.Stage != rollout.StageHalted && st.Last.Stage != rollout.StageWatching {

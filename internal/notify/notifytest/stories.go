@@ -38,7 +38,7 @@ func (t *Teller) Send(_ context.Context, m notify.Message) error {
 	return nil
 }
 
-// Messages gives what a story tells, in order.
+// Messages returns the messages of a story, in order.
 func (s Story) Messages(ctx context.Context) ([]notify.Message, error) {
 	t := &Teller{World: NewWorld()}
 	t.book = notify.NewBook(store.NewMemory(), "https://github.com/acme/layers.git", notify.Options{

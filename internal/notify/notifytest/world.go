@@ -80,7 +80,7 @@ func NewWorld() *World {
 	return w
 }
 
-// Meddle lets somebody else give a function other layers.
+// Meddle has somebody else set other layers of a function.
 func (w *World) Meddle(function string, layers ...state.LayerVersionARN) {
 	w.Functions[function] = layers
 }
@@ -96,7 +96,7 @@ func (w *World) Approve(by string) {
 	w.Approvals = append(w.Approvals, ruling.Approval{Environment: "prod", Digest: p.Digest, By: by, At: w.Now, Scope: p.Lines})
 }
 
-// Round decides, does what may be done, and gives what there is to tell.
+// Round decides, does what may be done, and returns what there is to report.
 func (w *World) Round() notify.Situation {
 	s := notify.Situation{
 		Environment: "prod", Zone: w.Zone, Now: w.Now, Revision: w.Revision, Subject: w.Subject,
@@ -157,7 +157,7 @@ func (w *World) look() *state.Snapshot {
 	return snap
 }
 
-// do carries out one step, unless it is held, and gives its record.
+// do carries out one step, unless it is held, and returns its record.
 func (w *World) do(s *plan.Step) []history.Entry {
 	if s.Held != nil {
 		s.Result = &plan.Result{Status: plan.StatusHeld}

@@ -29,7 +29,7 @@ var badMessage = []string{
 // word is what Slack's answers begin with, and nothing that a URL would fit.
 var word = regexp.MustCompile(`^[a-z]+(_[a-z]+)*\b`)
 
-// judge says what to do about an answer: one place that knows which code is
+// judge returns what to do about an answer: one place that knows which code is
 // tried again.
 func judge(resp *http.Response, answer, address string) error {
 	status := resp.StatusCode
@@ -62,14 +62,14 @@ func judge(resp *http.Response, answer, address string) error {
 	return e
 }
 
-// foreign says that something between us and Slack answered: a page to log in,
-// or another API that says no.
+// foreign reports whether something between us and Slack answered: a page to
+// log in, or another API that refuses.
 func foreign(answer string) bool {
 	answer = strings.TrimSpace(answer)
 	return strings.HasPrefix(answer, "<") || strings.HasPrefix(answer, "{") && strings.Contains(strings.ReplaceAll(answer, " ", ""), `"ok":false`)
 }
 
-// retryAfter reads seconds or a date; 0 = it says nothing.
+// retryAfter reads seconds or a date; 0 = there is none.
 func retryAfter(text string, now time.Time) time.Duration {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 1<<20 {
 		return time.Duration(n) * time.Second
@@ -80,7 +80,7 @@ func retryAfter(text string, now time.Time) time.Duration {
 	return 0
 }
 
-// kindOf tells an error of the network by its kind. Its own text names the
+// kindOf returns an error of the network by its kind. Its own text names the
 // address, the host or a proxy with its password.
 func kindOf(err error, timeout time.Duration) string {
 	var dns *net.DNSError

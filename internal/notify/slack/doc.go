@@ -16,7 +16,7 @@
 //   - Nothing that others wrote (names, commits, errors of AWS) mentions
 //     anybody, links anywhere or rewrites the page.
 //   - No part of the URL is in any error: whoever has it can post. Errors of
-//     the network are told by their kind, and answers only where they are one
+//     the network are named by their kind, and answers only where they are one
 //     of Slack's own words; proxies like to repeat what they were asked.
 //   - At most one message a second; a 429 is passed on with its Retry-After.
 //   - Redirects are not followed: they would carry the message elsewhere.

@@ -25,10 +25,10 @@ const (
 	mostAnswer = 4 << 10
 )
 
-// Options says where a Webhook sends to. URL is required.
+// Options are where a Webhook sends to. URL is required.
 type Options struct {
 	Name string // among the targets; empty = "slack"
-	// URL gives the webhook's address. It is asked before each message, so that
+	// URL returns the webhook's address. It is asked before each message, so that
 	// a new address needs no restart.
 	URL       func(context.Context) (string, error)
 	Transport http.RoundTripper // nil = http.DefaultTransport
@@ -50,7 +50,7 @@ type Webhook struct {
 
 var _ notify.Target = (*Webhook)(nil)
 
-// NewWebhook gives a target. It sends and reads nothing.
+// NewWebhook returns a target. It sends and reads nothing.
 func NewWebhook(o Options) (*Webhook, error) {
 	if o.URL == nil {
 		return nil, errors.New("slack: the address of the webhook is missing")
@@ -147,7 +147,7 @@ func (w *Webhook) post(ctx context.Context, body []byte) error {
 	return judge(resp, string(answer), address)
 }
 
-// safe says whether the secret may be sent to the address: encrypted, or not
+// safe reports whether the secret may be sent to the address: encrypted, or not
 // leaving this machine.
 func safe(address string) bool {
 	u, err := url.Parse(address)

@@ -63,7 +63,7 @@ func (l *look) signedFunctions(ctx context.Context, config string) ([]string, er
 		}
 		return out.NextMarker, nil
 	})
-	if err != nil && state.KindOf(err) == state.Gone {
+	if state.KindOf(err) == state.Gone {
 		return nil, nil
 	}
 	return names, err

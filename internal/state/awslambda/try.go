@@ -86,7 +86,7 @@ func (c *Client) TryUpdate(ctx context.Context, name string) error {
 		FunctionName: aws.String(place.FunctionARN(name)), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateFunctionConfiguration", name, err)
-	if err != nil && state.KindOf(err) == state.LookAgain {
+	if state.KindOf(err) == state.LookAgain {
 		return nil
 	}
 	return err
@@ -97,7 +97,7 @@ func (c *Client) TryUpdate(ctx context.Context, name string) error {
 // who has the right. It answers as TryUpdate does.
 func (c *Client) TryPublish(ctx context.Context, name string) error {
 	_, _, err := c.Publish(ctx, state.Qualified{Function: name}, neverCode, never)
-	if err != nil && state.KindOf(err) == state.LookAgain {
+	if state.KindOf(err) == state.LookAgain {
 		return nil
 	}
 	return err
@@ -115,7 +115,7 @@ func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
 		FunctionName: aws.String(place.FunctionARN(q.Function)), Name: aws.String(q.Qualifier), RevisionId: aws.String(never),
 	}, c.write)
 	err = writeError("UpdateAlias", q.String(), err)
-	if err != nil && state.KindOf(err) == state.LookAgain {
+	if state.KindOf(err) == state.LookAgain {
 		return nil
 	}
 	return err
@@ -130,7 +130,7 @@ func (c *Client) TryInvoke(ctx context.Context, name string) error {
 	}
 	_, err = c.lambda.Invoke(ctx, &lambda.InvokeInput{FunctionName: aws.String(place.FunctionARN(name)), InvocationType: types.InvocationTypeDryRun})
 	err = readError("Invoke", name, err)
-	if err != nil && state.KindOf(err) == state.LookAgain {
+	if state.KindOf(err) == state.LookAgain {
 		return nil
 	}
 	return err

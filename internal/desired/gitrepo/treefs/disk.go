@@ -153,7 +153,7 @@ func (d *Disk) Stat(name string) (fs.FileInfo, error) { return d.look("stat", na
 // Lstat describes the entry itself.
 func (d *Disk) Lstat(name string) (fs.FileInfo, error) { return d.look("stat", name) }
 
-// ReadLink tells where a link points, for a message about it.
+// ReadLink returns where a link points, for a message about it.
 func (d *Disk) ReadLink(name string) (string, error) {
 	if _, err := d.look("readlink", name); err != nil {
 		return "", err

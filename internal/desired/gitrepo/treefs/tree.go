@@ -192,7 +192,7 @@ func (t *Tree) Stat(name string) (fs.FileInfo, error) {
 // Lstat describes the entry itself.
 func (t *Tree) Lstat(name string) (fs.FileInfo, error) { return t.Stat(name) }
 
-// ReadLink tells where a link points, for a message about it.
+// ReadLink returns where a link points, for a message about it.
 func (t *Tree) ReadLink(name string) (string, error) {
 	n, err := t.find("readlink", name)
 	if err != nil {

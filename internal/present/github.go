@@ -1,0 +1,99 @@
+package present
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/words"
+
+	"github.com/layerd/layerd/internal/plan"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// annotations are GitHub's workflow commands. It shows at most ten of a kind
+// per step, so that few and whole ones are better than one per function.
+type annotations struct{ strings.Builder }
+
+// GitHub puts annotations in front of the text, which the log of the job
+// shows. root is the folder of the desired state inside the repository.
+func GitHub(r plan.Report, v Options, root string) string {
+	var a annotations
+	a.problems(r.Problems, root)
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
+			a.region(region, v, root)
+		}
+	}
+	v.Palette = Palette{}
+	return a.String() + Text(r, v)
+}
+
+func (a *annotations) region(r plan.Region, v Options, root string) {
+	title := r.Want.Name + " " + r.Want.Region
+	a.problems(r.Problems, root)
+	if r.Failure != nil {
+		a.add("error", title, r.Failure.Message)
+	}
+	if ro := r.Rollout; ro.Failed() {
+		a.add("error", title, rolloutText(r))
+	}
+	failed := map[string]int{}
+	for _, s := range r.Steps {
+		if s.Result != nil && s.Result.Status == plan.StatusFailed {
+			failed[s.Result.Error]++
+		}
+	}
+	for _, why := range slices.Sorted(maps.Keys(failed)) {
+		a.add("error", title, fmt.Sprintf("%s failed: %s", words.Count(failed[why], "step"), why))
+	}
+	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
+		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", words.Count(len(drift), "item"), drift[0].Function, drift[0].Reason))
+	}
+	reasons, groups := blockedByReason(r)
+	for _, reason := range reasons {
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(groups[reason]), "function"), reason))
+	}
+	if text := tally(r.Steps); text != "" {
+		if w := waitingFor(r, v); w != "" {
+			text += ", waiting for " + w
+		}
+		a.add("notice", title, text)
+	}
+}
+
+// Annotations are problems of a repository as GitHub shows them beside the lines.
+// root is the folder of the desired state inside the repository.
+func Annotations(problems []desired.Problem, root string) string {
+	var a annotations
+	a.problems(problems, root)
+	return a.String()
+}
+
+// problems names files as the pull request knows them.
+func (a *annotations) problems(list []desired.Problem, root string) {
+	moved := slices.Clone(list)
+	for i := range moved {
+		if moved[i].File != "" {
+			moved[i].File = path.Join(root, moved[i].File)
+		}
+	}
+	_ = desired.FormatGitHub(a, moved) // a builder never fails
+}
+
+func (a *annotations) add(kind, title, text string) {
+	fmt.Fprintf(a, "::%s title=%s::%s\n", kind, property(title), data(text))
+}
+
+// data and property escape as GitHub's runner reads it back; a line end in a
+// message would let it end the command and begin another.
+func data(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func property(s string) string {
+	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data(s))
+}

@@ -1,0 +1,311 @@
+package present
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/layerd/layerd/internal/words"
+
+	"github.com/layerd/layerd/internal/plan"
+
+	"github.com/layerd/layerd/internal/desired"
+)
+
+// someItems is how many items of a list are shown without -v.
+const someItems = 10
+
+// drift separates what somebody changed from what Git changed.
+func (p *planPage) drift(r plan.Region) {
+	drift, extra := splitDrift(r.Drift)
+	p.extra(extra)
+	if len(drift) == 0 {
+		return
+	}
+	p.Linef(2, "drift: changed by somebody else")
+	shown := p.some(len(drift))
+	for _, d := range drift[:shown] {
+		layer := ""
+		if d.Layer != "" {
+			layer = ", " + d.Layer
+		}
+		since := ""
+		if !d.Since.IsZero() {
+			since = ", since " + words.Moment(d.Since, r.Want.Zone)
+			if age := p.Now.Sub(d.Since); age > 0 {
+				since += " (" + words.Span(age) + " ago)"
+			}
+		}
+		p.Linef(4, "%s %s  %s%s: %s%s", p.Page.Warn("!"), d.Kind, d.Function, layer, d.Reason, since)
+	}
+	p.more(4, len(drift)-shown)
+}
+
+// splitDrift takes apart what was changed and what is only there as well.
+func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
+	for _, d := range all {
+		if d.Kind == plan.DriftExtra {
+			extra = append(extra, d)
+			continue
+		}
+		drift = append(drift, d)
+	}
+	return drift, extra
+}
+
+// extra groups layers that nobody named by version: a team's agent is on every
+// function, and one line is enough.
+func (p *planPage) extra(extra []plan.Drift) {
+	if len(extra) == 0 {
+		return
+	}
+	p.Linef(2, "also attached, named neither by Git nor by unmanaged; left as it is")
+	functions := map[string][]string{}
+	for _, d := range extra {
+		functions[d.Have] = append(functions[d.Have], d.Function)
+	}
+	for _, arn := range slices.Sorted(maps.Keys(functions)) {
+		p.Linef(4, "%s extra  %s  %s", p.Page.Warn("!"), words.Count(len(functions[arn]), "function"), arn)
+		if p.Verbose {
+			p.Line(6, 0, strings.Join(functions[arn], " "))
+		}
+	}
+}
+
+// blocked groups functions by why they cannot be changed. Those that never can
+// be are counted only: nobody waits for them.
+func (p *planPage) blocked(r plan.Region) {
+	reasons, groups := blockedByReason(r)
+	if len(reasons) > 0 {
+		p.Linef(2, "blocked")
+	}
+	for _, reason := range reasons {
+		names := groups[reason]
+		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
+		p.Linef(4, "%s", text)
+		shown := p.some(len(names))
+		p.Line(6, 0, strings.Join(names[:shown], " "))
+		p.more(6, len(names)-shown)
+	}
+}
+
+// blockedByReason returns the reasons in order, and the functions of each.
+func blockedByReason(r plan.Region) ([]string, map[string][]string) {
+	var reasons []string
+	groups := map[string][]string{}
+	for _, b := range r.Blocked {
+		if b.Permanent {
+			continue
+		}
+		reason := b.Reason
+		if b.Layer != "" {
+			reason = b.Layer + ": " + reason
+		}
+		if groups[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		groups[reason] = append(groups[reason], b.Function)
+	}
+	return reasons, groups
+}
+
+// aliases warns where $LATEST will have the layer and callers will not.
+func (p *planPage) aliases(r plan.Region) {
+	type key struct{ alias, serves, latest string }
+	var order []key
+	groups := map[key][]string{}
+	for _, b := range r.Behind {
+		k := key{b.Alias, layerServed(b), b.Latest.Label("")}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], b.Function+":"+b.Version)
+	}
+	for _, k := range order {
+		p.Linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.Page.Warn("!"), k.alias, k.serves, k.latest,
+			words.Count(len(groups[k]), "function"))
+		if p.Verbose || len(groups[k]) == 1 {
+			p.Line(6, 0, strings.Join(groups[k], " "))
+		}
+	}
+}
+
+// layerServed is "makoto-common 6", or "no makoto-common".
+func layerServed(b plan.Behind) string {
+	if b.Serves == "" {
+		return "no " + b.Layer
+	}
+	return b.Layer + " " + b.Serves.Label("")
+}
+
+// asides are worth a line and change nothing.
+func (p *planPage) asides(r plan.Region) {
+	for _, n := range r.Notes {
+		p.Linef(2, "· %s", n.Message)
+	}
+	if r.Unselected > 0 {
+		p.Linef(2, "· %s no longer selected, left as it is", words.Count(r.Unselected, "function"))
+	}
+	permanent := map[string][]string{}
+	for _, b := range r.Blocked {
+		if b.Permanent {
+			permanent[b.Reason] = append(permanent[b.Reason], b.Function)
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(permanent)) {
+		names := permanent[reason]
+		if p.Verbose {
+			p.Linef(2, "· %s left out, %s: %s", words.Count(len(names), "function"), reason, strings.Join(names, " "))
+		} else {
+			p.Linef(2, "· %s left out: %s", words.Count(len(names), "function"), reason)
+		}
+	}
+}
+
+// kept writes why versions stay: the commonest reasons, or all. Only where
+// something is pruned does anybody ask.
+func (p *planPage) kept(r plan.Region) {
+	prunes := slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune })
+	if len(r.Kept) == 0 || !prunes && !p.Verbose {
+		return
+	}
+	type key struct{ layer, reason string }
+	var order []key
+	groups := map[key][]string{}
+	for _, k := range r.Kept {
+		at := key{k.Layer, k.Reason}
+		if groups[at] == nil {
+			order = append(order, at)
+		}
+		groups[at] = append(groups[at], words.Version(k.Version, k.Semver))
+	}
+	p.Linef(2, "kept: %s", words.Count(len(r.Kept), "version"))
+	shown := len(order)
+	if !p.Verbose {
+		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
+		shown = min(shown, 5)
+	}
+	for _, k := range order[:shown] {
+		versions := strings.Join(groups[k], ", ")
+		if !p.Verbose && len(groups[k]) > 3 {
+			versions = fmt.Sprintf("%d versions", len(groups[k]))
+		}
+		p.Linef(4, "= %s %s: %s", k.layer, versions, k.reason)
+	}
+	p.more(4, len(order)-shown)
+}
+
+func (p *planPage) cost(r plan.Region) {
+	if r.Cost.Calls == 0 || p.Applied {
+		return
+	}
+	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
+}
+
+// costText is "21 calls, about 4 s at 5 requests/s".
+func costText(c plan.Cost, rate float64) string {
+	text := words.Count(c.Calls, "call")
+	if c.Seconds >= 0.5 {
+		length := fmt.Sprintf("%.0f s", c.Seconds)
+		if c.Seconds >= 120 {
+			length = fmt.Sprintf("%.0f min", c.Seconds/60)
+		}
+		text += ", about " + length
+	}
+	if rate > 0 {
+		text += fmt.Sprintf(" at %g requests/s", rate)
+	}
+	return text
+}
+
+// some is how many of n items to show.
+func (p *planPage) some(n int) int {
+	if p.Verbose || n <= someItems {
+		return n
+	}
+	return someItems
+}
+
+func (p *planPage) more(indent, n int) {
+	if n <= 0 {
+		return
+	}
+	text := fmt.Sprintf("… and %d more", n)
+	if p.Commands.All != "" {
+		text += " (" + p.Commands.All + ")"
+	}
+	p.Linef(indent, "%s", text)
+}
+
+// sums are what the last line is made of.
+type sums struct {
+	steps, held, drift, blocked, errors, unread int
+	applied, failed, skipped                    int
+}
+
+func totals(r plan.Report) sums {
+	var t sums
+	t.errors = Errors(r.Problems)
+	for _, planned := range r.Plans {
+		for _, region := range planned.Regions {
+			drift, _ := splitDrift(region.Drift)
+			t.drift += len(drift)
+			t.errors += Errors(region.Problems)
+			if region.Failure != nil {
+				t.unread++
+			}
+			for _, b := range region.Blocked {
+				if !b.Permanent {
+					t.blocked++
+				}
+			}
+		}
+	}
+	for _, s := range r.Steps() {
+		t.steps++
+		if s.Held != nil {
+			t.held++
+		}
+		if s.Result == nil {
+			continue
+		}
+		switch s.Result.Status {
+		case plan.StatusApplied:
+			t.applied++
+		case plan.StatusFailed:
+			t.failed++
+		case plan.StatusSkipped:
+			t.skipped++
+		}
+	}
+	return t
+}
+
+// Errors counts the problems that are errors.
+func Errors(problems []desired.Problem) int {
+	n := 0
+	for _, p := range problems {
+		if p.Severity != desired.Warning {
+			n++
+		}
+	}
+	return n
+}
+
+// outcome sums up an apply.
+func (t sums) outcome() string {
+	if t.steps == 0 {
+		return "nothing to do"
+	}
+	parts := []string{fmt.Sprintf("%d done", t.applied)}
+	for _, x := range []struct {
+		n    int
+		what string
+	}{{t.failed, "failed"}, {t.held, "waiting"}, {t.skipped, "skipped"}} {
+		if x.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", x.n, x.what))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

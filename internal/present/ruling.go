@@ -1,0 +1,82 @@
+package present
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
+)
+
+// Released returns what the lines of a digest stand for, one line for all
+// functions to which the same is done.
+func Released(lines []string) []string {
+	var order []string
+	functions := map[string][]string{}
+	for _, line := range lines {
+		f := strings.Split(line, " ") // region kind layer function target
+		if len(f) != 5 {
+			continue
+		}
+		target := f[4]
+		if target == "" {
+			target = "none"
+		}
+		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
+		if functions[what] == nil {
+			order = append(order, what)
+		}
+		functions[what] = append(functions[what], f[3])
+	}
+	var out []string
+	for _, what := range order {
+		names := functions[what]
+		text := what + "  " + words.Count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
+		if more := len(names) - someItems; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// Going is what takes a layer back in one Region.
+type Going struct {
+	ruling.Quarantine
+	To string // what it goes back to
+}
+
+// GoesBack writes what goes back, or would, and how long it takes. planned is what is
+// done for it, at the rate of the options.
+func GoesBack(back []Going, planned []plan.Region, verb string, v Options) string {
+	p := &Page{Palette: v.Palette, Width: v.Width}
+	for _, q := range back {
+		var steps []plan.Step
+		var cost plan.Cost
+		for _, r := range planned {
+			if r.Want.Region == q.Region {
+				steps, cost = r.Steps, r.Cost
+			}
+		}
+		names, waits := map[string]bool{}, 0
+		for _, s := range steps {
+			names[s.Function] = true
+			if s.Held != nil {
+				waits++
+			}
+		}
+		p.Linef(0, "%s · %s  %s %s: %s → %s", p.Bold(q.Environment), q.Region, q.Name, verb, words.Version(q.Number, q.Semver), q.To)
+		switch n := len(names); {
+		case n == 0:
+			p.Linef(2, "no function runs it; it is blocked from being applied")
+		case waits > 0:
+			p.Linef(2, "%s, of whose steps %d must wait", words.Count(n, "function"), waits)
+		default:
+			p.Linef(2, "%s, about %s at %g requests/s", words.Count(n, "function"), words.Span(time.Duration(cost.Seconds*float64(time.Second))+time.Second), v.Rate)
+		}
+	}
+	return p.String()
+}

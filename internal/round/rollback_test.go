@@ -1,0 +1,169 @@
+package round_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/ruling"
+)
+
+// A round gives back what it decided from, so that nobody has to look again.
+func TestARoundReturnsWhatItDecidedFrom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		planned, err := f.round().Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, r := range map[string]round.Result{"plan": planned, "apply": f.apply(t.Context())} {
+			if len(r.Decisions) != 1 || r.Decisions[0].Plan.Digest != r.Plans[0].Digest {
+				t.Fatalf("%s: %d decisions", name, len(r.Decisions))
+			}
+			known, ok := r.Decisions[0].Region(0)
+			if !ok || len(known.Have.Functions) != 7 || len(known.Have.Layers) != 1 {
+				t.Errorf("%s: it is known %v, of %+v", name, ok, known.Have)
+			}
+		}
+		f.world.OnCall(func(awssim.Call) awssim.Fault { return awssim.Throttle() })
+		failed, err := f.round().Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := failed.Decisions[0].Region(0); ok || failed.Plans[0].Regions[0].Failure == nil {
+			t.Errorf("what was not read is known: %+v", failed.Plans[0].Regions[0].Failure)
+		}
+	})
+}
+
+// One call looks, says what it will do, writes the word and carries it out; again
+// it has nothing to do; and a retry lifts it.
+func TestRollbackAndRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.apply(t.Context()) // from 4 to 5
+		f.world.ResetCalls()
+		ask := round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks", DryRun: true}
+		told := 0
+		ask.Going = func(b round.Return) {
+			told++
+			if len(b.Back) != 1 || b.Back[0].Quarantine.RevertTo != 4 || b.Back[0].To != "4 (1.4.0)" || len(b.Steps()) != 6 || b.Written {
+				t.Errorf("it is going to %+v, by %d steps", b.Back, len(b.Steps()))
+			}
+		}
+		if _, err := f.round().Plan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		once := f.world.Count("ListLayerVersions")
+		f.world.ResetCalls()
+		words := func() int {
+			t.Helper()
+			qs, err := ruling.LoadQuarantines(t.Context(), f.store, "test", "prod")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(qs)
+		}
+		if _, err := f.round().Rollback(t.Context(), ask); err != nil || told != 1 || words() != 0 || f.world.Writes() != 0 {
+			t.Errorf("a dry run: %v, told %d times, %d words, %d writes", err, told, words(), f.world.Writes())
+		}
+		if n := f.world.Count("ListLayerVersions"); n != once {
+			t.Errorf("it listed versions %d times, and a plan does %d times", n, once)
+		}
+		ask.DryRun = false
+		back, err := f.round().Rollback(t.Context(), ask)
+		if err != nil || !back.Written || told != 2 || words() != 1 || len(f.behind(4)) != 0 {
+			t.Fatalf("%v, written %v, not at 4: %v", err, back.Written, f.behind(4))
+		}
+		if n := statuses(back.Result); n[plan.StatusApplied] != 6 || len(n) != 1 {
+			t.Errorf("results %v", n)
+		}
+		f.world.ResetCalls()
+		back, err = f.round().Rollback(t.Context(), ask)
+		if err != nil || back.Given == nil || back.Given.By != "sato" || back.Written || f.world.Writes() != 0 {
+			t.Errorf("again: %v, given %+v", err, back.Given)
+		}
+		done, err := f.round().Retry(t.Context(), round.Retry{Environment: "prod", Layer: "common", By: "suzuki", Reason: "mended"})
+		if err != nil || len(done.Lifted) != 1 || len(done.Resumed) != 0 || words() != 0 {
+			t.Errorf("retry: %+v, %v", done, err)
+		}
+		f.apply(t.Context())
+		if n := len(f.behind(5)); n != 0 {
+			t.Errorf("%d functions do not come again", n)
+		}
+	})
+}
+
+// What is refused writes nothing, and is known by its code.
+func TestRollbackRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
+		f.apply(t.Context())
+		f.world.ResetCalls()
+		for code, ask := range map[round.RefusalCode]round.Rollback{
+			round.RefusedLayer:     {Environment: "prod", Layer: "comon"},
+			round.RefusedInvalid:   {Environment: "prd", Layer: "common"},
+			round.RefusedText:      {Environment: "prod", Layer: "common", To: "soon"},
+			round.RefusedFunctions: {Environment: "prod", Layer: "common", Functions: "x-*"},
+		} {
+			_, err := f.round().Rollback(t.Context(), ask)
+			if refused, ok := errors.AsType[*round.Refusal](err); !ok || refused.Code != code {
+				t.Errorf("%s: %v", code, err)
+			}
+		}
+		_, err := f.round().Retry(t.Context(), round.Retry{Environment: "prod", Layer: "comon"})
+		if refused, ok := errors.AsType[*round.Refusal](err); !ok || !slices.Equal(refused.Names, []string{"common"}) {
+			t.Errorf("retry of no layer: %v", err)
+		}
+		if f.world.Writes() != 0 {
+			t.Errorf("%d writes", f.world.Writes())
+		}
+		for e := range history.Open(f.store, "test").Entries(t.Context(), history.Query{}) {
+			if e.Cause == history.CauseRuling {
+				t.Errorf("the history says %+v", e)
+			}
+		}
+	})
+}
+
+// A rollout that is not halted is not let go on, and nobody's word is written.
+func TestRetryOfWhatIsNotHalted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 3, awssim.Options{})
+		log := history.Open(f.store, "test")
+		ro := rollout.Rollout{ID: log.NewRolloutID(time.Now()), Stage: rollout.StageBake, Wave: 1, Waves: 2}
+		if err := log.SaveRollout(t.Context(), "prod", region, ro); err != nil {
+			t.Fatal(err)
+		}
+		done, err := f.round().Retry(t.Context(), round.Retry{Environment: "prod", By: "sato", Reason: "x"})
+		if err != nil || len(done.Resumed) != 0 {
+			t.Errorf("resumed %v, %v", done.Resumed, err)
+		}
+		if ok, err := log.Resume(t.Context(), "prod", region, ro.ID, "sato", "x"); ok || err != nil {
+			t.Errorf("resumed: %v, %v", ok, err)
+		}
+		for e := range log.Entries(t.Context(), history.Query{}) {
+			t.Errorf("the history says %+v", e)
+		}
+		ro.Stage, ro.Reason = rollout.StageHalted, "an alarm rings"
+		ro.Targets = []rollout.Target{{Name: "common"}}
+		if err := log.SaveRollout(t.Context(), "prod", region, ro); err != nil {
+			t.Fatal(err)
+		}
+		f.tree.Environments[0].Layers = append(f.tree.Environments[0].Layers, desired.LayerWish{Name: "ml"})
+		for layer, want := range map[string]int{"ml": 0, "common": 1} {
+			done, err := f.round().Retry(t.Context(), round.Retry{Environment: "prod", Layer: layer, By: "sato", Reason: "x"})
+			if err != nil || len(done.Resumed) != want {
+				t.Errorf("%s: resumed %v, %v", layer, done.Resumed, err)
+			}
+		}
+	})
+}
