@@ -90,7 +90,7 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	}
 	now := a.now().UTC()
 	asked := ruling.Approval{Environment: env, Digest: digest, By: by, At: now, Reason: f.reason}
-	given, err := history.Open(s, repository).Approve(ctx, asked, func(old ruling.Approval) bool { return old.Valid(calendar, now) })
+	given, err := history.Open(s, repository).Rulings().Approve(ctx, asked, calendar)
 	if err != nil {
 		return fmt.Errorf("approve %s: %w", env, err)
 	}
@@ -142,7 +142,7 @@ func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository,
 	if wholeDigest.MatchString(digest) {
 		return digest, nil
 	}
-	matches, err := ruling.Offers(ctx, s, repository, env, digest)
+	matches, err := ruling.Pending(ctx, s, repository, env, digest)
 	if err != nil {
 		return "", err
 	}
@@ -166,12 +166,12 @@ func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calenda
 	p.Linef(0, "%s %s the plan %s of %s, until %s", p.Good("✓"), verb, given.Digest[:12], p.Bold(given.Environment),
 		words.Moment(given.Expires(calendar), calendar.Zone))
 	p.Linef(2, "as %s, in %s", given.By, spec)
-	if len(given.Lines) == 0 {
+	if len(given.Scope) == 0 {
 		a.say("warning: no apply has offered this plan in %s; the approval counts once a plan has exactly this digest", spec)
 		return a.print(p.String())
 	}
-	p.Linef(2, "it releases %s:", words.Count(len(given.Lines), "step"))
-	for _, line := range present.Released(given.Lines) {
+	p.Linef(2, "it releases %s:", words.Count(len(given.Scope), "step"))
+	for _, line := range present.Released(given.Scope) {
 		p.Linef(4, "%s", line)
 	}
 	return a.print(p.String())

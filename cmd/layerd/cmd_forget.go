@@ -82,7 +82,7 @@ func (a *app) forget(ctx context.Context, f approveFlags, env string) error {
 		return err
 	}
 	asked := ruling.Forgotten{Environment: env, By: by, At: a.now().UTC(), Reason: f.reason}
-	given, err := history.Open(s, repository).Forget(ctx, asked)
+	given, err := history.Open(s, repository).Rulings().Forget(ctx, asked)
 	if err != nil {
 		return fmt.Errorf("forget %s: %w", env, err)
 	}

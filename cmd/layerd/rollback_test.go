@@ -49,7 +49,7 @@ func TestRollbackWhileADaemonHasTheLease(t *testing.T) {
 		t.Fatalf("quarantines of %v, %v", names, err)
 	}
 	qs, err := ruling.LoadQuarantines(t.Context(), s, names[0], "dev")
-	if err != nil || len(qs) != 1 || !qs[0].Hand || qs[0].Number != 4 || qs[0].Back != 3 || qs[0].Reason != "it leaks" {
+	if err != nil || len(qs) != 1 || !qs[0].ByPerson || qs[0].Number != 4 || qs[0].RevertTo != 3 || qs[0].Reason != "it leaks" {
 		t.Errorf("the word is %+v, %v", qs, err)
 	}
 	if err := held.Release(t.Context()); err != nil {

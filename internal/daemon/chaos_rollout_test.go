@@ -130,9 +130,9 @@ func (sc scenario) run(t *testing.T, n int, after bool) (out outcome, first, las
 		}
 		sim.at(21)
 		layer := state.NewLayerARN("aws", region, accountID, "makoto-common-dev")
-		_, err := history.Open(sim.store, "demo").Quarantine(t.Context(), ruling.Quarantine{
-			Environment: "dev", Region: region, Layer: layer, Name: "makoto-common", Number: 5, Semver: "1.5.0", Back: 4,
-			Hand: true, By: "sato", Reason: "orders fail", At: time.Now(),
+		_, err := history.Open(sim.store, "demo").Rulings().Quarantine(t.Context(), ruling.Quarantine{
+			Environment: "dev", Region: region, Layer: layer, Name: "makoto-common", Number: 5, Semver: "1.5.0", RevertTo: 4,
+			ByPerson: true, By: "sato", Reason: "orders fail", At: time.Now(),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -259,13 +260,13 @@ func (sim *simulation) commit(subject, version string) {
 func (sim *simulation) approve(environment string) {
 	sim.Helper()
 	for range 12 {
-		offers, err := ruling.Offers(sim.Context(), sim.store, "demo", environment, "")
+		offers, err := ruling.Pending(sim.Context(), sim.store, "demo", environment, "")
 		if err != nil {
 			sim.Fatal(err)
 		}
 		for _, o := range offers {
 			a := ruling.Approval{Environment: environment, Digest: o.Digest, By: "tanaka", At: time.Now()}
-			if _, err := history.Open(sim.store, "demo").Approve(sim.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
+			if _, err := history.Open(sim.store, "demo").Rulings().Approve(sim.Context(), a, window.Calendar{}); err != nil {
 				sim.Fatal(err)
 			}
 		}

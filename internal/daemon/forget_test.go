@@ -42,7 +42,7 @@ func TestForgetting(t *testing.T) {
 		remove()
 		said(5*time.Minute, "opened: "+gone)
 
-		_, err := history.Open(s.store, "acme").Forget(t.Context(), ruling.Forgotten{Environment: "prod", By: "sato", At: time.Now(), Reason: "moved"})
+		_, err := history.Open(s.store, "acme").Rulings().Forget(t.Context(), ruling.Forgotten{Environment: "prod", By: "sato", At: time.Now(), Reason: "moved"})
 		if err != nil {
 			t.Fatal(err)
 		}

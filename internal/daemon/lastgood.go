@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -217,29 +216,12 @@ func (d *Daemon) readDoc(ctx context.Context, key string, into any) (store.Revis
 	if err != nil {
 		return "", err
 	}
-	var head struct {
-		V int `json:"v"`
-	}
-	if err := errors.Join(json.Unmarshal(v.Data, &head), json.Unmarshal(v.Data, into)); err != nil {
-		return "", fmt.Errorf("read %s: %w: %w", key, store.ErrCorrupt, err)
-	}
-	if head.V > docVersion {
-		return "", fmt.Errorf("read %s: %w", key, store.ErrNewer)
-	}
-	return v.Revision, nil
+	return v.Revision, store.Decode(v, docVersion, into)
 }
 
 // writeDoc replaces the value that was at revision; "" = there was none.
 func (d *Daemon) writeDoc(ctx context.Context, key string, revision store.Revision, doc any) error {
-	data, err := json.Marshal(doc)
-	if err != nil {
-		return err
-	}
-	if revision == "" {
-		_, err = d.Store.Create(ctx, key, data)
-	} else {
-		_, err = d.Store.Replace(ctx, key, revision, data)
-	}
+	_, err := store.Documents[any]{Store: d.Store}.Write(ctx, key, revision, &doc)
 	return err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // The pinned story is one night of a daemon over eleven environments in which
@@ -149,7 +150,7 @@ func (s *site) tellStory() []notify.Message {
 		s.t.Fatal(err)
 	}
 	s.until(2, 30)
-	s.check(history.Open(s.store, pinnedIdentity).Forget(s.t.Context(), ruling.Forgotten{Environment: "old", By: "suzuki", At: time.Now().UTC(), Reason: "closed"}))
+	s.check(history.Open(s.store, pinnedIdentity).Rulings().Forget(s.t.Context(), ruling.Forgotten{Environment: "old", By: "suzuki", At: time.Now().UTC(), Reason: "closed"}))
 	for i := range 4 { // somebody insists
 		s.until(2, 40+10*i)
 		s.sets(otherRegion, "a", "dev", 4)
@@ -182,13 +183,13 @@ func (s *site) check(_ any, err error) {
 // approve says yes to what an environment offers.
 func (s *site) approve(env string) {
 	s.t.Helper()
-	offers, err := ruling.Offers(s.t.Context(), s.store, pinnedIdentity, env, "")
+	offers, err := ruling.Pending(s.t.Context(), s.store, pinnedIdentity, env, "")
 	if err != nil || len(offers) != 1 {
 		s.t.Fatalf("%s offers %v, %v", env, offers, err)
 	}
-	s.check(history.Open(s.store, pinnedIdentity).Approve(s.t.Context(), ruling.Approval{
+	s.check(history.Open(s.store, pinnedIdentity).Rulings().Approve(s.t.Context(), ruling.Approval{
 		Environment: env, Digest: offers[0].Digest, By: "佐藤", At: time.Now().UTC(), Reason: "release 1.5.0",
-	}, func(ruling.Approval) bool { return true }))
+	}, window.Calendar{}))
 }
 
 // people decide: what hand has goes back, on one function of it further; qa may
@@ -196,20 +197,21 @@ func (s *site) approve(env string) {
 func (s *site) people() {
 	s.t.Helper()
 	ctx, log := s.t.Context(), history.Open(s.store, pinnedIdentity)
+	rulings := log.Rulings()
 	q := ruling.Quarantine{
 		Environment: "hand", Region: region, Layer: state.NewLayerARN("aws", region, accountID, "common-hand"), Name: "common",
-		Number: 5, Semver: "1.5.0", Back: 4, Hand: true, By: "鈴木", Reason: "it times out", At: time.Now().UTC(),
+		Number: 5, Semver: "1.5.0", RevertTo: 4, ByPerson: true, By: "鈴木", Reason: "it times out", At: time.Now().UTC(),
 	}
-	s.check(log.Quarantine(ctx, q))
-	q.Functions, q.Back, q.At = "makoto-c-*", 3, time.Now().UTC()
-	s.check(log.Quarantine(ctx, q))
+	s.check(rulings.Quarantine(ctx, q))
+	q.Functions, q.RevertTo, q.At = "makoto-c-*", 3, time.Now().UTC()
+	s.check(rulings.Quarantine(ctx, q))
 	s.until(1, 0)
-	s.check(log.Lift(ctx, q, "佐藤", "c is well"))
+	s.check(rulings.Lift(ctx, q, "佐藤", "c is well", time.Now()))
 	held, err := ruling.LoadQuarantines(ctx, s.store, pinnedIdentity, "qa")
 	if err != nil || len(held) != 1 {
 		s.t.Fatalf("qa has %v in quarantine, %v", held, err)
 	}
-	s.check(log.Lift(ctx, held[0], "佐藤", "once more"))
+	s.check(rulings.Lift(ctx, held[0], "佐藤", "once more", time.Now()))
 	ro, err := log.Rollout(ctx, "halt", region)
 	if err != nil || ro == nil {
 		s.t.Fatalf("the rollout of halt is %v, %v", ro, err)
@@ -219,11 +221,11 @@ func (s *site) people() {
 	}
 	var lines []string
 	for i := range 600 {
-		lines = append(lines, ruling.Line(region, "attach", q.Layer, fmt.Sprintf("makoto-%04d-wait", i), "5"))
+		lines = append(lines, ruling.ApprovalLine(region, "attach", q.Layer, fmt.Sprintf("makoto-%04d-wait", i), "5"))
 	}
 	digest := ruling.Digest(lines)
-	s.check(nil, ruling.Offering(ctx, s.store, pinnedIdentity, ruling.Offer{Environment: "wait", Digest: digest, Lines: lines, At: time.Now().UTC()}))
-	s.check(log.Approve(ctx, ruling.Approval{Environment: "wait", Digest: digest, By: "佐藤", At: time.Now().UTC()}, func(ruling.Approval) bool { return false }))
+	s.check(nil, ruling.RecordPending(ctx, s.store, pinnedIdentity, ruling.PendingPlan{Environment: "wait", Digest: digest, Scope: lines, At: time.Now().UTC()}))
+	s.check(rulings.Approve(ctx, ruling.Approval{Environment: "wait", Digest: digest, By: "佐藤", At: time.Now().UTC()}, window.Calendar{}))
 }
 
 // dies has a daemon begin with crash and die before it hears that its write was

@@ -90,7 +90,7 @@ func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) e
 func (a *account) endedSince(ctx context.Context, name string, from history.Cursor) ([]history.Entry, history.Cursor, error) {
 	var list []history.Entry
 	for {
-		entries, next, err := a.history.Ended(ctx, from)
+		entries, next, err := a.history.CompletedSince(ctx, from)
 		if err != nil {
 			return nil, from, fmt.Errorf("read what has ended in %s: %w", name, err)
 		}

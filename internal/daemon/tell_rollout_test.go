@@ -147,10 +147,10 @@ func TestHaltAndHandRollback(t *testing.T) {
 		}
 		q := ruling.Quarantine{
 			Environment: "dev", Region: region, Layer: state.NewLayerARN("aws", region, accountID, "common"), Name: "common", Number: 5, Semver: "1.5.0",
-			Back: 4, Hand: true, By: "sato", Reason: "it fails", At: time.Now(),
+			RevertTo: 4, ByPerson: true, By: "sato", Reason: "it fails", At: time.Now(),
 		}
 		log := history.Open(s.store, "acme")
-		if _, err := log.Quarantine(t.Context(), q); err != nil {
+		if _, err := log.Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(30 * time.Minute)
@@ -161,7 +161,7 @@ func TestHaltAndHandRollback(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		s.expect("a day later", "rolled_back reminded: Reminder: dev ap-northeast-1: common is pinned at 4")
 		s.world.OnInvoke(nil)
-		if ok, err := log.Lift(t.Context(), q, "sato", "it was the test"); !ok || err != nil {
+		if ok, err := log.Rulings().Lift(t.Context(), q, "sato", "it was the test", time.Now()); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		time.Sleep(time.Hour)

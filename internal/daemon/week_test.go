@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
@@ -213,7 +214,7 @@ func (w *week) approve() {
 			w.t.Fatal(err)
 		}
 		a := ruling.Approval{Environment: "dev", Digest: segments[3], By: "tanaka", At: time.Now()}
-		if _, err := history.Open(w.store, "acme").Approve(w.t.Context(), a, func(ruling.Approval) bool { return true }); err != nil {
+		if _, err := history.Open(w.store, "acme").Rulings().Approve(w.t.Context(), a, window.Calendar{}); err != nil {
 			w.t.Fatal(err)
 		}
 	}

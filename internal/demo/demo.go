@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/layerd/layerd/internal/plan"
 
@@ -168,9 +169,9 @@ func (s *story) round(environments ...string) (round.Result, error) {
 
 // approve approves what a plan of the environment waits for.
 func (s *story) approve(planned plan.Plan) error {
-	_, err := history.Open(s.store, repository).Approve(s.ctx, ruling.Approval{
+	_, err := history.Open(s.store, repository).Rulings().Approve(s.ctx, ruling.Approval{
 		Environment: planned.Environment, Digest: planned.Digest, By: "sato", At: s.now, Reason: "reviewed in the demo",
-	}, func(ruling.Approval) bool { return true })
+	}, window.Calendar{})
 	return err
 }
 

@@ -56,7 +56,7 @@ func (s *story) tellSlack(r round.Result, commit gitrepo.Commit, from map[string
 			From: from[env], To: from[env], LookedAt: s.now,
 		}
 		for {
-			ended, next, err := history.Open(s.store, repository).Ended(s.ctx, now.To)
+			ended, next, err := history.Open(s.store, repository).CompletedSince(s.ctx, now.To)
 			if err != nil {
 				return err
 			}

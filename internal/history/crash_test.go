@@ -103,7 +103,7 @@ func round(ctx context.Context, s store.Store, w *applytest.World, settle bool) 
 		}}},
 		Now: time.Now(),
 	})
-	if err := l.Learn(ctx, env, region, planned.Regions[0].Learned, time.Now()); err != nil {
+	if err := l.RecordObservations(ctx, env, region, planned.Regions[0].Learned, time.Now()); err != nil {
 		return err
 	}
 	rec, err := l.BeginRound(ctx, history.Round{Environment: env, Region: region, Revision: "c0ffee"})
@@ -201,7 +201,7 @@ func TestAKillWhileLearning(t *testing.T) {
 			}}},
 			Now: time.Now(),
 		})
-		return l.Learn(t.Context(), env, region, planned.Regions[0].Learned, time.Now())
+		return l.RecordObservations(t.Context(), env, region, planned.Regions[0].Learned, time.Now())
 	}
 	for _, after := range []bool{false, true} {
 		for n := 0; ; n++ {

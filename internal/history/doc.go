@@ -8,23 +8,22 @@
 //
 //	log := history.Open(s, "https://github.com/acme/layers.git")
 //	past, err := log.Past(ctx, "prod", "ap-northeast-1")      // for reconcile.Decide
-//	err = log.Learn(ctx, "prod", "ap-northeast-1", plan.Regions[0].Learned, now)
+//	err = log.RecordObservations(ctx, "prod", "ap-northeast-1", plan.Regions[0].Learned, now)
 //	round, err := log.BeginRound(ctx, history.Round{Environment: "prod", …})
 //	err = apply.Run(ctx, &plan.Regions[0], cloud, round, options)
 //	err = round.FinishRound(ctx)
 //	for e, err := range log.Entries(ctx, history.Query{Environment: "prod", Limit: 20}) { … }
-//	entries, cursor, err = log.Ended(ctx, cursor)             // what has ended since
+//	entries, cursor, err = log.CompletedSince(ctx, cursor)    // what has ended since
 //
-// What people decide is part of it: Approve gives an approval and appends who
-// gave it, and Forget, Quarantine and Lift do the same for an environment that
-// is gone and for a version that is bad, or is tried again.
+// What people decide is part of it: a Log is the journal of the repository's
+// rulings (Rulings), which has who decided what before it takes effect.
 //
 // A rollout spans many rounds and outlives the process that began it:
 //
 //	r := rollout.Rollout{ID: log.NewRolloutID(now), …}
-//	err = log.SaveRollout(ctx, "prod", "ap-northeast-1", r)   // ErrPassed: stop
+//	err = log.SaveRollout(ctx, "prod", "ap-northeast-1", r)   // ErrStaleFence: stop
 //	rollout, err := log.Rollout(ctx, "prod", "ap-northeast-1")
-//	changed, err := log.Changed(ctx, *rollout)                // what going back has to undo
+//	changed, err := log.Changed(ctx, *rollout)                // what a rollback has to undo
 //	err = log.Prove(ctx, "prod", "ap-northeast-1", r.Targets) // it came through healthily
 //
 // # What is promised
@@ -32,7 +31,7 @@
 // Begin returns only after the record is durable. Finish first brings the past
 // up to date and then ends the record, so that an ended record is always in the
 // past as well, and doing it twice changes nothing. A round that changes nothing
-// and learns nothing writes nothing.
+// and observes nothing new writes nothing.
 //
 // When an end was lost, the past is behind by one step: Settle brings it up to
 // date once somebody looked; without that the next decision finds the function
@@ -44,9 +43,9 @@
 // are kept apart by the lease, and each write by its RevisionID. But one that
 // was stopped, lost its lease and wakes does not turn the past back: what it
 // still has to say is older than what the lease's next holder wrote, and each
-// document of the past knows the highest fencing number that wrote it. The
-// document of a rollout does as well, but there the old holder is told
-// (ErrPassed): it would go on with a wave that is over. Nothing is ever deleted.
+// document of the past has the highest fencing number that wrote it. The
+// document of a rollout has it as well, but there the old holder gets an error
+// (ErrStaleFence): it would go on with a wave that is over. Nothing is ever deleted.
 //
 // # What is kept
 //
@@ -62,7 +61,7 @@
 //	past/REPO/pruned/ENVIRONMENT/REGION     the prunes of the last 24 hours
 //
 // Values are JSON with a version "v"; one that is newer than this program knows
-// is store.ErrNewer, never half understood. The structs that are stored (files
-// document.go and record.go) keep their field names for ever; those that are
-// returned may change.
+// is store.ErrNewer, never half understood. What is stored (files document.go,
+// record.go and ruling.go, and Round) keeps its names in JSON for ever; an Entry may
+// change otherwise.
 package history

@@ -109,17 +109,17 @@ func (l *Log) lines(ctx context.Context, q store.Query) iter.Seq[line] {
 	}
 }
 
-// Unfinished gives the entries without an end that earlier rounds left, oldest
+// Unfinished returns the entries without an end that earlier rounds left, oldest
 // first. Ask when no round of the repository is at work: those of one that is
 // look the same. It writes nothing.
 func (l *Log) Unfinished(ctx context.Context) ([]Entry, error) {
 	rounds := map[string]bool{}
 	first := ""
-	for _, d := range each[openDoc](ctx, l.store, store.Query{Prefix: store.Prefix("open", l.repository)}) {
-		if d.err != nil {
-			return nil, fmt.Errorf("read which rounds are open: %w", d.err)
+	for d, err := range docs[openDoc](l).List(ctx, store.Query{Prefix: store.Prefix("open", l.repository)}) {
+		if err != nil {
+			return nil, fmt.Errorf("read which rounds are open: %w", err)
 		}
-		for id := range d.doc.Rounds {
+		for id := range d.Doc.Rounds {
 			rounds[id] = true
 			if first == "" || id < first {
 				first = id
@@ -140,7 +140,7 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 		if v.err != nil {
 			return nil, fmt.Errorf("read what was left open: %w", v.err)
 		}
-		if v.ruling == nil && v.record.End == nil && rounds[v.record.Round] {
+		if v.ruling == nil && v.record.End == nil && rounds[v.record.RoundID] {
 			open = append(open, v.entries()...)
 		}
 	}
@@ -148,29 +148,25 @@ func (l *Log) unfinished(ctx context.Context, rounds map[string]bool, first stri
 }
 
 // Settle ends the record of an entry without an end, after somebody looked at
-// AWS: out says what was found. All entries of the record end with it; a
+// AWS: out is what was found. All entries of the record end with it; a
 // record that has an end keeps it.
 func (l *Log) Settle(ctx context.Context, e Entry, out apply.Outcome) error {
-	v, err := l.store.Get(ctx, l.recordKey(e.ID))
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("settle %s: %w", e.Step, err)
+	rec, v, err := docs[record](l).Get(ctx, l.recordKey(e.ID))
+	if err == nil && v.Revision == "" {
+		err = fmt.Errorf("settle %s: %w", e.Step, store.ErrNotFound)
 	}
 	if err != nil {
 		return err
 	}
-	var rec record
-	if err := decode(v, &rec); err != nil {
-		return err
-	}
 	if rec.End == nil {
-		anew := func(stepDoc) bool { return true }
+		anew := func(Action) bool { return true }
 		if err := l.finish(ctx, e.ID, rec, out, anew); err != nil {
 			return err
 		}
 	}
-	left, err := l.unfinished(ctx, map[string]bool{rec.Round: true}, rec.Round)
+	left, err := l.unfinished(ctx, map[string]bool{rec.RoundID: true}, rec.RoundID)
 	if err != nil || slices.ContainsFunc(left, func(o Entry) bool { return o.ID != e.ID }) {
 		return err
 	}
-	return l.closeRounds(ctx, rec.Environment, rec.Region, rec.Round)
+	return l.closeRounds(ctx, rec.Environment, rec.Region, rec.RoundID)
 }

@@ -63,7 +63,7 @@ func TestHealsOutliveLearning(t *testing.T) {
 	do(t, begin(t, l), because(plan.CauseDrift, attach("chat", 12, 13)), applied(""))
 	before := pastOf(t, l)
 	writes := c.writes
-	if news, err := l.LearnAfter(t.Context(), env, region, before, plan.Learned{}, time.Now()); news || err != nil || c.writes != writes {
+	if news, err := l.RecordObservationsSince(t.Context(), env, region, before, plan.Learned{}, time.Now()); news || err != nil || c.writes != writes {
 		t.Errorf("heals are news: %v, %v, %d writes", news, err, c.writes-writes)
 	}
 	learn(t, l, plan.Learned{Sightings: []plan.Sighting{{Function: "chat", Layer: common, Have: common.Version(9), Since: time.Now()}}})

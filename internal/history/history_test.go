@@ -109,7 +109,7 @@ func pastOf(t *testing.T, l *history.Log) plan.Past {
 
 func learn(t *testing.T, l *history.Log, what plan.Learned) {
 	t.Helper()
-	if err := l.Learn(t.Context(), env, region, what, time.Now()); err != nil {
+	if err := l.RecordObservations(t.Context(), env, region, what, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -172,19 +172,24 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 		}
 		e := got[0]
 		wantEntry := history.Entry{
-			ID: id, Round: e.Round, Environment: env, Region: region, Account: "123456789012", Revision: "c0ffee", Author: "Aiko <aiko@example.com>",
-			Digest: "d1", Approval: "d1", ApprovedBy: "hiro", Window: "Saturday 02:00-06:00",
-			Step: "attach/makoto-common/chat", Kind: plan.KindAttach, Cause: plan.CauseChange, Reason: "Git asks for it",
-			Layer: "makoto-common", LayerARN: common, Function: "chat", From: common.Version(12), To: common.Version(13),
-			FromNumber: 12, ToNumber: 13, ToVersion: "1.13.0",
-			Before: list{vendor.Version(9), common.Version(12)}, After: list{vendor.Version(9), common.Version(13)},
-			Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started, Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
+			Round: history.Round{
+				Environment: env, Region: region, Account: "123456789012", Revision: "c0ffee", Author: "Aiko <aiko@example.com>",
+				Digest: "d1", Approval: "d1", ApprovedBy: "hiro", Window: "Saturday 02:00-06:00",
+			},
+			Action: history.Action{
+				Step: "attach/makoto-common/chat", Kind: plan.KindAttach, Cause: plan.CauseChange, Reason: "Git asks for it",
+				Layer: "makoto-common", LayerARN: common, Function: "chat", From: common.Version(12), To: common.Version(13),
+				ToVersion: "1.13.0",
+			},
+			ID: id, RoundID: e.RoundID, FromNumber: 12, ToNumber: 13, Before: list{vendor.Version(9), common.Version(12)},
+			After: list{vendor.Version(9), common.Version(13)}, Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started,
+			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
 		}
-		if e.Round == "" || e.Round >= id {
-			t.Errorf("the round began at %q, its record at %q", e.Round, id)
+		if e.RoundID == "" || e.RoundID >= id {
+			t.Errorf("the round began at %q, its record at %q", e.RoundID, id)
 		}
 		if e.Started.Location() != time.UTC {
 			t.Errorf("started: %v", e.Started)
@@ -497,7 +502,7 @@ func TestANewerValueIsNotHalfUnderstood(t *testing.T) {
 			return err
 		},
 		store.Key("past", repo, "layer", env, region, string(common)): func(l *history.Log) error {
-			return l.Learn(t.Context(), env, region, plan.Learned{}, time.Now())
+			return l.RecordObservations(t.Context(), env, region, plan.Learned{}, time.Now())
 		},
 		store.Key("past", repo, "pruned", env, region): func(l *history.Log) error {
 			_, err := l.Past(t.Context(), env, region)

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,9 +18,9 @@ import (
 const (
 	// day is how long a prune counts against the limit of a day.
 	day = 24 * time.Hour
-	// mostNumbers bounds each list in a layer's document: with all of them
+	// maxNumbers bounds each list in a layer's document: with all of them
 	// full it still is far below store.MaxValue.
-	mostNumbers = 3000
+	maxNumbers = 3000
 )
 
 func (l *Log) functionKey(environment, region, name string) string {
@@ -36,32 +35,32 @@ func (l *Log) prunedKey(environment, region string) string {
 	return store.Key("past", l.repository, "pruned", environment, region)
 }
 
-// Past gives what was done and found in one environment and Region before. It
+// Past returns what was done and found in one environment and Region before. It
 // reads one small value for each function that was ever managed there, and
 // writes nothing.
 func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, error) {
 	past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 	in := interner{}
 	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
-	for name, d := range each[functionDoc](ctx, l.store, functions) {
-		if d.err != nil {
-			return plan.Past{}, d.err
+	for d, err := range docs[functionDoc](l).List(ctx, functions) {
+		if err != nil {
+			return plan.Past{}, err
 		}
-		// A copy: name is a part of a key that is three times as long.
-		name = strings.Clone(name)
-		past.Functions[name] = d.doc.past(name, in)
+		// A copy: the name is a part of a key that is three times as long.
+		name := strings.Clone(d.Name)
+		past.Functions[name] = d.Doc.past(name, in)
 	}
 	layers := store.Query{Prefix: store.Prefix("past", l.repository, "layer", environment, region)}
-	for name, d := range each[layerDoc](ctx, l.store, layers) {
-		if d.err != nil {
-			return plan.Past{}, d.err
+	for d, err := range docs[layerDoc](l).List(ctx, layers) {
+		if err != nil {
+			return plan.Past{}, err
 		}
-		past.Layers[state.LayerARN(name)] = plan.LayerPast{
-			Applied: d.doc.Applied, Numbers: d.doc.Numbers, Candidates: d.doc.Candidates, Selected: d.doc.Selected,
-			Proven: d.doc.Proven,
+		past.Layers[state.LayerARN(d.Name)] = plan.LayerPast{
+			Applied: d.Doc.Applied, Numbers: d.Doc.Numbers, Candidates: d.Doc.Candidates, Selected: d.Doc.Selected,
+			Proven: d.Doc.Proven,
 		}
 	}
-	pruned, err := get[prunedDoc](ctx, l.store, l.prunedKey(environment, region))
+	pruned, _, err := docs[prunedDoc](l).Get(ctx, l.prunedKey(environment, region))
 	if err != nil {
 		return plan.Past{}, err
 	}
@@ -74,54 +73,11 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 	return past, nil
 }
 
-// get reads one document; the zero one when there is none.
-func get[D any](ctx context.Context, s store.Store, key string) (D, error) {
-	var doc D
-	v, err := s.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return doc, nil
-	}
-	if err != nil {
-		return doc, err
-	}
-	return doc, decode(v, &doc)
-}
-
-// found is one document of a list, or why the list ended.
-type found[D any] struct {
-	doc   D
-	value store.Value
-	err   error
-}
-
-// each yields the documents that q selects, by the last segment of their keys.
-func each[D any](ctx context.Context, s store.Store, q store.Query) func(func(string, found[D]) bool) {
-	return func(yield func(string, found[D]) bool) {
-		for v, err := range s.List(ctx, q) {
-			f := found[D]{value: v, err: err}
-			var segments []string
-			if f.err == nil {
-				segments, f.err = store.Split(v.Key)
-			}
-			if f.err == nil {
-				f.err = decode(v, &f.doc)
-			}
-			if f.err != nil {
-				yield("", f)
-				return
-			}
-			if !yield(segments[len(segments)-1], f) {
-				return
-			}
-		}
-	}
-}
-
 // interner has one copy of each name of a layer: thousands of functions have
 // the same few.
 type interner map[string]string
 
-func (in interner) text(s string) string {
+func (in interner) intern(s string) string {
 	if known, ok := in[s]; ok {
 		return known
 	}
@@ -132,10 +88,10 @@ func (in interner) text(s string) string {
 func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
 	for i, version := range d.List {
-		d.List[i] = state.LayerVersionARN(in.text(string(version)))
+		d.List[i] = state.LayerVersionARN(in.intern(string(version)))
 	}
 	for layer, slot := range d.Layers {
-		layer = state.LayerARN(in.text(string(layer)))
+		layer = state.LayerARN(in.intern(string(layer)))
 		p.Applied[layer] = slot.Applied
 		if slot.Original != 0 {
 			if p.Original == nil {
@@ -148,28 +104,28 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 		if p.Drift == nil {
 			p.Drift = map[state.LayerARN]plan.Sighting{}
 		}
-		layer = state.LayerARN(in.text(string(layer)))
-		have := state.LayerVersionARN(in.text(string(s.Have)))
+		layer = state.LayerARN(in.intern(string(layer)))
+		have := state.LayerVersionARN(in.intern(string(s.Have)))
 		p.Drift[layer] = plan.Sighting{Function: name, Layer: layer, Have: have, Since: s.Since}
 	}
 	for layer, h := range d.Heals {
 		if p.Heals == nil {
 			p.Heals = map[state.LayerARN]plan.Heals{}
 		}
-		p.Heals[state.LayerARN(in.text(string(layer)))] = plan.Heals{Count: h.Count, Last: h.Last}
+		p.Heals[state.LayerARN(in.intern(string(layer)))] = plan.Heals{Count: h.Count, Last: h.Last}
 	}
 	return p
 }
 
-// remember makes what a record applied the past. All of it may be repeated.
-func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+// applyToPast brings the past up to what a record applied. All of it may be repeated.
+func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
 	by := l.fenceOf(rec)
 	list := out.List
 	if list == nil {
 		list = rec.After
 	}
 	if rec.Alias != "" && rec.Steps[0].Cause != plan.CauseRollback {
-		d, err := get[functionDoc](ctx, l.store, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
+		d, _, err := docs[functionDoc](l).Get(ctx, l.functionKey(rec.Environment, rec.Region, rec.Steps[0].Function))
 		if err != nil {
 			return fmt.Errorf("remember what %s serves: %w", rec.Alias, err)
 		}
@@ -177,12 +133,12 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 	}
 	for _, s := range rec.Steps {
 		if s.Kind == plan.KindPrune {
-			return l.rememberPrune(ctx, id, rec, s)
+			return l.applyPruneToPast(ctx, id, rec, s)
 		}
 		if s.To == "" || s.LayerARN == "" || !first(s) {
 			continue
 		}
-		err := update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+		err := docs[layerDoc](l).Update(ctx, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
 			return d.apply(s, by)
 		})
 		if err != nil {
@@ -193,7 +149,7 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 		return nil
 	}
 	function := rec.Steps[0].Function
-	err := update(ctx, l.store, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
+	err := docs[functionDoc](l).Update(ctx, l.functionKey(rec.Environment, rec.Region, function), func(d *functionDoc) bool {
 		return d.apply(id, rec, list, by)
 	})
 	if err != nil {
@@ -202,18 +158,18 @@ func (l *Log) remember(ctx context.Context, id string, rec record, out apply.Out
 	return nil
 }
 
-// serving gives the steps of a record that moved an alias, and with them those
+// serving returns the steps of a record that moved an alias, and with them those
 // of a canary before it: what that attached counts only from now on, when all
-// callers have it. What somebody else has changed, and was only told, does not.
-func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []stepDoc {
+// callers have it. What somebody else has changed, and was only reported, does not.
+func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []Action {
 	steps := slices.Clone(rec.Steps)
 	for _, layer := range slices.Sorted(maps.Keys(d.Layers)) {
 		now, _, _ := state.Function{Layers: list}.Has(layer)
 		was := d.Layers[layer].Applied
-		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s stepDoc) bool { return s.LayerARN == layer }) {
+		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s Action) bool { return s.LayerARN == layer }) {
 			continue
 		}
-		s := stepDoc{Kind: plan.KindAttach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
+		s := Action{Kind: plan.KindAttach, LayerARN: layer, Function: rec.Steps[0].Function, To: now, Cause: rec.Steps[0].Cause}
 		if was > 0 {
 			s.From = layer.Version(was)
 		}
@@ -222,8 +178,8 @@ func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []stepDoc
 	return steps
 }
 
-// fenceOf is under which hold of the lease a record's outcome is written:
-// under that of its round, or of whoever settles it after looking at AWS, which
+// fenceOf is the hold of the lease that a record's outcome is written under:
+// that of its round, or of whoever settles it after looking at AWS, which
 // is the newer knowledge.
 func (l *Log) fenceOf(rec record) fence {
 	f := fence{rec.Account, rec.Fencing}
@@ -233,14 +189,14 @@ func (l *Log) fenceOf(rec record) fence {
 	return f
 }
 
-// apply notes what a record left on the function; false = nothing is new.
+// apply notes what a record left on the function, and reports whether that is new.
 func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN, by fence) bool {
-	if d.Fences.passed(by) {
+	if d.Fences.staleFor(by) {
 		return false
 	}
-	// Raised also when nothing else is new: the next to come may be one who
-	// was asleep before this and knows something older.
-	changed := d.Fences.raise(by) || !slices.Equal(d.List, list)
+	// Advanced also when nothing else is new: the next to come may be one who
+	// was asleep before this and has something older.
+	changed := d.Fences.advance(by) || !slices.Equal(d.List, list)
 	d.V, d.List = version, list
 	if d.Layers == nil {
 		d.Layers = map[state.LayerARN]slotDoc{}
@@ -249,7 +205,7 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 		if s.LayerARN == "" {
 			continue // a serve is of the function, and of no layer
 		}
-		changed = d.heal(id, rec, s) || changed
+		changed = d.countRepair(id, rec, s) || changed
 		old, known := d.Layers[s.LayerARN]
 		slot := old
 		slot.Applied = s.To.Number()
@@ -266,11 +222,11 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 	return changed
 }
 
-// heal counts a heal of drift, and forgets them once Git or a rollback changes
-// the layer; false = nothing is new. IDs grow, so that one that is not above the
-// last that counted has been told before. Were it counted again, a function that
-// nobody touches could be left alone as a tug of war.
-func (d *functionDoc) heal(id string, rec record, s stepDoc) bool {
+// countRepair counts a repair of drift, and drops the count once Git or a rollback
+// changes the layer. It reports whether anything is new. IDs grow, so that one that
+// is not above the last that counted has been counted before. Were it counted again,
+// a function that nobody touches could be left alone as a tug of war.
+func (d *functionDoc) countRepair(id string, rec record, s Action) bool {
 	was, known := d.Heals[s.LayerARN]
 	switch {
 	case known && id <= was.Record:
@@ -291,13 +247,13 @@ func (d *functionDoc) heal(id string, rec record, s stepDoc) bool {
 }
 
 // apply makes the step's number the latest one applied here.
-func (d *layerDoc) apply(s stepDoc, by fence) bool {
-	if d.Fences.passed(by) {
+func (d *layerDoc) apply(s Action, by fence) bool {
+	if d.Fences.staleFor(by) {
 		return false
 	}
 	n := s.To.Number()
-	changed := d.Fences.raise(by)
-	changed = d.fix(s.ToVersion, n) || changed
+	changed := d.Fences.advance(by)
+	changed = d.pinNumber(s.ToVersion, n) || changed
 	if len(d.Applied) == 0 || d.Applied[len(d.Applied)-1] != n {
 		d.Applied = append(slices.DeleteFunc(d.Applied, func(x int64) bool { return x == n }), n)
 		changed = true
@@ -306,8 +262,8 @@ func (d *layerDoc) apply(s stepDoc, by fence) bool {
 	return changed
 }
 
-// fix notes which number a semantic version stands for.
-func (d *layerDoc) fix(semver string, n int64) bool {
+// pinNumber notes which number a semantic version stands for.
+func (d *layerDoc) pinNumber(semver string, n int64) bool {
 	if semver == "" || d.Numbers[semver] == n {
 		return false
 	}
@@ -322,23 +278,23 @@ func (d *layerDoc) fix(semver string, n int64) bool {
 // highest numbers, and the lowest candidates, which are pruned first.
 func (d *layerDoc) trim() {
 	d.V = version
-	d.Applied = d.Applied[max(0, len(d.Applied)-mostNumbers):]
-	if over := len(d.Numbers) - mostNumbers; over > 0 {
+	d.Applied = d.Applied[max(0, len(d.Applied)-maxNumbers):]
+	if over := len(d.Numbers) - maxNumbers; over > 0 {
 		lowest := slices.Sorted(maps.Values(d.Numbers))[over-1]
 		maps.DeleteFunc(d.Numbers, func(_ string, n int64) bool { return n <= lowest })
 	}
-	if len(d.Candidates) > mostNumbers {
-		highest := slices.Sorted(maps.Keys(d.Candidates))[mostNumbers-1]
+	if len(d.Candidates) > maxNumbers {
+		highest := slices.Sorted(maps.Keys(d.Candidates))[maxNumbers-1]
 		maps.DeleteFunc(d.Candidates, func(n int64, _ time.Time) bool { return n > highest })
 	}
 }
 
-// rememberPrune counts the prune and forgets the version's candidacy. It asks
+// applyPruneToPast counts the prune and drops the version's candidacy. It asks
 // for no fencing number: that a version was deleted stays true whoever deleted
-// it and however late it is told, and a prune that was not counted would let
+// it and however late that is recorded, and a prune that was not counted would let
 // one more be made today.
-func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDoc) error {
-	err := update(ctx, l.store, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
+func (l *Log) applyPruneToPast(ctx context.Context, id string, rec record, s Action) error {
+	err := docs[prunedDoc](l).Update(ctx, l.prunedKey(rec.Environment, rec.Region), func(d *prunedDoc) bool {
 		if _, ok := d.At[id]; ok {
 			return false
 		}
@@ -352,7 +308,7 @@ func (l *Log) rememberPrune(ctx context.Context, id string, rec record, s stepDo
 	if err != nil {
 		return fmt.Errorf("remember that %s was pruned: %w", s.From, err)
 	}
-	err = update(ctx, l.store, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
+	err = docs[layerDoc](l).Update(ctx, l.layerKey(rec.Environment, rec.Region, s.LayerARN), func(d *layerDoc) bool {
 		_, was := d.Candidates[s.From.Number()]
 		delete(d.Candidates, s.From.Number())
 		d.V = version

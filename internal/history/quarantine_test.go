@@ -19,7 +19,7 @@ import (
 func bad() ruling.Quarantine {
 	return ruling.Quarantine{
 		Environment: env, Region: region, Layer: common, Name: "makoto-common", Number: 13, Semver: "1.13.0", Functions: "makoto-*",
-		Back: 12, Hand: true, By: "sato", Reason: "it times out", At: time.Now(), Rollout: "r1",
+		RevertTo: 12, ByPerson: true, By: "sato", Reason: "it times out", At: time.Now(), Rollout: "r1",
 	}
 }
 
@@ -36,23 +36,23 @@ func TestAQuarantineIsHistory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo)
-		q, err := l.Quarantine(t.Context(), bad())
+		q, err := l.Rulings().Quarantine(t.Context(), bad())
 		if err != nil {
 			t.Fatal(err)
 		}
 		writes := c.writes
 		again := bad()
 		again.By = "suzuki"
-		if got, err := l.Quarantine(t.Context(), again); err != nil || got.By != "sato" || c.writes != writes {
+		if got, err := l.Rulings().Quarantine(t.Context(), again); err != nil || got.By != "sato" || c.writes != writes {
 			t.Errorf("the second word: %+v, %v, %d writes", got, err, c.writes-writes)
 		}
 		given := time.Now().UTC()
 		<-time.After(time.Hour)
-		if ok, err := l.Lift(t.Context(), q, "tanaka", "the database was slow"); !ok || err != nil {
+		if ok, err := l.Rulings().Lift(t.Context(), q, "tanaka", "the database was slow", time.Now()); !ok || err != nil {
 			t.Errorf("lift: %v, %v", ok, err)
 		}
 		writes = c.writes
-		if ok, err := l.Lift(t.Context(), q, "tanaka", ""); ok || err != nil || c.writes != writes {
+		if ok, err := l.Rulings().Lift(t.Context(), q, "tanaka", "", time.Now()); ok || err != nil || c.writes != writes {
 			t.Errorf("lift what holds no more: %v, %v, %d writes", ok, err, c.writes-writes)
 		}
 		if left := quarantines(t, c); len(left) != 0 {
@@ -63,17 +63,21 @@ func TestAQuarantineIsHistory(t *testing.T) {
 			t.Fatalf("entries: %+v", got)
 		}
 		want := []history.Entry{{
-			ID: got[0].ID, Environment: env, Region: region, Kind: history.KindRetry, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "retry/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "the database was slow", ApprovedBy: "tanaka",
-			Layer: "makoto-common", LayerARN: common, Function: "makoto-*", Rollout: "r1",
-			From: common.Version(12), FromNumber: 12, To: common.Version(13), ToNumber: 13, ToVersion: "1.13.0",
-			Started: time.Now().UTC(), Ended: time.Now().UTC(),
+			Round: history.Round{Environment: env, Region: region, ApprovedBy: "tanaka", Rollout: "r1"},
+			Action: history.Action{
+				Kind: history.KindRetry, Cause: history.CauseRuling, Step: "retry/prod/ap-northeast-1/makoto-common/13/makoto-*",
+				Reason: "the database was slow", Layer: "makoto-common", LayerARN: common, Function: "makoto-*", From: common.Version(12),
+				To: common.Version(13), ToVersion: "1.13.0",
+			},
+			ID: got[0].ID, Status: history.StatusGiven, FromNumber: 12, ToNumber: 13, Started: time.Now().UTC(), Ended: time.Now().UTC(),
 		}, {
-			ID: got[1].ID, Environment: env, Region: region, Kind: history.KindQuarantine, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "quarantine/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "it times out", ApprovedBy: "sato",
-			Layer: "makoto-common", LayerARN: common, Function: "makoto-*", Rollout: "r1",
-			From: common.Version(13), FromNumber: 13, FromVersion: "1.13.0", To: common.Version(12), ToNumber: 12,
-			Started: given, Ended: given,
+			Round: history.Round{Environment: env, Region: region, ApprovedBy: "sato", Rollout: "r1"},
+			Action: history.Action{
+				Kind: history.KindQuarantine, Cause: history.CauseRuling,
+				Step: "quarantine/prod/ap-northeast-1/makoto-common/13/makoto-*", Reason: "it times out", Layer: "makoto-common",
+				LayerARN: common, Function: "makoto-*", From: common.Version(13), FromVersion: "1.13.0", To: common.Version(12),
+			},
+			ID: got[1].ID, Status: history.StatusGiven, FromNumber: 13, ToNumber: 12, Started: given, Ended: given,
 		}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("entries (-want +got):\n%s", diff)
@@ -90,7 +94,7 @@ func TestAQuarantineIsHistory(t *testing.T) {
 				t.Errorf("%s: %d entries, want %d", name, n, tt.want)
 			}
 		}
-		if e, _, err := l.Ended(t.Context(), ""); len(e) != 0 || err != nil || len(unfinished(t, l)) != 0 {
+		if e, _, err := l.CompletedSince(t.Context(), ""); len(e) != 0 || err != nil || len(unfinished(t, l)) != 0 {
 			t.Errorf("a ruling is no step that ends: %+v, %v", e, err)
 		}
 	})
@@ -100,19 +104,19 @@ func TestAQuarantineIsHistory(t *testing.T) {
 func TestLiftingWhatWasGivenAnew(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
-	first, err := l.Quarantine(t.Context(), bad())
+	first, err := l.Rulings().Quarantine(t.Context(), bad())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Lift(t.Context(), first, "tanaka", ""); err != nil {
+	if _, err := l.Rulings().Lift(t.Context(), first, "tanaka", "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	second := bad()
 	second.At = first.At.Add(time.Minute)
-	if _, err := l.Quarantine(t.Context(), second); err != nil {
+	if _, err := l.Rulings().Quarantine(t.Context(), second); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := l.Lift(t.Context(), first, "late", ""); ok || err != nil || len(quarantines(t, s)) != 1 {
+	if ok, err := l.Rulings().Lift(t.Context(), first, "late", "", time.Now()); ok || err != nil || len(quarantines(t, s)) != 1 {
 		t.Errorf("lifted: %v, %v", ok, err)
 	}
 }
@@ -121,13 +125,13 @@ func TestARollbackByHandOfWhatACheckQuarantined(t *testing.T) {
 	s := store.NewMemory()
 	l := history.Open(s, repo)
 	check := bad()
-	check.Hand, check.Back, check.By = false, 0, "layerd"
+	check.ByPerson, check.RevertTo, check.By = false, 0, "layerd"
 	for _, q := range []ruling.Quarantine{check, bad(), check} {
-		if _, err := l.Quarantine(t.Context(), q); err != nil {
+		if _, err := l.Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := quarantines(t, s); len(got) != 1 || got[0].Back != 12 || got[0].By != "sato" {
+	if got := quarantines(t, s); len(got) != 1 || got[0].RevertTo != 12 || got[0].By != "sato" {
 		t.Errorf("it holds: %+v", got)
 	}
 	if got := collect(t, l.Entries(t.Context(), history.Query{})); len(got) != 2 || got[1].To != "" {
@@ -139,12 +143,12 @@ func TestAQuarantineThatIsRefusedIsNoHistory(t *testing.T) {
 	c := newCounted(store.NewMemory())
 	q := bad()
 	q.Functions = "a/b"
-	if _, err := history.Open(c, repo).Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) || c.writes != 0 {
+	if _, err := history.Open(c, repo).Rulings().Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) || c.writes != 0 {
 		t.Errorf("%v, %d writes", err, c.writes)
 	}
 	q = bad()
 	q.Reason = strings.Repeat("x", 1<<20)
-	if _, err := history.Open(c, repo).Quarantine(t.Context(), q); err != nil {
+	if _, err := history.Open(c, repo).Rulings().Quarantine(t.Context(), q); err != nil {
 		t.Errorf("a long reason: %v", err)
 	}
 }
@@ -155,10 +159,10 @@ func TestAKillWhileQuarantining(t *testing.T) {
 	q := bad()
 	steps := func(s store.Store) error {
 		l := history.Open(s, repo)
-		if _, err := l.Quarantine(t.Context(), q); err != nil {
+		if _, err := l.Rulings().Quarantine(t.Context(), q); err != nil {
 			return err
 		}
-		_, err := l.Lift(t.Context(), q, "tanaka", "")
+		_, err := l.Rulings().Lift(t.Context(), q, "tanaka", "", time.Now())
 		return err
 	}
 	for _, after := range []bool{false, true} {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/state"
@@ -16,35 +17,26 @@ import (
 // anything up. Stored: names and meanings stay.
 type record struct {
 	head
-	Round       string                  `json:"round"` // the ID that its round began with
-	Environment string                  `json:"environment"`
-	Region      string                  `json:"region"`
-	Account     string                  `json:"account,omitempty"`
-	Revision    string                  `json:"revision,omitempty"`
-	Author      string                  `json:"author,omitempty"`
-	Digest      string                  `json:"digest,omitempty"`
-	Window      string                  `json:"window,omitempty"`
-	Approval    string                  `json:"approval,omitempty"`
-	ApprovedBy  string                  `json:"approved_by,omitempty"`
-	Fencing     int64                   `json:"fencing"`
-	Rollout     string                  `json:"rollout,omitempty"`
+	RoundID string `json:"round"` // the ID that its round began with
+	Round
 	Wave        int                     `json:"wave,omitempty"`
 	Alias       string                  `json:"alias,omitempty"`
 	AliasBefore string                  `json:"alias_before,omitempty"`
 	Canary      bool                    `json:"canary,omitempty"`
-	Steps       []stepDoc               `json:"steps"`
+	Steps       []Action                `json:"steps"`
 	Before      []state.LayerVersionARN `json:"before"`
 	After       []state.LayerVersionARN `json:"after"`
 	Started     time.Time               `json:"started"`
 	End         *endDoc                 `json:"end,omitempty"` // nil: nobody knows yet
 }
 
-type stepDoc struct {
-	ID          string                `json:"id"`
+// Action is one step of a write. Stored: names and meanings stay.
+type Action struct {
+	Step        string                `json:"id"` // "attach/makoto-common/makoto-chat-handler-prod"
 	Kind        plan.Kind             `json:"kind"`
-	Layer       string                `json:"layer"`
+	Layer       string                `json:"layer"` // the name in Git
 	LayerARN    state.LayerARN        `json:"layer_arn"`
-	Function    string                `json:"function,omitempty"`
+	Function    string                `json:"function,omitempty"` // empty for a prune
 	From        state.LayerVersionARN `json:"from,omitempty"`
 	To          state.LayerVersionARN `json:"to,omitempty"`
 	FromVersion string                `json:"from_version,omitempty"`
@@ -65,77 +57,59 @@ type endDoc struct {
 	Ended      time.Time               `json:"ended"`
 }
 
-// longestText bounds what AWS or a person wrote; a record must always fit.
-const longestText = 4 << 10
+// maxText bounds what AWS or a person wrote; a record must always fit.
+const maxText = 4 << 10
 
 func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
+	r.Window = truncate(r.Window)
 	rec := record{
-		head: head{version}, Round: round, Environment: r.Environment, Region: r.Region, Account: r.Account,
-		Revision: r.Revision, Author: r.Author, Digest: r.Digest, Window: short(r.Window),
-		Approval: r.Approval, ApprovedBy: r.ApprovedBy, Fencing: r.Fencing, Rollout: r.Rollout, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary,
+		head: head{version}, RoundID: round, Round: r, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary,
 		Before: in.Before, After: in.After, Started: now.UTC(),
 	}
 	for _, s := range in.Steps {
 		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
-		rec.Steps = append(rec.Steps, stepDoc{
-			ID: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: short(s.Reason),
+		rec.Steps = append(rec.Steps, Action{
+			Step: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason),
 		})
 	}
 	return rec
 }
 
-// Entry is one step of one write, as history tells it. Ended is zero while
-// nobody knows how it ended. An entry with CauseRuling is no step: it tells what
-// a person decided, and has an Environment, Digest, Reason, ApprovedBy and Steps;
-// one about a quarantine has a Region, a layer, From, To and Rollout as well, and
-// as Function the glob of those it is about, empty for all.
+// Entry is one step of one write. Ended is zero while nobody knows how it ended.
+//
+// An entry with CauseRuling is no step: it is what a person decided, and has an
+// Environment, Digest, Reason, ApprovedBy and Steps; one about a quarantine has a
+// Region, a layer, From, To and Rollout as well, and as Function the glob of those
+// it is about, empty for all.
 type Entry struct {
-	ID                           string // of the record; the steps of one write share it
-	Round                        string // the ID that its round began with
-	Environment, Region, Account string
-	Revision, Author             string // the commit that asked for it, and who wrote that
-	Digest, Approval, ApprovedBy string // of the plan, of the approval, and by whom
-	Window                       string // why it was open
-	Fencing                      int64  // the lease's token; 0 = there was none
-	Rollout                      string // the ID of the one it was part of; empty = none
-	Wave                         int    // of the rollout, from 1; 0 = none
-	Step                         string // "attach/makoto-common/makoto-chat-handler-prod"
-	Kind                         plan.Kind
-	Cause                        plan.Cause
-	Reason                       string
-	Layer                        string // the name in Git
-	LayerARN                     state.LayerARN
-	Function                     string // empty for a prune
-	From, To                     state.LayerVersionARN
-	FromNumber, ToNumber         int64 // 0 = none
-	FromVersion, ToVersion       string
-	Before, After                []state.LayerVersionARN // the function's whole list; nil for a prune
-	Found                        []state.LayerVersionARN // what was there at the end, where that is not After; else nil
-	Alias, AliasBefore           string                  // the alias that was to be moved, and the function version it served; empty = none
-	AliasAfter                   string                  // what it was moved to; empty = it was not, or nobody knows
-	Canary                       bool                    // the alias was to be given weights only
-	Status                       plan.Status             // empty without an end
-	Error, RequestID             string
-	Findings                     []string  // of a rollout: what its checks said, and the end of a function's log
-	Steps                        int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known
-	Started, Ended               time.Time // UTC
-	Duration                     time.Duration
+	ID      string // of the record; the steps of one write share it
+	RoundID string // the ID that its round began with
+	Round
+	Action
+	Wave                 int                     // of the rollout, from 1; 0 = none
+	FromNumber, ToNumber int64                   // 0 = none
+	Before, After        []state.LayerVersionARN // the function's whole list; nil for a prune
+	Found                []state.LayerVersionARN // what was there at the end, where that is not After; else nil
+	Alias, AliasBefore   string                  // the alias that was to be moved, and the function version it served; empty = none
+	AliasAfter           string                  // what it was moved to; empty = it was not, or nobody knows
+	Canary               bool                    // the alias was to be given weights only
+	Status               plan.Status             // empty without an end
+	Error, RequestID     string
+	Findings             []string  // of a rollout: what its checks said, and the end of a function's log
+	Steps                int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known
+	Started, Ended       time.Time // UTC
+	Duration             time.Duration
 }
 
-// entries gives one Entry for each step of a record.
+// entries returns one Entry for each step of a record.
 func (rec record) entries(id string) []Entry {
 	list := make([]Entry, 0, len(rec.Steps))
 	for _, s := range rec.Steps {
 		e := Entry{
-			ID: id, Round: rec.Round, Environment: rec.Environment, Region: rec.Region, Account: rec.Account,
-			Revision: rec.Revision, Author: rec.Author, Digest: rec.Digest, Approval: rec.Approval,
-			ApprovedBy: rec.ApprovedBy, Window: rec.Window, Fencing: rec.Fencing, Rollout: rec.Rollout, Wave: rec.Wave,
+			ID: id, RoundID: rec.RoundID, Round: rec.Round, Action: s, Wave: rec.Wave,
 			Alias: rec.Alias, AliasBefore: rec.AliasBefore, Canary: rec.Canary,
-			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Reason: s.Reason, Layer: s.Layer, LayerARN: s.LayerARN,
-			Function: s.Function, From: s.From, To: s.To, FromNumber: s.From.Number(), ToNumber: s.To.Number(),
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Before: rec.Before, After: rec.After,
-			Started: rec.Started,
+			FromNumber: s.From.Number(), ToNumber: s.To.Number(), Before: rec.Before, After: rec.After, Started: rec.Started,
 		}
 		if end := rec.End; end != nil {
 			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
@@ -150,7 +124,7 @@ func (rec record) entries(id string) []Entry {
 // idTime orders IDs by time: fixed width, UTC, nanoseconds.
 const idTime = "20060102T150405.000000000Z"
 
-// clock gives IDs that only grow within one process, also when two are asked
+// clock makes IDs that only grow within one process, also when two are asked
 // for in one instant or the machine's clock is set back. The random word keeps
 // two processes apart.
 type clock struct {
@@ -169,21 +143,5 @@ func (c *clock) next(now time.Time) string {
 	return now.Format(idTime) + "-" + rand.Text()[:12]
 }
 
-// short cuts text to longestText bytes without cutting a character.
-func short(s string) string { return cut(s, longestText) }
-
-// cut is the same for another length. What was cut stays so when it is cut
-// again.
-func cut(s string, longest int) string {
-	if len(s) <= longest {
-		return s
-	}
-	end := 0
-	for i := range s {
-		if i > longest {
-			break
-		}
-		end = i
-	}
-	return s[:end] + "…"
-}
+// truncate bounds what AWS or a person wrote.
+func truncate(text string) string { return words.Truncate(text, maxText) }

@@ -10,28 +10,29 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
 
-// ErrPassed is returned when a later holder of the lease has written the
+// ErrStaleFence is returned when a later holder of the lease has written the
 // rollout: whoever gets it acts on an old picture and must stop.
-var ErrPassed = errors.New("a later holder of the lease has written it")
+var ErrStaleFence = errors.New("a later holder of the lease has written it")
 
 func (l *Log) rolloutKey(environment, region string) string {
 	return store.Key("rollout", l.repository, environment, region)
 }
 
-// NewRolloutID gives the ID of a rollout that begins at now. It is greater than
-// all that this history gave before.
+// NewRolloutID returns the ID of a rollout that begins at now. It is greater than
+// all that this history returned before.
 func (l *Log) NewRolloutID(now time.Time) string { return l.clock.next(now) }
 
-// Rollout gives the current or last rollout of an environment in a Region; nil
+// Rollout returns the current or last rollout of an environment in a Region; nil
 // when there never was one.
 func (l *Log) Rollout(ctx context.Context, environment, region string) (*rollout.Rollout, error) {
-	doc, err := get[rolloutDoc](ctx, l.store, l.rolloutKey(environment, region))
+	doc, _, err := docs[rolloutDoc](l).Get(ctx, l.rolloutKey(environment, region))
 	if err != nil {
 		return nil, fmt.Errorf("read the rollout: %w", err)
 	}
@@ -44,15 +45,15 @@ func (l *Log) Rollout(ctx context.Context, environment, region string) (*rollout
 // SaveRollout makes r the current or last rollout of an environment in a
 // Region. What is kept already is not written, but that a new holder of the
 // lease is at work on one that goes on: from then on the old one is refused. The
-// error is ErrPassed when a later holder was here, and nothing is written.
+// error is ErrStaleFence when a later holder was here, and nothing is written.
 func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rollout.Rollout) error {
 	if environment == "" || region == "" || r.ID == "" {
 		return fmt.Errorf("save a rollout without environment, Region or ID: %w", store.ErrInvalid)
 	}
 	next := newRolloutDoc(r)
 	passed := false
-	err := update(ctx, l.store, l.rolloutKey(environment, region), func(d *rolloutDoc) bool {
-		if passed = d.Fences.passed(l.held); passed {
+	err := docs[rolloutDoc](l).Update(ctx, l.rolloutKey(environment, region), func(d *rolloutDoc) bool {
+		if passed = d.Fences.staleFor(l.held); passed {
 			return false
 		}
 		next.Fences = d.Fences
@@ -60,11 +61,11 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 			return false
 		}
 		*d = next
-		d.Fences.raise(l.held)
+		d.Fences.advance(l.held)
 		return true
 	})
 	if err == nil && passed {
-		err = ErrPassed
+		err = ErrStaleFence
 	}
 	if err != nil {
 		return fmt.Errorf("save the rollout of %s in %s: %w", environment, region, err)
@@ -78,24 +79,24 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
 	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
-	r.Reason, r.Findings = cut(strings.ToValidUTF8(r.Reason, "�"), longestText), findings(r.Findings)
+	r.Reason, r.Findings = truncate(r.Reason), findings(r.Findings)
 	return rolloutDoc{head: head{version}, Rollout: r}
 }
 
 // The sentences of a judgement are bounded, so that they fit into a value of
 // the store however many functions are bad and however JSON escapes them.
 const (
-	mostFindings   = 40
-	longestFinding = 1 << 10
+	maxFindings = 40
+	maxFinding  = 1 << 10
 )
 
 func findings(all []string) []string {
 	var list []string
 	for i, f := range all {
-		if i == mostFindings-1 && len(all) > mostFindings {
+		if i == maxFindings-1 && len(all) > maxFindings {
 			return append(list, fmt.Sprintf("and %d more", len(all)-i))
 		}
-		list = append(list, cut(strings.ToValidUTF8(f, "�"), longestFinding))
+		list = append(list, words.Truncate(f, maxFinding))
 	}
 	return list
 }
@@ -103,15 +104,15 @@ func findings(all []string) []string {
 // stored is a time as it comes back from JSON.
 func stored(t time.Time) time.Time { return t.Round(0).UTC() }
 
-// Prove remembers the targets of a rollout that came through healthily: they
-// are what going back means from now on. What is known is not written, and what
+// Prove records the targets of a rollout that completed healthily: they are the
+// default targets of a rollback from now on. What is recorded is not written, and what
 // a later holder of the lease wrote is left alone.
 func (l *Log) Prove(ctx context.Context, environment, region string, targets []rollout.Target) error {
 	for _, t := range targets {
 		if t.Layer == "" {
 			continue
 		}
-		err := update(ctx, l.store, l.layerKey(environment, region, t.Layer), func(d *layerDoc) bool {
+		err := docs[layerDoc](l).Update(ctx, l.layerKey(environment, region, t.Layer), func(d *layerDoc) bool {
 			return d.prove(t.Number, l.held)
 		})
 		if err != nil {
@@ -121,21 +122,21 @@ func (l *Log) Prove(ctx context.Context, environment, region string, targets []r
 	return nil
 }
 
-// prove notes the number; false = nothing is new. A layer that was taken away
-// healthily has none: going back to an older one would bring it again.
+// prove notes the number, and reports whether it is new. A layer that was taken away
+// healthily has none: a rollback to an older one would bring it again.
 func (d *layerDoc) prove(number int64, by fence) bool {
-	if d.Fences.passed(by) || d.Proven == number {
+	if d.Fences.staleFor(by) || d.Proven == number {
 		return false
 	}
 	d.V, d.Proven = version, number
-	d.Fences.raise(by)
+	d.Fences.advance(by)
 	return true
 }
 
-// Changed gives what r and the rollouts of its chain did to functions, sorted by
-// function. Records of going back are not counted, and neither are those that
-// changed nothing. Drift that was healed meanwhile is no change either: going
-// back must not bring the drift back. But on a function that the rollout has
+// Changed returns what r and the rollouts of its chain did to functions, sorted by
+// function. Records of a rollback are not counted, and neither are those that
+// changed nothing. Drift that was healed meanwhile is no change either: a
+// rollback must not bring the drift back. But on a function that the rollout has
 // changed it counts as what was left there last.
 //
 // It reads the history from the oldest of these rollouts on.
@@ -178,11 +179,11 @@ func before(id string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the ID %.60q: %w", id, store.ErrInvalid)
 	}
-	return t.Add(-straggle).Format(idTime), nil
+	return t.Add(-clockSkew).Format(idTime), nil
 }
 
 // change adds to byName what the record did to its function. current is the
-// rollout that is asked for; what those of its chain did has no wave of it.
+// rollout that is asked for; what those of its chain did belongs to none of its waves.
 func (rec record) change(byName map[string]*rollout.Changed, in interner, current string) {
 	var back, changes bool
 	for _, s := range rec.Steps {
@@ -233,17 +234,17 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 	}
 }
 
-// layers gives those in list and those that the record changed, sorted.
+// layers returns those in list and those that the record changed, sorted.
 func (rec record) layers(list []state.LayerARN, in interner) []state.LayerARN {
 	for _, s := range rec.Steps {
 		if i, known := slices.BinarySearch(list, s.LayerARN); !known && s.LayerARN != "" && s.Cause == plan.CauseChange {
-			list = slices.Insert(list, i, state.LayerARN(in.text(string(s.LayerARN))))
+			list = slices.Insert(list, i, state.LayerARN(in.intern(string(s.LayerARN))))
 		}
 	}
 	return list
 }
 
-// idle says that the record is known to have changed nothing.
+// idle reports whether the record is known to have changed nothing.
 func (rec record) idle() bool {
 	switch {
 	case rec.End == nil || rec.End.AliasAfter != "":
@@ -258,7 +259,7 @@ func (rec record) idle() bool {
 func (in interner) list(versions []state.LayerVersionARN) []state.LayerVersionARN {
 	var list []state.LayerVersionARN
 	for _, v := range versions {
-		list = append(list, state.LayerVersionARN(in.text(string(v))))
+		list = append(list, state.LayerVersionARN(in.intern(string(v))))
 	}
 	return list
 }

@@ -168,7 +168,7 @@ func TestAWokenHolderIsToldThatTheRolloutWentOn(t *testing.T) {
 	later := half()
 	later.Wave = 3
 	for range 2 {
-		if err := old.SaveRollout(t.Context(), env, region, later); !errors.Is(err, history.ErrPassed) {
+		if err := old.SaveRollout(t.Context(), env, region, later); !errors.Is(err, history.ErrStaleFence) {
 			t.Errorf("the old holder is told %v", err)
 		}
 	}
@@ -198,7 +198,7 @@ func TestARolloutOnlyGoesOn(t *testing.T) {
 			r.Wave = i + 1
 			err := history.Open(s, repo).Holding(account, holder).SaveRollout(context.Background(), env, region, r)
 			switch {
-			case holder < latest && !errors.Is(err, history.ErrPassed), holder >= latest && err != nil:
+			case holder < latest && !errors.Is(err, history.ErrStaleFence), holder >= latest && err != nil:
 				t.Fatalf("holder %d after %d: %v", holder, latest, err)
 			case err == nil:
 				latest, wave = holder, r.Wave

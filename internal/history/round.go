@@ -24,14 +24,14 @@ type Log struct {
 	held       fence // the lease that its user holds; zero = none
 }
 
-// Open gives the history that s keeps for a repository. It reads and writes
+// Open returns the history that s keeps for a repository. It reads and writes
 // nothing.
 func Open(s store.Store, repository string) *Log {
 	return &Log{store: s, repository: repository, clock: &clock{}}
 }
 
 // Holding is the same history for somebody who holds the lease of account
-// under the fencing number given: Learn and Settle leave alone what a later
+// under the fencing number given: RecordObservations and Settle leave alone what a later
 // holder has written, and rounds in that account carry the number.
 func (l *Log) Holding(account string, fencing int64) *Log {
 	held := *l
@@ -40,15 +40,21 @@ func (l *Log) Holding(account string, fencing int64) *Log {
 }
 
 // Round is why a round changes anything: it is part of each of its records.
+// Stored: names and meanings stay.
 type Round struct {
-	Environment, Region, Account string
-	Revision, Author             string // the commit
-	Digest                       string // of the plan
-	Window                       string // why it is open
-	Approval, ApprovedBy         string // the digest that was approved, and by whom; empty = none was needed
-	Fencing                      int64  // the token of the account's lease; 0 = that of Holding, else none
-	Rollout                      string // the ID of the one that it carries on; empty = none
-	Started                      time.Time
+	Environment string `json:"environment"`
+	Region      string `json:"region"`
+	Account     string `json:"account,omitempty"`
+	Revision    string `json:"revision,omitempty"` // the commit that asked for it
+	Author      string `json:"author,omitempty"`   // of the commit
+	Digest      string `json:"digest,omitempty"`   // of the plan
+	Window      string `json:"window,omitempty"`   // why it is open
+	// Approval is the digest that was approved, and ApprovedBy by whom; empty =
+	// none was needed.
+	Approval   string `json:"approval,omitempty"`
+	ApprovedBy string `json:"approved_by,omitempty"`
+	Fencing    int64  `json:"fencing"`           // the token of the account's lease; 0 = that of Holding, else none
+	Rollout    string `json:"rollout,omitempty"` // the ID of the one that it carries on; empty = none
 }
 
 // Recording is one round that is being recorded. It is an apply.Recorder.
@@ -66,7 +72,7 @@ type Recording struct {
 	// mu guards the rest: functions in hand begin and end at the same time.
 	mu    sync.Mutex
 	open  map[string]record              // begun and not ended, by ID
-	moved map[state.LayerVersionARN]bool // applied in this round already: the layer knows
+	moved map[state.LayerVersionARN]bool // applied in this round already: the layer has it
 }
 
 var _ apply.Recorder = (*Recording)(nil)
@@ -96,7 +102,7 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 	now := time.Now()
 	id := r.log.clock.next(now)
 	rec := newRecord(r.id, r.round, in, now)
-	err := update(ctx, r.log.store, r.log.recordKey(id), func(d *record) bool {
+	err := docs[record](r.log).Update(ctx, r.log.recordKey(id), func(d *record) bool {
 		*d = rec
 		return true
 	})
@@ -114,7 +120,7 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 
 // late is how long after it was begun a record may reach the store. Whoever
 // was stopped in between for longer holds no lease any more, and readers that
-// follow the history (Ended) have gone past the place of the record.
+// follow the history (CompletedSince) have gone past the place of the record.
 const late = time.Minute
 
 // elapsed is by the clock that counts longer: one of them stands still while a
@@ -141,7 +147,7 @@ func (r *Recording) mark(ctx context.Context) error {
 	if r.marked {
 		return nil
 	}
-	err := update(ctx, r.log.store, r.log.openKey(r.round.Environment, r.round.Region), func(d *openDoc) bool {
+	err := docs[openDoc](r.log).Update(ctx, r.log.openKey(r.round.Environment, r.round.Region), func(d *openDoc) bool {
 		if d.Rounds == nil {
 			d.Rounds = map[string]time.Time{}
 		}
@@ -179,16 +185,16 @@ func (r *Recording) Finish(ctx context.Context, id string, out apply.Outcome) er
 	return nil
 }
 
-// first says whether number is applied to layer for the first time in this
+// first reports whether a number is applied to layer for the first time in this
 // round. Functions that end at the same time with different numbers (pins)
 // would otherwise rewrite the layer's order in turns.
-func (r *Recording) first(s stepDoc) bool {
+func (r *Recording) first(s Action) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.moved[s.To]
 }
 
-// FinishRound says that the round is over; call it when everything that was
+// FinishRound records that the round is over; call it when everything that was
 // begun has returned. Records that have no end keep it findable.
 func (r *Recording) FinishRound(ctx context.Context) error {
 	r.mu.Lock()
@@ -207,7 +213,7 @@ const forgotten = time.Hour
 // closeRounds takes round out of the open document, and with it older ones
 // that left nothing open.
 func (l *Log) closeRounds(ctx context.Context, environment, region, round string) error {
-	err := update(ctx, l.store, l.openKey(environment, region), func(d *openDoc) bool {
+	err := docs[openDoc](l).Update(ctx, l.openKey(environment, region), func(d *openDoc) bool {
 		had := len(d.Rounds)
 		delete(d.Rounds, round)
 		for id, since := range d.Rounds {
@@ -229,7 +235,7 @@ func (l *Log) closeRounds(ctx context.Context, environment, region, round string
 
 // finish brings the past up to date and ends the record. All of it may be
 // repeated.
-func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(stepDoc) bool) error {
+func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
 	seen, ended, err := l.ended(ctx, id)
 	if err != nil {
 		return fmt.Errorf("end record %s: %w", id, err)
@@ -239,18 +245,18 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		// lease who has gone on since: what we know is not the latest.
 		return nil
 	}
-	end := endDoc{Status: out.Status, Error: short(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Ended: time.Now().UTC()}
+	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}
 	// A share of the calls is not yet what the function has: as long as the
 	// alias serves the old version, that is what was applied.
 	if out.Status == plan.StatusApplied && !rec.Canary {
-		if err := l.remember(ctx, id, rec, out, first); err != nil {
+		if err := l.applyToPast(ctx, id, rec, out, first); err != nil {
 			return err
 		}
 	}
-	err = updateFrom(ctx, l.store, l.recordKey(id), seen, func(d *record) bool {
+	err = docs[record](l).UpdateFrom(ctx, l.recordKey(id), seen, func(d *record) bool {
 		if d.End != nil {
 			return false // settled by somebody in this very moment
 		}
@@ -266,24 +272,15 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 	return nil
 }
 
-// ended says whether a record has an end. seen is its value, for updateFrom.
+// ended reports whether a record has an end. seen is its value, for UpdateFrom.
 func (l *Log) ended(ctx context.Context, id string) (seen *store.Value, ended bool, err error) {
+	var rec record
 	var v store.Value
-	err = patiently(ctx, func() (err error) {
-		v, err = l.store.Get(ctx, l.recordKey(id))
+	err = store.Patiently(ctx, func() (err error) {
+		rec, v, err = docs[record](l).Get(ctx, l.recordKey(id))
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return &store.Value{}, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	var rec record
-	if err := decode(v, &rec); err != nil {
-		return nil, false, err
-	}
-	return &v, rec.End != nil, nil
+	return &v, rec.End != nil, err
 }
 
 func (l *Log) recordKey(id string) string { return store.Key("history", l.repository, id) }
@@ -292,7 +289,7 @@ func (l *Log) openKey(environment, region string) string {
 	return store.Key("open", l.repository, environment, region)
 }
 
-// name says what an intent is about, for errors.
+// name returns what an intent is about, for errors.
 func name(in apply.Intent) string {
 	if f := in.Function(); f != "" || len(in.Steps) == 0 {
 		return f

@@ -15,14 +15,14 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// What an entry says that is no step but a decision: a person's, or what the
+// Kinds of entries that are no steps but decisions: a person's, or what the
 // checks of a rollout came to.
 const (
-	KindApproval   plan.Kind   = "approval"
-	KindForget     plan.Kind   = "forget"
-	KindQuarantine plan.Kind   = "quarantine" // also a rollback by hand
-	KindRetry      plan.Kind   = "retry"      // a quarantine was lifted, or a rollout that halted goes on
-	KindRollout    plan.Kind   = "rollout"    // what became of one; its Status is the rollout.Stage
+	KindApproval   plan.Kind   = ruling.DecidedApproval
+	KindForget     plan.Kind   = ruling.DecidedForget
+	KindQuarantine plan.Kind   = ruling.DecidedQuarantine // also a rollback by hand
+	KindRetry      plan.Kind   = ruling.DecidedRetry      // a quarantine was lifted, or a rollout that halted goes on
+	KindRollout    plan.Kind   = "rollout"                // what became of one; its Status is the rollout.Stage
 	CauseRuling    plan.Cause  = "ruling"
 	StatusGiven    plan.Status = "given"
 )
@@ -34,20 +34,20 @@ const rulingSegment = "ruling"
 // Stored: names and meanings stay.
 type rulingDoc struct {
 	head
-	Kind        plan.Kind    `json:"kind"`
-	Environment string       `json:"environment"`
-	Digest      string       `json:"digest,omitempty"`
-	By          string       `json:"by"`
-	Reason      string       `json:"reason,omitempty"`
-	Steps       int          `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
-	At          time.Time    `json:"at"`
-	Quarantine  *quarantined `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
-	Resumed     *resumed     `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
-	Stood       *stood       `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
+	Kind        plan.Kind       `json:"kind"`
+	Environment string          `json:"environment"`
+	Digest      string          `json:"digest,omitempty"`
+	By          string          `json:"by"`
+	Reason      string          `json:"reason,omitempty"`
+	Steps       int             `json:"steps,omitempty"` // of the plan; 0 = nobody had offered it
+	At          time.Time       `json:"at"`
+	Quarantine  *quarantined    `json:"quarantine,omitempty"` // what was quarantined, or lifted; nil = another kind
+	Resumed     *resumed        `json:"resumed,omitempty"`    // the rollout that goes on; nil = another kind
+	Outcome     *rolloutOutcome `json:"stood,omitempty"`      // what became of a rollout; nil = another kind
 }
 
-// stood is what became of a rollout. Stored.
-type stood struct {
+// rolloutOutcome is what became of a rollout. Stored.
+type rolloutOutcome struct {
 	Region   string        `json:"region"`
 	Rollout  string        `json:"rollout"`
 	Revision string        `json:"revision,omitempty"`
@@ -72,8 +72,8 @@ type quarantined struct {
 	Number    int64          `json:"number"`
 	Semver    string         `json:"semver,omitempty"`
 	Functions string         `json:"functions,omitempty"` // a glob; empty = all
-	Back      int64          `json:"back,omitempty"`
-	Hand      bool           `json:"hand,omitempty"`
+	RevertTo  int64          `json:"back,omitempty"`
+	ByPerson  bool           `json:"hand,omitempty"`
 	Rollout   string         `json:"rollout,omitempty"`
 }
 
@@ -83,18 +83,18 @@ func (d rulingDoc) entry(id string) Entry {
 		step += "/" + d.Digest
 	}
 	e := Entry{
-		ID: id, Environment: d.Environment, Kind: d.Kind, Cause: CauseRuling, Status: StatusGiven,
-		Step: step, Reason: d.Reason,
-		Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By, Steps: d.Steps, Started: d.At, Ended: d.At,
+		ID: id, Round: Round{Environment: d.Environment, Digest: d.Digest, Approval: d.Digest, ApprovedBy: d.By},
+		Action: Action{Step: step, Kind: d.Kind, Cause: CauseRuling, Reason: d.Reason},
+		Status: StatusGiven, Steps: d.Steps, Started: d.At, Ended: d.At,
 	}
 	if d.Quarantine != nil {
-		d.Quarantine.tell(&e)
+		d.Quarantine.fill(&e)
 	}
 	if d.Resumed != nil {
 		e.Region, e.Rollout = d.Resumed.Region, d.Resumed.Rollout
 		e.Step += "/" + e.Region
 	}
-	if s := d.Stood; s != nil {
+	if s := d.Outcome; s != nil {
 		e.Region, e.Rollout, e.Revision, e.Wave, e.Findings = s.Region, s.Rollout, s.Revision, s.Wave, s.Findings
 		e.Status, e.Started, e.Duration = plan.Status(s.Stage), s.Begun, d.At.Sub(s.Begun)
 		e.Step += "/" + s.Region + "/" + string(s.Stage)
@@ -102,16 +102,16 @@ func (d rulingDoc) entry(id string) Entry {
 	return e
 }
 
-// tell fills in what a quarantine has more than other rulings: it goes from the
-// number that is bad to the one to go back to, and a retry the other way.
-func (q quarantined) tell(e *Entry) {
+// fill fills in what a quarantine has more than other rulings: it goes from the
+// number that is bad to the one to return to, and a retry the other way.
+func (q quarantined) fill(e *Entry) {
 	e.Step += "/" + q.Region + "/" + q.Name + "/" + strconv.FormatInt(q.Number, 10)
 	if q.Functions != "" {
 		e.Step += "/" + q.Functions
 	}
 	e.Region, e.Layer, e.LayerARN, e.Function, e.Rollout = q.Region, q.Name, q.Layer, q.Functions, q.Rollout
 	e.From, e.FromNumber, e.FromVersion = numbered(q.Layer, q.Number), q.Number, q.Semver
-	e.To, e.ToNumber = numbered(q.Layer, q.Back), q.Back
+	e.To, e.ToNumber = numbered(q.Layer, q.RevertTo), q.RevertTo
 	if e.Kind == KindRetry {
 		e.From, e.FromNumber, e.FromVersion, e.To, e.ToNumber, e.ToVersion = e.To, e.ToNumber, "", e.From, e.FromNumber, e.FromVersion
 	}
@@ -125,93 +125,23 @@ func numbered(layer state.LayerARN, number int64) state.LayerVersionARN {
 	return layer.Version(number)
 }
 
-// Approve gives an approval and writes it into the history. An approval that
-// was given already and is stillValid stays as it is: the first word counts, and
-// nothing is written.
-//
-// The history is written first. Whoever is killed in between leaves a line that
-// says who approved, and no approval: nothing happens, and the person approves
-// again. The other way round an approval could release a plan while the history
-// does not know that it was ever given.
-func (l *Log) Approve(ctx context.Context, a ruling.Approval, stillValid func(ruling.Approval) bool) (ruling.Approval, error) {
-	old, ok, err := ruling.Find(ctx, l.store, l.repository, a.Environment, a.Digest)
-	if err != nil {
-		return a, fmt.Errorf("read the approval: %w", err)
-	}
-	if ok && stillValid(old) {
-		return old, nil
-	}
-	offer, _, err := ruling.FindOffer(ctx, l.store, l.repository, a.Environment, a.Digest)
-	if err != nil {
-		return a, fmt.Errorf("read the waiting plan: %w", err)
-	}
-	err = l.rule(ctx, rulingDoc{
-		Kind: KindApproval, Environment: a.Environment, Digest: a.Digest, By: short(a.By), Reason: short(a.Reason),
-		Steps: len(offer.Lines), At: a.At.UTC(),
-	})
-	if err != nil {
-		return a, fmt.Errorf("record who approved: %w", err)
-	}
-	return ruling.Approve(ctx, l.store, l.repository, a, stillValid)
-}
+var _ ruling.Journal = (*Log)(nil)
 
-// Forget lets an environment be forgotten and writes that into the history,
-// which comes first as it does in Approve. What is forgotten already stays so by
-// the first word, and nothing is written.
-func (l *Log) Forget(ctx context.Context, f ruling.Forgotten) (ruling.Forgotten, error) {
-	old, ok, err := ruling.FindForgotten(ctx, l.store, l.repository, f.Environment)
-	if err != nil {
-		return f, fmt.Errorf("read whether %s is forgotten: %w", f.Environment, err)
-	}
-	if ok {
-		return old, nil
-	}
-	f.By, f.Reason, f.At = short(f.By), short(f.Reason), f.At.UTC()
-	err = l.rule(ctx, rulingDoc{Kind: KindForget, Environment: f.Environment, By: f.By, Reason: f.Reason, At: f.At})
-	if err != nil {
-		return f, fmt.Errorf("record who let %s be forgotten: %w", f.Environment, err)
-	}
-	return ruling.Forget(ctx, l.store, l.repository, f)
-}
+// Rulings returns the registry of the repository, whose journal this history is.
+func (l *Log) Rulings() *ruling.Registry { return ruling.Open(l.store, l.repository, l) }
 
-// Quarantine holds a version of a layer back and writes that into the history,
-// which comes first as it does in Approve. One that holds already stays as it
-// is, is given back, and nothing is written, unless a person rolls back what a
-// check had quarantined.
-func (l *Log) Quarantine(ctx context.Context, q ruling.Quarantine) (ruling.Quarantine, error) {
-	if err := q.Check(); err != nil {
-		return q, err // before the history says that it was given
+// RecordDecision appends who decided what. When it returns, that is durable.
+func (l *Log) RecordDecision(ctx context.Context, d ruling.Decision) error {
+	doc := rulingDoc{
+		Kind: plan.Kind(d.Kind), Environment: d.Environment, Digest: d.Digest, By: d.By, Reason: d.Reason, Steps: d.Steps, At: d.At.UTC(),
 	}
-	old, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
-	if err != nil {
-		return q, fmt.Errorf("read the quarantine: %w", err)
+	if q := d.Quarantine; q != nil {
+		doc.Quarantine = &quarantined{
+			Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
+			RevertTo: q.RevertTo, ByPerson: q.ByPerson, Rollout: q.Rollout,
+		}
 	}
-	if ok && !q.Outranks(old) {
-		return old, nil
-	}
-	q.By, q.Reason, q.At = short(q.By), short(q.Reason), q.At.UTC()
-	if err := l.rule(ctx, quarantineRuling(KindQuarantine, q, q.By, q.Reason, q.At)); err != nil {
-		return q, fmt.Errorf("record who quarantined: %w", err)
-	}
-	return ruling.PutQuarantine(ctx, l.store, l.repository, q)
-}
-
-// Lift ends a quarantine, as it was loaded, and writes that into the history,
-// which comes first as it does in Approve. ok is false when it held no more or
-// another word has taken its place; then nothing is written.
-func (l *Log) Lift(ctx context.Context, q ruling.Quarantine, by, reason string) (ok bool, err error) {
-	held, ok, err := ruling.FindQuarantine(ctx, l.store, l.repository, q)
-	if err != nil {
-		return false, fmt.Errorf("read the quarantine: %w", err)
-	}
-	if !ok || !held.At.Equal(q.At) {
-		return false, nil
-	}
-	by, reason, now := short(by), short(reason), time.Now().UTC()
-	if err := l.rule(ctx, quarantineRuling(KindRetry, held, by, reason, now)); err != nil {
-		return false, fmt.Errorf("record who lifted the quarantine: %w", err)
-	}
-	return true, ruling.EndQuarantine(ctx, l.store, l.repository, held, by, reason, now)
+	return l.rule(ctx, doc)
 }
 
 // Resume lets a rollout that halted go on: its wave is watched and judged once
@@ -224,7 +154,7 @@ func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason st
 	}
 	now := time.Now().UTC()
 	err = l.rule(ctx, rulingDoc{
-		Kind: KindRetry, Environment: environment, By: short(by), Reason: short(reason), At: now, Resumed: &resumed{Region: region, Rollout: id},
+		Kind: KindRetry, Environment: environment, By: by, Reason: reason, At: now, Resumed: &resumed{Region: region, Rollout: id},
 	})
 	if err != nil {
 		return false, fmt.Errorf("record who lets the rollout go on: %w", err)
@@ -237,8 +167,8 @@ func (l *Log) Resume(ctx context.Context, environment, region, id, by, reason st
 // comes before SaveRollout; after a kill in between the same is noted twice.
 func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r rollout.Rollout) error {
 	err := l.rule(ctx, rulingDoc{
-		Kind: KindRollout, Environment: environment, By: short(by), Reason: short(r.Reason), Steps: r.Total, At: time.Now().UTC(),
-		Stood: &stood{
+		Kind: KindRollout, Environment: environment, By: by, Reason: r.Reason, Steps: r.Total, At: time.Now().UTC(),
+		Outcome: &rolloutOutcome{
 			Region: region, Rollout: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves,
 			Findings: findings(r.Findings), Begun: stored(r.Begun),
 		},
@@ -249,19 +179,12 @@ func (l *Log) NoteRollout(ctx context.Context, environment, region, by string, r
 	return nil
 }
 
-func quarantineRuling(kind plan.Kind, q ruling.Quarantine, by, reason string, at time.Time) rulingDoc {
-	return rulingDoc{Kind: kind, Environment: q.Environment, By: by, Reason: reason, At: at, Quarantine: &quarantined{
-		Region: q.Region, Layer: q.Layer, Name: q.Name, Number: q.Number, Semver: q.Semver, Functions: q.Functions,
-		Back: q.Back, Hand: q.Hand, Rollout: q.Rollout,
-	}}
-}
-
 // rule appends a ruling. Its key lies between those of the records, so that
 // reading the history newest first stays one scan.
 func (l *Log) rule(ctx context.Context, d rulingDoc) error {
-	d.V = version
+	d.V, d.By, d.Reason = version, truncate(d.By), truncate(d.Reason)
 	key := store.Key("history", l.repository, l.clock.next(time.Now()), rulingSegment)
-	return update(ctx, l.store, key, func(now *rulingDoc) bool {
+	return docs[rulingDoc](l).Update(ctx, key, func(now *rulingDoc) bool {
 		if now.V != 0 {
 			return false // our own write, whose answer was lost: the key has a random word
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -130,11 +129,8 @@ func (k *Keeper) read(ctx context.Context, account string) (doc, store.Revision,
 		return doc{}, "", fmt.Errorf("read the lease of %s: %w", account, err)
 	}
 	var d doc
-	if err := json.Unmarshal(v.Data, &d); err != nil {
-		return doc{}, "", fmt.Errorf("read the lease of %s: %w: %w", account, store.ErrCorrupt, err)
-	}
-	if d.V > version {
-		return doc{}, "", fmt.Errorf("read the lease of %s: %w", account, store.ErrNewer)
+	if err := store.Unmarshal(v.Data, version, &d); err != nil {
+		return doc{}, "", fmt.Errorf("read the lease of %s: %w", account, err)
 	}
 	return d, v.Revision, nil
 }
@@ -142,14 +138,7 @@ func (k *Keeper) read(ctx context.Context, account string) (doc, store.Revision,
 // write swaps the lease; an empty revision creates it.
 func (k *Keeper) write(ctx context.Context, account string, old store.Revision, d doc) (store.Revision, error) {
 	d.V = version
-	data, err := json.Marshal(d)
-	if err != nil {
-		return "", err
-	}
-	if old == "" {
-		return k.store.Create(ctx, key(account), data)
-	}
-	return k.store.Replace(ctx, key(account), old, data)
+	return store.Documents[doc]{Store: k.store}.Write(ctx, key(account), old, &d)
 }
 
 // Look returns who has the lease of an account; false when it was never held.

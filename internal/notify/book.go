@@ -2,13 +2,10 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/store"
@@ -67,7 +64,7 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 // Cursor is how far the history of an environment was told; empty = nothing was
 // told of it yet, and only what ends from now on is wanted.
 func (b *Book) Cursor(ctx context.Context, environment string) (history.Cursor, error) {
-	d, _, err := b.read(ctx, environment)
+	d, err := b.read(ctx, environment)
 	return d.Cursor, err
 }
 
@@ -140,7 +137,7 @@ func (b *Book) tellStore(r Repository) []Event {
 // Alerts returns the alerts of an environment that are not over; "" is the
 // repository.
 func (b *Book) Alerts(ctx context.Context, environment string) ([]Alert, error) {
-	d, _, err := b.read(ctx, environment)
+	d, err := b.read(ctx, environment)
 	return slices.DeleteFunc(d.Alerts, func(a Alert) bool { return !a.Resolved.IsZero() }), err
 }
 
@@ -174,60 +171,27 @@ func (b *Book) names() []string {
 
 func (b *Book) key(environment string) string { return store.Key("alert", b.repository, environment) }
 
-// read returns a document and the revision it is at; "" when there is none.
-func (b *Book) read(ctx context.Context, environment string) (document, store.Revision, error) {
-	v, err := b.store.Get(ctx, b.key(environment))
-	if errors.Is(err, store.ErrNotFound) {
-		return document{}, "", nil
-	}
-	if err != nil {
-		return document{}, "", err
-	}
-	d, err := decode(v)
-	return d, v.Revision, err
+// read returns a document, which is empty where there is none.
+func (b *Book) read(ctx context.Context, environment string) (document, error) {
+	d, _, err := documents(b.store).Get(ctx, b.key(environment))
+	return d, err
 }
 
-// patience is how often a write is tried that others got in the way of.
-const patience = 20
-
-// update reads a document, lets change alter it and writes it back, unless
-// change says that nothing is different. When somebody else wrote meanwhile,
-// all of that is done again.
+// update lets change alter a document and writes it, unless change reports that
+// nothing is different.
 func (b *Book) update(ctx context.Context, environment string, change func(*document) bool) error {
-	operation := func() (document, error) {
-		d, err := b.updateOnce(ctx, environment, change)
-		if err == nil || errors.Is(err, store.ErrChanged) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrBusy) {
-			return d, err
-		}
-		return d, backoff.Permanent(err)
-	}
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = 2*time.Millisecond, time.Second
-	d, err := backoff.Retry(ctx, operation, backoff.WithBackOff(wait), backoff.WithMaxTries(patience))
+	var kept *document // encoding may fold: what is cached is what is stored
+	err := documents(b.store).Update(ctx, b.key(environment), func(d *document) bool {
+		kept = d
+		return change(d)
+	})
 	if err != nil {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.docs[environment] = d
+	b.docs[environment] = *kept
 	return nil
-}
-
-func (b *Book) updateOnce(ctx context.Context, environment string, change func(*document) bool) (document, error) {
-	d, revision, err := b.read(ctx, environment)
-	if err != nil || !change(&d) {
-		return d, err
-	}
-	data, err := d.encode() // may fold, so that what is cached is what is stored
-	if err != nil {
-		return d, fmt.Errorf("write %s: %w", b.key(environment), err)
-	}
-	if revision == "" {
-		_, err = b.store.Create(ctx, b.key(environment), data)
-	} else {
-		_, err = b.store.Replace(ctx, b.key(environment), revision, data)
-	}
-	return d, err
 }
 
 // tell is what Tell does to the document.

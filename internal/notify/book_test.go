@@ -165,8 +165,12 @@ func TestFlapping(t *testing.T) {
 
 func entry(id string, ended time.Time) history.Entry {
 	return history.Entry{
-		ID: id, Environment: "prod", Region: notifytest.Region, Step: "attach/makoto-common/" + id, Kind: plan.KindAttach, Cause: plan.CauseChange,
-		Layer: "makoto-common", Function: id, To: notifytest.Common.Version(13), Status: plan.StatusApplied, Started: ended, Ended: ended,
+		Round: history.Round{Environment: "prod", Region: notifytest.Region},
+		Action: history.Action{
+			Step: "attach/makoto-common/" + id, Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", Function: id,
+			To: notifytest.Common.Version(13),
+		},
+		ID: id, Status: plan.StatusApplied, Started: ended, Ended: ended,
 	}
 }
 

@@ -8,7 +8,7 @@
 //
 //	book := notify.NewBook(store, repository, notify.Options{Targets: targets})
 //	from, err := book.Cursor(ctx, "prod")            // how far the history was reported
-//	entries, to, err := log.Ended(ctx, from)         // what has ended since
+//	entries, to, err := log.CompletedSince(ctx, from) // what has ended since
 //	events, err := book.Tell(ctx, notify.Situation{  // at the end of each round
 //		Environment: "prod", Now: now, Plan: &plan, Revision: commit, Ended: entries, From: from, To: to, LookedAt: …,
 //	})

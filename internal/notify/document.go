@@ -54,21 +54,11 @@ type attempts struct {
 }
 
 // decode reads a stored document, and refuses one that a newer layerd wrote.
-func decode(v store.Value) (document, error) {
-	var head struct {
-		V int `json:"v"`
-	}
-	if err := json.Unmarshal(v.Data, &head); err != nil {
-		return document{}, fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	if head.V > version {
-		return document{}, fmt.Errorf("read %s: %w: it has version %d, this program knows %d", v.Key, store.ErrNewer, head.V, version)
-	}
-	var d document
-	if err := json.Unmarshal(v.Data, &d); err != nil {
-		return document{}, fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	return d, nil
+func decode(v store.Value) (document, error) { return documents(nil).Decode(v) }
+
+// documents are those that s keeps.
+func documents(s store.Store) store.Documents[document] {
+	return store.Documents[document]{Store: s, Version: version, Encode: (*document).encode}
 }
 
 // encode writes the document so that it fits: an alert can do without the

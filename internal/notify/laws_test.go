@@ -327,7 +327,7 @@ func stand(r *rand.Rand, w *notifytest.World) *plan.RolloutStatus {
 	for range r.IntN(3) {
 		w.Quarantined(st)
 		q := &st.Quarantines[len(st.Quarantines)-1]
-		q.Number, q.Hand, q.Functions = int64(12+r.IntN(2)), r.IntN(2) == 0, []string{"", "makoto-*"}[r.IntN(2)]
+		q.Number, q.ByPerson, q.Functions = int64(12+r.IntN(2)), r.IntN(2) == 0, []string{"", "makoto-*"}[r.IntN(2)]
 		if r.IntN(3) == 0 {
 			q.Rollout = ""
 		}

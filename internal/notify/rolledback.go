@@ -22,7 +22,7 @@ func (f *observer) incidents(r *plan.Region) {
 	byRollout, byHand := map[string][]ruling.Quarantine{}, map[string][]ruling.Quarantine{}
 	for _, q := range r.RolloutStatus.Quarantines {
 		switch {
-		case q.Hand:
+		case q.ByPerson:
 			byHand[q.Name] = append(byHand[q.Name], q)
 		case q.Rollout != "":
 			byRollout[q.Rollout] = append(byRollout[q.Rollout], q)
@@ -157,11 +157,11 @@ func (f *observer) rolledBackByPerson(r *plan.Region, name string, list []ruling
 	}
 	x.Items = append(x.Items, Item{Code: code})
 	for _, q := range list {
-		to, on := number(q.Layer, q.Back, r.RolloutStatus.Semver(q.Layer, q.Back)), ""
+		to, on := number(q.Layer, q.RevertTo, r.RolloutStatus.Semver(q.Layer, q.RevertTo)), ""
 		if q.Functions != "" {
 			on = " on " + q.Functions
 		}
-		x.Items = append(x.Items, Item{Name: versionText(q), Layer: name, Code: "hand " + q.Functions, Have: strconv.FormatInt(q.Number, 10), Want: strconv.FormatInt(q.Back, 10)})
+		x.Items = append(x.Items, Item{Name: versionText(q), Layer: name, Code: "hand " + q.Functions, Have: strconv.FormatInt(q.Number, 10), Want: strconv.FormatInt(q.RevertTo, 10)})
 		text := fmt.Sprintf("Rolled back from %s to %s%s by %s, %s", number(q.Layer, q.Number, q.Semver), to, on, q.By, words.Moment(q.At, f.Zone))
 		if q.Reason != "" {
 			text += ": " + words.Truncate(q.Reason, maxText/2)
@@ -169,7 +169,7 @@ func (f *observer) rolledBackByPerson(r *plan.Region, name string, list []ruling
 		x.Sections = append(x.Sections, Section{Text: words.Sentence(text)})
 	}
 	first := list[0]
-	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.Back, r.RolloutStatus.Semver(first.Layer, first.Back)),
+	x.Title = fmt.Sprintf("%s is pinned at %s, rolled back from %s by %s", name, number(first.Layer, first.RevertTo, r.RolloutStatus.Semver(first.Layer, first.RevertTo)),
 		number(first.Layer, first.Number, first.Semver), first.By)
 	if len(list) > 1 {
 		x.Title = fmt.Sprintf("%s is pinned, rolled back from %s by %s", name, versionsText(list), first.By)

@@ -159,7 +159,7 @@ func hasChecks(r desired.Rollout) bool {
 func rolledBackByHand(st *plan.RolloutStatus) bool {
 	return !slices.ContainsFunc(introduced(st), func(t rollout.Target) bool {
 		return !slices.ContainsFunc(st.Quarantines, func(q ruling.Quarantine) bool {
-			return q.Hand && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
+			return q.ByPerson && q.Functions == "" && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }

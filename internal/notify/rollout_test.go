@@ -28,9 +28,12 @@ func standing(w *notifytest.World, stage rollout.Stage, changed int) (notify.Sit
 func recorded(w *notifytest.World, st *plan.RolloutStatus) (list []history.Entry) {
 	for i, c := range st.Changed {
 		list = append(list, history.Entry{
-			ID: fmt.Sprint(i), Environment: "prod", Region: notifytest.Region, Rollout: st.Last.ID, Wave: c.Wave, Kind: plan.KindAttach,
-			Cause: plan.CauseChange, Layer: "makoto-common", LayerARN: notifytest.Common, Function: c.Function, From: notifytest.Common.Version(12),
-			To: notifytest.Common.Version(13), Status: plan.StatusApplied, Started: w.Now.Add(-time.Minute), Ended: w.Now,
+			Round: history.Round{Environment: "prod", Region: notifytest.Region, Rollout: st.Last.ID},
+			Action: history.Action{
+				Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", LayerARN: notifytest.Common, Function: c.Function,
+				From: notifytest.Common.Version(12), To: notifytest.Common.Version(13),
+			},
+			ID: fmt.Sprint(i), Wave: c.Wave, Status: plan.StatusApplied, Started: w.Now.Add(-time.Minute), Ended: w.Now,
 		})
 	}
 	return list
@@ -117,7 +120,7 @@ func TestRecordsOfGoingBack(t *testing.T) {
 	going := func(*notify.Situation, *plan.RolloutStatus) {}
 	byHand := func(_ *notify.Situation, st *plan.RolloutStatus) {
 		notifytest.NewWorld().Quarantined(st)
-		st.Quarantines[0].Hand, st.Last.Stage = true, rollout.StageDone
+		st.Quarantines[0].ByPerson, st.Last.Stage = true, rollout.StageDone
 	}
 	lifted := func(_ *notify.Situation, st *plan.RolloutStatus) { st.Last.Stage = rollout.StageDone }
 	for _, tc := range []struct {

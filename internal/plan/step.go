@@ -118,11 +118,11 @@ func (s Step) InRollout() bool { return s.Cause == CauseChange && !s.AnyTime && 
 // Line gives a step of a Region the way a digest is made of it.
 func Line(region string, s Step) string {
 	if s.Kind == KindServe {
-		return ruling.Line(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
+		return ruling.ApprovalLine(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
 	}
 	to := ""
 	if n := s.To.Number(); n > 0 {
 		to = strconv.FormatInt(n, 10)
 	}
-	return ruling.Line(region, string(s.Kind), s.LayerARN, s.Function, to)
+	return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Function, to)
 }

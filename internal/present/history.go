@@ -81,7 +81,7 @@ func HistoryDocument(entries []history.Entry) any {
 
 func viewEntry(e history.Entry) entryView {
 	v := entryView{
-		ID: e.ID, Round: e.Round, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
+		ID: e.ID, Round: e.RoundID, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
 		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,

@@ -46,12 +46,18 @@ func TestOpenings(t *testing.T) {
 func TestHistoryViews(t *testing.T) {
 	began := time.Date(2026, 11, 25, 1, 30, 0, 0, time.UTC)
 	e := history.Entry{
-		ID: "i", Round: "r", Environment: "prod", Region: testRegion, Account: "123456789012", Revision: "c0ffee", Author: "佐藤", Digest: "d",
-		Approval: "a", ApprovedBy: "鈴木", Window: "Saturday", Fencing: 57, Step: "attach/x/f", Kind: plan.KindAttach, Cause: plan.CauseChange,
-		Reason: "why", Layer: "x", Function: "f", From: layer("x", 1), To: layer("x", 2), FromNumber: 1, ToNumber: 2, FromVersion: "1.0.0", ToVersion: "2.0.0",
-		Before: []state.LayerVersionARN{layer("x", 1), layer("y", 7)}, After: []state.LayerVersionARN{layer("x", 2), layer("y", 7)},
-		Status: plan.StatusApplied, RequestID: "req", Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond,
-		Rollout: "t-R", Wave: 2, Alias: "live", AliasBefore: "7", AliasAfter: "8", Canary: true,
+		Round: history.Round{
+			Environment: "prod", Region: testRegion, Account: "123456789012", Revision: "c0ffee", Author: "佐藤", Digest: "d",
+			Approval: "a", ApprovedBy: "鈴木", Window: "Saturday", Fencing: 57, Rollout: "t-R",
+		},
+		Action: history.Action{
+			Step: "attach/x/f", Kind: plan.KindAttach, Cause: plan.CauseChange, Reason: "why", Layer: "x", Function: "f",
+			From: layer("x", 1), To: layer("x", 2), FromVersion: "1.0.0", ToVersion: "2.0.0",
+		},
+		ID: "i", RoundID: "r", FromNumber: 1, ToNumber: 2, Before: []state.LayerVersionARN{layer("x", 1), layer("y", 7)},
+		After: []state.LayerVersionARN{layer("x", 2), layer("y", 7)}, Status: plan.StatusApplied, RequestID: "req",
+		Started: began, Ended: began.Add(2300 * time.Millisecond), Duration: 2300 * time.Millisecond, Wave: 2,
+		Alias: "live", AliasBefore: "7", AliasAfter: "8", Canary: true,
 	}
 	rows, err := csv.NewReader(strings.NewReader(HistoryCSV([]history.Entry{e}))).ReadAll()
 	if err != nil {
@@ -89,7 +95,7 @@ func TestHistoryViews(t *testing.T) {
 
 // A cell is never a formula, whatever somebody called a function.
 func TestHistoryCSV(t *testing.T) {
-	text := HistoryCSV([]history.Entry{{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc", Status: plan.StatusApplied}, {Function: "-1"}})
+	text := HistoryCSV([]history.Entry{{Action: history.Action{Function: `=HYPERLINK("x")`, Reason: "a, \"b\"\nc"}, Status: plan.StatusApplied}, {Action: history.Action{Function: "-1"}}})
 	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -102,10 +108,15 @@ func TestHistoryCSV(t *testing.T) {
 func TestRenderHistory(t *testing.T) {
 	entry := func(function string, at time.Time, status plan.Status, problem string) history.Entry {
 		return history.Entry{
-			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Author: "佐藤", ApprovedBy: "鈴木",
-			Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", Function: function, From: layer("makoto-common-prod", 12),
-			To: layer("makoto-common-prod", 13), FromVersion: "1.4.1", ToVersion: "1.4.2", Started: at, Status: status, Error: problem,
-			Reason: "Git wants 1.4.2",
+			Round: history.Round{
+				Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Author: "佐藤", ApprovedBy: "鈴木",
+			},
+			Action: history.Action{
+				Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", Function: function,
+				From: layer("makoto-common-prod", 12), To: layer("makoto-common-prod", 13), FromVersion: "1.4.1",
+				ToVersion: "1.4.2", Reason: "Git wants 1.4.2",
+			},
+			Started: at, Status: status, Error: problem,
 		}
 	}
 	list := []history.Entry{
@@ -113,8 +124,9 @@ func TestRenderHistory(t *testing.T) {
 		entry("makoto-api-prod", testNow, plan.StatusFailed, "AccessDeniedException: not authorized"),
 	}
 	list = append(list, history.Entry{
-		Environment: "prod", Kind: history.KindApproval, Cause: history.CauseRuling, Status: history.StatusGiven, Digest: testDigest,
-		ApprovedBy: "鈴木", Reason: "release 1.4.2", Steps: 212, Started: testNow.Add(-30 * time.Minute),
+		Round:  history.Round{Environment: "prod", Digest: testDigest, ApprovedBy: "鈴木"},
+		Action: history.Action{Kind: history.KindApproval, Cause: history.CauseRuling, Reason: "release 1.4.2"},
+		Status: history.StatusGiven, Steps: 212, Started: testNow.Add(-30 * time.Minute),
 	})
 	for _, f := range functions(30) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
@@ -127,15 +139,25 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 	old, bad := layer("makoto-common-prod", 12), layer("makoto-common-prod", 13)
 	entry := func(function string, wave int, ago time.Duration) history.Entry {
 		return history.Entry{
-			Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10), Kind: plan.KindAttach, Cause: plan.CauseChange,
-			Layer: "makoto-common", Function: function, From: old, To: bad, FromVersion: "1.4.1", ToVersion: "1.4.2",
-			Started: testNow.Add(-ago), Status: plan.StatusApplied, Reason: "Git wants 1.4.2", Rollout: "20261124T120000.000000000Z-QXZT7K2M4PNA", Wave: wave,
+			Round: history.Round{
+				Environment: "prod", Region: testRegion, Revision: strings.Repeat("ab12", 10),
+				Rollout: "20261124T120000.000000000Z-QXZT7K2M4PNA",
+			},
+			Action: history.Action{
+				Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-common", Function: function, From: old, To: bad,
+				FromVersion: "1.4.1", ToVersion: "1.4.2", Reason: "Git wants 1.4.2",
+			},
+			Started: testNow.Add(-ago), Status: plan.StatusApplied, Wave: wave,
 		}
 	}
 	ruled := func(kind plan.Kind, from, to state.LayerVersionARN, ago time.Duration) history.Entry {
 		e := history.Entry{
-			Environment: "prod", Region: testRegion, Kind: kind, Cause: history.CauseRuling, Status: history.StatusGiven, Layer: "makoto-common",
-			From: from, To: to, FromVersion: "1.4.2", ApprovedBy: "鈴木", Reason: "it times out", Started: testNow.Add(-ago),
+			Round: history.Round{Environment: "prod", Region: testRegion, ApprovedBy: "鈴木"},
+			Action: history.Action{
+				Kind: kind, Cause: history.CauseRuling, Layer: "makoto-common", From: from, To: to, FromVersion: "1.4.2",
+				Reason: "it times out",
+			},
+			Status: history.StatusGiven, Started: testNow.Add(-ago),
 		}
 		if kind == history.KindRetry {
 			e.FromVersion, e.ToVersion = "", "1.4.2"
@@ -156,7 +178,10 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 		ruled(history.KindRetry, old, bad, 5*time.Minute),
 		ruled(history.KindQuarantine, bad, old, 10*time.Minute), some,
 		entry("makoto-b-prod", 2, 40*time.Minute), entry("makoto-a-prod", 2, 40*time.Minute), move, served, canary, killed,
-		{Environment: "dev", Kind: history.KindForget, Cause: history.CauseRuling, Status: history.StatusGiven, ApprovedBy: "鈴木", Started: testNow.Add(-2 * time.Hour)},
+		{
+			Round: history.Round{Environment: "dev", ApprovedBy: "鈴木"}, Action: history.Action{Kind: history.KindForget, Cause: history.CauseRuling},
+			Status: history.StatusGiven, Started: testNow.Add(-2 * time.Hour),
+		},
 	}
 	golden(t, "history_rollout.txt", History(list, tokyo(t), Options{Width: 80}))
 }

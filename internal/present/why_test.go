@@ -51,9 +51,15 @@ func whyWorld(t *testing.T) why.Place {
 	f := state.Function{Name: whyFunction, Runtime: "python3.11", Layers: []state.LayerVersionARN{layer("makoto-common-prod", 11), vendor, layer("makoto-ml-prod", 4), layer("stray", 1)}}
 	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "ML v1.9.0"}}}}}
 	put := history.Entry{
-		Environment: "prod", Region: testRegion, Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-ml", Function: whyFunction, ToNumber: 4,
-		From: layer("makoto-ml-prod", 3), To: layer("makoto-ml-prod", 4), FromVersion: "1.8.0", ToVersion: "1.9.0", Status: plan.StatusApplied,
-		Started: testNow.AddDate(0, 0, -4), Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木", RequestID: "8f2c1a", Fencing: 57,
+		Round: history.Round{
+			Environment: "prod", Region: testRegion, Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木",
+			Fencing: 57,
+		},
+		Action: history.Action{
+			Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "makoto-ml", Function: whyFunction,
+			From: layer("makoto-ml-prod", 3), To: layer("makoto-ml-prod", 4), FromVersion: "1.8.0", ToVersion: "1.9.0",
+		},
+		ToNumber: 4, Status: plan.StatusApplied, Started: testNow.AddDate(0, 0, -4), RequestID: "8f2c1a",
 	}
 	failed := put
 	failed.Status, failed.Error, failed.Started = plan.StatusFailed, "AccessDeniedException: not authorized", testNow.AddDate(0, 0, -5)

@@ -90,10 +90,10 @@ func (r Returning) Refuse(number int64, glob string) (why, since string) {
 func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, served int64) bool {
 	why := ""
 	switch {
-	case !goesBack(w.had, q.Back, have, served):
-		why = notHere(w.show(q.Back), r.want.Name)
-	case r.quarantine(w.Layer, q.Back, function) != nil:
-		why = w.show(q.Back) + " is in quarantine as well"
+	case !goesBack(w.had, q.RevertTo, have, served):
+		why = notHere(w.show(q.RevertTo), r.want.Name)
+	case r.quarantine(w.Layer, q.RevertTo, function) != nil:
+		why = w.show(q.RevertTo) + " is in quarantine as well"
 	default:
 		return true
 	}

@@ -19,7 +19,7 @@ import (
 // Whoever wrote the word, what it would move forward stays where it is.
 func TestARollbackByHandGoesBack(t *testing.T) {
 	hand := func(number, back int64) ruling.Quarantine {
-		return ruling.Quarantine{Environment: "prod", Region: tokyo, Layer: common, Number: number, Back: back, Hand: true, By: "sato", Reason: "it leaks", At: noon}
+		return ruling.Quarantine{Environment: "prod", Region: tokyo, Layer: common, Number: number, RevertTo: back, ByPerson: true, By: "sato", Reason: "it leaks", At: noon}
 	}
 	for _, tc := range []struct {
 		name string
@@ -131,7 +131,7 @@ func (w *scenario) withWords(r *rand.Rand) {
 				}
 			}
 			w.in.Quarantines = append(w.in.Quarantines, ruling.Quarantine{
-				Environment: "prod", Region: tokyo, Layer: l.Layer, Name: l.Name, Number: n, Back: int64(r.IntN(9)), Hand: chance(r, 90),
+				Environment: "prod", Region: tokyo, Layer: l.Layer, Name: l.Name, Number: n, RevertTo: int64(r.IntN(9)), ByPerson: chance(r, 90),
 				Functions: pick(r, "", "", "makoto-*"), By: "sato", Reason: "it leaks", At: w.in.Now.Add(-1),
 			})
 		}
@@ -220,7 +220,7 @@ func TestARollbackReleasesNothingElse(t *testing.T) {
 	scene := func() Input {
 		in := withML(aliased("1.4.0", 5, 5, 5), "2", 2, 1)
 		in.Regions[0].Want.Calendar = saturday(t)
-		in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, Back: 4, Hand: true, By: "sato", At: noon}}
+		in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, RevertTo: 4, ByPerson: true, By: "sato", At: noon}}
 		served := in.Regions[0].Have.Served[live]
 		served.Layers = []state.LayerVersionARN{common.Version(5), arnOf("ml").Version(1)}
 		in.Regions[0].Have.Served[live] = served

@@ -332,10 +332,10 @@ func TestRetention(t *testing.T) {
 			in.Regions[0].Past.Layers[common] = p
 		}, []int64{1, 2}, map[int64]string{3: "going back means it"}},
 		{"what a person went back to", func(in *Input) {
-			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
+			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 4, RevertTo: 1, ByPerson: true, By: "sato", At: noon}}
 		}, []int64{2, 3}, map[int64]string{1: "rolled back to by sato"}},
 		{"what a person went back to in another Region", func(in *Input) {
-			in.Quarantines = []ruling.Quarantine{{Region: "us-east-1", Layer: common, Number: 4, Back: 1, Hand: true, By: "sato", At: noon}}
+			in.Quarantines = []ruling.Quarantine{{Region: "us-east-1", Layer: common, Number: 4, RevertTo: 1, ByPerson: true, By: "sato", At: noon}}
 		}, []int64{1, 2, 3}, nil},
 		{"pinned", func(in *Input) {
 			in.Regions[0].Want.Layers[0].Pins = []desired.Pin{{Functions: []desired.Selector{{Name: "nobody"}}, Version: mustVersion("2")}}
@@ -473,7 +473,7 @@ func TestApprovalReleasesExactlyItsSteps(t *testing.T) {
 		t.Fatalf("the approved step is held: %+v", s.Held)
 	}
 	// A function that appears later needs its own.
-	in.Approvals[0].Lines = before.Lines
+	in.Approvals[0].Scope = before.Lines
 	in.Regions[0].Have.Functions = append(in.Regions[0].Have.Functions, state.Function{Name: "g", Runtime: "python3.12", Architecture: "x86_64", Layers: []state.LayerVersionARN{common.Version(4)}})
 	in.Regions[0].Past.Functions["g"] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
 	steps := only(t, in).Steps

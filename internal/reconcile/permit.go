@@ -43,7 +43,7 @@ func newPermit(in Input, p plan.Plan, regions []*region) *permit {
 		if !a.Valid(in.Regions[0].Want.Calendar, in.Now) {
 			continue
 		}
-		for _, line := range a.Lines {
+		for _, line := range a.Scope {
 			m.bound[line] = a
 		}
 		if a.Digest == p.Digest {

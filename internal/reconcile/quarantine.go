@@ -28,15 +28,15 @@ func (r *region) fallbackTarget(w *wish, f *state.Function, t target, have int64
 		return t, nil
 	}
 	back := func(n int64) target { return target{number: n, semver: w.catalog.Label(n)} }
-	if q.Hand {
+	if q.ByPerson {
 		served := have
 		if sv != nil {
 			served = sv.number(w.Layer)
 		}
-		there := have == q.Back && served == q.Back
-		returned := past.known && past.number == q.Back
+		there := have == q.RevertTo && served == q.RevertTo
+		returned := past.known && past.number == q.RevertTo
 		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
-			return back(q.Back), &fallback{plan.CauseRollback, rolledBack(q)}
+			return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
 		}
 	}
 	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
@@ -59,7 +59,7 @@ func (r *world) quarantine(layer state.LayerARN, number int64, function string) 
 	var found *ruling.Quarantine
 	for i := range r.in.Quarantines {
 		q := &r.in.Quarantines[i]
-		if q.Covers(r.want.Region, layer, number, function) && (found == nil || q.Before(*found)) {
+		if q.Covers(r.want.Region, layer, number, function) && (found == nil || q.TakesPrecedence(*found)) {
 			found = q
 		}
 	}
@@ -77,7 +77,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 	}
 	version := words.Version(q.Number, q.Semver)
 	lift := "it is lifted when Git asks for another version, or by layerd retry"
-	if q.Hand {
+	if q.ByPerson {
 		return fmt.Sprintf("%s was %s; %s", version, rolledBack(q), lift)
 	}
 	return fmt.Sprintf("%s failed here on %s: %s; %s", version, words.Moment(q.At, r.want.Zone), q.Reason, lift)

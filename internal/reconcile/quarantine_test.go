@@ -15,7 +15,7 @@ import (
 func TestQuarantine(t *testing.T) {
 	bad := ruling.Quarantine{Environment: "prod", Region: tokyo, Layer: common, Number: 5, Semver: "1.4.0", Reason: "too many errors", At: noon}
 	byHand := bad
-	byHand.Hand, byHand.Back, byHand.By, byHand.Reason = true, 4, "sato", "it leaks"
+	byHand.ByPerson, byHand.RevertTo, byHand.By, byHand.Reason = true, 4, "sato", "it leaks"
 	with := func(q ruling.Quarantine, edit func(*ruling.Quarantine)) ruling.Quarantine {
 		edit(&q)
 		return q
@@ -48,7 +48,7 @@ func TestQuarantine(t *testing.T) {
 		{"by hand", scene("1.4.0", 5, 5), byHand, "rollback rollback 5>4", "rolled back by sato: it leaks", false},
 		{"by hand, without a past", scene("1.4.0", 5, unknown), byHand, "rollback rollback 5>4", "rolled back by sato: it leaks", false},
 		{"by hand, some functions only", scene("1.4.0", 5, 5), with(byHand, func(q *ruling.Quarantine) { q.Functions = "g" }), "", "", false},
-		{"by hand, to none", scene("1.4.0", 5, 5), with(byHand, func(q *ruling.Quarantine) { q.Back = 0 }), "detach rollback 5>0", "rolled back by sato", false},
+		{"by hand, to none", scene("1.4.0", 5, 5), with(byHand, func(q *ruling.Quarantine) { q.RevertTo = 0 }), "detach rollback 5>0", "rolled back by sato", false},
 		{"by hand, and done", scene("1.4.0", 4, 4), byHand, "attach change 4>5 held by quarantine", "was rolled back by sato: it leaks", false},
 		{"by hand, done, and changed by somebody else", scene("1.4.0", 3, 4), byHand, "attach drift 3>4", "layerd applied 4 (1.3.0)", false},
 		{"by hand, and it never had the layer", scene("1.4.0", 0, unknown), byHand, "attach change 0>5 held by quarantine", "was rolled back by sato", false},

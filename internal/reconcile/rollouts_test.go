@@ -232,8 +232,8 @@ func (th *simulation) rollBack(i int) {
 		}
 		ruled = true
 		th.in.Quarantines = append(th.in.Quarantines, ruling.Quarantine{
-			Environment: "prod", Region: r.Want.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Back: applied[len(applied)-1],
-			Hand: true, By: "sato", Reason: "a person says so", At: th.now,
+			Environment: "prod", Region: r.Want.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, RevertTo: applied[len(applied)-1],
+			ByPerson: true, By: "sato", Reason: "a person says so", At: th.now,
 		})
 	}
 	if !ruled {
@@ -250,7 +250,7 @@ func (th *simulation) rollBack(i int) {
 
 // ruledByHand reports whether a person has rolled back a layer in the Region.
 func (th *simulation) ruledByHand(i int) bool {
-	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool { return q.Hand && q.Region == th.in.Regions[i].Want.Region })
+	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool { return q.ByPerson && q.Region == th.in.Regions[i].Want.Region })
 }
 
 // moves sends an event to the rollout and checks the transition.

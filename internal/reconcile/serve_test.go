@@ -179,7 +179,7 @@ func TestServeWaitsForItsAttach(t *testing.T) {
 	in := aliased("1.4.0", 4, 4, 4)
 	in.Regions[0].Want.ApprovalRequired = true
 	line := "ap-northeast-1 serve  f live"
-	in.Approvals = []ruling.Approval{{Environment: "prod", Digest: "x", By: "sato", At: noon, Lines: []string{line}}}
+	in.Approvals = []ruling.Approval{{Environment: "prod", Digest: "x", By: "sato", At: noon, Scope: []string{line}}}
 	if got := told(only(t, in)); got != "attach change 4>5 held by approval; serve change 3>+ held by approval" {
 		t.Error(got)
 	}
@@ -260,7 +260,7 @@ func TestServeWaitsForAShrunkSelection(t *testing.T) {
 func TestGoingBackByHandFindsAnEarlierVersion(t *testing.T) {
 	scene := func() Input {
 		in := aliased("1.4.0", 5, 5, 5)
-		in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, Back: 4, Hand: true, By: "sato", Reason: "it leaks"}}
+		in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, RevertTo: 4, ByPerson: true, By: "sato", Reason: "it leaks"}}
 		in.Regions[0].Have.Uses.Published = []state.Published{
 			{Function: "e", Version: "1", Layers: []state.LayerVersionARN{common.Version(4)}},
 			{Function: "f", Version: "1", Layers: []state.LayerVersionARN{common.Version(4)}},

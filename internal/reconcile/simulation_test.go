@@ -174,7 +174,7 @@ func (th *simulation) approve(planned plan.Plan) {
 		return
 	}
 	th.in.Approvals = append(th.in.Approvals, ruling.Approval{
-		Environment: "prod", Digest: planned.Digest, By: "sato", At: th.now, Lines: planned.Lines, Begun: th.now,
+		Environment: "prod", Digest: planned.Digest, By: "sato", At: th.now, Scope: planned.Lines, Begun: th.now,
 	})
 	for _, l := range planned.Lines {
 		th.lines[l] = true

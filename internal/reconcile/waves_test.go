@@ -165,7 +165,7 @@ func TestNoWaveWaitsForWhatMayNotRun(t *testing.T) {
 		"approval": func(in *Input) {
 			in.Regions[0].Want.ApprovalRequired = true
 			lines := slices.DeleteFunc(Decide(*in).Lines, func(l string) bool { return strings.Contains(l, " "+first+" ") })
-			in.Approvals = []ruling.Approval{{Digest: "x", By: "sato", At: noon, Lines: lines}}
+			in.Approvals = []ruling.Approval{{Digest: "x", By: "sato", At: noon, Scope: lines}}
 		},
 		"limit": func(in *Input) {
 			in.Regions[0].Want.MaxNew = 0
@@ -241,7 +241,7 @@ func TestAnAlarmHoldsChangesOnly(t *testing.T) {
 		{"an alias behind what was applied", aliased("1.3.0", 4, 4, 3), "serve drift 3>+"},
 		{"by hand", func() Input {
 			in := scene("1.4.0", 5, 5)
-			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, Back: 4, Hand: true, By: "sato"}}
+			in.Quarantines = []ruling.Quarantine{{Region: tokyo, Layer: common, Number: 5, RevertTo: 4, ByPerson: true, By: "sato"}}
 			return in
 		}(), "rollback rollback 5>4"},
 	} {

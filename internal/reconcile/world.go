@@ -160,7 +160,7 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		w.pins = append(w.pins, take(p.Version, p.At))
 	}
 	for _, q := range r.in.Quarantines {
-		if q.Hand && q.Layer == w.Layer && w.had == nil {
+		if q.ByPerson && q.Layer == w.Layer && w.had == nil {
 			w.had = r.past.Had(w.Layer)
 		}
 	}

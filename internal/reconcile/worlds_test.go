@@ -165,7 +165,7 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
 				}
-				lines = append(lines, ruling.Line(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
+				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
 			}
 			if s.New {
 				news++
@@ -526,7 +526,7 @@ func (w *scenario) approve(r *rand.Rand) {
 	p := Decide(w.in)
 	a := ruling.Approval{Environment: "prod", Digest: p.Digest, By: "sato", At: w.in.Now.Add(-time.Duration(r.IntN(300)) * time.Hour)}
 	if chance(r, 50) {
-		a.Lines = p.Lines
+		a.Scope = p.Lines
 	}
 	if chance(r, 20) {
 		a.Ended = w.in.Now

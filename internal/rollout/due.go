@@ -99,7 +99,7 @@ func (r Rollout) VerdictDue(rules desired.Rollout) time.Time {
 // what the rollout brings; nil = nobody has.
 func (r Rollout) rolledBackBy(rulings []ruling.Quarantine, region string) *ruling.Quarantine {
 	return find(rulings, region, func(q ruling.Quarantine) bool {
-		return q.Hand && q.Functions == "" && !q.At.Before(r.Begun) &&
+		return q.ByPerson && q.Functions == "" && !q.At.Before(r.Begun) &&
 			slices.ContainsFunc(r.Targets, func(t Target) bool { return t.Layer == q.Layer && t.Number == q.Number })
 	})
 }
@@ -108,7 +108,7 @@ func (r Rollout) rolledBackBy(rulings []ruling.Quarantine, region string) *rulin
 // into quarantine. It is written just before the rollout is moved, so that
 // whoever wrote it came no further. Nil = there is none.
 func (r Rollout) quarantinedBy(rulings []ruling.Quarantine, region string) *ruling.Quarantine {
-	return find(rulings, region, func(q ruling.Quarantine) bool { return !q.Hand && q.Rollout == r.ID })
+	return find(rulings, region, func(q ruling.Quarantine) bool { return !q.ByPerson && q.Rollout == r.ID })
 }
 
 func find(rulings []ruling.Quarantine, region string, is func(ruling.Quarantine) bool) *ruling.Quarantine {

@@ -187,7 +187,7 @@ func TestPromises(t *testing.T) {
 
 func TestAnswer(t *testing.T) {
 	target := Target{Layer: "arn:aws:lambda:eu-west-1:123456789012:layer:common", Number: 7}
-	hand := ruling.Quarantine{Region: "eu-west-1", Layer: target.Layer, Number: 7, Hand: true, By: "sato", Reason: "it leaks", At: noon}
+	hand := ruling.Quarantine{Region: "eu-west-1", Layer: target.Layer, Number: 7, ByPerson: true, By: "sato", Reason: "it leaks", At: noon}
 	with := func(edit func(*ruling.Quarantine)) []ruling.Quarantine {
 		q := hand
 		edit(&q)
@@ -210,8 +210,8 @@ func TestAnswer(t *testing.T) {
 		{"another Region", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.Region = "us-east-1" }), 0, "<nil>"},
 		{"before this rollout began", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.At = noon.Add(-time.Second) }), 0, "<nil>"},
 		{"it was lifted", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.Ended = noon }), 0, "<nil>"},
-		{"its own quarantine was written", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.Hand, q.Rollout = false, "1" }), 0, "rollout.Failed"},
-		{"that of another rollout", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.Hand, q.Rollout = false, "2" }), 0, "<nil>"},
+		{"its own quarantine was written", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.ByPerson, q.Rollout = false, "1" }), 0, "rollout.Failed"},
+		{"that of another rollout", StageBake, Facts{}, with(func(q *ruling.Quarantine) { q.ByPerson, q.Rollout = false, "2" }), 0, "<nil>"},
 		{"a newer commit after a halt", StageHalted, Facts{NewerCommit: true}, nil, 0, "rollout.NewerCommit"},
 		{"a newer commit is judged first", StageChange, Facts{NewerCommit: true}, nil, 0, "<nil>"},
 		{"a newer commit before anything was changed", StageChange, Facts{NewerCommit: true, NothingChanged: true}, nil, 0, "rollout.NewerCommit"},

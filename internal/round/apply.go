@@ -136,7 +136,7 @@ func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) 
 		if in.Regions[i].Have == nil {
 			continue
 		}
-		news, err := p.history(r.Want.Account).LearnAfter(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
+		news, err := p.history(r.Want.Account).RecordObservationsSince(ctx, planned.Environment, r.Want.Region, in.Regions[i].Past, r.Learned, in.Now)
 		if err != nil {
 			return false, fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}
@@ -256,8 +256,8 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		}
 	}
 	if waits {
-		offer := ruling.Offer{Environment: planned.Environment, Digest: planned.Digest, Lines: planned.Lines, At: in.Now.UTC()}
-		if err := ruling.Offering(ctx, p.Store, p.Repository, offer); err != nil {
+		offer := ruling.PendingPlan{Environment: planned.Environment, Digest: planned.Digest, Scope: planned.Lines, At: in.Now.UTC()}
+		if err := ruling.RecordPending(ctx, p.Store, p.Repository, offer); err != nil {
 			return fmt.Errorf("record the plan that waits for approval: %w", err)
 		}
 	}
@@ -265,7 +265,7 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		if !a.Valid(in.Regions[0].Want.Calendar, in.Now) {
 			continue
 		}
-		lines := a.Lines
+		lines := a.Scope
 		if len(lines) == 0 && a.Digest == planned.Digest {
 			lines = planned.Lines
 		}
@@ -275,14 +275,14 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 				begun = in.Now.UTC()
 			}
 		}
-		if len(lines) == len(a.Lines) && begun.Equal(a.Begun) {
+		if len(lines) == len(a.Scope) && begun.Equal(a.Begun) {
 			continue
 		}
-		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Lines, now.Begun = lines, begun })
+		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Scope, now.Begun = lines, begun })
 		if err != nil {
 			return fmt.Errorf("bind the approval by %s: %w", a.By, err)
 		}
-		in.Approvals[i].Lines, in.Approvals[i].Begun = lines, begun
+		in.Approvals[i].Scope, in.Approvals[i].Begun = lines, begun
 	}
 	return nil
 }
@@ -302,7 +302,7 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 		}
 	}
 	for _, a := range in.Approvals {
-		if len(a.Lines) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Lines, left) {
+		if len(a.Scope) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Scope, left) {
 			continue
 		}
 		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })
@@ -326,7 +326,7 @@ func anyLeft(lines []string, left map[string]bool) bool {
 func (p *Run) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int) history.Round {
 	made := history.Round{
 		Environment: planned.Environment, Region: r.Want.Region, Account: r.Want.Account,
-		Digest: planned.Digest, Window: r.Window.Reason, Started: in.Now.UTC(),
+		Digest: planned.Digest, Window: r.Window.Reason,
 	}
 	if in.Regions[i].Rollout.Open() {
 		made.Rollout = in.Regions[i].Rollout.ID

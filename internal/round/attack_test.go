@@ -197,7 +197,7 @@ func TestShareOfCallsIsNotLeftBehind(t *testing.T) {
 		"another alias":     func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Alias = "prod" }) },
 		"no layer any more": func(f *fixture) { f.spreads(func(e *desired.Environment) { e.Layers = nil }) },
 		"rolled back by hand": func(f *fixture) {
-			if _, err := history.Open(f.store, "test").Quarantine(f.t.Context(), backBy(f)); err != nil {
+			if _, err := history.Open(f.store, "test").Rulings().Quarantine(f.t.Context(), backBy(f)); err != nil {
 				f.t.Fatal(err)
 			}
 		},
@@ -252,7 +252,7 @@ func TestQuarantinedByItsOwnRolloutGoesBack(t *testing.T) {
 		f.rounds(t, 2)
 		log := history.Open(f.store, "test")
 		ro := f.rollout(t)
-		if _, err := log.Quarantine(t.Context(), ruling.Quarantine{
+		if _, err := log.Rulings().Quarantine(t.Context(), ruling.Quarantine{
 			Environment: "prod", Region: region, Layer: ro.Targets[0].Layer, Name: "common", Number: 5, Semver: "1.5.0",
 			By: "layerd", Reason: "alarm errors rings", At: time.Now(), Rollout: ro.ID,
 		}); err != nil {

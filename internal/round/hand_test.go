@@ -19,8 +19,8 @@ import (
 // backBy is a person's word that takes common 5 back to 4.
 func backBy(f *fixture) ruling.Quarantine {
 	return ruling.Quarantine{
-		Environment: "prod", Region: region, Layer: f.tree.Environments[0].Layers[0].Layer, Name: "common", Number: 5, Back: 4,
-		Hand: true, By: "sato", Reason: "it leaks", At: time.Now(),
+		Environment: "prod", Region: region, Layer: f.tree.Environments[0].Layers[0].Layer, Name: "common", Number: 5, RevertTo: 4,
+		ByPerson: true, By: "sato", Reason: "it leaks", At: time.Now(),
 	}
 }
 
@@ -67,7 +67,7 @@ func TestRollbackByHand(t *testing.T) {
 			t.Errorf("the plan wrote %v, %v, and %d times to AWS", qs, err, f.world.Writes())
 		}
 
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), backBy(f)); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), backBy(f)); err != nil {
 			t.Fatal(err)
 		}
 		before := f.rollout(t)
@@ -112,8 +112,8 @@ func TestARollbackByHandIsNoWayForward(t *testing.T) {
 		f.apply(t.Context())
 		f.spreads(func(e *desired.Environment) { e.ApprovalRequired = true })
 		q := backBy(f)
-		q.Number, q.Back = 4, 5
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		q.Number, q.RevertTo = 4, 5
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.world.ResetCalls()
@@ -124,8 +124,8 @@ func TestARollbackByHandIsNoWayForward(t *testing.T) {
 		if notes := result.Plans[0].Regions[0].Notes; len(notes) != 1 || !strings.Contains(notes[0].Message, "5 (1.5.0) has not been in prod; a change goes through Git") {
 			t.Errorf("notes %+v", notes)
 		}
-		q.Back, q.At = 3, q.At.Add(time.Second) // and down is back, also where it never was
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		q.RevertTo, q.At = 3, q.At.Add(time.Second) // and down is back, also where it never was
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.apply(t.Context())
@@ -144,7 +144,7 @@ func TestRollbackOfSomeFunctions(t *testing.T) {
 		f.apply(t.Context())
 		q := backBy(f)
 		q.Functions = "makoto-0001"
-		if _, err := history.Open(f.store, "test").Quarantine(t.Context(), q); err != nil {
+		if _, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 		f.through(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -57,7 +58,7 @@ func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 		if ask.Layer != "" && q.Name != ask.Layer {
 			continue
 		}
-		ok, err := log.Lift(ctx, q, ask.By, ask.Reason)
+		ok, err := log.Rulings().Lift(ctx, q, ask.By, ask.Reason, time.Now())
 		if err != nil {
 			return done, fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
 		}

@@ -69,7 +69,7 @@ func (t returnee) refusal(code RefusalCode, f *plan.Failure, format string, args
 func (t returnee) back(ask Rollback, now time.Time) (Back, error) {
 	b := Back{Quarantine: ruling.Quarantine{
 		Environment: t.want.Name, Region: t.want.Region, Layer: t.wish.Layer, Name: ask.Layer, Number: t.live.Asked, Semver: t.live.Label(t.live.Asked),
-		Functions: ask.Functions, Hand: true, By: ask.By, Reason: ask.Reason, At: now.UTC(),
+		Functions: ask.Functions, ByPerson: true, By: ask.By, Reason: ask.Reason, At: now.UTC(),
 	}}
 	if err := b.Check(); err != nil {
 		return b, t.refusal(RefusedGlob, nil, "%s", err)
@@ -86,21 +86,21 @@ func (t returnee) back(ask Rollback, now time.Time) (Back, error) {
 	var err error
 	switch {
 	case ask.To != "":
-		b.Quarantine.Back, err = t.resolve(ask.To)
+		b.Quarantine.RevertTo, err = t.resolve(ask.To)
 	case again:
-		b.Quarantine.Back = held.Back // the same word once more goes on, and no further back
+		b.Quarantine.RevertTo = held.RevertTo // the same word once more goes on, and no further back
 	default:
-		b.Quarantine.Back, err = t.lastGood()
+		b.Quarantine.RevertTo, err = t.lastGood()
 	}
 	if err != nil {
 		return b, err
 	}
-	to := b.Quarantine.Back
+	to := b.Quarantine.RevertTo
 	b.To, b.others, b.foreign, b.there = t.live.Show(to), t.others(to), !t.wish.Owned, t.all(functions, to)
 	if refused := t.may(to); refused != nil {
 		return b, t.offering(refused, to)
 	}
-	if again && held.Back == to {
+	if again && held.RevertTo == to {
 		b.Quarantine, b.given = held, true
 	}
 	return b, nil
@@ -250,7 +250,7 @@ func (t returnee) all(functions []state.Function, n int64) bool {
 // holds finds the word by which a person has rolled back the same already.
 func (t returnee) holds(q ruling.Quarantine) (ruling.Quarantine, bool) {
 	for _, old := range t.words {
-		if old.Hand && old.Region == q.Region && old.Layer == q.Layer && old.Number == q.Number && old.Functions == q.Functions {
+		if old.ByPerson && old.Region == q.Region && old.Layer == q.Layer && old.Number == q.Number && old.Functions == q.Functions {
 			return old, true
 		}
 	}

@@ -72,7 +72,7 @@ func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
 		return back, errNoStore
 	}
 	for _, b := range back.Back {
-		if _, err := history.Open(r.Store, r.Repository).Quarantine(ctx, b.Quarantine); err != nil {
+		if _, err := history.Open(r.Store, r.Repository).Rulings().Quarantine(ctx, b.Quarantine); err != nil {
 			return Return{}, fmt.Errorf("write the rollback of %s: %w", b.Name, err)
 		}
 	}

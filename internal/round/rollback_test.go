@@ -55,7 +55,7 @@ func TestRollbackAndRetry(t *testing.T) {
 		told := 0
 		ask.Going = func(b round.Return) {
 			told++
-			if len(b.Back) != 1 || b.Back[0].Quarantine.Back != 4 || b.Back[0].To != "4 (1.4.0)" || len(b.Steps()) != 6 || b.Written {
+			if len(b.Back) != 1 || b.Back[0].Quarantine.RevertTo != 4 || b.Back[0].To != "4 (1.4.0)" || len(b.Steps()) != 6 || b.Written {
 				t.Errorf("it is going to %+v, by %d steps", b.Back, len(b.Steps()))
 			}
 		}

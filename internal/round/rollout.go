@@ -170,7 +170,7 @@ func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rol
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
 			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
 		}
-		q, err := p.history(e.Account).Quarantine(ctx, q)
+		q, err := p.history(e.Account).Rulings().Quarantine(ctx, q)
 		if err != nil {
 			return fmt.Errorf("quarantine %s %d: %w", t.Name, t.Number, err)
 		}
@@ -273,7 +273,7 @@ func waitsForRollout(r plan.Region) bool {
 // liftAnswered ends the quarantines that Git has answered.
 func (p *Run) liftAnswered(ctx context.Context, r plan.Region) error {
 	for _, q := range r.Lifted {
-		if _, err := p.history(r.Want.Account).Lift(ctx, q, layerd, "Git asks for another version"); err != nil {
+		if _, err := p.history(r.Want.Account).Rulings().Lift(ctx, q, layerd, "Git asks for another version", p.Now()); err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
 		}
 	}

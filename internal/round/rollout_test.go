@@ -517,9 +517,9 @@ func TestRollbackByHandGivesCallersTheOldVersionFirst(t *testing.T) {
 					}
 					e.Calendar.Windows, e.ApprovalRequired, e.Observe = []window.Window{w}, true, true
 				})
-				_, err := history.Open(f.store, "test").Quarantine(t.Context(), ruling.Quarantine{
+				_, err := history.Open(f.store, "test").Rulings().Quarantine(t.Context(), ruling.Quarantine{
 					Environment: "prod", Region: region, Layer: f.tree.Environments[0].Layers[0].Layer, Name: "common", Number: 5,
-					Back: 4, Hand: true, By: "sato", Reason: "errors in chat", At: time.Now(),
+					RevertTo: 4, ByPerson: true, By: "sato", Reason: "errors in chat", At: time.Now(),
 				})
 				if err != nil {
 					t.Fatal(err)

@@ -295,11 +295,10 @@ func TestApprovalIsBoundBeforeTheFirstChangeAndEnds(t *testing.T) {
 			t.Fatalf("results are %v", n)
 		}
 		digest := r.Plans[0].Digest
-		if _, ok, err := ruling.FindOffer(t.Context(), f.store, "test", "prod", digest); !ok || err != nil {
+		if _, ok, err := ruling.FindPending(t.Context(), f.store, "test", "prod", digest); !ok || err != nil {
 			t.Errorf("the waiting plan was not offered: %v", err)
 		}
-		_, err := ruling.Approve(t.Context(), f.store, "test", ruling.Approval{Environment: "prod", Digest: digest, By: "sato", At: time.Now()},
-			func(ruling.Approval) bool { return true })
+		_, err := history.Open(f.store, "test").Rulings().Approve(t.Context(), ruling.Approval{Environment: "prod", Digest: digest, By: "sato", At: time.Now()}, window.Calendar{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,9 +21,9 @@ type Approval struct {
 	By          string    `json:"by"`
 	At          time.Time `json:"at"` // UTC
 	Reason      string    `json:"reason,omitempty"`
-	// Lines are the steps it covers, sorted; nil until a plan with its digest
-	// was seen by something that may write (Bind).
-	Lines []string `json:"lines,omitempty"`
+	// Scope is the lines of the steps it covers, sorted; nil until a plan with its digest
+	// was seen by something that may write (Update).
+	Scope []string `json:"lines,omitempty"`
 	// Begun is when the first step it covers was started; zero before.
 	Begun time.Time `json:"begun,omitzero"`
 	// Ended is when nothing of what it covers was left to do; zero before. An
@@ -32,10 +32,10 @@ type Approval struct {
 	Ended time.Time `json:"ended,omitzero"`
 }
 
-// Line writes one step the way digests are made of: "region kind
+// ApprovalLine returns one step in the form that digests are made of: "region kind
 // layer-ARN-without-version function target", single spaces, empty fields
 // kept. Target is the AWS number, empty for detach.
-func Line(region, kind string, layer state.LayerARN, function, target string) string {
+func ApprovalLine(region, kind string, layer state.LayerARN, function, target string) string {
 	return strings.Join([]string{region, kind, string(layer), function, target}, " ")
 }
 
@@ -56,7 +56,7 @@ func Digest(lines []string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Expires gives the first instant at which the approval no longer holds: seven
+// Expires returns the first instant at which the approval no longer holds: seven
 // days after it was given, or the end of the next window, whichever is later.
 // An approval whose rollout has begun does not expire here; its lines run out
 // instead.
@@ -68,7 +68,7 @@ func (a Approval) Expires(cal window.Calendar) time.Time {
 	return end
 }
 
-// Valid says whether the approval holds at now.
+// Valid reports whether the approval holds at now.
 func (a Approval) Valid(cal window.Calendar, now time.Time) bool {
 	if !a.Ended.IsZero() {
 		return false
@@ -76,15 +76,15 @@ func (a Approval) Valid(cal window.Calendar, now time.Time) bool {
 	return !a.Begun.IsZero() || now.Before(a.Expires(cal))
 }
 
-// Covers says whether the approval covers line, in a plan whose digest is
+// Covers reports whether the approval covers line, in a plan whose digest is
 // digest. An approval that was never bound covers exactly the plan that still
 // has its digest. An ended one covers nothing.
 func (a Approval) Covers(line, digest string) bool {
 	if !a.Ended.IsZero() {
 		return false
 	}
-	if len(a.Lines) > 0 {
-		_, found := slices.BinarySearch(a.Lines, line) // both may be a hundred thousand
+	if len(a.Scope) > 0 {
+		_, found := slices.BinarySearch(a.Scope, line) // both may be a hundred thousand
 		return found
 	}
 	return a.Digest == digest

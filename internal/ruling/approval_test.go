@@ -1,6 +1,7 @@
 package ruling
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -21,13 +22,28 @@ const layer = "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-pr
 
 var tuesday = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
+// The stored forms, which TestPastIsReadWhole names.
+type (
+	approvalDoc   = doc[Approval]
+	offerDoc      = doc[PendingPlan]
+	quarantineDoc = doc[Quarantine]
+	forgottenDoc  = doc[Forgotten]
+)
+
+// silent is a journal that keeps nothing.
+type silent struct{}
+
+func (silent) RecordDecision(context.Context, Decision) error { return nil }
+
+func registry(s store.Store, repository string) *Registry { return Open(s, repository, silent{}) }
+
 func TestLineIsTheContractsForm(t *testing.T) {
-	got := Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
+	got := ApprovalLine("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")
 	want := "ap-northeast-1 attach " + layer + " makoto-chat-handler-prod 13"
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := Line("ap-northeast-1", "detach", layer, "f", ""); !strings.HasSuffix(got, " f ") {
+	if got := ApprovalLine("ap-northeast-1", "detach", layer, "f", ""); !strings.HasSuffix(got, " f ") {
 		t.Errorf("an empty target is kept as an empty field, got %q", got)
 	}
 }
@@ -117,7 +133,7 @@ func TestCovers(t *testing.T) {
 	if !unbound.Covers("any", "d") || unbound.Covers("any", "e") {
 		t.Error("an unbound approval covers exactly the plan with its digest")
 	}
-	bound := Approval{Digest: "d", Lines: []string{"a", "b"}}
+	bound := Approval{Digest: "d", Scope: []string{"a", "b"}}
 	if !bound.Covers("a", "what is left") || bound.Covers("c", "d") {
 		t.Error("a bound approval covers its lines, whatever the plan is now, and nothing else")
 	}
@@ -125,29 +141,27 @@ func TestCovers(t *testing.T) {
 
 func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
+	o := PendingPlan{Environment: "prod", Digest: Digest([]string{"a"}), Scope: []string{"a"}, At: tuesday}
 	for range 2 { // offering again changes nothing
-		if err := Offering(ctx, s, repo, o); err != nil {
+		if err := RecordPending(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	always := func(Approval) bool { return true }
-	first, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always)
+	first, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(first.Lines, []string{"a"}) {
-		t.Errorf("lines are %v", first.Lines)
+	if !slices.Equal(first.Scope, []string{"a"}) {
+		t.Errorf("lines are %v", first.Scope)
 	}
-	again, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
+	again, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.By != "sato" {
 		t.Error("approving what is approved keeps the first word")
 	}
-	never := func(Approval) bool { return false }
-	anew, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, never)
+	anew, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday.AddDate(0, 0, 7)}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,36 +181,35 @@ func TestApproveBindsAnOfferedPlanAtOnce(t *testing.T) {
 // them offers and approves is not the other's.
 func TestRepositoriesAreKeptApart(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	o := Offer{Environment: "prod", Digest: Digest([]string{"a"}), Lines: []string{"a"}, At: tuesday}
-	if err := Offering(ctx, s, repo, o); err != nil {
+	o := PendingPlan{Environment: "prod", Digest: Digest([]string{"a"}), Scope: []string{"a"}, At: tuesday}
+	if err := RecordPending(ctx, s, repo, o); err != nil {
 		t.Fatal(err)
 	}
-	always := func(Approval) bool { return true }
-	if _, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, always); err != nil {
+	if _, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "sato", At: tuesday}, window.Calendar{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, other := range []string{"github.com/acme/layer", "github.com", "github.com/acme", repo + "/prod", ""} {
 		if list, err := Load(ctx, s, other, "prod"); len(list) != 0 || err != nil {
 			t.Errorf("%q sees the approvals %v, %v", other, list, err)
 		}
-		if list, err := Offers(ctx, s, other, "prod", ""); len(list) != 0 || err != nil {
+		if list, err := Pending(ctx, s, other, "prod", ""); len(list) != 0 || err != nil {
 			t.Errorf("%q sees the offers %v, %v", other, list, err)
 		}
-		if _, ok, err := FindOffer(ctx, s, other, "prod", o.Digest); ok || err != nil {
+		if _, ok, err := FindPending(ctx, s, other, "prod", o.Digest); ok || err != nil {
 			t.Errorf("%q finds the offer, %v", other, err)
 		}
 		if err := Update(ctx, s, other, Approval{Environment: "prod", Digest: o.Digest}, func(*Approval) {}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%q changes the approval: %v", other, err)
 		}
 	}
-	a, err := Approve(ctx, s, "github.com/acme/other", Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, always)
-	if err != nil || a.By != "suzuki" || a.Lines != nil {
+	a, err := registry(s, "github.com/acme/other").Approve(ctx, Approval{Environment: "prod", Digest: o.Digest, By: "suzuki", At: tuesday}, window.Calendar{})
+	if err != nil || a.By != "suzuki" || a.Scope != nil {
 		t.Errorf("the other repository's approval is %+v, %v", a, err)
 	}
-	if list, err := Offers(ctx, s, repo, "prod", o.Digest[:8]); err != nil || len(list) != 1 || list[0].Digest != o.Digest {
+	if list, err := Pending(ctx, s, repo, "prod", o.Digest[:8]); err != nil || len(list) != 1 || list[0].Digest != o.Digest {
 		t.Errorf("offers are %v, %v", list, err)
 	}
-	if list, err := Offers(ctx, s, repo, "prod", "x"); err != nil || len(list) != 0 {
+	if list, err := Pending(ctx, s, repo, "prod", "x"); err != nil || len(list) != 0 {
 		t.Errorf("offers that begin with x are %v, %v", list, err)
 	}
 }
@@ -226,10 +239,10 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 		if !errors.Is(err, tc.want) || tc.want == nil && (len(list) != 1 || list[0].By != "sato") {
 			t.Errorf("%s: Load gives %v, %v", tc.data, list, err)
 		}
-		_, _, findErr := FindOffer(ctx, s, repo, "prod", "d")
-		_, offersErr := Offers(ctx, s, repo, "prod", "d")
+		_, _, findErr := FindPending(ctx, s, repo, "prod", "d")
+		_, offersErr := Pending(ctx, s, repo, "prod", "d")
 		updateErr := Update(ctx, s, repo, a, func(a *Approval) { a.Begun = tuesday })
-		_, approveErr := Approve(ctx, s, repo, a, func(Approval) bool { return true })
+		_, approveErr := registry(s, repo).Approve(ctx, a, window.Calendar{})
 		for call, err := range map[string]error{"FindOffer": findErr, "Offers": offersErr, "Update": updateErr, "Approve": approveErr} {
 			if !errors.Is(err, tc.want) {
 				t.Errorf("%s: %s gives %v, want %v", tc.data, call, err, tc.want)
@@ -247,7 +260,7 @@ func TestStoredValuesHaveAVersion(t *testing.T) {
 
 func TestUpdateSurvivesAnotherWriter(t *testing.T) {
 	ctx, s := t.Context(), store.NewMemory()
-	a, err := Approve(ctx, s, repo, Approval{Environment: "prod", Digest: "d", At: tuesday}, func(Approval) bool { return true })
+	a, err := registry(s, repo).Approve(ctx, Approval{Environment: "prod", Digest: "d", At: tuesday}, window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,15 @@
 // and must not come back (Quarantine).
 //
 // An approval names an environment and a digest. The digest is made of the
-// lines of the plan's change steps (Line), so that it says exactly what was
+// lines of the plan's change steps (ApprovalLine), so that it is exact about what was
 // approved, and whoever approved can recompute it:
 //
-//	lines := []string{ruling.Line("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")}
+//	lines := []string{ruling.ApprovalLine("ap-northeast-1", "attach", layer, "makoto-chat-handler-prod", "13")}
 //	digest := ruling.Digest(lines)
+//
+// Whoever rules does it through a Registry, which first writes into a Journal who
+// decided what. To add a ruling, declare its type and its kind (see approve.go);
+// what is stored, found, listed and changed is the same for all.
 //
 // What it promises (DESIGN section 2, "Approval"):
 //
@@ -19,10 +23,10 @@
 //     of the plan starts.
 //   - It lasts seven days or to the end of the next window, whichever is
 //     later; and once its rollout has begun, until that ends.
-//   - Deciding (Covers, Expires, Outranks) is pure. Only functions that take a store
+//   - Deciding (Covers, Expires, Replaces) is pure. Only functions that take a store
 //     touch one.
-//   - What is forgotten is so until its file is seen again (Recall), and nothing
-//     else of it is changed.
+//   - An environment stays forgotten until its file is seen again (Recall); its
+//     history and its past are not touched.
 //   - A quarantine holds one number of one layer in one environment and Region
 //     back, from all functions or from those that a glob matches, until it is
 //     ended. The first word stays, but for a person who rolls back what a check
@@ -39,10 +43,10 @@
 //	forgotten/REPO/ENVIRONMENT
 //	quarantine/REPO/ENVIRONMENT/REGION/ARN/NUMBER           of all functions
 //	quarantine/REPO/ENVIRONMENT/REGION/ARN/NUMBER/GLOB      of some
-//	lines/REPO/ENVIRONMENT/SHA256           a part of the lines of those above
+//	lines/REPO/ENVIRONMENT/SHA256           a chunk of the lines of those above
 //
 // The lines of a plan of more than some two hundred steps are compressed (gzip)
-// and cut into parts, which fit into any store. A part is written before what
+// and cut into chunks, which fit into any store. A chunk is written before what
 // names it, and never changed. The rest are values in JSON with a version "v"; one
 // that is newer than this program knows is store.ErrNewer.
 package ruling

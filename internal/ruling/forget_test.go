@@ -15,7 +15,7 @@ func TestForgetting(t *testing.T) {
 			ctx := t.Context()
 			word := func(by string) ruling.Forgotten {
 				t.Helper()
-				f, err := ruling.Forget(ctx, s, repo, ruling.Forgotten{Environment: "dev", By: by, At: noon, Reason: "closed"})
+				f, err := registry(s, repo).Forget(ctx, ruling.Forgotten{Environment: "dev", By: by, At: noon, Reason: "closed"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -63,7 +63,7 @@ func TestWhatANewerLayerdForgotIsRefused(t *testing.T) {
 	}
 	_, _, findErr := ruling.FindForgotten(ctx, s, repo, "dev")
 	_, loadErr := ruling.LoadForgotten(ctx, s, repo)
-	_, forgetErr := ruling.Forget(ctx, s, repo, ruling.Forgotten{Environment: "dev"})
+	_, forgetErr := registry(s, repo).Forget(ctx, ruling.Forgotten{Environment: "dev"})
 	for call, err := range map[string]error{
 		"Find": findErr, "Load": loadErr, "Forget": forgetErr, "Recall": ruling.Recall(ctx, s, repo, "dev", noon),
 	} {

@@ -1,305 +1,217 @@
 package ruling
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/layerd/layerd/internal/store"
 )
 
-// Offer is a plan that waits for an approval, as apply saw it, so that approve
-// can say what it releases and bind the lines at once.
-type Offer struct {
-	Environment string    `json:"environment"`
-	Digest      string    `json:"digest"`
-	Lines       []string  `json:"lines"`
-	At          time.Time `json:"at"`
+// kind is one kind of ruling. To add one, declare its type and its kind; what is
+// below keeps it.
+type kind[T any] struct {
+	name     string                 // the first segment of its keys; for good
+	one      string                 // "the approval", for errors
+	who      string                 // "who approved", for errors
+	key      func(T) []string       // what is behind the repository in its key, the environment first; for good
+	scope    func(*T) *[]string     // what it covers, which may be large; nil = it has no lines
+	decision func(given T) Decision // what the journal keeps of it; nil = it needs none
 }
 
+// table is all rulings of one kind and repository.
+type table[T any] struct {
+	kind[T]
+	store      store.Store
+	repository string
+}
+
+func (k kind[T]) of(s store.Store, repository string) table[T] { return table[T]{k, s, repository} }
+
 // version is the newest "v" that this program understands. A value whose lines
-// are not in parts is written as what older programs understand, too.
+// are not in chunks is written as what older programs understand, too.
 const (
 	version       = 2
 	versionInline = 1
 )
 
-// approvalDoc and offerDoc are what is stored. Names and meanings stay.
-type approvalDoc struct {
-	V int `json:"v"`
-	Approval
-	pack
+// doc is a ruling as it is stored: its version, its own fields, and where its
+// lines are. They are one JSON object. Names and meanings stay.
+type doc[T any] struct {
+	V    int
+	Word T
+	chunkIndex
 }
 
-type offerDoc struct {
+type head struct {
 	V int `json:"v"`
-	Offer
-	pack
 }
 
-// Offering records a waiting plan. Recording the same plan again changes
-// nothing.
-func Offering(ctx context.Context, s store.Store, repository string, o Offer) error {
-	key := offerKey(repository, o.Environment, o.Digest)
-	// It is recorded again in each round while it waits: reading is cheaper
-	// than compressing a hundred thousand lines that are there already.
-	if _, err := s.Get(ctx, key); !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	o.Lines = slices.Sorted(slices.Values(o.Lines))
-	doc := offerDoc{Offer: o}
-	if large(o.Lines) {
-		var err error
-		if doc.pack, err = writeLines(ctx, s, repository, o.Environment, o.Lines); err != nil {
-			return err
+func (d doc[T]) MarshalJSON() ([]byte, error) {
+	var fields [][]byte
+	for _, part := range []any{head{d.V}, d.Word, d.chunkIndex} {
+		data, err := json.Marshal(part)
+		if err != nil {
+			return nil, err
 		}
-		doc.Lines = nil
+		if inside := data[1 : len(data)-1]; len(inside) > 0 {
+			fields = append(fields, inside)
+		}
 	}
-	doc.V = doc.version()
-	_, err := create(ctx, s, key, doc)
-	if errors.Is(err, store.ErrExists) {
+	return slices.Concat([]byte("{"), bytes.Join(fields, []byte(",")), []byte("}")), nil
+}
+
+func (d *doc[T]) UnmarshalJSON(data []byte) error {
+	var h head
+	err := errors.Join(json.Unmarshal(data, &h), json.Unmarshal(data, &d.Word), json.Unmarshal(data, &d.chunkIndex))
+	d.V = h.V
+	return err
+}
+
+// decode reads a stored value, and refuses one that a newer layerd wrote.
+func decode(v store.Value, into any) error { return store.Decode(v, version, into) }
+
+func (t table[T]) documents() store.Documents[doc[T]] {
+	return store.Documents[doc[T]]{Store: t.store, Version: version}
+}
+
+func (t table[T]) keyOf(word T) string {
+	return store.Key(append([]string{t.name, t.repository}, t.key(word)...)...)
+}
+
+// kept is a ruling as it was read.
+type kept[T any] struct {
+	doc[T]
+	at store.Revision // empty = there is none
+}
+
+// read returns the ruling that has the key of word, with its lines.
+func (t table[T]) read(ctx context.Context, word T) (kept[T], error) {
+	d, v, err := t.documents().Get(ctx, t.keyOf(word))
+	if err == nil {
+		err = t.fill(ctx, &d)
+	}
+	return kept[T]{d, v.Revision}, err
+}
+
+// find is read for whoever does not write it again.
+func (t table[T]) find(ctx context.Context, word T) (found T, ok bool, err error) {
+	was, err := t.read(ctx, word)
+	return was.Word, err == nil && was.at != "", err
+}
+
+// list returns those whose keys have prefix behind the environments, in the order
+// of their keys. Only those that whole selects come with their lines.
+func (t table[T]) list(ctx context.Context, what, prefix string, whole func(T) bool) ([]T, error) {
+	var list []T
+	for d, err := range t.documents().List(ctx, store.Query{Prefix: store.Prefix(t.name, t.repository) + prefix}) {
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", what, err)
+		}
+		if whole(d.Doc.Word) {
+			if err := t.fill(ctx, &d.Doc); err != nil {
+				return nil, err
+			}
+		} else if t.scope != nil {
+			*t.scope(&d.Doc.Word) = nil
+		}
+		list = append(list, d.Doc.Word)
+	}
+	return list, nil
+}
+
+// give makes word the ruling, unless the one that is there stays; it returns the
+// one that holds. The journal is written first.
+func (t table[T]) give(ctx context.Context, j Journal, word T, stays func(old T) bool) (T, error) {
+	was, err := t.read(ctx, word)
+	if err != nil {
+		return word, fmt.Errorf("read %s: %w", t.one, err)
+	}
+	if was.at != "" && stays(was.Word) {
+		return was.Word, nil
+	}
+	if err := j.RecordDecision(ctx, t.decision(word)); err != nil {
+		return word, fmt.Errorf("record %s: %w", t.who, err)
+	}
+	given := word
+	err = t.updateFrom(ctx, word, &was, func(now *T, there bool) bool {
+		if there && stays(*now) {
+			given = *now // somebody gave it at the same time: theirs is the first word
+			return false
+		}
+		given, *now = word, word
+		return true
+	})
+	return given, err
+}
+
+// update lets change alter the ruling that has the key of word, unless it reports
+// that nothing is different. there is false where there is none yet.
+func (t table[T]) update(ctx context.Context, word T, change func(now *T, there bool) bool) error {
+	return t.updateFrom(ctx, word, nil, change)
+}
+
+// updateFrom is update for a caller that has read the ruling already.
+func (t table[T]) updateFrom(ctx context.Context, word T, seen *kept[T], change func(now *T, there bool) bool) error {
+	return store.Patiently(ctx, func() error {
+		if seen == nil {
+			was, err := t.read(ctx, word)
+			if err != nil {
+				return err
+			}
+			seen = &was
+		}
+		was, now := *seen, seen.Word
+		seen = nil // it is old by now
+		if !change(&now, was.at != "") {
+			return nil
+		}
+		return t.write(ctx, was, now)
+	})
+}
+
+// write replaces what was read, or creates it. The chunks of its lines are written
+// before it, unless they are those that it had.
+func (t table[T]) write(ctx context.Context, was kept[T], word T) error {
+	d := doc[T]{Word: word}
+	if t.scope != nil {
+		lines := t.scope(&d.Word)
+		*lines = slices.Sorted(slices.Values(*lines))
+		switch {
+		case !large(*lines):
+		case len(was.Chunks) > 0 && slices.Equal(*t.scope(&was.Word), *lines):
+			d.chunkIndex, *lines = was.chunkIndex, nil
+		default:
+			var err error
+			if d.chunkIndex, err = writeChunks(ctx, t.store, t.repository, t.key(word)[0], *lines); err != nil {
+				return err
+			}
+			*lines = nil
+		}
+	}
+	d.V = d.version()
+	_, err := t.documents().Write(ctx, t.keyOf(word), was.at, &d)
+	return err
+}
+
+// fill reads the lines that are in chunks.
+func (t table[T]) fill(ctx context.Context, d *doc[T]) (err error) {
+	if t.scope == nil {
 		return nil
 	}
-	return err
-}
-
-// FindOffer gives the waiting plan with digest; ok is false when none was
-// recorded in this store.
-func FindOffer(ctx context.Context, s store.Store, repository, environment, digest string) (o Offer, ok bool, err error) {
-	v, err := s.Get(ctx, offerKey(repository, environment, digest))
-	if errors.Is(err, store.ErrNotFound) {
-		return Offer{}, false, nil
+	lines := t.scope(&d.Word)
+	if len(d.Chunks) > 0 {
+		*lines, err = readChunks(ctx, t.store, t.repository, t.key(d.Word)[0], d.chunkIndex)
 	}
-	if err != nil {
-		return Offer{}, false, err
-	}
-	var doc offerDoc
-	if err := decode(v, &doc); err != nil {
-		return Offer{}, false, err
-	}
-	if len(doc.Parts) > 0 {
-		if doc.Lines, err = readLines(ctx, s, repository, environment, doc.pack); err != nil {
-			return Offer{}, false, err
-		}
-	}
-	return doc.Offer, true, nil
-}
-
-// Offers gives the plans of an environment that waited at some time and whose
-// digests begin with prefix, by digest, without their lines; FindOffer has
-// them. Old ones are included: a plan is not taken back when another replaces
-// it.
-func Offers(ctx context.Context, s store.Store, repository, environment, prefix string) ([]Offer, error) {
-	var list []Offer
-	q := store.Query{Prefix: store.Prefix("offer", repository, environment) + prefix}
-	for v, err := range s.List(ctx, q) {
-		if err != nil {
-			return nil, fmt.Errorf("list the waiting plans of %s: %w", environment, err)
-		}
-		var doc offerDoc
-		if err := decode(v, &doc); err != nil {
-			return nil, err
-		}
-		doc.Lines = nil
-		list = append(list, doc.Offer)
-	}
-	return list, nil
-}
-
-// Find gives the approval with digest; ok is false when there is none.
-func Find(ctx context.Context, s store.Store, repository, environment, digest string) (a Approval, ok bool, err error) {
-	v, err := s.Get(ctx, approvalKey(repository, Approval{Environment: environment, Digest: digest}))
-	if errors.Is(err, store.ErrNotFound) {
-		return Approval{}, false, nil
-	}
-	if err != nil {
-		return Approval{}, false, err
-	}
-	doc, err := readApproval(ctx, s, repository, v)
-	return doc.Approval, err == nil, err
-}
-
-// Approve records a's word; for a person's word call history.Log.Approve,
-// which writes it into the history as well. Approving what is approved and still open is no
-// error and keeps the first word; an approval that ended or expired is given
-// anew. A plan recorded by Offering is bound at once.
-func Approve(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
-	if o, ok, err := FindOffer(ctx, s, repository, a.Environment, a.Digest); err != nil {
-		return a, fmt.Errorf("read the waiting plan: %w", err)
-	} else if ok {
-		a.Lines = o.Lines
-	}
-	for {
-		given, err := approveOnce(ctx, s, repository, a, stillValid)
-		if !errors.Is(err, store.ErrChanged) && !errors.Is(err, store.ErrExists) {
-			return given, err
-		}
-		// Somebody approved at the same time: theirs may be the first word.
-	}
-}
-
-func approveOnce(ctx context.Context, s store.Store, repository string, a Approval, stillValid func(Approval) bool) (Approval, error) {
-	key := approvalKey(repository, a)
-	v, err := s.Get(ctx, key)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return a, err
-	}
-	var old approvalDoc
-	if err == nil {
-		if old, err = readApproval(ctx, s, repository, v); err != nil {
-			return a, err
-		}
-		if stillValid(old.Approval) {
-			return old.Approval, nil
-		}
-	}
-	doc, err := packed(ctx, s, repository, a, old)
-	if err != nil {
-		return a, err
-	}
-	if v.Revision != "" {
-		return a, replace(ctx, s, v, doc)
-	}
-	_, err = create(ctx, s, key, doc)
-	return a, err
-}
-
-// Load gives all approvals of an environment, ended ones included, by digest.
-// Those that ended come without their lines: they cover nothing, and years of
-// them would be read in every round.
-func Load(ctx context.Context, s store.Store, repository, environment string) ([]Approval, error) {
-	var list []Approval
-	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("approval", repository, environment)}) {
-		if err != nil {
-			return nil, fmt.Errorf("list approvals of %s: %w", environment, err)
-		}
-		var doc approvalDoc
-		if err := decode(v, &doc); err != nil {
-			return nil, err
-		}
-		if !doc.Ended.IsZero() {
-			doc.Lines = nil
-		} else if err := doc.fill(ctx, s, repository); err != nil {
-			return nil, err
-		}
-		list = append(list, doc.Approval)
-	}
-	return list, nil
-}
-
-// Update changes an approval in place: to bind its lines, to note that its
-// rollout has begun or ended. It reads again and repeats when somebody else
-// wrote meanwhile.
-func Update(ctx context.Context, s store.Store, repository string, a Approval, change func(*Approval)) error {
-	for {
-		v, err := s.Get(ctx, approvalKey(repository, a))
-		if err != nil {
-			return err
-		}
-		old, err := readApproval(ctx, s, repository, v)
-		if err != nil {
-			return err
-		}
-		now := old.Approval
-		change(&now)
-		doc, err := packed(ctx, s, repository, now, old)
-		if err != nil {
-			return err
-		}
-		err = replace(ctx, s, v, doc)
-		if !errors.Is(err, store.ErrChanged) {
-			return err
-		}
-	}
-}
-
-// packed is an approval as it is stored. The parts of its lines are written,
-// unless they are those that old has.
-func packed(ctx context.Context, s store.Store, repository string, a Approval, old approvalDoc) (approvalDoc, error) {
-	a.Lines = slices.Sorted(slices.Values(a.Lines))
-	doc := approvalDoc{Approval: a}
-	switch {
-	case !large(a.Lines):
-	case len(old.Parts) > 0 && slices.Equal(old.Lines, a.Lines):
-		doc.pack, doc.Lines = old.pack, nil
-	default:
-		var err error
-		if doc.pack, err = writeLines(ctx, s, repository, a.Environment, a.Lines); err != nil {
-			return doc, err
-		}
-		doc.Lines = nil
-	}
-	doc.V = doc.version()
-	return doc, nil
-}
-
-// readApproval decodes an approval, with its lines.
-func readApproval(ctx context.Context, s store.Store, repository string, v store.Value) (approvalDoc, error) {
-	var doc approvalDoc
-	if err := decode(v, &doc); err != nil {
-		return approvalDoc{}, err
-	}
-	if err := doc.fill(ctx, s, repository); err != nil {
-		return approvalDoc{}, err
-	}
-	return doc, nil
-}
-
-// fill reads the lines that are in parts.
-func (d *approvalDoc) fill(ctx context.Context, s store.Store, repository string) (err error) {
-	if len(d.Parts) > 0 {
-		d.Lines, err = readLines(ctx, s, repository, d.Environment, d.pack)
-	}
-	// Covers looks for a line by halves.
-	if !slices.IsSorted(d.Lines) {
-		slices.Sort(d.Lines)
+	// Covers searches them by halves.
+	if !slices.IsSorted(*lines) {
+		slices.Sort(*lines)
 	}
 	return err
 }
 
-func approvalKey(repository string, a Approval) string {
-	return store.Key("approval", repository, a.Environment, a.Digest)
-}
-
-func offerKey(repository, environment, digest string) string {
-	return store.Key("offer", repository, environment, digest)
-}
-
-func create(ctx context.Context, s store.Store, key string, v any) (store.Revision, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return "", err
-	}
-	return s.Create(ctx, key, data)
-}
-
-func replace(ctx context.Context, s store.Store, old store.Value, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = s.Replace(ctx, old.Key, old.Revision, data)
-	return err
-}
-
-// decode reads a stored value. One that a newer layerd wrote is refused and
-// never half understood: an approval may have gained a condition that this
-// program would not look at.
-func decode(v store.Value, into any) error {
-	var head struct {
-		V int `json:"v"`
-	}
-	if err := json.Unmarshal(v.Data, &head); err != nil {
-		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	if head.V > version {
-		return fmt.Errorf("read %s: %w: it has version %d, this program knows %d", v.Key, store.ErrNewer, head.V, version)
-	}
-	if err := json.Unmarshal(v.Data, into); err != nil {
-		return fmt.Errorf("read %s: %w: %w", v.Key, store.ErrCorrupt, err)
-	}
-	return nil
-}
+// always is for kinds without lines, and for lists of what is whole.
+func always[T any](T) bool { return true }

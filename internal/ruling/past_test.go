@@ -43,7 +43,7 @@ func TestPastApprovalsAreKept(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			t.Fatalf("%s has %v, %v", env, list, err)
 		}
-		lines[env] = len(list[0].Lines)
+		lines[env] = len(list[0].Scope)
 		if err := Update(t.Context(), s, storetest.PastRepository, list[0], func(*Approval) {}); err != nil {
 			t.Fatal(err)
 		}

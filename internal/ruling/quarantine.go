@@ -3,7 +3,6 @@ package ruling
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -28,29 +27,39 @@ type Quarantine struct {
 	Semver      string         `json:"semver,omitempty"` // empty = unknown
 	// Functions is a glob on their names; empty = all.
 	Functions string `json:"functions,omitempty"`
-	// Back is the number that those functions were returned to; 0 = each to
+	// RevertTo is the number that those functions were returned to; 0 = each to
 	// its own, by health.
-	Back int64 `json:"back,omitempty"`
-	// Hand says that a person rolled back: functions are moved to Back as long
-	// as it holds.
-	Hand    bool      `json:"hand,omitempty"`
-	By      string    `json:"by"`
-	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at"`                // UTC
-	Rollout string    `json:"rollout,omitempty"` // the one that failed; empty = none
+	RevertTo int64 `json:"back,omitempty"`
+	// ByPerson: a person rolled back, and functions are moved to RevertTo as long as
+	// it holds.
+	ByPerson bool      `json:"hand,omitempty"`
+	By       string    `json:"by"`
+	Reason   string    `json:"reason,omitempty"`
+	At       time.Time `json:"at"`                // UTC
+	Rollout  string    `json:"rollout,omitempty"` // the one that failed; empty = none
 	// Ended is when it was lifted; zero = it holds.
 	Ended       time.Time `json:"ended,omitzero"`
 	EndedBy     string    `json:"ended_by,omitempty"`
 	EndedReason string    `json:"ended_reason,omitempty"`
 }
 
-// quarantineDoc is what is stored. Names and meanings stay.
-type quarantineDoc struct {
-	V int `json:"v"`
-	Quarantine
+var quarantines = kind[Quarantine]{
+	name: "quarantine", one: "the quarantine", who: "who quarantined",
+	key: func(q Quarantine) []string {
+		segments := []string{q.Environment, q.Region, string(q.Layer), strconv.FormatInt(q.Number, 10)}
+		if q.Functions != "" {
+			segments = append(segments, q.Functions)
+		}
+		return segments
+	},
+	decision: func(q Quarantine) Decision {
+		return Decision{Kind: DecidedQuarantine, Environment: q.Environment, By: q.By, Reason: q.Reason, At: q.At, Quarantine: &q}
+	},
 }
 
-// Covers says whether the quarantine keeps number of layer from function. One
+func (q Quarantine) holds() bool { return q.Ended.IsZero() }
+
+// Covers reports whether the quarantine keeps number of layer from function. One
 // that was lifted covers nothing.
 func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, function string) bool {
 	if !q.Ended.IsZero() || q.Region != region || q.Layer != layer || q.Number != number {
@@ -63,18 +72,19 @@ func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, fu
 	return ok || err != nil // what cannot be read must not let a bad version through
 }
 
-// Outranks says that q replaces old although that one holds: a person's word
-// counts more than a check's, which knows no number to go back to, and a later
-// word with another number more than the earlier: the first one did not help.
-func (q Quarantine) Outranks(old Quarantine) bool {
-	return q.Hand && (!old.Hand || q.Back != old.Back)
+// Replaces reports whether q takes the place of old although that one holds: a
+// person's word counts more than a check's, which has no number to go back to, and
+// a later word with another number more than the earlier: the first one did not
+// help.
+func (q Quarantine) Replaces(old Quarantine) bool {
+	return q.ByPerson && (!old.ByPerson || q.RevertTo != old.RevertTo)
 }
 
-// Before says that q counts more than other where both cover a function: a
-// person's word more than a check's, and of equals the later one.
-func (q Quarantine) Before(other Quarantine) bool {
-	if q.Hand != other.Hand {
-		return q.Hand
+// TakesPrecedence reports whether q counts more than other where both cover a
+// function: a person's word more than a check's, and of equals the later one.
+func (q Quarantine) TakesPrecedence(other Quarantine) bool {
+	if q.ByPerson != other.ByPerson {
+		return q.ByPerson
 	}
 	if !q.At.Equal(other.At) {
 		return q.At.After(other.At)
@@ -92,7 +102,7 @@ func (q Quarantine) Check() error {
 	switch {
 	case q.Environment == "" || q.Region == "" || q.Layer == "":
 		return fmt.Errorf("%w: a quarantine needs an environment, a Region and a layer", store.ErrInvalid)
-	case q.Number < 0 || q.Back < 0:
+	case q.Number < 0 || q.RevertTo < 0:
 		return fmt.Errorf("%w: a version number is not negative", store.ErrInvalid)
 	case q.Functions != "" && !functionGlob.MatchString(q.Functions):
 		return fmt.Errorf("%w: %.60q matches no function: names have letters, digits, - and _; * and ? are wildcards", store.ErrInvalid, q.Functions)
@@ -100,103 +110,60 @@ func (q Quarantine) Check() error {
 	return nil
 }
 
-// PutQuarantine records the word; for a person's word call
-// history.Log.Quarantine, which writes it into the history as well. One that
-// holds already stays by the first word, which is given back, unless q Outranks
-// it; one that was lifted is replaced. What could hold nothing is
-// store.ErrInvalid.
-func PutQuarantine(ctx context.Context, s store.Store, repository string, q Quarantine) (Quarantine, error) {
+// Quarantine records the word. One that holds already stays by the first word,
+// which is returned, unless q Replaces it; one that was lifted is replaced. What
+// could hold nothing is store.ErrInvalid.
+func (r *Registry) Quarantine(ctx context.Context, q Quarantine) (Quarantine, error) {
 	if err := q.Check(); err != nil {
-		return q, err
+		return q, err // before the journal has it
 	}
-	q.At, q.Ended, q.EndedBy, q.EndedReason = q.At.UTC(), time.Time{}, "", ""
-	key := quarantineKey(repository, q)
-	for {
-		old, v, err := findQuarantine(ctx, s, key)
-		switch {
-		case err != nil:
-			return q, err
-		case v.Revision == "":
-			_, err = create(ctx, s, key, quarantineDoc{versionInline, q})
-		case old.Ended.IsZero() && !q.Outranks(old):
-			return old, nil
-		default:
-			err = replace(ctx, s, v, quarantineDoc{versionInline, q})
-		}
-		if !errors.Is(err, store.ErrExists) && !errors.Is(err, store.ErrChanged) {
-			return q, err
-		}
-	}
+	q.By, q.Reason, q.At = truncate(q.By), truncate(q.Reason), q.At.UTC()
+	q.Ended, q.EndedBy, q.EndedReason = time.Time{}, "", ""
+	return quarantines.of(r.store, r.repository).give(ctx, r.journal, q, func(old Quarantine) bool { return old.holds() && !q.Replaces(old) })
 }
 
-// FindQuarantine gives the one that holds for the environment, Region, layer,
+// FindQuarantine returns the one that holds for the environment, Region, layer,
 // number and functions of q; ok is false when none does.
 func FindQuarantine(ctx context.Context, s store.Store, repository string, q Quarantine) (found Quarantine, ok bool, err error) {
-	found, v, err := findQuarantine(ctx, s, quarantineKey(repository, q))
-	return found, err == nil && v.Revision != "" && found.Ended.IsZero(), err
+	found, ok, err = quarantines.of(s, repository).find(ctx, q)
+	return found, ok && found.holds(), err
 }
 
-// LoadQuarantines gives those of an environment that hold, in all its Regions,
+// LoadQuarantines returns those of an environment that hold, in all its Regions,
 // sorted by Region, layer, number and functions.
 func LoadQuarantines(ctx context.Context, s store.Store, repository, environment string) ([]Quarantine, error) {
-	var list []Quarantine
-	for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix("quarantine", repository, environment)}) {
-		if err != nil {
-			return nil, fmt.Errorf("list the quarantines of %s: %w", environment, err)
-		}
-		var doc quarantineDoc
-		if err := decode(v, &doc); err != nil {
-			return nil, err
-		}
-		if doc.Ended.IsZero() {
-			list = append(list, doc.Quarantine)
-		}
-	}
+	list, err := quarantines.of(s, repository).list(ctx, "the quarantines of "+environment, store.Prefix(environment), always)
+	list = slices.DeleteFunc(list, func(q Quarantine) bool { return !q.holds() })
 	slices.SortFunc(list, func(a, b Quarantine) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Layer, b.Layer),
 			cmp.Compare(a.Number, b.Number), cmp.Compare(a.Functions, b.Functions))
 	})
-	return list, nil
+	return list, err
 }
 
-// EndQuarantine lifts q, as it was loaded; for a person's word call
-// history.Log.Lift. Where it holds no more, or another word with another time
-// has taken its place, nothing is written: that one was given for a reason that
-// whoever lifts has not seen.
-func EndQuarantine(ctx context.Context, s store.Store, repository string, q Quarantine, by, reason string, now time.Time) error {
-	key := quarantineKey(repository, q)
-	for {
-		old, v, err := findQuarantine(ctx, s, key)
-		if err != nil || v.Revision == "" || !old.Ended.IsZero() || !old.At.Equal(q.At) {
-			return err
-		}
-		old.Ended, old.EndedBy, old.EndedReason = now.UTC(), by, reason
-		err = replace(ctx, s, v, quarantineDoc{versionInline, old})
-		if !errors.Is(err, store.ErrChanged) {
-			return err
-		}
-	}
-}
-
-// findQuarantine gives the stored word and its value, which has no revision
-// where there is none.
-func findQuarantine(ctx context.Context, s store.Store, key string) (Quarantine, store.Value, error) {
-	v, err := s.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return Quarantine{}, store.Value{}, nil
-	}
+// Lift ends q, as it was loaded. ok is false where it holds no more, or another
+// word with another time has taken its place: that one was given for a reason that
+// whoever lifts has not seen. Then nothing is written.
+func (r *Registry) Lift(ctx context.Context, q Quarantine, by, reason string, now time.Time) (ok bool, err error) {
+	t := quarantines.of(r.store, r.repository)
+	was, err := t.read(ctx, q)
 	if err != nil {
-		return Quarantine{}, store.Value{}, err
+		return false, fmt.Errorf("read the quarantine: %w", err)
 	}
-	var doc quarantineDoc
-	err = decode(v, &doc)
-	return doc.Quarantine, v, err
-}
-
-func quarantineKey(repository string, q Quarantine) string {
-	segments := []string{"quarantine", repository, q.Environment, q.Region, string(q.Layer), strconv.FormatInt(q.Number, 10)}
-	if q.Functions != "" {
-		segments = append(segments, q.Functions)
+	loaded := func(now Quarantine) bool { return now.holds() && now.At.Equal(q.At) }
+	if was.at == "" || !loaded(was.Word) {
+		return false, nil
 	}
-	return store.Key(segments...)
+	by, reason, now = truncate(by), truncate(reason), now.UTC()
+	lifted := Decision{Kind: DecidedRetry, Environment: q.Environment, By: by, Reason: reason, At: now, Quarantine: &was.Word}
+	if err := r.journal.RecordDecision(ctx, lifted); err != nil {
+		return false, fmt.Errorf("record who lifted the quarantine: %w", err)
+	}
+	return true, t.updateFrom(ctx, q, &was, func(word *Quarantine, there bool) bool {
+		if !there || !loaded(*word) {
+			return false
+		}
+		word.Ended, word.EndedBy, word.EndedReason = now, by, reason
+		return true
+	})
 }

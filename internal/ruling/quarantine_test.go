@@ -26,7 +26,7 @@ func bad(number int64, functions string) ruling.Quarantine {
 
 func quarantine(t *testing.T, s store.Store, q ruling.Quarantine) ruling.Quarantine {
 	t.Helper()
-	got, err := ruling.PutQuarantine(t.Context(), s, repo, q)
+	got, err := registry(s, repo).Quarantine(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestAQuarantinesLife(t *testing.T) {
 				t.Errorf("those that hold (-want +got):\n%s", diff)
 			}
 			for range 2 {
-				if err := ruling.EndQuarantine(ctx, s, repo, first, "sato", "fixed", noon.Add(2*time.Hour)); err != nil {
+				if _, err := registry(s, repo).Lift(ctx, first, "sato", "fixed", noon.Add(2*time.Hour)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -73,13 +73,13 @@ func TestAQuarantinesLife(t *testing.T) {
 				t.Errorf("what was lifted is not given anew: %+v", second)
 			}
 			// Whoever lifts the first one has not seen the second.
-			if err := ruling.EndQuarantine(ctx, s, repo, first, "late", "", noon); err != nil {
+			if _, err := registry(s, repo).Lift(ctx, first, "late", "", noon); err != nil {
 				t.Fatal(err)
 			}
 			if got, ok, err := ruling.FindQuarantine(ctx, s, repo, bad(13, "")); !ok || err != nil || !cmp.Equal(got, second) {
 				t.Errorf("found %+v, %v, %v", got, ok, err)
 			}
-			if err := ruling.EndQuarantine(ctx, s, repo, bad(77, ""), "sato", "", noon); err != nil {
+			if _, err := registry(s, repo).Lift(ctx, bad(77, ""), "sato", "", noon); err != nil {
 				t.Errorf("lifting what never was: %v", err)
 			}
 		})
@@ -92,7 +92,7 @@ func TestAPersonsRollbackCountsMoreThanACheck(t *testing.T) {
 	s := store.NewMemory()
 	quarantine(t, s, bad(13, ""))
 	hand := bad(13, "")
-	hand.By, hand.Hand, hand.Back = "sato", true, 11
+	hand.By, hand.ByPerson, hand.RevertTo = "sato", true, 11
 	if got := quarantine(t, s, hand); !cmp.Equal(got, hand) {
 		t.Errorf("the person's word is %+v", got)
 	}
@@ -137,7 +137,7 @@ func TestAQuarantineThatCouldHoldNothing(t *testing.T) {
 		"no Region":        func(q *ruling.Quarantine) { q.Region = "" },
 		"no layer":         func(q *ruling.Quarantine) { q.Layer = "" },
 		"negative":         func(q *ruling.Quarantine) { q.Number = -1 },
-		"back to negative": func(q *ruling.Quarantine) { q.Back = -1 },
+		"back to negative": func(q *ruling.Quarantine) { q.RevertTo = -1 },
 		"a class":          func(q *ruling.Quarantine) { q.Functions = "chat-[ab]" },
 		"a path":           func(q *ruling.Quarantine) { q.Functions = "a/b" },
 		"NUL":              func(q *ruling.Quarantine) { q.Functions = "a\x00" },
@@ -145,7 +145,7 @@ func TestAQuarantineThatCouldHoldNothing(t *testing.T) {
 	} {
 		q, s := bad(13, ""), store.NewMemory()
 		change(&q)
-		if _, err := ruling.PutQuarantine(t.Context(), s, repo, q); !errors.Is(err, store.ErrInvalid) {
+		if _, err := registry(s, repo).Quarantine(t.Context(), q); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestQuarantinesNeverMeet(t *testing.T) {
 				Environment: word.Draw(t, "environment"), Region: word.Draw(t, "region"), Layer: state.LayerARN(word.Draw(t, "layer")),
 				Number: rapid.Int64Range(0, 3).Draw(t, "number"), Functions: rapid.SampledFrom([]string{"", "*", "1", "a-?"}).Draw(t, "functions"),
 			}
-			if _, err := ruling.PutQuarantine(t.Context(), s, repository, q); err != nil {
+			if _, err := registry(s, repository).Quarantine(t.Context(), q); err != nil {
 				t.Fatal(err)
 			}
 			in := at(repository, q.Environment)
@@ -202,9 +202,10 @@ func TestWhatANewerLayerdQuarantinedIsRefused(t *testing.T) {
 	}
 	_, _, findErr := ruling.FindQuarantine(ctx, s, repo, q)
 	_, loadErr := ruling.LoadQuarantines(ctx, s, repo, "prod")
-	_, putErr := ruling.PutQuarantine(ctx, s, repo, q)
+	_, putErr := registry(s, repo).Quarantine(ctx, q)
+	_, liftErr := registry(s, repo).Lift(ctx, q, "sato", "", noon)
 	for call, err := range map[string]error{
-		"Find": findErr, "Load": loadErr, "Put": putErr, "End": ruling.EndQuarantine(ctx, s, repo, q, "sato", "", noon),
+		"Find": findErr, "Load": loadErr, "Put": putErr, "Lift": liftErr,
 	} {
 		if !errors.Is(err, store.ErrNewer) {
 			t.Errorf("%s gives %v", call, err)
@@ -216,37 +217,37 @@ func TestWhatANewerLayerdQuarantinedIsRefused(t *testing.T) {
 // first where it says another number; a check's word replaces neither.
 func TestWhichWordReplaces(t *testing.T) {
 	check, first, second := bad(13, ""), bad(13, ""), bad(13, "")
-	first.Hand, first.Back, first.By = true, 12, "sato"
-	second.Hand, second.Back, second.By, second.At = true, 11, "suzuki", first.At.Add(time.Minute)
+	first.ByPerson, first.RevertTo, first.By = true, 12, "sato"
+	second.ByPerson, second.RevertTo, second.By, second.At = true, 11, "suzuki", first.At.Add(time.Minute)
 	again := first
 	again.By = "tanaka"
 	s := store.NewMemory()
 	for _, tt := range []struct{ put, want ruling.Quarantine }{
 		{check, check}, {first, first}, {again, first}, {check, first}, {second, second},
 	} {
-		got, err := ruling.PutQuarantine(t.Context(), s, repo, tt.put)
-		if err != nil || got.By != tt.want.By || got.Back != tt.want.Back {
-			t.Errorf("%s to %d: holds %s to %d, %v, want %s to %d", tt.put.By, tt.put.Back, got.By, got.Back, err, tt.want.By, tt.want.Back)
+		got, err := registry(s, repo).Quarantine(t.Context(), tt.put)
+		if err != nil || got.By != tt.want.By || got.RevertTo != tt.want.RevertTo {
+			t.Errorf("%s to %d: holds %s to %d, %v, want %s to %d", tt.put.By, tt.put.RevertTo, got.By, got.RevertTo, err, tt.want.By, tt.want.RevertTo)
 		}
 	}
 }
 
 // Which of several words counts for a function is a strict order, so that it
 // does not depend on how they were listed.
-func TestBefore(t *testing.T) {
+func TestTakesPrecedence(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) ruling.Quarantine {
 			return ruling.Quarantine{
-				Hand: rapid.Bool().Draw(t, name+" by hand"), At: noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, name+" at"))),
+				ByPerson: rapid.Bool().Draw(t, name+" by hand"), At: noon.Add(time.Duration(rapid.IntRange(0, 2).Draw(t, name+" at"))),
 				Functions: rapid.SampledFrom([]string{"", "a*", "*"}).Draw(t, name+" functions"),
 			}
 		}
 		a, b := draw("a"), draw("b")
-		equal := a.Hand == b.Hand && a.At.Equal(b.At) && a.Functions == b.Functions
-		if a.Before(b) == b.Before(a) && !equal || equal && a.Before(b) {
-			t.Fatalf("a before b %v, b before a %v", a.Before(b), b.Before(a))
+		equal := a.ByPerson == b.ByPerson && a.At.Equal(b.At) && a.Functions == b.Functions
+		if a.TakesPrecedence(b) == b.TakesPrecedence(a) && !equal || equal && a.TakesPrecedence(b) {
+			t.Fatalf("a precedes b: %v, b precedes a: %v", a.TakesPrecedence(b), b.TakesPrecedence(a))
 		}
-		if a.Hand && !b.Hand && !a.Before(b) || a.Hand == b.Hand && a.At.After(b.At) && !a.Before(b) {
+		if a.ByPerson && !b.ByPerson && !a.TakesPrecedence(b) || a.ByPerson == b.ByPerson && a.At.After(b.At) && !a.TakesPrecedence(b) {
 			t.Fatal("a check's word, or an older one, counts more")
 		}
 	})

@@ -52,7 +52,7 @@ func TestAsk(t *testing.T) {
 	f := &place.Have.Functions[0]
 	f.Layers = append(f.Layers, vendor)
 	place.Region.Want.Unmanaged = []string{"arn:aws:lambda:*:464622532012:layer:*"}
-	put := history.Entry{LayerARN: place.Region.Want.Layers[1].Layer, ToNumber: 4}
+	put := history.Entry{Action: history.Action{LayerARN: place.Region.Want.Layers[1].Layer}, ToNumber: 4}
 	place.Put = map[state.LayerARN]history.Entry{put.LayerARN: put}
 	place.Aliases = []Alias{{"live", "7", f.Layers[:1]}, {"same", "8", f.Layers}}
 	elsewhere := world(t)
@@ -96,8 +96,8 @@ func TestApproval(t *testing.T) {
 	}{
 		"of this plan":            {ruling.Approval{Digest: "d1", By: "鈴木", At: now}, true},
 		"of another plan":         {ruling.Approval{Digest: "x", By: "鈴木", At: now}, false},
-		"bound, begun":            {ruling.Approval{Digest: "x", Lines: []string{line}, By: "鈴木", At: now, Begun: now}, true},
-		"bound to something else": {ruling.Approval{Digest: "d1", Lines: []string{"y"}, By: "鈴木", At: now}, false},
+		"bound, begun":            {ruling.Approval{Digest: "x", Scope: []string{line}, By: "鈴木", At: now, Begun: now}, true},
+		"bound to something else": {ruling.Approval{Digest: "d1", Scope: []string{"y"}, By: "鈴木", At: now}, false},
 	} {
 		place.Approvals = []ruling.Approval{tt.a}
 		v := Ask(function, []Place{place})

@@ -137,7 +137,7 @@ func rolloutStories() []Story {
 			pinned := func(_ *notify.Situation, st *plan.RolloutStatus) {
 				t.World.Quarantined(st)
 				q := &st.Quarantines[0]
-				q.Hand, q.Back, q.By, q.Reason, q.Rollout, q.At = true, 12, "sato", "login fails since the morning", "", at
+				q.ByPerson, q.RevertTo, q.By, q.Reason, q.Rollout, q.At = true, 12, "sato", "login fails since the morning", "", at
 			}
 			t.rolls(time.Minute, rollout.StageDone, 3, 0, func(s *notify.Situation, st *plan.RolloutStatus) {
 				pinned(s, st)

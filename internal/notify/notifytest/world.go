@@ -93,7 +93,7 @@ func (w *World) Commit(version, revision string) {
 // Approve approves the plan as it is.
 func (w *World) Approve(by string) {
 	p := w.decide()
-	w.Approvals = append(w.Approvals, ruling.Approval{Environment: "prod", Digest: p.Digest, By: by, At: w.Now, Lines: p.Lines})
+	w.Approvals = append(w.Approvals, ruling.Approval{Environment: "prod", Digest: p.Digest, By: by, At: w.Now, Scope: p.Lines})
 }
 
 // Round decides, does what may be done, and returns what there is to report.
@@ -179,10 +179,13 @@ func (w *World) do(s *plan.Step) []history.Entry {
 		w.remember(name)
 	}
 	e := history.Entry{
-		ID: fmt.Sprintf("%s-%04d", w.Now.UTC().Format("20060102T150405.000000000Z"), w.records), Environment: "prod", Region: Region,
-		Revision: w.Revision, Author: "tanaka", Step: s.ID, Kind: s.Kind, Cause: s.Cause, Layer: s.Layer, LayerARN: s.LayerARN,
-		Function: s.Function, From: s.From, To: s.To, FromVersion: s.FromVersion, ToVersion: s.ToVersion,
-		Status: s.Result.Status, Error: s.Result.Error, RequestID: request, Started: w.Now.UTC(), Ended: w.Now.UTC(),
+		Round: history.Round{Environment: "prod", Region: Region, Revision: w.Revision, Author: "tanaka"},
+		Action: history.Action{
+			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From,
+			To: s.To, FromVersion: s.FromVersion, ToVersion: s.ToVersion,
+		},
+		ID: fmt.Sprintf("%s-%04d", w.Now.UTC().Format("20060102T150405.000000000Z"), w.records), Status: s.Result.Status,
+		Error: s.Result.Error, RequestID: request, Started: w.Now.UTC(), Ended: w.Now.UTC(),
 	}
 	if len(w.Approvals) > 0 && s.Cause == plan.CauseChange {
 		e.ApprovedBy = w.Approvals[len(w.Approvals)-1].By

@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 	"github.com/layerd/layerd/internal/store/storetest"
+	"github.com/layerd/layerd/internal/window"
 )
 
 const repo = "github.com/acme/layers"
@@ -24,22 +25,29 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func fleet(n int) []string {
 	lines := make([]string, n)
 	for i := range lines {
-		lines[i] = ruling.Line("ap-northeast-1", "attach", "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod",
+		lines[i] = ruling.ApprovalLine("ap-northeast-1", "attach", "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod",
 			fmt.Sprintf("makoto-%08x-handler-%06d-prod", uint32(i)*2654435761, i), "13")
 	}
 	slices.Sort(lines)
 	return lines
 }
 
-func offerOf(lines []string) ruling.Offer {
-	return ruling.Offer{Environment: "prod", Digest: ruling.Digest(lines), Lines: lines, At: noon}
+func offerOf(lines []string) ruling.PendingPlan {
+	return ruling.PendingPlan{Environment: "prod", Digest: ruling.Digest(lines), Scope: lines, At: noon}
 }
 
-func wordFor(o ruling.Offer) ruling.Approval {
+func wordFor(o ruling.PendingPlan) ruling.Approval {
 	return ruling.Approval{Environment: o.Environment, Digest: o.Digest, By: "sato", At: noon}
 }
 
-func always(ruling.Approval) bool { return true }
+// silent is a journal that keeps nothing.
+type silent struct{}
+
+func (silent) RecordDecision(context.Context, ruling.Decision) error { return nil }
+
+func registry(s store.Store, repository string) *ruling.Registry {
+	return ruling.Open(s, repository, silent{})
+}
 
 // stores are the implementations that need nothing else to run.
 func stores(t *testing.T) map[string]store.Store {
@@ -68,30 +76,30 @@ func TestPlansOfAnySize(t *testing.T) {
 func throughItsLife(t *testing.T, s store.Store, lines []string) {
 	ctx, o := t.Context(), offerOf(lines)
 	for range 2 {
-		if err := ruling.Offering(ctx, s, repo, o); err != nil {
+		if err := ruling.RecordPending(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
 	}
-	found, ok, err := ruling.FindOffer(ctx, s, repo, "prod", o.Digest)
+	found, ok, err := ruling.FindPending(ctx, s, repo, "prod", o.Digest)
 	if !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if found.Digest != o.Digest || !found.At.Equal(noon) || !slices.Equal(found.Lines, lines) {
-		t.Errorf("the offer of %d lines is found with %d, at %s", len(lines), len(found.Lines), found.At)
+	if found.Digest != o.Digest || !found.At.Equal(noon) || !slices.Equal(found.Scope, lines) {
+		t.Errorf("the offer of %d lines is found with %d, at %s", len(lines), len(found.Scope), found.At)
 	}
-	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	a, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ruling.Digest(a.Lines) != o.Digest {
-		t.Errorf("it releases %d lines of %d", len(a.Lines), len(lines))
+	if ruling.Digest(a.Scope) != o.Digest {
+		t.Errorf("it releases %d lines of %d", len(a.Scope), len(lines))
 	}
 	if err := ruling.Update(ctx, s, repo, a, func(a *ruling.Approval) { a.Begun = noon }); err != nil {
 		t.Fatal(err)
 	}
 	loaded := only(t, s, o.Digest)
-	if !slices.Equal(loaded.Lines, lines) || !loaded.Begun.Equal(noon) {
-		t.Errorf("loaded with %d lines, begun %s", len(loaded.Lines), loaded.Begun)
+	if !slices.Equal(loaded.Scope, lines) || !loaded.Begun.Equal(noon) {
+		t.Errorf("loaded with %d lines, begun %s", len(loaded.Scope), loaded.Begun)
 	}
 	for _, line := range []string{lines[0], lines[len(lines)/2], lines[len(lines)-1]} {
 		if !loaded.Covers(line, "what is left") {
@@ -104,15 +112,15 @@ func throughItsLife(t *testing.T, s store.Store, lines []string) {
 	if err := ruling.Update(ctx, s, repo, a, func(a *ruling.Approval) { a.Ended = noon }); err != nil {
 		t.Fatal(err)
 	}
-	if ended := only(t, s, o.Digest); ended.Ended.IsZero() || ended.Lines != nil || ended.Covers(lines[0], o.Digest) {
-		t.Errorf("ended: %d lines, ended %s", len(ended.Lines), ended.Ended)
+	if ended := only(t, s, o.Digest); ended.Ended.IsZero() || ended.Scope != nil || ended.Covers(lines[0], o.Digest) {
+		t.Errorf("ended: %d lines, ended %s", len(ended.Scope), ended.Ended)
 	}
-	if whole, _, err := ruling.Find(ctx, s, repo, "prod", o.Digest); err != nil || !slices.Equal(whole.Lines, lines) {
-		t.Errorf("an ended approval has forgotten what it was for: %d lines, %v", len(whole.Lines), err)
+	if whole, _, err := ruling.Find(ctx, s, repo, "prod", o.Digest); err != nil || !slices.Equal(whole.Scope, lines) {
+		t.Errorf("an ended approval has forgotten what it was for: %d lines, %v", len(whole.Scope), err)
 	}
 }
 
-// only gives one of the approvals that Load gives.
+// only returns one of the approvals that Load returns.
 func only(t *testing.T, s store.Store, digest string) ruling.Approval {
 	t.Helper()
 	list, err := ruling.Load(t.Context(), s, repo, "prod")
@@ -145,24 +153,24 @@ func (k *kill) call(context.Context, storetest.Call) storetest.Fault {
 
 // Whatever call a process is killed at, what others read is nothing or all of
 // it, never an approval of fewer lines or of none, and doing it again ends well.
-// The approval here is given before the plan is offered, so that Update is what
-// writes the parts.
+// The approval here is given before the plan is recorded, so that Update is what
+// writes the chunks.
 func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compresses thousands of lines at each of a hundred kills")
 	}
-	lines := noise(4_500) // of two parts
+	lines := noise(4_500) // of two chunks
 	o := offerOf(lines)
 	life := func(s store.Store) error {
 		ctx := context.Background()
-		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+		if _, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{}); err != nil {
 			return err
 		}
-		bind := func(a *ruling.Approval) { a.Lines, a.Begun = lines, noon }
+		bind := func(a *ruling.Approval) { a.Scope, a.Begun = lines, noon }
 		if err := ruling.Update(ctx, s, repo, wordFor(o), bind); err != nil {
 			return err
 		}
-		return ruling.Offering(ctx, s, repo, o)
+		return ruling.RecordPending(ctx, s, repo, o)
 	}
 	for _, how := range []kill{{}, {after: true}, {alive: true}, {after: true, alive: true}} {
 		for n, lived := 0, false; !lived && !t.Failed(); n++ {
@@ -177,18 +185,18 @@ func TestAKillAtEveryCallLeavesNothingHalf(t *testing.T) {
 				t.Fatalf("call %d after=%s: %v", n, after, err)
 			}
 			list, err := ruling.Load(t.Context(), s, repo, "prod")
-			if err != nil || len(list) == 1 && !list[0].Begun.IsZero() != slices.Equal(list[0].Lines, lines) {
+			if err != nil || len(list) == 1 && !list[0].Begun.IsZero() != slices.Equal(list[0].Scope, lines) {
 				t.Errorf("call %d after=%s: half an approval: %v", n, after, err)
 			}
-			found, ok, err := ruling.FindOffer(t.Context(), s, repo, "prod", o.Digest)
-			if err != nil || ok && !slices.Equal(found.Lines, lines) {
+			found, ok, err := ruling.FindPending(t.Context(), s, repo, "prod", o.Digest)
+			if err != nil || ok && !slices.Equal(found.Scope, lines) {
 				t.Errorf("call %d after=%s: half an offer: %v", n, after, err)
 			}
 			if err := life(s); err != nil {
 				t.Errorf("call %d after=%s: again: %v", n, after, err)
 			}
-			if a := only(t, s, o.Digest); !slices.Equal(a.Lines, lines) || a.Begun.IsZero() {
-				t.Errorf("call %d after=%s: in the end %d lines", n, after, len(a.Lines))
+			if a := only(t, s, o.Digest); !slices.Equal(a.Scope, lines) || a.Begun.IsZero() {
+				t.Errorf("call %d after=%s: in the end %d lines", n, after, len(a.Scope))
 			}
 		}
 	}
@@ -204,14 +212,14 @@ func noise(n int) []string {
 	return lines
 }
 
-// Two writers at once: neither's word is lost, and the parts are of the one
+// Two writers at once: neither's word is lost, and the chunks are of the one
 // that counts.
 func TestUpdateOfALargeOneSurvivesAnotherWriter(t *testing.T) {
 	ctx, s, o := t.Context(), store.NewMemory(), offerOf(fleet(5_000))
-	if err := ruling.Offering(ctx, s, repo, o); err != nil {
+	if err := ruling.RecordPending(ctx, s, repo, o); err != nil {
 		t.Fatal(err)
 	}
-	a, err := ruling.Approve(ctx, s, repo, wordFor(o), always)
+	a, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +227,7 @@ func TestUpdateOfALargeOneSurvivesAnotherWriter(t *testing.T) {
 	err = ruling.Update(ctx, s, repo, a, func(now *ruling.Approval) {
 		if !met {
 			met = true
-			if err := ruling.Update(ctx, s, repo, a, func(other *ruling.Approval) { other.Lines = other.Lines[1:] }); err != nil {
+			if err := ruling.Update(ctx, s, repo, a, func(other *ruling.Approval) { other.Scope = other.Scope[1:] }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -228,8 +236,8 @@ func TestUpdateOfALargeOneSurvivesAnotherWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := only(t, s, o.Digest); len(got.Lines) != 4_999 || got.Begun.IsZero() {
-		t.Errorf("one of the two writes is lost: %d lines, begun %s", len(got.Lines), got.Begun)
+	if got := only(t, s, o.Digest); len(got.Scope) != 4_999 || got.Begun.IsZero() {
+		t.Errorf("one of the two writes is lost: %d lines, begun %s", len(got.Scope), got.Begun)
 	}
 }
 
@@ -247,10 +255,10 @@ func TestDamagedPartsAreNeverAShorterList(t *testing.T) {
 		},
 	} {
 		s := store.Store(store.NewMemory())
-		if err := ruling.Offering(ctx, s, repo, o); err != nil {
+		if err := ruling.RecordPending(ctx, s, repo, o); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ruling.Approve(ctx, s, repo, wordFor(o), always); err != nil {
+		if _, err := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{}); err != nil {
 			t.Fatal(err)
 		}
 		for v, err := range s.List(ctx, store.Query{Prefix: "lines/", Limit: 1}) {
@@ -260,8 +268,8 @@ func TestDamagedPartsAreNeverAShorterList(t *testing.T) {
 			s = harm(s, v)
 		}
 		_, loadErr := ruling.Load(ctx, s, repo, "prod")
-		_, _, offerErr := ruling.FindOffer(ctx, s, repo, "prod", o.Digest)
-		_, approveErr := ruling.Approve(ctx, s, repo, wordFor(o), always)
+		_, _, offerErr := ruling.FindPending(ctx, s, repo, "prod", o.Digest)
+		_, approveErr := registry(s, repo).Approve(ctx, wordFor(o), window.Calendar{})
 		updateErr := ruling.Update(ctx, s, repo, wordFor(o), func(*ruling.Approval) {})
 		for call, err := range map[string]error{"Load": loadErr, "FindOffer": offerErr, "Approve": approveErr, "Update": updateErr} {
 			if !errors.Is(err, store.ErrCorrupt) || errors.Is(err, store.ErrNotFound) {
@@ -296,14 +304,14 @@ func TestOldValuesAreRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if o, ok, err := ruling.FindOffer(ctx, s, repo, "prod", digest); !ok || err != nil || !slices.Equal(o.Lines, lines[:n]) {
-			t.Errorf("%d lines: the offer has %d, %v", n, len(o.Lines), err)
+		if o, ok, err := ruling.FindPending(ctx, s, repo, "prod", digest); !ok || err != nil || !slices.Equal(o.Scope, lines[:n]) {
+			t.Errorf("%d lines: the offer has %d, %v", n, len(o.Scope), err)
 		}
 		if err := ruling.Update(ctx, s, repo, ruling.Approval{Environment: "prod", Digest: digest}, func(a *ruling.Approval) { a.Begun = noon }); err != nil {
 			t.Fatal(err)
 		}
-		if a := only(t, s, digest); !slices.Equal(a.Lines, lines[:n]) || a.By != "sato" || a.Begun.IsZero() {
-			t.Errorf("%d lines: the approval has %d", n, len(a.Lines))
+		if a := only(t, s, digest); !slices.Equal(a.Scope, lines[:n]) || a.By != "sato" || a.Begun.IsZero() {
+			t.Errorf("%d lines: the approval has %d", n, len(a.Scope))
 		}
 	}
 }
@@ -323,11 +331,11 @@ func BenchmarkLoad(b *testing.B) {
 			for i := range 20 + begun {
 				o := offerOf(append(lines[:len(lines):len(lines)], fmt.Sprint("z", i)))
 				a := wordFor(o)
-				a.Lines = o.Lines
+				a.Scope = o.Scope
 				if i < 20 {
 					a.Ended = noon
 				}
-				if _, err := ruling.Approve(ctx, s, repo, a, always); err != nil {
+				if _, err := registry(s, repo).Approve(ctx, a, window.Calendar{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -347,7 +355,7 @@ func BenchmarkOffering(b *testing.B) {
 	o := offerOf(fleet(100_000))
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
-			if err := ruling.Offering(b.Context(), store.NewMemory(), repo, o); err != nil {
+			if err := ruling.RecordPending(b.Context(), store.NewMemory(), repo, o); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -355,7 +363,7 @@ func BenchmarkOffering(b *testing.B) {
 	b.Run("again", func(b *testing.B) {
 		s := store.NewMemory()
 		for b.Loop() {
-			if err := ruling.Offering(b.Context(), s, repo, o); err != nil {
+			if err := ruling.RecordPending(b.Context(), s, repo, o); err != nil {
 				b.Fatal(err)
 			}
 		}

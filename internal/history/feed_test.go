@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/window"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,7 +34,7 @@ func drain(t *testing.T, l *history.Log, c history.Cursor) ([]history.Entry, his
 		if calls > 100 {
 			t.Fatal("Ended never comes to an end")
 		}
-		entries, next, err := l.Ended(t.Context(), c)
+		entries, next, err := l.CompletedSince(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +154,7 @@ func followed(t *testing.T, seed uint64) {
 	over := make(chan struct{})
 	go func() { writers.Wait(); close(over) }()
 
-	told := map[string]int{}
+	reported := map[string]int{}
 	cursor := history.Cursor("")
 	follow := func() {
 		entries, next := drain(t, reader, cursor)
@@ -161,7 +162,7 @@ func followed(t *testing.T, seed uint64) {
 			return // killed before anything of it was kept
 		}
 		for _, e := range entries {
-			told[e.ID+" "+e.Step]++
+			reported[e.ID+" "+e.Step]++
 		}
 		cursor = next
 	}
@@ -193,7 +194,7 @@ func followed(t *testing.T, seed uint64) {
 		}
 		want[e.ID+" "+e.Step] = 1
 	}
-	if diff := cmp.Diff(want, told); diff != "" || len(want) == 0 {
+	if diff := cmp.Diff(want, reported); diff != "" || len(want) == 0 {
 		t.Errorf("how often each of %d was told (-want +got):\n%s", len(want), diff)
 	}
 	<-time.After(time.Hour)
@@ -244,21 +245,21 @@ func TestCursorsStaySmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)
-		told, cursor := 0, history.Cursor("")
+		reported, cursor := 0, history.Cursor("")
 		for i := range 2500 {
 			do(t, r, attach(fmt.Sprint("f", i), 12, 13), applied(""))
 			<-time.After(10 * time.Millisecond)
 			if i%500 == 499 {
 				var entries []history.Entry
 				entries, cursor = drain(t, l, cursor)
-				told += len(entries)
+				reported += len(entries)
 				if len(cursor) > 28<<10 {
-					t.Fatalf("the cursor has %d bytes after %d entries", len(cursor), told)
+					t.Fatalf("the cursor has %d bytes after %d entries", len(cursor), reported)
 				}
 			}
 		}
-		if told != 2500 {
-			t.Errorf("told %d of 2500", told)
+		if reported != 2500 {
+			t.Errorf("told %d of 2500", reported)
 		}
 	})
 }
@@ -266,7 +267,7 @@ func TestCursorsStaySmall(t *testing.T) {
 func TestCursorsOfOthers(t *testing.T) {
 	l := history.Open(store.NewMemory(), repo)
 	for c, want := range map[history.Cursor]error{"2;x;;": store.ErrNewer, "12": store.ErrNewer, "x": store.ErrCorrupt, "1;a": store.ErrCorrupt, ";;;": store.ErrCorrupt} {
-		if _, next, err := l.Ended(t.Context(), c); !errors.Is(err, want) || next != c {
+		if _, next, err := l.CompletedSince(t.Context(), c); !errors.Is(err, want) || next != c {
 			t.Errorf("%q: %q, %v, want %v", c, next, err, want)
 		}
 	}
@@ -277,26 +278,25 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 		c := newCounted(store.NewMemory())
 		l := history.Open(c, repo)
 		digest := ruling.Digest([]string{"a", "b"})
-		if err := ruling.Offering(t.Context(), c, repo, ruling.Offer{Environment: env, Digest: digest, Lines: []string{"a", "b"}}); err != nil {
+		if err := ruling.RecordPending(t.Context(), c, repo, ruling.PendingPlan{Environment: env, Digest: digest, Scope: []string{"a", "b"}}); err != nil {
 			t.Fatal(err)
 		}
 		do(t, begin(t, l), attach("chat", 12, 13), applied(""))
 		<-time.After(time.Minute)
 		at := time.Now()
-		given := func(by string, valid bool) ruling.Approval {
+		given := func(by string, at time.Time) ruling.Approval {
 			t.Helper()
-			a, err := l.Approve(t.Context(), ruling.Approval{Environment: env, Digest: digest, By: by, At: at, Reason: "reviewed"},
-				func(ruling.Approval) bool { return valid })
+			a, err := l.Rulings().Approve(t.Context(), ruling.Approval{Environment: env, Digest: digest, By: by, At: at, Reason: "reviewed"}, window.Calendar{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return a
 		}
-		if a := given("sato", true); a.By != "sato" || len(a.Lines) != 2 {
+		if a := given("sato", at); a.By != "sato" || len(a.Scope) != 2 {
 			t.Errorf("given: %+v", a)
 		}
 		writes := c.writes
-		if a := given("suzuki", true); a.By != "sato" || c.writes != writes {
+		if a := given("suzuki", at); a.By != "sato" || c.writes != writes {
 			t.Errorf("approving what is approved: %+v, %d writes", a, c.writes-writes)
 		}
 		<-time.After(time.Minute)
@@ -306,9 +306,9 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 			t.Fatalf("not in order: %v", steps(got))
 		}
 		want := history.Entry{
-			ID: got[1].ID, Environment: env, Kind: history.KindApproval, Cause: history.CauseRuling, Status: history.StatusGiven,
-			Step: "approval/prod/" + digest, Reason: "reviewed", Digest: digest, Approval: digest, ApprovedBy: "sato",
-			Steps: 2, Started: at.UTC(), Ended: at.UTC(),
+			Round:  history.Round{Environment: env, Digest: digest, Approval: digest, ApprovedBy: "sato"},
+			Action: history.Action{Kind: history.KindApproval, Cause: history.CauseRuling, Step: "approval/prod/" + digest, Reason: "reviewed"},
+			ID:     got[1].ID, Status: history.StatusGiven, Steps: 2, Started: at.UTC(), Ended: at.UTC(),
 		}
 		if diff := cmp.Diff(want, got[1]); diff != "" {
 			t.Errorf("the ruling (-want +got):\n%s", diff)
@@ -316,8 +316,8 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 		if len(unfinished(t, l)) != 0 {
 			t.Error("a ruling counts as unfinished")
 		}
-		if told, _ := drain(t, l, ""); len(told) != 2 {
-			t.Errorf("ended: %v", steps(told))
+		if reported, _ := drain(t, l, ""); len(reported) != 2 {
+			t.Errorf("ended: %v", steps(reported))
 		}
 		for name, q := range map[string]history.Query{"function": {Function: "chat"}, "layer": {Layer: "makoto-common"}, "environment": {Environment: "dev"}} {
 			for _, e := range collect(t, l.Entries(t.Context(), q)) {
@@ -326,7 +326,7 @@ func TestApprovalsAreInTheHistory(t *testing.T) {
 				}
 			}
 		}
-		if a := given("suzuki", false); a.By != "suzuki" {
+		if a := given("suzuki", at.AddDate(0, 0, 8)); a.By != "suzuki" {
 			t.Errorf("an expired one is given anew: %+v", a)
 		}
 	})
@@ -340,8 +340,7 @@ func TestAKillWhileApproving(t *testing.T) {
 			memory := store.NewMemory()
 			l := history.Open(killable(memory, &life{left: n, after: after}), repo)
 			a := ruling.Approval{Environment: env, Digest: "d", By: "sato", At: time.Now()}
-			valid := func(ruling.Approval) bool { return true }
-			_, err := l.Approve(t.Context(), a, valid)
+			_, err := l.Rulings().Approve(t.Context(), a, window.Calendar{})
 			lived = err == nil
 			check := func() (approvals, rulings int) {
 				list, err := ruling.Load(t.Context(), memory, repo, env)
@@ -353,7 +352,7 @@ func TestAKillWhileApproving(t *testing.T) {
 			if approvals, rulings := check(); approvals > rulings {
 				t.Errorf("call %d after=%v: %d approvals and %d lines in the history", n, after, approvals, rulings)
 			}
-			if _, err := history.Open(memory, repo).Approve(t.Context(), a, valid); err != nil {
+			if _, err := history.Open(memory, repo).Rulings().Approve(t.Context(), a, window.Calendar{}); err != nil {
 				t.Fatal(err)
 			}
 			if approvals, rulings := check(); approvals != 1 || rulings < 1 || lived && rulings != 1 {
@@ -373,7 +372,7 @@ func TestAKillWhileForgetting(t *testing.T) {
 		for n, lived := 0, false; !lived; n++ {
 			memory := store.NewMemory()
 			word := ruling.Forgotten{Environment: env, By: "sato", At: time.Now(), Reason: "closed"}
-			_, err := history.Open(killable(memory, &life{left: n, after: after}), repo).Forget(t.Context(), word)
+			_, err := history.Open(killable(memory, &life{left: n, after: after}), repo).Rulings().Forget(t.Context(), word)
 			lived = err == nil
 			check := func() (forgotten bool, lines []history.Entry) {
 				_, ok, err := ruling.FindForgotten(t.Context(), memory, repo, env)
@@ -385,7 +384,7 @@ func TestAKillWhileForgetting(t *testing.T) {
 			if forgotten, lines := check(); forgotten && len(lines) == 0 {
 				t.Errorf("call %d after=%v: forgotten, and nobody knows by whom", n, after)
 			}
-			if _, err := history.Open(memory, repo).Forget(t.Context(), word); err != nil {
+			if _, err := history.Open(memory, repo).Rulings().Forget(t.Context(), word); err != nil {
 				t.Fatal(err)
 			}
 			forgotten, lines := check()

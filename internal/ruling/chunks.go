@@ -19,30 +19,31 @@ const (
 	// inline is up to how many bytes lines stay in the value that they belong
 	// to, as text that a person can read in the database.
 	inline = 32 << 10
-	// partSize is how many bytes of compressed lines one part holds. Parts are
+	// chunkSize is how many bytes of compressed lines one chunk holds. Chunks are
 	// found by their own hash, so that another size may be chosen any day.
-	partSize = 256 << 10
+	chunkSize = 256 << 10
 )
 
-// pack is how many lines are kept. Parts is empty for lines that stay in their
-// value. Stored: names and meanings stay.
-type pack struct {
-	Count int      `json:"count,omitempty"` // of lines in the parts
-	Size  int      `json:"size,omitempty"`  // of these in bytes, before they were compressed
-	Parts []string `json:"parts,omitempty"` // hex SHA-256 of each part, in order
+// chunkIndex is where lines are kept that are too many for the value that they
+// belong to. It is empty for lines that stay there. Stored: names and meanings
+// stay.
+type chunkIndex struct {
+	Count  int      `json:"count,omitempty"` // of lines in the chunks
+	Size   int      `json:"size,omitempty"`  // of these in bytes, before they were compressed
+	Chunks []string `json:"parts,omitempty"` // hex SHA-256 of each, in order
 }
 
-// version says what a program must know to read a value with this pack. One
-// that knows nothing of parts would take an approval without lines for one
+// version returns the version of a value with this index. A program that has not
+// heard of chunks would take an approval without lines for one
 // that was never bound, and so for more than it is.
-func (p pack) version() int {
-	if len(p.Parts) > 0 {
+func (p chunkIndex) version() int {
+	if len(p.Chunks) > 0 {
 		return version
 	}
 	return versionInline
 }
 
-// large says whether lines get parts of their own.
+// large reports whether lines are kept in chunks.
 func large(lines []string) bool { return size(lines) > inline }
 
 func size(lines []string) (n int) {
@@ -52,40 +53,40 @@ func size(lines []string) (n int) {
 	return n
 }
 
-// writeLines writes the parts of lines and gives the pack that names them.
+// writeChunks writes lines in chunks and returns their index.
 //
-// A part's key is the hash of its bytes: whoever writes it again writes the
-// same, nobody ever changes one, and an approval shares those of its offer. The
-// value that names the parts is written after all of them. Whoever is killed in
-// between leaves parts that nobody names, which harm nobody.
-func writeLines(ctx context.Context, s store.Store, repository, environment string, lines []string) (pack, error) {
-	data, err := squeeze(lines)
+// A chunk's key is the hash of its bytes: whoever writes it again writes the
+// same, nobody ever changes one, and an approval shares those of its
+// plan. The value that names the chunks is written after all of them. Whoever is
+// killed in between leaves chunks that nobody names, which harm nobody.
+func writeChunks(ctx context.Context, s store.Store, repository, environment string, lines []string) (chunkIndex, error) {
+	data, err := compress(lines)
 	if err != nil {
-		return pack{}, fmt.Errorf("write %d lines of %s: %w", len(lines), environment, err)
+		return chunkIndex{}, fmt.Errorf("write %d lines of %s: %w", len(lines), environment, err)
 	}
-	p := pack{Count: len(lines), Size: size(lines)}
-	for part := range slices.Chunk(data, partSize) {
+	p := chunkIndex{Count: len(lines), Size: size(lines)}
+	for part := range slices.Chunk(data, chunkSize) {
 		sum := sha256.Sum256(part)
 		name := hex.EncodeToString(sum[:])
-		_, err := s.Create(ctx, partKey(repository, environment, name), part)
+		_, err := s.Create(ctx, chunkKey(repository, environment, name), part)
 		if err != nil && !errors.Is(err, store.ErrExists) {
-			return pack{}, fmt.Errorf("write %d lines of %s: %w", len(lines), environment, err)
+			return chunkIndex{}, fmt.Errorf("write %d lines of %s: %w", len(lines), environment, err)
 		}
-		p.Parts = append(p.Parts, name)
+		p.Chunks = append(p.Chunks, name)
 	}
 	return p, nil
 }
 
-// readLines gives the lines of a pack that has parts. A part that is missing
+// readChunks returns the lines that an index has. A chunk that is missing
 // or altered is damage, and never a shorter list: lines that are not seen are
 // lines that a person approved.
-func readLines(ctx context.Context, s store.Store, repository, environment string, p pack) ([]string, error) {
+func readChunks(ctx context.Context, s store.Store, repository, environment string, p chunkIndex) ([]string, error) {
 	var data []byte
-	for _, name := range p.Parts {
-		v, err := s.Get(ctx, partKey(repository, environment, name))
+	for _, name := range p.Chunks {
+		v, err := s.Get(ctx, chunkKey(repository, environment, name))
 		switch sum := sha256.Sum256(v.Data); {
 		case errors.Is(err, store.ErrNotFound):
-			// Not wrapped: "not found" would say that there is no approval.
+			// Not wrapped: "not found" would mean that there is no approval.
 			return nil, fmt.Errorf("read the lines of %s: %w: part %s is missing", environment, store.ErrCorrupt, name)
 		case err != nil:
 			return nil, fmt.Errorf("read the lines of %s: %w", environment, err)
@@ -94,7 +95,7 @@ func readLines(ctx context.Context, s store.Store, repository, environment strin
 		}
 		data = append(data, v.Data...)
 	}
-	lines, err := spread(data, p.Size)
+	lines, err := decompress(data, p.Size)
 	if err == nil && len(lines) != p.Count {
 		err = fmt.Errorf("%d lines instead of %d", len(lines), p.Count)
 	}
@@ -104,12 +105,12 @@ func readLines(ctx context.Context, s store.Store, repository, environment strin
 	return lines, nil
 }
 
-// squeeze compresses lines, each ended by a newline: what zcat shows is what a
+// compress compresses lines, each ended by a newline: what zcat shows is what a
 // digest is the hash of.
-func squeeze(lines []string) ([]byte, error) {
+func compress(lines []string) ([]byte, error) {
 	var b bytes.Buffer
 	// The fastest level makes twice the bytes of the default one in a third of
-	// its time, and both fit into few parts.
+	// its time, and both fit into few chunks.
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
@@ -126,9 +127,9 @@ func squeeze(lines []string) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// spread is the other way round. size bounds what is read, and is what it
+// decompress is the inverse of compress. size bounds what is read, and is what it
 // must be.
-func spread(data []byte, size int) ([]string, error) {
+func decompress(data []byte, size int) ([]string, error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err
@@ -146,6 +147,6 @@ func spread(data []byte, size int) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n"), nil
 }
 
-func partKey(repository, environment, name string) string {
+func chunkKey(repository, environment, name string) string {
 	return store.Key("lines", repository, environment, name)
 }
