@@ -160,25 +160,15 @@ func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 	return wanted
 }
 
-// wantedNumber finds the live number that Git asks for; of a range any version
-// stands for it. A number of somebody else's layer is taken at its word.
+// wantedNumber returns the live number that Git asks for, which is what plan would
+// find without a past. A number of somebody else's layer is taken at its word.
 func wantedNumber(w desired.LayerWish, versions []state.LayerVersion) (n int64, live bool) {
-	for _, v := range versions { // the newest first
-		sv := catalog.SemverOf(v.Description)
-		switch w.Version.Kind {
-		case desired.Number:
-			live = v.Number == w.Version.Number
-		case desired.Exact:
-			known, said := w.Known[w.Version.Semver.String()]
-			live = said && known == v.Number || !said && sv != nil && sv.String() == w.Version.Semver.String()
-		default:
-			live = true
-		}
-		if live {
-			return v.Number, true
-		}
+	snap := &state.Snapshot{}
+	if w.Owned {
+		snap.Layers = []state.Layer{{ARN: w.Layer, Versions: versions}}
 	}
-	return w.Version.Number, !w.Owned && w.Version.Number > 0
+	found := catalog.New(w, snap, nil).Resolve(w.Version, w.At)
+	return found.Number, found.Problem == nil && found.Number > 0
 }
 
 // onFunctions tries what is needed of each function, on the chosen ones.

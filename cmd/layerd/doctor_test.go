@@ -88,3 +88,31 @@ func TestWantedNumber(t *testing.T) {
 		}
 	}
 }
+
+// Doctor looks for the number that plan would find: it had a rule of its own, which
+// took the newest version for any range and knew nothing of Git's other numbers.
+func TestDoctorResolvesAsPlanDoes(t *testing.T) {
+	versions := []state.LayerVersion{ // the newest first
+		{Number: 14, Description: "v2.0.0"}, {Number: 13, Description: "v1.4.1"}, {Number: 12, Description: "v1.4.1"},
+	}
+	own := desired.LayerWish{Name: "common", Layer: "arn:aws:lambda:eu-west-1:123456789012:layer:common", Owned: true, Known: map[string]int64{"1.4.0": 12}}
+	vendor := desired.LayerWish{Name: "datadog", Layer: "arn:aws:lambda:eu-west-1:464622532012:layer:Datadog"}
+	for _, tc := range []struct {
+		wish desired.LayerWish
+		text string
+		n    int64
+		live bool
+	}{
+		{own, "1.4.1", 13, true}, {own, "1.4.0", 12, true}, {own, "^1.4", 13, true}, {own, "latest", 14, true},
+		{own, "13", 13, true}, {own, "99", 0, false}, {own, "8.8.8", 0, false}, {vendor, "98", 98, true},
+	} {
+		version, err := desired.ParseVersion(tc.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tc.wish.Version = version
+		if n, live := wantedNumber(tc.wish, versions); live != tc.live || live && n != tc.n {
+			t.Errorf("%s %s: %d, %t, want %d, %t", tc.wish.Name, tc.text, n, live, tc.n, tc.live)
+		}
+	}
+}
