@@ -6,6 +6,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/layerd-tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
 FUZZTIME ?= 5s
+LONG ?= 60s
 # The fuzz targets that read what others have written. Where the others draw
 # worlds, tests draw some of them each time.
 PARSERS := internal/window:FuzzParse internal/strictyaml:FuzzParse internal/desired:FuzzLoad \
@@ -55,7 +56,7 @@ fuzz: ## check the promises of reconcile over a million worlds, then fuzz for lo
 	@set -e; grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
 		grep -oE '^func Fuzz[A-Za-z0-9_]*' $$file | sed 's/func //' | while read -r target; do \
 			echo "$$target in $$(dirname $$file)"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s $$(dirname $$file); \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(LONG) $$(dirname $$file); \
 		done; \
 	done
 

@@ -5,7 +5,8 @@
 // one answer, so that all of them ask here. Of a semantic version it is, in this
 // order:
 //
-//   - the number that Git says it is (known), where that is live;
+//   - the number that Git says it is (known): where that is not live, the version
+//     is not found, whatever else says so;
 //   - the number it stood for when it was first applied in the environment, where
 //     that is live and Git does not call it something else by now;
 //   - the highest live number that says so in its Description.
