@@ -7,16 +7,14 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 )
 
 type connector = func(context.Context, desired.Environment) (round.Cloud, error)

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
 )
 

@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/present"
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
 )
 

@@ -8,15 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/present"
-	"github.com/layerd/layerd/internal/round"
-	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // rollbackFlags are those of one rollback.

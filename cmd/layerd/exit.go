@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )

@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // testApp is layerd inside the test, with a home of its own.

@@ -9,10 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"golang.org/x/sync/errgroup"
 
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 

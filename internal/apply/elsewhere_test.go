@@ -8,10 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 

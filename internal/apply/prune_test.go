@@ -9,10 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/apply/applytest"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/state"
 )
 

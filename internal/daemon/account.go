@@ -8,13 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // account is one AWS account: its lease and its environments, each of which has

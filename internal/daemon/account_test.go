@@ -4,9 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // One environment is done early and begins anew while its first round still

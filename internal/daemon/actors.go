@@ -5,9 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // actorFinder is a Cloud that can find out who else changed a function, which not

@@ -20,14 +20,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // fixed is a branch with one commit.

@@ -5,14 +5,13 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/health/cloudwatch"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
 

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/words"
 )
 

@@ -17,10 +17,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -31,6 +27,8 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
 )

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // environmentProblems is what is wrong with what Git asks for, as last logged

@@ -7,10 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )

@@ -4,9 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // trial is the newest commit of an environment while it is not known to resolve

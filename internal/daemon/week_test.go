@@ -14,16 +14,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/window"
-
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // TestAVirtualWeek lives through eight days with three daemons, two accounts

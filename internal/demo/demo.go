@@ -11,11 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-	"github.com/layerd/layerd/internal/window"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
@@ -27,8 +22,11 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // Options are where the story is shown.

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // slack is where the story's messages arrive.

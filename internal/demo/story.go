@@ -6,11 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 )
 
 // tell plays the chapters in order and stops at the first that fails.

@@ -15,15 +15,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/window"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // drain calls Ended until it gives none.

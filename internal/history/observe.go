@@ -8,10 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"golang.org/x/sync/errgroup"
 
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )

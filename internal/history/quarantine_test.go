@@ -7,11 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 )

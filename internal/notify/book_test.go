@@ -11,13 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
 )

@@ -7,10 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/history"
 )
 
 // ended finds the outcomes of steps that were begun: what was applied is an event;

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/desired"
 )
 
 // defaultStaleAfter is after how long Git or AWS counts as unread by default

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 )
 

@@ -7,9 +7,8 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // slot is one layer on one function.

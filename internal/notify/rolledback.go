@@ -7,10 +7,9 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // incidents finds what was rolled back and is in quarantine. An incident is one

@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // rolloutKinds are the kinds that only the status of the rollouts can open or

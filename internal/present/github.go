@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // annotations are GitHub's workflow commands. It shows at most ten of a kind

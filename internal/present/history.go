@@ -7,11 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // historyView is the JSON of history.

@@ -6,11 +6,9 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // markdownLimit is what GitHub takes as the body of a comment, in characters;

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Text shows what plan or apply found, for people.

@@ -6,11 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/words"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // someItems is how many items of a list are shown without -v.

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // rollout shows where the rollout of a Region is, and in a plan which waves are

@@ -5,15 +5,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/why"
-
 	"charm.land/lipgloss/v2"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/why"
 )
 
 const whyFunction = "makoto-会話-prod"

@@ -5,12 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // obstacle says why a function cannot be changed as the steps ask, or nil. It

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 )

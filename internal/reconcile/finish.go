@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/state"
 )
 

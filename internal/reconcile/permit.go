@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )

@@ -5,11 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // maxUnzipped is AWS's limit on a function's code and all its layers, in bytes

@@ -3,9 +3,8 @@ package reconcile
 import (
 	"slices"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/catalog"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"

@@ -7,10 +7,9 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // goBack plans what returns the functions of a rollout that was not well to

@@ -6,11 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/words"
-
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // member is a function of a rollout: something is to be done to it, or the rollout

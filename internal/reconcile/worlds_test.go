@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"

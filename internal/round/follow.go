@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/rollout"
 )
 

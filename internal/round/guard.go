@@ -5,10 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 

@@ -9,14 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"

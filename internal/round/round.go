@@ -12,12 +12,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"golang.org/x/sync/errgroup"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"

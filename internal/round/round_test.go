@@ -11,17 +11,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/layerd/layerd/internal/daemon"
-	"github.com/layerd/layerd/internal/round"
-
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 

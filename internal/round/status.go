@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 )

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"

@@ -4,14 +4,13 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/layerd/layerd/internal/state"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 
 	"github.com/layerd/layerd/internal/awscall"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // concurrent calls at most; the limiter decides the pace, this only hides
