@@ -135,7 +135,7 @@ func TestDemoCommands(t *testing.T) {
 
 	if _, err := exec.LookPath("aws"); err == nil {
 		shell(clone, commandsOf(t, screen, "Change a function by hand"))
-		demo.out.wait(t, `(?s)dev ap-northeast-1: makoto-common was changed by somebody else on 1\s+function.*set back`)
+		demo.out.wait(t, `(?s)dev ap-northeast-1: makoto-common was changed by somebody else on 1\s+function.*restored`)
 	} else {
 		t.Log("the AWS CLI is not installed: the command that changes a function was not tried")
 	}
