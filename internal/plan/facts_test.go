@@ -35,6 +35,11 @@ func in(wave int, status Status, by ...By) Step {
 	return s
 }
 
+func atOnce(s Step) Step {
+	s.AnyTime = true
+	return s
+}
+
 func TestAppliedFacts(t *testing.T) {
 	superseding := func(p *Region) { p.NewerCommit = true }
 	shared := []rollout.Changed{{Function: "f", Canary: true}}
@@ -51,6 +56,8 @@ func TestAppliedFacts(t *testing.T) {
 		{"all were changed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(2, StatusHeld, ByWave)}, rollout.StageBake, 1},
 		{"nothing had to be done to one", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusSkipped)}, rollout.StageBake, 1},
 		{"one failed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusFailed)}, rollout.StageChange, 1},
+		{"a new function that was to join at once failed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), atOnce(in(1, StatusFailed))}, rollout.StageChange, 1},
+		{"and one that joined", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), atOnce(in(1, StatusApplied))}, rollout.StageBake, 1},
 		{"it was stopped", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, "")}, rollout.StageChange, 1},
 		{"the window closed", rollout.StageChange, shared, nil, []Step{in(1, StatusApplied), in(1, StatusHeld, ByWindow)}, rollout.StageChange, 1},
 		{"Git is stale", rollout.StageChange, shared, nil, []Step{in(1, StatusHeld, ByDesired)}, rollout.StageChange, 1},
