@@ -88,7 +88,7 @@ func (a *app) credentials(ctx context.Context, cfg aws.Config) error {
 	return nil
 }
 
-// noCredentials says which chain was asked and which of it was set up, so that
+// noCredentials returns which chain was asked and which of it was set up, so that
 // nobody has to know the SDK by heart.
 func (a *app) noCredentials(err error) error {
 	var set []string
@@ -111,7 +111,7 @@ func innermost(err error) error { return plainCause(err) }
 
 const credentialsHint = "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
-// failureHint says what to do about an environment that could not be done.
+// failureHint returns what to do about an environment that could not be done.
 func failureHint(f plan.Failure) string {
 	switch {
 	case f.Code == "lease_held":

@@ -97,7 +97,7 @@ func (l *leases) release(ctx context.Context) {
 	}
 }
 
-// interrupted says whether an error is only our own context's end.
+// interrupted reports whether an error is only our own context's end.
 func interrupted(err error) bool {
 	return errors.Is(err, context.Canceled) || state.KindOf(err) == state.Stopped
 }

@@ -126,7 +126,7 @@ func approver(by string) (string, error) {
 	return u.Username, nil
 }
 
-// approvedRepository says whose plan is approved. A store that knows none yet
+// approvedRepository returns whose plan is approved. A store that knows none yet
 // cannot tell, and an approval in the wrong place would never be found.
 func approvedRepository(ctx context.Context, s store.Store, spec store.Spec, repo string) (string, error) {
 	name, err := repositoryOf(ctx, s, repo, "offer", "approval", "history", "past")

@@ -156,7 +156,7 @@ func (f historyFlags) choose(ctx context.Context, log *history.Log, since, until
 	return entries, nil
 }
 
-// nothing says why no entry is shown: "nothing was recorded" would be untrue of
+// nothing returns why no entry is shown: "nothing was recorded" would be untrue of
 // a store that has some which were not asked for.
 func (f historyFlags) nothing(there bool, spec store.Spec) string {
 	text := fmt.Sprintf("nothing was recorded in %s", spec)

@@ -19,7 +19,7 @@ import (
 // usualConfig is where a package puts the configuration.
 const usualConfig = "/etc/layerd/layerd.yaml"
 
-// whichConfig says which configuration is meant, for the daemon and for those
+// whichConfig returns which configuration is meant, for the daemon and for those
 // who ask about it.
 func (a *app) whichConfig(named string) string {
 	switch {

@@ -81,7 +81,7 @@ func notYet(t desired.Tree) []desired.Problem {
 	return list
 }
 
-// invalidNames gives the environments that are invalid, in order; none when an
+// invalidNames returns the environments that are invalid, in order; none when an
 // error concerns the whole repository.
 func invalidNames(problems []desired.Problem) []string {
 	names := map[string]bool{}

@@ -66,7 +66,7 @@ func checkConfig(ctx context.Context, x *examination) {
 	}
 }
 
-// unread says that a configuration was named and is of no use.
+// unread reports whether a configuration was named and is of no use.
 func (x *examination) unread() bool { return x.flags.config != "" && x.daemon == nil }
 
 // source reads what the daemon follows, where --repo names nothing else.
@@ -90,7 +90,7 @@ func (x *examination) source(ctx context.Context) (source, error) {
 	return x.app.sourceOf(ctx, commit, git.URL)
 }
 
-// spec says which store is examined: --store, else the daemon's, which does not
+// spec returns which store is examined: --store, else the daemon's, which does not
 // look at layerd.yaml, else that of every command.
 func (x *examination) spec() (store.Spec, error) {
 	if x.daemon == nil || x.flags.store.store != "" {

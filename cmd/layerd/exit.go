@@ -28,7 +28,7 @@ const (
 // worstFirst is the order in which one code hides another.
 var worstFirst = [...]int{exitUsage, exitInvalid, exitFailed, exitRetry, exitHeld, exitChanges, exitOK}
 
-// worst gives the code that hides all the others; a code that is not in the
+// worst returns the code that hides all the others; a code that is not in the
 // contract hides everything, so that it is seen.
 func worst(codes ...int) int {
 	rank := func(code int) int { return slices.Index(worstFirst[:], code) }

@@ -7,8 +7,8 @@ import (
 	"github.com/layerd/layerd/internal/present"
 )
 
-// following gives what ApplyThrough tells what it waits for: on a terminal the
-// status line, elsewhere a line for each thing that is waited for.
+// following returns the listener to which ApplyThrough reports what it waits for: on a
+// terminal the status line, elsewhere a line for each thing that is waited for.
 func (a *app) following() func(plan.Plan, time.Time) {
 	said := ""
 	return func(planned plan.Plan, _ time.Time) {

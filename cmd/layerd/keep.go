@@ -15,7 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
-// whichStore says which store is meant: the flag, else layerd.yaml's, else a
+// whichStore returns which store is meant: the flag, else layerd.yaml's, else a
 // file of this user or of this systemd unit.
 func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 	if err := f.check(); err != nil {

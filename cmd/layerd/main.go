@@ -39,7 +39,7 @@ const (
 	graceElse   = 5 * time.Second
 )
 
-// interruptible gives a context that the first SIGINT or SIGTERM cancels: the
+// interruptible returns a context that the first SIGINT or SIGTERM cancels: the
 // function in hand is finished and nothing new is begun. After that the
 // signals have their usual meaning again, so that a second Ctrl-C ends the
 // process at once, and the process ends after a grace whatever still runs.

@@ -29,7 +29,7 @@ type statusLine struct {
 	last  time.Time
 }
 
-// startProgress gives what Round.Progress wants, and how to end it; nil where
+// startProgress returns what Round.Progress wants, and how to end it; nil where
 // standard error is no terminal.
 func (a *app) startProgress() (func(round.Progress), func()) {
 	if !isTerminal(a.err) {

@@ -111,7 +111,7 @@ func hideNotYet(c *cobra.Command) {
 	})
 }
 
-// allCommands gives a command and all below it.
+// allCommands returns a command and all below it.
 func allCommands(c *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{c}
 	for _, sub := range c.Commands() {

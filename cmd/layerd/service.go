@@ -333,7 +333,7 @@ func processName() string {
 	return fmt.Sprintf("%s:%d", host, os.Getpid())
 }
 
-// heart gives the watchdog's rhythm, and half a minute where there is none: the
+// heart returns the watchdog's rhythm, and half a minute where there is none: the
 // status line wants news as well.
 func (s *service) heart() (<-chan time.Time, func()) {
 	every := 30 * time.Second

@@ -127,7 +127,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// environmentsNamed gives the valid environment name, one element per Region.
+// environmentsNamed returns the valid environment name, one element per Region.
 // Whoever asks for one that exists and is invalid is told what is wrong.
 func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, error) {
 	if err := checkEnvironments(t, []string{name}); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// nearest gives the candidate that word was probably meant to be, or "".
+// nearest returns the candidate that word was probably meant to be, or "".
 func nearest(word string, candidates []string) string {
 	best, score := "", 0.49 // half of the letters; below it a guess confuses more than none
 	for _, c := range candidates {

@@ -10,7 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// repositoryOf says whose past and rulings are meant. Without --repo that is
+// repositoryOf returns whose past and rulings are meant. Without --repo that is
 // the only repository that the store knows below one of kinds; empty when it
 // knows none. One store may serve several repositories, each with a prod of its
 // own, so that a guess could release the wrong plan.

@@ -406,7 +406,7 @@ func (sim *simulation) changes(before map[string][]string) map[string]int {
 	return done
 }
 
-// moved says what was done to an alias.
+// moved returns what was done to an alias.
 func moved(function, before, after string, canary bool) string {
 	if canary {
 		return fmt.Sprintf("%s live %s, some %s", function, before, after)
@@ -414,7 +414,7 @@ func moved(function, before, after string, canary bool) string {
 	return fmt.Sprintf("%s live %s→%s", function, before, after)
 }
 
-// number gives our layer's number in a list.
+// number returns our layer's number in a list.
 func number(list []string) string {
 	if i := slices.IndexFunc(list, ours); i >= 0 {
 		return list[i][strings.LastIndex(list[i], ":")+1:]

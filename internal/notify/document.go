@@ -119,7 +119,7 @@ func (d *document) queue(m Message, owner string, targets []string) {
 	}
 }
 
-// weigh says about how many bytes messages take. It is asked for each message
+// weigh returns about how many bytes messages take. It is asked for each message
 // that is queued; encode looks at the bytes.
 func weigh(list []waitingMessage) int {
 	n := 0

@@ -104,7 +104,7 @@ func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	return f
 }
 
-// Brings says that something of a rollout is to be done here.
+// Brings reports whether something of a rollout is to be done here.
 func (p Region) Brings() bool { return slices.ContainsFunc(p.Steps, Step.InRollout) }
 
 // Wave is how many functions one wave has still to change.

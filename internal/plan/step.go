@@ -93,7 +93,7 @@ type Step struct {
 	AnyTime bool
 }
 
-// Obeys gives the calendar that says when the step may start. Where no window
+// Obeys returns the calendar that says when the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.
 func (s Step) Obeys(c window.Calendar) window.Calendar {
 	switch {
@@ -115,7 +115,7 @@ func (s Step) Done() bool {
 // gets what all others have, and a heal, bring nothing new.
 func (s Step) InRollout() bool { return s.Cause == CauseChange && !s.AnyTime && s.Function != "" }
 
-// Line gives a step of a Region the way a digest is made of it.
+// Line returns a step of a Region the way a digest is made of it.
 func Line(region string, s Step) string {
 	if s.Kind == KindServe {
 		return ruling.ApprovalLine(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)

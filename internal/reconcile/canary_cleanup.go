@@ -27,7 +27,7 @@ func (r *region) endOrphanedCanaries() {
 	}
 }
 
-// stillRollingOut says that something is planned, held or not, that ends the share,
+// stillRollingOut reports whether something is planned, held or not, that ends the share,
 // or that nobody knows yet.
 func (r *region) stillRollingOut(c rollout.Changed) bool {
 	_, known := r.snap.Served[state.Qualified{Function: c.Function, Qualifier: c.Alias}]

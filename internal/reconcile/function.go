@@ -362,7 +362,7 @@ func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
 	})
 }
 
-// expected says that an attached layer is named by somebody or declared to be
+// expected reports whether an attached layer is named by somebody or declared to be
 // none of our business. A fleet has few different layers on many functions, so
 // the answer is kept.
 func (r *region) expected(v state.LayerVersionARN) bool {

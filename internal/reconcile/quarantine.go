@@ -65,7 +65,7 @@ func (r *world) quarantine(layer state.LayerARN, number int64, function string) 
 	return found
 }
 
-// quarantineReason says why a step's version must not come to its function.
+// quarantineReason returns why a step's version must not come to its function.
 func (r *world) quarantineReason(s plan.Step) string {
 	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
@@ -113,7 +113,7 @@ func (w *wish) wantsNumber(n int64) bool {
 // mostHeals is after how many heals a drift that comes back is left alone.
 const mostHeals = 3
 
-// tugOfWar says why a drift is not healed once more; empty = it is.
+// tugOfWar returns why a drift is not healed once more; empty = it is.
 func tugOfWar(h plan.Heals) string {
 	if h.Count < mostHeals {
 		return ""

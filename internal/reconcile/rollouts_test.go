@@ -337,7 +337,7 @@ func (th *simulation) quarantine(i int, ro rollout.Rollout) {
 	}
 }
 
-// quarantined says that Git has asked for nothing else meanwhile.
+// quarantined reports whether Git has asked for nothing else meanwhile.
 func (th *simulation) quarantined(i int, t rollout.Target) bool {
 	return slices.ContainsFunc(th.in.Quarantines, func(q ruling.Quarantine) bool {
 		return q.Region == th.in.Regions[i].Want.Region && q.Layer == t.Layer && q.Number == t.Number && q.Ended.IsZero()
@@ -607,7 +607,7 @@ func (th *simulation) checkChange(name string, was, is fleetFunction) {
 	}
 }
 
-// beside gives the layers of a list that are none of ours.
+// beside returns the layers of a list that are none of ours.
 func beside(list []state.LayerVersionARN) []state.LayerVersionARN {
 	return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool { return v.Layer().Account() == account })
 }

@@ -50,7 +50,7 @@ func (r *region) servedThrough(f *state.Function) *serving {
 	return &serving{qualifier: q, served: served, known: true}
 }
 
-// number gives which version of a layer callers get; 0 = none.
+// number returns which version of a layer callers get; 0 = none.
 func (s *serving) number(l state.LayerARN) int64 {
 	return s.served.Layers.Number(l)
 }
@@ -96,7 +96,7 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 	return &step
 }
 
-// serves says that callers have already what the steps do to $LATEST: somebody
+// serves reports whether callers have already what the steps do to $LATEST: somebody
 // changed only that.
 func (s *serving) serves(steps []plan.Step) bool {
 	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) })
@@ -193,7 +193,7 @@ func (r *region) aliasBehind(w *wish, f *state.Function, s *serving, past int64)
 	r.plan.Drift = append(r.plan.Drift, d)
 }
 
-// notServable says why a function's callers cannot be given what a serve step
+// notServable returns why a function's callers cannot be given what a serve step
 // means to, before anything is touched. It asks for what is not known yet.
 func (r *region) notServable(f *state.Function, step plan.Step) string {
 	s := step.Serving
@@ -212,7 +212,7 @@ func (r *region) notServable(f *state.Function, step plan.Step) string {
 	return r.othersCanary(f.Name, a)
 }
 
-// alias gives an alias of a function, or asks for the function's aliases.
+// alias returns an alias of a function, or asks for the function's aliases.
 func (r *region) alias(function, name string) (state.Alias, bool) {
 	aliases, ok := r.snap.Aliases[function]
 	if !ok {
@@ -311,7 +311,7 @@ func (r *region) findPublished(f *state.Function, s *serving, steps []plan.Step,
 	return best
 }
 
-// has says that list is old with exactly the changes of want.
+// has reports whether list is old with exactly the changes of want.
 func has(list, old []state.LayerVersionARN, want map[state.LayerARN]state.LayerVersionARN) bool {
 	rest := func(of []state.LayerVersionARN) []state.LayerVersionARN {
 		return slices.DeleteFunc(slices.Clone(of), func(v state.LayerVersionARN) bool { _, ours := want[v.Layer()]; return ours })

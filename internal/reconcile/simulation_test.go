@@ -43,7 +43,7 @@ func (a *fleetFunction) version(text string) state.Served {
 	return a.versions[n-1]
 }
 
-// publish gives the last version where nothing differs from it, as AWS does.
+// publish returns the last version where nothing differs from it, as AWS does.
 func (a *fleetFunction) publish() string {
 	next := state.Served{Layers: a.Layers, CodeSHA256: a.CodeSHA256, Settings: a.Settings, State: "Active"}
 	if n := len(a.versions); n > 0 {

@@ -76,7 +76,7 @@ func (r *region) undoFunction(c rollout.Changed, f *state.Function) (steps []pla
 	return append(steps, r.undoLayers(c, f)...), true
 }
 
-// neighboursChanged says that somebody else changed the layers beside ours between two
+// neighboursChanged reports whether somebody else changed the layers beside ours between two
 // changes of the rollouts that are undone, which the whole list would undo too.
 func (r *world) neighboursChanged(c rollout.Changed) bool {
 	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
@@ -193,7 +193,7 @@ func (r *world) wishOf(layer state.LayerARN) *wish {
 	return nil
 }
 
-// nameOf gives a layer's name in Git, or what it is called live where Git does
+// nameOf returns a layer's name in Git, or what it is called live where Git does
 // not name it any more.
 func (r *world) nameOf(layer state.LayerARN) string {
 	if w := r.wishOf(layer); w != nil {

@@ -192,7 +192,7 @@ func (r *world) targets() []rollout.Target {
 	return list
 }
 
-// waveHolder says which wave, or what else about the rollout, a step waits for.
+// waveHolder returns which wave, or what else about the rollout, a step waits for.
 func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	if !s.InRollout() {
 		return plan.Held{}, false

@@ -31,7 +31,7 @@ func fleet(n int, waves ...desired.Wave) Input {
 	return in
 }
 
-// byWave tells the functions of a plan's waves that run, and the holders of the
+// byWave returns the functions of a plan's waves that run, and the holders of the
 // others.
 func byWave(r plan.Region) string {
 	var list []string

@@ -38,7 +38,7 @@ type leased struct {
 	lease Lease
 }
 
-// allowed gives a context for one change, or an error that says that it was
+// allowed returns a context for one change, or an error that says that it was
 // not sent.
 func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
 	if err := g.lease.Check(); err != nil {

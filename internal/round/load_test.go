@@ -72,7 +72,7 @@ func (c *stillCloud) Observe(ctx context.Context, q state.Query) (state.Snapshot
 	return c.snap, c.err
 }
 
-// holding gives a lease that lasts.
+// holding returns a lease that lasts.
 func holding(fence int64) func(context.Context, string) (round.Lease, error) {
 	return func(context.Context, string) (round.Lease, error) { return lasting(fence), nil }
 }

@@ -64,7 +64,7 @@ func waves(sizes ...any) []desired.Wave {
 	return list
 }
 
-// updated gives the names that were updated, in order, since the calls were
+// updated returns the names that were updated, in order, since the calls were
 // last reset.
 func updated(w *awssim.World) []string {
 	var names []string

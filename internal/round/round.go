@@ -395,7 +395,7 @@ func (p *Run) fence(account string) int64 {
 	return 0
 }
 
-// pruneStop says why nothing may be pruned anywhere: a file that cannot be
+// pruneStop returns why nothing may be pruned anywhere: a file that cannot be
 // read may name the very version that would go.
 func (p *Run) pruneStop() string {
 	for _, problem := range p.Tree.Problems {
@@ -421,7 +421,7 @@ func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 	return planned
 }
 
-// prunes says whether a version may be deleted now.
+// prunes reports whether a version may be deleted now.
 func prunes(r plan.Region) bool {
 	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune && s.Held == nil })
 }

@@ -100,7 +100,7 @@ func (f *fixture) apply(ctx context.Context) round.Result {
 	return r
 }
 
-// lists gives every function's layers with our version's number left out.
+// lists returns every function's layers with our version's number left out.
 func (f *fixture) lists() map[string][]string {
 	out := map[string][]string{}
 	for _, fn := range f.world.Functions() {

@@ -49,7 +49,7 @@ func (p *Run) seen(environment, region string) *seen {
 	return nil
 }
 
-// settled says how a write without an end ended: what was meant is there, or
+// settled returns how a write without an end ended: what was meant is there, or
 // it is not. Somebody else may have made it so since; the outcome is the same.
 // known is false while that cannot be told.
 func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
@@ -88,7 +88,7 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	return out, true
 }
 
-// settledAlias says whether callers got what a write without an end meant for
+// settledAlias reports whether callers got what a write without an end meant for
 // them.
 func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
 	q := state.Qualified{Function: e.Function, Qualifier: e.Alias}
@@ -121,6 +121,6 @@ func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 	return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}, AliasAfter: served.Version}, true
 }
 
-// back says that the write was to return something: what an alias then serves
+// back reports whether the write was to return something: what an alias then serves
 // was there before.
 func back(e history.Entry) bool { return e.Cause == plan.CauseRollback }

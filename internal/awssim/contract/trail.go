@@ -23,7 +23,7 @@ func trailFacts() []fact {
 
 const updateEvent = "UpdateFunctionConfiguration20150331v2"
 
-// events gives the updates of one function, newest first.
+// events returns the updates of one function, newest first.
 func (p *probe) events(name string) []types.Event {
 	p.Helper()
 	in := &cloudtrail.LookupEventsInput{MaxResults: aws.Int32(2), StartTime: aws.Time(time.Now().Add(-time.Hour)), EndTime: aws.Time(time.Now().Add(time.Hour)),

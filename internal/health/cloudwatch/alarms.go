@@ -14,7 +14,7 @@ import (
 
 const alarmsAtOnce = 100 // names in one DescribeAlarms, and alarms on one page
 
-// Alarms gives the alarms of these names, metric and composite; a name that
+// Alarms returns the alarms of these names, metric and composite; a name that
 // does not exist is missing.
 func (c *Client) Alarms(ctx context.Context, names []string) (map[string]health.Alarm, error) {
 	if _, err := c.checked(ctx); err != nil {

@@ -221,7 +221,7 @@ func TestABakeIsJudgedOnTheWire(t *testing.T) {
 	})
 }
 
-// pages gives one marker after the other.
+// pages returns one marker after the other.
 func pages(markers []string, calls *int) func(context.Context, *string) (*string, error) {
 	return func(context.Context, *string) (*string, error) {
 		*calls++

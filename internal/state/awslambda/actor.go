@@ -96,7 +96,7 @@ func (c *Client) other(e *types.Event, function, self string) (who string, ok bo
 	return "", false
 }
 
-// names says whether a request named the function: by its name, or by an ARN,
+// names reports whether a request named the function: by its name, or by an ARN,
 // whole or in part.
 func names(given, function string) bool {
 	return given == function || strings.HasSuffix(given, ":"+function) || strings.Contains(given, ":function:"+function+":")

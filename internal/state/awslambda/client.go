@@ -85,7 +85,7 @@ func (c *Client) checked(ctx context.Context) (awscall.Place, error) {
 	return place, readError("GetCallerIdentity", "", err)
 }
 
-// Calls says what this Client has cost so far.
+// Calls returns what this Client has cost so far.
 func (c *Client) Calls() state.Stats { return c.meter.stats() }
 
 // write makes one operation careful: see awscall.Careful.

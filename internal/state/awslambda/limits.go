@@ -61,7 +61,7 @@ func NewLimits(requestsPerSecond, getFunctionPerSecond float64) *Limits {
 // Stats is what all clients of these limits have cost together.
 func (l *Limits) Stats() state.Stats { return l.meter.stats() }
 
-// Rates gives the two current rates, in requests a second: below the
+// Rates returns the two current rates, in requests a second: below the
 // configured ones while AWS throttles.
 func (l *Limits) Rates() (shared, getFunction float64) {
 	return l.shared.rate(), l.getFunction.rate()

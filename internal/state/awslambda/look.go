@@ -70,7 +70,7 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 	return errors.Join(err, summary(l.refused))
 }
 
-// summary says one error of each operation and code, with the number of its
+// summary returns one error of each operation and code, with the number of its
 // like: a missing right would else fill a screen with one line per function.
 func summary(refused []error) error {
 	slices.SortFunc(refused, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

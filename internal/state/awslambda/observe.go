@@ -236,7 +236,7 @@ func unqualified(arn string) string {
 	return arn[:len(arn)-len(rest)-1]
 }
 
-// nameIn gives name as a part of its ARN, which costs no memory of its own.
+// nameIn returns name as a part of its ARN, which costs no memory of its own.
 func nameIn(arn, name string) string {
 	if strings.HasSuffix(arn, ":"+name) {
 		return arn[len(arn)-len(name):]

@@ -121,7 +121,7 @@ func organizations(s statement) []string {
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
-// accountOf gives the account of a principal ARN (AWS stores a grant to an
+// accountOf returns the account of a principal ARN (AWS stores a grant to an
 // account as the ARN of its root), and anything else as it is.
 func accountOf(name string) string {
 	fields := strings.SplitN(name, ":", 6)

@@ -67,7 +67,7 @@ func fields(members ...string) string {
 	return canonical(members)
 }
 
-// unless gives s, or nothing when it is the default.
+// unless returns s, or nothing when it is the default.
 func unless(s, byDefault string) string {
 	if s == byDefault {
 		return ""

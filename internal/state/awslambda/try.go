@@ -72,7 +72,7 @@ const never = "00000000-0000-0000-0000-000000000000"
 // neverCode is the hash of no code: a SHA-256 of zeros, in base64.
 const neverCode = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
-// TryUpdate says whether name's configuration may be updated, and updates
+// TryUpdate reports whether name's configuration may be updated, and updates
 // nothing: the request names no setting at all and a RevisionId that cannot
 // match. AWS checks the right first and answers 403 without it; with it the
 // answer is 412 (or 409 while another update is in progress), which is nil here.
@@ -92,7 +92,7 @@ func (c *Client) TryUpdate(ctx context.Context, name string) error {
 	return err
 }
 
-// TryPublish says whether versions of name may be published, and publishes
+// TryPublish reports whether versions of name may be published, and publishes
 // none: neither the RevisionId nor the code can match, and AWS says so only to
 // who has the right. It answers as TryUpdate does.
 func (c *Client) TryPublish(ctx context.Context, name string) error {
@@ -103,7 +103,7 @@ func (c *Client) TryPublish(ctx context.Context, name string) error {
 	return err
 }
 
-// TryMove says whether an alias may be moved, and moves nothing: the request
+// TryMove reports whether an alias may be moved, and moves nothing: the request
 // names no version and a RevisionId that cannot match. It answers as TryUpdate
 // does.
 func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
@@ -121,7 +121,7 @@ func (c *Client) TryMove(ctx context.Context, q state.Qualified) error {
 	return err
 }
 
-// TryInvoke says whether name may be invoked, and runs nothing: of a dry run AWS
+// TryInvoke reports whether name may be invoked, and runs nothing: of a dry run AWS
 // looks at the right and at the function only. It answers as TryUpdate does.
 func (c *Client) TryInvoke(ctx context.Context, name string) error {
 	place, err := c.checked(ctx)
@@ -140,7 +140,7 @@ func (c *Client) TryInvoke(ctx context.Context, name string) error {
 // up from one, and two thousand million publishes are years at AWS's rate.
 const neverPublished = math.MaxInt32
 
-// TryDelete says whether versions of an own layer may be deleted, and deletes
+// TryDelete reports whether versions of an own layer may be deleted, and deletes
 // none: it names a number that was never published. AWS answers 204 for such a
 // version as for any other, and 403 without the right.
 func (c *Client) TryDelete(ctx context.Context, layer state.LayerARN) error {
