@@ -221,9 +221,10 @@ func (r Rollout) passed(e Passed, rules desired.Rollout, now time.Time) Rollout 
 	}
 	f := e.Facts
 	switch {
-	case !f.Observed || f.Failed:
+	case !f.Observed:
 	case r.Stage == StageWatching:
-		r.end(StageDone, now)
+		r.end(StageDone, now) // nothing is left to be changed, which Failed would hold
+	case f.Failed:
 	case r.Stage == StageCanaryBake:
 		r.to(StageChange, now)
 	case r.Stage != StageBake:
