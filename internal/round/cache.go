@@ -20,7 +20,7 @@ const lookAge = 6 * time.Hour
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. It keeps what AWS answered, and no
-// refusal: what was refused is asked again in each round. The nil Looks keeps
+// refusal: what was refused is asked again in each round. The nil Cache keeps
 // nothing.
 type Cache struct {
 	mu     sync.Mutex // guards all below
