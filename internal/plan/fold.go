@@ -6,7 +6,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// Fold gives the layer list that a function has once steps are done to list.
+// Fold returns the layer list that a function has once steps are done to list.
 // It touches only the slots of the steps' own layers: a version is exchanged
 // where it stands, a new one goes to the end, or to the front for a step that
 // says First (several of these keep the order of the steps), and a detach

@@ -36,7 +36,7 @@ type Region struct {
 	Cost       Cost
 	InSync     bool
 	// Rollout is the one under way, as it was when this was decided; nil =
-	// there is none. Waves says how many functions each wave of it, or of the
+	// there is none. Waves is how many functions each wave of it, or of the
 	// one that would begin, has still to change; empty where nothing is to be.
 	Rollout *rollout.Rollout
 	Waves   []Wave
@@ -101,7 +101,7 @@ func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	return f
 }
 
-// Brings says that something of a rollout is to be done here.
+// Brings reports whether something of a rollout is to be done here.
 func (p Region) Brings() bool { return slices.ContainsFunc(p.Steps, Step.InRollout) }
 
 // Wave is how many functions one wave has still to change.
@@ -135,7 +135,7 @@ type Blocked struct {
 	Function string
 	Layer    string // empty: whatever the layer
 	Reason   string
-	// Permanent says that the function's kind is the reason (an image, an
+	// Permanent reports that the function's kind is the reason (an image, an
 	// edge replica): nothing to wait for, and not out of sync.
 	Permanent bool
 }

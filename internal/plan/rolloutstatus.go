@@ -22,7 +22,7 @@ type RolloutStatus struct {
 	Semvers map[state.LayerVersionARN]string
 }
 
-// Semver gives the semantic version of a number of a layer; empty = unknown.
+// Semver returns the semantic version of a number of a layer; empty = unknown.
 func (s *RolloutStatus) Semver(layer state.LayerARN, n int64) string {
 	if s == nil || n == 0 {
 		return ""

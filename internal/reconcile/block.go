@@ -13,7 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// obstacle says why a function cannot be changed as the steps ask, or nil. It
+// obstacle returns why a function cannot be changed as the steps ask, or nil. It
 // asks for what it does not know yet (Needs.Probes).
 func (r *region) obstacle(f *state.Function, steps []plan.Step) *plan.Blocked {
 	if reason := r.noUpdates(f); reason != "" {

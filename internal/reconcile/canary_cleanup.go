@@ -11,7 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// shares takes back the shares of calls that the rollout gave and with which
+// endOrphanedCanaries takes back the shares of calls that the rollout gave and with which
 // nothing is to be done any more: the function is blocked or not selected, its
 // layer was rolled back by a person, or Git names another alias. Nobody would
 // ever give these callers one version again, and once the rollout is over
@@ -28,7 +28,7 @@ func (r *region) endOrphanedCanaries() {
 	}
 }
 
-// stillRollingOut says that something is planned, held or not, that ends the share,
+// stillRollingOut reports whether something is planned, held or not, that ends the share,
 // or that nobody knows yet.
 func (r *region) stillRollingOut(c rollout.Changed) bool {
 	_, known := r.snap.Served[state.Qualified{Function: c.Function, Qualifier: c.Alias}]

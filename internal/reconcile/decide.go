@@ -126,7 +126,7 @@ func Resolve(in Input) map[string][]desired.Problem {
 	return found
 }
 
-// wants gives the target for f and whether a pin says so.
+// wants returns the target for f and whether a pin says so.
 func (w *wish) wants(f *state.Function) (t target, pin *desired.Pin) {
 	_, pin = w.Wants(*f)
 	if pin == nil {
@@ -151,7 +151,7 @@ func (r *region) pinNumbers() {
 	}
 }
 
-// lines gives the change steps the way a digest is made of them.
+// lines returns the change steps the way a digest is made of them.
 func (r *region) lines() []string {
 	n := 0
 	for i := range r.plan.Steps {

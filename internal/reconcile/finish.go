@@ -11,7 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// behind names aliases that serve another version of a layer than $LATEST
+// addLagging names aliases that serve another version of a layer than $LATEST
 // will have, for the functions that are about to change.
 func (r *region) addLagging() {
 	changes := func(s plan.Step) bool { return s.Function != "" }
@@ -49,7 +49,7 @@ func (r *region) addLagging() {
 	}
 }
 
-// moved says that one of the steps moves the alias.
+// moved reports whether one of the steps moves the alias.
 func moved(steps []plan.Step, alias string) bool {
 	return slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Kind == plan.KindServe && s.Serving.Qualifier == alias })
 }
@@ -76,7 +76,7 @@ func (r *region) lagging(function string, a state.Alias, steps []plan.Step) {
 	}
 }
 
-// published gives the version of a layer that a function version carries.
+// published returns the version of a layer that a function version carries.
 func (r *world) published(function, version string, layer state.LayerARN) state.LayerVersionARN {
 	list := r.snap.Uses.Published // sorted by function
 	i, _ := slices.BinarySearchFunc(list, function, func(p state.Published, name string) int { return cmp.Compare(p.Function, name) })
@@ -135,7 +135,7 @@ func (r *region) finish() {
 	r.cost()
 }
 
-// doubted says that a layer's selection shrank and nobody has approved it, so
+// doubted reports whether a layer's selection shrank and nobody has approved it, so
 // that the smaller number must not become the new normal.
 func (r *region) doubted(l state.LayerARN) bool {
 	for _, w := range r.wishes {

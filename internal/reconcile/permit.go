@@ -192,7 +192,7 @@ func (m *permit) rolloutHolders(r *region, s plan.Step, hold func(plan.By, time.
 	}
 }
 
-// forwards says that a step brings something newer. A serve step does when one
+// forwards reports whether a step brings something newer. A serve step does when one
 // of the others of its function does, or when it is alone.
 func (r *region) forwards(s plan.Step) bool {
 	forward := func(s plan.Step) bool { return s.Kind != plan.KindRollback && !s.Back }
@@ -211,14 +211,14 @@ func (r *region) forwards(s plan.Step) bool {
 	return is || !others
 }
 
-// waits says that a step waits for something of its own, so that the rollout
+// waits reports whether a step waits for something of its own, so that the rollout
 // goes on without it.
 func (m *permit) waits(r *region, s *plan.Step) bool {
 	return s.Quarantined != "" || r.quarantineReason(*s) != "" ||
 		(r.needsApproval(*s) || m.limitReason(r, *s) != "") && !m.approved(r, *s)
 }
 
-// blocksLaterRegions says why later Regions wait for this one; empty when they need not.
+// blocksLaterRegions returns why later Regions wait for this one; empty when they need not.
 func (r *region) blocksLaterRegions() string {
 	switch {
 	case r.snap == nil:
@@ -278,7 +278,7 @@ func (m *permit) approvalReason(r *region) string {
 	return "needs an approval of this plan"
 }
 
-// approved says whether an approval that holds covers the step. A prune is not
+// approved reports whether an approval that holds covers the step. A prune is not
 // in the digest; it is covered by any approval given after the version had
 // become a candidate, since the plan that was approved showed it.
 func (m *permit) approved(r *region, s plan.Step) bool {

@@ -12,13 +12,13 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// override is why a function is brought to another number than Git asks for.
+// fallback is why a function is brought to another number than Git asks for.
 type fallback struct {
 	cause  plan.Cause
 	reason string
 }
 
-// instead gives what a function is to have while the number that Git asks for
+// fallbackTarget returns what a function is to have while the number that Git asks for
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
 // to do instead, the number stays what Git asks for, and permit holds it.
@@ -66,7 +66,7 @@ func (r *world) quarantine(layer state.LayerARN, number int64, function string) 
 	return found
 }
 
-// quarantineReason says why a step's version must not come to its function.
+// quarantineReason returns why a step's version must not come to its function.
 func (r *world) quarantineReason(s plan.Step) string {
 	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
@@ -83,7 +83,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 	return fmt.Sprintf("%s failed here on %s: %s; %s", version, words.Moment(q.At, r.want.Zone), q.Reason, lift)
 }
 
-// lift lists the quarantines that have done their work: Git names their layer
+// liftAnswered lists the quarantines that have done their work: Git names their layer
 // and asks for another number.
 func (r *region) liftAnswered() {
 	for _, q := range r.in.Quarantines {
@@ -101,7 +101,7 @@ func (r *region) liftAnswered() {
 	}
 }
 
-// asks says whether Git asks for a number for any function.
+// wantsNumber reports whether Git asks for a number for any function.
 func (w *wish) wantsNumber(n int64) bool {
 	for _, p := range w.pins {
 		if p.number == n {
@@ -114,7 +114,7 @@ func (w *wish) wantsNumber(n int64) bool {
 // mostHeals is after how many heals a drift that comes back is left alone.
 const mostHeals = 3
 
-// tugOfWar says why a drift is not healed once more; empty = it is.
+// tugOfWar returns why a drift is not healed once more; empty = it is.
 func tugOfWar(h plan.Heals) string {
 	if h.Count < mostHeals {
 		return ""

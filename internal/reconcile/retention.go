@@ -61,7 +61,7 @@ func ruleReason(rule desired.Retention, i int, v state.LayerVersion, now time.Ti
 	return ""
 }
 
-// protected gives why a version must stay, by number; the first reason found
+// protected returns why a version must stay, by number; the first reason found
 // is kept, the strongest first.
 func (r *region) protected(w *wish) map[int64]string {
 	why := map[int64]string{}
@@ -183,7 +183,7 @@ func (r *region) prune(w *wish, v state.LayerVersion) {
 	r.plan.Steps = append(r.plan.Steps, s)
 }
 
-// candidateSince gives since when a prune step's version has been a candidate.
+// candidateSince returns since when a prune step's version has been a candidate.
 func (r *region) candidateSince(s plan.Step) time.Time {
 	for _, c := range r.plan.Learned.Candidates {
 		if c.Layer == s.LayerARN && c.Number == s.From.Number() {

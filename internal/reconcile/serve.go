@@ -25,7 +25,7 @@ type serving struct {
 	known     bool // false: it was not looked at yet
 }
 
-// reached says how callers reach f: nil through $LATEST, so that attaching is
+// servedThrough returns how callers reach f: nil through $LATEST, so that attaching is
 // all there is to do. What is not known yet is asked for.
 func (r *region) servedThrough(f *state.Function) *serving {
 	q := r.want.Alias
@@ -51,7 +51,7 @@ func (r *region) servedThrough(f *state.Function) *serving {
 	return &serving{qualifier: q, served: served, known: true}
 }
 
-// number gives which version of a layer callers get; 0 = none.
+// number returns which version of a layer callers get; 0 = none.
 func (s *serving) number(l state.LayerARN) int64 {
 	return s.served.Layers.Number(l)
 }
@@ -97,7 +97,7 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 	return &step
 }
 
-// serves says that callers have already what the steps do to $LATEST: somebody
+// serves reports whether callers have already what the steps do to $LATEST: somebody
 // changed only that.
 func (s *serving) serves(steps []plan.Step) bool {
 	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) })
@@ -146,7 +146,7 @@ func (r *world) behindSince(function string, s *serving, behind []*wish) time.Ti
 	return since
 }
 
-// unfinished says that a rollout has begun with a function and its callers do
+// halfChanged reports whether a rollout has begun with a function and its callers do
 // not get all of it yet: they have a share, or something failed half way.
 func (r *world) halfChanged(function string) bool {
 	c := r.changedHere(function)
@@ -194,7 +194,7 @@ func (r *region) aliasBehind(w *wish, f *state.Function, s *serving, past int64)
 	r.plan.Drift = append(r.plan.Drift, d)
 }
 
-// notServable says why a function's callers cannot be given what a serve step
+// notServable returns why a function's callers cannot be given what a serve step
 // means to, before anything is touched. It asks for what is not known yet.
 func (r *region) notServable(f *state.Function, step plan.Step) string {
 	s := step.Serving
@@ -213,7 +213,7 @@ func (r *region) notServable(f *state.Function, step plan.Step) string {
 	return r.othersCanary(f.Name, a)
 }
 
-// alias gives an alias of a function, or asks for the function's aliases.
+// alias returns an alias of a function, or asks for the function's aliases.
 func (r *region) alias(function, name string) (state.Alias, bool) {
 	aliases, ok := r.snap.Aliases[function]
 	if !ok {
@@ -262,7 +262,7 @@ func (r *region) aliasNotes() {
 		"%s no alias %s: the layer is attached to $LATEST only", words.Plural(r.unserved, "function has", "functions have"), r.want.Alias)})
 }
 
-// earlier finds a version that was published before and has what is rolled back,
+// findPublished finds a version that was published before and has what is rolled back,
 // everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.
@@ -312,7 +312,7 @@ func (r *region) findPublished(f *state.Function, s *serving, steps []plan.Step,
 	return best
 }
 
-// has says that list is old with exactly the changes of want.
+// has reports whether list is old with exactly the changes of want.
 func has(list, old []state.LayerVersionARN, want map[state.LayerARN]state.LayerVersionARN) bool {
 	rest := func(of []state.LayerVersionARN) []state.LayerVersionARN {
 		return slices.DeleteFunc(slices.Clone(of), func(v state.LayerVersionARN) bool { _, ours := want[v.Layer()]; return ours })

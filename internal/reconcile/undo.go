@@ -13,7 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// goBack plans what returns the functions of a rollout that was not well to
+// undo plans what returns the functions of a rollout that was not well to
 // exactly what they had before it: their whole list, or none, and the version
 // their alias served. The newest wave goes first. What somebody else has
 // changed meanwhile is left alone and named.
@@ -77,7 +77,7 @@ func (r *region) undoFunction(c rollout.Changed, f *state.Function) (steps []pla
 	return append(steps, r.undoLayers(c, f)...), true
 }
 
-// neighboursChanged says that somebody else changed the layers beside ours between two
+// neighboursChanged reports whether somebody else changed the layers beside ours between two
 // changes of the rollouts that are undone, which the whole list would undo too.
 func (r *world) neighboursChanged(c rollout.Changed) bool {
 	others := func(list []state.LayerVersionARN) []state.LayerVersionARN {
@@ -194,7 +194,7 @@ func (r *world) wishOf(layer state.LayerARN) *wish {
 	return nil
 }
 
-// nameOf gives a layer's name in Git, or what it is called live where Git does
+// nameOf returns a layer's name in Git, or what it is called live where Git does
 // not name it any more.
 func (r *world) nameOf(layer state.LayerARN) string {
 	if w := r.wishOf(layer); w != nil {

@@ -108,7 +108,7 @@ func (r *region) members(waits func(*region, *plan.Step) bool) (list []member, o
 	return list, of
 }
 
-// complete counts the functions that have all of what the rollout under way
+// changedCount counts the functions that have all of what the rollout under way
 // brings.
 func (r *world) changedCount() int {
 	n := 0
@@ -193,7 +193,7 @@ func (r *world) targets() []rollout.Target {
 	return list
 }
 
-// waveHolder says which wave, or what else about the rollout, a step waits for.
+// waveHolder returns which wave, or what else about the rollout, a step waits for.
 func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 	if !s.InRollout() {
 		return plan.Held{}, false

@@ -106,6 +106,7 @@ func (Resumed) event()     {}
 //	              | Passed      | the next wave; watching or done after the
 //	              |             | last; superseded under a newer commit, but
 //	              |             | done where all was changed before it came
+//	bakes         | NewerCommit | superseded where nothing was changed
 //	halted        | Resumed     | bake: its wave is judged once more
 //	              | NewerCommit | superseded; Applied under one as well
 //	rolling_back  | Applied     | rolled_back once nothing is left to undo

@@ -86,7 +86,7 @@ func (l *Cache) Reset() {
 	clear(l.rolls)
 }
 
-// lastPast gives the past of an environment in a Region as last read.
+// lastPast returns the past of an environment in a Region as last read.
 func (l *Cache) lastPast(environment, region string) plan.Past {
 	if l == nil {
 		return plan.Past{}
@@ -96,8 +96,8 @@ func (l *Cache) lastPast(environment, region string) plan.Past {
 	return l.pasts[[2]string{environment, region}].Past
 }
 
-// Past gives the past that trust left under the same hold of the lease. It is
-// trusted no more until trust says so again: whatever comes between, an error
+// Past returns the past that MarkFresh left under the same hold of the lease. It is
+// trusted no more until MarkFresh is called again: whatever comes between, an error
 // or a panic, has it read anew.
 func (l *Cache) Past(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
 	if l == nil {

@@ -57,14 +57,14 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Ti
 	return total, err
 }
 
-// watched says that something may show before the next step is due that a plan's
+// watched reports whether something may show before the next step is due that a plan's
 // functions are not well. A round for nothing costs a sweep of all functions,
 // and one that is under way when a bake ends holds up the next wave.
 func watched(planned *plan.Plan) bool {
 	return slices.ContainsFunc(planned.Regions, func(r plan.Region) bool { return len(r.Want.Rollout.Alarms) > 0 })
 }
 
-// due gives the plan whose rollout is to be looked at next, and when; nil when
+// due returns the plan whose rollout is to be looked at next, and when; nil when
 // none moves by itself.
 func due(r Result) (at time.Time, planned *plan.Plan) {
 	for i := range r.Plans {

@@ -15,9 +15,9 @@ import (
 // Lease is the right to change one account. *lease.Lease is one.
 type Lease interface {
 	Fence() int64
-	// Bind gives a context that ends before the lease does.
+	// Bind returns a context that ends before the lease does.
 	Bind(ctx context.Context) (context.Context, context.CancelFunc)
-	// Check says nil while something may still be begun.
+	// Check returns nil while something may still be begun.
 	Check() error
 	// Until is when nothing may be on its way any more.
 	Until() time.Time
@@ -39,7 +39,7 @@ type leased struct {
 	lease Lease
 }
 
-// allowed gives a context for one change, or an error that says that it was
+// allowed returns a context for one change, or an error that says that it was
 // not sent.
 func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
 	if err := g.lease.Check(); err != nil {

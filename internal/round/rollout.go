@@ -48,7 +48,7 @@ func (p *Run) rollouts(ctx context.Context, in *reconcile.Input) error {
 	return err
 }
 
-// changed gives what a rollout under way did so far. That is one record for each
+// changed returns what a rollout under way did so far. That is one record for each
 // function, and a wave is watched for many rounds: what was read under this hold
 // of the lease, or written since, is not read again.
 func (p *Run) changed(ctx context.Context, e desired.Environment, ro *rollout.Rollout) ([]rollout.Changed, error) {
@@ -263,7 +263,7 @@ func (p *Run) nextLook(r plan.Region, began rollout.Rollout, moved bool) time.Ti
 	return time.Time{}
 }
 
-// waitsForRollout says that something is held by nothing but the rollout.
+// waitsForRollout reports whether something is held by nothing but the rollout.
 func waitsForRollout(r plan.Region) bool {
 	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool {
 		return s.Held != nil && (s.Held.By == plan.ByWave || s.Held.By == plan.ByHealth || s.Held.By == plan.ByOrder)

@@ -47,13 +47,13 @@ type Round struct {
 	// requires one.
 	Store   store.Store
 	Connect func(context.Context, desired.Environment) (Cloud, error)
-	// Lease gives the lease of an account, and an error where it is not to be
+	// Lease returns the lease of an account, and an error where it is not to be
 	// had; then the environments of that account are left alone. It is asked
 	// once for each account, by Apply only. Nil: there is nobody else.
 	Lease func(ctx context.Context, account string) (Lease, error)
 	Now   func() time.Time // nil = time.Now
 	Rates reconcile.Rates  // for the cost of a plan
-	// Watching says why nothing may be done at all, for a Plan that shows what
+	// Watching is why nothing may be done at all, for a Plan that shows what
 	// would be; empty = for no such reason.
 	Watching string
 	// Quarantines are added to those that are kept, for a Plan that shows what a
@@ -76,7 +76,7 @@ type Round struct {
 // Origin is where the wish of one environment comes from.
 type Origin struct {
 	Revision, Author string
-	// Held says why nothing new may start there although what is wanted is
+	// Held is why nothing new may start there although what is wanted is
 	// known; empty = it may.
 	Held string
 }
@@ -396,7 +396,7 @@ func (p *Run) fence(account string) int64 {
 	return 0
 }
 
-// pruneStop says why nothing may be pruned anywhere: a file that cannot be
+// pruneStop returns why nothing may be pruned anywhere: a file that cannot be
 // read may name the very version that would go.
 func (p *Run) pruneStop() string {
 	for _, problem := range p.Tree.Problems {
@@ -422,7 +422,7 @@ func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 	return planned
 }
 
-// prunes says whether a version may be deleted now.
+// prunes reports whether a version may be deleted now.
 func prunes(r plan.Region) bool {
 	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune && s.Held == nil })
 }

@@ -50,7 +50,7 @@ func (p *Run) seen(environment, region string) *seen {
 	return nil
 }
 
-// settled says how a write without an end ended: what was meant is there, or
+// settled returns how a write without an end ended: what was meant is there, or
 // it is not. Somebody else may have made it so since; the outcome is the same.
 // known is false while that cannot be told.
 func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
@@ -89,7 +89,7 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	return out, true
 }
 
-// settledAlias says whether callers got what a write without an end meant for
+// settledAlias reports whether callers got what a write without an end meant for
 // them.
 func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
 	q := state.Qualified{Function: e.Function, Qualifier: e.Alias}
