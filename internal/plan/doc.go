@@ -21,6 +21,7 @@
 //     goes on without the step and whether it is news
 //   - region.go: Region, drift, blocked functions, kept versions
 //   - serving.go: what moving an alias starts from and leads to
+//   - outcome.go: what became of a Region's plan, beside it; report.go: of all of a round
 //   - facts.go: what a plan means to the rollout under way
 //   - past.go: what layerd did before; learned.go: what a look has taught
 //   - rolloutstatus.go: where the rollouts stand, for telling
