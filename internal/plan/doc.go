@@ -21,8 +21,7 @@
 //     goes on without the step and whether it is news
 //   - region.go: Region, drift, blocked functions, kept versions
 //   - serving.go: what moving an alias starts from and leads to
-//   - outcome.go: a plan after it was carried out; what holds a step that a window
-//     has closed on; report.go: the plans of one round
+//   - outcome.go: what became of a Region's plan, beside it; report.go: of all of a round
 //   - facts.go: what a plan means to the rollout under way
 //   - past.go: what layerd did before; learned.go: what a look has taught
 //   - rolloutstatus.go: where the rollouts stand, for telling

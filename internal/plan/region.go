@@ -36,7 +36,7 @@ type Region struct {
 	Cost       Cost
 	InSync     bool
 	// Rollout is the one under way, as it was when this was decided; nil =
-	// there is none. Waves says how many functions each wave of it, or of the
+	// there is none. Waves is how many functions each wave of it, or of the
 	// one that would begin, has still to change; empty where nothing is to be.
 	Rollout *rollout.Rollout
 	Waves   []Wave
@@ -138,7 +138,7 @@ type Blocked struct {
 	Function string
 	Layer    string // empty: whatever the layer
 	Reason   string
-	// Permanent says that the function's kind is the reason (an image, an
+	// Permanent reports that the function's kind is the reason (an image, an
 	// edge replica): nothing to wait for, and not out of sync.
 	Permanent bool
 }

@@ -48,7 +48,7 @@ type Result struct {
 	Status    Status
 	Error     string
 	RequestID string
-	// Unwell says that AWS could not start what was published: the rollout is
+	// Unwell reports that AWS could not start what was published: the rollout is
 	// not well, whatever its checks say.
 	Unwell bool
 }
@@ -73,9 +73,9 @@ type Step struct {
 	// List is the function's whole layer list as the plan saw it. When the
 	// function no longer has exactly this list, it must be decided again.
 	List []state.LayerVersionARN
-	// Position says where a new slot goes: true = in front of the others.
+	// First is where a new slot goes: true = in front of the others.
 	First bool
-	// Back says that Git returned to a number that was applied here before,
+	// Back reports that Git returned to a number that was applied here before,
 	// which needs no approval.
 	Back bool
 	// Serving is what a serve step starts from and what it leads to; nil for
@@ -84,11 +84,11 @@ type Step struct {
 	// Whole is the list that going back by health restores, whatever the
 	// slots; nil = what Fold makes of the steps.
 	Whole []state.LayerVersionARN
-	// Tug says why a drift that comes back again and again is left alone.
+	// Tug is why a drift that comes back again and again is left alone.
 	Tug string
-	// Quarantined says why the version must not come to the function.
+	// Quarantined is why the version must not come to the function.
 	Quarantined string
-	// AnyTime says that no change window holds the step (new_functions: now);
+	// AnyTime reports that no change window holds the step (new_functions: now);
 	// a freeze does, and everything else that holds steps.
 	AnyTime bool
 }

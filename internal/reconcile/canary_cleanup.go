@@ -10,7 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// shares takes back the shares of calls that the rollout gave and with which
+// endOrphanedCanaries takes back the shares of calls that the rollout gave and with which
 // nothing is to be done any more: the function is blocked or not selected, its
 // layer was rolled back by a person, or Git names another alias. Nobody would
 // ever give these callers one version again, and once the rollout is over

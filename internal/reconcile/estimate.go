@@ -37,8 +37,8 @@ func (r *region) duration() time.Duration {
 	return time.Duration(seconds*float64(time.Second)) + time.Duration(max(0, waves-from))*perWave
 }
 
-// spans says that what is left of the rollout takes longer than the open time
-// does, this one or the next. until is the next opening that is long enough;
+// windowTooShort reports whether what is left of the rollout takes longer than the
+// open time does, this one or the next. until is the next opening that is long enough;
 // zero where none of the coming ones is. It is the same for all steps, and
 // looking ahead in a calendar is slow, so the answer is kept.
 func (r *region) windowTooShort() (reason string, until time.Time, short bool) {

@@ -10,7 +10,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// behind names aliases that serve another version of a layer than $LATEST
+// addLagging names aliases that serve another version of a layer than $LATEST
 // will have, for the functions that are about to change.
 func (r *region) addLagging() {
 	changes := func(s plan.Step) bool { return s.Function != "" }

@@ -96,7 +96,7 @@ func kindReason(f *state.Function) string {
 	return "it is a Lambda@Edge replica, and edge functions have no layers"
 }
 
-// past is what is remembered of one layer on one function.
+// layerPast is what is remembered of one layer on one function.
 type layerPast struct {
 	number int64
 	known  bool
@@ -303,7 +303,7 @@ func (r *region) drift(w *wish, f *state.Function, past int64) time.Time {
 	return d.Since
 }
 
-// sight gives since when a function has had have in the slot of layer without
+// driftSince returns since when a function has had have in the slot of layer without
 // being asked to, and remembers it.
 func (r *region) driftSince(function string, layer state.LayerARN, have state.LayerVersionARN) time.Time {
 	since := r.in.Now

@@ -23,13 +23,13 @@ type Input struct {
 	Quarantines []ruling.Quarantine
 	// Approvals are those of this environment, ended ones included.
 	Approvals []ruling.Approval
-	// Stale says why no change may start although the environment is valid
+	// Stale is why no change may start although the environment is valid
 	// (Git not read for too long); empty = it may. It holds by "desired".
 	Stale string
-	// Unleased says why nothing may be done at all, by whoever is deciding; empty
+	// Unleased is why nothing may be done at all, by whoever is deciding; empty
 	// = it may. It holds by "lease".
 	Unleased string
-	// PruneStop says why nothing at all may be pruned (an invalid file
+	// PruneStop is why nothing at all may be pruned (an invalid file
 	// anywhere, an environment not read); empty = it may.
 	PruneStop string
 	Rates     Rates

@@ -11,13 +11,13 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// override is why a function is brought to another number than Git asks for.
+// fallback is why a function is brought to another number than Git asks for.
 type fallback struct {
 	cause  plan.Cause
 	reason string
 }
 
-// instead gives what a function is to have while the number that Git asks for
+// fallbackTarget returns what a function is to have while the number that Git asks for
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
 // to do instead, the number stays what Git asks for, and permit holds it.
@@ -82,7 +82,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 	return fmt.Sprintf("%s failed here on %s: %s; %s", version, words.Moment(q.At, r.want.Zone), q.Reason, lift)
 }
 
-// lift lists the quarantines that have done their work: Git names their layer
+// liftAnswered lists the quarantines that have done their work: Git names their layer
 // and asks for another number.
 func (r *region) liftAnswered() {
 	for _, q := range r.in.Quarantines {
@@ -100,7 +100,7 @@ func (r *region) liftAnswered() {
 	}
 }
 
-// asks says whether Git asks for a number for any function.
+// wantsNumber reports whether Git asks for a number for any function.
 func (w *wish) wantsNumber(n int64) bool {
 	for _, p := range w.pins {
 		if p.number == n {

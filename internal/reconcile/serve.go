@@ -24,7 +24,7 @@ type serving struct {
 	known     bool // false: it was not looked at yet
 }
 
-// reached says how callers reach f: nil through $LATEST, so that attaching is
+// servedThrough returns how callers reach f: nil through $LATEST, so that attaching is
 // all there is to do. What is not known yet is asked for.
 func (r *region) servedThrough(f *state.Function) *serving {
 	q := r.want.Alias
@@ -145,7 +145,7 @@ func (r *world) behindSince(function string, s *serving, behind []*wish) time.Ti
 	return since
 }
 
-// unfinished says that a rollout has begun with a function and its callers do
+// halfChanged reports whether a rollout has begun with a function and its callers do
 // not get all of it yet: they have a share, or something failed half way.
 func (r *world) halfChanged(function string) bool {
 	c := r.changedHere(function)
@@ -261,7 +261,7 @@ func (r *region) aliasNotes() {
 		"%s no alias %s: the layer is attached to $LATEST only", words.Plural(r.unserved, "function has", "functions have"), r.want.Alias)})
 }
 
-// earlier finds a version that was published before and has what is rolled back,
+// findPublished finds a version that was published before and has what is rolled back,
 // everything else being as in the one they get: pointing the alias at
 // it is one call, and nothing has to start that never ran. Empty = there is
 // none, or it is not known yet.

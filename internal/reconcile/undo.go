@@ -12,7 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// goBack plans what returns the functions of a rollout that was not well to
+// undo plans what returns the functions of a rollout that was not well to
 // exactly what they had before it: their whole list, or none, and the version
 // their alias served. The newest wave goes first. What somebody else has
 // changed meanwhile is left alone and named.

@@ -107,7 +107,7 @@ func (r *region) members(waits func(*region, *plan.Step) bool) (list []member, o
 	return list, of
 }
 
-// complete counts the functions that have all of what the rollout under way
+// changedCount counts the functions that have all of what the rollout under way
 // brings.
 func (r *world) changedCount() int {
 	n := 0

@@ -106,6 +106,7 @@ func (Resumed) event()     {}
 //	              | Passed      | the next wave; watching or done after the
 //	              |             | last; superseded under a newer commit, but
 //	              |             | done where all was changed before it came
+//	bakes         | NewerCommit | superseded where nothing was changed
 //	halted        | Resumed     | bake: its wave is judged once more
 //	              | NewerCommit | superseded; Applied under one as well
 //	rolling_back  | Applied     | rolled_back once nothing is left to undo
@@ -221,9 +222,10 @@ func (r Rollout) passed(e Passed, rules desired.Rollout, now time.Time) Rollout 
 	}
 	f := e.Facts
 	switch {
-	case !f.Observed || f.Failed:
+	case !f.Observed:
 	case r.Stage == StageWatching:
-		r.end(StageDone, now)
+		r.end(StageDone, now) // nothing is left to be changed, which Failed would hold
+	case f.Failed:
 	case r.Stage == StageCanaryBake:
 		r.to(StageChange, now)
 	case r.Stage != StageBake:

@@ -156,11 +156,11 @@ func (p *Run) applyRegion(ctx context.Context, in *reconcile.Input, planned plan
 	if err := p.carryOut(ctx, in, planned, i, done); err != nil {
 		return err
 	}
-	r := planned.Regions[i].After(*done)
-	if ctx.Err() != nil || r.Failure != nil || p.Only != nil {
+	if ctx.Err() != nil || done.Failure != nil || p.Only != nil {
 		return nil // what comes of it is for whoever goes on
 	}
-	return p.afterApply(ctx, in, r, i, done)
+	// A plan that failed holds what is new; what goes back was done all the same.
+	return p.afterApply(ctx, in, planned.Regions[i].After(*done), i, done)
 }
 
 // carryOut begins the rollout, writes the intent down and applies the plan of one

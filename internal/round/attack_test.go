@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -150,6 +151,48 @@ func TestMaxBlockedHoldsARolloutUnderWay(t *testing.T) {
 			t.Errorf("the rollout is %s, %v behind", got, f.behind(5))
 		}
 	})
+}
+
+// Too many blocked functions hold what is new, and neither what goes back nor the
+// end of a rollout that is complete.
+func TestMaxBlockedHoldsNoEnd(t *testing.T) {
+	most := 0
+	blocked := func(f *fixture) {
+		f.world.PutFunction(awssim.Function{Name: "makoto-image", PackageType: "Image"})
+	}
+	for name, tc := range map[string]struct {
+		rules func(*fixture) desired.Rollout
+		stage string
+	}{
+		"going back": {func(f *fixture) desired.Rollout {
+			f.breaks(5)
+			return desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, SmokeTests: []desired.SmokeTest{smoke}}
+		}, "rolled_back 1/2"},
+		"a watch": {func(f *fixture) desired.Rollout {
+			f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "OK"})
+			return desired.Rollout{Alarms: []string{"errors"}, Watch: 10 * time.Minute}
+		}, "done 1/1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+				f.spreads(func(e *desired.Environment) { e.MaxBlocked, e.Rollout = &most, tc.rules(f) })
+				for range 10 {
+					if f.rounds(t, 1); f.rollout(t).Stage == rollout.StageWatching {
+						break
+					}
+					if f.rollout(t).Stage == rollout.StageBake && name == "going back" {
+						break
+					}
+				}
+				blocked(f)
+				f.rounds(t, 20)
+				if got := stageOf(t, f); got != tc.stage {
+					t.Errorf("the rollout is %s, want %s: %+v", got, tc.stage, f.rollout(t))
+				}
+			})
+		})
+	}
 }
 
 // A layer that takes the place of another one, half way through that one's

@@ -19,7 +19,7 @@ const lookAge = 6 * time.Hour
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. It keeps what AWS answered, and no
-// refusal: what was refused is asked again in each round. The nil Looks keeps
+// refusal: what was refused is asked again in each round. The nil Cache keeps
 // nothing.
 type Cache struct {
 	mu     sync.Mutex // guards all below
@@ -95,8 +95,8 @@ func (l *Cache) lastPast(environment, region string) plan.Past {
 	return l.pasts[[2]string{environment, region}].Past
 }
 
-// Past returns the past that trust left under the same hold of the lease. It is
-// trusted no more until trust says so again: whatever comes between, an error
+// Past returns the past that MarkFresh left under the same hold of the lease. It is
+// trusted no more until MarkFresh is called again: whatever comes between, an error
 // or a panic, has it read anew.
 func (l *Cache) Past(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
 	if l == nil {

@@ -22,6 +22,8 @@
 //     refusal.go: why not; retry.go: what failed may come again
 //   - why.go: what a round knows of one function
 //   - result.go: what a round found, and what it decided from
+//   - filter.go: a round about some steps only; status.go: how rollouts stand at its
+//     end
 //   - follow.go: rounds until a rollout has nothing left to do by itself
 //   - cache.go: what one pass leaves to the next
 //   - cloud.go: what a pass needs of AWS; guard.go: writes only under the lease

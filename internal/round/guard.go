@@ -14,9 +14,9 @@ import (
 // Lease is the right to change one account. *lease.Lease is one.
 type Lease interface {
 	Fence() int64
-	// Bind gives a context that ends before the lease does.
+	// Bind returns a context that ends before the lease does.
 	Bind(ctx context.Context) (context.Context, context.CancelFunc)
-	// Check says nil while something may still be begun.
+	// Check returns nil while something may still be begun.
 	Check() error
 	// Until is when nothing may be on its way any more.
 	Until() time.Time

@@ -87,9 +87,10 @@ func failed(rules desired.Rollout, v health.Verdict) rollout.Event {
 }
 
 // sentences returns the verdict with the tail of the failing function's log;
-// nobody could fetch that later.
+// nobody could fetch that later. None is not nil, which would keep those of the
+// verdict before.
 func sentences(v health.Verdict) []string {
-	list := v.Sentences()
+	list := append([]string{}, v.Sentences()...)
 	for _, f := range v.Findings {
 		if f.Detail != "" && f.Status != health.Good {
 			list = append(list, "log of "+f.About+": "+strings.ReplaceAll(strings.TrimSpace(f.Detail), "\n", " | "))

@@ -2,6 +2,7 @@ package round_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,5 +94,38 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 	}
 	if diff := cmp.Diff(planned(), got, ignore); diff != "" {
 		t.Errorf("the round after it was granted (-never refused +got):\n%s", diff)
+	}
+}
+
+// A plan that is made twice, since an alarm rings, says of what was refused in both
+// looks once that it was.
+func TestARefusalIsToldOnce(t *testing.T) {
+	for _, op := range []string{"ListAliases", "GetFunction", "ListCodeSigningConfigs"} {
+		t.Run(op, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := everyRead(t)
+				f.spreads(func(e *desired.Environment) { e.Rollout.Alarms = []string{"errors"} })
+				f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "ALARM", Reason: "threshold crossed"})
+				f.world.OnCall(func(c awssim.Call) awssim.Fault {
+					if c.Operation != op || c.Resource == "makoto-0000" {
+						return awssim.Fault{}
+					}
+					return awssim.Denied(c)
+				})
+				r, err := f.round().Plan(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				found := 0
+				for _, n := range r.Plans[0].Regions[0].Notes {
+					if n.Code == "not_everything_read" {
+						found += strings.Count(n.Message, "AccessDeniedException")
+					}
+				}
+				if found != 1 {
+					t.Errorf("said %d times: %+v", found, r.Plans[0].Regions[0].Notes)
+				}
+			})
+		})
 	}
 }

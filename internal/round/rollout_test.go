@@ -297,6 +297,31 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
+// What one wave's checks found is not told of a later one that was judged without
+// them: Git may take a check away half way.
+func TestFindingsAreOfTheLastVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 6, awssim.Options{Settle: 2 * time.Second})
+		f.spreads(func(e *desired.Environment) {
+			e.Rollout = desired.Rollout{Waves: waves(2), Bake: 5 * time.Minute, Alarms: []string{"errors"}}
+		})
+		f.world.PutAlarm(awssim.Alarm{Name: "errors", State: "OK"})
+		for range 20 {
+			if f.rounds(t, 1); stageOf(t, f) == "bake 2/2" {
+				break
+			}
+		}
+		if len(f.rollout(t).Findings) == 0 {
+			t.Fatalf("the first wave was judged without findings: %+v", f.rollout(t))
+		}
+		f.spreads(func(e *desired.Environment) { e.Rollout.Alarms = nil })
+		f.rounds(t, 10)
+		if ro := f.rollout(t); ro.Stage != rollout.StageDone || len(ro.Findings) > 0 {
+			t.Errorf("the rollout is %s with findings %q", ro.Stage, ro.Findings)
+		}
+	})
+}
+
 // TestErrorRate: a layer that makes a tenth of all calls fail is noticed by
 // comparing with the time before, and only then.
 func TestErrorRate(t *testing.T) {

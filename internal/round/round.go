@@ -46,13 +46,13 @@ type Round struct {
 	// requires one.
 	Store   store.Store
 	Connect func(context.Context, desired.Environment) (Cloud, error)
-	// Lease gives the lease of an account, and an error where it is not to be
+	// Lease returns the lease of an account, and an error where it is not to be
 	// had; then the environments of that account are left alone. It is asked
 	// once for each account, by Apply only. Nil: there is nobody else.
 	Lease func(ctx context.Context, account string) (Lease, error)
 	Now   func() time.Time // nil = time.Now
 	Rates reconcile.Rates  // for the cost of a plan
-	// Watching says why nothing may be done at all, for a Plan that shows what
+	// Watching is why nothing may be done at all, for a Plan that shows what
 	// would be; empty = for no such reason.
 	Watching string
 	// Quarantines are added to those that are kept, for a Plan that shows what a
@@ -75,7 +75,7 @@ type Round struct {
 // Origin is where the wish of one environment comes from.
 type Origin struct {
 	Revision, Author string
-	// Held says why nothing new may start there although what is wanted is
+	// Held is why nothing new may start there although what is wanted is
 	// known; empty = it may.
 	Held string
 }
@@ -426,10 +426,13 @@ func prunes(r plan.Region) bool {
 	return slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune && s.Held == nil })
 }
 
-// ask decides until nothing more is wanted. recalled says that some of what was
-// wanted came from looks.
-func (p *Run) ask(ctx context.Context, in *reconcile.Input, looks *Cache) (planned plan.Plan, recalled bool) {
+// ask decides until nothing more is wanted. recalled reports that some of what was
+// wanted came from cache.
+func (p *Run) ask(ctx context.Context, in *reconcile.Input, cache *Cache) (planned plan.Plan, recalled bool) {
 	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
+	for i := range in.Regions {
+		in.Regions[i].Refused = nil // all of it is asked again
+	}
 	planned = p.decideOnce(in)
 	known := make([]state.Needs, len(in.Regions)) // what was asked already; what was refused is not asked again
 	for range rounds {
@@ -440,7 +443,7 @@ func (p *Run) ask(ctx context.Context, in *reconcile.Input, looks *Cache) (plann
 				continue
 			}
 			asked = true
-			old, err := p.look(ctx, in, i, needs, looks)
+			old, err := p.look(ctx, in, i, needs, cache)
 			known[i] = known[i].And(needs)
 			recalled = recalled || old
 			in.Regions[i].Refused = errors.Join(in.Regions[i].Refused, err)
@@ -469,14 +472,14 @@ func (p *Run) decideOnce(in *reconcile.Input) plan.Plan {
 // look adds what is asked for to the snapshot, which other environments of the
 // same place then have as well. When AWS cannot be reached, or another account
 // answers, the Region counts as not read: a plan that is half known must not be
-// acted on. recalled says that some of it was looked up by an earlier round.
-func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, looks *Cache) (recalled bool, err error) {
+// acted on. recalled reports that some of it was looked up by an earlier round.
+func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, cache *Cache) (recalled bool, err error) {
 	at := PlaceOf(in.Regions[i].Want)
 	s := p.regions[at]
 	snap := *in.Regions[i].Have
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	snap.Served = maps.Clone(snap.Served)
-	rest := looks.fill(at, &snap, n, p.Now())
+	rest := cache.fill(at, &snap, n, p.Now())
 	recalled = !reflect.DeepEqual(rest, n)
 	if !rest.Empty() {
 		err = s.cloud.Look(ctx, &snap, rest)
