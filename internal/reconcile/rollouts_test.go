@@ -479,8 +479,8 @@ func (th *simulation) change(i int, name string, steps []plan.Step) plan.Result 
 // record keeps what a rollout did, as the history does.
 func (th *simulation) record(i int, was fleetFunction, rec rollout.Changed, steps []plan.Step) {
 	p := th.places[i]
-	back := slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Cause == plan.CauseRollback })
 	changes := slices.ContainsFunc(steps, plan.Step.InRollout)
+	back := !changes && slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Cause == plan.CauseRollback })
 	c := p.changed[was.Name]
 	if c != nil && !back {
 		// What another writer did is healed; what stands beside our layers is not.
