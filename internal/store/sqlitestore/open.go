@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
@@ -33,7 +34,7 @@ func openWithin(path string, busy time.Duration) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
-	s := &Store{path: abs, busy: busy}
+	s := &Store{path: abs, busy: busy, calls: semaphore.NewWeighted(allCalls)}
 	if err := s.connect(context.Background()); err != nil {
 		return nil, s.explain("open store", err)
 	}
@@ -98,7 +99,7 @@ func OpenReadOnly(path string) (*Store, error) {
 
 // openShared reads beside writers, through SQLite's shared memory.
 func openShared(abs string) (*Store, error) {
-	return openReaders(&Store{path: abs}, readOnly(busyTimeout))
+	return openReaders(&Store{path: abs, calls: semaphore.NewWeighted(allCalls)}, readOnly(busyTimeout))
 }
 
 // openStill reads a file that nobody writes. SQLite takes no locks then and
@@ -106,7 +107,7 @@ func openShared(abs string) (*Store, error) {
 func openStill(abs string, info fs.FileInfo) (*Store, error) {
 	params := readOnly(busyTimeout)
 	params.Set("immutable", "1")
-	return openReaders(&Store{path: abs, still: info}, params)
+	return openReaders(&Store{path: abs, still: info, calls: semaphore.NewWeighted(allCalls)}, params)
 }
 
 func openReaders(s *Store, params url.Values) (*Store, error) {

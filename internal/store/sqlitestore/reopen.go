@@ -19,8 +19,10 @@ const adviseGone = "; put it back, or begin without a past with layerd store ini
 
 // Reopen implements store.Replaceable.
 func (s *Store) Reopen(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	if err := s.calls.Acquire(ctx, allCalls); err != nil {
+		return s.explain("open store again", fmt.Errorf("%w: %w", store.ErrReplaced, err))
+	}
+	defer s.calls.Release(allCalls)
 	if s.known.Mutex == nil || s.closed || s.check() == nil {
 		return nil
 	}

@@ -114,15 +114,15 @@ func (o *opened) release() {
 
 // Check implements store.Replaceable.
 func (s *Store) Check() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	_ = s.calls.Acquire(context.Background(), 1) // Reopen ends, with its context
+	defer s.calls.Release(1)
 	if err := s.check(); err != nil {
 		return s.explain("check", err)
 	}
 	return nil
 }
 
-// check needs mu.
+// check needs one of calls.
 func (s *Store) check() error {
 	if s.known.Mutex == nil || s.closed {
 		return nil

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/layerd/layerd/internal/store"
 )
@@ -19,6 +21,9 @@ const (
 	pageRows  = 256
 	pageBytes = 1 << 20
 )
+
+// allCalls is more than there ever are at once.
+const allCalls = math.MaxInt64
 
 const (
 	sqlGet     = `SELECT data, revision FROM entry WHERE key = ?`
@@ -32,9 +37,11 @@ type Store struct {
 	path string
 	busy time.Duration // how long to wait for other processes
 
-	// mu is held for reading by every call and guards what follows, which Reopen
-	// replaces: a call must not end up half in the old database.
-	mu     sync.RWMutex
+	// calls guards what follows, which Reopen replaces: a call must not end up half
+	// in the old database. Each call holds one of it, Reopen and Close hold all. A
+	// wait for it ends with the context, which one for a sync.RWMutex would not, and
+	// SQLite waits for other processes while it is held.
+	calls  *semaphore.Weighted
 	closed bool
 	// write has one connection, so that the goroutines of this process queue
 	// here, where the wait is fair, and not at SQLite's file lock, where it is
@@ -51,8 +58,10 @@ var _ store.Replaceable = (*Store)(nil)
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string) (store.Value, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	if err := s.calls.Acquire(ctx, 1); err != nil {
+		return store.Value{}, s.explain("get "+key, err)
+	}
+	defer s.calls.Release(1)
 	v := store.Value{Key: key}
 	err := store.CheckKey(key)
 	if err == nil {
@@ -97,8 +106,10 @@ func (s *Store) change(ctx context.Context, lost error, key string, data []byte,
 	if err := store.CheckWrite(key, data); err != nil {
 		return err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	if err := s.calls.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.calls.Release(1)
 	if s.write == nil {
 		return store.ErrReadOnly
 	}
@@ -150,8 +161,10 @@ func (s *Store) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, 
 // page reads one page and gives its connection back before it returns, so that
 // a loop over a list may write, or stop, without holding up anybody.
 func (s *Store) page(ctx context.Context, q store.Query) ([]store.Value, bool, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	if err := s.calls.Acquire(ctx, 1); err != nil {
+		return nil, false, s.explain("read a page", err)
+	}
+	defer s.calls.Release(1)
 	if err := s.moved(); err != nil {
 		return nil, false, s.explain("read a page", err)
 	}
@@ -226,8 +239,8 @@ func (s *Store) moved() error {
 // log into the database and removes it when its last connection ends, which a
 // connection for reading cannot do.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	_ = s.calls.Acquire(context.Background(), allCalls) // ends when the calls do
+	defer s.calls.Release(allCalls)
 	s.closed = true
 	if err := s.disconnect(); err != nil {
 		return s.explain("close", err)
