@@ -37,6 +37,9 @@ func didYouMean(word string, candidates []string) string {
 
 var unknownCommand = regexp.MustCompile(`^unknown command "(.*)" for "layerd`)
 
+// exclusive is what cobra finds of flags that exclude each other.
+var exclusive = regexp.MustCompile(`none of the others can be; \[(.*)\] were all set$`)
+
 // sayUsage words what cobra and pflag found wrong with the command line the
 // way our own errors are worded. cmd is the command that was reached.
 func sayUsage(cmd *cobra.Command, err error) error {
@@ -46,6 +49,9 @@ func sayUsage(cmd *cobra.Command, err error) error {
 	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
 	if m := unknownCommand.FindStringSubmatch(err.Error()); m != nil {
 		return usage(hint, "unknown command %q%s", m[1], didYouMean(m[1], commandNames(cmd.Root())))
+	}
+	if m := exclusive.FindStringSubmatch(err.Error()); m != nil {
+		return usage(hint, "--%s exclude each other", strings.Join(strings.Fields(m[1]), " and --"))
 	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := unknown.GetSpecifiedName()

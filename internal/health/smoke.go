@@ -153,7 +153,8 @@ func logTail(log string) string {
 	lines := strings.Split(strings.TrimSpace(Mask(printable(log))), "\n")
 	lines = lines[max(0, len(lines)-logLines):]
 	for i, line := range lines {
-		lines[i] = cut(strings.TrimRight(line, " \t"), longestLine)
+		// Lambda's own lines have tabs, which a terminal and Slack are not shown.
+		lines[i] = cut(strings.ReplaceAll(strings.TrimRight(line, " \t"), "\t", " "), longestLine)
 	}
 	return strings.Join(lines, "\n")
 }

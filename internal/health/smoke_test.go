@@ -132,6 +132,18 @@ func TestSmokeWaitsAsLongAsTheTestSays(t *testing.T) {
 	}
 }
 
+// Lambda parts the fields of its own lines by tabs, and a tab is a control character
+// wherever the log is shown.
+func TestSmokeKeepsNoTabs(t *testing.T) {
+	src := &cloud{t: t, invoke: func(context.Context, Call) (Answer, error) {
+		return Answer{Status: 500, Log: "\tat app.py\nREPORT RequestId: 1\tDuration: 2 ms\t\n"}, nil
+	}}
+	f := Smoke(t.Context(), src, desired.SmokeTest{Function: "f", Timeout: time.Second}, "")
+	if want := "at app.py\nREPORT RequestId: 1 Duration: 2 ms"; f.Detail != want {
+		t.Errorf("got %q, want %q", f.Detail, want)
+	}
+}
+
 func TestSmokeKeepsTheEndOfTheLog(t *testing.T) {
 	var b strings.Builder
 	for i := range 40 {

@@ -25,6 +25,17 @@ type Serving struct {
 	// Ours are the layers that may differ between $LATEST and what is served
 	// now; any other difference is somebody's unreleased work.
 	Ours []state.LayerARN
+	// Reverts names the layers that callers are to get back, because of a rollback.
+	// The step may be a change nevertheless, where they would get something else
+	// with it.
+	Reverts []string
+}
+
+// Revert records why callers are to get another version of a layer.
+func (s *Serving) Revert(layer string, why Cause) {
+	if why == CauseRollback {
+		s.Reverts = append(s.Reverts, layer)
+	}
 }
 
 // Unreleased names what $LATEST has and callers do not get yet, besides our own

@@ -197,12 +197,8 @@ func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Loca
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	what := fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
-	if e.Kind == plan.KindServe {
-		what = "alias " + e.Alias // where from and where to is each function's own
-	}
 	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
-		statusOf(e), e.Kind, words.Count(len(entries), noun), what))
+		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e)))
 	p.Line(10, 2, p.Faint(forWhom(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
@@ -216,6 +212,15 @@ func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Loca
 			p.Linef(12, "%s", p.Faint(moved))
 		}
 	}
+}
+
+// whatOf returns what a step was about: a layer and its numbers, or an alias, whose
+// function versions are each function's own.
+func whatOf(e history.Entry) string {
+	if e.Kind == plan.KindServe {
+		return "alias " + e.Alias
+	}
+	return fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 }
 
 // forWhom returns for what a step was done, and by whose word.

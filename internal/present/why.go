@@ -221,8 +221,11 @@ func (p *whyPage) changes(changes []history.Entry, past string) {
 	p.Linef(2, "last changes")
 	for _, c := range changes {
 		mark := map[string]string{string(plan.StatusApplied): p.Page.Good("✓"), string(plan.StatusFailed): p.Page.Bad("✗"), openStatus: p.Page.Warn("?")}[statusOf(c)]
-		text := fmt.Sprintf("%s %s  %s %s  %s %s → %s  for %s", cmp.Or(mark, "·"), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, c.Layer,
-			c.From.Label(c.FromVersion), c.To.Label(c.ToVersion), c.Cause)
+		what := whatOf(c)
+		if moved := aliasOf(c); c.Kind == plan.KindServe && moved != "" {
+			what = moved
+		}
+		text := fmt.Sprintf("%s %s  %s %s  %s  for %s", cmp.Or(mark, "·"), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, c.Cause)
 		if c.Revision != "" {
 			text += ", revision " + words.Commit(c.Revision) + by(c.Author)
 		}

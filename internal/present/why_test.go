@@ -90,6 +90,24 @@ func TestWhyInARollout(t *testing.T) {
 	}
 }
 
+// A step that moved an alias has no layer version from or to which it went.
+func TestWhyNamesTheAliasThatWasMoved(t *testing.T) {
+	for after, want := range map[string]string{
+		"7": "applied serve alias live: function version 6 → 7 for change",
+		"":  "applied serve alias live: function version 6 for change",
+	} {
+		place := whyWorld(t)
+		moved := place.Changes[0]
+		moved.Kind, moved.From, moved.To, moved.FromVersion, moved.ToVersion = plan.KindServe, "", "", "", ""
+		moved.Alias, moved.AliasBefore, moved.AliasAfter = "live", "6", after
+		place.Changes = []history.Entry{moved}
+		text := strings.Join(strings.Fields(Why(why.Ask(whyFunction, []why.Place{place}), plan.Report{Past: "store"}, testView())), " ")
+		if !strings.Contains(text, want) || strings.Contains(text, "none → none") {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
 func TestRenderWhy(t *testing.T) {
 	place := whyWorld(t)
 	a, of := why.Ask(whyFunction, []why.Place{place}), plan.Report{Past: "store", Revision: strings.Repeat("ab12", 10)}

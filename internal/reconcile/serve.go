@@ -74,10 +74,13 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 	step.Reason = fmt.Sprintf("%s serves version %s, which is to have the same layers", s.qualifier, s.served.Version)
 	for _, st := range steps {
 		step.Cause = weightier(step.Cause, st.Cause)
+		step.Serving.Revert(st.Layer, st.Cause)
 	}
 	brings := false
 	for _, w := range behind {
-		brings = r.addLagged(&step, w, f, s, past) == plan.CauseChange || brings
+		cause := r.addLagged(&step, w, f, s, past)
+		step.Serving.Revert(w.Name, cause)
+		brings = cause == plan.CauseChange || brings
 	}
 	if step.Cause == plan.CauseRollback {
 		step.Serving.Version = r.findPublished(f, s, steps, behind)

@@ -82,11 +82,14 @@ func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
 }
 
 // takesBack chooses the steps that a rollback of a layer is about. Callers' part
-// of it may have to wait for what else they would get.
+// of it may have to wait for what else they would get. What Git wants to bring to
+// callers again, on a function that is back already, is no part of it.
 func takesBack(layer string) func(plan.Step) bool {
 	return func(s plan.Step) bool {
-		ours := s.Cause == plan.CauseRollback || s.Kind == plan.KindServe && s.Held != nil
-		return ours && slices.Contains(strings.Split(s.Layer, "+"), layer)
+		if s.Cause == plan.CauseRollback {
+			return slices.Contains(strings.Split(s.Layer, "+"), layer)
+		}
+		return s.Kind == plan.KindServe && s.Held != nil && slices.Contains(s.Serving.Reverts, layer)
 	}
 }
 

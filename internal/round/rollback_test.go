@@ -2,7 +2,9 @@ package round_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/window"
 )
 
 // A round gives back what it decided from, so that nobody has to look again.
@@ -100,6 +103,58 @@ func TestRollbackAndRetry(t *testing.T) {
 			t.Errorf("%d functions do not come again", n)
 		}
 	})
+}
+
+// A function that is back already is no part of the next rollback, whether or not its
+// callers go through an alias: what Git wants to bring to it again waits, and is not
+// what the person asked about.
+func TestRollbackOfWhatIsBackAlready(t *testing.T) {
+	saturday, err := window.Parse("Saturday 02:00-06:00", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, edit := range map[string]func(*desired.Environment){
+		"no alias":           func(*desired.Environment) {},
+		"alias":              func(e *desired.Environment) { e.Alias = "live" },
+		"alias and approval": func(e *desired.Environment) { e.Alias, e.ApprovalRequired = "live", true },
+		"alias and window": func(e *desired.Environment) {
+			e.Alias, e.Calendar.Windows = "live", []window.Window{saturday}
+		},
+	} {
+		for _, first := range []string{"", "makoto-0001", "makoto-???1"} {
+			t.Run(name+" "+first, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f := newFixture(t, 4, awssim.Options{Settle: 2 * time.Second})
+					for i := range 3 {
+						name := fmt.Sprintf("makoto-%04d", i)
+						f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+					}
+					if strings.HasPrefix(name, "alias") {
+						f.spreads(func(e *desired.Environment) { e.Alias = "live" })
+					}
+					f.apply(t.Context())
+					f.spreads(edit)
+					ask := round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks", Functions: first}
+					if _, err := f.round().Rollback(t.Context(), ask); err != nil {
+						t.Fatal(err)
+					}
+					back := 4 - len(f.behind(4))
+					ask.Functions = ""
+					ask.Going = func(b round.Return) {
+						for _, s := range b.Steps() {
+							if s.Cause != plan.CauseRollback || s.Held != nil {
+								t.Errorf("%s %s for %s is about what is back already (held %v)", s.Kind, s.Function, s.Cause, s.Held)
+							}
+						}
+					}
+					again, err := f.round().Rollback(t.Context(), ask)
+					if err != nil || len(f.behind(4)) != 0 || (again.Given != nil) != (back == 4) {
+						t.Errorf("%d were back, then: %v, given %v, not at 4: %v", back, err, again.Given, f.behind(4))
+					}
+				})
+			})
+		}
+	}
 }
 
 // What is refused writes nothing, and is known by its code.
