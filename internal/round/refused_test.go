@@ -3,6 +3,7 @@ package round_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,8 +70,11 @@ func refuseFor(t *testing.T, op string, one bool, rounds int) {
 		}
 		return result.Document()
 	}
+	var mu sync.Mutex // calls come together
 	refused, only := 0, ""
 	f.world.OnCall(func(c awssim.Call) awssim.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		if c.Operation != op || one && only != "" && c.Resource != only {
 			return awssim.Fault{}
 		}
