@@ -3,7 +3,7 @@
 //
 // It is the fleet of a team that runs three layers in three environments:
 // makoto-common, makoto-ml-models and makoto-third-party in dev, staging and
-// prod. Repo gives it as a file system whose root is the repository's root:
+// prod. Repo returns it as a file system whose root is the repository's root:
 //
 //	tree := desired.Load(examples.Repo(), desired.Options{Now: now})
 //
@@ -19,7 +19,7 @@ import (
 //go:embed all:repo
 var files embed.FS
 
-// Repo is the repository, rooted where layerd.yaml is.
+// Repo returns the repository, rooted where layerd.yaml is.
 func Repo() fs.FS {
 	sub, err := fs.Sub(files, "repo")
 	if err != nil {

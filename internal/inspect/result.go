@@ -37,8 +37,8 @@ func Healthy(results []Result) bool {
 	return slices.ContainsFunc(results, func(r Result) bool { return r.Verdict == OK }) && !slices.ContainsFunc(results, bad)
 }
 
-// Permission judges one attempt to use a right. resource is what IAM calls what
-// the right is on. err is nil, or what the attempt came back with.
+// Permission judges one attempt to use a right. resource is the name that IAM has
+// for what the right is on. err is nil, or what the attempt came back with.
 func Permission(action, resource string, err error) Result {
 	r := Result{Check: action, Verdict: OK, Reason: "allowed"}
 	if err == nil {
@@ -74,18 +74,18 @@ func Readable(v state.LayerVersionARN, account string, err error) Result {
 	return r
 }
 
-// denied covers the words of all services that layerd asks. An organization's
-// policy (SCP) uses the same ones.
+// denied reports whether a code means that a right is missing, in the words of all
+// services that layerd asks. An organization's policy (SCP) uses the same ones.
 func denied(code string) bool {
 	return slices.Contains([]string{"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "AuthorizationError"}, code)
 }
 
-// Skipped is a check that depends on one that failed.
+// Skipped returns the result of a check that depends on one that failed.
 func Skipped(check, because string) Result {
 	return Result{Check: check, Verdict: Unknown, Reason: "not tried: " + because, Fix: "make that right first"}
 }
 
-// Unneeded is a check that nothing depends on.
+// Unneeded returns the result of a check that nothing depends on.
 func Unneeded(check, because string) Result {
 	return Result{Check: check, Verdict: NotNeeded, Reason: because}
 }

@@ -11,9 +11,9 @@ type instant struct {
 
 func now() instant { return instant{awake: time.Now(), boot: sinceBoot()} }
 
-// atMost is how much time has passed since i at the most. It is what a holder
-// must go by: a laptop that was closed for an hour has lost its lease although
-// its own clock stood still.
+// atMost returns the longest time that may have passed since i. A holder must go
+// by it: a laptop that was closed for an hour has lost its lease although its own
+// clock stood still.
 func (i instant) atMost() time.Duration {
 	passed := time.Since(i.awake)
 	if i.boot > 0 {
@@ -22,6 +22,6 @@ func (i instant) atMost() time.Duration {
 	return passed
 }
 
-// atLeast is how much time has passed since i for sure. It is what a watcher
-// must go by.
+// atLeast returns the shortest time that may have passed since i. A watcher must
+// go by it.
 func (i instant) atLeast() time.Duration { return time.Since(i.awake) }

@@ -100,7 +100,7 @@ type sight struct {
 	since       instant
 }
 
-// New makes a Keeper. A term that is not positive means Term.
+// New returns a Keeper. A term that is not positive means Term.
 func New(s store.Store, me Holder, term time.Duration) *Keeper {
 	if me.ID == "" {
 		me.ID = rand.Text()
@@ -111,10 +111,10 @@ func New(s store.Store, me Holder, term time.Duration) *Keeper {
 	return &Keeper{store: s, me: me, term: term, seen: map[string]sight{}, held: map[string]bool{}}
 }
 
-// Term is how long the leases of this Keeper last.
+// Term returns how long the leases of this Keeper last.
 func (k *Keeper) Term() time.Duration { return k.term }
 
-// Me is who this Keeper takes leases for.
+// Me returns the holder for whom this Keeper takes leases.
 func (k *Keeper) Me() Holder { return k.me }
 
 func key(account string) string { return store.Key("lease", account) }
@@ -141,7 +141,8 @@ func (k *Keeper) write(ctx context.Context, account string, old store.Revision, 
 	return store.Documents[doc]{Store: k.store}.Write(ctx, key(account), old, &d)
 }
 
-// Look returns who has the lease of an account; false when it was never held.
+// Look returns who has the lease of an account, and reports whether anyone ever
+// had it.
 func (k *Keeper) Look(ctx context.Context, account string) (View, bool, error) {
 	d, rev, err := k.read(ctx, account)
 	return d.view(), rev != "", err
@@ -198,7 +199,8 @@ func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
 // errTwice: whoever had it last in this process has not released it.
 var errTwice = errors.New("this process has it already")
 
-// claim lets one call at a time take a lease, until it is released.
+// claim reports whether the caller may take the lease: one call at a time does,
+// until the lease is released.
 func (k *Keeper) claim(account string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -263,7 +265,7 @@ func (k *Keeper) Ask(ctx context.Context, account string) error {
 }
 
 // withdraw takes back a wish of ours, granted or not: the lease of somebody who
-// is gone would be kept for him for a whole term.
+// is gone would be kept for them for a whole term.
 func (k *Keeper) withdraw(ctx context.Context, account string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.term/20)
 	defer cancel()
@@ -285,7 +287,7 @@ func (k *Keeper) withdraw(ctx context.Context, account string) {
 	}
 }
 
-// Acquire is Try for somebody who can wait. A holder that is alive is asked to
+// Acquire takes the lease as Try does, and waits for it. A holder that is alive is asked to
 // hand the lease over, if patience is more than nothing, and when that has
 // passed the *HeldError is returned. A holder that looks dead is watched for as
 // long as it takes to be sure, at most a term. waiting, when not nil, is told

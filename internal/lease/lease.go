@@ -51,21 +51,21 @@ func (k *Keeper) begin(account string, mine doc, rev store.Revision, asked insta
 	return l
 }
 
-// Account is the account that the lease is about.
+// Account returns the account that the lease is about.
 func (l *Lease) Account() string { return l.account }
 
-// Fence is the fencing number: higher than that of every lease of this account
-// before.
+// Fence returns the fencing number: higher than that of every earlier lease of
+// this account.
 func (l *Lease) Fence() int64 { return l.fence }
 
-// Previous returns who had the lease before, and until when it was renewed; false
-// when it was never held.
+// Previous returns who had the lease before, and until when it was renewed, and
+// reports whether anyone did.
 func (l *Lease) Previous() (View, bool) { return l.previous, l.previous.Fence > 0 }
 
-// margin is how long before its end a lease counts as lost.
+// margin returns how long before its end a lease counts as lost.
 func (l *Lease) margin() time.Duration { return l.keeper.term / 3 }
 
-// left is how long the lease lasts for sure. It may be negative.
+// left returns how long the lease lasts for sure. It may be negative.
 func (l *Lease) left() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,7 +75,7 @@ func (l *Lease) left() time.Duration {
 	return l.keeper.term - l.renewed.atMost()
 }
 
-// Until is when the lease ends if it is not renewed any more. A request that
+// Until returns when the lease ends if it is not renewed any more. A request that
 // changes something must not be on its way then.
 func (l *Lease) Until() time.Time { return time.Now().Add(l.left()) }
 
@@ -162,7 +162,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return fmt.Errorf("release the lease of %s: %w", l.account, store.ErrBusy)
 }
 
-// end notes why the lease is over; false when it was over already.
+// end notes why the lease is over, and reports whether it was not over already.
 func (l *Lease) end(why error) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -191,7 +191,8 @@ func (c *Checker) problems(e *jsonschema.ValidationError, root *Node, bad map[*N
 	return one(code, n.Where(), message, "")
 }
 
-// outOfRange is about the rules that count, and whatever else the schema may say.
+// outOfRange returns the problem with a number, a length or a count, or with
+// whatever else the schema has a rule for.
 func outOfRange(rule jsonschema.ErrorKind, n *Node) (code, message string) {
 	switch k := rule.(type) {
 	case *kind.MinItems, *kind.MinProperties, *kind.MinLength:
@@ -221,9 +222,9 @@ func decimal(r *big.Rat) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// badNames is about a key that has a form, such as the version in known. The
-// validator (v6.0.3) lets later steps overwrite the location in this one kind
-// of error; its length is right, so the key is looked for at that depth.
+// badNames returns the problem with a key that has a form, such as the version in
+// known. The validator (v6.0.3) lets later steps overwrite the location in this one
+// kind of error; its length is right, so the key is looked for at that depth.
 func badNames(e *jsonschema.ValidationError, k *kind.PropertyNames, root *Node, bad map[*Node]bool) []Problem {
 	code, message, suggestion := "bad_key", fmt.Sprintf("key %q is not of the right form", k.Property), ""
 	for _, cause := range e.Causes {
@@ -336,7 +337,7 @@ func (c *Checker) wrongType(n *Node, want []string) (code string, at Position, m
 	return "wrong_type", at, message, suggestion
 }
 
-// quoted is n as the text that its key takes.
+// quoted returns n as the text that its key takes.
 func (c *Checker) quoted(n *Node) string {
 	if c.rules.Quote != nil {
 		return c.rules.Quote(n)

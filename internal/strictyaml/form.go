@@ -18,7 +18,7 @@ type FormError struct {
 
 func (e *FormError) Error() string { return e.Message }
 
-// at is the problem that e is where n stands.
+// at returns e as a problem at the place of n.
 func (e *FormError) at(n *Node) Problem {
 	at := n.Where()
 	if e.Offset >= 0 {
@@ -30,7 +30,7 @@ func (e *FormError) at(n *Node) Problem {
 // Form judges a text; the problem is a *FormError, nil when there is none.
 type Form func(text string) *FormError
 
-// Shape is a form given by a regular expression.
+// Shape returns the form that a regular expression describes.
 func Shape(code, expression, message string) Form {
 	re := regexp.MustCompile(expression)
 	return func(text string) *FormError {
@@ -44,8 +44,8 @@ func Shape(code, expression, message string) Form {
 	}
 }
 
-// FullWidth names the first full-width character, which looks right and is not.
-// nil when there is none.
+// FullWidth returns the problem with the first full-width character, which looks
+// right and is not; nil when there is none.
 func FullWidth(text string) *FormError {
 	at := 0
 	for _, r := range text {
@@ -90,7 +90,7 @@ func asciiOf(r rune) string {
 // maxDuration is ten years, so that no arithmetic with it can overflow.
 const maxDuration = 10 * 366 * 24 * time.Hour
 
-// DurationForm is ParseDuration as a form.
+// DurationForm judges what ParseDuration reads.
 func DurationForm(text string) *FormError {
 	if _, err := ParseDuration(text); err != nil {
 		if e := FullWidth(text); e != nil {

@@ -33,8 +33,9 @@ func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
 	return FormatText(w, func(file string) []byte { return sourceOf(fsys, file) }, problems, color)
 }
 
-// FormatText is Format for files that are not in a file system, or not to be
-// shown as they are: text returns what may be seen of one, nil for nothing.
+// FormatText writes problems as Format does, for files that are not in a file
+// system or must not be shown as they are: text returns what may be seen of one,
+// nil for nothing.
 func FormatText(w io.Writer, text func(file string) []byte, problems []Problem, color bool) error {
 	style := func(s lipgloss.Style, text string) string {
 		if !color {

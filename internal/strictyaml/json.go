@@ -21,10 +21,10 @@ var (
 	otherNumber = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$|^[-+]?[0-9_]*\.?[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?$`)
 )
 
-// JSON is n as JSON, for values that are handed on and not read here: 1.0 stays
-// 1.0, a number of any length keeps its digits, and keys are sorted. Nothing is
-// guessed: of what readers of YAML disagree about, and of values left empty,
-// each is a problem, and then there is no JSON.
+// JSON returns n as JSON, for values that are handed on and not read here: 1.0
+// stays 1.0, a number of any length keeps its digits, and keys are sorted. Nothing
+// is guessed: each value that is left empty or that readers of YAML disagree about
+// is a problem, and then there is no JSON.
 func (n *Node) JSON() (json.RawMessage, []Problem) {
 	var w jsonWriter
 	w.value(n)

@@ -95,7 +95,7 @@ func (n *Node) Nearest(path ...string) *Node {
 	return n
 }
 
-// Where is the place to point at: the value, or its key where the value is
+// Where returns the place to point at: the value, or its key where the value is
 // empty or spans lines.
 func (n *Node) Where() Position {
 	if n.Key != nil && (n.Kind != Scalar || n.Text == "" && n.Inner == 0 || n.Tag == "!!null") {
@@ -104,7 +104,7 @@ func (n *Node) Where() Position {
 	return n.Position
 }
 
-// Inside is the place of the i-th character of a scalar's text.
+// Inside returns the place of the i-th character of a scalar's text.
 func (n *Node) Inside(i int) Position {
 	p := n.Where()
 	if n.Inner == 0 || n.Kind != Scalar || i < 0 || n.Inner-1+i >= p.Length {
@@ -191,7 +191,7 @@ var plainInt = regexp.MustCompile(`^(?:0|-?[1-9][0-9]{0,17})$`)
 // about.
 func IsWholeNumber(text string) bool { return plainInt.MatchString(text) }
 
-// Value is n as encoding/json would have read it. A number keeps its text only
+// Value returns n as encoding/json would have read it. A number keeps its text only
 // where every reader of YAML agrees about it; 0123 (octal to some), 1_000 and
 // 1.0 become fractions, which nothing that wants an integer or text takes.
 func (n *Node) Value() any {

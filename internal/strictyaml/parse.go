@@ -89,8 +89,8 @@ func split(data []byte) [][]rune {
 	return lines
 }
 
-// encoding refuses what is not plain UTF-8 text. The parser itself would take
-// UTF-16, where every column would be wrong.
+// encoding reports whether data is plain UTF-8 text, and adds a problem when it is
+// not. The parser itself would take UTF-16, where every column would be wrong.
 func (s *source) encoding(data []byte) bool {
 	if len(data) > MaxFileBytes {
 		s.add("file_too_large", s.at(1, 1, 1), fmt.Sprintf("the file has more than %d bytes", MaxFileBytes), "")
@@ -228,7 +228,8 @@ func outside(line []rune) string {
 	return string(c)
 }
 
-// tab names the first tab in an indentation.
+// tab reports whether there is a tab in an indentation, and adds a problem for the
+// first.
 func (s *source) tab() bool {
 	for i, line := range s.lines {
 		for j, r := range line {
@@ -244,9 +245,9 @@ func (s *source) tab() bool {
 	return false
 }
 
-// fullWidth names the first full-width character outside comments and quotes
-// that stands where YAML wants its ASCII twin. It is asked only when the file
-// did not read as a mapping.
+// fullWidth reports whether a full-width character outside comments and quotes
+// stands where YAML wants its ASCII twin, and adds a problem for the first. It is
+// asked only when the file did not read as a mapping.
 func (s *source) fullWidth() bool {
 	for i, line := range s.lines {
 		for j, r := range []rune(outside(line)) {
@@ -293,7 +294,7 @@ func (s *source) convert(y *yaml.Node, depth int) *Node {
 	return n
 }
 
-// instead is what to do without anchors.
+// instead returns what to write where there was an anchor.
 func (s *source) instead(write, them string) string {
 	if s.shared == "" {
 		return write

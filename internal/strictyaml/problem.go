@@ -14,7 +14,7 @@ type Position struct {
 	Length int // characters of the offending token; at least 1 when known
 }
 
-// Severity tells a problem that stops something from one that only warns.
+// Severity is whether a problem stops something or only warns.
 type Severity string
 
 // The severities.
