@@ -79,7 +79,7 @@ chaos-fleet: ## the same with the demo's whole fleet, which takes an hour or two
 .PHONY: bench
 bench: ## run the benchmarks, and a rollout over 1,000 functions
 	go test -run '^$$' -bench . -benchmem ./...
-	LAYERD_FLEET=1000 go test -count=1 -run '^TestFleetIsChangedAtTheRateThatIsAllowed$$' -v ./internal/daemon
+	LAYERD_FLEET=1000 go test -count=1 -run '^TestFleetIsChangedAtTheRateThatIsAllowed$$' -v ./internal/round
 
 .PHONY: load
 load: ## measure the daemon beside LOAD functions: memory and processor time
