@@ -21,7 +21,8 @@ import (
 	"github.com/layerd/layerd/internal/store/dynamostore/dynamotest"
 )
 
-// secretsManager knows the secrets that the template's parameters name.
+// secretsManager returns the address of one that has the secrets which the
+// template's parameters name.
 func secretsManager(t *testing.T, secrets map[string]string) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +136,7 @@ func TestECSTaskStarts(t *testing.T) {
 	d.isJSON()
 }
 
-// asTask gives a command the surroundings of the container.
+// asTask has a command run in the surroundings of the container.
 func asTask(t *testing.T, c *template, cmd *exec.Cmd, env []string) {
 	t.Helper()
 	root := t.TempDir()

@@ -24,7 +24,7 @@ const (
 	slackSecret = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:slack-AbCdEf"
 )
 
-// stack is the template with the least that has to be given, and more on top.
+// stack returns the template with the least that has to be given, and more on top.
 func stack(t *testing.T, more map[string]any) *template {
 	t.Helper()
 	given := map[string]any{
@@ -106,7 +106,7 @@ func TestECSTable(t *testing.T) {
 	}
 }
 
-// environment gives the variables of the container.
+// environment returns the variables of the container.
 func environment(t *testing.T, c *template) map[string]string {
 	t.Helper()
 	env := map[string]string{}

@@ -77,7 +77,7 @@ type site struct {
 	told []string   // what Slack was told
 }
 
-// newSite has two functions that have what the repository wants.
+// newSite returns a site with two functions that have what the repository wants.
 func newSite(t *testing.T) *site {
 	t.Helper()
 	if testing.Short() {
@@ -125,14 +125,14 @@ func newSite(t *testing.T) *site {
 func (s *site) webhook() string { return s.slack.URL + "/services/T0/B0/xyzzy" }
 func (s *site) repo() string    { return s.git.URL + "/acme/layers" }
 
-// messages is what Slack was told so far.
+// messages returns what Slack was told so far.
 func (s *site) messages() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.told)
 }
 
-// environment is what a daemon of this site has in its environment at least.
+// environment returns what a daemon of this site has in its environment at least.
 func (s *site) environment(more ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL=" + s.aws.URL, "AWS_REGION=" + startRegion, "AWS_ACCESS_KEY_ID=TEST",
@@ -140,7 +140,7 @@ func (s *site) environment(more ...string) []string {
 	}, more...)
 }
 
-// status gives the code of one answer of the daemon, 0 for none, and its body.
+// status returns the code of one answer of the daemon, 0 for none, and its body.
 func (s *site) status(path string) (int, string) {
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.listen+path, http.NoBody)
 	if err != nil {
@@ -158,7 +158,8 @@ func (s *site) status(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// given says whether the lease of the account was given back, by the store.
+// given returns the lease of the account as the store has it, and reports whether it
+// was given back.
 func (s *site) given(kept store.Store, repo string) (lease.View, bool) {
 	s.t.Helper()
 	identity, err := gitrepo.Identity(repo)

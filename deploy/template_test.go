@@ -97,7 +97,7 @@ func long(t *testing.T, n *yaml.Node) any {
 	return value
 }
 
-// properties are those of one resource, all functions worked out.
+// properties returns those of one resource, all functions worked out.
 func (c *template) properties(resource string) map[string]any {
 	c.t.Helper()
 	r, ok := c.root["Resources"].(map[string]any)[resource].(map[string]any)
