@@ -29,7 +29,7 @@
 //   - What was as bad before is not held against a change either, when there
 //     was enough before to tell.
 //   - Every finding has one sentence with the number, its limit and what it was
-//     before. What functions and AWS said is masked (Mask), cut, and free of
+//     before. What functions and AWS said is masked (package redact), cut, and free of
 //     what would paint a terminal.
 //   - Equal answers give equal findings in the same order. No clock is read:
 //     spans come in as arguments. Smoke waits no longer than its test allows.

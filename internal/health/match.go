@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/layerd/layerd/internal/redact"
 )
 
 // Match reports whether answer contains what is expected, and where it first does
@@ -151,12 +153,12 @@ func short(at string, v any) string {
 	if err := e.Encode(v); err != nil {
 		return "what cannot be written" // unreachable: it was read from JSON
 	}
-	if secretName.MatchString(at) {
+	if redact.Named(at) {
 		if _, flag := v.(bool); v != nil && !flag {
-			return masked
+			return redact.Masked
 		}
 	}
-	return cut(Mask(strings.TrimSpace(b.String())), longestValue)
+	return cut(redact.Mask(strings.TrimSpace(b.String())), longestValue)
 }
 
 // cut shortens a text to at most n bytes and marks where it did.

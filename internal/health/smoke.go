@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/redact"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -141,7 +142,7 @@ func subject(function, qualifier string) string {
 // words makes somebody else's text fit for a sentence: one line, without
 // secrets, and not for ever.
 func words(text string) string {
-	return cut(strings.Join(strings.Fields(Mask(printable(text))), " "), longestWords)
+	return cut(strings.Join(strings.Fields(redact.Mask(printable(text))), " "), longestWords)
 }
 
 // logTail is the end of a log, without secrets. They are masked in the whole
@@ -150,7 +151,7 @@ func logTail(log string) string {
 	if len(log) >= wholeLog {
 		_, log, _ = strings.Cut(log, "\n")
 	}
-	lines := strings.Split(strings.TrimSpace(Mask(printable(log))), "\n")
+	lines := strings.Split(strings.TrimSpace(redact.Mask(printable(log))), "\n")
 	lines = lines[max(0, len(lines)-logLines):]
 	for i, line := range lines {
 		// Lambda's own lines have tabs, which a terminal and Slack are not shown.

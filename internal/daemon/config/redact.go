@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/layerd/layerd/internal/redact"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
@@ -110,12 +111,7 @@ func explain(keyword string, path []string, root *strictyaml.Node) (*strictyaml.
 	return nil, nil
 }
 
-// secretLike finds what is a secret wherever it stands: tokens of GitHub, GitLab,
-// Slack and Atlassian, keys of AWS, private keys, and addresses that let whoever
-// knows them write.
-var secretLike = regexp.MustCompile(`gh[opusr]_[A-Za-z0-9]|github_pat_|gl(?:pat|dt|rt|oas|ft)-|xox[a-z]-|xapp-|ATATT[A-Za-z0-9]|ATCTT[A-Za-z0-9]|(?:AKIA|ASIA)[A-Z0-9]{12}|-----BEGIN |(?i:hooks\.slack(?:-gov)?\.com)`)
-
-func looksSecret(text string) bool { return secretLike.MatchString(text) }
+func looksSecret(text string) bool { return redact.Index(text) >= 0 }
 
 // hasCredentials reports whether a URL holds more than the user of ssh. It errs on
 // the side of yes: a password may hold a slash.
@@ -229,8 +225,8 @@ func withoutSecrets(data []byte, root *strictyaml.Node) []byte {
 		cut(t.Line, t.Column)
 	}
 	for i, line := range lines { // in a comment, say
-		if at := secretLike.FindStringIndex(line); at != nil {
-			lines[i] = line[:at[0]] + hidden
+		if at := redact.Index(line); at >= 0 {
+			lines[i] = line[:at] + hidden
 		}
 	}
 	return []byte(strings.Join(lines, "\n"))

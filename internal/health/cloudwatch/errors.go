@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/layerd/layerd/internal/awscall"
-	"github.com/layerd/layerd/internal/health"
+	"github.com/layerd/layerd/internal/redact"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -53,5 +53,5 @@ func kindOf(code string, err error, runs bool) state.Kind {
 // clean is awscall.Clean without secrets: a refused invocation repeats what it
 // was called with.
 func clean(message string) string {
-	return awscall.Clean(health.Mask(awscall.FirstLine(message)))
+	return awscall.Clean(redact.Mask(awscall.FirstLine(message)))
 }

@@ -1,4 +1,4 @@
-package health
+package redact
 
 import (
 	"encoding/json"
@@ -172,4 +172,28 @@ func FuzzMask(f *testing.F) {
 			t.Errorf("%q", got)
 		}
 	})
+}
+
+// What a configuration is refused for is masked in a log, and the other way round
+// for the tokens that have a beginning of their own: there were two lists.
+func TestATokenIsFoundAndMasked(t *testing.T) {
+	long := strings.Repeat("AB3", 12)
+	for _, begin := range []string{
+		"AKIA0123456789AB", "ASIA0123456789AB", "ABIA0123456789AB", "ACCA0123456789AB", "xoxb-", "xapp-", "ghp_", "ghs_",
+		"github_pat_", "glpat-", "gldt-", "ATATT3", "ATCTT3", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "https://hooks.slack.com/services/",
+	} {
+		text := "the text " + begin + long + " goes on"
+		at := Index(text)
+		if want := strings.Index(text, begin); at != want && text[max(at, 0):] != text[strings.Index(text, "hooks"):] {
+			t.Errorf("Index(%q) = %d, want %d", text, at, want)
+		}
+		if got := Mask(text); strings.Contains(got, long) {
+			t.Errorf("Mask(%q) = %q", text, got)
+		}
+	}
+	for _, text := range []string{"", "a GitHub page", "sk-learn", "glue-jobs-of-the-night-shift", "ghost_of_a_chance", "ATTACH"} {
+		if at := Index(text); at >= 0 {
+			t.Errorf("Index(%q) = %d: it is no secret", text, at)
+		}
+	}
 }

@@ -1,73 +1,125 @@
-package health
+// Package redact takes secrets out of what is shown. It knows what they look like,
+// wherever they stand: a token of GitHub by its beginning, a value by the name
+// before it, a key of AWS by its letters.
+//
+//	redact.Mask(log)        // a text of others, without what may be a secret
+//	redact.Index(line) >= 0 // a secret was written where none belongs
+//	redact.Named("api_key") // the value of a field of this name is not shown
+//
+// Mask would rather take too much: what cannot be told apart from a secret goes.
+// Index is sure of what it finds: a configuration is refused for it. What looks
+// like nothing, a password in the middle of a sentence, is found by neither.
+package redact
 
 import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
-// masked stands where a secret was.
-const masked = "***"
+// Masked stands where a secret was.
+const Masked = "***"
+
+// tokens are secrets by their own looks, wherever they stand.
+var tokens = []struct {
+	// begins is enough for Index, be the rest cut or mistyped.
+	begins string
+	// whole is what Mask takes: in a text of others, words may begin like that.
+	whole string
+}{
+	{`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12}`, `(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}`}, // AWS access key id
+	{`xox[a-z]-|xapp-`, `(?:xox[a-zA-Z]|xapp)[.-][\w.-]+`},                          // Slack
+	{`gh[opusr]_[A-Za-z0-9]|github_pat_`, `gh[a-z]_\w{16,}|github_pat_\w{16,}`},     // GitHub
+	{`gl(?:pat|dt|rt|oas|ft)-`, `gl[a-z]{2,5}-[\w-]{16,}`},                          // GitLab
+	{`AT[AC]TT[A-Za-z0-9]`, `AT[AC]TT[\w=-]{16,}`},                                  // Atlassian
+}
 
 // secretWord is in the names of which the value must not be shown.
 const secretWord = `(?:secret[ _-](?:access[ _-])?key|pass(?:word|wd|phrase|code)|pwd|secret|token|credential|authorization|cookie|signature|connection[ _-]?string` +
 	`|(?:api|access|private|account|shared|master|encryption|signing|client)[ _-]?key)`
 
+// Compiled when the first text is masked: most commands never do, and it takes
+// milliseconds of their start.
 var (
 	// secretName finds such a name anywhere. The short ones count only as whole
 	// words: a bypass and an author are no secrets.
-	secretName = regexp.MustCompile(`(?i)` + secretWord + `|(?:^|[^a-z])(?:pass|auth|pw)(?:$|[^a-z])`)
+	secretName = compiled(`(?i)` + secretWord + `|(?:^|[^a-z])(?:pass|auth|pw)(?:$|[^a-z])`)
 
 	// secretField is a name and what stands between it and its value: key=value,
 	// key: value, "key":"value" however often it was escaped, 'key' => 'value',
 	// <key>value, env['KEY'] = 'value', --key value.
-	secretField = regexp.MustCompile(`(?i)(?:[\w.-]*` + secretWord + `[\w.-]*|(?:^|[^a-z])(?:pass|auth|pw))` +
+	secretField = compiled(`(?i)(?:[\w.-]*` + secretWord + `[\w.-]*|(?:^|[^a-z])(?:pass|auth|pw))` +
 		`(?:["'\\\])]*[ \t]*(?:=>|:=|[:=>]|%3a|%3d)|[ \t]+)`)
 
-	// What is secret by its own looks. The first group, if there is one, stays.
-	privateKey = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
+	privateKey = compiled(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`)
 	// keyEnd is the end of one whose beginning fell off the log.
-	keyEnd = regexp.MustCompile(`(?:[A-Za-z0-9+/=\s]|\\+[nr])*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----`)
-	looks  = []*regexp.Regexp{
-		regexp.MustCompile(`(?i)(https?://hooks\.slack(?:-gov)?\.com/)[^\s"'<>]+`),
-		regexp.MustCompile(`(?i)([a-z][a-z0-9+.-]*://)(?:[^\s/?#"'<>@]*:[^\s"'<>]*|[^\s/"'<>]*)@`),
-		regexp.MustCompile(`(?i)\b((?:bearer|basic)(?:[ \t:=]+|%20))[\w.~+/=%-]+`),
-		regexp.MustCompile(`()eyJ[\w-]{6,}(?:\.[\w-]*)+`),                                                 // JWT
-		regexp.MustCompile(`()(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}`),                                      // AWS access key id
-		regexp.MustCompile(`()(?:xox[a-zA-Z]|xapp)[.-][\w.-]+`),                                           // Slack
-		regexp.MustCompile(`()(?:gh[a-z]_\w{16,}|github_pat_\w{16,}|gl[a-z]{2,5}-[\w-]{16,})`),            // GitHub, GitLab
-		regexp.MustCompile(`()(?:[sr]k_(?:live|test)_\w{8,}|sk-[\w-]{16,}|npm_\w{20,}|AIza[\w-]{30,35})`), // Stripe and those who copied it, npm, Google
-	}
+	keyEnd = compiled(`(?:[A-Za-z0-9+/=\s]|\\+[nr])*-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----`)
+
+	// Of these the first group stays.
+	slackHook     = compiled(`(?i)(https?://hooks\.slack(?:-gov)?\.com/)[^\s"'<>]+`)
+	userOfAddress = compiled(`(?i)([a-z][a-z0-9+.-]*://)(?:[^\s/?#"'<>@]*:[^\s"'<>]*|[^\s/"'<>]*)@`)
+	scheme        = compiled(`(?i)\b((?:bearer|basic)(?:[ \t:=]+|%20))[\w.~+/=%-]+`)
+
+	// whole finds a token to its end, or one whose beginning is not sure enough for
+	// Index: of a JWT, of Stripe and those who copied it, of npm, of Google.
+	whole = compiled(alternatives(func(i int) string { return tokens[i].whole }) +
+		`|eyJ[\w-]{6,}(?:\.[\w-]*)+|[sr]k_(?:live|test)_\w{8,}|sk-[\w-]{16,}|npm_\w{20,}|AIza[\w-]{30,35}`)
+	beginning = compiled(alternatives(func(i int) string { return tokens[i].begins }) +
+		`|-----BEGIN |(?i:hooks\.slack(?:-gov)?\.com)`)
+
 	// literal is a number or a word of JSON with more fields behind it.
-	literal = regexp.MustCompile(`^(?:-?[0-9][0-9.eE+-]*|true|false|null|None)[,}\]\r\n]`)
+	literal = compiled(`^(?:-?[0-9][0-9.eE+-]*|true|false|null|None)[,}\]\r\n]`)
 	// done is what was masked before.
-	done = regexp.MustCompile(`^\*\*\*(?:[\s,}\])"'<]|\z)`)
+	done = compiled(`^\*\*\*(?:[\s,}\])"'<]|\z)`)
 
 	// blob is what an AWS secret access key (40 characters) and a session token
 	// (hundreds) look like.
-	blob = regexp.MustCompile(`[A-Za-z0-9+/]{40,}={0,2}`)
+	blob = compiled(`[A-Za-z0-9+/]{40,}={0,2}`)
 )
+
+func compiled(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+func alternatives(of func(i int) string) string {
+	var all []string
+	for i := range tokens {
+		all = append(all, of(i))
+	}
+	return strings.Join(all, "|")
+}
+
+// Named reports whether the value of a field of this name, or at this path of
+// names, is not to be shown.
+func Named(name string) bool { return secretName().MatchString(name) }
+
+// Index returns where in text the first secret begins that is one by its own
+// looks, -1 = there is none: a token of GitHub, GitLab, Slack or Atlassian, an
+// access key of AWS, a private key, an address that lets whoever knows it write.
+func Index(text string) int {
+	if at := beginning().FindStringIndex(text); at != nil {
+		return at[0]
+	}
+	return -1
+}
 
 // Mask takes what looks like a secret out of a text that somebody else wrote, a
 // function's log above all: AWS access keys and session tokens, values of
 // fields named like a secret, bearer and basic tokens, JWTs, private keys, the
-// user part of addresses, tokens of Slack, GitHub and some others. It would
-// rather take too much: what cannot be told apart from a secret goes. What
-// looks like nothing, a password in the middle of a sentence, stays.
+// user part of addresses, tokens of Slack, GitHub and some others. Masking twice
+// changes nothing.
 func Mask(text string) string {
-	text = privateKey.ReplaceAllString(text, masked)
-	text = keyEnd.ReplaceAllString(text, masked)
+	text = privateKey().ReplaceAllString(text, Masked)
+	text = keyEnd().ReplaceAllString(text, Masked)
 	text = maskFields(text)
-	for _, re := range looks {
-		keep := "${1}" + masked
-		if strings.HasSuffix(re.String(), "@") {
-			keep += "@"
-		}
-		text = re.ReplaceAllString(text, keep)
-	}
-	return blob.ReplaceAllStringFunc(text, func(run string) string {
+	text = slackHook().ReplaceAllString(text, "${1}"+Masked)
+	text = userOfAddress().ReplaceAllString(text, "${1}"+Masked+"@")
+	text = scheme().ReplaceAllString(text, "${1}"+Masked)
+	text = whole().ReplaceAllString(text, Masked)
+	return blob().ReplaceAllStringFunc(text, func(run string) string {
 		if random(run) {
-			return masked
+			return Masked
 		}
 		return run
 	})
@@ -86,7 +138,7 @@ func random(run string) bool {
 func maskFields(text string) string {
 	var b strings.Builder
 	for text != "" {
-		at := secretField.FindStringIndex(text)
+		at := secretField().FindStringIndex(text)
 		if at == nil {
 			break
 		}
@@ -98,7 +150,7 @@ func maskFields(text string) string {
 		}
 		before, after := valueOf(field, rest)
 		if before < after {
-			b.WriteString(rest[:before] + masked)
+			b.WriteString(rest[:before] + Masked)
 			text = rest[after:]
 		}
 	}
@@ -130,9 +182,9 @@ func valueOf(field, rest string) (from, to int) {
 	switch {
 	case value == "":
 		return from, from
-	case done.MatchString(value):
-		return from, from + len(masked)
-	case strings.ContainsAny(field, "\"'") && literal.MatchString(value):
+	case done().MatchString(value):
+		return from, from + len(Masked)
+	case strings.ContainsAny(field, "\"'") && literal().MatchString(value):
 		return from, from + until(value, ",}]\r\n")
 	case value[0] == '{' || value[0] == '[':
 		return from, from + bracketEnd(value)
