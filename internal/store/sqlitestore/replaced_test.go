@@ -85,6 +85,7 @@ func losses() []loss {
 		{"an older state restored by SQLite", func(t *testing.T, path, copied string) {
 			sqlFile(`UPDATE entry SET data = CAST('old' AS BLOB) WHERE key = 'a'; UPDATE origin SET generation = 1`)(t, path)
 		}, "old"},
+		{"its identity deleted", func(t *testing.T, path, copied string) { sqlFile("DELETE FROM origin")(t, path) }, ""},
 	}
 }
 

@@ -130,10 +130,7 @@ func (s *Store) swap(ctx context.Context, lost error, statement string, args ...
 	}
 	defer tx.Rollback() // does nothing after Commit
 	now, err := readOrigin(ctx, tx)
-	if err == nil {
-		err = s.known.follows(ctx, now)
-	}
-	if err != nil {
+	if err := s.known.follows(ctx, now, err); err != nil {
 		return err
 	}
 	result, err := tx.ExecContext(ctx, statement, args...)
