@@ -59,11 +59,7 @@ func (c *Client) pace(ctx context.Context, in middleware.FinalizeInput, next mid
 	middleware.FinalizeOutput, middleware.Metadata, error,
 ) {
 	if awsmiddleware.GetOperationName(ctx) == "DescribeAlarms" {
-		if err := c.alarms.Wait(ctx); err != nil {
-			if ctx.Err() == nil {
-				// The limiter sees that the deadline would pass before our turn.
-				err = context.DeadlineExceeded
-			}
+		if err := awscall.Turn(ctx, c.alarms); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
 	}
