@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// instructions gives those of the last stage of the Dockerfile, and the first
+// instructions returns those of the last stage of the Dockerfile, and the first
 // stage's FROM.
 func instructions(t *testing.T) (builder string, last map[string]string) {
 	t.Helper()

@@ -106,7 +106,7 @@ func TestECSTable(t *testing.T) {
 	}
 }
 
-// environment gives the variables of the container.
+// environment returns the variables of the container.
 func environment(t *testing.T, c *template) map[string]string {
 	t.Helper()
 	env := map[string]string{}

@@ -140,7 +140,7 @@ func (s *site) environment(more ...string) []string {
 	}, more...)
 }
 
-// status gives the code of one answer of the daemon, 0 for none, and its body.
+// status returns the code of one answer of the daemon, 0 for none, and its body.
 func (s *site) status(path string) (int, string) {
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.listen+path, http.NoBody)
 	if err != nil {
@@ -158,7 +158,7 @@ func (s *site) status(path string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// given says whether the lease of the account was given back, by the store.
+// given reports whether the lease of the account was given back, by the store.
 func (s *site) given(kept store.Store, repo string) (lease.View, bool) {
 	s.t.Helper()
 	identity, err := gitrepo.Identity(repo)

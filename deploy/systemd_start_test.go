@@ -115,7 +115,7 @@ func (m *manager) start() *running {
 	return run(m.t, func(c *exec.Cmd) { c.Dir, c.Env = "/", m.env }, m.line...)
 }
 
-// count says how often the daemon told something.
+// count returns how often the daemon told something.
 func (m *manager) count(what string) int { return strings.Count(m.told.String(), what+"\n") }
 
 // layerd runs another command beside the daemon.

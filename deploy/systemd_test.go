@@ -12,7 +12,7 @@ import (
 
 const unitFile = "systemd/layerd.service"
 
-// readUnit gives the settings of the unit; of one that is set twice, both.
+// readUnit returns the settings of the unit; of one that is set twice, both.
 func readUnit(t *testing.T) (text string, settings map[string][]string) {
 	t.Helper()
 	data, err := os.ReadFile(unitFile)

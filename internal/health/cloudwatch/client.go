@@ -20,8 +20,8 @@ const alarmRate = 3
 
 var _ health.Source = (*Client)(nil)
 
-// Options says which account is meant and how to reach it. Invoke has no
-// CallTimeout: a function may take 15 minutes.
+// Options names the account and how to reach it. CallTimeout does not bound
+// Invoke: a function may take 15 minutes.
 type Options = awscall.Options
 
 // Client is a health.Source. It is safe for concurrent use.

@@ -107,7 +107,7 @@ func look(ctx context.Context, path string, write, read *sql.DB) (o opened, err 
 
 func (o *opened) release() {
 	if o.anchor != nil {
-		_ = o.anchor.Close() // gives it back to its pool
+		_ = o.anchor.Close() // returns it to its pool
 		o.anchor = nil
 	}
 }
