@@ -199,13 +199,13 @@ func TestECSHealthCheck(t *testing.T) {
 // cfn-lint knows what CloudFormation accepts. It takes some seconds to say the
 // same of the same template.
 func TestECSTemplateLints(t *testing.T) {
-	if testing.Short() || !nightly.On() && unchanged(t, "ecs") {
-		t.Skip("takes some seconds, and the template has not changed")
+	switch {
+	case testing.Short():
+		t.Skip("starts Python")
+	case !nightly.On() && unchanged(t, "ecs"):
+		t.Skip("LAYERD_NIGHTLY=1 runs it: it takes some seconds, and the template has not changed")
 	}
-	lint, err := exec.LookPath("cfn-lint")
-	if err != nil {
-		t.Skip("cfn-lint is not installed: pip install cfn-lint")
-	}
+	lint := nightly.Program(t, "cfn-lint", "pip install cfn-lint")
 	if out, err := exec.CommandContext(t.Context(), lint, ecsTemplate).CombinedOutput(); err != nil {
 		t.Errorf("cfn-lint: %v\n%s", err, out)
 	}

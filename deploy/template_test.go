@@ -186,7 +186,7 @@ func (c *template) ref(name string) any {
 	return "${" + name + "}"
 }
 
-// at follows keys and list indices through what properties gives.
+// at follows keys and list indices through what properties returns.
 func at(t *testing.T, v any, path ...any) any {
 	t.Helper()
 	for i, p := range path {

@@ -41,8 +41,10 @@
 //     Careful such a call is not repeated.
 //   - Retries, their number and the pause between them are set here and do not
 //     depend on the version of the SDK or on AWS_MAX_ATTEMPTS.
-//   - Every call says app/layerd in its user agent, or what AWS_SDK_UA_APP_ID has
-//     instead, so that CloudTrail tells layerd from others with the same role.
+//   - Every call of a client says app/layerd in its user agent, or what
+//     AWS_SDK_UA_APP_ID has instead, so that CloudTrail tells layerd from others
+//     with the same role. What the SDK's own chain asks for credentials says
+//     neither: it is made before the SDK looks at any AppID, WithAppID included.
 //   - What comes out of Sorter and Plain holds no request, response or signature.
 //     Neither bodies, keys nor tokens are kept or logged; of credentials only a
 //     hash.

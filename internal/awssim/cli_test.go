@@ -16,13 +16,10 @@ import (
 // The official AWS CLI is another client by other hands: botocore instead of
 // the Go SDK.
 func TestTheAWSCLI(t *testing.T) {
-	bin, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("the AWS CLI is not installed")
-	}
 	if testing.Short() {
 		t.Skip("starts Python")
 	}
+	bin := nightly.Program(t, "aws", "pip install awscli")
 	w := awssim.New(awssim.Options{Settle: time.Millisecond})
 	srv := httptest.NewServer(w.Handler())
 	defer srv.Close()

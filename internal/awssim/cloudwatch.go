@@ -42,7 +42,7 @@ func cborAnswer(status int, requestID string, body []byte) answer {
 	return a
 }
 
-// cborError tells the code twice: CloudWatch once spoke the query protocol,
+// cborError writes the code twice: CloudWatch once spoke the query protocol,
 // and the SDK prefers the code that protocol had.
 func cborError(requestID string, e *apiError) answer {
 	a := cborAnswer(e.status, requestID, cbor.Encode(cbor.Map{

@@ -175,7 +175,7 @@ func (c *call) count(t Traffic, took time.Duration) {
 	}
 }
 
-// completed gives a result what it left out, and ends it at the timeout.
+// completed fills in what a result leaves out, and ends it at the timeout.
 func (c *call) completed(r Result, timeout time.Duration) Result {
 	if r.Took > timeout {
 		r.Took, r.FunctionError = timeout, "Unhandled"

@@ -111,7 +111,7 @@ func (v *layerVersion) fits(runtime, arch string) bool {
 	return (runtime == "" || slices.Contains(v.Runtimes, runtime)) && (arch == "" || slices.Contains(v.Architectures, arch))
 }
 
-// attached is what a function tells of a layer it has, gone or not.
+// attached is a layer as a function lists it, whether it is gone or not.
 func (w *World) attached(arn string) attachedDoc {
 	d := attachedDoc{Arn: arn}
 	if ref, n, ok := parseLayerVersion(arn); ok {

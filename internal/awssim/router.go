@@ -66,7 +66,7 @@ func (w *World) serve(r *http.Request) (answer, error) {
 	return a, r.Context().Err()
 }
 
-// fail gives the client f for an answer.
+// fail answers the client with f.
 func (c *call) fail(f *Failure) (answer, error) {
 	if f.Drop {
 		c.log.Status, c.log.ErrorCode = 0, ""

@@ -96,7 +96,7 @@ type tagEvent struct {
 	gone bool
 }
 
-// tagged tells the index. Functions that never had a tag are unknown to it.
+// tagged writes f's tags into the index. Functions that never had a tag are unknown to it.
 func (w *World) tagged(f *function, now time.Time) {
 	_, exists := w.stores[f.place].functions[f.name]
 	w.tagLog = append(w.tagLog, tagEvent{f.place, now, f.arn(""), maps.Clone(f.tags), !exists})

@@ -157,7 +157,8 @@ func (w *World) store(account, region string) *store {
 func (w *World) newID() string {
 	w.serial++
 	h := sha256.Sum256(fmt.Appendf(nil, "awssim %d", w.serial))
-	return fmt.Sprintf("%x-%x-4%x-8%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])[:36]
+	h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80 // version and variant of a random one
+	return fmt.Sprintf("%x-%x-%x-%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
 }
 
 // codeSize is what counts towards the storage quota, in bytes. Deleted layer

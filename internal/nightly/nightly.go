@@ -18,6 +18,7 @@ package nightly
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 )
 
@@ -40,4 +41,20 @@ func OrCI(t testing.TB, why string) {
 	if testing.Short() || !On() && os.Getenv("CI") == "" {
 		t.Skipf("CI=true runs it: %s", why)
 	}
+}
+
+// Program returns the path of a program that a test wants for a second opinion.
+// Where it is missing the test is skipped; at night, which has to prove all, it
+// fails. install is how to get it.
+func Program(t testing.TB, name, install string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return path
+	case On():
+		t.Fatalf("%s is not installed, and LAYERD_NIGHTLY=1 leaves nothing out: %s", name, install)
+	}
+	t.Skipf("%s is not installed: %s", name, install)
+	return ""
 }

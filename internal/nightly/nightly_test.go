@@ -1,6 +1,9 @@
 package nightly
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
 
 // What plays in a size plays in each larger one.
 func TestSizes(t *testing.T) {
@@ -39,4 +42,45 @@ func runs(t *testing.T, gate func(testing.TB, string)) (ran bool) {
 		ran = true
 	})
 	return ran
+}
+
+// verdict is a test that notes how it ended.
+type verdict struct {
+	testing.TB
+	is string
+}
+
+func (v *verdict) Helper() {}
+
+func (v *verdict) Fatalf(string, ...any) { v.end("failed") }
+
+func (v *verdict) Skipf(string, ...any) { v.end("skipped") }
+
+func (v *verdict) end(is string) {
+	v.is = is
+	runtime.Goexit()
+}
+
+// A second opinion that cannot be had is a skip by day and a failure at night.
+func TestProgram(t *testing.T) {
+	for name, tt := range map[string]struct{ program, nightly, want string }{
+		"there":             {"go", "", ""},
+		"there, at night":   {"go", "1", ""},
+		"missing":           {"no such program", "", "skipped"},
+		"missing, at night": {"no such program", "1", "failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("LAYERD_NIGHTLY", tt.nightly)
+			v, path := &verdict{}, ""
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				path = Program(v, tt.program, "make it")
+			}()
+			<-done
+			if v.is != tt.want || (path == "") != (tt.want != "") {
+				t.Errorf("%q, path %q", v.is, path)
+			}
+		})
+	}
 }

@@ -20,15 +20,14 @@ const (
 // types and naming rules"). An ARN names a table of another account.
 var tableName = regexp.MustCompile(`^(arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/)?[a-zA-Z0-9_.-]{3,255}$`)
 
-// Spec says which store is meant, as in --store and in layerd.yaml. It opens
-// nothing.
+// Spec names a store, as --store and layerd.yaml do. It opens nothing.
 type Spec struct{ Kind, Location string }
 
 // String returns the text that [ParseSpec] reads.
 func (s Spec) String() string { return s.Kind + ":" + s.Location }
 
-// ParseSpec reads sqlite:PATH, dynamodb:TABLE or memory:. An error says what
-// was probably meant.
+// ParseSpec reads sqlite:PATH, dynamodb:TABLE or memory:. Its error suggests
+// what was probably meant.
 func ParseSpec(s string) (Spec, error) {
 	kind, location, found := strings.Cut(s, ":")
 	switch {

@@ -187,7 +187,7 @@ func afterPrefix(prefix string) string {
 
 // A PageFunc reads the next values of a query in its order, at most q.Limit
 // when that is not 0 and otherwise as many as are good to hold in memory. It
-// says whether there may be more behind them; then it returned at least one.
+// reports whether more may follow; then it has returned at least one.
 type PageFunc func(ctx context.Context, q Query) (values []Value, more bool, err error)
 
 // Pages is the List of an implementation that can read one page.

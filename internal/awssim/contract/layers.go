@@ -247,7 +247,7 @@ func filters(p *probe) {
 	}
 }
 
-// listedLayer returns the newest version ListLayers tells for the fact's layer.
+// listedLayer returns the newest version ListLayers has of the fact's layer.
 func (p *probe) listedLayer(runtime types.Runtime) (int64, bool) {
 	p.Helper()
 	in := lambda.ListLayersInput{CompatibleRuntime: runtime}

@@ -1,7 +1,7 @@
 // Package mototest starts moto, the emulator of AWS that others have written,
 // for tests that want a second opinion.
 //
-//	endpoint := mototest.Start(t)   // skips the test where moto is not installed
+//	endpoint := mototest.Start(t)   // skips the test but at night
 //
 // moto is wrong about much of Lambda (internal/awssim/contract says where); what
 // it agrees with is a second pair of eyes, and never the truth.
@@ -24,10 +24,7 @@ import (
 func Start(t *testing.T) string {
 	t.Helper()
 	nightly.Only(t, "a second opinion from a Python server")
-	bin, err := exec.LookPath("moto_server")
-	if err != nil {
-		t.Skip("moto_server is not installed: pip install 'moto[server]'")
-	}
+	bin := nightly.Program(t, "moto_server", "pip install 'moto[server]'")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 const dirty = "+dirty"
 
 // Dir reads a folder as it lies on disk, edited or not. When it belongs to a
-// Git working tree the Commit tells of HEAD, and its Hash ends in "+dirty" when
+// Git working tree the Commit describes HEAD, and its Hash ends in "+dirty" when
 // anything in the folder differs from HEAD that Git does not ignore; so does a
 // new file. Without Git, or before the first commit, the Hash is empty.
 //

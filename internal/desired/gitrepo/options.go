@@ -23,7 +23,7 @@ const (
 	DefaultMaxBytes = 64 << 20
 )
 
-// Options say which branch to follow and how to reach it.
+// Options names the branch to follow and how to reach it.
 type Options struct {
 	// URL is https://…, http://…, ssh://…, user@host:path, or the path or
 	// file:// URL of a repository on this machine, bare or not. A user and

@@ -70,7 +70,8 @@ func (op *operation) missing(what string, hash plumbing.Hash, err error) *Error 
 	return op.fail(KindCorrupt, "%s %s: %v", what, hash, err)
 }
 
-// folder goes down to the path, and says what is there instead of a folder.
+// folder returns the tree at the path, or an error that names what is there
+// instead.
 func (op *operation) folder(objects storer.EncodedObjectStorer, root plumbing.Hash) (*object.Tree, error) {
 	tree, err := object.GetTree(objects, root)
 	if err != nil {

@@ -20,8 +20,8 @@ const alarmRate = 3
 
 var _ health.Source = (*Client)(nil)
 
-// Options says which account is meant and how to reach it. Invoke has no
-// CallTimeout: a function may take 15 minutes.
+// Options names the account and how to reach it. CallTimeout does not bound
+// Invoke: a function may take 15 minutes.
 type Options = awscall.Options
 
 // Client is a health.Source. It is safe for concurrent use.
@@ -59,11 +59,7 @@ func (c *Client) pace(ctx context.Context, in middleware.FinalizeInput, next mid
 	middleware.FinalizeOutput, middleware.Metadata, error,
 ) {
 	if awsmiddleware.GetOperationName(ctx) == "DescribeAlarms" {
-		if err := c.alarms.Wait(ctx); err != nil {
-			if ctx.Err() == nil {
-				// The limiter sees that the deadline would pass before our turn.
-				err = context.DeadlineExceeded
-			}
+		if err := awscall.Turn(ctx, c.alarms); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
 	"github.com/layerd/layerd/internal/health"
-	"github.com/layerd/layerd/internal/state"
 )
 
 const (
@@ -117,24 +116,7 @@ func (g *gathered) done() health.Sum {
 	return g.sum
 }
 
-// sweep calls page with one marker after the other, nil first, until an answer
-// carries none. A marker that comes twice would go round for ever.
+// sweep asks for page after page: see awscall.Sorter.
 func sweep(ctx context.Context, op string, page func(context.Context, *string) (*string, error)) error {
-	seen := map[string]bool{}
-	var marker *string
-	for range mostPages {
-		next, err := page(ctx, marker)
-		if err != nil {
-			return readError(op, "", err)
-		}
-		if aws.ToString(next) == "" {
-			return nil
-		}
-		if seen[*next] {
-			return &state.Error{Op: op, Kind: state.Again, Message: "aws gave the same page marker twice"}
-		}
-		seen[*next] = true
-		marker = next
-	}
-	return &state.Error{Op: op, Kind: state.Again, Message: "aws gave more pages than can be"}
+	return sorter.Sweep(ctx, op, "", mostPages, page)
 }

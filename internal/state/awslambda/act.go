@@ -28,7 +28,7 @@ const (
 )
 
 // Function reads one function anew: its list, its settings, its RevisionID, its
-// state and its confirmed tags, which are never nil unless AWS refused to tell
+// state and its confirmed tags, which are never nil unless AWS refused to read
 // them. It spends GetFunction's own quota. A function that does not exist is
 // state.Gone.
 func (c *Client) Function(ctx context.Context, name string) (state.Function, error) {
@@ -83,7 +83,7 @@ func statusReason(cfg *types.FunctionConfiguration) string {
 // else of it; an empty list detaches all. revision is that of the Function
 // read just before: when the function was changed since, nothing happens and
 // the error is state.LookAgain, as it is while an update is in progress. An
-// empty revision (some emulators tell none) makes the write unconditional.
+// empty revision (some emulators have none) makes the write unconditional.
 //
 // It returns AWS's request id as soon as AWS has accepted the change; see
 // WaitUpdated. After state.Unsure the change may have been made.
@@ -102,11 +102,9 @@ func (w Writes) SetLayers(ctx context.Context, name string, layers []state.Layer
 	for _, l := range layers {
 		list = append(list, string(l))
 	}
-	in := &lambda.UpdateFunctionConfigurationInput{FunctionName: aws.String(place.FunctionARN(name)), Layers: list}
-	if revision != "" {
-		in.RevisionId = aws.String(revision)
-	}
-	out, err := w.c.lambda.UpdateFunctionConfiguration(ctx, in, w.once)
+	out, err := w.c.lambda.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
+		FunctionName: aws.String(place.FunctionARN(name)), Layers: list, RevisionId: given(revision),
+	}, w.once)
 	if err != nil {
 		return "", writeError("UpdateFunctionConfiguration", name, err)
 	}
@@ -114,7 +112,7 @@ func (w Writes) SetLayers(ctx context.Context, name string, layers []state.Layer
 }
 
 // WaitUpdated waits until no creation or update of name is in progress, and
-// gives the function as it is then, with its final RevisionID. An update that
+// returns the function as it is then, with its final RevisionID. An update that
 // failed is state.Human with AWS's reason, and the function is returned as
 // well. After five minutes it gives up with state.Again.
 func (c *Client) WaitUpdated(ctx context.Context, name string) (state.Function, error) {

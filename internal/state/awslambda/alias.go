@@ -19,7 +19,7 @@ const (
 	lastProvisionedPoll  = 15 * time.Second
 )
 
-// Alias reads one alias, from the shared quota. Provisioned is not told here.
+// Alias reads one alias, from the shared quota. It leaves Provisioned unset.
 // A function or an alias that does not exist is state.Gone.
 func (c *Client) Alias(ctx context.Context, q state.Qualified) (state.Alias, error) {
 	if _, err := c.checked(ctx); err != nil {
@@ -71,7 +71,7 @@ func (c *Client) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 		return err
 	}
 	began := time.Now()
-	// Not at once: what was ready before the alias moved may still be told.
+	// Not at once: right after the move AWS may still report what was ready before.
 	for pause := firstProvisionedPoll; ; pause = min(2*pause, lastProvisionedPoll) {
 		if err := awscall.Sleep(ctx, pause); err != nil {
 			return readError(op, q.String(), err)

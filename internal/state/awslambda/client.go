@@ -17,7 +17,7 @@ import (
 // latency.
 const concurrent = 8
 
-// Options says which account is meant, how to reach it, and what it may be asked.
+// Options names the account, how to reach it, and how fast it may be asked.
 type Options struct {
 	awscall.Options
 

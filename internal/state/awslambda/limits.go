@@ -132,12 +132,8 @@ func burst(perSecond float64) int { return max(1, int(perSecond)) }
 // the token, so that those who wait do not all start when it ends.
 func (b *bucket) wait(ctx context.Context) error {
 	for {
-		if err := b.lim.Wait(ctx); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			// The limiter sees that the deadline would pass before our turn.
-			return context.DeadlineExceeded
+		if err := awscall.Turn(ctx, b.lim); err != nil {
+			return err
 		}
 		pause := time.Until(b.pausedUntil())
 		if pause <= 0 {

@@ -132,7 +132,7 @@ func merge[K comparable, V any](into *map[K]V, found map[K]V) {
 	maps.Copy(*into, found)
 }
 
-// failed keeps an error that concerns one thing only, and gives back one that
+// failed keeps an error that concerns one thing only, and returns one that
 // would meet every other call as well: AWS is out of reach, or another account
 // answers.
 func (l *look) failed(err error) error {

@@ -50,7 +50,7 @@ func (c *Client) Served(ctx context.Context, q state.Qualified) (state.Served, e
 	return s, nil
 }
 
-// Publish freezes q.Function's $LATEST as a version and gives its number: that
+// Publish freezes q.Function's $LATEST as a version and returns its number: that
 // of the newest one when nothing has changed since. When the function is no
 // longer at revision, or its code is not code (either may be empty: not
 // checked), nothing happens and the error is state.LookAgain, as it is while an
@@ -105,7 +105,7 @@ func otherCode(err error) error {
 }
 
 // WaitActive waits until the version that a qualifier names is no longer
-// Pending, and gives it. One that Failed is no error: State and Reason say so.
+// Pending, and returns it. One that Failed is no error: see State and Reason.
 // After fifteen minutes it gives up with state.Again.
 func (c *Client) WaitActive(ctx context.Context, q state.Qualified) (state.Served, error) {
 	began := time.Now()

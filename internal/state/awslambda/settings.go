@@ -11,14 +11,14 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// unreadable is the name under which variables that AWS does not tell (a key
+// unreadable is the name under which variables that AWS does not return (a key
 // of the account that we may not use) appear among the settings.
 const unreadable = "environment (not readable)"
 
 // settings is the fingerprint of all that a version freezes besides code and
 // layers. It is the same for $LATEST listed, for $LATEST read, and for a version
-// that was published from it: what only some of these answers tell is left out,
-// and a default that is told is the same as one that is not.
+// that was published from it: what only some of these answers have is left out,
+// and a default that is spelled out is the same as one that is not.
 func settings(cfg *types.FunctionConfiguration) state.Settings {
 	return state.NewSettings(map[string]string{
 		"role":              aws.ToString(cfg.Role),

@@ -129,8 +129,8 @@ func (s *Store) migrate(ctx context.Context, version int, steps []migration) err
 	return check(version, latest(steps))
 }
 
-// setSchema writes the version if the condition holds, and says whether it did
-// and else which version it found. Doing it twice does no harm.
+// setSchema writes the version if the condition holds, and reports whether it did;
+// if not, found is the version that is there. Doing it twice does no harm.
 func (s *Store) setSchema(ctx context.Context, version int, condition string) (set bool, found int, err error) {
 	unsure := false
 	_, err = s.db.UpdateItem(ctx, &dynamodb.UpdateItemInput{

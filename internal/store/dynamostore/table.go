@@ -22,8 +22,8 @@ const (
 )
 
 // Init makes the table, or finishes one that is empty: on demand, with recovery
-// to any point in time and protection from deletion. It says whether there was
-// none before. The mark of layerd is written last, so a table that has it is
+// to any point in time and protection from deletion. It reports whether it made
+// one. The mark of layerd is written last, so a table that has it is
 // finished, and Init changes nothing there. A table of another shape and one
 // that holds something else are refused.
 func Init(ctx context.Context, cfg aws.Config, table string) (created bool, err error) {

@@ -19,18 +19,22 @@ const adviseGone = "; put it back, or begin without a past with layerd store ini
 
 // Reopen implements store.Replaceable.
 func (s *Store) Reopen(ctx context.Context) error {
+	const doing = "open store again"
 	if err := s.calls.Acquire(ctx, allCalls); err != nil {
-		return s.explain("open store again", fmt.Errorf("%w: %w", store.ErrReplaced, err))
+		return s.explain(doing, err)
 	}
 	defer s.calls.Release(allCalls)
-	if s.known.Mutex == nil || s.closed || s.check() == nil {
+	switch err := s.check(); {
+	case err == nil:
 		return nil
+	case !errors.Is(err, store.ErrReplaced):
+		return s.explain(doing, err) // it could not be looked at, and may well be there
 	}
 	if err := s.reopen(ctx); err != nil {
 		if !errors.Is(err, store.ErrReplaced) {
 			err = fmt.Errorf("%w: %w", store.ErrReplaced, err)
 		}
-		return s.explain("open store again", err)
+		return s.explain(doing, err)
 	}
 	return nil
 }

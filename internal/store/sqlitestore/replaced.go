@@ -107,7 +107,7 @@ func look(ctx context.Context, path string, write, read *sql.DB) (o opened, err 
 
 func (o *opened) release() {
 	if o.anchor != nil {
-		_ = o.anchor.Close() // gives it back to its pool
+		_ = o.anchor.Close() // returns it to its pool
 		o.anchor = nil
 	}
 }
@@ -245,17 +245,20 @@ func originInFile(ctx context.Context, path string) (origin, error) {
 }
 
 // follows returns ErrReplaced for an origin that is not later than what was
-// seen: somebody restored an older state by SQLite's own means. ctx is that of the
-// transaction in which it was read: when it ends, the transaction does by itself,
-// and others may have written since.
-func (o *opened) follows(ctx context.Context, now origin) error {
+// seen: somebody restored an older state by SQLite's own means. err is what reading
+// it came back with. ctx is that of the transaction in which it was read: when it
+// ends, the transaction does by itself, and others may have written since.
+func (o *opened) follows(ctx context.Context, now origin, err error) error {
 	o.Lock()
 	defer o.Unlock()
-	if now.id != o.id || now.generation < o.written {
-		if err := ctx.Err(); err != nil {
-			return err
+	if err == nil && (now.id != o.id || now.generation < o.written) {
+		err = replaced("an older or another state was restored into it")
+	}
+	if err != nil {
+		if ended := ctx.Err(); ended != nil {
+			return ended
 		}
-		return o.noted(replaced("an older or another state was restored into it"))
+		return o.noted(err)
 	}
 	o.written = now.generation
 	return nil

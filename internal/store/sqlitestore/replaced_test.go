@@ -85,6 +85,7 @@ func losses() []loss {
 		{"an older state restored by SQLite", func(t *testing.T, path, copied string) {
 			sqlFile(`UPDATE entry SET data = CAST('old' AS BLOB) WHERE key = 'a'; UPDATE origin SET generation = 1`)(t, path)
 		}, "old"},
+		{"its identity deleted", func(t *testing.T, path, copied string) { sqlFile("DELETE FROM origin")(t, path) }, ""},
 	}
 }
 
@@ -294,6 +295,28 @@ func TestNotReplaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOutOfSight: what cannot be looked at is not lost, and is left as it is open.
+func TestOutOfSight(t *testing.T) {
+	s, path, _, rev := lived(t)
+	dir := filepath.Dir(path)
+	rename(t, dir, dir+".away")
+	if err := os.Symlink(dir, dir); err != nil { // goes round in circles
+		t.Fatal(err)
+	}
+	_, failed := s.Replace(t.Context(), "a", rev, []byte("unseen"))
+	for doing, err := range map[string]error{"Replace": failed, "Check": s.Check(), "Reopen": s.Reopen(t.Context())} {
+		if err == nil || errors.Is(err, store.ErrReplaced) {
+			t.Errorf("%s: %v, want an error that is not ErrReplaced", doing, err)
+		}
+	}
+	remove(t, dir)
+	rename(t, dir+".away", dir)
+	if _, err := s.Replace(t.Context(), "a", rev, []byte("seen")); err != nil {
+		t.Errorf("Replace: %v", err)
+	}
+	checkWorks(t, s, path)
 }
 
 // TestReplacedLink: the path is a link, and the link is what is turned.

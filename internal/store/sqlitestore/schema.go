@@ -39,7 +39,7 @@ func migrations() []string {
 	}
 }
 
-// identity is what a database says of itself.
+// identity is how a database identifies itself.
 type identity struct {
 	application int
 	version     int

@@ -130,10 +130,7 @@ func (s *Store) swap(ctx context.Context, lost error, statement string, args ...
 	}
 	defer tx.Rollback() // does nothing after Commit
 	now, err := readOrigin(ctx, tx)
-	if err == nil {
-		err = s.known.follows(ctx, now)
-	}
-	if err != nil {
+	if err := s.known.follows(ctx, now, err); err != nil {
 		return err
 	}
 	result, err := tx.ExecContext(ctx, statement, args...)
@@ -158,7 +155,7 @@ func (s *Store) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, 
 	return store.Pages(ctx, q, s.page)
 }
 
-// page reads one page and gives its connection back before it returns, so that
+// page reads one page and releases its connection before it returns, so that
 // a loop over a list may write, or stop, without holding up anybody.
 func (s *Store) page(ctx context.Context, q store.Query) ([]store.Value, bool, error) {
 	if err := s.calls.Acquire(ctx, 1); err != nil {

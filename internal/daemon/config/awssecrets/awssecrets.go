@@ -5,7 +5,7 @@
 //
 // A name is looked up in the Region of cfg, an ARN in its own. An error is what
 // AWS says, which names the secret and whoever asked; nothing that AWS returned
-// as a secret is in an error or a log.
+// as a secret, and nothing that signs a request, is in an error or a log.
 package awssecrets
 
 import (
@@ -80,7 +80,13 @@ func regionOf(name, otherwise string) string {
 // error that is not from AWS, such as no credentials, stays whole.
 func plain(call string, err error) error {
 	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return fmt.Errorf("%s: %w", call, e)
+		return fmt.Errorf("%s: %w", call, refusal{e})
 	}
 	return fmt.Errorf("%s: %w", call, err)
 }
+
+// refusal is what AWS said, as it may be shown: of a signature that does not match
+// it repeats the request, session token included.
+type refusal struct{ smithy.APIError }
+
+func (r refusal) Error() string { return awscall.Clean(r.APIError.Error()) }

@@ -67,6 +67,8 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
 			return refuse(400, "AccessDeniedException", "User: arn:aws:sts::123456789012:assumed-role/layerd/task is not authorized to perform: secretsmanager:GetSecretValue on resource: denied because no identity-based policy allows the secretsmanager:GetSecretValue action")
 		case in.SecretId == "marked":
 			return refuse(400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.")
+		case in.SecretId == "mistyped":
+			return refuse(400, "InvalidSignatureException", "The signature does not match.\n\nThe Canonical String for this request should have been\n'POST\n/\n\nx-amz-security-token:session'")
 		}
 		return refuse(400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	case "AmazonSSM.GetParameter":
@@ -129,6 +131,14 @@ func TestRefusals(t *testing.T) {
 	_, err := Parameters(w.config())(t.Context(), "/other")
 	if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "ParameterNotFound" {
 		t.Errorf("%v, want ParameterNotFound", err)
+	}
+}
+
+// What AWS says of a signature that it refuses goes on with the session token.
+func TestARefusedSignatureIsNotShown(t *testing.T) {
+	_, err := Manager((&world{}).config())(t.Context(), "mistyped")
+	if want := "GetSecretValue: api error InvalidSignatureException: The signature does not match."; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
 
