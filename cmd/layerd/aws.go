@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
@@ -103,11 +104,8 @@ func (a *app) noCredentials(err error) error {
 		found = strings.Join(set, " and ") + " is set"
 	}
 	return fmt.Errorf("no AWS credentials: the SDK's usual chain was asked (AWS_* variables, profile in ~/.aws, SSO, "+
-		"web identity, container, EC2 instance), %s: %w", found, innermost(err))
+		"web identity, container, EC2 instance), %s: %s", found, awscall.Clean(plainCause(err).Error()))
 }
-
-// innermost keeps the last word of a long chain of wrapping.
-func innermost(err error) error { return plainCause(err) }
 
 const credentialsHint = "run aws sso login, set AWS_PROFILE, or export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
 )
 
 // TestCredentialsFileIsReadAnew: who was found to be another account's caller must
@@ -41,4 +47,18 @@ func TestCredentialsFileIsReadAnew(t *testing.T) {
 	check("ONE")
 	write("[default]\naws_access_key_id = TWO\naws_secret_access_key = x\n")
 	check("TWO")
+}
+
+// AWS repeats the request that it refused, session token included.
+func TestCredentialsThatAreRefusedShowNoToken(t *testing.T) {
+	a := &app{env: func(string) string { return "" }}
+	refused := &smithy.GenericAPIError{Code: "SignatureDoesNotMatch", Message: "The request signature we calculated does not match.\n\n" +
+		"The Canonical String for this request should have been\n'POST\n/\n\nx-amz-security-token:IQoJsecret\n'"}
+	cfg := aws.Config{Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, fmt.Errorf("assume role: %w", refused)
+	})}
+	err := a.credentials(t.Context(), cfg)
+	if err == nil || strings.Contains(err.Error(), "IQoJsecret") || !strings.Contains(err.Error(), "does not match") {
+		t.Errorf("%v, want AWS's words without the token", err)
+	}
 }
