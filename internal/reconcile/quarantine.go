@@ -52,17 +52,9 @@ func rolledBack(q *ruling.Quarantine) string {
 	return s
 }
 
-// quarantine finds the word that keeps a number from a function, or nil. Where
-// several do, for some functions and for all, the last of a person counts.
+// quarantine returns the word that keeps a number from a function, or nil.
 func (r *world) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
-	var found *ruling.Quarantine
-	for i := range r.in.Quarantines {
-		q := &r.in.Quarantines[i]
-		if q.Covers(r.want.Region, layer, number, function) && (found == nil || q.TakesPrecedence(*found)) {
-			found = q
-		}
-	}
-	return found
+	return ruling.Governing(r.in.Quarantines, r.want.Region, layer, number, function)
 }
 
 // quarantineReason returns why a step's version must not come to its function.

@@ -46,6 +46,7 @@ type Back struct {
 	others         []string // see Refusal
 	foreign, there bool     // there: every function that has the layer has that version
 	given          bool     // it holds already
+	begun          bool     // it holds already, or another word of a person does for some of the functions
 }
 
 // Rollback finds what to go back to, writes the word, which is what the daemon
@@ -134,17 +135,18 @@ func (r Round) goingBack(ctx context.Context, ask Rollback) (back Return, err er
 }
 
 // alreadyThere finds out whether there is nothing to go back from: every function
-// has what is asked for, and its callers too.
+// has what is asked for, and its callers too. The word is worth writing all the same
+// where it says more than the one by which they have: it is of all functions, those
+// that come later included, and that was of some, or of another Region.
 func (b *Return) alreadyThere(ask Rollback) error {
-	if len(b.Steps()) > 0 || slices.ContainsFunc(b.Back, func(x Back) bool { return !x.there }) {
-		return nil
+	every := func(is func(Back) bool) bool {
+		return !slices.ContainsFunc(b.Back, func(x Back) bool { return !is(x) })
 	}
-	for i := range b.Back {
-		if b.Back[i].given {
-			b.Given = &b.Back[i]
-		}
-	}
-	if b.Given == nil {
+	switch {
+	case len(b.Steps()) > 0 || !every(func(x Back) bool { return x.there }):
+	case every(func(x Back) bool { return x.given }):
+		b.Given = &b.Back[len(b.Back)-1]
+	case every(func(x Back) bool { return !x.begun }):
 		return &Refusal{Code: RefusedThere, Others: b.Back[0].others, Foreign: b.Back[0].foreign,
 			Message: fmt.Sprintf("%s has %s of %s already", ask.Environment, b.Back[0].To, ask.Layer)}
 	}

@@ -222,3 +222,47 @@ func TestRetryOfWhatIsNotHalted(t *testing.T) {
 		}
 	})
 }
+
+// A rollback of some functions that is followed by one of all of them says more,
+// although nothing is left to move: the version stays away from functions that come
+// later, too.
+func TestRollbackOfAllAfterSome(t *testing.T) {
+	for _, alias := range []bool{false, true} {
+		t.Run(fmt.Sprintf("alias %t", alias), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
+				if alias {
+					f.servedLive(3)
+				}
+				f.apply(t.Context())
+				ask := round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks", Functions: "makoto-0*"}
+				if _, err := f.round().Rollback(t.Context(), ask); err != nil || len(f.behind(4)) != 0 {
+					t.Fatalf("%v, not at 4: %v", err, f.behind(4))
+				}
+				f.world.ResetCalls()
+				ask.Functions = ""
+				all, err := f.round().Rollback(t.Context(), ask)
+				if err != nil || all.Given != nil || !all.Written || len(all.Steps()) != 0 || f.world.Writes() != 0 {
+					t.Fatalf("%v, given %+v, written %v, %d steps, %d writes", err, all.Given, all.Written, len(all.Steps()), f.world.Writes())
+				}
+				if again, err := f.round().Rollback(t.Context(), ask); err != nil || again.Given == nil || again.Given.Functions != "" {
+					t.Errorf("again: %v, given %+v", err, again.Given)
+				}
+				f.world.PutFunction(awssim.Function{Name: "makoto-late", Layers: []string{f.world.LayerARN("common", 4)}})
+				f.apply(t.Context())
+				if n := len(f.behind(4)); n != 0 {
+					t.Errorf("what came later got the version: %v", f.behind(4))
+				}
+			})
+		})
+	}
+}
+
+// servedLive has the first functions served through an alias.
+func (f *fixture) servedLive(functions int) {
+	for i := range functions {
+		name := fmt.Sprintf("makoto-%04d", i)
+		f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+	}
+	f.spreads(func(e *desired.Environment) { e.Alias = "live" })
+}

@@ -92,6 +92,20 @@ func (q Quarantine) TakesPrecedence(other Quarantine) bool {
 	return q.Functions > other.Functions // whatever order they came in
 }
 
+// Governing returns the one of list that keeps number of layer from function, or
+// nil. Where several do, for some functions and for all, it is the one that takes
+// precedence.
+func Governing(list []Quarantine, region string, layer state.LayerARN, number int64, function string) *Quarantine {
+	var found *Quarantine
+	for i := range list {
+		q := &list[i]
+		if q.Covers(region, layer, number, function) && (found == nil || q.TakesPrecedence(*found)) {
+			found = q
+		}
+	}
+	return found
+}
+
 // functionGlob is what can match a function's name, and has no character that
 // means more to path.Match than * and ?.
 var functionGlob = regexp.MustCompile(`^[A-Za-z0-9_*?-]{1,140}$`)
