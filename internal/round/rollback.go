@@ -51,7 +51,7 @@ type Back struct {
 
 // Rollback finds what to go back to, writes the word, which is what the daemon
 // acts on as well, and makes the round that carries it out, of steps that go back
-// and no others. What is not done, because a lease was not to be had or ctx ended,
+// and no others, see takesBack. What is not done, because a lease was not to be had or ctx ended,
 // is done by whoever makes the next round. Where it is refused nothing is written,
 // and the error is a *Refusal.
 func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
@@ -83,14 +83,16 @@ func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
 }
 
 // takesBack chooses the steps that a rollback of a layer is about. Callers' part
-// of it may have to wait for what else they would get. What Git wants to bring to
-// callers again, on a function that is back already, is no part of it.
+// of it is a change where they would get something else with it: that may have to
+// wait, and where it may be made the rollback makes it, since they would otherwise
+// keep what is bad. What Git wants to bring to callers again, on a function that is
+// back already, is no part of it.
 func takesBack(layer string) func(plan.Step) bool {
 	return func(s plan.Step) bool {
 		if s.Cause == plan.CauseRollback {
 			return slices.Contains(strings.Split(s.Layer, "+"), layer)
 		}
-		return s.Kind == plan.KindServe && s.Held != nil && slices.Contains(s.Serving.Reverts, layer)
+		return s.Kind == plan.KindServe && slices.Contains(s.Serving.Reverts, layer)
 	}
 }
 
