@@ -55,10 +55,7 @@ func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snaps
 			continue
 		}
 		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer)}
-		at.served = at.have
-		if sv := r.servedThrough(f); sv != nil && sv.known {
-			at.served = sv.number(layer.Layer)
-		}
+		at.served = r.servedThrough(f).numberOr(at.have, layer.Layer)
 		if at.have > 0 || at.served > 0 {
 			ret.functions = append(ret.functions, at)
 		}

@@ -20,28 +20,32 @@ type fallback struct {
 // fallbackTarget returns what a function is to have while the number that Git asks for
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
-// to do instead, the number stays what Git asks for, and permit holds it.
-func (r *region) fallbackTarget(w *wish, f *state.Function, t target, have int64, past layerPast, sv *serving) (target, *fallback) {
+// to do instead, the number stays what Git asks for, and permit holds it. have is
+// what $LATEST has, and served what callers get.
+func (r *region) fallbackTarget(w *wish, f *state.Function, t target, past layerPast, have, served int64) (target, *fallback) {
 	q := r.quarantine(w.Layer, t.number, f.Name)
 	if q == nil {
 		return t, nil
 	}
 	back := func(n int64) target { return target{number: n, semver: w.catalog.Label(n)} }
-	if q.ByPerson {
-		served := have
-		if sv != nil {
-			served = sv.number(w.Layer)
-		}
-		there := have == q.RevertTo && served == q.RevertTo
-		returned := past.known && past.number == q.RevertTo
-		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
-			return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
-		}
+	if isBack(q, have, served) {
+		return t, nil
 	}
-	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
+	returned := past.known && past.number == q.RevertTo
+	if q.ByPerson && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
+		return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
+	}
+	if past.known && past.number != t.number && (have != past.number || served != past.number) {
 		return back(past.number), nil // changed by somebody else since it was returned
 	}
 	return t, nil
+}
+
+// isBack reports whether a function, and its callers, have what a person rolled it
+// back to. Whoever brought it there, it is where it should be: neither what was
+// applied last nor what Git asks for is to come to it.
+func isBack(q *ruling.Quarantine, have, served int64) bool {
+	return q != nil && q.ByPerson && have == q.RevertTo && served == q.RevertTo
 }
 
 func rolledBack(q *ruling.Quarantine) string {

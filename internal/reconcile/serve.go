@@ -55,6 +55,15 @@ func (s *serving) number(l state.LayerARN) int64 {
 	return s.served.Layers.Number(l)
 }
 
+// numberOr is number where callers get something else than $LATEST and it is known
+// what, and otherwise latest, which $LATEST has.
+func (s *serving) numberOr(latest int64, l state.LayerARN) int64 {
+	if s == nil || !s.known {
+		return latest
+	}
+	return s.number(l)
+}
+
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
 func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
@@ -110,7 +119,7 @@ func (s *serving) serves(steps []plan.Step) bool {
 func (r *region) addLagged(step *plan.Step, w *wish, f *state.Function, s *serving, before plan.FunctionPast) plan.Cause {
 	t, _ := w.wants(f)
 	past := slotPast(before, w.Layer)
-	t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), past, s)
+	t, why := r.fallbackTarget(w, f, t, past, f.Layers.Number(w.Layer), s.number(w.Layer))
 	cause := plan.CauseChange
 	switch {
 	case why != nil:
@@ -284,7 +293,7 @@ func (r *region) findPublished(f *state.Function, s *serving, steps []plan.Step,
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
+		t, why := r.fallbackTarget(w, f, t, slotPast(r.past.Functions[f.Name], w.Layer), f.Layers.Number(w.Layer), s.number(w.Layer))
 		if why == nil {
 			continue
 		}
