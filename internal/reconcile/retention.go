@@ -124,7 +124,7 @@ func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {
-		if q.Region == r.want.Region && q.Layer == w.Layer && q.Ended.IsZero() {
+		if q.Region == r.want.Region && q.Layer == w.Layer && q.Holds() {
 			protect(q.RevertTo, "rolled back to by "+q.By)
 		}
 	}

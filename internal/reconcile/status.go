@@ -19,7 +19,7 @@ func Status(in Input, i int, p plan.Region) *plan.RolloutStatus {
 		lifted := slices.ContainsFunc(p.Lifted, func(l ruling.Quarantine) bool {
 			return l.Layer == q.Layer && l.Number == q.Number && l.Functions == q.Functions
 		})
-		if q.Region == p.Want.Region && q.Ended.IsZero() && !lifted {
+		if q.Region == p.Want.Region && q.Holds() && !lifted {
 			s.Quarantines = append(s.Quarantines, q)
 		}
 	}

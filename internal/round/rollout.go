@@ -155,7 +155,7 @@ func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rol
 func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []rollout.Target {
 	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t rollout.Target) bool {
 		return slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool {
-			return q.Ended.IsZero() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
+			return q.Holds() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }
