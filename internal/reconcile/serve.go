@@ -329,7 +329,7 @@ func has(list, old []state.LayerVersionARN, want map[state.LayerARN]state.LayerV
 		return slices.DeleteFunc(slices.Clone(of), func(v state.LayerVersionARN) bool { _, ours := want[v.Layer()]; return ours })
 	}
 	for layer, v := range want {
-		if have, _, _ := (state.Function{Layers: list}).Has(layer); have != v {
+		if state.Layers(list).Of(layer) != v {
 			return false
 		}
 	}

@@ -57,8 +57,8 @@ func remaining(s *plan.RolloutStatus, snap state.Snapshot, p plan.Region) []stri
 	for _, c := range s.Changed {
 		f, ok := snap.Function(c.Function)
 		bad := ok && slices.ContainsFunc(s.Quarantines, func(q ruling.Quarantine) bool {
-			v, _, has := f.Has(q.Layer)
-			return has && q.Covers(q.Region, q.Layer, v.Number(), f.Name)
+			n := f.Layers.Number(q.Layer)
+			return n > 0 && q.Covers(q.Region, q.Layer, n, f.Name)
 		})
 		if bad && !returned[c.Function] {
 			names = append(names, c.Function)

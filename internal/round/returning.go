@@ -243,8 +243,8 @@ func matches(glob, name string) bool {
 // all reports whether every one of the functions that has the layer has this number.
 func (t returnee) all(functions []state.Function, n int64) bool {
 	return !slices.ContainsFunc(functions, func(f state.Function) bool {
-		v, _, ok := f.Has(t.wish.Layer)
-		return ok && v.Number() != n
+		have := f.Layers.Number(t.wish.Layer)
+		return have > 0 && have != n
 	})
 }
 
