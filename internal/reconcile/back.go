@@ -100,7 +100,7 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 	return false
 }
 
-// noteUnmoved tells which functions a person's word does not move.
+// noteUnmoved notes which functions a person's word does not move.
 func (r *region) noteUnmoved() {
 	for message, names := range r.unmoved {
 		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, words.Few(names))})

@@ -20,8 +20,8 @@ const (
 	prunePeriod = 24 * time.Hour
 )
 
-// retention says of every live version of every owned layer with a rule
-// whether it is kept, with the reason, or may be pruned.
+// retention keeps every live version of every owned layer with a rule, with the
+// reason, or plans to prune it.
 func (r *region) retention() {
 	for _, w := range r.wishes {
 		if !w.Owned || w.Retention.Keep == 0 || !w.catalog.Listed() {

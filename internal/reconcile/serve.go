@@ -167,11 +167,8 @@ func (r *world) halfChanged(function string) bool {
 // weightier: what was asked for by a person or by Git needs more leave than
 // what was only changed by somebody else.
 func weightier(a, b plan.Cause) plan.Cause {
-	rank := map[plan.Cause]int{plan.CauseDrift: 0, plan.CauseChange: 1, plan.CauseRollback: 2}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
+	order := []plan.Cause{plan.CauseDrift, plan.CauseChange, plan.CauseRollback}
+	return order[max(0, slices.Index(order, a), slices.Index(order, b))]
 }
 
 func layersOf(steps []plan.Step, behind []*wish) string {
@@ -241,7 +238,7 @@ func (r *region) alias(function, name string) (state.Alias, bool) {
 	return state.Alias{}, false
 }
 
-// othersCanary says that somebody else shares out the alias's calls.
+// othersCanary returns who else shares out the alias's calls; empty = nobody does.
 func (r *world) othersCanary(function string, a state.Alias) string {
 	if len(a.Weights) == 0 {
 		return ""
@@ -263,7 +260,7 @@ func (r *world) changedHere(function string) *rollout.Changed {
 	return &r.changed[i]
 }
 
-// aliasNotes says that the alias is missing on functions, which are attached
+// aliasNotes notes that the alias is missing on functions, which are attached
 // only.
 func (r *region) aliasNotes() {
 	if r.unserved == 0 || r.want.Alias == "" {
