@@ -40,6 +40,8 @@ func TestANameHasOneMeaning(t *testing.T) {
 		{"what Git says", []string{"v1.4.1", ""}, map[string]int64{"1.4.1": 2}, nil, "1.4.1", 2, 0},
 		{"what Git says, and it is gone", []string{"v1.4.1", "-"}, map[string]int64{"1.4.1": 2}, nil, "1.4.1", 0, 0},
 		{"applied, and its Description says nothing", []string{"", ""}, nil, map[string]int64{"1.4.1": 1}, "1.4.1", 1, 0},
+		{"applied by two names, of which the higher counts", []string{"", ""}, nil, map[string]int64{"1.4.1": 1, "1.4.0": 1, "1.3.9": 1}, "1.4.1", 1, 0},
+		{"and not the lower", []string{"", ""}, nil, map[string]int64{"1.4.1": 1, "1.4.0": 1, "1.3.9": 1}, "1.4.0", 0, 0},
 		{"nobody says so", []string{"v1.4.0"}, nil, nil, "1.4.1", 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

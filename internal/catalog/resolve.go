@@ -3,7 +3,9 @@ package catalog
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -66,8 +68,8 @@ func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Ca
 			c.semvers[v.Number] = sv
 		}
 	}
-	for text, n := range applied {
-		if sv, err := semver.StrictNewVersion(text); err == nil && c.semvers[n] == nil {
+	for n, sv := range highestOf(applied) {
+		if c.semvers[n] == nil {
 			c.semvers[n] = sv // so that it is still found when its twin is gone
 		}
 	}
@@ -81,6 +83,20 @@ func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Ca
 		c.labels[n] = sv.String()
 	}
 	return c
+}
+
+// highestOf returns the name of each number. One that was applied by several, since
+// Git called it something else in between, has the highest of them: whatever order
+// they come in, it is not taken for two versions.
+func highestOf(applied map[string]int64) map[int64]*semver.Version {
+	names := make(map[int64]*semver.Version, len(applied))
+	for _, text := range slices.Sorted(maps.Keys(applied)) {
+		sv, err := semver.StrictNewVersion(text)
+		if n := applied[text]; err == nil && (names[n] == nil || !sv.LessThan(names[n])) {
+			names[n] = sv
+		}
+	}
+	return names
 }
 
 // Listed reports whether the layer's versions were listed: those of somebody

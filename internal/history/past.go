@@ -163,7 +163,7 @@ func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.
 func (rec record) serving(d functionDoc, list []state.LayerVersionARN) []Action {
 	steps := slices.Clone(rec.Steps)
 	for _, layer := range slices.Sorted(maps.Keys(d.Layers)) {
-		now, _, _ := state.Function{Layers: list}.Has(layer)
+		now := state.Layers(list).Of(layer)
 		was := d.Layers[layer].Applied
 		if _, drifted := d.Drift[layer]; drifted || now.Number() == was || slices.ContainsFunc(steps, func(s Action) bool { return s.LayerARN == layer }) {
 			continue

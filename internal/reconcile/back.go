@@ -55,10 +55,7 @@ func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snaps
 			continue
 		}
 		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer)}
-		at.served = at.have
-		if sv := r.servedThrough(f); sv != nil && sv.known {
-			at.served = sv.number(layer.Layer)
-		}
+		at.served = r.servedThrough(f).numberOr(at.have, layer.Layer)
 		if at.have > 0 || at.served > 0 {
 			ret.functions = append(ret.functions, at)
 		}
@@ -103,7 +100,7 @@ func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, s
 	return false
 }
 
-// noteUnmoved tells which functions a person's word does not move.
+// noteUnmoved notes which functions a person's word does not move.
 func (r *region) noteUnmoved() {
 	for message, names := range r.unmoved {
 		r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_back", Message: fmt.Sprintf("%s (%s)", message, words.Few(names))})

@@ -27,17 +27,21 @@ func TestARollbackByHandGoesBack(t *testing.T) {
 		word []ruling.Quarantine
 		want string
 		note string // part of the note; empty = none
+
+		adopted bool
 	}{
-		{"forward to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 5)}, "", "5 (1.4.0) has not been in prod; a change goes through Git (f)"},
-		{"forward, and nothing is remembered", scene("1.3.0", 4, unknown), plan.LayerPast{}, []ruling.Quarantine{hand(4, 5)}, "", "has not been in prod"},
-		{"forward on a function that does not have it yet", scene("1.3.0", 2, 2), plan.LayerPast{Applied: []int64{2}}, []ruling.Quarantine{hand(4, 3)}, "attach change 2>4 held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"to what was applied here and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
-		{"to what came through well and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Proven: 5}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", ""},
-		{"down to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 1)}, "rollback rollback 4>1", ""},
-		{"to what is in quarantine itself", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5), hand(5, 3)}, "", "5 (1.4.0) is in quarantine as well"},
-		{"where callers have a lower one", aliased("1.4.0", 5, 5, 2), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"where callers have none", aliased("1.4.0", 5, 5, 0), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod"},
-		{"down for callers too", aliased("1.4.0", 5, 5, 4), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "rollback rollback 5>3; serve rollback 3>+", ""},
+		{"forward to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 5)}, "", "5 (1.4.0) has not been in prod; a change goes through Git (f)", false},
+		{"forward, and nothing is remembered", scene("1.3.0", 4, unknown), plan.LayerPast{}, []ruling.Quarantine{hand(4, 5)}, "", "has not been in prod", false},
+		{"forward on a function that does not have it yet", scene("1.3.0", 2, 2), plan.LayerPast{Applied: []int64{2}}, []ruling.Quarantine{hand(4, 3)}, "attach change 2>4 held by quarantine", "3 (1.2.0) has not been in prod", false},
+		{"to what was applied here and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", "", false},
+		{"to what came through well and is higher", scene("1.3.0", 4, 4), plan.LayerPast{Proven: 5}, []ruling.Quarantine{hand(4, 5)}, "rollback rollback 4>5", "", false},
+		{"down to what never ran here", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{4}}, []ruling.Quarantine{hand(4, 1)}, "rollback rollback 4>1", "", false},
+		{"to what is in quarantine itself", scene("1.3.0", 4, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(4, 5), hand(5, 3)}, "", "5 (1.4.0) is in quarantine as well", false},
+		{"where callers have a lower one", aliased("1.4.0", 5, 5, 2), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod", false},
+		{"where callers have none", aliased("1.4.0", 5, 5, 0), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "serve drift 3>+ held by quarantine", "3 (1.2.0) has not been in prod", false},
+		{"where it is there, and another was applied last", scene("1.4.0", 3, 4), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(5, 3)}, "attach change 3>5 held by quarantine", "", true},
+		{"where callers are there too", aliased("1.4.0", 3, 4, 3), plan.LayerPast{Applied: []int64{5, 4}}, []ruling.Quarantine{hand(5, 3)}, "attach change 3>5 held by quarantine; serve change 3>+ held by quarantine", "", true},
+		{"down for callers too", aliased("1.4.0", 5, 5, 4), plan.LayerPast{}, []ruling.Quarantine{hand(5, 3)}, "rollback rollback 5>3; serve rollback 3>+", "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.in.Regions[0].Past.Layers = map[state.LayerARN]plan.LayerPast{common: tc.past}
@@ -45,6 +49,10 @@ func TestARollbackByHandGoesBack(t *testing.T) {
 			r := only(t, tc.in)
 			if got := told(r); got != tc.want {
 				t.Errorf("got %s\nwant %s", got, tc.want)
+			}
+			adopted := slices.ContainsFunc(r.Learned.Adopted, func(a plan.Adoption) bool { return a.Number == 3 })
+			if adopted != tc.adopted || adopted && len(r.Drift) > 0 {
+				t.Errorf("adopted %+v, drift %+v", r.Learned.Adopted, r.Drift)
 			}
 			i := slices.IndexFunc(r.Notes, func(n plan.Note) bool { return n.Code == "not_back" })
 			if (i >= 0) != (tc.note != "") || i >= 0 && !strings.Contains(r.Notes[i].Message, tc.note) {

@@ -123,10 +123,11 @@ func slotPast(p plan.FunctionPast, l state.LayerARN) layerPast {
 func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, before plan.FunctionPast, past layerPast, sv *serving) (with []plan.Step, late bool) {
 	t, pin := w.wants(f)
 	have := f.Layers.Number(w.Layer)
-	t, why := r.fallbackTarget(w, f, t, have, past, sv)
+	served := sv.numberOr(have, w.Layer)
+	t, why := r.fallbackTarget(w, f, t, past, have, served)
 	if have == t.number {
 		r.tallies[w.place].seen = true
-		if sv != nil && sv.number(w.Layer) != t.number {
+		if served != t.number {
 			return steps, r.aliasLags(w, f, t, past, sv)
 		}
 		if !past.known || past.number != t.number {
@@ -134,9 +135,12 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		}
 		return steps, false
 	}
-	drifted := past.known && have != past.number
 	since := r.in.Now
-	if drifted {
+	switch {
+	case !past.known || have == past.number:
+	case isBack(r.quarantine(w.Layer, t.number, f.Name), have, served):
+		r.adopt(w, f, have)
+	default:
 		since = r.drift(w, f, past.number)
 	}
 	s := r.step(w, f, t, have, past)

@@ -11,7 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// permit says of each step whether it may run now, and if not, by whom and
+// permit decides of each step whether it may run now, and if not, by whom and
 // until when it is held. It is the table "Who may pass what" of DESIGN
 // section 2 for the steps this release makes.
 type permit struct {

@@ -20,28 +20,32 @@ type fallback struct {
 // fallbackTarget returns what a function is to have while the number that Git asks for
 // is in quarantine there: what a person rolled it back to, or what layerd
 // applied last, where somebody has changed that since. Where there is nothing
-// to do instead, the number stays what Git asks for, and permit holds it.
-func (r *region) fallbackTarget(w *wish, f *state.Function, t target, have int64, past layerPast, sv *serving) (target, *fallback) {
+// to do instead, the number stays what Git asks for, and permit holds it. have is
+// what $LATEST has, and served what callers get.
+func (r *region) fallbackTarget(w *wish, f *state.Function, t target, past layerPast, have, served int64) (target, *fallback) {
 	q := r.quarantine(w.Layer, t.number, f.Name)
 	if q == nil {
 		return t, nil
 	}
 	back := func(n int64) target { return target{number: n, semver: w.catalog.Label(n)} }
-	if q.ByPerson {
-		served := have
-		if sv != nil {
-			served = sv.number(w.Layer)
-		}
-		there := have == q.RevertTo && served == q.RevertTo
-		returned := past.known && past.number == q.RevertTo
-		if !there && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
-			return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
-		}
+	if isBack(q, have, served) {
+		return t, nil
 	}
-	if past.known && past.number != t.number && (have != past.number || sv != nil && sv.number(w.Layer) != past.number) {
+	returned := past.known && past.number == q.RevertTo
+	if q.ByPerson && !returned && (have > 0 || served > 0) && r.returns(w, q, f.Name, have, served) {
+		return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
+	}
+	if past.known && past.number != t.number && (have != past.number || served != past.number) {
 		return back(past.number), nil // changed by somebody else since it was returned
 	}
 	return t, nil
+}
+
+// isBack reports whether a function, and its callers, have what a person rolled it
+// back to. Whoever brought it there, it is where it should be: neither what was
+// applied last nor what Git asks for is to come to it.
+func isBack(q *ruling.Quarantine, have, served int64) bool {
+	return q != nil && q.ByPerson && have == q.RevertTo && served == q.RevertTo
 }
 
 func rolledBack(q *ruling.Quarantine) string {
@@ -52,17 +56,9 @@ func rolledBack(q *ruling.Quarantine) string {
 	return s
 }
 
-// quarantine finds the word that keeps a number from a function, or nil. Where
-// several do, for some functions and for all, the last of a person counts.
+// quarantine returns the word that keeps a number from a function, or nil.
 func (r *world) quarantine(layer state.LayerARN, number int64, function string) *ruling.Quarantine {
-	var found *ruling.Quarantine
-	for i := range r.in.Quarantines {
-		q := &r.in.Quarantines[i]
-		if q.Covers(r.want.Region, layer, number, function) && (found == nil || q.TakesPrecedence(*found)) {
-			found = q
-		}
-	}
-	return found
+	return ruling.Governing(r.in.Quarantines, r.want.Region, layer, number, function)
 }
 
 // quarantineReason returns why a step's version must not come to its function.
@@ -86,7 +82,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 // and asks for another number.
 func (r *region) liftAnswered() {
 	for _, q := range r.in.Quarantines {
-		if q.Region != r.want.Region || !q.Ended.IsZero() {
+		if q.Region != r.want.Region || !q.Holds() {
 			continue
 		}
 		if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {

@@ -20,8 +20,8 @@ const (
 	prunePeriod = 24 * time.Hour
 )
 
-// retention says of every live version of every owned layer with a rule
-// whether it is kept, with the reason, or may be pruned.
+// retention keeps every live version of every owned layer with a rule, with the
+// reason, or plans to prune it.
 func (r *region) retention() {
 	for _, w := range r.wishes {
 		if !w.Owned || w.Retention.Keep == 0 || !w.catalog.Listed() {
@@ -124,7 +124,7 @@ func (r *world) protectReturn(w *wish, protect func(int64, string)) {
 	}
 	protect(r.past.Layers[w.Layer].Proven, "it was well here last, and going back means it")
 	for _, q := range r.in.Quarantines {
-		if q.Region == r.want.Region && q.Layer == w.Layer && q.Ended.IsZero() {
+		if q.Region == r.want.Region && q.Layer == w.Layer && q.Holds() {
 			protect(q.RevertTo, "rolled back to by "+q.By)
 		}
 	}

@@ -55,6 +55,15 @@ func (s *serving) number(l state.LayerARN) int64 {
 	return s.served.Layers.Number(l)
 }
 
+// numberOr is number where callers get something else than $LATEST and it is known
+// what, and otherwise latest, which $LATEST has.
+func (s *serving) numberOr(latest int64, l state.LayerARN) int64 {
+	if s == nil || !s.known {
+		return latest
+	}
+	return s.number(l)
+}
+
 // serveStep makes the step that lets callers have what the others do to
 // $LATEST; nil when they get it already.
 func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, behind []*wish, past plan.FunctionPast) *plan.Step {
@@ -110,7 +119,7 @@ func (s *serving) serves(steps []plan.Step) bool {
 func (r *region) addLagged(step *plan.Step, w *wish, f *state.Function, s *serving, before plan.FunctionPast) plan.Cause {
 	t, _ := w.wants(f)
 	past := slotPast(before, w.Layer)
-	t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), past, s)
+	t, why := r.fallbackTarget(w, f, t, past, f.Layers.Number(w.Layer), s.number(w.Layer))
 	cause := plan.CauseChange
 	switch {
 	case why != nil:
@@ -158,11 +167,8 @@ func (r *world) halfChanged(function string) bool {
 // weightier: what was asked for by a person or by Git needs more leave than
 // what was only changed by somebody else.
 func weightier(a, b plan.Cause) plan.Cause {
-	rank := map[plan.Cause]int{plan.CauseDrift: 0, plan.CauseChange: 1, plan.CauseRollback: 2}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
+	order := []plan.Cause{plan.CauseDrift, plan.CauseChange, plan.CauseRollback}
+	return order[max(0, slices.Index(order, a), slices.Index(order, b))]
 }
 
 func layersOf(steps []plan.Step, behind []*wish) string {
@@ -232,7 +238,7 @@ func (r *region) alias(function, name string) (state.Alias, bool) {
 	return state.Alias{}, false
 }
 
-// othersCanary says that somebody else shares out the alias's calls.
+// othersCanary returns who else shares out the alias's calls; empty = nobody does.
 func (r *world) othersCanary(function string, a state.Alias) string {
 	if len(a.Weights) == 0 {
 		return ""
@@ -254,7 +260,7 @@ func (r *world) changedHere(function string) *rollout.Changed {
 	return &r.changed[i]
 }
 
-// aliasNotes says that the alias is missing on functions, which are attached
+// aliasNotes notes that the alias is missing on functions, which are attached
 // only.
 func (r *region) aliasNotes() {
 	if r.unserved == 0 || r.want.Alias == "" {
@@ -284,7 +290,7 @@ func (r *region) findPublished(f *state.Function, s *serving, steps []plan.Step,
 	}
 	for _, w := range behind {
 		t, _ := w.wants(f)
-		t, why := r.fallbackTarget(w, f, t, f.Layers.Number(w.Layer), slotPast(r.past.Functions[f.Name], w.Layer), s)
+		t, why := r.fallbackTarget(w, f, t, slotPast(r.past.Functions[f.Name], w.Layer), f.Layers.Number(w.Layer), s.number(w.Layer))
 		if why == nil {
 			continue
 		}
@@ -320,7 +326,7 @@ func has(list, old []state.LayerVersionARN, want map[state.LayerARN]state.LayerV
 		return slices.DeleteFunc(slices.Clone(of), func(v state.LayerVersionARN) bool { _, ours := want[v.Layer()]; return ours })
 	}
 	for layer, v := range want {
-		if have, _, _ := (state.Function{Layers: list}).Has(layer); have != v {
+		if state.Layers(list).Of(layer) != v {
 			return false
 		}
 	}

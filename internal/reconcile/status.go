@@ -19,7 +19,7 @@ func Status(in Input, i int, p plan.Region) *plan.RolloutStatus {
 		lifted := slices.ContainsFunc(p.Lifted, func(l ruling.Quarantine) bool {
 			return l.Layer == q.Layer && l.Number == q.Number && l.Functions == q.Functions
 		})
-		if q.Region == p.Want.Region && q.Ended.IsZero() && !lifted {
+		if q.Region == p.Want.Region && q.Holds() && !lifted {
 			s.Quarantines = append(s.Quarantines, q)
 		}
 	}
@@ -57,8 +57,8 @@ func remaining(s *plan.RolloutStatus, snap state.Snapshot, p plan.Region) []stri
 	for _, c := range s.Changed {
 		f, ok := snap.Function(c.Function)
 		bad := ok && slices.ContainsFunc(s.Quarantines, func(q ruling.Quarantine) bool {
-			v, _, has := f.Has(q.Layer)
-			return has && q.Covers(q.Region, q.Layer, v.Number(), f.Name)
+			n := f.Layers.Number(q.Layer)
+			return n > 0 && q.Covers(q.Region, q.Layer, n, f.Name)
 		})
 		if bad && !returned[c.Function] {
 			names = append(names, c.Function)

@@ -113,7 +113,7 @@ func (r Rollout) quarantinedBy(rulings []ruling.Quarantine, region string) *ruli
 
 func find(rulings []ruling.Quarantine, region string, is func(ruling.Quarantine) bool) *ruling.Quarantine {
 	for i, q := range rulings {
-		if q.Ended.IsZero() && q.Region == region && is(q) {
+		if q.Holds() && q.Region == region && is(q) {
 			return &rulings[i]
 		}
 	}

@@ -106,7 +106,8 @@ func (p *Run) environment(ctx context.Context, env []desired.Environment, in *re
 			return planned, err
 		}
 	}
-	planned = p.only(p.checkAlarms(ctx, in, planned))
+	whole := p.checkAlarms(ctx, in, planned)
+	planned = p.only(whole)
 	if p.Decided != nil {
 		if err := p.Decided(ctx, planned); err != nil {
 			return planned, err
@@ -118,7 +119,7 @@ func (p *Run) environment(ctx context.Context, env []desired.Environment, in *re
 	}
 	for i := range in.Regions {
 		if err == nil {
-			err = p.applyRegion(ctx, in, planned, i, &done[i])
+			err = p.applyRegion(ctx, in, planned, whole.Regions[i].Waves, i, &done[i])
 		}
 	}
 	if err == nil && p.Only == nil {
@@ -148,12 +149,13 @@ func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) 
 }
 
 // applyRegion does in one Region what may be done now, and moves its rollout on
-// by what became of it.
-func (p *Run) applyRegion(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, done *plan.Outcome) error {
+// by what became of it. waves are those of all steps, also of such as the round is
+// not about.
+func (p *Run) applyRegion(ctx context.Context, in *reconcile.Input, planned plan.Plan, waves []plan.Wave, i int, done *plan.Outcome) error {
 	if in.Regions[i].Have == nil {
 		return nil
 	}
-	if err := p.carryOut(ctx, in, planned, i, done); err != nil {
+	if err := p.carryOut(ctx, in, planned, waves, i, done); err != nil {
 		return err
 	}
 	if ctx.Err() != nil || done.Failure != nil || p.Only != nil {
@@ -165,10 +167,10 @@ func (p *Run) applyRegion(ctx context.Context, in *reconcile.Input, planned plan
 
 // carryOut begins the rollout, writes the intent down and applies the plan of one
 // Region.
-func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, done *plan.Outcome) error {
+func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Plan, waves []plan.Wave, i int, done *plan.Outcome) error {
 	r := planned.Regions[i]
 	if r.Runnable() {
-		if err := p.beginRollout(ctx, in, r, i); err != nil {
+		if err := p.beginRollout(ctx, in, r, waves, i); err != nil {
 			return err
 		}
 	}

@@ -103,6 +103,7 @@ func (t returnee) back(ask Rollback, now time.Time) (Back, error) {
 	if again && held.RevertTo == to {
 		b.Quarantine, b.given = held, true
 	}
+	b.begun = b.given || t.otherwise(functions, to)
 	return b, nil
 }
 
@@ -242,8 +243,17 @@ func matches(glob, name string) bool {
 // all reports whether every one of the functions that has the layer has this number.
 func (t returnee) all(functions []state.Function, n int64) bool {
 	return !slices.ContainsFunc(functions, func(f state.Function) bool {
-		v, _, ok := f.Has(t.wish.Layer)
-		return ok && v.Number() != n
+		have := f.Layers.Number(t.wish.Layer)
+		return have > 0 && have != n
+	})
+}
+
+// otherwise reports whether a person has rolled back one of the functions by another
+// word than one that takes all there are, and all that will come, to n.
+func (t returnee) otherwise(functions []state.Function, n int64) bool {
+	return slices.ContainsFunc(functions, func(f state.Function) bool {
+		q := ruling.Governing(t.words, t.want.Region, t.wish.Layer, t.live.Asked, f.Name)
+		return q != nil && q.ByPerson && (q.Functions != "" || q.RevertTo != n)
 	})
 }
 

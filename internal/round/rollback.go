@@ -46,11 +46,12 @@ type Back struct {
 	others         []string // see Refusal
 	foreign, there bool     // there: every function that has the layer has that version
 	given          bool     // it holds already
+	begun          bool     // it holds already, or another word of a person does for some of the functions
 }
 
 // Rollback finds what to go back to, writes the word, which is what the daemon
 // acts on as well, and makes the round that carries it out, of steps that go back
-// and no others. What is not done, because a lease was not to be had or ctx ended,
+// and no others, see takesBack. What is not done, because a lease was not to be had or ctx ended,
 // is done by whoever makes the next round. Where it is refused nothing is written,
 // and the error is a *Refusal.
 func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
@@ -82,14 +83,16 @@ func (r Round) Rollback(ctx context.Context, ask Rollback) (Return, error) {
 }
 
 // takesBack chooses the steps that a rollback of a layer is about. Callers' part
-// of it may have to wait for what else they would get. What Git wants to bring to
-// callers again, on a function that is back already, is no part of it.
+// of it is a change where they would get something else with it: that may have to
+// wait, and where it may be made the rollback makes it, since they would otherwise
+// keep what is bad. What Git wants to bring to callers again, on a function that is
+// back already, is no part of it.
 func takesBack(layer string) func(plan.Step) bool {
 	return func(s plan.Step) bool {
 		if s.Cause == plan.CauseRollback {
 			return slices.Contains(strings.Split(s.Layer, "+"), layer)
 		}
-		return s.Kind == plan.KindServe && s.Held != nil && slices.Contains(s.Serving.Reverts, layer)
+		return s.Kind == plan.KindServe && slices.Contains(s.Serving.Reverts, layer)
 	}
 }
 
@@ -134,17 +137,18 @@ func (r Round) goingBack(ctx context.Context, ask Rollback) (back Return, err er
 }
 
 // alreadyThere finds out whether there is nothing to go back from: every function
-// has what is asked for, and its callers too.
+// has what is asked for, and its callers too. The word is worth writing all the same
+// where it says more than the one by which they have: it is of all functions, those
+// that come later included, and that was of some, or of another Region.
 func (b *Return) alreadyThere(ask Rollback) error {
-	if len(b.Steps()) > 0 || slices.ContainsFunc(b.Back, func(x Back) bool { return !x.there }) {
-		return nil
+	every := func(is func(Back) bool) bool {
+		return !slices.ContainsFunc(b.Back, func(x Back) bool { return !is(x) })
 	}
-	for i := range b.Back {
-		if b.Back[i].given {
-			b.Given = &b.Back[i]
-		}
-	}
-	if b.Given == nil {
+	switch {
+	case len(b.Steps()) > 0 || !every(func(x Back) bool { return x.there }):
+	case every(func(x Back) bool { return x.given }):
+		b.Given = &b.Back[len(b.Back)-1]
+	case every(func(x Back) bool { return !x.begun }):
 		return &Refusal{Code: RefusedThere, Others: b.Back[0].others, Foreign: b.Back[0].foreign,
 			Message: fmt.Sprintf("%s has %s of %s already", ask.Environment, b.Back[0].To, ask.Layer)}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
 )
 
@@ -219,6 +220,102 @@ func TestRetryOfWhatIsNotHalted(t *testing.T) {
 			if err != nil || len(done.Resumed) != want {
 				t.Errorf("%s: resumed %v, %v", layer, done.Resumed, err)
 			}
+		}
+	})
+}
+
+// A rollback of some functions that is followed by one of all of them says more,
+// although nothing is left to move: the version stays away from functions that come
+// later, too.
+func TestRollbackOfAllAfterSome(t *testing.T) {
+	for _, alias := range []bool{false, true} {
+		t.Run(fmt.Sprintf("alias %t", alias), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
+				if alias {
+					f.servedLive(3)
+				}
+				f.apply(t.Context())
+				ask := round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks", Functions: "makoto-0*"}
+				if _, err := f.round().Rollback(t.Context(), ask); err != nil || len(f.behind(4)) != 0 {
+					t.Fatalf("%v, not at 4: %v", err, f.behind(4))
+				}
+				f.world.ResetCalls()
+				ask.Functions = ""
+				all, err := f.round().Rollback(t.Context(), ask)
+				if err != nil || all.Given != nil || !all.Written || len(all.Steps()) != 0 || f.world.Writes() != 0 {
+					t.Fatalf("%v, given %+v, written %v, %d steps, %d writes", err, all.Given, all.Written, len(all.Steps()), f.world.Writes())
+				}
+				if again, err := f.round().Rollback(t.Context(), ask); err != nil || again.Given == nil || again.Given.Functions != "" {
+					t.Errorf("again: %v, given %+v", err, again.Given)
+				}
+				f.world.PutFunction(awssim.Function{Name: "makoto-late", Layers: []string{f.world.LayerARN("common", 4)}})
+				f.apply(t.Context())
+				if n := len(f.behind(4)); n != 0 {
+					t.Errorf("what came later got the version: %v", f.behind(4))
+				}
+			})
+		})
+	}
+}
+
+// servedLive has the first functions served through an alias.
+func (f *fixture) servedLive(functions int) {
+	for i := range functions {
+		name := fmt.Sprintf("makoto-%04d", i)
+		f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+	}
+	f.spreads(func(e *desired.Environment) { e.Alias = "live" })
+}
+
+// Where callers would get with a rollback what Git has brought to $LATEST and
+// nobody rolled back, it is a change. One that may be made is made at once: a
+// rollback that left callers with the bad version would look as if it were done.
+func TestRollbackTakesCallersBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 3, awssim.Options{Settle: 2 * time.Second})
+		f.servedLive(3)
+		ml := f.world.LayerARN("ml", f.world.PutLayerVersion(awssim.LayerVersion{Name: "ml", Description: "v2.0.0"}))
+		f.apply(t.Context())
+		for i := range 3 {
+			name := fmt.Sprintf("makoto-%04d", i)
+			f.world.EditFunction(name, func(fn *awssim.Function) { fn.MemorySize = 256 }) // so that no version before is as good
+			f.world.PutAlias(awssim.Alias{Function: name, Name: "live", Version: f.world.PutVersion(name)})
+			f.world.EditFunction(name, func(fn *awssim.Function) { fn.Layers = append(fn.Layers, ml) })
+		}
+		v, err := desired.ParseVersion("2.0.0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.spreads(func(e *desired.Environment) {
+			e.Rollout = desired.Rollout{Waves: waves(1), Bake: time.Minute}
+			e.Layers = append(e.Layers, desired.LayerWish{
+				Name: "ml", Layer: state.NewLayerARN("aws", region, accountID, "ml"), Owned: true, Version: v,
+				Functions: []desired.Selector{{Name: "makoto-*"}},
+			})
+		})
+		back, err := f.round().Rollback(t.Context(), round.Rollback{Environment: "prod", Layer: "common", By: "sato", Reason: "it leaks"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := func(version int64) (n int) {
+			for i := range 3 {
+				fn, _ := f.world.Function(fmt.Sprintf("makoto-%04d:live", i))
+				if slices.Contains(fn.Layers, f.world.LayerARN("common", version)) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := statuses(back.Result); n[plan.StatusApplied] != 3+1 || n[plan.StatusHeld] != 2 || served(4) != 1 {
+			t.Errorf("results %v, callers of %d functions are back", n, served(4))
+		}
+		if ro := f.rollout(t); ro.Stage != rollout.StageChange || ro.Waves != 2 || ro.Total != 3 {
+			t.Errorf("what callers get besides comes by the rollout %+v", ro)
+		}
+		f.through(t)
+		if ro := f.rollout(t); ro.Stage != rollout.StageDone || served(4) != 3 || len(f.behind(4)) != 0 {
+			t.Errorf("callers of %d functions are back, after the rollout %+v", served(4), ro)
 		}
 	})
 }

@@ -155,7 +155,7 @@ func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rol
 func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []rollout.Target {
 	return slices.DeleteFunc(slices.Clone(ro.Targets), func(t rollout.Target) bool {
 		return slices.ContainsFunc(in.Quarantines, func(q ruling.Quarantine) bool {
-			return q.Ended.IsZero() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
+			return q.Holds() && q.Region == region && q.Layer == t.Layer && q.Number == t.Number
 		})
 	})
 }
@@ -184,9 +184,11 @@ func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rol
 }
 
 // beginRollout makes sure that a rollout which the plan of a Region begins is known
-// before its first change.
-func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r plan.Region, i int) error {
+// before its first change. It has all waves of the Region, also where the round is
+// about some of the steps only.
+func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r plan.Region, waves []plan.Wave, i int) error {
 	e := in.Regions[i].Want
+	r.Waves = waves
 	ro := plan.Begins(r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
 	if ro == nil {
 		return nil

@@ -57,12 +57,13 @@ var quarantines = kind[Quarantine]{
 	},
 }
 
-func (q Quarantine) holds() bool { return q.Ended.IsZero() }
+// Holds reports whether the quarantine was not lifted.
+func (q Quarantine) Holds() bool { return q.Ended.IsZero() }
 
 // Covers reports whether the quarantine keeps number of layer from function. One
 // that was lifted covers nothing.
 func (q Quarantine) Covers(region string, layer state.LayerARN, number int64, function string) bool {
-	if !q.Ended.IsZero() || q.Region != region || q.Layer != layer || q.Number != number {
+	if !q.Holds() || q.Region != region || q.Layer != layer || q.Number != number {
 		return false
 	}
 	if q.Functions == "" {
@@ -92,6 +93,20 @@ func (q Quarantine) TakesPrecedence(other Quarantine) bool {
 	return q.Functions > other.Functions // whatever order they came in
 }
 
+// Governing returns the one of list that keeps number of layer from function, or
+// nil. Where several do, for some functions and for all, it is the one that takes
+// precedence.
+func Governing(list []Quarantine, region string, layer state.LayerARN, number int64, function string) *Quarantine {
+	var found *Quarantine
+	for i := range list {
+		q := &list[i]
+		if q.Covers(region, layer, number, function) && (found == nil || q.TakesPrecedence(*found)) {
+			found = q
+		}
+	}
+	return found
+}
+
 // functionGlob is what can match a function's name, and has no character that
 // means more to path.Match than * and ?.
 var functionGlob = regexp.MustCompile(`^[A-Za-z0-9_*?-]{1,140}$`)
@@ -119,21 +134,21 @@ func (r *Registry) Quarantine(ctx context.Context, q Quarantine) (Quarantine, er
 	}
 	q.By, q.Reason, q.At = truncate(q.By), truncate(q.Reason), q.At.UTC()
 	q.Ended, q.EndedBy, q.EndedReason = time.Time{}, "", ""
-	return quarantines.of(r.store, r.repository).give(ctx, r.journal, q, func(old Quarantine) bool { return old.holds() && !q.Replaces(old) })
+	return quarantines.of(r.store, r.repository).give(ctx, r.journal, q, func(old Quarantine) bool { return old.Holds() && !q.Replaces(old) })
 }
 
 // FindQuarantine returns the one that holds for the environment, Region, layer,
 // number and functions of q; ok is false when none does.
 func FindQuarantine(ctx context.Context, s store.Store, repository string, q Quarantine) (found Quarantine, ok bool, err error) {
 	found, ok, err = quarantines.of(s, repository).find(ctx, q)
-	return found, ok && found.holds(), err
+	return found, ok && found.Holds(), err
 }
 
 // LoadQuarantines returns those of an environment that hold, in all its Regions,
 // sorted by Region, layer, number and functions.
 func LoadQuarantines(ctx context.Context, s store.Store, repository, environment string) ([]Quarantine, error) {
 	list, err := quarantines.of(s, repository).list(ctx, "the quarantines of "+environment, store.Prefix(environment), always)
-	list = slices.DeleteFunc(list, func(q Quarantine) bool { return !q.holds() })
+	list = slices.DeleteFunc(list, func(q Quarantine) bool { return !q.Holds() })
 	slices.SortFunc(list, func(a, b Quarantine) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.Layer, b.Layer),
 			cmp.Compare(a.Number, b.Number), cmp.Compare(a.Functions, b.Functions))
@@ -150,7 +165,7 @@ func (r *Registry) Lift(ctx context.Context, q Quarantine, by, reason string, no
 	if err != nil {
 		return false, fmt.Errorf("read the quarantine: %w", err)
 	}
-	loaded := func(now Quarantine) bool { return now.holds() && now.At.Equal(q.At) }
+	loaded := func(now Quarantine) bool { return now.Holds() && now.At.Equal(q.At) }
 	if was.at == "" || !loaded(was.Word) {
 		return false, nil
 	}
