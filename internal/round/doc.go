@@ -21,7 +21,8 @@
 //   - rollback.go: a person's word that takes a layer back, returning.go: where to,
 //     refusal.go: why not; retry.go: what failed may come again
 //   - why.go: what a round knows of one function
-//   - result.go: what a round found, and what it decided from
+//   - result.go: what a round found, and what it decided from; failure.go: why
+//     something was not done, the end of ctx included
 //   - filter.go: a round about some steps only; status.go: how rollouts stand at its
 //     end
 //   - follow.go: rounds until a rollout has nothing left to do by itself

@@ -163,7 +163,13 @@ func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan
 			continue
 		}
 		src := p.regions[PlaceOf(r.Want)].cloud
-		for _, f := range health.Alarms(ctx, src, alarms) {
+		findings := health.Alarms(ctx, src, alarms)
+		if cut := interrupted(ctx); cut != nil {
+			in.Regions[i].Have, in.Regions[i].Unread = nil, cut
+			asked = true
+			continue
+		}
+		for _, f := range findings {
 			if f.Status == health.Bad || f.Status == health.Unknown && f.Unread {
 				in.Regions[i].Unwell = f.Sentence
 				asked = true

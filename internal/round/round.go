@@ -250,46 +250,15 @@ func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s
 			}
 		}
 	}
-	s.failure = failure(err)
+	s.failure = awsFailure(ctx, err)
 	if ctx.Err() == nil {
 		p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
 	}
 }
 
-// failure sorts an error of AWS into what the reader can do about it.
-func failure(err error) *plan.Failure {
-	if elsewhere := state.Elsewhere(err); elsewhere != nil {
-		return &plan.Failure{Code: CodeWrongAccount, Message: elsewhere.Error()}
-	}
-	switch state.KindOf(err) {
-	case state.Again, state.Stopped, state.Unsure:
-		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
-	default:
-		return &plan.Failure{Code: "aws_refused", Message: err.Error()}
-	}
-}
-
-// CodeWrongAccount is the code of a failure of credentials or answers that are
-// another account's.
-const CodeWrongAccount = "wrong_account"
-
-// panicked is the failure of what ended in a panic: its environment's alone.
-func panicked(p any) *plan.Failure {
-	return &plan.Failure{Code: "internal", Message: fmt.Sprintf("a mistake in layerd (panic): %v", p)}
-}
-
-// codeStore is the code of a failure that is the store's.
-const codeStore = "store_failed"
-
-// storeFailure is why an environment was left alone whose past or rulings could
-// not be read or written.
-func storeFailure(err error) *plan.Failure {
-	return &plan.Failure{Code: codeStore, Message: err.Error(), Retryable: errors.Is(err, store.ErrBusy)}
-}
-
 // contain runs what is done about one environment, so that an error or a panic is
 // that one's failure and nobody else's.
-func (p *Run) contain(env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
+func (p *Run) contain(ctx context.Context, env []desired.Environment, do func() (plan.Plan, error)) (planned plan.Plan) {
 	defer func() {
 		if r := recover(); r != nil {
 			planned = undecided(env).Failed(panicked(r))
@@ -301,8 +270,8 @@ func (p *Run) contain(env []desired.Environment, do func() (plan.Plan, error)) (
 		if len(planned.Regions) == 0 {
 			planned = undecided(env)
 		}
-		planned = planned.Failed(storeFailure(err))
-		if !errors.Is(err, context.Canceled) {
+		planned = planned.Failed(storeFailure(ctx, err))
+		if ctx.Err() == nil {
 			p.Log.Error("environment not done", "env", env[0].Name, "err", err)
 		}
 	}
@@ -320,7 +289,7 @@ func undecided(env []desired.Environment) plan.Plan {
 
 // plan decides about one environment.
 func (p *Run) plan(ctx context.Context, env []desired.Environment) (d Decision) {
-	d.Plan = p.contain(env, func() (_ plan.Plan, err error) {
+	d.Plan = p.contain(ctx, env, func() (_ plan.Plan, err error) {
 		if d.Input, err = p.input(ctx, env); err != nil {
 			return plan.Plan{}, err
 		}
@@ -491,8 +460,10 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 	in.Regions[i].Have = &snap
 	switch kind := state.KindOf(err); {
 	case err == nil:
+	case ctx.Err() != nil && state.Elsewhere(err) == nil: // it was not refused, and is not noted beside the failure
+		in.Regions[i].Have, in.Regions[i].Unread, err = nil, interrupted(ctx), nil
 	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, state.Elsewhere(err) != nil:
-		in.Regions[i].Have, in.Regions[i].Unread = nil, failure(err)
+		in.Regions[i].Have, in.Regions[i].Unread = nil, awsFailure(ctx, err)
 	}
 	return recalled, err
 }
