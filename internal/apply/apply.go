@@ -346,10 +346,7 @@ func finishingContext(ctx context.Context) (context.Context, context.CancelFunc)
 
 // pause waits for d or for the end of ctx, whichever is first.
 func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
 }

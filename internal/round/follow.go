@@ -43,7 +43,10 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Ti
 			if waiting != nil {
 				waiting(*planned, at)
 			}
-			if err = sleep(ctx, pause); err != nil {
+			wait, done := context.WithTimeout(ctx, pause)
+			<-wait.Done()
+			done()
+			if err = ctx.Err(); err != nil {
 				break
 			}
 		}
@@ -93,15 +96,4 @@ func joined(before, after Result) Result {
 		}
 	}
 	return after
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
