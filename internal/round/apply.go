@@ -140,7 +140,7 @@ func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) 
 			return false, fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}
 		quiet = quiet && !news && !r.Runnable()
-		if err := p.liftAnswered(ctx, r); err != nil {
+		if err := p.liftAnswered(ctx, r, in.Now); err != nil {
 			return false, err
 		}
 	}
@@ -176,7 +176,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
-		Permit: func(_ time.Time, steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})

@@ -18,7 +18,7 @@ import (
 // judge returns the event that moves a rollout before anything is carried out;
 // nil = nothing does. It only asks: what follows is decided by rollout.Next.
 func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i int) rollout.Event {
-	ro, now, rules := in.Regions[i].Rollout, p.Now(), in.Regions[i].Want.Rules()
+	ro, now, rules := in.Regions[i].Rollout, in.Now, in.Regions[i].Want.Rules()
 	facts := r.Facts(in.Regions[i].Changed)
 	if e := ro.Answer(facts, in.Quarantines, in.Regions[i].Want.Region, rules, now); e != nil {
 		return e
