@@ -12,8 +12,9 @@
 //
 // # How it goes
 //
-//   - round.go: Round, what a pass is given; the leases, observing every account,
-//     Region and role once, deciding until nothing more is asked
+//   - round.go: Round, what a pass is given, and what a decision looks at
+//   - observe.go: observing every account, Region and role once, deciding until
+//     nothing more is asked
 //   - apply.go: carrying a decision out: approvals, the record, what became of it
 //   - judge.go: what the checks of a rollout find; rollout.go: moving it on
 //   - try.go: whether a newer commit resolves at all
