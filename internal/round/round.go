@@ -27,13 +27,13 @@ type Round struct {
 	// or that must not change although they are valid.
 	Origins map[string]Origin
 	// Trials has newer wishes, by environment, that are followed instead of those
-	// in Tree once they resolve. Judged hears what came of each, by environment
-	// and Region, before anything is decided, and returns what is followed. It is
-	// required where there are trials.
+	// in Tree once they resolve. Judged is called with what came of each, by
+	// environment and Region, before anything is decided, and returns what is
+	// followed. It is required where there are trials.
 	Trials map[string][]desired.Environment
 	Judged func(found map[string]map[string][]desired.Problem) (desired.Tree, map[string]Origin)
 	// Environments chooses by name; empty = all. Names that the repository
-	// does not have are ignored: the caller knows better how to say so.
+	// does not have are ignored: reporting them is for the caller.
 	Environments []string
 	// Store remembers; nil = nothing is remembered and nothing is known. Apply
 	// requires one.
@@ -55,13 +55,13 @@ type Round struct {
 	// some are left out the rollout under way stays where it is, and approvals
 	// as they are: the rest is for another round.
 	Only func(plan.Step) bool
-	// Decided, when not nil, is told of each plan before it is carried out; an
+	// Decided, when not nil, is called with each plan before it is carried out; an
 	// error leaves the environment alone. Only Apply calls it.
 	Decided func(ctx context.Context, planned plan.Plan) error
 	// Cache keeps what earlier rounds looked up; nil = look again.
 	Cache *Cache
 	Log   *slog.Logger // nil = no log
-	// Progress, when not nil, is told what is being done, one call at a time.
+	// Progress, when not nil, is called with what is being done, one call at a time.
 	Progress func(Progress)
 }
 
@@ -81,7 +81,7 @@ type Progress struct {
 }
 
 // Run is a Round under way. Its environments may be worked on at the same
-// time; begin has to be over before.
+// time, once begin has returned.
 type Run struct {
 	Round
 	log     *history.Log // nil without a store
@@ -113,9 +113,7 @@ func (r Round) begin(ctx context.Context) (*Run, error) { return r.beginWith(ctx
 // beginWith leaves accounts alone whose lease was refused.
 func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused map[string]*plan.Failure) (*Run, error) {
 	p := &Run{Round: r, regions: map[Place]*seen{}, leases: leases, refused: refused}
-	if p.Now == nil {
-		p.Now = time.Now
-	}
+	p.Now = r.clock()
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
@@ -137,6 +135,14 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 		p.choose()
 	}
 	return p, nil
+}
+
+// clock returns what the round reads the time from.
+func (r Round) clock() func() time.Time {
+	if r.Now == nil {
+		return time.Now
+	}
+	return r.Now
 }
 
 // Chosen returns the environments that the run is about, each with its Regions in order.
