@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
@@ -166,4 +167,27 @@ func failures(r round.Result) (list []plan.Failure) {
 		}
 	}
 	return list
+}
+
+// What was done of a later wave is in the result also when it is stopped there.
+func TestStoppedInALaterWave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, 12, awssim.Options{})
+		f.spreads(func(e *desired.Environment) { e.Rollout.Waves, e.Rollout.Bake = waves(2), time.Minute })
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		f.world.OnCall(func(c awssim.Call) awssim.Fault {
+			if c.Operation == "UpdateFunctionConfiguration" && len(f.behind(5)) < 8 {
+				cancel()
+			}
+			return awssim.Fault{}
+		})
+		r, err := f.round().ApplyThrough(ctx, nil)
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if changed, said := 12-len(f.behind(5)), statuses(r)[plan.StatusApplied]; said != changed || changed < 4 || changed == 12 {
+			t.Errorf("%d functions are changed, the result has %d", changed, said)
+		}
+	})
 }
