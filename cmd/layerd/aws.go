@@ -20,17 +20,24 @@ import (
 
 type connector = func(context.Context, desired.Environment) (round.Cloud, error)
 
-// connector reads the SDK's usual chain of configuration. It makes no call:
-// the first environment that needs credentials asks for them.
 func (a *app) connector(ctx context.Context, o daemon.AWSOptions) (connector, error) {
+	return connecting(ctx, a, o, daemon.Connector)
+}
+
+// connecting reads the SDK's usual chain of configuration. It makes no call:
+// the first environment that needs credentials asks for them.
+func connecting[C any](
+	ctx context.Context, a *app, o daemon.AWSOptions, with func(aws.Config, daemon.AWSOptions) func(context.Context, desired.Environment) (C, error),
+) (func(context.Context, desired.Environment) (C, error), error) {
 	cfg, err := a.awsConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
-	connect := daemon.Connector(cfg, o)
-	return func(ctx context.Context, env desired.Environment) (round.Cloud, error) {
+	connect := with(cfg, o)
+	return func(ctx context.Context, env desired.Environment) (C, error) {
 		if err := a.credentials(ctx, cfg); err != nil {
-			return nil, err
+			var none C
+			return none, err
 		}
 		return connect(ctx, env)
 	}, nil

@@ -31,7 +31,7 @@ func checkAWS(ctx context.Context, x *examination) {
 		x.add(inspect.Skipped("aws", "the environment is not known"))
 		return
 	}
-	connect, err := x.app.connector(ctx, daemon.AWSOptions{RequestsPerSecond: x.flags.rate, Logger: x.app.logger()})
+	connect, err := connecting(ctx, x.app, daemon.AWSOptions{RequestsPerSecond: x.flags.rate, Logger: x.app.logger()}, daemon.Examiner)
 	if err != nil {
 		x.wrong("aws", "look at the variables AWS_* and at ~/.aws", "%v", err)
 		return
@@ -41,17 +41,13 @@ func checkAWS(ctx context.Context, x *examination) {
 			r.Region = env.Region
 			x.add(r)
 		}}
-		cloud, err := connect(ctx, env)
-		client, ok := daemon.Examined(cloud)
-		switch {
-		case err != nil:
+		at, err := connect(ctx, env)
+		if err != nil {
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
-		case !ok:
-			r.add(inspect.Skipped("identity", "this connection cannot be examined"))
-		default:
-			r.client, r.health = client, cloud
-			r.examine(ctx)
+			continue
 		}
+		r.client, r.health = at.Client, at.Source
+		r.examine(ctx)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -88,6 +89,41 @@ func TestInterruptedApply(t *testing.T) {
 	}
 	if got := w.Writes(); got != 3 {
 		t.Errorf("%d writes for three functions:\n%s", got, stdout)
+	}
+}
+
+// Whatever is read when plan or apply is interrupted, AWS or the store, nothing is
+// said to have failed, and no words of a library are shown.
+func TestInterruptedWhileReading(t *testing.T) {
+	repo := testRepo(t)
+	for _, command := range []string{"plan", "apply"} {
+		for n := 1; ; n++ {
+			w := newWorld()
+			aws := httptest.NewServer(w.Handler())
+			t.Setenv("AWS_ENDPOINT_URL", aws.URL)
+			a, stdout, stderr := testApp(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			var calls atomic.Int64
+			w.OnCall(func(c awssim.Call) awssim.Fault {
+				if calls.Add(1) == int64(n) {
+					cancel()
+				}
+				return awssim.Fault{}
+			})
+			code := a.execute(ctx, []string{command, "--repo", repo, "--requests-per-second", "15"})
+			cancel()
+			aws.Close()
+			if calls.Load() < int64(n) {
+				break
+			}
+			said := stdout.String() + stderr.String()
+			if code != exitRetry || strings.Contains(said, "context canceled") || !strings.Contains(said, "interrupted before everything was done") {
+				t.Errorf("%s, call %d: exit code %d:\n%s", command, n, code, said)
+			}
+			if strings.Contains(said, "[aws_") || strings.Contains(said, "[store_") {
+				t.Errorf("%s, call %d:\n%s", command, n, said)
+			}
+		}
 	}
 }
 

@@ -119,6 +119,9 @@ func (a *app) explain(err error) {
 	if ok && e.err == nil {
 		return
 	}
+	if !ok && interrupted(err) {
+		err = errInterrupted // whatever was being read then
+	}
 	a.say("%v", err)
 	if ok && e.hint != "" {
 		fmt.Fprintln(a.err, "  "+e.hint)

@@ -127,7 +127,7 @@ type Options struct {
 	// Permit is asked before each function and each prune whether its steps may
 	// still be started; what it returns holds them, nil lets them go on. Nil:
 	// always.
-	Permit func(now time.Time, steps []plan.Step) *plan.Held
+	Permit func(steps []plan.Step) *plan.Held
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
@@ -256,7 +256,7 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 			for i, at := range index {
 				steps[i] = r.plan.Steps[at]
 			}
-			held = r.Permit(time.Now(), steps)
+			held = r.Permit(steps)
 		}
 		if held == nil {
 			return true
@@ -346,10 +346,7 @@ func finishingContext(ctx context.Context) (context.Context, context.CancelFunc)
 
 // pause waits for d or for the end of ctx, whichever is first.
 func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
 }

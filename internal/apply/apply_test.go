@@ -570,7 +570,7 @@ func TestAClosingWindowLetsTheFunctionInHandEnd(t *testing.T) {
 		planned := &plan.Region{Steps: []plan.Step{step("a", common, 4, nil), step("b", common, 4, nil), step("c", common, 4, nil), prune(common, 1)}}
 		err := carryOut(t.Context(), planned, w, &notebook{}, apply.Options{
 			Parallel: 1,
-			Permit: func(_ time.Time, steps []plan.Step) *plan.Held {
+			Permit: func(steps []plan.Step) *plan.Held {
 				if !closed || steps[0].Function == "c" {
 					return nil
 				}

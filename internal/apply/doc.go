@@ -3,7 +3,7 @@
 //
 //	err := apply.Run(ctx, &plan.Regions[0], cloud, record, apply.Options{
 //		Decide: func(f state.Function) []plan.Step { … },   // one function, anew
-//		Permit: func(now time.Time, steps []plan.Step) *plan.Held { … }, // still open?
+//		Permit: func(steps []plan.Step) *plan.Held { … }, // still open?
 //	})
 //	for _, s := range plan.Regions[0].Steps { fmt.Println(s.ID, s.Result.Status) }
 //

@@ -5,6 +5,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	smithytime "github.com/aws/smithy-go/time"
 )
 
 // Fault is what goes wrong with one call. The zero Fault is nothing.
@@ -80,12 +82,5 @@ func wait(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return smithytime.SleepWithContext(ctx, d)
 }

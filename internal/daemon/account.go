@@ -269,10 +269,8 @@ func (a *account) recordDecision(ctx context.Context, w *desiredView, planned pl
 // reports it.
 func (a *account) afterRound(ctx context.Context, w *desiredView, planned plan.Plan, took time.Duration) {
 	a.scheduleNext(planned)
-	if ctx.Err() != nil && slices.ContainsFunc(planned.Regions, func(r plan.Region) bool { return r.Failure != nil }) {
-		// It was stopped before it had looked, or while it did: that is not how
-		// the environment is, and whoever comes next looks anew.
-		return
+	if round.CutShort(planned) {
+		return // whoever comes next looks anew
 	}
 	a.logPlan(planned, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {

@@ -67,9 +67,11 @@ func TestEveryClientSaysWhoItIs(t *testing.T) {
 		}
 		// What the answers are does not matter, nor whether there is one.
 		_, _ = cloud.Observe(t.Context(), state.Query{Tags: true})
-		if c, ok := daemon.Examined(cloud); ok {
-			_, _, _ = c.Actor(t.Context(), "f", time.Unix(5, 0))
+		client, err := daemon.Examiner(cfg, daemon.AWSOptions{})(t.Context(), desired.Environment{Name: "dev", Account: accountID, Region: region, Role: role})
+		if err != nil {
+			t.Fatal(err)
 		}
+		_, _, _ = client.Actor(t.Context(), "f", time.Unix(5, 0))
 		_, _ = cloud.Alarms(t.Context(), []string{"a"})
 		_, _ = cloud.Sums(t.Context(), []health.Series{{Function: "f", Metric: "Errors"}}, time.Unix(0, 0), time.Unix(60, 0))
 		_, _ = cloud.Invoke(t.Context(), health.Call{Function: "f", Payload: []byte("{}")})

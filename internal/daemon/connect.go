@@ -27,52 +27,71 @@ type AWSOptions struct {
 // an environment. Clients of one account and Region share their limits, and
 // equal environments share a client, so that one quota has one spender.
 func Connector(cfg aws.Config, o AWSOptions) func(context.Context, desired.Environment) (round.Cloud, error) {
-	var mu sync.Mutex // guards the maps: connecting twice would split a quota
-	limits := map[[2]string]*awslambda.Limits{}
-	clients := map[round.Place]cloud{}
+	c := newConnections(cfg, o)
 	return func(ctx context.Context, env desired.Environment) (round.Cloud, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		p := round.PlaceOf(env)
-		if c, ok := clients[p]; ok {
-			return c, nil
-		}
-		quota := [2]string{env.Account, env.Region}
-		if limits[quota] == nil {
-			limits[quota] = awslambda.NewLimits(o.RequestsPerSecond, o.GetFunctionPerSecond)
-		}
-		reach := awscall.Options{
-			Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
-			SessionName: sessionName(env.Name), Logger: o.Logger, HTTPClient: o.HTTPClient,
-		}
-		c, err := awslambda.New(ctx, cfg, awslambda.Options{Options: reach, Limits: limits[quota]})
+		made, err := c.connect(ctx, env)
 		if err != nil {
-			return nil, err
+			return nil, err // not made: an empty one in an interface is not nil
 		}
-		reach.Credentials = c.Credentials()
-		h, err := cloudwatch.New(cfg, reach)
-		if err != nil {
-			return nil, err
-		}
-		clients[p] = cloud{c, h}
-		return clients[p], nil
+		return made, nil
 	}
 }
 
-// Examined returns the client with which a connection can be examined (layerd
-// doctor); ok is false for one that Connector did not make.
-func Examined(c round.Cloud) (client *awslambda.Client, ok bool) {
-	made, ok := c.(cloud)
-	return made.Client, ok
+// Examiner is Connector for layerd doctor, which looks closer than a round does.
+func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Environment) (Connection, error) {
+	return newConnections(cfg, o).connect
 }
 
-// cloud is one account, Region and role: its functions, and their health.
-type cloud struct {
+// Connection is one account, Region and role: its functions, and their health.
+type Connection struct {
 	*awslambda.Client
 	health.Source
 }
 
-func (c cloud) While(check func() error) round.Writes { return c.Client.While(check) }
+// While implements [round.Cloud].
+func (c Connection) While(check func() error) round.Writes { return c.Client.While(check) }
+
+// connections are those that were made with one configuration.
+type connections struct {
+	cfg aws.Config
+	o   AWSOptions
+
+	mu      sync.Mutex // guards the maps: connecting twice would split a quota
+	limits  map[[2]string]*awslambda.Limits
+	clients map[round.Place]Connection
+}
+
+func newConnections(cfg aws.Config, o AWSOptions) *connections {
+	return &connections{cfg: cfg, o: o, limits: map[[2]string]*awslambda.Limits{}, clients: map[round.Place]Connection{}}
+}
+
+func (c *connections) connect(ctx context.Context, env desired.Environment) (Connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := round.PlaceOf(env)
+	if made, ok := c.clients[p]; ok {
+		return made, nil
+	}
+	quota := [2]string{env.Account, env.Region}
+	if c.limits[quota] == nil {
+		c.limits[quota] = awslambda.NewLimits(c.o.RequestsPerSecond, c.o.GetFunctionPerSecond)
+	}
+	reach := awscall.Options{
+		Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
+		SessionName: sessionName(env.Name), Logger: c.o.Logger, HTTPClient: c.o.HTTPClient,
+	}
+	client, err := awslambda.New(ctx, c.cfg, awslambda.Options{Options: reach, Limits: c.limits[quota]})
+	if err != nil {
+		return Connection{}, err
+	}
+	reach.Credentials = client.Credentials()
+	source, err := cloudwatch.New(c.cfg, reach)
+	if err != nil {
+		return Connection{}, err
+	}
+	c.clients[p] = Connection{client, source}
+	return c.clients[p], nil
+}
 
 // sessionName keeps to what sts:AssumeRole accepts: at most 64 of
 // [\w+=,.@-].

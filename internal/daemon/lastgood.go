@@ -50,6 +50,10 @@ func (d *Daemon) lastGoodKey(environment string, more ...string) string {
 	return store.Key(append([]string{"desired", d.Repository, environment}, more...)...)
 }
 
+func (d *Daemon) lastGoodDocs() store.Documents[lastGoodDoc] {
+	return store.Documents[lastGoodDoc]{Store: d.Store, Version: docVersion}
+}
+
 // saveLastGood stores the last good commit of an environment, unless it is stored
 // already. The head is written last: a kill in between leaves the old one.
 func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
@@ -61,8 +65,7 @@ func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
 	}
 	g := *kept // what changes of it does so under the lock
 	d.mu.Unlock()
-	var old lastGoodDoc
-	revision, err := d.readDoc(ctx, d.lastGoodKey(environment), &old)
+	old, v, err := d.lastGoodDocs().Get(ctx, d.lastGoodKey(environment))
 	if err != nil {
 		return fmt.Errorf("read the last good commit of %s: %w", environment, err)
 	}
@@ -78,7 +81,7 @@ func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
 				return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
 			}
 		}
-		if err := d.writeDoc(ctx, d.lastGoodKey(environment), revision, doc); err != nil {
+		if _, err := d.lastGoodDocs().Write(ctx, d.lastGoodKey(environment), v.Revision, &doc); err != nil {
 			return fmt.Errorf("keep the last good commit of %s: %w", environment, err)
 		}
 	}
@@ -92,12 +95,12 @@ func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
 // daemon that starts without Git would look after it again. The slot stays, so
 // that what is written next goes to the other.
 func (d *Daemon) dropLastGood(ctx context.Context, environment string) error {
-	var doc lastGoodDoc
-	revision, err := d.readDoc(ctx, d.lastGoodKey(environment), &doc)
+	doc, v, err := d.lastGoodDocs().Get(ctx, d.lastGoodKey(environment))
 	if err != nil || doc.Hash == "" {
 		return err
 	}
-	return d.writeDoc(ctx, d.lastGoodKey(environment), revision, lastGoodDoc{V: docVersion, Slot: doc.Slot})
+	_, err = d.lastGoodDocs().Write(ctx, d.lastGoodKey(environment), v.Revision, &lastGoodDoc{V: docVersion, Slot: doc.Slot})
+	return err
 }
 
 // loadLastGood reads the last good commits and the four revisions of all
@@ -140,8 +143,8 @@ func (d *Daemon) lastGoodNames(ctx context.Context) ([]string, error) {
 }
 
 func (d *Daemon) loadLastGoodOf(ctx context.Context, environment string) error {
-	var doc lastGoodDoc
-	if _, err := d.readDoc(ctx, d.lastGoodKey(environment), &doc); err != nil || doc.Hash == "" {
+	doc, _, err := d.lastGoodDocs().Get(ctx, d.lastGoodKey(environment))
+	if err != nil || doc.Hash == "" {
 		return err
 	}
 	d.mu.Lock()
@@ -204,25 +207,6 @@ func isDesiredFile(name string) bool {
 	dir, file := path.Split(name)
 	ext := strings.ToLower(path.Ext(file))
 	return (ext == ".yaml" || ext == ".yml") && (dir == "" || dir == "environments/" || strings.HasPrefix(dir, "layers/"))
-}
-
-// readDoc reads a JSON value with a version; a missing one leaves into alone
-// and has no revision.
-func (d *Daemon) readDoc(ctx context.Context, key string, into any) (store.Revision, error) {
-	v, err := d.Store.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return v.Revision, store.Decode(v, docVersion, into)
-}
-
-// writeDoc replaces the value that was at revision; "" = there was none.
-func (d *Daemon) writeDoc(ctx context.Context, key string, revision store.Revision, doc any) error {
-	_, err := store.Documents[any]{Store: d.Store}.Write(ctx, key, revision, &doc)
-	return err
 }
 
 // put writes over whatever is there.

@@ -16,10 +16,10 @@ import (
 )
 
 // again reads a value as a D and writes that.
-func again[D any](d *Daemon) func(store.Value) ([]byte, error) {
+func again[D any](docs store.Documents[D]) func(store.Value) ([]byte, error) {
 	return func(v store.Value) ([]byte, error) {
-		var doc D
-		if _, err := d.readDoc(context.Background(), v.Key, &doc); err != nil {
+		doc, _, err := docs.Get(context.Background(), v.Key)
+		if err != nil {
 			return nil, err
 		}
 		return json.Marshal(doc)
@@ -30,8 +30,8 @@ func again[D any](d *Daemon) func(store.Value) ([]byte, error) {
 func TestPastIsReadWhole(t *testing.T) {
 	s := storetest.Past(t)
 	d := &Daemon{Options: Options{Repository: storetest.PastRepository, Store: s, Log: slog.New(slog.DiscardHandler)}}
-	storetest.Reread(t, store.Prefix("revisions", storetest.PastRepository), again[revisions](d))
-	storetest.Reread(t, store.Prefix("desired", storetest.PastRepository), again[lastGoodDoc](d))
+	storetest.Reread(t, store.Prefix("revisions", storetest.PastRepository), again(d.revisionsDocs()))
+	storetest.Reread(t, store.Prefix("desired", storetest.PastRepository), again(d.lastGoodDocs()))
 }
 
 // The last good commits are there after a start without Git, and packing one

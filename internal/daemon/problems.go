@@ -31,7 +31,7 @@ func (w *desiredView) problemsOf(planned plan.Plan) (list []desired.Problem, kno
 	return list, known
 }
 
-// noteProblems logs problems whenever they change, and keeps them for readyz.
+// noteProblems logs the problems that are new, and keeps all for readyz.
 // since is when they were first found according to the store; zero = unknown.
 func (d *Daemon) noteProblems(environment string, problems []desired.Problem, since time.Time) {
 	d.mu.Lock()
@@ -50,14 +50,18 @@ func (d *Daemon) noteProblems(environment string, problems []desired.Problem, si
 		delete(d.problems, environment)
 	}
 	d.mu.Unlock()
-	if signature(before.problems) == signature(problems) {
-		return
+	known := map[string]bool{}
+	for _, p := range before.problems {
+		known[identity(p)] = true
 	}
 	log := d.Log.With("revision", revision)
 	if environment != "" {
 		log = log.With("env", environment)
 	}
 	for _, p := range problems {
+		if known[identity(p)] {
+			continue
+		}
 		say, message := log.Error, "desired state invalid"
 		if p.Severity == desired.Warning {
 			say, message = log.Warn, "desired state doubtful"
@@ -69,17 +73,22 @@ func (d *Daemon) noteProblems(environment string, problems []desired.Problem, si
 	}
 }
 
-// signature is equal for equal problems. What is live is left out: a version
+// identity is equal for equal problems. What is live is left out: a version
 // that is published does not make another problem.
+func identity(p desired.Problem) string {
+	return fmt.Sprintf("%s %s %q\n", placeOfProblem(p), p.Code, p.Message)
+}
+
+// signature is equal for equal lists of problems.
 func signature(problems []desired.Problem) string {
 	var b strings.Builder
 	for _, p := range problems {
-		fmt.Fprintf(&b, "%s %s %q\n", placeOfProblem(p), p.Code, p.Message)
+		b.WriteString(identity(p))
 	}
 	return b.String()
 }
 
-// noteOtherProblems is unsettle for what no round is about: problems in files
+// noteOtherProblems is noteProblems for what no round is about: problems in files
 // of no environment, warnings, and environments that were never valid.
 func (d *Daemon) noteOtherProblems(w *desiredView) {
 	warnings := slices.DeleteFunc(slices.Clone(w.tree.Problems), func(p desired.Problem) bool { return p.Severity != desired.Warning })

@@ -33,14 +33,17 @@ func (d *Daemon) revisionsKey(environment string) string {
 	return store.Key("revisions", d.Repository, environment)
 }
 
+func (d *Daemon) revisionsDocs() store.Documents[revisions] {
+	return store.Documents[revisions]{Store: d.Store, Version: docVersion}
+}
+
 // loadRevisions reads the revisions of an environment from the store.
 func (d *Daemon) loadRevisions(ctx context.Context, environment string) (revisions, error) {
-	var m revisions
-	revision, err := d.readDoc(ctx, d.revisionsKey(environment), &m)
+	m, v, err := d.revisionsDocs().Get(ctx, d.revisionsKey(environment))
 	if err != nil {
 		return m, fmt.Errorf("read the revisions of %s: %w", environment, err)
 	}
-	m.revision = revision
+	m.revision = v.Revision
 	d.cacheRevisions(environment, m)
 	return m, nil
 }
@@ -76,15 +79,17 @@ func (d *Daemon) updateRevisions(ctx context.Context, environment string, change
 		m.Since = time.Now().UTC().Round(0)
 	}
 	m.V = docVersion
-	if err := d.writeDoc(ctx, d.revisionsKey(environment), m.revision, m); err != nil {
+	revision, err := d.revisionsDocs().Write(ctx, d.revisionsKey(environment), m.revision, &m)
+	if err != nil {
 		// Ours is the lease: nobody else writes it. Read it anew next time.
 		d.mu.Lock()
 		delete(d.revisions, environment)
 		d.mu.Unlock()
 		return fmt.Errorf("keep the revisions of %s: %w", environment, err)
 	}
-	_, err := d.loadRevisions(ctx, environment)
-	return err
+	m.revision = revision
+	d.cacheRevisions(environment, m)
+	return nil
 }
 
 // summaryLine returns in one line what a plan amounts to.

@@ -353,3 +353,31 @@ func TestATakeoverWhileACommitDoesNotResolve(t *testing.T) {
 		}
 	})
 }
+
+// Two thousand problems are two thousand lines, once: a problem more is one line
+// more, and one that is mended none.
+func TestAProblemIsLoggedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 1)
+		var log strings.Builder
+		s.log = &log
+		p := s.start("one")
+		defer p.stop()
+		time.Sleep(2 * time.Minute)
+		logged := func(problems int) int {
+			before := strings.Count(log.String(), "desired state invalid")
+			file := envFile(accountID, "1.4.0", "")
+			for i := range problems {
+				file += fmt.Sprintf("key%d: 1\n", i)
+			}
+			s.commit(fmt.Sprint(problems, " keys that do not exist"), map[string]string{"environments/dev.yaml": file})
+			time.Sleep(10 * time.Minute)
+			return strings.Count(log.String(), "desired state invalid") - before
+		}
+		for _, tt := range []struct{ problems, want int }{{40, 40}, {41, 1}, {30, 0}, {0, 0}, {30, 30}} {
+			if got := logged(tt.problems); got != tt.want {
+				t.Errorf("%d problems: %d new lines, want %d", tt.problems, got, tt.want)
+			}
+		}
+	})
+}

@@ -290,8 +290,8 @@ func (k *Keeper) withdraw(ctx context.Context, account string) {
 // Acquire takes the lease as Try does, and waits for it. A holder that is alive is asked to
 // hand the lease over, if patience is more than nothing, and when that has
 // passed the *HeldError is returned. A holder that looks dead is watched for as
-// long as it takes to be sure, at most a term. waiting, when not nil, is told
-// once whom it waits for.
+// long as it takes to be sure, at most a term. waiting, when not nil, is called
+// once with whom it waits for.
 func (k *Keeper) Acquire(ctx context.Context, account string, patience time.Duration, waiting func(*HeldError)) (_ *Lease, err error) {
 	var first *HeldError
 	defer func() {

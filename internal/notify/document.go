@@ -152,7 +152,7 @@ func (d *document) fold() {
 }
 
 // delivered takes a target off a message, and the message out of the outbox
-// once every target is off. It says whether there was anything to take.
+// once every target is off. It reports whether there was anything to take.
 func (d *document) delivered(id, target string) bool {
 	return d.waiting(id, target, func(w *waitingMessage) { delete(w.To, target) })
 }

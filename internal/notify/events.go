@@ -17,7 +17,7 @@ const (
 
 // Events compares the open alerts with the facts, and returns what to report now
 // and the alerts as they are afterwards. Equal arguments give equal events;
-// doing it again with the alerts it returned gives none. repeat is after how
+// calling it again with the alerts it returned returns none. repeat is after how
 // long an alert that did not change is repeated; 0 = never.
 func Events(before []Alert, found Findings, now time.Time, repeat time.Duration) (events []Event, after []Alert) {
 	open := map[ID]Alert{}

@@ -14,7 +14,6 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/store"
 )
 
 // errNoStore: without a record nothing is changed.
@@ -57,7 +56,7 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 		}
 		l, err := r.Lease(ctx, e.Account)
 		if err != nil {
-			refused[e.Account] = leaseFailure(err)
+			refused[e.Account] = leaseFailure(ctx, err)
 			continue
 		}
 		leases[e.Account] = l
@@ -73,15 +72,16 @@ func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
 
 // apply is Apply with what was decided from.
 func (p *Run) apply(ctx context.Context, env []desired.Environment) (d Decision) {
-	d.Plan = p.contain(env, func() (plan.Plan, error) {
+	d.Plan = p.contain(ctx, env, func() (plan.Plan, error) {
+		bound := ctx
 		if l := p.leases[env[0].Account]; l != nil {
 			var cancel context.CancelFunc
-			ctx, cancel = l.Bind(ctx)
+			bound, cancel = l.Bind(ctx)
 			defer cancel()
 		}
-		planned, err := p.environment(ctx, env, &d.Input)
-		if cause := context.Cause(ctx); errors.Is(cause, store.ErrReplaced) {
-			err = cause // and not that it was stopped
+		planned, err := p.environment(bound, env, &d.Input)
+		if bound.Err() != nil && ctx.Err() == nil {
+			err = context.Cause(bound) // and not that it was stopped
 		}
 		return planned, err
 	})
@@ -141,7 +141,7 @@ func (p *Run) learn(ctx context.Context, in reconcile.Input, planned plan.Plan) 
 			return false, fmt.Errorf("remember what was seen in %s: %w", planned.Environment, err)
 		}
 		quiet = quiet && !news && !r.Runnable()
-		if err := p.liftAnswered(ctx, r); err != nil {
+		if err := p.liftAnswered(ctx, r, in.Now); err != nil {
 			return false, err
 		}
 	}
@@ -178,7 +178,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
-		Permit: func(_ time.Time, steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
@@ -198,7 +198,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	done.Steps, done.Applied = steps, true
 	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
-		done.Failure, runErr = failure(elsewhere), nil
+		done.Failure, runErr = awsFailure(ctx, elsewhere), nil
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)
@@ -213,7 +213,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", planned.Environment, err))
 	}
 	if ctx.Err() != nil {
-		return nil // Apply reports that it was stopped
+		return nil // whoever ended ctx says so
 	}
 	return runErr
 }

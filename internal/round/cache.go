@@ -71,7 +71,7 @@ type pastRead struct {
 // for; once an hour is what is left of it, for a store that somebody mended.
 const pastAge = time.Hour
 
-// NewCache makes an empty one.
+// NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
 }
@@ -147,7 +147,7 @@ func (l *Cache) invalidate(environment, region string) {
 	delete(l.rolls, key)
 }
 
-// MarkFresh says that nothing was written since the past was read.
+// MarkFresh records that nothing was written since the past was read.
 func (l *Cache) MarkFresh(e desired.Environment, fence int64) {
 	if l == nil {
 		return
@@ -172,7 +172,7 @@ type looked struct {
 	signing  map[string]state.Signing // nil: not looked up
 }
 
-// fill puts what is known of n into s, and gives back what is not.
+// fill puts what is known of n into s, and returns what is not.
 func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) state.Needs {
 	if l == nil {
 		return n

@@ -12,8 +12,9 @@
 //
 // # How it goes
 //
-//   - round.go: Round, what a pass is given; the leases, observing every account,
-//     Region and role once, deciding until nothing more is asked
+//   - round.go: Round, what a pass is given, and what a decision looks at
+//   - observe.go: observing every account, Region and role once, deciding until
+//     nothing more is asked
 //   - apply.go: carrying a decision out: approvals, the record, what became of it
 //   - judge.go: what the checks of a rollout find; rollout.go: moving it on
 //   - try.go: whether a newer commit resolves at all
@@ -21,7 +22,8 @@
 //   - rollback.go: a person's word that takes a layer back, returning.go: where to,
 //     refusal.go: why not; retry.go: what failed may come again
 //   - why.go: what a round knows of one function
-//   - result.go: what a round found, and what it decided from
+//   - result.go: what a round found, and what it decided from; failure.go: why
+//     something was not done, the end of ctx included
 //   - filter.go: a round about some steps only; status.go: how rollouts stand at its
 //     end
 //   - follow.go: rounds until a rollout has nothing left to do by itself

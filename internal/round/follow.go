@@ -19,13 +19,9 @@ const mostAttempts = 5
 
 // ApplyThrough makes rounds, as Apply does, until nothing of a rollout is left
 // that only waits for the rollout itself: all waves are changed and well, or all
-// is back, or a person, a window or the time has to come. waiting, when not nil,
-// is told what is waited for. The Result has every step of all rounds.
+// is back, or what is left waits for a person or a window. waiting, when not nil,
+// is called with what is waited for. The Result has every step of all rounds.
 func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Time)) (Result, error) {
-	now := r.Now
-	if now == nil {
-		now = time.Now
-	}
 	if r.Cache == nil {
 		r.Cache = NewCache() // the aliases of a fleet are not asked for once a wave
 	}
@@ -35,7 +31,7 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Ti
 		if planned == nil {
 			break
 		}
-		pause := at.Sub(now())
+		pause := at.Sub(r.clock()())
 		if watched(planned) {
 			pause = min(pause, glance)
 		}
@@ -43,15 +39,18 @@ func (r Round) ApplyThrough(ctx context.Context, waiting func(plan.Plan, time.Ti
 			if waiting != nil {
 				waiting(*planned, at)
 			}
-			if err = sleep(ctx, pause); err != nil {
+			wait, done := context.WithTimeout(ctx, pause)
+			<-wait.Done()
+			done()
+			if err = ctx.Err(); err != nil {
 				break
 			}
 		}
 		var next Result
-		if next, err = r.Apply(ctx); err != nil {
-			break
+		next, err = r.Apply(ctx)
+		if err == nil || acted(next) {
+			total = joined(total, next)
 		}
-		total = joined(total, next)
 	}
 	return total, err
 }
@@ -81,6 +80,11 @@ func due(r Result) (at time.Time, planned *plan.Plan) {
 	return at, planned
 }
 
+// acted reports whether a round came as far as doing something.
+func acted(r Result) bool {
+	return slices.ContainsFunc(r.Steps(), func(s plan.Step) bool { return s.Result != nil && s.Result.Status != plan.StatusHeld })
+}
+
 // joined is a later round's result with what earlier ones did: a step that is
 // done is not in a later plan any more.
 func joined(before, after Result) Result {
@@ -93,15 +97,4 @@ func joined(before, after Result) Result {
 		}
 	}
 	return after
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

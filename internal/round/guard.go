@@ -2,12 +2,9 @@ package round
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/layerd/layerd/internal/history"
-	"github.com/layerd/layerd/internal/lease"
-	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -20,14 +17,6 @@ type Lease interface {
 	Check() error
 	// Until is when nothing may be on its way any more.
 	Until() time.Time
-}
-
-// leaseFailure is why an account was left alone.
-func leaseFailure(err error) *plan.Failure {
-	if held, ok := errors.AsType[*lease.HeldError](err); ok {
-		return &plan.Failure{Code: "lease_held", Message: held.Error(), Retryable: true}
-	}
-	return storeFailure(err)
 }
 
 // leased sends a change to AWS only while the lease lasts, and not so late

@@ -126,10 +126,9 @@ func TestWhatIsKeptOfALook(t *testing.T) {
 // tried and failed is, and not at once.
 func TestGoingBackIsTriedAgainAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &Run{Round: Round{Now: time.Now}}
 		back := rollout.Rollout{Stage: rollout.StageRollingBack}
 		for _, carried := range []bool{false, true} {
-			due := p.nextLook(plan.Region{Rollout: &back, Applied: carried}, back, false)
+			due := nextLook(plan.Region{Rollout: &back, Applied: carried}, back, false, time.Now())
 			if wait := time.Until(due); carried && wait < tryAgain || !carried && !due.IsZero() {
 				t.Errorf("carried out %t: again at %v", carried, due)
 			}

@@ -18,7 +18,7 @@ import (
 // judge returns the event that moves a rollout before anything is carried out;
 // nil = nothing does. It only asks: what follows is decided by rollout.Next.
 func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i int) rollout.Event {
-	ro, now, rules := in.Regions[i].Rollout, p.Now(), in.Regions[i].Want.Rules()
+	ro, now, rules := in.Regions[i].Rollout, in.Now, in.Regions[i].Want.Rules()
 	facts := r.Facts(in.Regions[i].Changed)
 	if e := ro.Answer(facts, in.Quarantines, in.Regions[i].Want.Region, rules, now); e != nil {
 		return e
@@ -163,7 +163,13 @@ func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan
 			continue
 		}
 		src := p.regions[PlaceOf(r.Want)].cloud
-		for _, f := range health.Alarms(ctx, src, alarms) {
+		findings := health.Alarms(ctx, src, alarms)
+		if cut := interrupted(ctx); cut != nil {
+			in.Regions[i].Have, in.Regions[i].Unread = nil, cut
+			asked = true
+			continue
+		}
+		for _, f := range findings {
 			if f.Status == health.Bad || f.Status == health.Unknown && f.Unread {
 				in.Regions[i].Unwell = f.Sentence
 				asked = true

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
@@ -58,7 +57,7 @@ func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 		if ask.Layer != "" && q.Name != ask.Layer {
 			continue
 		}
-		ok, err := log.Rulings().Lift(ctx, q, ask.By, ask.Reason, time.Now())
+		ok, err := log.Rulings().Lift(ctx, q, ask.By, ask.Reason, r.clock()())
 		if err != nil {
 			return done, fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
 		}

@@ -168,7 +168,7 @@ func (t returnee) may(n int64) *Refusal {
 	return nil
 }
 
-// lastGood is where going back leads when nobody says: to what last came
+// lastGood returns where to go back when nobody names a version: to what last came
 // through a whole rollout, else to what was applied before, else to what most
 // functions had before layerd.
 func (t returnee) lastGood() (int64, error) {

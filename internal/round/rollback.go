@@ -21,8 +21,8 @@ type Rollback struct {
 	To         string
 	Functions  string // only functions whose names match the glob; empty = all
 	By, Reason string
-	DryRun     bool // says what would be done; writes and changes nothing
-	// Going, when not nil, is told what is about to be done before anything is
+	DryRun     bool // only plans; writes and changes nothing
+	// Going, when not nil, is called with what is about to be done before anything is
 	// written.
 	Going func(Return)
 }

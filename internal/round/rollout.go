@@ -90,7 +90,7 @@ func (p *Run) advanceAll(ctx context.Context, in *reconcile.Input, planned plan.
 			if !in.Regions[i].Rollout.Running() || in.Regions[i].Have == nil {
 				continue
 			}
-			went, err := p.advance(ctx, in, i, p.judge(ctx, in, planned.Regions[i], i))
+			went, err := p.advance(ctx, in, i, p.judge(ctx, in, planned.Regions[i], i), in.Now)
 			if err != nil {
 				return planned, err
 			}
@@ -111,19 +111,19 @@ func (p *Run) advanceAll(ctx context.Context, in *reconcile.Input, planned plan.
 
 // advance moves a rollout on by an event and keeps it; moved is false when
 // nothing is new. What must be known before it is acted on is written first.
-func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rollout.Event) (moved bool, err error) {
+func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rollout.Event, now time.Time) (moved bool, err error) {
 	if event == nil {
 		return false, nil
 	}
 	e, ro := in.Regions[i].Want, in.Regions[i].Rollout
-	next := ro.Next(event, e.Rules(), p.Now())
+	next := ro.Next(event, e.Rules(), now)
 	if !ro.Moved(next) {
 		return false, nil
 	}
 	log := p.history(e.Account)
 	switch {
 	case next.Stage == rollout.StageRollingBack && ro.Stage != next.Stage:
-		if err := p.quarantine(ctx, in, i, next); err != nil {
+		if err := p.quarantine(ctx, in, i, next, now); err != nil {
 			return false, err
 		}
 	case (next.Stage == rollout.StageDone || next.Stage == rollout.StageWatching) && ro.Stage != rollout.StageWatching && ro.Stage != next.Stage:
@@ -162,12 +162,12 @@ func notQuarantined(in *reconcile.Input, ro rollout.Rollout, region string) []ro
 
 // quarantine keeps the versions that a rollout brought from coming again. They
 // are those of the layers that it changed on any function.
-func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout) error {
+func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rollout.Rollout, now time.Time) error {
 	e := in.Regions[i].Want
 	for _, t := range ro.Introduced(in.Regions[i].Changed) {
 		q := ruling.Quarantine{
 			Environment: e.Name, Region: e.Region, Layer: t.Layer, Name: t.Name, Number: t.Number, Semver: t.Semver,
-			By: layerd, Reason: ro.Reason, At: p.Now().UTC(), Rollout: ro.ID,
+			By: layerd, Reason: ro.Reason, At: now.UTC(), Rollout: ro.ID,
 		}
 		q, err := p.history(e.Account).Rulings().Quarantine(ctx, q)
 		if err != nil {
@@ -187,9 +187,9 @@ func (p *Run) quarantine(ctx context.Context, in *reconcile.Input, i int, ro rol
 // before its first change. It has all waves of the Region, also where the round is
 // about some of the steps only.
 func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r plan.Region, waves []plan.Wave, i int) error {
-	e := in.Regions[i].Want
+	e, now := in.Regions[i].Want, p.Now() // and not when it was decided: an earlier Region may have taken long
 	r.Waves = waves
-	ro := plan.Begins(r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(p.Now()), p.origin(e.Name).Revision, p.Now())
+	ro := plan.Begins(r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(now), p.origin(e.Name).Revision, now)
 	if ro == nil {
 		return nil
 	}
@@ -217,12 +217,13 @@ func (p *Run) afterApply(ctx context.Context, in *reconcile.Input, r plan.Region
 			return err
 		}
 	}
-	moved, err := p.advance(ctx, in, i, outcome(r, in.Regions[i].Changed, *ro, e.Rollout.OnFailure))
+	now := p.Now() // a bake begins when the wave is changed
+	moved, err := p.advance(ctx, in, i, outcome(r, in.Regions[i].Changed, *ro, e.Rollout.OnFailure), now)
 	if err != nil {
 		return err
 	}
 	done.Rollout = in.Regions[i].Rollout
-	done.Due = p.nextLook(r.After(*done), began, moved)
+	done.Due = nextLook(r.After(*done), began, moved, now)
 	return nil
 }
 
@@ -244,22 +245,22 @@ const tryAgain = 5 * time.Second
 
 // nextLook returns when the next round of a rollout is due, which was began when
 // this one started; zero = nothing is to be done without somebody.
-func (p *Run) nextLook(r plan.Region, began rollout.Rollout, moved bool) time.Time {
+func nextLook(r plan.Region, began rollout.Rollout, moved bool, now time.Time) time.Time {
 	switch ro := r.Rollout; {
 	case ro.Stage == rollout.StageRollingBack && began.Stage == rollout.StageRollingBack:
 		if !r.Applied {
 			break // all of it is held, and trying again moves nothing
 		}
-		return p.Now().Add(min(tryAgain*time.Duration(max(1, ro.Attempts)), time.Minute))
+		return now.Add(min(tryAgain*time.Duration(max(1, ro.Attempts)), time.Minute))
 	case ro.Stage == rollout.StageBake && !ro.Smoked && len(r.Want.Rollout.SmokeTests) > 0 && moved:
-		return p.Now()
+		return now
 	case ro.Stage == rollout.StageBake || ro.Stage == rollout.StageCanaryBake:
 		if r.Failure != nil {
 			break // it is judged, and waits for what fails
 		}
 		return ro.VerdictDue(r.Want.Rules())
 	case moved && (ro.Open() || waitsForRollout(r)) && ro.Stage != rollout.StageHalted:
-		return p.Now()
+		return now
 	}
 	return time.Time{}
 }
@@ -272,9 +273,9 @@ func waitsForRollout(r plan.Region) bool {
 }
 
 // liftAnswered ends the quarantines that Git has answered.
-func (p *Run) liftAnswered(ctx context.Context, r plan.Region) error {
+func (p *Run) liftAnswered(ctx context.Context, r plan.Region, now time.Time) error {
 	for _, q := range r.Lifted {
-		if _, err := p.history(r.Want.Account).Rulings().Lift(ctx, q, layerd, "Git asks for another version", p.Now()); err != nil {
+		if _, err := p.history(r.Want.Account).Rulings().Lift(ctx, q, layerd, "Git asks for another version", now); err != nil {
 			return fmt.Errorf("lift the quarantine of %s %d: %w", q.Name, q.Number, err)
 		}
 	}

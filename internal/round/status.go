@@ -9,8 +9,8 @@ import (
 	"github.com/layerd/layerd/internal/ruling"
 )
 
-// addStatus notes how the rollouts stand once a plan was carried out, for whoever
-// tells people.
+// addStatus adds to the outcomes how the rollouts stand once a plan was carried
+// out, for the alerts.
 func (p *Run) addStatus(ctx context.Context, in *reconcile.Input, planned plan.Plan, done []plan.Outcome) error {
 	for i := range in.Regions {
 		if in.Regions[i].Have == nil {

@@ -17,7 +17,7 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 		if len(want) == 0 || p.refused[want[0].Account] != nil {
 			continue
 		}
-		p.contain(want, func() (plan.Plan, error) {
+		p.contain(ctx, want, func() (plan.Plan, error) {
 			in := reconcile.Input{Now: p.Now()}
 			for _, e := range want {
 				past, err := p.past(ctx, e)

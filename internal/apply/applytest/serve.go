@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
+
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -270,7 +272,7 @@ func (w *World) WaitActive(ctx context.Context, q state.Qualified) (state.Served
 		if s, err := w.serves(q); err != nil || s.State != state.StatePending {
 			return s, err
 		}
-		pause(ctx, 5*time.Second)
+		_ = smithytime.SleepWithContext(ctx, 5*time.Second)
 	}
 }
 
@@ -372,7 +374,7 @@ func (w *World) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 		if done, err := w.provisioned(q); done || err != nil {
 			return err
 		}
-		pause(ctx, 15*time.Second)
+		_ = smithytime.SleepWithContext(ctx, 15*time.Second)
 	}
 }
 

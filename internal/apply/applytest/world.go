@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	smithytime "github.com/aws/smithy-go/time"
+
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -248,17 +250,7 @@ func (w *World) WaitUpdated(ctx context.Context, name string) (state.Function, e
 		if err != nil || fn.LastUpdateStatus != state.UpdateInProgress {
 			return fn, err
 		}
-		pause(ctx, time.Second)
-	}
-}
-
-// pause waits for d or the end of ctx, which the next call then returns.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+		_ = smithytime.SleepWithContext(ctx, time.Second) // the next call returns the end of ctx
 	}
 }
 
