@@ -39,9 +39,9 @@ type wish struct {
 	target  target
 	pins    []target // by index of Pins
 	ok      bool     // everything was found
-	// had are the numbers that were here before, see Past.Had; only where a
+	// here are the numbers that were here before, see Past.Here; only where a
 	// person has rolled the layer back.
-	had []int64
+	here []int64
 	// versions are the ARNs of what is wanted and live, by number: a fleet has few
 	// of them on many functions.
 	versions map[int64]state.LayerVersionARN
@@ -164,8 +164,8 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		w.pins = append(w.pins, take(p.Version, p.At))
 	}
 	for _, q := range r.in.Quarantines {
-		if q.ByPerson && q.Layer == w.Layer && w.had == nil {
-			w.had = r.past.Had(w.Layer)
+		if q.ByPerson && q.Layer == w.Layer && w.here == nil {
+			w.here = r.past.Here(w.Layer)
 		}
 	}
 	w.versions = map[int64]state.LayerVersionARN{}
