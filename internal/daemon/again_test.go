@@ -55,3 +55,26 @@ func TestASecondCommitThatIsNotFollowed(t *testing.T) {
 		})
 	}
 }
+
+// A commit with a role that AWS does not give is not ready from the first round
+// on, and not after a quarter of an hour.
+func TestARoleThatIsRefusedIsNotReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 3)
+		p := s.start("one")
+		defer func() { p.stop() }()
+		time.Sleep(2 * time.Minute)
+		s.commit("Another role", map[string]string{
+			"environments/dev.yaml": envFile(accountID, "1.4.0", "role: arn:aws:iam::"+accountID+":role/nobody\n"),
+		})
+		time.Sleep(3 * time.Minute)
+		if h := p.daemon.Health(); h.Ready || !strings.Contains(strings.Join(h.Reasons, "\n"), "nothing is read or changed for dev: AssumeRole: AccessDenied") {
+			t.Errorf("ready %t: %q", h.Ready, h.Reasons)
+		}
+		s.commit("The old one", map[string]string{"environments/dev.yaml": envFile(accountID, "1.4.0", "")})
+		time.Sleep(3 * time.Minute)
+		if h := p.daemon.Health(); !h.Ready {
+			t.Errorf("not ready: %q", h.Reasons)
+		}
+	})
+}

@@ -265,13 +265,16 @@ func failure(err error) *plan.Failure {
 	case state.Again, state.Stopped, state.Unsure:
 		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
 	default:
-		return &plan.Failure{Code: "aws_refused", Message: err.Error()}
+		return &plan.Failure{Code: CodeRefused, Message: err.Error()}
 	}
 }
 
 // CodeWrongAccount is the code of a failure of credentials or answers that are
 // another account's.
 const CodeWrongAccount = "wrong_account"
+
+// CodeRefused is the code of a failure that AWS answers with each time.
+const CodeRefused = "aws_refused"
 
 // panicked is the failure of what ended in a panic: its environment's alone.
 func panicked(p any) *plan.Failure {
