@@ -58,9 +58,9 @@ type envState struct {
 	// readAt is when AWS was last read completely for it, by the wall clock,
 	// and firstTried when that was first tried.
 	readAt, firstTried time.Time
-	// wrongAccount is why its last round could not be made where it is meant: the
-	// credentials, or the answers, are another account's. Empty = it could.
-	wrongAccount string
+	// refused is why AWS, or an identity that is another account's, let its last
+	// round read nothing, where waiting mends nothing. Empty = it could.
+	refused string
 	// justTaken is true when the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be reported.
 	justTaken bool
@@ -318,12 +318,12 @@ func (a *account) scheduleNext(planned plan.Plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.envs[planned.Environment]
-	d.progressAt, d.wrongAccount = now, ""
+	d.progressAt, d.refused = now, ""
 	whole, began := true, d.began.Round(0)
 	for _, r := range planned.Regions {
 		whole = whole && r.Failure == nil
-		if r.Failure != nil && r.Failure.Code == round.CodeWrongAccount {
-			d.wrongAccount = r.Failure.Message
+		if f := r.Failure; f != nil && (f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused) {
+			d.refused = f.Message
 		}
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may

@@ -109,8 +109,8 @@ func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHe
 		if !a.holding {
 			continue
 		}
-		if x.wrongAccount != "" {
-			reason("nothing is read or changed for %s: %s", name, x.wrongAccount)
+		if x.refused != "" {
+			reason("nothing is read or changed for %s: %s", name, x.refused)
 		}
 		if overdue := time.Since(x.progressAt) - 3*d.Interval; overdue > 0 && !x.progressAt.IsZero() {
 			reason("the round of %s is overdue since %s", name, overdue.Round(time.Second))

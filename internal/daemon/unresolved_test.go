@@ -35,6 +35,8 @@ func unresolved() map[string]string {
 		"range":  envFile(accountID, "^8.8", "auto_update: true\n"),
 		"pin": fmt.Sprintf("account: %q\nlayers:\n  common:\n    version: 1.4.0\n    pins: [{functions: [makoto-01], version: 8.8.8, until: 2000-02-01, reason: r, owner: o}]\n",
 			accountID),
+		"arn": fmt.Sprintf("account: %q\nlayers:\n  common: 1.4.0\n  vendor: {arn: \"arn:aws:lambda:ap-northeast-1:464622532012:layer:vendor\", version: 77, functions: [\"makoto-*\"]}\n",
+			accountID),
 		"name":       envFile(accountID, "1.4.0", "layer_name: ${NAME}-${ENVIRONMENT}\n"),
 		"smoke test": envFile(accountID, "1.4.0", "rollout: {smoke_test: {function: makoto-nobody}, bake: 5m}\n"),
 	}
@@ -58,7 +60,7 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 				if n != 1 || !strings.Contains(text, "environments/dev.yaml:") {
 					t.Errorf("told %d times:\n%s", n, text)
 				}
-				if name != "smoke test" && name != "name" && !strings.Contains(text, "live: 5 (1.5.0), 4 (1.4.0)") {
+				if name != "smoke test" && name != "name" && name != "arn" && !strings.Contains(text, "live: 5 (1.5.0), 4 (1.4.0)") {
 					t.Errorf("what is live is not told:\n%s", text)
 				}
 				h := p.daemon.Health()

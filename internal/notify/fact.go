@@ -117,7 +117,7 @@ type Fact struct {
 	// NoReminder is true for what no person has to act on: it is not repeated.
 	NoReminder bool
 	// Items are what it is made of. Only they and the ID decide whether the
-	// fact is the same as before; the text may change freely.
+	// fact is the same as before; title and sections may change freely.
 	Items []Item
 	// OnlyIfOpen is true for the end of an alert: it is reported only where one of
 	// those that it Closes is open.
@@ -136,7 +136,9 @@ type Item struct {
 	Layer string
 	Code  string // the kind of drift, who holds it, the code of a problem
 	Have  string
-	Want  string
+	// Want is what should be there; of a problem its sentence, which names what was
+	// asked for: the next commit may ask for something else in the same place.
+	Want string
 }
 
 func (i Item) compare(o Item) int {

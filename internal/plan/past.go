@@ -79,6 +79,27 @@ func (p Past) Had(layer state.LayerARN) []int64 {
 	})
 }
 
+// Here are those of Had that count as having been in the environment: what was
+// applied, or found as Git wanted it, and what half of the functions had before
+// layerd. What fewer of them had is where those go back to, and nobody else: one function
+// that came with a version brings it to no other.
+func (p Past) Here(layer state.LayerARN) []int64 {
+	original, applied := map[int64]int{}, map[int64]bool{}
+	all := 0
+	for _, f := range p.Functions {
+		n, known := f.Applied[layer]
+		if o := f.Original[layer]; known || o != 0 {
+			original[o]++
+			all++
+		}
+		applied[n] = true
+	}
+	past := p.Layers[layer]
+	return slices.DeleteFunc(p.Had(layer), func(n int64) bool {
+		return n != past.Proven && !slices.Contains(past.Applied, n) && !applied[n] && original[n]*2 < all
+	})
+}
+
 func commonest(counts map[int64]int) []int64 {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b int64) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(b, a))

@@ -14,10 +14,10 @@ import (
 )
 
 // goesBack reports whether bringing a function to a number takes it back: it was
-// in the environment before, or neither $LATEST nor callers have a lower one. Not
-// to have the layer is lower than all.
-func goesBack(had []int64, to, have, served int64) bool {
-	return slices.Contains(had, to) || to <= have && to <= served
+// in the environment before, or on the function before layerd, or neither $LATEST
+// nor callers have a lower one. Not to have the layer is lower than all.
+func goesBack(here []int64, original, to, have, served int64) bool {
+	return slices.Contains(here, to) || to == original || to <= have && to <= served
 }
 
 // notHere is why a person's word does not bring a version to a function.
@@ -32,6 +32,7 @@ type Returning struct {
 	Asked int64   // what Git asks for
 	Had   []int64 // see Past.Had
 
+	here        []int64 // see Past.Here
 	environment string
 	functions   []standsAt
 }
@@ -41,6 +42,7 @@ type Returning struct {
 type standsAt struct {
 	function     string
 	have, served int64
+	original     int64 // before layerd; 0 = unknown
 }
 
 // Returns looks at what a layer may be taken back to. Served of snap is to have
@@ -48,13 +50,13 @@ type standsAt struct {
 func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
 	r := &region{world: &world{want: env, snap: snap, past: past}}
 	w := r.resolve(0, layer)
-	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), environment: env.Name}
+	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), here: past.Here(layer.Layer), environment: env.Name}
 	for i := range snap.Functions {
 		f := &snap.Functions[i]
 		if t, _ := w.wants(f); !w.Selects(*f) || f.Image || f.Edge || t.number != w.target.number {
 			continue
 		}
-		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer)}
+		at := standsAt{function: f.Name, have: f.Layers.Number(layer.Layer), original: past.Functions[f.Name].Original[layer.Layer]}
 		at.served = r.servedThrough(f).numberOr(at.have, layer.Layer)
 		if at.have > 0 || at.served > 0 {
 			ret.functions = append(ret.functions, at)
@@ -68,7 +70,7 @@ func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snaps
 // they may. An empty glob means all.
 func (r Returning) Refuse(number int64, glob string) (why, since string) {
 	for _, f := range r.functions {
-		if ok, err := path.Match(glob, f.function); glob != "" && (!ok || err != nil) || goesBack(r.Had, number, f.have, f.served) {
+		if ok, err := path.Match(glob, f.function); glob != "" && (!ok || err != nil) || goesBack(r.here, f.original, number, f.have, f.served) {
 			continue
 		}
 		since = fmt.Sprintf("%s has %s", f.function, r.Show(f.have))
@@ -86,7 +88,7 @@ func (r Returning) Refuse(number int64, glob string) (why, since string) {
 func (r *region) returns(w *wish, q *ruling.Quarantine, function string, have, served int64) bool {
 	why := ""
 	switch {
-	case !goesBack(w.had, q.RevertTo, have, served):
+	case !goesBack(w.here, r.past.Functions[function].Original[w.Layer], q.RevertTo, have, served):
 		why = notHere(w.show(q.RevertTo), r.want.Name)
 	case r.quarantine(w.Layer, q.RevertTo, function) != nil:
 		why = w.show(q.RevertTo) + " is in quarantine as well"

@@ -280,6 +280,23 @@ func TestReturns(t *testing.T) {
 			t.Errorf("%d on %q: %q, %q", tc.number, tc.glob, why, since)
 		}
 	}
+	// One function came with 5, which layerd took off it: only that one has it back.
+	past.Functions = map[string]plan.FunctionPast{"g0": {Applied: map[state.LayerARN]int64{common: 4}, Original: map[state.LayerARN]int64{common: 5}}}
+	for _, name := range []string{"f", "g1", "g2"} {
+		past.Functions[name] = plan.FunctionPast{Applied: map[state.LayerARN]int64{common: 4}}
+	}
+	for glob, want := range map[string]string{"": "f has 4 (1.3.0)", "g*": "g1 has 2 (1.1.0)", "g0": ""} {
+		if why, since := Returns(env, env.Layers[0], snap, past).Refuse(5, glob); since != want || (why == "") != (want == "") {
+			t.Errorf("5, which one function had, on %q: %q, %q", glob, why, since)
+		}
+	}
+	// Half of them had it: it was here.
+	for _, name := range []string{"f"} {
+		past.Functions[name] = past.Functions["g0"]
+	}
+	if why, since := Returns(env, env.Layers[0], snap, past).Refuse(5, ""); why != "" {
+		t.Errorf("5, which most had: %q, %q", why, since)
+	}
 	in = aliased("1.4.0", 5, 5, 2)
 	if why, since := Returns(in.Regions[0].Want, in.Regions[0].Want.Layers[0], in.Regions[0].Have, in.Regions[0].Past).Refuse(3, ""); why == "" || since != "callers of f get 2 (1.1.0)" {
 		t.Errorf("callers have less: %q, %q", why, since)

@@ -113,16 +113,18 @@ func (r *region) decideFunctions() {
 }
 
 // Resolve returns, by Region, the problems that a plan of the wish would have,
-// from nothing but Want, Have and Past. A Region that could not be read is left
-// out: nothing is known about it.
-func Resolve(in Input) map[string][]desired.Problem {
-	found := map[string][]desired.Problem{}
+// from nothing but Want, Have and Past, and for each of in.Regions what it still
+// wants to know for that. A Region that could not be read is left out: nothing is
+// known about it.
+func Resolve(in Input) (found map[string][]desired.Problem, needs []state.Needs) {
+	found, needs = map[string][]desired.Problem{}, make([]state.Needs, len(in.Regions))
 	for i, given := range in.Regions {
 		if r := newRegion(in, i); r.snap != nil {
 			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
+			needs[i].Probes = r.untried()
 		}
 	}
-	return found
+	return found, needs
 }
 
 // wants returns the target for f and whether a pin says so.

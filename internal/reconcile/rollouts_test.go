@@ -585,7 +585,8 @@ func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 // checkOnlyBack: what a person rolls back goes to a version that was here before, or
 // that is lower than what the function has.
 func (th *simulation) checkOnlyBack(i int, s plan.Step) {
-	had := th.in.Regions[i].Past.Had(s.LayerARN)
+	past := th.in.Regions[i].Past
+	had := append(past.Here(s.LayerARN), past.Functions[s.Function].Original[s.LayerARN])
 	if s.LayerARN != "" && s.To != "" && !slices.Contains(had, s.To.Number()) && s.To.Number() > s.From.Number() {
 		th.errorf("%s goes forward from %s to %s", s.ID, s.From, s.To)
 	}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
@@ -38,9 +39,9 @@ type wish struct {
 	target  target
 	pins    []target // by index of Pins
 	ok      bool     // everything was found
-	// had are the numbers that were here before, see Past.Had; only where a
+	// here are the numbers that were here before, see Past.Here; only where a
 	// person has rolled the layer back.
-	had []int64
+	here []int64
 	// versions are the ARNs of what is wanted and live, by number: a fleet has few
 	// of them on many functions.
 	versions map[int64]state.LayerVersionARN
@@ -144,6 +145,9 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true}
 	take := func(v desired.Version, at desired.Position) target {
 		res := w.catalog.Resolve(v, at)
+		if res.Problem == nil {
+			res.Problem = r.refused(w, res.Number, at)
+		}
 		if res.Problem != nil {
 			w.ok = false
 			res.Problem.Environment = r.want.Name
@@ -160,8 +164,8 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		w.pins = append(w.pins, take(p.Version, p.At))
 	}
 	for _, q := range r.in.Quarantines {
-		if q.ByPerson && q.Layer == w.Layer && w.had == nil {
-			w.had = r.past.Had(w.Layer)
+		if q.ByPerson && q.Layer == w.Layer && w.here == nil {
+			w.here = r.past.Here(w.Layer)
 		}
 	}
 	w.versions = map[int64]state.LayerVersionARN{}
@@ -169,4 +173,46 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		w.versions[v.Number] = w.Layer.Version(v.Number)
 	}
 	return w
+}
+
+// refused is the problem of a version that AWS does not let this account attach,
+// of a layer that is not listed. Whether it is missing or not granted AWS does not
+// say. Nil: it may be attached, or was not asked for.
+func (r *region) refused(w *wish, n int64, at desired.Position) *desired.Problem {
+	if n == 0 || w.catalog.Listed() {
+		return nil
+	}
+	v := w.Layer.Version(n)
+	probe, asked := r.snap.Probes[v]
+	if !asked || probe.Usable {
+		return nil
+	}
+	return &desired.Problem{
+		Position: at, Severity: desired.Error, Code: "version_refused",
+		Message:    fmt.Sprintf("%s cannot be attached: %s", v, probe.Reason),
+		Suggestion: "correct the number, or ask the layer's owner to share this version",
+	}
+}
+
+// untried lists the versions of layers that are not listed that some function is
+// to get: whether they can be attached decides whether the wishes resolve.
+func (r *region) untried() (list []state.LayerVersionARN) {
+	for _, w := range r.wishes {
+		if w.catalog.Listed() || !w.ok {
+			continue
+		}
+		for i := range r.snap.Functions {
+			f := &r.snap.Functions[i]
+			if f.Image || f.Edge || !w.Selects(*f) {
+				continue
+			}
+			t, _ := w.wants(f)
+			v := w.Layer.Version(t.number)
+			if _, asked := r.snap.Probes[v]; t.number > 0 && f.Layers.Number(w.Layer) != t.number && !asked && !slices.Contains(list, v) {
+				list = append(list, v)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
 }

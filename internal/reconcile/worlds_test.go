@@ -133,7 +133,7 @@ func (w *scenario) answer(i int, n state.Needs) {
 
 func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 	t.Helper()
-	found := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
+	found, _ := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
 	for i, r := range p.Regions {
 		problems, read := found[r.Want.Region]
 		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Regions[i].Have != nil) {

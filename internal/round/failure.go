@@ -16,6 +16,8 @@ import (
 const (
 	// CodeWrongAccount: the credentials, or the answers, are another account's.
 	CodeWrongAccount = "wrong_account"
+	// CodeRefused: AWS answers so each time.
+	CodeRefused = "aws_refused"
 
 	codeStore       = "store_failed"
 	codeInterrupted = "interrupted" // it was told to stop
@@ -64,7 +66,7 @@ func awsFailure(ctx context.Context, err error) *plan.Failure {
 	case state.Again, state.Stopped, state.Unsure:
 		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
 	default:
-		return &plan.Failure{Code: "aws_refused", Message: err.Error()}
+		return &plan.Failure{Code: CodeRefused, Message: err.Error()}
 	}
 }
 

@@ -27,7 +27,21 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 				p.Cache.MarkFresh(e, p.fence(e.Account)) // nothing is written between this and the decision
 				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[PlaceOf(e)].snapshot()})
 			}
-			found[env[0].Name] = reconcile.Resolve(in)
+			problems, needs := reconcile.Resolve(in)
+			asked := false
+			for i, n := range needs {
+				if n.Empty() {
+					continue
+				}
+				asked = true
+				if _, err := p.look(ctx, &in, i, n, p.Cache); err != nil {
+					p.Log.Warn("not everything could be read", "env", want[i].Name, "region", want[i].Region, "err", err)
+				}
+			}
+			if asked { // what could not be read now is taken at its word, and asked again with the decision
+				problems, _ = reconcile.Resolve(in)
+			}
+			found[env[0].Name] = problems
 			return plan.Plan{}, nil
 		})
 	}
