@@ -71,11 +71,7 @@ const openStatus = "open"
 
 // HistoryDocument lays entries out for other programs.
 func HistoryDocument(entries []history.Entry) any {
-	v := historyView{FormatVersion: "1", Entries: []entryView{}}
-	for _, e := range entries {
-		v.Entries = append(v.Entries, viewEntry(e))
-	}
-	return v
+	return historyView{FormatVersion: "1", Entries: plan.Views(entries, viewEntry)}
 }
 
 func viewEntry(e history.Entry) entryView {
@@ -84,7 +80,7 @@ func viewEntry(e history.Entry) entryView {
 		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
-		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
+		StartedAt: plan.Timestamp(e.Started), EndedAt: plan.Timestamp(e.Ended), Seconds: e.Duration.Seconds(), Revision: e.Revision,
 		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
 		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings,
@@ -92,18 +88,11 @@ func viewEntry(e history.Entry) entryView {
 	if e.Found != nil {
 		v.Found = texts(e.Found)
 	}
-	if !e.Ended.IsZero() {
-		v.EndedAt = e.Ended.UTC().Format(time.RFC3339)
-	}
 	return v
 }
 
 func texts[S ~string](list []S) []string {
-	out := make([]string, 0, len(list))
-	for _, s := range list {
-		out = append(out, string(s))
-	}
-	return out
+	return plan.Views(list, func(s S) string { return string(s) })
 }
 
 func statusOf(e history.Entry) string {
