@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"charm.land/lipgloss/v2"
+
 	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
-
-	"charm.land/lipgloss/v2"
 )
 
 func TestRenderText(t *testing.T) {
