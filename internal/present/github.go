@@ -51,9 +51,9 @@ func (a *annotations) region(r plan.Region, v Options, root string) {
 	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
 		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", words.Count(len(drift), "item"), drift[0].Function, drift[0].Reason))
 	}
-	reasons, groups := blockedByReason(r)
-	for _, reason := range reasons {
-		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(groups[reason]), "function"), reason))
+	blocked := blockedByReason(r)
+	for _, reason := range blocked.keys {
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(blocked.of[reason]), "function"), reason))
 	}
 	if text := tally(r.Steps); text != "" {
 		if w := waitingFor(r, v); w != "" {

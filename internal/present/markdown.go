@@ -172,9 +172,9 @@ func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	for _, d := range drift {
 		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), words.Moment(d.Since, r.Want.Zone))
 	}
-	reasons, groups := blockedByReason(r)
-	for _, reason := range reasons {
-		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(groups[reason]))
+	blocked := blockedByReason(r)
+	for _, reason := range blocked.keys {
+		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(blocked.of[reason]))
 	}
 	for _, a := range r.Behind {
 		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), a.Latest.Label(""))

@@ -199,8 +199,8 @@ func (p *planPage) group(indent int, symbol, verb string, counted int, g group) 
 	names := g.names()
 	head := symbol + " " + Pad(verb, 8) + "  " + padLeft(words.Count(len(g.steps), g.noun), counted) + "  "
 	text := g.what
-	told := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
-	if len(names) == 1 && !p.Verbose && !told {
+	explained := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
+	if len(names) == 1 && !p.Verbose && !explained {
 		text += "  " + names[0]
 	}
 	hang := 2 + 8 + 2 + counted + 2

@@ -74,12 +74,12 @@ func (p *planPage) extra(extra []plan.Drift) {
 // blocked groups functions by why they cannot be changed. Those that never can
 // be are counted only: nobody waits for them.
 func (p *planPage) blocked(r plan.Region) {
-	reasons, groups := blockedByReason(r)
-	if len(reasons) > 0 {
+	byReason := blockedByReason(r)
+	if len(byReason.keys) > 0 {
 		p.Linef(2, "blocked")
 	}
-	for _, reason := range reasons {
-		names := groups[reason]
+	for _, reason := range byReason.keys {
+		names := byReason.of[reason]
 		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
 		p.Linef(4, "%s", text)
 		shown := p.some(len(names))
@@ -88,10 +88,9 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 }
 
-// blockedByReason returns the reasons in order, and the functions of each.
-func blockedByReason(r plan.Region) ([]string, map[string][]string) {
-	var reasons []string
-	groups := map[string][]string{}
+// blockedByReason returns the functions that wait for something, by their reason.
+func blockedByReason(r plan.Region) grouped[string, string] {
+	var byReason grouped[string, string]
 	for _, b := range r.Blocked {
 		if b.Permanent {
 			continue
@@ -100,31 +99,24 @@ func blockedByReason(r plan.Region) ([]string, map[string][]string) {
 		if b.Layer != "" {
 			reason = b.Layer + ": " + reason
 		}
-		if groups[reason] == nil {
-			reasons = append(reasons, reason)
-		}
-		groups[reason] = append(groups[reason], b.Function)
+		byReason.add(reason, b.Function)
 	}
-	return reasons, groups
+	return byReason
 }
 
 // aliases warns where $LATEST will have the layer and callers will not.
 func (p *planPage) aliases(r plan.Region) {
 	type key struct{ alias, serves, latest string }
-	var order []key
-	groups := map[key][]string{}
+	var behind grouped[key, string]
 	for _, b := range r.Behind {
-		k := key{b.Alias, layerServed(b), b.Latest.Label("")}
-		if groups[k] == nil {
-			order = append(order, k)
-		}
-		groups[k] = append(groups[k], b.Function+":"+b.Version)
+		behind.add(key{b.Alias, layerServed(b), b.Latest.Label("")}, b.Function+":"+b.Version)
 	}
-	for _, k := range order {
+	for _, k := range behind.keys {
+		functions := behind.of[k]
 		p.Linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.Page.Warn("!"), k.alias, k.serves, k.latest,
-			words.Count(len(groups[k]), "function"))
-		if p.Verbose || len(groups[k]) == 1 {
-			p.Line(6, 0, strings.Join(groups[k], " "))
+			words.Count(len(functions), "function"))
+		if p.Verbose || len(functions) == 1 {
+			p.Line(6, 0, strings.Join(functions, " "))
 		}
 	}
 }
@@ -169,25 +161,21 @@ func (p *planPage) kept(r plan.Region) {
 		return
 	}
 	type key struct{ layer, reason string }
-	var order []key
-	groups := map[key][]string{}
+	var kept grouped[key, string]
 	for _, k := range r.Kept {
-		at := key{k.Layer, k.Reason}
-		if groups[at] == nil {
-			order = append(order, at)
-		}
-		groups[at] = append(groups[at], words.Version(k.Version, k.Semver))
+		kept.add(key{k.Layer, k.Reason}, words.Version(k.Version, k.Semver))
 	}
+	order := kept.keys
 	p.Linef(2, "kept: %s", words.Count(len(r.Kept), "version"))
 	shown := len(order)
 	if !p.Verbose {
-		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
+		slices.SortStableFunc(order, func(a, b key) int { return len(kept.of[b]) - len(kept.of[a]) })
 		shown = min(shown, 5)
 	}
 	for _, k := range order[:shown] {
-		versions := strings.Join(groups[k], ", ")
-		if !p.Verbose && len(groups[k]) > 3 {
-			versions = fmt.Sprintf("%d versions", len(groups[k]))
+		versions := strings.Join(kept.of[k], ", ")
+		if n := len(kept.of[k]); !p.Verbose && n > 3 {
+			versions = words.Count(n, "version")
 		}
 		p.Linef(4, "= %s %s: %s", k.layer, versions, k.reason)
 	}

@@ -14,8 +14,7 @@ import (
 // Released returns what the lines of a digest stand for, one line for all
 // functions to which the same is done.
 func Released(lines []string) []string {
-	var order []string
-	functions := map[string][]string{}
+	var functions grouped[string, string]
 	for _, line := range lines {
 		f := strings.Split(line, " ") // region kind layer function target
 		if len(f) != 5 {
@@ -26,14 +25,11 @@ func Released(lines []string) []string {
 			target = "none"
 		}
 		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
-		if functions[what] == nil {
-			order = append(order, what)
-		}
-		functions[what] = append(functions[what], f[3])
+		functions.add(what, f[3])
 	}
 	var out []string
-	for _, what := range order {
-		names := functions[what]
+	for _, what := range functions.keys {
+		names := functions.of[what]
 		text := what + "  " + words.Count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
 		if more := len(names) - someItems; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
