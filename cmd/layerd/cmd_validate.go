@@ -107,7 +107,7 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 	}
 	_ = desired.Format(p, files, v.Problems, p.On) // a builder never fails
 	for _, x := range v.NotYet {
-		p.Linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
+		p.Linef(0, "· %s", x.Brief())
 	}
 	errors := present.Errors(v.Problems)
 	parts := []string{words.Count(len(v.Environments), "environment")}

@@ -145,7 +145,7 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	var b strings.Builder
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			fmt.Fprintf(&b, "\n  %s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+			b.WriteString("\n  " + p.Brief())
 		}
 	}
 	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}

@@ -76,7 +76,10 @@ func markdownProblems(b *strings.Builder, problems []desired.Problem) {
 		if p.Severity == desired.Warning {
 			mark = "⚠️"
 		}
-		fmt.Fprintf(b, "- %s `%s:%d:%d` %s (`%s`)", mark, p.File, p.Line, p.Column, escape(p.Message), p.Code)
+		if place := p.Place(); place != "" {
+			mark += " `" + place + "`"
+		}
+		fmt.Fprintf(b, "- %s %s (`%s`)", mark, escape(p.Message), p.Code)
 		if p.Suggestion != "" {
 			fmt.Fprintf(b, ": %s", escape(p.Suggestion))
 		}

@@ -65,11 +65,7 @@ func (p *planPage) problem(indent int, x desired.Problem) {
 	if x.Severity == desired.Warning {
 		mark = p.Page.Warn("! warning:")
 	}
-	where := ""
-	if x.File != "" {
-		where = fmt.Sprintf("%s:%d:%d: ", x.File, x.Line, x.Column)
-	}
-	p.Linef(indent, "%s %s%s [%s]", mark, where, x.Message, x.Code)
+	p.Linef(indent, "%s %s [%s]", mark, x.Brief(), x.Code)
 	if x.Suggestion != "" {
 		p.Linef(indent+2, "%s", x.Suggestion)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 )
@@ -103,6 +104,14 @@ func stripEscapes(s string) string {
 
 func TestRenderMarkdown(t *testing.T) {
 	golden(t, "plan.md", Markdown(busyWorld(t), testView()))
+}
+
+// A problem that is in no file has no place to be looked for.
+func TestRenderMarkdownWithoutAPlace(t *testing.T) {
+	r := plan.Report{Problems: []desired.Problem{{Code: "no_environment", Message: "there is none", Severity: desired.Warning}}}
+	if text := Markdown(r, testView()); !strings.Contains(text, "- ⚠️ there is none (`no_environment`)\n") {
+		t.Error(text)
+	}
 }
 
 func TestRenderMarkdownLimit(t *testing.T) {
