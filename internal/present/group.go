@@ -27,6 +27,12 @@ type waiting struct {
 	groups []group
 }
 
+// explained returns the holders whose reasons are to be written: the window's stands
+// at the top of the Region already.
+func (w waiting) explained(r plan.Region) []plan.Held {
+	return slices.DeleteFunc(w.held.All(), func(h plan.Held) bool { return h.Reason == "" || h.Reason == r.Window.Reason })
+}
+
 // groupSteps keeps the order in which the groups first appear in the plan.
 func groupSteps(steps []plan.Step) []group {
 	type key struct {

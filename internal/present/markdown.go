@@ -198,10 +198,8 @@ func (m markdownPlan) diff(r plan.Region) string {
 	m.groups(&b, groupSteps(runs))
 	for _, w := range waits {
 		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.Now, r.Want.Zone))
-		for _, h := range w.held.All() {
-			if h.Reason != "" && h.Reason != r.Window.Reason {
-				fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
-			}
+		for _, h := range w.explained(r) {
+			fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
 		}
 		m.groups(&b, w.groups)
 	}

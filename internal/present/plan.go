@@ -157,8 +157,11 @@ func (p *planPage) approvalState(r plan.Region) string {
 			changes++
 		}
 	}
-	if changes > 0 {
+	switch {
+	case changes > 0:
 		return p.Page.Good("given")
+	case r.ObservedAt.IsZero(): // not read, so that nobody knows
+		return "required"
 	}
 	return "required, nothing to approve"
 }
@@ -238,11 +241,8 @@ func (p *planPage) symbol(g group) string {
 // waiting shows what is held, by whom, why and until when.
 func (p *planPage) waiting(r plan.Region, w waiting) {
 	p.Line(2, 4, p.Page.Held("… "+waitsFor(w.held, p.Now, r.Want.Zone)))
-	for _, h := range w.held.All() {
-		// The window's reason stands at the top of the Region already.
-		if h.Reason != "" && h.Reason != r.Window.Reason {
-			p.Linef(6, "%s: %s", h.By, h.Reason)
-		}
+	for _, h := range w.explained(r) {
+		p.Linef(6, "%s: %s", h.By, h.Reason)
 	}
 	p.groups(6, w.groups)
 }

@@ -130,8 +130,12 @@ func markdownRollout(b *strings.Builder, r plan.Region, v Options) {
 		}
 		fmt.Fprintf(b, "%s %s (%s)\n\n", mark, escape(rolloutText(r)), escape(begunText(r)))
 		if len(ro.Findings) > 1 {
-			for _, f := range ro.Findings[:min(len(ro.Findings), someItems)] {
+			shown := min(len(ro.Findings), someItems)
+			for _, f := range ro.Findings[:shown] {
 				fmt.Fprintf(b, "- %s\n", escape(f))
+			}
+			if more := len(ro.Findings) - shown; more > 0 {
+				fmt.Fprintf(b, "- … and %d more\n", more)
 			}
 			b.WriteByte('\n')
 		}
