@@ -68,7 +68,7 @@ func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
 }
 
-// take is daemon.Round.Lease. What an earlier round of this apply took is ours
+// take is round.Round.Lease. What an earlier round of this apply took is ours
 // still, as long as it lasts.
 func (l *leases) take(ctx context.Context, account string) (round.Lease, error) {
 	for _, one := range l.taken {

@@ -28,7 +28,7 @@ type roundFlags struct {
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
 	f.addTo(a, cmd, "text", "json", "markdown", "github")
-	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+	verboseFlag(cmd, &f.verbose)
 }
 
 // addTo adds what every command has that looks at AWS.
@@ -37,9 +37,7 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	f.store.add(cmd)
 	a.envFlag(cmd, &f.envs)
 	outputFlag(cmd, &f.output, outputs...)
-	// AWS gives 15 a second to everybody in an account and Region together; a
-	// third of that is ours.
-	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS `CALLS` per account and Region, of the 15 all share")
+	rateFlag(cmd, &f.rate, 5)
 }
 
 // approveLine is the command that releases a plan, as the flags would have it.
@@ -52,9 +50,8 @@ func (f *roundFlags) approveLine(environment, digest string) string {
 }
 
 func (f *roundFlags) check() error {
-	if !(f.rate > 0 && f.rate <= 15) { // this way round, so that NaN is refused
-		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
-			"--requests-per-second %g is not above 0 and at most 15", f.rate)
+	if err := checkRate(f.rate); err != nil {
+		return err
 	}
 	return f.store.check()
 }

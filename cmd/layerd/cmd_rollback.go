@@ -68,15 +68,14 @@ invalid.`,
 	f.round.repo.add(cmd)
 	f.round.store.add(cmd)
 	outputFlag(cmd, &f.round.output, "text", "json", "markdown", "github")
-	cmd.Flags().BoolVarP(&f.round.verbose, "verbose", "v", false, "name every function and every reason")
+	verboseFlag(cmd, &f.round.verbose)
 	cmd.Flags().StringVar(&f.to, "to", "", "`VERSION` to go back to, 1.4.1 or 12 (default: the last good one)")
 	cmd.Flags().StringVar(&f.functions, "functions", "", "only functions whose names match `GLOB` (default: all)")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "show what would be done; change and write nothing")
 	cmd.Flags().StringVar(&f.by, "by", "", "who rolls back (default: the user of this machine)")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history; required")
 	cmd.Flags().DurationVar(&f.patience, "lease-timeout", 2*time.Minute, "wait so long for the lease of an account that a daemon has")
-	// All that AWS gives: whoever rolls back does not want to be polite.
-	cmd.Flags().Float64Var(&f.round.rate, "requests-per-second", 15, "AWS `CALLS` per account and Region, of the 15 all share")
+	rateFlag(cmd, &f.round.rate, 15) // all that AWS gives: whoever rolls back does not want to be polite
 	return cmd
 }
 
@@ -84,7 +83,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	if f.reason == "" && !f.dry {
 		return usage(`say in a few words what is wrong: --reason "it times out"`, "--reason is missing")
 	}
-	by, err := approver(f.by)
+	by, err := person(f.by)
 	if err != nil {
 		return err
 	}

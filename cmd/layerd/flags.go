@@ -83,6 +83,25 @@ func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
 }
 
+// rateFlag adds --requests-per-second. AWS gives 15 a second to everybody in an
+// account and Region together.
+func rateFlag(cmd *cobra.Command, rate *float64, usual float64) {
+	cmd.Flags().Float64Var(rate, "requests-per-second", usual, "AWS `CALLS` per account and Region, of the 15 all share")
+}
+
+func checkRate(rate float64) error {
+	if !(rate > 0 && rate <= 15) { // this way round, so that NaN is refused
+		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
+			"--requests-per-second %g is not above 0 and at most 15", rate)
+	}
+	return nil
+}
+
+// verboseFlag adds --verbose.
+func verboseFlag(cmd *cobra.Command, verbose *bool) {
+	cmd.Flags().BoolVarP(verbose, "verbose", "v", false, "name every function and every reason")
+}
+
 // checkEnvironments refuses names that the repository has no file for: asking
 // for "prd" must not end in a calm "nothing to do".
 func checkEnvironments(t desired.Tree, names []string) error {
