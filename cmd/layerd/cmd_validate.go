@@ -37,7 +37,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
   layerd validate ./layers --output github`,
 		Args: arguments("[PATH|URL]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			repo.repo = "."
+			repo.repo, repo.argument = ".", true
 			if len(args) > 0 {
 				repo.repo = args[0]
 			}

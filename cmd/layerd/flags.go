@@ -16,6 +16,15 @@ import (
 type repoFlags struct {
 	repo, ref, path               string
 	tokenFile, sshKey, knownHosts string
+	argument                      bool // repo is the argument PATH|URL, not --repo
+}
+
+// repoName is what the command line calls the repository.
+func (f *repoFlags) repoName() string {
+	if f.argument {
+		return "PATH|URL"
+	}
+	return "--repo"
 }
 
 func (f *repoFlags) add(cmd *cobra.Command) {

@@ -37,10 +37,10 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	}
 	if !remote.MatchString(f.repo) {
 		if _, err := os.Stat(f.repo); err != nil {
-			return source{}, usage("--repo takes a folder or a Git URL", "--repo %s: %w", f.repo, plainCause(err))
+			return source{}, usage(f.repoName()+" takes a folder or a Git URL", "%s %s: %w", f.repoName(), f.repo, plainCause(err))
 		}
 		if !isFolder(f.repo) {
-			return source{}, usage("--repo takes the folder that layerd.yaml and environments/ are in", "--repo %s is a file", f.repo)
+			return source{}, usage(f.repoName()+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", f.repoName(), f.repo)
 		}
 	}
 	commit, err := a.read(ctx, f)
