@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // roundFlags are what plan and apply have in common.
@@ -42,9 +43,9 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 
 // approveLine is the command that releases a plan, as the flags would have it.
 func (f *roundFlags) approveLine(environment, digest string) string {
-	text := fmt.Sprintf("layerd approve %s %s%s", shellQuote(environment), digest, f.repo.asFlags())
+	text := fmt.Sprintf("layerd approve %s %s%s", words.ShellQuote(environment), digest, f.repo.asFlags())
 	if f.store.store != "" {
-		text += " --store " + shellQuote(f.store.store)
+		text += " --store " + words.ShellQuote(f.store.store)
 	}
 	return text
 }

@@ -153,14 +153,14 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 	switch {
 	case leaseHeld(back.Report):
 		return &exitError{code: exitRetry, err: errors.New("the rollback is written, and the daemon that has the lease does it in its next round"),
-			hint: "watch it with layerd history --env " + shellQuote(q.Environment) + "; or run this again with a longer --lease-timeout"}
+			hint: "watch it with layerd history --env " + words.ShellQuote(q.Environment) + "; or run this again with a longer --lease-timeout"}
 	case interrupted(err) || errors.Is(err, errInterrupted):
 		return &exitError{code: codeOf(err), err: errInterrupted,
 			hint: "the rollback is written: run it again, or let the daemon go on; layerd retry takes it back"}
 	}
 	if code() == exitOK {
 		a.say("%s stays away from %s until Git asks for another version, or until layerd retry %s %s",
-			words.Version(q.Number, q.Semver), q.Environment, shellQuote(q.Environment), shellQuote(q.Name))
+			words.Version(q.Number, q.Semver), q.Environment, words.ShellQuote(q.Environment), words.ShellQuote(q.Name))
 	}
 	return err
 }
@@ -196,7 +196,7 @@ func refusal(r *round.Refusal, env, functions string) error {
 	case round.RefusedAsked:
 		return usage("what Git asks for comes by itself, or by layerd retry; "+others, "%w", r)
 	case round.RefusedQuarantined:
-		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", shellQuote(env), shellQuote(r.Asked), others), "%w", r)
+		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", words.ShellQuote(env), words.ShellQuote(r.Asked), others), "%w", r)
 	case round.RefusedForward:
 		return usage(fmt.Sprintf("in %s %s; %s", r.Region, r.Since, others), "%w", r)
 	}

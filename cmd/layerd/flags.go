@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // repoFlags say where the desired state is.
@@ -47,21 +48,10 @@ func (f *repoFlags) asFlags() string {
 	var b strings.Builder
 	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
 		if x[1] != "" {
-			fmt.Fprintf(&b, " --%s %s", x[0], shellQuote(x[1]))
+			fmt.Fprintf(&b, " --%s %s", x[0], words.ShellQuote(x[1]))
 		}
 	}
 	return b.String()
-}
-
-// shellQuote leaves plain words alone and quotes the rest for a shell.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // storeFlags say where the past and the rulings are kept.

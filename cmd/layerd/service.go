@@ -24,6 +24,7 @@ import (
 	"github.com/layerd/layerd/internal/notify/slack"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 var errInvalidConfig = errors.New("the configuration is invalid")
@@ -300,7 +301,7 @@ func commandSuffix(c config.Config, spec store.Spec) string {
 	case store.KindSQLite:
 		spec.Location = absolute(spec.Location)
 	}
-	return text + " --store " + shellQuote(spec.String())
+	return text + " --store " + words.ShellQuote(spec.String())
 }
 
 func absolute(path string) string {

@@ -50,9 +50,9 @@ var quick = awssim.Limits{Control: 150, GetFunction: 1000}
 // errUntrue is returned when the story did not come true.
 var errUntrue = errors.New("the story did not come true")
 
-// Begin is the story's first instant: a Tuesday morning in Tokyo.
 var tokyo = time.FixedZone("JST", 9*60*60)
 
+// begin is the story's first instant: a Tuesday morning.
 func begin() time.Time { return time.Date(2026, 11, 24, 10, 0, 0, 0, tokyo) }
 
 // story is the demo under way.

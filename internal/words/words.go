@@ -169,6 +169,18 @@ func Truncate(text string, n int) string {
 	return text[:cut] + "…"
 }
 
+// ShellQuote returns s as a shell reads it back, for commands to be copied: plain
+// words as they are, the rest in quotes.
+func ShellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // plain is a first word that is no name of anything.
 var plain = regexp.MustCompile(`^[a-z]+[ ,.]`)
 
