@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -16,16 +17,15 @@ import (
 func Released(lines []string) []string {
 	var functions grouped[string, string]
 	for _, line := range lines {
-		f := strings.Split(line, " ") // region kind layer function target
+		f := strings.Split(line, " ") // region kind layer function target, see ruling.ApprovalLine
 		if len(f) != 5 {
 			continue
 		}
-		target := f[4]
-		if target == "" {
-			target = "none"
+		target := cmp.Or(f[4], "none")
+		if f[2] != "" { // else a serve step, whose target is the alias
+			target = state.LayerARN(f[2]).Name() + " → " + target
 		}
-		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
-		functions.add(what, f[3])
+		functions.add(fmt.Sprintf("%s  %s  %s", f[0], f[1], target), f[3])
 	}
 	var out []string
 	for _, what := range functions.keys {
