@@ -86,7 +86,7 @@ func (l *leases) take(ctx context.Context, account string) (round.Lease, error) 
 	return got, nil
 }
 
-// release gives them back, also after an interrupt.
+// release releases them, also after an interrupt.
 func (l *leases) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -80,9 +80,8 @@ func (a *app) approve(ctx context.Context, f rulingFlags, env, digest string) er
 	return a.tellApproved(asked, given, calendar, spec)
 }
 
-// approveContext finds what the repository says, where one was named: which
-// store is meant, that the environment exists, and until when an approval
-// holds.
+// approveContext returns the repository, which may name a store, and the calendar of
+// the environment, until when an approval holds; both empty without --repo.
 func (a *app) approveContext(ctx context.Context, f rulingFlags, env string) (desired.Tree, window.Calendar, error) {
 	if f.repo.repo == "" {
 		return desired.Tree{}, window.Calendar{}, nil

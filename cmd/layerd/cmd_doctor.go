@@ -78,7 +78,7 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 }
 
 // check is one part of an examination. It adds a result for each thing it
-// looked at, and says why of what it could not look at.
+// looked at, and one with the reason for each that it could not.
 type check func(ctx context.Context, x *examination)
 
 // doctorChecks are made in this order; a later one may rely on what an earlier
@@ -160,8 +160,8 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 	return pg.String()
 }
 
-// verdict is the last line. What could not be tried hangs on something that is
-// wrong, and is no work of its own.
+// verdict returns the last line. A check that could not be made is counted apart: it
+// depends on something that is wrong, and is no work of its own.
 func verdict(v doctorView, p present.Palette, bad, unknown int) string {
 	name := p.Bold(v.Environment)
 	switch {

@@ -116,7 +116,7 @@ func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, er
 	return src.tree, err
 }
 
-// zoneOf is the zone that all chosen environments share, else UTC.
+// zoneOf returns the zone that all chosen environments share, else UTC.
 func zoneOf(t desired.Tree, names []string) *time.Location {
 	zone := (*time.Location)(nil)
 	for _, e := range t.Environments {

@@ -41,7 +41,7 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	rateFlag(cmd, &f.rate, 5)
 }
 
-// approveLine is the command that releases a plan, as the flags would have it.
+// approveLine returns the command that approves a plan, with the same flags.
 func (f *roundFlags) approveLine(environment, digest string) string {
 	text := fmt.Sprintf("layerd approve %s %s%s", words.ShellQuote(environment), digest, f.repo.asFlags())
 	if f.store.store != "" {
@@ -89,7 +89,7 @@ desired state is invalid somewhere.`,
 	return cmd
 }
 
-// errInterrupted says it once more at the end, below a long result.
+// errInterrupted stands below a long result.
 var errInterrupted = errors.New("interrupted before everything was done")
 
 // prepared is a round that is ready to go.
@@ -180,7 +180,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	}
 }
 
-// options are how a result is shown on standard output.
+// options returns how a result is shown on standard output.
 func (a *app) options(f *roundFlags, p prepared) present.Options {
 	return present.Options{
 		Palette: a.palette(), Width: width(a.out), Verbose: f.verbose, Applied: p.applied, Now: a.now(), Rate: f.rate, Store: p.spec.String(),
@@ -188,7 +188,7 @@ func (a *app) options(f *roundFlags, p prepared) present.Options {
 	}
 }
 
-// root is where the files of the desired state are, seen from the folder of a
+// root returns where the files of the desired state are, seen from the folder of a
 // CI job: annotations name files that way.
 func (f *repoFlags) root() string {
 	if isFolder(f.repo) && !filepath.IsAbs(f.repo) {

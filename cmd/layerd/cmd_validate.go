@@ -97,8 +97,7 @@ func invalidNames(problems []desired.Problem) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// renderValidate shows the problems with the lines they are in, and one line
-// that says it all.
+// renderValidate returns the problems with the lines they are in, and a summary.
 func (a *app) renderValidate(v validateView, form string, repo repoFlags, files fs.FS) string {
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if form == "github" {

@@ -20,7 +20,7 @@ type repoFlags struct {
 	argument                      bool // repo is the argument PATH|URL, not --repo
 }
 
-// repoName is what the command line calls the repository.
+// repoName returns what the command line calls the repository.
 func (f *repoFlags) repoName() string {
 	if f.argument {
 		return "PATH|URL"
@@ -43,7 +43,7 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts `FILE` for SSH (default: the user's and the machine's)")
 }
 
-// asFlags repeats what names the repository, for commands that we suggest.
+// asFlags returns the flags that name the repository, for commands that we suggest.
 func (f *repoFlags) asFlags() string {
 	var b strings.Builder
 	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
@@ -158,8 +158,8 @@ func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete strin
 	return names, no
 }
 
-// hereFlags name the repository of a command line that is being typed: this
-// folder where none was named.
+// hereFlags returns the flags of a command line that is being typed: this folder
+// where no repository was named.
 func hereFlags(cmd *cobra.Command) repoFlags {
 	// Every command that completes names has the flags.
 	repo, _ := cmd.Flags().GetString("repo")

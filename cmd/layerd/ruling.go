@@ -18,7 +18,7 @@ type rulingFlags struct {
 	by, reason string
 }
 
-// add adds the flags; by and reason are what the help says of these two.
+// add adds the flags; by and reason are the help of these two.
 func (f *rulingFlags) add(cmd *cobra.Command, by, reason string) {
 	f.repo.add(cmd)
 	f.store.add(cmd)
@@ -38,8 +38,8 @@ func person(by string) (string, error) {
 	return u.Username, nil
 }
 
-// openRulings opens the store that a decision is written to. Memory is none: unkept
-// says what would come of the decision there, and hint which store to name.
+// openRulings opens the store that a decision is written to. One in memory is
+// refused with unkept, the error, and hint.
 func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unkept, hint string) (store.Store, store.Spec, error) {
 	spec, err := a.whichStore(f, t)
 	if err != nil {

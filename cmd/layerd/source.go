@@ -50,7 +50,7 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	return a.sourceOf(ctx, commit, f.repo)
 }
 
-// sourceOf makes of a commit what the repository at address wants.
+// sourceOf returns what a commit of the repository at address wants.
 func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address string) (source, error) {
 	id, err := gitrepo.Identity(address)
 	if err != nil {
@@ -64,7 +64,8 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
 }
 
-// repoHint looks around: who stands in the repository means that one.
+// repoHint returns which repository to name: the folder it is called in, where that
+// looks like one.
 func (a *app) repoHint() string {
 	for _, name := range []string{"layerd.yaml", "environments"} {
 		if _, err := os.Stat(name); err == nil {

@@ -27,7 +27,7 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// didYouMean ends a sentence with the nearest candidate, if there is one.
+// didYouMean returns the end of a sentence that names the nearest candidate, or "".
 func didYouMean(word string, candidates []string) string {
 	if n := nearest(word, candidates); n != "" && n != word {
 		return fmt.Sprintf("; did you mean %s?", n)

@@ -16,7 +16,7 @@ type try struct {
 	commands []string
 }
 
-// setup are the commands that the others build on.
+// setup returns the commands that the others build on.
 func (s *screen) setup(at place) []string {
 	list := []string{
 		"export AWS_ENDPOINT_URL=" + at.aws + " AWS_PAGER=",
@@ -35,7 +35,7 @@ func (s *screen) setup(at place) []string {
 	return list
 }
 
-// tries are what is offered. Every command must work as it stands, in this
+// tries returns what is offered. Every command must work as it stands, in this
 // order, after setup: a test takes them from the screen and runs them.
 func tries(at place, world *awssim.World) []try {
 	return []try{

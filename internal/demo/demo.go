@@ -182,7 +182,7 @@ func (s *story) layers() map[string][]string {
 	return out
 }
 
-// planOf finds one environment's plan in a result.
+// planOf returns one environment's plan of a result.
 func planOf(r round.Result, env string) plan.Plan {
 	for _, p := range r.Plans {
 		if p.Environment == env {

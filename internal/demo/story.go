@@ -237,8 +237,8 @@ func (s *story) all(env, version string) bool {
 	return true
 }
 
-// keptForeign compares the place of the other team's layer with the fleet as
-// it was made.
+// keptForeign reports whether the other team's layer is where it was when the fleet
+// was made.
 func (s *story) keptForeign() bool {
 	fresh := NewWorld(begin(), 0)
 	for _, f := range fresh.Functions() {
@@ -250,7 +250,7 @@ func (s *story) keptForeign() bool {
 	return true
 }
 
-// applied counts the functions that something was done to.
+// applied returns how many functions something was done to.
 func applied(r plan.Region) int {
 	return len(functionsOf(r.Steps, done))
 }
@@ -276,7 +276,7 @@ func summary(r plan.Region) string {
 	return "nothing was done"
 }
 
-// heldBy counts the functions that wait for somebody or something.
+// heldBy returns how many functions wait for somebody or something.
 func heldBy(r round.Result, env string, by plan.By) int {
 	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st plan.Step) bool { return st.HeldBy(by) }))
 }

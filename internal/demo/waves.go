@@ -195,7 +195,7 @@ func (s *story) slackSays() {
 
 func done(s plan.Step) bool { return s.Result != nil && s.Result.Status == plan.StatusApplied }
 
-// functionsOf names the functions of the steps that want, sorted.
+// functionsOf returns the functions of the steps that want accepts, sorted.
 func functionsOf(steps []plan.Step, want func(plan.Step) bool) []string {
 	var names []string
 	for _, st := range steps {

@@ -165,7 +165,7 @@ type ErrorView struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// NewDocument lays plans out for other programs. revision is the commit they
+// NewDocument returns plans for other programs. revision is the commit they
 // were made from; problems are those of the repository, to which those found
 // while planning are added.
 func NewDocument(past, revision string, plans []Plan, problems []desired.Problem) Document {

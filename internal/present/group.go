@@ -132,7 +132,7 @@ func (g group) reason() string {
 	return g.steps[0].Reason
 }
 
-// done is the verb of a group that was carried out.
+// done returns the verb of a group that was carried out.
 func (g group) done() string {
 	switch g.steps[0].Kind {
 	case plan.KindRollback:
@@ -204,7 +204,7 @@ func heldKey(h plan.Held) string {
 	return key.String()
 }
 
-// waitsFor writes who holds and until when: "waits for approval, window, not
+// waitsFor returns who holds and until when: "waits for approval, window, not
 // before Sat 2026-11-28 02:00 JST (in 3d4h)". "Not before" is said when one of
 // the holders has no end that anybody knows.
 func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {

@@ -69,7 +69,7 @@ type entryView struct {
 // openStatus is what is said of a record without an end.
 const openStatus = "open"
 
-// HistoryDocument lays entries out for other programs.
+// HistoryDocument returns entries for other programs.
 func HistoryDocument(entries []history.Entry) any {
 	return historyView{FormatVersion: "1", Entries: plan.Views(entries, viewEntry)}
 }
@@ -115,7 +115,7 @@ func (p Palette) mark(e history.Entry) string {
 	return "·"
 }
 
-// HistoryCSV is for spreadsheets and auditors. A cell that begins like a
+// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
 // formula is quoted with an apostrophe: names of functions and people's words
 // are in there.
 func HistoryCSV(entries []history.Entry) string {
@@ -157,8 +157,8 @@ func number(n int64) string {
 // historyPage is a history that is being written.
 type historyPage struct{ Page }
 
-// History shows the latest first; what one round did to many functions
-// is one line.
+// History returns entries for people, in their order; what one round did to many
+// functions is one line.
 func History(entries []history.Entry, zone *time.Location, v Options) string {
 	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
@@ -249,8 +249,7 @@ func rolloutOf(e history.Entry) string {
 	return text
 }
 
-// shortRollout is the random word of a rollout's ID, which alone tells it from
-// all others.
+// shortRollout returns the random word of a rollout's ID, which is enough to find it.
 func shortRollout(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
 // aliasOf returns what became of the alias; empty = none was to be moved.

@@ -15,7 +15,7 @@ import (
 // we count bytes, which are never fewer.
 const markdownLimit = 65_536
 
-// Markdown shows a result as a comment on a pull request. Where it would
+// Markdown returns a result as a comment on a pull request. Where it would
 // be too long, names go first, then the details of the last environments; the
 // table on top always stays.
 func Markdown(r plan.Report, v Options) string {
@@ -114,7 +114,8 @@ func markdownTable(b *strings.Builder, r plan.Report, v Options) {
 	}
 }
 
-// waitingFor names all who hold something in the Region, and the next moment.
+// waitingFor returns all who hold something in the Region, and the next moment at
+// which that may change.
 func waitingFor(r plan.Region, v Options) string {
 	var by []string
 	for _, s := range r.Steps {

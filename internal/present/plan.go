@@ -9,7 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// Text shows what plan or apply found, for people.
+// Text returns what plan or apply found, for people.
 func Text(r plan.Report, v Options) string {
 	p := &planPage{Page: Page{Palette: v.Palette, Width: v.Width}, Options: v}
 	p.preface(r)
@@ -219,7 +219,7 @@ func (p *planPage) group(indent int, symbol, verb string, counted int, g group) 
 	}
 }
 
-// subject is what a step is about.
+// subject returns the function of a step, or the version that it prunes.
 func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
@@ -247,7 +247,7 @@ func (p *planPage) waiting(r plan.Region, w waiting) {
 	p.groups(6, w.groups)
 }
 
-// summary is the last line: everything in one sentence.
+// summary returns the last line: everything in one sentence.
 func (p *planPage) summary(r plan.Report) string {
 	t := totals(r)
 	var parts []string

@@ -40,7 +40,7 @@ func (p *planPage) drift(r plan.Region) {
 	p.more(4, len(drift)-shown)
 }
 
-// splitDrift takes apart what was changed and what is only there as well.
+// splitDrift returns what somebody changed, and what is only attached as well.
 func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 	for _, d := range all {
 		if d.Kind == plan.DriftExtra {
@@ -121,7 +121,7 @@ func (p *planPage) aliases(r plan.Region) {
 	}
 }
 
-// layerServed is "makoto-common 6", or "no makoto-common".
+// layerServed returns "makoto-common 6", or "no makoto-common".
 func layerServed(b plan.Behind) string {
 	if b.Serves == "" {
 		return "no " + b.Layer
@@ -189,7 +189,7 @@ func (p *planPage) cost(r plan.Region) {
 	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
 }
 
-// costText is "21 calls, about 4 s at 5 requests/s".
+// costText returns "21 calls, about 4 s at 5 requests/s".
 func costText(c plan.Cost, rate float64) string {
 	text := words.Count(c.Calls, "call")
 	if c.Seconds >= 0.5 {
@@ -205,7 +205,7 @@ func costText(c plan.Cost, rate float64) string {
 	return text
 }
 
-// some is how many of n items to show.
+// some returns how many of n items to show.
 func (p *planPage) some(n int) int {
 	if p.Verbose || n <= someItems {
 		return n
@@ -268,7 +268,7 @@ func totals(r plan.Report) sums {
 	return t
 }
 
-// Errors counts the problems that are errors.
+// Errors returns how many of the problems are errors.
 func Errors(problems []desired.Problem) int {
 	n := 0
 	for _, p := range problems {
@@ -279,7 +279,7 @@ func Errors(problems []desired.Problem) int {
 	return n
 }
 
-// outcome sums up an apply.
+// outcome returns the result of an apply: "12 done, 1 failed".
 func (t sums) outcome() string {
 	if t.steps == 0 {
 		return "nothing to do"

@@ -45,8 +45,8 @@ type Going struct {
 	To string // what it goes back to
 }
 
-// GoesBack writes what goes back, or would, and how long it takes. planned is what is
-// done for it, at the rate of the options.
+// GoesBack returns what goes back, or would, and how long that takes. planned is what
+// is done for it, at the rate of the options.
 func GoesBack(back []Going, planned []plan.Region, verb string, v Options) string {
 	p := &Page{Palette: v.Palette, Width: v.Width}
 	for _, q := range back {

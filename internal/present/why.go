@@ -20,7 +20,7 @@ type whyPage struct {
 	zone *time.Location
 }
 
-// Why writes an answer for people. of is the round that it comes of.
+// Why returns an answer for people. of is the round that the answer is from.
 func Why(a why.Answer, of plan.Report, v Options) string {
 	p := &whyPage{Page: &Page{Palette: v.Palette, Width: v.Width}, Options: v}
 	for i, e := range a.Environments {
@@ -73,7 +73,7 @@ func (p *whyPage) environment(function string, e why.Environment, of plan.Report
 	p.changes(e.Changes, of.Past)
 }
 
-// whyNotes are worth a line each and belong to no layer.
+// whyNotes returns what is worth a line and belongs to no layer.
 func whyNotes(e why.Environment) []string {
 	notes := []string{}
 	if !e.Exists {
@@ -176,7 +176,7 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 	}
 }
 
-// expires is until when the approval of a layer's step holds; zero once its
+// expires returns until when the approval of a layer's step holds; zero once its
 // rollout has begun.
 func expires(e why.Environment, l why.Layer) time.Time {
 	if !l.Approval.Begun.IsZero() {

@@ -102,8 +102,8 @@ type whyAlias struct {
 	Latest  string `json:"latest"`
 }
 
-// WhyDocument lays an answer out for other programs. of is the round that it comes
-// of.
+// WhyDocument returns an answer for other programs. of is the round that the answer
+// is from.
 func WhyDocument(a why.Answer, of plan.Report) any {
 	return whyView{
 		FormatVersion: "1", Function: a.Function, Past: of.Past, Revision: of.Revision,

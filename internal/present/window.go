@@ -42,7 +42,7 @@ type noticeView struct {
 	Message string `json:"message"`
 }
 
-// WindowDocument is Window for other programs.
+// WindowDocument returns the answer of Window for other programs.
 func WindowDocument(e desired.Environment, at time.Time) any { return viewWindow(e, at) }
 
 // viewWindow asks the calendar of one environment about one instant.
@@ -95,7 +95,7 @@ func known(t time.Time, zone *time.Location) *time.Time {
 	return &t
 }
 
-// Window answers for people whether a change may start in an environment.
+// Window returns, for people, whether a change may start in an environment.
 func Window(e desired.Environment, at time.Time, o Options) string {
 	v := viewWindow(e, at)
 	pg := &Page{Palette: o.Palette, Width: o.Width}
@@ -128,7 +128,7 @@ func Window(e desired.Environment, at time.Time, o Options) string {
 	return pg.String()
 }
 
-// openingText is "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
+// openingText returns "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
 // day when that is another one.
 func openingText(o openingView) string {
 	start := words.Moment(o.Start, o.Start.Location())

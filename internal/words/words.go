@@ -6,6 +6,7 @@
 //	words.Version(12, "1.4.1")           // 12 (1.4.1)
 //	words.Moment(t, tokyo)               // Sat 2026-11-28 02:00 JST
 //	words.Span(3*time.Hour+12*time.Minute) // 3h12m
+//	words.ShellQuote("my repo")            // 'my repo'
 //
 // It knows nothing of layers, plans or colours. Every function is a function of
 // its arguments.
