@@ -46,7 +46,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 				return err
 			}
 			view := validateView{
-				FormatVersion: "1", Valid: present.Errors(src.tree.Problems) == 0, Revision: src.revision,
+				FormatVersion: "1", Valid: !desired.Errors(src.tree.Problems), Revision: src.revision,
 				Environments: append([]string{}, src.tree.Names...), Problems: append([]desired.Problem{}, src.tree.Problems...),
 				NotYet: notYet(src.tree),
 			}

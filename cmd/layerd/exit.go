@@ -92,8 +92,9 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
-// gitCode returns the exit code of an error of Git: out of reach may pass; what is not in the repository is a matter of
-// the desired state; the rest needs a person at the server or at the keys.
+// gitCode returns the exit code of an error of Git: out of reach may pass; what is
+// not in the repository is a matter of the desired state; the rest needs a person at
+// the server or at the keys.
 func gitCode(kind gitrepo.Kind) int {
 	switch kind {
 	case gitrepo.KindUnreachable:

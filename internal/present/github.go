@@ -16,7 +16,8 @@ import (
 // per step, so that few and whole ones are better than one per function.
 type annotations struct{ strings.Builder }
 
-// GitHub returns annotations and then the text, for the log of a job. root is the folder of the desired state inside the repository.
+// GitHub returns annotations and then the text, for the log of a job. root is the
+// folder of the desired state inside the repository.
 func GitHub(r plan.Report, v Options, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)

@@ -210,13 +210,12 @@ func (p Place) decided(l *Layer, r plan.Region, asked desired.Version) {
 		}
 		return
 	}
-	broken := slices.ContainsFunc(r.Problems, func(x desired.Problem) bool { return x.Severity == desired.Error })
 	switch {
 	case len(r.Blocked) > 0 && !l.is(asked):
 		// Whichever layer is the reason: a function is blocked as a whole, and
 		// the steps of its other layers are not in the plan either.
 		l.Status = Blocked
-	case r.Failure != nil || broken: // nothing was decided
+	case r.Failure != nil || desired.Errors(r.Problems): // nothing was decided
 	case l.Drift != nil:
 		l.Status = Drift // only reported
 	default:
@@ -268,8 +267,7 @@ func (p Place) behind(w desired.LayerWish, f state.Function) []plan.Behind {
 	have, _, _ := f.Has(w.Layer)
 	var out []plan.Behind
 	for _, a := range p.Aliases {
-		serves, _, _ := state.Function{Layers: a.Layers}.Has(w.Layer)
-		if serves != have {
+		if serves := state.Layers(a.Layers).Of(w.Layer); serves != have {
 			out = append(out, plan.Behind{Function: f.Name, Alias: a.Name, Version: a.Version, Layer: w.Name, Serves: serves, Latest: have})
 		}
 	}
