@@ -40,7 +40,7 @@ var floors = map[string]int{
 	"daemon": wires,
 	"demo":   11, // the story: it plays the part of a user and of AWS at once
 
-	"nightly": 0, // for tests only: how much of them plays
+	"goldentest": 0, "nightly": 0, // for tests only: texts that a person has read, and how much plays
 }
 
 // wires is the first floor that knows ideas and adapters both. What is below

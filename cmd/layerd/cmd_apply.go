@@ -68,7 +68,7 @@ func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
 }
 
-// take is daemon.Round.Lease. What an earlier round of this apply took is ours
+// take is round.Round.Lease. What an earlier round of this apply took is ours
 // still, as long as it lasts.
 func (l *leases) take(ctx context.Context, account string) (round.Lease, error) {
 	for _, one := range l.taken {
@@ -86,7 +86,7 @@ func (l *leases) take(ctx context.Context, account string) (round.Lease, error) 
 	return got, nil
 }
 
-// release gives them back, also after an interrupt.
+// release releases them, also after an interrupt.
 func (l *leases) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

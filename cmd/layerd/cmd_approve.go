@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os/user"
 	"regexp"
 	"strings"
 
@@ -23,15 +22,8 @@ var (
 	partDigest  = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 )
 
-// approveFlags are those of one approval.
-type approveFlags struct {
-	repo       repoFlags
-	store      storeFlags
-	by, reason string
-}
-
 func (a *app) approveCommand() *cobra.Command {
-	var f approveFlags
+	var f rulingFlags
 	cmd := &cobra.Command{
 		Use:   "approve ENV DIGEST",
 		Short: "Release a plan that waits for an approval",
@@ -49,14 +41,11 @@ It is written to the store that apply reads, for one repository: name the same
 			return a.approve(cmd.Context(), f, args[0], strings.ToLower(args[1]))
 		},
 	}
-	f.repo.add(cmd)
-	f.store.add(cmd)
-	cmd.Flags().StringVar(&f.by, "by", "", "who approves (default: the user of this machine)")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history")
+	f.add(cmd, "who approves", "why, for the history")
 	return cmd
 }
 
-func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) error {
+func (a *app) approve(ctx context.Context, f rulingFlags, env, digest string) error {
 	if !partDigest.MatchString(digest) {
 		return usage("it is printed by layerd plan and layerd apply",
 			"digest %q: 8 to 64 of the digits 0-9 and a-f are expected", digest)
@@ -65,23 +54,17 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	if err != nil {
 		return err
 	}
-	by, err := approver(f.by)
+	by, err := person(f.by)
 	if err != nil {
 		return err
 	}
-	spec, err := a.whichStore(f.store, tree)
-	if err != nil {
-		return err
-	}
-	if spec.Kind == store.KindMemory {
-		return usage("name the store that apply reads", "an approval in memory: is forgotten at once")
-	}
-	s, err := a.openStore(ctx, spec)
+	s, spec, err := a.openRulings(ctx, f.store, tree, "an approval in memory: is forgotten at once", "name the store that apply reads")
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	repository, err := approvedRepository(ctx, s, spec, f.repo.repo)
+	repository, err := ruledRepository(ctx, s, spec, f.repo.repo,
+		"name the repository with --repo, or the store that apply offered the plan in", "offer", "approval", "history", "past")
 	if err != nil {
 		return err
 	}
@@ -97,10 +80,9 @@ func (a *app) approve(ctx context.Context, f approveFlags, env, digest string) e
 	return a.tellApproved(asked, given, calendar, spec)
 }
 
-// approveContext finds what the repository says, where one was named: which
-// store is meant, that the environment exists, and until when an approval
-// holds.
-func (a *app) approveContext(ctx context.Context, f approveFlags, env string) (desired.Tree, window.Calendar, error) {
+// approveContext returns the repository, which may name a store, and the calendar of
+// the environment, until when an approval holds; both empty without --repo.
+func (a *app) approveContext(ctx context.Context, f rulingFlags, env string) (desired.Tree, window.Calendar, error) {
 	if f.repo.repo == "" {
 		return desired.Tree{}, window.Calendar{}, nil
 	}
@@ -113,27 +95,6 @@ func (a *app) approveContext(ctx context.Context, f approveFlags, env string) (d
 		return desired.Tree{}, window.Calendar{}, err
 	}
 	return src.tree, regions[0].Calendar, nil
-}
-
-func approver(by string) (string, error) {
-	if by != "" {
-		return by, nil
-	}
-	u, err := user.Current()
-	if err != nil || u.Username == "" {
-		return "", usage("", "who approves? this machine does not say; pass --by NAME")
-	}
-	return u.Username, nil
-}
-
-// approvedRepository returns whose plan is approved. A store that knows none yet
-// cannot tell, and an approval in the wrong place would never be found.
-func approvedRepository(ctx context.Context, s store.Store, spec store.Spec, repo string) (string, error) {
-	name, err := repositoryOf(ctx, s, repo, "offer", "approval", "history", "past")
-	if err == nil && name == "" {
-		err = usage("name the repository with --repo, or the store that apply offered the plan in", "%s knows no repository yet", spec)
-	}
-	return name, err
 }
 
 // findDigest completes a prefix from the plans that apply has offered. A whole

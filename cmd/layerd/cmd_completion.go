@@ -29,7 +29,7 @@ func (a *app) completionCommand() *cobra.Command {
 			case "powershell":
 				err = root.GenPowerShellCompletionWithDesc(&b)
 			default:
-				return usage("", "no completion for %q%s", args[0], didYouMean(args[0], shells))
+				return usage("shells: "+strings.Join(shells, ", "), "no completion for %q%s", args[0], didYouMean(args[0], shells))
 			}
 			if err != nil {
 				return err

@@ -78,7 +78,7 @@ func (a *app) play(ctx context.Context, o demo.Options, listen string) error {
 	return demo.Play(ctx, p)
 }
 
-// unlessFound is the path of this program, or nothing where a shell finds it as
+// unlessFound returns the path of this program, or "" where a shell finds it as
 // layerd.
 func unlessFound() (string, error) {
 	self, err := os.Executable()
@@ -118,7 +118,7 @@ func (a *app) serveAWS(ctx context.Context, address string) error {
 	return nil
 }
 
-// serveText is ready to be copied: the dummy keys are there because the SDKs
+// serveText returns commands to be copied: the dummy keys are there because the SDKs
 // sign every request with something, and the Region has two names because
 // version 1 of the AWS CLI does not know the first.
 func serveText(address string) string {

@@ -68,7 +68,7 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 	fs := cmd.Flags()
 	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined")
 	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
-	fs.Float64Var(&f.rate, "requests-per-second", 5, "AWS `CALLS` per account and Region, of the 15 all share")
+	rateFlag(cmd, &f.rate, 5)
 	fs.StringVar(&f.config, "config", "", "examine the daemon's configuration as well: `FILE|env:NAME`")
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json")
@@ -78,7 +78,7 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 }
 
 // check is one part of an examination. It adds a result for each thing it
-// looked at, and says why of what it could not look at.
+// looked at, and one with the reason for each that it could not.
 type check func(ctx context.Context, x *examination)
 
 // doctorChecks are made in this order; a later one may rely on what an earlier
@@ -88,12 +88,11 @@ func doctorChecks() []check {
 }
 
 func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
-	switch {
-	case f.env == "":
+	if f.env == "" {
 		return usage("name one with --env", "doctor examines one environment: --env is missing")
-	case !(f.rate > 0 && f.rate <= 15): // this way round, so that NaN is refused
-		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
-			"--requests-per-second %g is not above 0 and at most 15", f.rate)
+	}
+	if err := checkRate(f.rate); err != nil {
+		return err
 	}
 	if err := f.store.check(); err != nil {
 		return err
@@ -161,8 +160,8 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 	return pg.String()
 }
 
-// verdict is the last line. What could not be tried hangs on something that is
-// wrong, and is no work of its own.
+// verdict returns the last line. A check that could not be made is counted apart: it
+// depends on something that is wrong, and is no work of its own.
 func verdict(v doctorView, p present.Palette, bad, unknown int) string {
 	name := p.Bold(v.Environment)
 	switch {

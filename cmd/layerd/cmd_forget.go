@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) forgetCommand() *cobra.Command {
-	var f approveFlags
+	var f rulingFlags
 	cmd := &cobra.Command{
 		Use:   "forget ENV",
 		Short: "End the alert of an environment that was removed on purpose",
@@ -36,14 +36,11 @@ the file is gone.`,
 			return a.forget(cmd.Context(), f, args[0])
 		},
 	}
-	f.repo.add(cmd)
-	f.store.add(cmd)
-	cmd.Flags().StringVar(&f.by, "by", "", "who says so (default: the user of this machine)")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history")
+	f.add(cmd, "who says so", "why, for the history")
 	return cmd
 }
 
-func (a *app) forget(ctx context.Context, f approveFlags, env string) error {
+func (a *app) forget(ctx context.Context, f rulingFlags, env string) error {
 	var src source
 	if f.repo.repo != "" {
 		var err error
@@ -55,26 +52,17 @@ func (a *app) forget(ctx context.Context, f approveFlags, env string) error {
 				"environments/%s.yaml is in the repository", env)
 		}
 	}
-	by, err := approver(f.by)
+	by, err := person(f.by)
 	if err != nil {
 		return err
 	}
-	spec, err := a.whichStore(f.store, src.tree)
-	if err != nil {
-		return err
-	}
-	if spec.Kind == store.KindMemory {
-		return usage("name the store that the daemon uses", "what is forgotten in memory: is remembered at once")
-	}
-	s, err := a.openStore(ctx, spec)
+	s, spec, err := a.openRulings(ctx, f.store, src.tree, "what is forgotten in memory: is remembered at once", "name the store that the daemon uses")
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	repository, err := repositoryOf(ctx, s, f.repo.repo, "alert", "history", "past")
-	if err == nil && repository == "" {
-		err = usage("name the repository with --repo, or the store that the daemon uses", "%s knows no repository yet", spec)
-	}
+	repository, err := ruledRepository(ctx, s, spec, f.repo.repo,
+		"name the repository with --repo, or the store that the daemon uses", "alert", "history", "past")
 	if err != nil {
 		return err
 	}

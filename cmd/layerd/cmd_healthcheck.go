@@ -68,7 +68,7 @@ func (a *app) healthcheck(ctx context.Context, f healthFlags) error {
 	return a.print("healthy: " + address + "\n")
 }
 
-// healthURL finds out whom to ask.
+// healthURL returns the address to ask.
 func (a *app) healthURL(f healthFlags) (string, error) {
 	if f.url != "" {
 		u, err := url.Parse(f.url)

@@ -52,7 +52,7 @@ which store it is; without it the only repository that the store knows is meant.
 	fs.StringVar(&f.since, "since", "", "from then on: 7d, 12h, a date or RFC 3339")
 	fs.StringVar(&f.until, "until", "", "up to then, likewise")
 	fs.IntVar(&f.limit, "limit", 50, "at most so many steps; 0 for all")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+	verboseFlag(cmd, &f.verbose)
 	outputFlag(cmd, &f.output, "text", "json", "csv")
 	return cmd
 }
@@ -116,7 +116,7 @@ func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, er
 	return src.tree, err
 }
 
-// zoneOf is the zone that all chosen environments share, else UTC.
+// zoneOf returns the zone that all chosen environments share, else UTC.
 func zoneOf(t desired.Tree, names []string) *time.Location {
 	zone := (*time.Location)(nil)
 	for _, e := range t.Environments {

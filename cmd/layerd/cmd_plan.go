@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // roundFlags are what plan and apply have in common.
@@ -28,7 +29,7 @@ type roundFlags struct {
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
 	f.addTo(a, cmd, "text", "json", "markdown", "github")
-	cmd.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "name every function and every reason")
+	verboseFlag(cmd, &f.verbose)
 }
 
 // addTo adds what every command has that looks at AWS.
@@ -37,24 +38,21 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	f.store.add(cmd)
 	a.envFlag(cmd, &f.envs)
 	outputFlag(cmd, &f.output, outputs...)
-	// AWS gives 15 a second to everybody in an account and Region together; a
-	// third of that is ours.
-	cmd.Flags().Float64Var(&f.rate, "requests-per-second", 5, "AWS `CALLS` per account and Region, of the 15 all share")
+	rateFlag(cmd, &f.rate, 5)
 }
 
-// approveLine is the command that releases a plan, as the flags would have it.
+// approveLine returns the command that approves a plan, with the same flags.
 func (f *roundFlags) approveLine(environment, digest string) string {
-	text := fmt.Sprintf("layerd approve %s %s%s", shellQuote(environment), digest, f.repo.asFlags())
+	text := fmt.Sprintf("layerd approve %s %s%s", words.ShellQuote(environment), digest, f.repo.asFlags())
 	if f.store.store != "" {
-		text += " --store " + shellQuote(f.store.store)
+		text += " --store " + words.ShellQuote(f.store.store)
 	}
 	return text
 }
 
 func (f *roundFlags) check() error {
-	if !(f.rate > 0 && f.rate <= 15) { // this way round, so that NaN is refused
-		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
-			"--requests-per-second %g is not above 0 and at most 15", f.rate)
+	if err := checkRate(f.rate); err != nil {
+		return err
 	}
 	return f.store.check()
 }
@@ -91,7 +89,7 @@ desired state is invalid somewhere.`,
 	return cmd
 }
 
-// errInterrupted says it once more at the end, below a long result.
+// errInterrupted stands below a long result.
 var errInterrupted = errors.New("interrupted before everything was done")
 
 // prepared is a round that is ready to go.
@@ -182,7 +180,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	}
 }
 
-// options are how a result is shown on standard output.
+// options returns how a result is shown on standard output.
 func (a *app) options(f *roundFlags, p prepared) present.Options {
 	return present.Options{
 		Palette: a.palette(), Width: width(a.out), Verbose: f.verbose, Applied: p.applied, Now: a.now(), Rate: f.rate, Store: p.spec.String(),
@@ -190,7 +188,7 @@ func (a *app) options(f *roundFlags, p prepared) present.Options {
 	}
 }
 
-// root is where the files of the desired state are, seen from the folder of a
+// root returns where the files of the desired state are, seen from the folder of a
 // CI job: annotations name files that way.
 func (f *repoFlags) root() string {
 	if isFolder(f.repo) && !filepath.IsAbs(f.repo) {

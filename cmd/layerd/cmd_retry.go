@@ -10,12 +10,11 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
-	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/words"
 )
 
 func (a *app) retryCommand() *cobra.Command {
-	var f approveFlags
+	var f rulingFlags
 	cmd := &cobra.Command{
 		Use:   "retry ENV [LAYER] --reason TEXT",
 		Short: "Let a version that failed, or was rolled back, come again",
@@ -38,18 +37,15 @@ Nothing to lift is not an error: it says so and exits 0.`,
 			return a.retry(cmd.Context(), f, args[0], layer)
 		},
 	}
-	f.repo.add(cmd)
-	f.store.add(cmd)
-	cmd.Flags().StringVar(&f.by, "by", "", "who says so (default: the user of this machine)")
-	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history; required")
+	f.add(cmd, "who says so", "why, for the history; required")
 	return cmd
 }
 
-func (a *app) retry(ctx context.Context, f approveFlags, env, layer string) error {
+func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error {
 	if f.reason == "" {
 		return usage(`say in a few words what has changed: --reason "the database is back"`, "--reason is missing")
 	}
-	by, err := approver(f.by)
+	by, err := person(f.by)
 	if err != nil {
 		return err
 	}
@@ -61,14 +57,7 @@ func (a *app) retry(ctx context.Context, f approveFlags, env, layer string) erro
 	if err != nil {
 		return err
 	}
-	spec, err := a.whichStore(f.store, src.tree)
-	if err != nil {
-		return err
-	}
-	if spec.Kind == store.KindMemory {
-		return usage("name the store that the daemon uses", "memory: has no quarantines")
-	}
-	s, err := a.openStore(ctx, spec)
+	s, _, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
 	if err != nil {
 		return err
 	}

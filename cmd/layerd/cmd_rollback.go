@@ -68,15 +68,14 @@ invalid.`,
 	f.round.repo.add(cmd)
 	f.round.store.add(cmd)
 	outputFlag(cmd, &f.round.output, "text", "json", "markdown", "github")
-	cmd.Flags().BoolVarP(&f.round.verbose, "verbose", "v", false, "name every function and every reason")
+	verboseFlag(cmd, &f.round.verbose)
 	cmd.Flags().StringVar(&f.to, "to", "", "`VERSION` to go back to, 1.4.1 or 12 (default: the last good one)")
 	cmd.Flags().StringVar(&f.functions, "functions", "", "only functions whose names match `GLOB` (default: all)")
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "show what would be done; change and write nothing")
 	cmd.Flags().StringVar(&f.by, "by", "", "who rolls back (default: the user of this machine)")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history; required")
 	cmd.Flags().DurationVar(&f.patience, "lease-timeout", 2*time.Minute, "wait so long for the lease of an account that a daemon has")
-	// All that AWS gives: whoever rolls back does not want to be polite.
-	cmd.Flags().Float64Var(&f.round.rate, "requests-per-second", 15, "AWS `CALLS` per account and Region, of the 15 all share")
+	rateFlag(cmd, &f.round.rate, 15) // all that AWS gives: whoever rolls back does not want to be polite
 	return cmd
 }
 
@@ -84,7 +83,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	if f.reason == "" && !f.dry {
 		return usage(`say in a few words what is wrong: --reason "it times out"`, "--reason is missing")
 	}
-	by, err := approver(f.by)
+	by, err := person(f.by)
 	if err != nil {
 		return err
 	}
@@ -154,14 +153,14 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 	switch {
 	case leaseHeld(back.Report):
 		return &exitError{code: exitRetry, err: errors.New("the rollback is written, and the daemon that has the lease does it in its next round"),
-			hint: "watch it with layerd history --env " + shellQuote(q.Environment) + "; or run this again with a longer --lease-timeout"}
+			hint: "watch it with layerd history --env " + words.ShellQuote(q.Environment) + "; or run this again with a longer --lease-timeout"}
 	case interrupted(err) || errors.Is(err, errInterrupted):
 		return &exitError{code: codeOf(err), err: errInterrupted,
 			hint: "the rollback is written: run it again, or let the daemon go on; layerd retry takes it back"}
 	}
 	if code() == exitOK {
 		a.say("%s stays away from %s until Git asks for another version, or until layerd retry %s %s",
-			words.Version(q.Number, q.Semver), q.Environment, shellQuote(q.Environment), shellQuote(q.Name))
+			words.Version(q.Number, q.Semver), q.Environment, words.ShellQuote(q.Environment), words.ShellQuote(q.Name))
 	}
 	return err
 }
@@ -197,7 +196,7 @@ func refusal(r *round.Refusal, env, functions string) error {
 	case round.RefusedAsked:
 		return usage("what Git asks for comes by itself, or by layerd retry; "+others, "%w", r)
 	case round.RefusedQuarantined:
-		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", shellQuote(env), shellQuote(r.Asked), others), "%w", r)
+		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", words.ShellQuote(env), words.ShellQuote(r.Asked), others), "%w", r)
 	case round.RefusedForward:
 		return usage(fmt.Sprintf("in %s %s; %s", r.Region, r.Since, others), "%w", r)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -103,7 +102,7 @@ func logProblems(log *slog.Logger, problems []strictyaml.Problem) {
 		if p.Severity == strictyaml.Warning {
 			level = slog.LevelWarn
 		}
-		log.Log(context.Background(), level, "configuration", "code", p.Code, "at", fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column),
+		log.Log(context.Background(), level, "configuration", "code", p.Code, "at", p.Place(),
 			"problem", p.Message, "help", p.Suggestion)
 	}
 }

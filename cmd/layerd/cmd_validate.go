@@ -37,7 +37,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
   layerd validate ./layers --output github`,
 		Args: arguments("[PATH|URL]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			repo.repo = "."
+			repo.repo, repo.argument = ".", true
 			if len(args) > 0 {
 				repo.repo = args[0]
 			}
@@ -46,7 +46,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 				return err
 			}
 			view := validateView{
-				FormatVersion: "1", Valid: present.Errors(src.tree.Problems) == 0, Revision: src.revision,
+				FormatVersion: "1", Valid: !desired.Errors(src.tree.Problems), Revision: src.revision,
 				Environments: append([]string{}, src.tree.Names...), Problems: append([]desired.Problem{}, src.tree.Problems...),
 				NotYet: notYet(src.tree),
 			}
@@ -97,8 +97,7 @@ func invalidNames(problems []desired.Problem) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// renderValidate shows the problems with the lines they are in, and one line
-// that says it all.
+// renderValidate returns the problems with the lines they are in, and a summary.
 func (a *app) renderValidate(v validateView, form string, repo repoFlags, files fs.FS) string {
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if form == "github" {
@@ -107,7 +106,7 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 	}
 	_ = desired.Format(p, files, v.Problems, p.On) // a builder never fails
 	for _, x := range v.NotYet {
-		p.Linef(0, "· %s:%d:%d: %s", x.File, x.Line, x.Column, x.Message)
+		p.Linef(0, "· %s", x.Brief())
 	}
 	errors := present.Errors(v.Problems)
 	parts := []string{words.Count(len(v.Environments), "environment")}

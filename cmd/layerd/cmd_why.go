@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/words"
-
-	"github.com/spf13/cobra"
 )
 
 func (a *app) whyCommand() *cobra.Command {

@@ -209,7 +209,7 @@ func unlessGone(err error) error {
 	return err
 }
 
-// rightOf is the right that an attempt was refused for: looking at aliases asks
+// rightOf returns the permission that an attempt was refused for: looking at aliases asks
 // for their provisioned concurrency as well, and for signing configurations who
 // has them.
 func rightOf(err error, action string) string {

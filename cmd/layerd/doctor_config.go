@@ -42,14 +42,14 @@ func checkConfig(ctx context.Context, x *examination) {
 		if p.Severity == strictyaml.Warning {
 			continue
 		}
-		x.wrong(check, cmp.Or(p.Suggestion, "see deploy/layerd.example.yaml"), "%s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+		x.wrong(check, cmp.Or(p.Suggestion, "see deploy/layerd.example.yaml"), "%s", p.Brief())
 	}
 	if strictyaml.Errors(problems) {
 		return
 	}
 	x.fine(check, "%s is valid", name)
 	for _, p := range problems {
-		x.fine(check, "warning: %s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+		x.fine(check, "warning: %s", p.Brief())
 	}
 	secrets, err := x.app.secrets(ctx)
 	if err != nil {

@@ -71,7 +71,8 @@ func exit(code int) error {
 	return &exitError{code: code}
 }
 
-// codeOf sorts an error by what whoever started the command should do next.
+// codeOf returns the exit code of an error: what whoever started the command should
+// do next.
 func codeOf(err error) int {
 	if err == nil {
 		return exitOK
@@ -91,8 +92,9 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
-// gitCode: out of reach may pass; what is not in the repository is a matter of
-// the desired state; the rest needs a person at the server or at the keys.
+// gitCode returns the exit code of an error of Git: out of reach may pass; what is
+// not in the repository is a matter of the desired state; the rest needs a person at
+// the server or at the keys.
 func gitCode(kind gitrepo.Kind) int {
 	switch kind {
 	case gitrepo.KindUnreachable:
@@ -107,7 +109,7 @@ func gitCode(kind gitrepo.Kind) int {
 	}
 }
 
-// planCode is how plan ends. chosen are the environments of --env; empty = all.
+// planCode returns the exit code of plan. chosen are the environments of --env; empty = all.
 func planCode(r plan.Report, chosen []string, detailed bool) int {
 	code := roundCode(r, chosen)
 	for _, s := range r.Steps() {
@@ -118,7 +120,7 @@ func planCode(r plan.Report, chosen []string, detailed bool) int {
 	return code
 }
 
-// applyCode is how apply ends.
+// applyCode returns the exit code of apply.
 func applyCode(r plan.Report, chosen []string) int {
 	code := roundCode(r, chosen)
 	for _, s := range r.Steps() {
@@ -139,8 +141,8 @@ func applyCode(r plan.Report, chosen []string) int {
 	return code
 }
 
-// roundCode is what plan and apply have in common: the desired state and the
-// environments that could not be looked at.
+// roundCode returns the exit code of what plan and apply have in common: the desired
+// state, and the environments that could not be looked at.
 func roundCode(r plan.Report, chosen []string) int {
 	code := exitOK
 	if len(r.Skipped) > 0 {
@@ -155,8 +157,8 @@ func roundCode(r plan.Report, chosen []string) int {
 	return code
 }
 
-// problemCode: warnings never fail a command, and neither does what is wrong
-// with an environment that was not asked for.
+// problemCode returns the exit code of problems. Warnings never fail a command, and
+// neither does what is wrong with an environment that was not asked for.
 func problemCode(problems []desired.Problem, chosen []string) int {
 	for _, p := range problems {
 		if p.Severity != desired.Warning && concerns(p, chosen) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -53,16 +52,22 @@ func problemIn(env string, severity desired.Severity) plan.Report {
 }
 
 func TestExitCodes(t *testing.T) {
-	someday := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
-	step := attach("f", 12, 13)
-	by := func(holders ...plan.By) plan.Step {
-		var also []plan.Held
-		for _, h := range holders[1:] {
-			also = append(also, plan.Held{By: h})
-		}
-		return held(ended(step, plan.StatusHeld, ""), holders[0], someday, "r", also...)
+	step := plan.Step{Kind: plan.KindAttach, Layer: "x", Function: "f", Cause: plan.CauseChange}
+	prune := plan.Step{Kind: plan.KindPrune, Layer: "x", Cause: plan.CauseRetention}
+	ended := func(s plan.Step, status plan.Status, problem string) plan.Step {
+		s.Result = &plan.Result{Status: status, Error: problem}
+		return s
 	}
-	graced := held(prune(3, ""), plan.ByGrace, someday, "r")
+	held := func(s plan.Step, first plan.By, others ...plan.By) plan.Step {
+		s.Held = &plan.Held{By: first, Reason: "r"}
+		for _, by := range others {
+			s.Held.Also = append(s.Held.Also, plan.Held{By: by})
+		}
+		return s
+	}
+	by := func(first plan.By, others ...plan.By) plan.Step {
+		return held(ended(step, plan.StatusHeld, ""), first, others...)
+	}
 	atPlanTime := result()
 	atPlanTime.Plans[0].Regions[0].Problems = []desired.Problem{{Severity: desired.Error}}
 	tests := []struct {
@@ -80,9 +85,9 @@ func TestExitCodes(t *testing.T) {
 		{"held by limit and grace", result(by("limit", "grace")), nil, 0, 2, 0},
 		{"held by limit and lease", result(by("limit", "lease")), nil, 0, 2, 3},
 		{"a heal in its grace", result(by("grace")), nil, 0, 2, 0},
-		{"a prune in its grace", result(graced), nil, 0, 0, 0},
-		{"a prune in its grace while closed", result(held(prune(3, ""), "window", someday, "r", plan.Held{By: "grace"})), nil, 0, 0, 3},
-		{"a prune that may run", result(prune(3, "")), nil, 0, 2, 0},
+		{"a prune in its grace", result(held(prune, plan.ByGrace)), nil, 0, 0, 0},
+		{"a prune in its grace while closed", result(held(prune, plan.ByWindow, plan.ByGrace)), nil, 0, 0, 3},
+		{"a prune that may run", result(prune), nil, 0, 2, 0},
 		{"a failed step", result(ended(step, plan.StatusFailed, "x")), nil, 0, 2, 1},
 		{"failed and held", result(ended(step, plan.StatusFailed, "x"), by("window")), nil, 0, 2, 1},
 		{"AWS out of reach", failing(plan.Failure{Retryable: true}), nil, 75, 75, 75},

@@ -10,12 +10,22 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // repoFlags say where the desired state is.
 type repoFlags struct {
 	repo, ref, path               string
 	tokenFile, sshKey, knownHosts string
+	argument                      bool // repo is the argument PATH|URL, not --repo
+}
+
+// repoName returns what the command line calls the repository.
+func (f *repoFlags) repoName() string {
+	if f.argument {
+		return "PATH|URL"
+	}
+	return "--repo"
 }
 
 func (f *repoFlags) add(cmd *cobra.Command) {
@@ -33,26 +43,15 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts `FILE` for SSH (default: the user's and the machine's)")
 }
 
-// asFlags repeats what names the repository, for commands that we suggest.
+// asFlags returns the flags that name the repository, for commands that we suggest.
 func (f *repoFlags) asFlags() string {
 	var b strings.Builder
 	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
 		if x[1] != "" {
-			fmt.Fprintf(&b, " --%s %s", x[0], shellQuote(x[1]))
+			fmt.Fprintf(&b, " --%s %s", x[0], words.ShellQuote(x[1]))
 		}
 	}
 	return b.String()
-}
-
-// shellQuote leaves plain words alone and quotes the rest for a shell.
-func shellQuote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // storeFlags say where the past and the rulings are kept.
@@ -81,6 +80,25 @@ func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
 	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+}
+
+// rateFlag adds --requests-per-second. AWS gives 15 a second to everybody in an
+// account and Region together.
+func rateFlag(cmd *cobra.Command, rate *float64, usual float64) {
+	cmd.Flags().Float64Var(rate, "requests-per-second", usual, "AWS `CALLS` per account and Region, of the 15 all share")
+}
+
+func checkRate(rate float64) error {
+	if !(rate > 0 && rate <= 15) { // this way round, so that NaN is refused
+		return usage("AWS allows 15 requests a second per account and Region, shared with everybody else",
+			"--requests-per-second %g is not above 0 and at most 15", rate)
+	}
+	return nil
+}
+
+// verboseFlag adds --verbose.
+func verboseFlag(cmd *cobra.Command, verbose *bool) {
+	cmd.Flags().BoolVarP(verbose, "verbose", "v", false, "name every function and every reason")
 }
 
 // checkEnvironments refuses names that the repository has no file for: asking
@@ -140,8 +158,8 @@ func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete strin
 	return names, no
 }
 
-// hereFlags name the repository of a command line that is being typed: this
-// folder where none was named.
+// hereFlags returns the flags of a command line that is being typed: this folder
+// where no repository was named.
 func hereFlags(cmd *cobra.Command) repoFlags {
 	// Every command that completes names has the flags.
 	repo, _ := cmd.Flags().GetString("repo")

@@ -95,7 +95,7 @@ func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, err
 	return s, err
 }
 
-// opened makes of a nil adapter a nil store: in an interface it would not be nil.
+// opened returns a nil store for a nil adapter, which in an interface is not nil.
 func opened[S store.Store](s S, err error) (store.Store, error) {
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func opened[S store.Store](s S, err error) (store.Store, error) {
 	return s, nil
 }
 
-// storeConfig is how the table is reached: by the SDK's usual chain, without a
+// storeConfig returns the configuration for the table: the SDK's usual chain, without a
 // role, whatever the environments say.
 func (a *app) storeConfig(ctx context.Context, spec store.Spec) (aws.Config, error) {
 	cfg, err := a.awsConfig(ctx)

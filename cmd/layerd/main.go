@@ -85,7 +85,7 @@ func (a *app) endAnyway() *time.Timer {
 	})
 }
 
-// execute runs one command line and gives the exit code. It is the only place
+// execute runs one command line and returns the exit code. It is the only place
 // where an error becomes words and a number.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()

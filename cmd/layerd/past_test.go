@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/goldentest"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
 
@@ -28,7 +29,7 @@ func TestPast(t *testing.T) {
 		Setup:               func(e *testscript.Env) error { return setUpPast(t, e) },
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+		UpdateScripts:       goldentest.Update(),
 	})
 }
 

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/layerd/layerd/internal/round"
-
 	"charm.land/lipgloss/v2"
+
+	"github.com/layerd/layerd/internal/round"
 )
 
 // refresh is how often the status line is drawn at most.

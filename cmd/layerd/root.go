@@ -24,7 +24,7 @@ type app struct {
 	logLevel oneOf
 	progress *statusLine // nil until a command shows progress
 	end      func(int)   // of the process, at once
-	// inHand says that what runs may have a change in hand when it is told to stop.
+	// inHand is true while a command runs that may have a change in hand.
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
 	service atomic.Pointer[slog.Logger]
@@ -33,7 +33,7 @@ type app struct {
 // groupAct are the commands that change something.
 const groupAct = "Act:"
 
-// grace is how long what runs may take to stop.
+// grace returns how long what runs may take to stop.
 func (a *app) grace() time.Duration {
 	if a.inHand.Load() {
 		return graceInHand

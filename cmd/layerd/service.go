@@ -24,6 +24,7 @@ import (
 	"github.com/layerd/layerd/internal/notify/slack"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 var errInvalidConfig = errors.New("the configuration is invalid")
@@ -234,7 +235,7 @@ func (s *service) listen(ctx context.Context, u *unit) error {
 	return nil
 }
 
-// close gives back what was opened, but for what heir goes on using.
+// close closes what was opened, but for what heir goes on using.
 func (u *unit) close(heir *unit) {
 	if u.server != nil && (heir == nil || heir.server != u.server) {
 		_ = u.server.Close() // health checks may be cut off
@@ -253,8 +254,8 @@ func (a *app) secrets(ctx context.Context) (*config.Secrets, error) {
 	return &config.Secrets{SecretsManager: awssecrets.Manager(cfg), SSM: awssecrets.Parameters(cfg)}, nil
 }
 
-// slackTargets are those who are told. The shortest repeat interval is that of
-// all.
+// slackTargets returns the targets of messages, and the shortest of their repeat
+// intervals, which counts for all.
 func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, time.Duration, error) {
 	var targets []notify.Target
 	var repeat time.Duration
@@ -278,7 +279,7 @@ func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, ti
 	return targets, repeat, nil
 }
 
-// commandSuffix names the repository and the store of a configuration, for
+// commandSuffix returns the flags that name the repository and the store of a configuration, for
 // commands that people paste on another machine or as another user. The store is
 // named also where the configuration does not: who pastes has another default.
 // Credentials are nobody's to see.
@@ -300,7 +301,7 @@ func commandSuffix(c config.Config, spec store.Spec) string {
 	case store.KindSQLite:
 		spec.Location = absolute(spec.Location)
 	}
-	return text + " --store " + shellQuote(spec.String())
+	return text + " --store " + words.ShellQuote(spec.String())
 }
 
 func absolute(path string) string {
@@ -324,7 +325,7 @@ func withoutPassword(address string) string {
 	return u.String()
 }
 
-// processName is how people find the process.
+// processName returns host:pid, by which people find the process.
 func processName() string {
 	host, err := os.Hostname()
 	if err != nil {

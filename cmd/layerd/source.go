@@ -37,10 +37,10 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	}
 	if !remote.MatchString(f.repo) {
 		if _, err := os.Stat(f.repo); err != nil {
-			return source{}, usage("--repo takes a folder or a Git URL", "--repo %s: %w", f.repo, plainCause(err))
+			return source{}, usage(f.repoName()+" takes a folder or a Git URL", "%s %s: %w", f.repoName(), f.repo, plainCause(err))
 		}
 		if !isFolder(f.repo) {
-			return source{}, usage("--repo takes the folder that layerd.yaml and environments/ are in", "--repo %s is a file", f.repo)
+			return source{}, usage(f.repoName()+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", f.repoName(), f.repo)
 		}
 	}
 	commit, err := a.read(ctx, f)
@@ -50,7 +50,7 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	return a.sourceOf(ctx, commit, f.repo)
 }
 
-// sourceOf makes of a commit what the repository at address wants.
+// sourceOf returns what a commit of the repository at address wants.
 func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address string) (source, error) {
 	id, err := gitrepo.Identity(address)
 	if err != nil {
@@ -64,7 +64,8 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
 }
 
-// repoHint looks around: who stands in the repository means that one.
+// repoHint returns which repository to name: the folder it is called in, where that
+// looks like one.
 func (a *app) repoHint() string {
 	for _, name := range []string{"layerd.yaml", "environments"} {
 		if _, err := os.Stat(name); err == nil {
@@ -145,7 +146,7 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	var b strings.Builder
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			fmt.Fprintf(&b, "\n  %s:%d:%d: %s", p.File, p.Line, p.Column, p.Message)
+			b.WriteString("\n  " + p.Brief())
 		}
 	}
 	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}

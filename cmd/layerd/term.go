@@ -18,7 +18,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is how many columns w has.
+// width returns how many columns w has.
 func width(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -23,14 +23,3 @@ func TestNearest(t *testing.T) {
 		}
 	}
 }
-
-func TestShellQuote(t *testing.T) {
-	for s, want := range map[string]string{
-		"prod": "prod", "https://github.com/acme/x.git": "https://github.com/acme/x.git", "": "''",
-		"my repo": "'my repo'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "日本": "'日本'",
-	} {
-		if got := shellQuote(s); got != want {
-			t.Errorf("shellQuote(%q) = %s, want %s", s, got, want)
-		}
-	}
-}

@@ -27,7 +27,7 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// didYouMean ends a sentence with the nearest candidate, if there is one.
+// didYouMean returns the end of a sentence that names the nearest candidate, or "".
 func didYouMean(word string, candidates []string) string {
 	if n := nearest(word, candidates); n != "" && n != word {
 		return fmt.Sprintf("; did you mean %s?", n)
@@ -56,7 +56,7 @@ func sayUsage(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := unknown.GetSpecifiedName()
 		if short := unknown.GetSpecifiedShortnames(); short != "" {
-			return usage(hint, "unknown flag -%s in -%s", name, short)
+			return usage(hint, "unknown flag -%s%s", name, within(name, short))
 		}
 		return usage(hint, "unknown flag --%s%s", name, didYouMean("--"+name, flagNames(cmd)))
 	}
@@ -64,6 +64,14 @@ func sayUsage(cmd *cobra.Command, err error) error {
 		return usage(hint, "--%s %q: %v", wrong.GetFlag().Name, wrong.GetValue(), plainCause(wrong))
 	}
 	return usage(hint, "%w", err)
+}
+
+// within names the group of short flags that one was found in, if there are others.
+func within(name, group string) string {
+	if name == group {
+		return ""
+	}
+	return " in -" + group
 }
 
 // plainCause drops strconv's "strconv.ParseFloat: parsing" before what is wrong.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // try is something that can be done while the daemon runs: what it shows, and
@@ -15,7 +16,7 @@ type try struct {
 	commands []string
 }
 
-// setup are the commands that the others build on.
+// setup returns the commands that the others build on.
 func (s *screen) setup(at place) []string {
 	list := []string{
 		"export AWS_ENDPOINT_URL=" + at.aws + " AWS_PAGER=",
@@ -23,18 +24,18 @@ func (s *screen) setup(at place) []string {
 		"export AWS_REGION=" + Region + " AWS_DEFAULT_REGION=" + Region,
 		"export AWS_ACCESS_KEY_ID=" + keyID + " AWS_SECRET_ACCESS_KEY=" + keySecret,
 		"export REPO=" + at.git,
-		"export STORE=" + quote(at.store.String()),
+		"export STORE=" + words.ShellQuote(at.store.String()),
 	}
 	if s.Proxied {
 		list = append(list, "export no_proxy=127.0.0.1")
 	}
 	if s.Program != "" {
-		list = append(list, "layerd() { "+quote(s.Program)+` "$@"; }`)
+		list = append(list, "layerd() { "+words.ShellQuote(s.Program)+` "$@"; }`)
 	}
 	return list
 }
 
-// tries are what is offered. Every command must work as it stands, in this
+// tries returns what is offered. Every command must work as it stands, in this
 // order, after setup: a test takes them from the screen and runs them.
 func tries(at place, world *awssim.World) []try {
 	return []try{
@@ -114,12 +115,4 @@ func (s *screen) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fmt.Fprintln(s.Out, "The daemon has stopped.")
-}
-
-// quote leaves plain words alone and quotes the rest for a shell.
-func quote(text string) string {
-	if strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:") == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

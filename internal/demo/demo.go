@@ -50,9 +50,9 @@ var quick = awssim.Limits{Control: 150, GetFunction: 1000}
 // errUntrue is returned when the story did not come true.
 var errUntrue = errors.New("the story did not come true")
 
-// Begin is the story's first instant: a Tuesday morning in Tokyo.
 var tokyo = time.FixedZone("JST", 9*60*60)
 
+// begin is the story's first instant: a Tuesday morning.
 func begin() time.Time { return time.Date(2026, 11, 24, 10, 0, 0, 0, tokyo) }
 
 // story is the demo under way.
@@ -182,7 +182,7 @@ func (s *story) layers() map[string][]string {
 	return out
 }
 
-// planOf finds one environment's plan in a result.
+// planOf returns one environment's plan of a result.
 func planOf(r round.Result, env string) plan.Plan {
 	for _, p := range r.Plans {
 		if p.Environment == env {

@@ -92,7 +92,7 @@ var services = []service{
 
 var environments = []string{"dev", "staging", "prod"}
 
-// NewWorld makes the fleet as it is when the story begins: three layers, three
+// NewWorld returns the fleet as it is when the story begins: three layers, three
 // environments, other people's layers in various places, one container image
 // and one function that no environment selects. begin is the story's present:
 // versions were published before it.
@@ -179,7 +179,7 @@ func putRelease(w *awssim.World, env, version string, at time.Time) int64 {
 	})
 }
 
-// code is what all functions do: import makoto-common and answer. With a broken
+// code returns what all functions do: import makoto-common and answer. With a broken
 // one they cannot even begin, in Python's words.
 func code(w *awssim.World) func(awssim.Invocation) awssim.Result {
 	return func(in awssim.Invocation) awssim.Result {

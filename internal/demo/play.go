@@ -111,7 +111,7 @@ func Play(ctx context.Context, o PlayOptions) error {
 	return err
 }
 
-// follower is the daemon, wired as layerd run does it, with a screen in place
+// follower returns the daemon, wired as layerd run does it, with a screen in place
 // of Slack.
 func follower(o PlayOptions, at place, kept store.Store, s *screen) (*daemon.Daemon, error) {
 	identity, err := gitrepo.Identity(at.git)

@@ -30,7 +30,7 @@ func newScreen(o PlayOptions) *screen {
 	return &screen{PlayOptions: o}
 }
 
-// Name is the target's.
+// Name returns the name of the target.
 func (s *screen) Name() string { return "screen" }
 
 // stamp is the column of the clock, and what stands below it is indented by.
@@ -66,7 +66,7 @@ var (
 	cyan  = lipgloss.NewStyle().Foreground(lipgloss.Cyan)
 )
 
-// markOf is what one sees first. It does not need its colour.
+// markOf returns what one sees first. It does not need its colour.
 func markOf(m notify.Message) (mark string, style lipgloss.Style) {
 	color := lipgloss.NewStyle().Foreground
 	switch {
@@ -83,10 +83,10 @@ func markOf(m notify.Message) (mark string, style lipgloss.Style) {
 
 var wholeDigest = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
 
-// short cuts digests to as much as approve needs: nobody reads 64 digits.
+// short returns text with digests cut to as much as approve needs: nobody reads 64 digits.
 func short(text string) string { return wholeDigest.ReplaceAllString(text, "$1") }
 
-// command is one that Slack would show, as it works beside the demo.
+// command returns one that Slack would show as it works beside the demo.
 func command(code string) string {
 	code = short(code)
 	if strings.HasPrefix(code, "layerd approve ") {
@@ -95,7 +95,7 @@ func command(code string) string {
 	return code
 }
 
-// names are the first of a section.
+// names returns the first items of a section.
 func names(s notify.Section) string {
 	text := strings.Join(s.Items[:min(len(s.Items), someNames)], ", ")
 	if more := s.More + len(s.Items) - someNames; more > 0 && text != "" {
@@ -162,7 +162,7 @@ type warnings struct {
 	attrs  string
 }
 
-// Enabled leaves out what is shown anyway, or of no interest.
+// Enabled reports whether a record is a warning or worse.
 func (w warnings) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 // Handle shows one record.

@@ -13,7 +13,7 @@ import (
 // slack is where the story's messages arrive.
 type slack struct{ messages []notify.Message }
 
-// Name is the target's.
+// Name returns the name of the target.
 func (*slack) Name() string { return "slack" }
 
 // Send takes a message.
@@ -29,7 +29,7 @@ func (k *slack) take() []notify.Message {
 	return list
 }
 
-// toldUpTo is how far the history of each environment was reported; where nothing
+// toldUpTo returns how far the history of each environment was reported; where nothing
 // was, up to here.
 func (s *story) toldUpTo() (map[string]history.Cursor, error) {
 	from := map[string]history.Cursor{}

@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // tell plays the chapters in order and stops at the first that fails.
@@ -202,7 +203,7 @@ func (s *story) prunes() error {
 	var gone []string
 	for _, step := range region.Steps {
 		if step.Kind == plan.KindPrune && step.Result != nil && step.Result.Status == plan.StatusApplied {
-			gone = append(gone, version(step.From.Number(), step.FromVersion))
+			gone = append(gone, words.Version(step.From.Number(), step.FromVersion))
 		}
 	}
 	s.says("dev follows the revert as well: %s.", summary(region))
@@ -211,7 +212,7 @@ func (s *story) prunes() error {
 		"pruned, after a day as candidates: %s", strings.Join(gone, ", "))
 	for _, k := range region.Kept {
 		if k.Layer == "makoto-common" && !strings.HasPrefix(k.Reason, "one of the newest") {
-			s.says("kept %s: %s", version(k.Version, k.Semver), k.Reason)
+			s.says("kept %s: %s", words.Version(k.Version, k.Semver), k.Reason)
 		}
 	}
 	s.holds(keptFor(region, "used by makoto-chat-handler-dev:1") && keptFor(region, "shared with "+partner),
@@ -236,8 +237,8 @@ func (s *story) all(env, version string) bool {
 	return true
 }
 
-// keptForeign compares the place of the other team's layer with the fleet as
-// it was made.
+// keptForeign reports whether the other team's layer is where it was when the fleet
+// was made.
 func (s *story) keptForeign() bool {
 	fresh := NewWorld(begin(), 0)
 	for _, f := range fresh.Functions() {
@@ -249,7 +250,7 @@ func (s *story) keptForeign() bool {
 	return true
 }
 
-// applied counts the functions that something was done to.
+// applied returns how many functions something was done to.
 func applied(r plan.Region) int {
 	return len(functionsOf(r.Steps, done))
 }
@@ -260,7 +261,7 @@ func summary(r plan.Region) string {
 	for _, step := range r.Steps {
 		if done(step) && step.Function != "" && step.Kind != plan.KindServe {
 			text := fmt.Sprintf("%s %d functions: %s %s → %s", step.Kind, applied(r), step.Layer,
-				version(step.From.Number(), step.FromVersion), version(step.To.Number(), step.ToVersion))
+				words.Version(step.From.Number(), step.FromVersion), words.Version(step.To.Number(), step.ToVersion))
 			if len(served) > 0 {
 				text += fmt.Sprintf("; alias %s of %s serves it", r.Want.Alias, strings.Join(served, ", "))
 			}
@@ -275,14 +276,7 @@ func summary(r plan.Region) string {
 	return "nothing was done"
 }
 
-func version(n int64, semver string) string {
-	if semver == "" {
-		return fmt.Sprint(n)
-	}
-	return fmt.Sprintf("%d (%s)", n, semver)
-}
-
-// heldBy counts the functions that wait for somebody or something.
+// heldBy returns how many functions wait for somebody or something.
 func heldBy(r round.Result, env string, by plan.By) int {
 	return len(functionsOf(planOf(r, env).Regions[0].Steps, func(st plan.Step) bool { return st.HeldBy(by) }))
 }

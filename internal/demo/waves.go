@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // spread is what a rollout did to an environment, over all its rounds.
@@ -116,7 +117,7 @@ func (s *story) breaks() error {
 	changed := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseChange && done(st) })
 	back := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseRollback && done(st) })
 	ro := r.Rollout
-	s.holds(len(changed) == 2 && ro != nil && ro.Wave == 1, "wave 1 of 2 gives %s to %s", version(n, broken), strings.Join(changed, " and "))
+	s.holds(len(changed) == 2 && ro != nil && ro.Wave == 1, "wave 1 of 2 gives %s to %s", words.Version(n, broken), strings.Join(changed, " and "))
 	if ro == nil {
 		return errors.New("nobody knows of a rollout")
 	}
@@ -131,7 +132,7 @@ func (s *story) breaks() error {
 		return err
 	}
 	held := functionsOf(planOf(next, env).Regions[0].Steps, func(st plan.Step) bool { return st.Held != nil && st.Held.By == plan.ByQuarantine })
-	s.holds(len(held) == all && s.world.Writes() == 0, "the next round writes nothing: %s is in quarantine, for all %d functions", version(n, broken), len(held))
+	s.holds(len(held) == all && s.world.Writes() == 0, "the next round writes nothing: %s is in quarantine, for all %d functions", words.Version(n, broken), len(held))
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (s *story) slackSays() {
 
 func done(s plan.Step) bool { return s.Result != nil && s.Result.Status == plan.StatusApplied }
 
-// functionsOf names the functions of the steps that want, sorted.
+// functionsOf returns the functions of the steps that want accepts, sorted.
 func functionsOf(steps []plan.Step, want func(plan.Step) bool) []string {
 	var names []string
 	for _, st := range steps {

@@ -165,7 +165,7 @@ type ErrorView struct {
 	Retryable bool   `json:"retryable"`
 }
 
-// NewDocument lays plans out for other programs. revision is the commit they
+// NewDocument returns plans for other programs. revision is the commit they
 // were made from; problems are those of the repository, to which those found
 // while planning are added.
 func NewDocument(past, revision string, plans []Plan, problems []desired.Problem) Document {
@@ -185,18 +185,18 @@ func NewDocument(past, revision string, plans []Plan, problems []desired.Problem
 func viewRegion(p Plan, r Region, revision string) EnvironmentView {
 	v := EnvironmentView{
 		Environment: p.Environment, Account: r.Want.Account, Region: r.Want.Region,
-		Revision: revision, ObservedAt: stampTime(r.ObservedAt), InSync: r.InSync, Digest: p.Digest,
+		Revision: revision, ObservedAt: Timestamp(r.ObservedAt), InSync: r.InSync, Digest: p.Digest,
 		Window: WindowView{
-			Open: r.Window.Open, NextOpen: stampTime(r.Window.NextOpen),
-			ClosesAt: stampTime(r.Window.ClosesAt), Reason: r.Window.Reason,
+			Open: r.Window.Open, NextOpen: Timestamp(r.Window.NextOpen),
+			ClosesAt: Timestamp(r.Window.ClosesAt), Reason: r.Window.Reason,
 		},
-		Steps:   views(r.Steps, viewStep),
-		Drift:   views(r.Drift, viewDrift),
-		Blocked: views(r.Blocked, func(b Blocked) BlockedView { return BlockedView{b.Function, b.Layer, b.Reason} }),
-		Kept:    views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
-		Aliases: views(r.Behind, viewAlias),
-		Notes:   views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
-		Waves:   views(r.Waves, func(w Wave) WaveView { return WaveView(w) }),
+		Steps:   Views(r.Steps, viewStep),
+		Drift:   Views(r.Drift, viewDrift),
+		Blocked: Views(r.Blocked, func(b Blocked) BlockedView { return BlockedView{b.Function, b.Layer, b.Reason} }),
+		Kept:    Views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
+		Aliases: Views(r.Behind, viewAlias),
+		Notes:   Views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
+		Waves:   Views(r.Waves, func(w Wave) WaveView { return WaveView(w) }),
 		Cost:    CostView(r.Cost), Unselected: r.Unselected, LeftAlone: append([]string{}, r.LeftAlone...),
 	}
 	if r.Rollout != nil {
@@ -218,7 +218,7 @@ func viewStep(s Step) StepView {
 		v.From, v.To = s.Serving.Served.Version, s.Serving.Qualifier
 	}
 	if s.Held != nil {
-		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: views(s.Held.Also, viewHolder)}
+		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: Views(s.Held.Also, viewHolder)}
 	}
 	if s.Result != nil {
 		v.Result = &ResultView{s.Result.Status, s.Result.Error, s.Result.RequestID}
@@ -226,25 +226,26 @@ func viewStep(s Step) StepView {
 	return v
 }
 
-func viewHolder(h Held) HolderView { return HolderView{h.By, stampTime(h.Until), h.Reason} }
+func viewHolder(h Held) HolderView { return HolderView{h.By, Timestamp(h.Until), h.Reason} }
 
 func viewRollout(r rollout.Rollout, rules desired.Rollout) *RolloutView {
 	return &RolloutView{
-		ID: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves, Since: stampTime(r.Since),
-		JudgedAt: stampTime(r.VerdictDue(rules)), Reason: r.Reason, Findings: append([]string{}, r.Findings...),
+		ID: r.ID, Revision: r.Revision, Stage: r.Stage, Wave: r.Wave, Waves: r.Waves, Since: Timestamp(r.Since),
+		JudgedAt: Timestamp(r.VerdictDue(rules)), Reason: r.Reason, Findings: append([]string{}, r.Findings...),
 	}
 }
 
 func viewDrift(d Drift) DriftView {
-	return DriftView{d.Kind, d.Layer, d.Function, d.Want, d.Have, stampTime(d.Since), d.Reason}
+	return DriftView{d.Kind, d.Layer, d.Function, d.Want, d.Have, Timestamp(d.Since), d.Reason}
 }
 
 func viewAlias(b Behind) AliasView {
 	return AliasView{b.Function, b.Alias, b.Version, b.Layer, string(b.Serves), string(b.Latest)}
 }
 
-// views maps a list and never gives nil, so that JSON shows [] and not null.
-func views[T, V any](list []T, view func(T) V) []V {
+// Views returns view of each element of list, and never nil, so that JSON has []
+// and not null.
+func Views[T, V any](list []T, view func(T) V) []V {
 	out := make([]V, 0, len(list))
 	for _, x := range list {
 		out = append(out, view(x))
@@ -252,7 +253,9 @@ func views[T, V any](list []T, view func(T) V) []V {
 	return out
 }
 
-func stampTime(t time.Time) string {
+// Timestamp returns t as documents have it: RFC 3339 in UTC, or "" for the zero
+// time.
+func Timestamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

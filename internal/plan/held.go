@@ -38,7 +38,7 @@ const (
 	EndsByRound   Ender = "round"   // whoever holds the lease does it
 )
 
-// Holder is what follows from being held by something: the one place that knows.
+// Holder is what follows from being held by something; holders is the one table.
 type Holder struct {
 	By   By
 	Ends Ender
@@ -51,7 +51,7 @@ type Holder struct {
 	Waits bool
 }
 
-// Holders has every holder once, in order of precedence. Whether an approval
+// holders has every holder once, in order of precedence. Whether an approval
 // releases a step depends on the others that hold it as well: see
 // Region.Approvable.
 var holders = []Holder{

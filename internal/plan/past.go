@@ -55,7 +55,7 @@ type LayerPast struct {
 	Proven int64
 }
 
-// Had are the numbers of a layer that were applied or found in an environment
+// Had returns the numbers of a layer that were applied or found in an environment
 // and Region, each once, the likeliest to go back to first: what last came through
 // a whole rollout well, what was applied, the latest first, and what functions had
 // before layerd first changed them, the commonest first.

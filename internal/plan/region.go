@@ -73,8 +73,8 @@ type Region struct {
 	Due time.Time
 }
 
-// Facts returns what a plan means to the rollout under way, which has changed
-// what changed says: before it is applied, or after, when its steps have results.
+// Facts returns what a plan means to the rollout under way, which has done changed so
+// far: before the plan is applied, or after, when its steps have results.
 func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	f := rollout.Facts{
 		Observed: !p.ObservedAt.IsZero(), Failed: p.Failure != nil, Waves: len(p.Waves),

@@ -20,7 +20,7 @@ type Report struct {
 	Interrupted int
 }
 
-// Document lays the report out for other programs.
+// Document returns the report for other programs.
 func (r Report) Document() Document {
 	return NewDocument(r.Past, r.Revision, r.Plans, r.Problems)
 }

@@ -38,7 +38,7 @@ func (s *Serving) Revert(layer string, why Cause) {
 	}
 }
 
-// Unreleased names what $LATEST has and callers do not get yet, besides our own
+// Unreleased returns what $LATEST has and callers do not get yet, besides our own
 // layers: publishing it would release somebody's work. Empty = nothing.
 func (s *Serving) Unreleased(f state.Function) string {
 	var what []string
@@ -54,7 +54,7 @@ func (s *Serving) Unreleased(f state.Function) string {
 	return strings.Join(what, ", ")
 }
 
-// others is a list without our layers.
+// others returns a list without our layers.
 func (s *Serving) others(list []state.LayerVersionARN) []state.LayerVersionARN {
 	return slices.DeleteFunc(slices.Clone(list), func(v state.LayerVersionARN) bool {
 		return slices.ContainsFunc(s.Ours, v.Of)

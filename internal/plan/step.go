@@ -8,7 +8,7 @@ import (
 	"github.com/layerd/layerd/internal/window"
 )
 
-// Cause says why a step exists.
+// Cause is why a step exists.
 type Cause string
 
 // The causes of DESIGN section 3.
@@ -93,7 +93,7 @@ type Step struct {
 	AnyTime bool
 }
 
-// Obeys returns the calendar that says when the step may start. Where no window
+// Obeys returns the calendar by which the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.
 func (s Step) Obeys(c window.Calendar) window.Calendar {
 	switch {

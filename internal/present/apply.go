@@ -19,57 +19,42 @@ func (p *planPage) results(runs []plan.Step) {
 	for _, g := range done {
 		p.group(2, p.Page.Good("✓"), g.done(), widest(done), g)
 	}
-	p.unsettled(by[plan.StatusApplied])
+	p.reasons(by[plan.StatusApplied]) // what was done can still have something to say: changed, but not yet seen
 	left := groupSteps(by[plan.StatusSkipped])
 	for _, g := range left {
 		p.group(2, p.Page.Faint("·"), "skipped", widest(left), g)
-		p.told(g.steps)
+		p.reasons(g.steps)
 	}
 	failed := groupSteps(by[plan.StatusFailed])
 	for _, g := range failed {
 		p.group(2, p.Page.Bad("✗"), "failed", widest(failed), g)
-		p.told(g.steps)
+		p.reasons(g.steps)
 	}
 	// A Region that could not be begun has steps without a result.
 	p.groups(2, groupSteps(by[""]))
 }
 
-// told writes why each step ended as it did; the same reason of many functions stands once.
-func (p *planPage) told(steps []plan.Step) {
-	var order []string
-	names := map[string][]string{}
+// reasons writes why each step ended as it did, where there is something to say; the
+// same reason of many functions stands once.
+func (p *planPage) reasons(steps []plan.Step) {
+	var byReason grouped[string, string]
 	for _, s := range steps {
-		why := s.Result.Error
-		if why == "" {
+		if s.Result.Error == "" {
 			continue
-		}
-		if names[why] == nil {
-			order = append(order, why)
 		}
 		name := subject(s)
 		if s.Result.RequestID != "" {
 			name += " (request " + s.Result.RequestID + ")"
 		}
-		names[why] = append(names[why], name)
+		byReason.add(s.Result.Error, name)
 	}
-	for _, why := range order {
+	for _, why := range byReason.keys {
+		names := byReason.of[why]
 		p.Linef(6, "%s", why)
-		shown := p.some(len(names[why]))
-		for _, name := range names[why][:shown] {
+		shown := p.some(len(names))
+		for _, name := range names[:shown] {
 			p.Linef(8, "%s", name)
 		}
-		p.more(8, len(names[why])-shown)
+		p.more(8, len(names)-shown)
 	}
-}
-
-// unsettled: a step can be applied and still have something to say, such as a
-// version that was changed but not yet seen.
-func (p *planPage) unsettled(steps []plan.Step) {
-	var said []plan.Step
-	for _, s := range steps {
-		if s.Result.Error != "" {
-			said = append(said, s)
-		}
-	}
-	p.told(said)
 }

@@ -16,8 +16,8 @@ import (
 // per step, so that few and whole ones are better than one per function.
 type annotations struct{ strings.Builder }
 
-// GitHub puts annotations in front of the text, which the log of the job
-// shows. root is the folder of the desired state inside the repository.
+// GitHub returns annotations and then the text, for the log of a job. root is the
+// folder of the desired state inside the repository.
 func GitHub(r plan.Report, v Options, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)
@@ -51,9 +51,9 @@ func (a *annotations) region(r plan.Region, v Options, root string) {
 	if drift, _ := splitDrift(r.Drift); len(drift) > 0 {
 		a.add("warning", title, fmt.Sprintf("%s drifted, first %s: %s", words.Count(len(drift), "item"), drift[0].Function, drift[0].Reason))
 	}
-	reasons, groups := blockedByReason(r)
-	for _, reason := range reasons {
-		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(groups[reason]), "function"), reason))
+	blocked := blockedByReason(r)
+	for _, reason := range blocked.keys {
+		a.add("warning", title, fmt.Sprintf("%s blocked: %s", words.Count(len(blocked.of[reason]), "function"), reason))
 	}
 	if text := tally(r.Steps); text != "" {
 		if w := waitingFor(r, v); w != "" {
@@ -63,7 +63,7 @@ func (a *annotations) region(r plan.Region, v Options, root string) {
 	}
 }
 
-// Annotations are problems of a repository as GitHub shows them beside the lines.
+// Annotations returns problems of a repository as GitHub shows them beside the lines.
 // root is the folder of the desired state inside the repository.
 func Annotations(problems []desired.Problem, root string) string {
 	var a annotations
@@ -86,8 +86,8 @@ func (a *annotations) add(kind, title, text string) {
 	fmt.Fprintf(a, "::%s title=%s::%s\n", kind, property(title), data(text))
 }
 
-// data and property escape as GitHub's runner reads it back; a line end in a
-// message would let it end the command and begin another.
+// data and property escape text the way GitHub's runner reads it back; a line end in
+// a message would end the command and let it begin another.
 func data(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
 }

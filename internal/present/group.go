@@ -27,6 +27,12 @@ type waiting struct {
 	groups []group
 }
 
+// explained returns the holders whose reasons are to be written: the window's stands
+// at the top of the Region already.
+func (w waiting) explained(r plan.Region) []plan.Held {
+	return slices.DeleteFunc(w.held.All(), func(h plan.Held) bool { return h.Reason == "" || h.Reason == r.Window.Reason })
+}
+
 // groupSteps keeps the order in which the groups first appear in the plan.
 func groupSteps(steps []plan.Step) []group {
 	type key struct {
@@ -36,8 +42,7 @@ func groupSteps(steps []plan.Step) []group {
 		newLayer, goBack bool
 		serving          string
 	}
-	var groups []group
-	index := map[key]int{}
+	var alike grouped[key, plan.Step]
 	for _, s := range steps {
 		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
 		if s.Kind != plan.KindPrune {
@@ -45,28 +50,23 @@ func groupSteps(steps []plan.Step) []group {
 			k.newLayer, k.goBack = s.New, s.Back
 			k.serving = served(s)
 		}
-		i, ok := index[k]
-		if !ok {
-			i = len(groups)
-			index[k] = i
-			groups = append(groups, newGroup(s))
-		}
-		groups[i].steps = append(groups[i].steps, s)
+		alike.add(k, s)
 	}
-	for i := range groups {
-		if groups[i].noun == "version" {
-			groups[i].what = pruned(groups[i].steps)
-		}
+	var groups []group
+	for _, k := range alike.keys {
+		groups = append(groups, newGroup(alike.of[k]))
 	}
 	return groups
 }
 
-func newGroup(s plan.Step) group {
+// newGroup returns the group of steps that are alike.
+func newGroup(steps []plan.Step) group {
+	s := steps[0]
 	from, to := s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
-	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to)}
+	g := group{symbol: "~", verb: string(s.Kind), noun: "function", what: fmt.Sprintf("%s %s → %s", s.Layer, from, to), steps: steps}
 	switch {
 	case s.Kind == plan.KindPrune:
-		g.symbol, g.noun = "-", "version"
+		g.symbol, g.noun, g.what = "-", "version", pruned(steps)
 	case s.Kind == plan.KindServe:
 		g.what = served(s)
 	case s.Kind == plan.KindDetach:
@@ -132,7 +132,7 @@ func (g group) reason() string {
 	return g.steps[0].Reason
 }
 
-// done is the verb of a group that was carried out.
+// done returns the verb of a group that was carried out.
 func (g group) done() string {
 	switch g.steps[0].Kind {
 	case plan.KindRollback:
@@ -150,21 +150,17 @@ func (g group) done() string {
 // first are those that were begun. Steps that something else than their wave
 // holds are not told apart by it: the waves stand at the top of the Region.
 func split(steps []plan.Step) (runs []plan.Step, waits []waiting) {
-	held := map[string]int{}
-	var order [][]plan.Step
+	var held grouped[string, plan.Step]
 	for _, s := range steps {
 		if s.Held == nil {
 			runs = append(runs, s)
 			continue
 		}
-		k := heldKey(butWave(*s.Held))
-		i, ok := held[k]
-		if !ok {
-			i = len(order)
-			held[k] = i
-			order = append(order, nil)
-		}
-		order[i] = append(order[i], s)
+		held.add(heldKey(butWave(*s.Held)), s)
+	}
+	var order [][]plan.Step
+	for _, k := range held.keys {
+		order = append(order, held.of[k])
 	}
 	sortWaves(order)
 	for _, list := range order {
@@ -208,7 +204,7 @@ func heldKey(h plan.Held) string {
 	return key.String()
 }
 
-// waitsFor writes who holds and until when: "waits for approval, window, not
+// waitsFor returns who holds and until when: "waits for approval, window, not
 // before Sat 2026-11-28 02:00 JST (in 3d4h)". "Not before" is said when one of
 // the holders has no end that anybody knows.
 func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {

@@ -3,9 +3,9 @@ package present
 import (
 	"testing"
 
-	"github.com/layerd/layerd/internal/plan"
-
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/plan"
 )
 
 // inWave is a step that its wave holds, and what else does.

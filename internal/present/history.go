@@ -69,13 +69,9 @@ type entryView struct {
 // openStatus is what is said of a record without an end.
 const openStatus = "open"
 
-// HistoryDocument lays entries out for other programs.
+// HistoryDocument returns entries for other programs.
 func HistoryDocument(entries []history.Entry) any {
-	v := historyView{FormatVersion: "1", Entries: []entryView{}}
-	for _, e := range entries {
-		v.Entries = append(v.Entries, viewEntry(e))
-	}
-	return v
+	return historyView{FormatVersion: "1", Entries: plan.Views(entries, viewEntry)}
 }
 
 func viewEntry(e history.Entry) entryView {
@@ -84,7 +80,7 @@ func viewEntry(e history.Entry) entryView {
 		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
-		StartedAt: e.Started.UTC().Format(time.RFC3339), Seconds: e.Duration.Seconds(), Revision: e.Revision,
+		StartedAt: plan.Timestamp(e.Started), EndedAt: plan.Timestamp(e.Ended), Seconds: e.Duration.Seconds(), Revision: e.Revision,
 		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
 		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings,
@@ -92,18 +88,11 @@ func viewEntry(e history.Entry) entryView {
 	if e.Found != nil {
 		v.Found = texts(e.Found)
 	}
-	if !e.Ended.IsZero() {
-		v.EndedAt = e.Ended.UTC().Format(time.RFC3339)
-	}
 	return v
 }
 
 func texts[S ~string](list []S) []string {
-	out := make([]string, 0, len(list))
-	for _, s := range list {
-		out = append(out, string(s))
-	}
-	return out
+	return plan.Views(list, func(s S) string { return string(s) })
 }
 
 func statusOf(e history.Entry) string {
@@ -113,7 +102,20 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
-// HistoryCSV is for spreadsheets and auditors. A cell that begins like a
+// mark draws how a step ended.
+func (p Palette) mark(e history.Entry) string {
+	switch statusOf(e) {
+	case string(plan.StatusApplied):
+		return p.Good("✓")
+	case string(plan.StatusFailed):
+		return p.Bad("✗")
+	case openStatus:
+		return p.Warn("?")
+	}
+	return "·"
+}
+
+// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
 // formula is quoted with an apostrophe: names of functions and people's words
 // are in there.
 func HistoryCSV(entries []history.Entry) string {
@@ -155,8 +157,8 @@ func number(n int64) string {
 // historyPage is a history that is being written.
 type historyPage struct{ Page }
 
-// History shows the latest first; what one round did to many functions
-// is one line.
+// History returns entries for people, in their order; what one round did to many
+// functions is one line.
 func History(entries []history.Entry, zone *time.Location, v Options) string {
 	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
@@ -169,7 +171,7 @@ func History(entries []history.Entry, zone *time.Location, v Options) string {
 			day = d
 			pg.Linef(0, "%s", pg.Bold(d))
 		}
-		pg.did(entries[i:i+n], v.Verbose, zone)
+		pg.change(entries[i:i+n], v.Verbose, zone)
 		i += n
 	}
 	return pg.String()
@@ -182,24 +184,20 @@ func together(a, b history.Entry) bool {
 		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
 }
 
-func (p *historyPage) did(entries []history.Entry, verbose bool, zone *time.Location) {
+// change writes one change of one function or of many.
+func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.Location) {
 	e := entries[0]
 	if e.Cause == history.CauseRuling {
-		p.ruled(e, zone)
+		p.ruling(e, zone)
 		return
-	}
-	mark := map[string]string{string(plan.StatusApplied): p.Good("✓"), string(plan.StatusFailed): p.Bad("✗"),
-		openStatus: p.Warn("?")}[statusOf(e)]
-	if mark == "" {
-		mark = "·"
 	}
 	noun := "function"
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
 		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e)))
-	p.Line(10, 2, p.Faint(forWhom(e)))
+	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
 	}
@@ -223,29 +221,35 @@ func whatOf(e history.Entry) string {
 	return fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 }
 
-// forWhom returns for what a step was done, and by whose word.
-func forWhom(e history.Entry) string {
-	by := "for " + string(e.Cause)
-	if e.Revision != "" {
-		by += ", revision " + words.Commit(e.Revision)
+// forWhat returns for what a step was done: "for change, revision ab12cd3 by sato".
+func forWhat(e history.Entry) string {
+	if e.Revision == "" {
+		return "for " + string(e.Cause)
 	}
-	if e.Author != "" {
-		by += " by " + e.Author
-	}
-	if e.ApprovedBy != "" {
-		by += ", approved by " + e.ApprovedBy
-	}
-	if e.Rollout != "" {
-		by += ", rollout " + shortRollout(e.Rollout)
-	}
-	if e.Wave > 0 {
-		by += fmt.Sprintf(", wave %d", e.Wave)
-	}
-	return by
+	return "for " + string(e.Cause) + ", revision " + words.Commit(e.Revision) + by(e.Author)
 }
 
-// shortRollout is the random word of a rollout's ID, which alone tells it from
-// all others.
+// forWhom returns for what a step was done, and by whose word.
+func forWhom(e history.Entry) string {
+	if e.ApprovedBy == "" {
+		return forWhat(e)
+	}
+	return forWhat(e) + ", approved by " + e.ApprovedBy
+}
+
+// rolloutOf returns the rollout that a step belongs to, and its wave.
+func rolloutOf(e history.Entry) string {
+	text := ""
+	if e.Rollout != "" {
+		text += ", rollout " + shortRollout(e.Rollout)
+	}
+	if e.Wave > 0 {
+		text += fmt.Sprintf(", wave %d", e.Wave)
+	}
+	return text
+}
+
+// shortRollout returns the random word of a rollout's ID, which is enough to find it.
 func shortRollout(id string) string { return id[strings.LastIndexByte(id, '-')+1:] }
 
 // aliasOf returns what became of the alias; empty = none was to be moved.
@@ -261,8 +265,8 @@ func aliasOf(e history.Entry) string {
 	return fmt.Sprintf("alias %s: function version %s → %s", e.Alias, e.AliasBefore, e.AliasAfter)
 }
 
-// ruled writes what a person decided.
-func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
+// ruling writes what a person decided.
+func (p *historyPage) ruling(e history.Entry, zone *time.Location) {
 	where, what := e.Environment, fmt.Sprintf("%s %s", e.Kind, e.Status)
 	if e.Region != "" {
 		where += " · " + e.Region
@@ -275,7 +279,7 @@ func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	case history.KindQuarantine, history.KindRetry:
 		what += "  " + quarantineOf(e)
 	case history.KindRollout:
-		p.rolled(e, zone)
+		p.rollout(e, zone)
 		return
 	}
 	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
@@ -290,11 +294,10 @@ func (p *historyPage) ruled(e history.Entry, zone *time.Location) {
 	p.Line(10, 2, p.Faint(by))
 }
 
-// rolled writes how a rollout ended, and the findings of its checks.
-func (p *historyPage) rolled(e history.Entry, zone *time.Location) {
+// rollout writes how a rollout ended, and the findings of its checks.
+func (p *historyPage) rollout(e history.Entry, zone *time.Location) {
 	mark := p.Good("✓")
-	switch rollout.Stage(e.Status) {
-	case rollout.StageHalted, rollout.StageRollingBack, rollout.StageRolledBack:
+	if rollout.Stage(e.Status).Failed() {
 		mark = p.Bad("✗")
 	}
 	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// JSON writes a document for other programs: indented, and with < > & as they are,
+// JSON returns a document for other programs: indented, and with < > & as they are,
 // because nobody puts it into HTML.
 func JSON(document any) (string, error) {
 	var b strings.Builder

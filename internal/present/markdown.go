@@ -15,7 +15,7 @@ import (
 // we count bytes, which are never fewer.
 const markdownLimit = 65_536
 
-// Markdown shows a result as a comment on a pull request. Where it would
+// Markdown returns a result as a comment on a pull request. Where it would
 // be too long, names go first, then the details of the last environments; the
 // table on top always stays.
 func Markdown(r plan.Report, v Options) string {
@@ -76,7 +76,10 @@ func markdownProblems(b *strings.Builder, problems []desired.Problem) {
 		if p.Severity == desired.Warning {
 			mark = "⚠️"
 		}
-		fmt.Fprintf(b, "- %s `%s:%d:%d` %s (`%s`)", mark, p.File, p.Line, p.Column, escape(p.Message), p.Code)
+		if place := p.Place(); place != "" {
+			mark += " `" + place + "`"
+		}
+		fmt.Fprintf(b, "- %s %s (`%s`)", mark, escape(p.Message), p.Code)
 		if p.Suggestion != "" {
 			fmt.Fprintf(b, ": %s", escape(p.Suggestion))
 		}
@@ -111,7 +114,8 @@ func markdownTable(b *strings.Builder, r plan.Report, v Options) {
 	}
 }
 
-// waitingFor names all who hold something in the Region, and the next moment.
+// waitingFor returns all who hold something in the Region, and the next moment at
+// which that may change.
 func waitingFor(r plan.Region, v Options) string {
 	var by []string
 	for _, s := range r.Steps {
@@ -172,9 +176,9 @@ func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
 	for _, d := range drift {
 		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), words.Moment(d.Since, r.Want.Zone))
 	}
-	reasons, groups := blockedByReason(r)
-	for _, reason := range reasons {
-		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(groups[reason]))
+	blocked := blockedByReason(r)
+	for _, reason := range blocked.keys {
+		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(blocked.of[reason]))
 	}
 	for _, a := range r.Behind {
 		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), a.Latest.Label(""))
@@ -195,10 +199,8 @@ func (m markdownPlan) diff(r plan.Region) string {
 	m.groups(&b, groupSteps(runs))
 	for _, w := range waits {
 		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.Now, r.Want.Zone))
-		for _, h := range w.held.All() {
-			if h.Reason != "" && h.Reason != r.Window.Reason {
-				fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
-			}
+		for _, h := range w.explained(r) {
+			fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
 		}
 		m.groups(&b, w.groups)
 	}

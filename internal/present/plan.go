@@ -9,7 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// Text shows what plan or apply found, for people.
+// Text returns what plan or apply found, for people.
 func Text(r plan.Report, v Options) string {
 	p := &planPage{Page: Page{Palette: v.Palette, Width: v.Width}, Options: v}
 	p.preface(r)
@@ -65,11 +65,7 @@ func (p *planPage) problem(indent int, x desired.Problem) {
 	if x.Severity == desired.Warning {
 		mark = p.Page.Warn("! warning:")
 	}
-	where := ""
-	if x.File != "" {
-		where = fmt.Sprintf("%s:%d:%d: ", x.File, x.Line, x.Column)
-	}
-	p.Linef(indent, "%s %s%s [%s]", mark, where, x.Message, x.Code)
+	p.Linef(indent, "%s %s [%s]", mark, x.Brief(), x.Code)
 	if x.Suggestion != "" {
 		p.Linef(indent+2, "%s", x.Suggestion)
 	}
@@ -161,8 +157,11 @@ func (p *planPage) approvalState(r plan.Region) string {
 			changes++
 		}
 	}
-	if changes > 0 {
+	switch {
+	case changes > 0:
 		return p.Page.Good("given")
+	case r.ObservedAt.IsZero(): // not read, so that nobody knows
+		return "required"
 	}
 	return "required, nothing to approve"
 }
@@ -199,8 +198,8 @@ func (p *planPage) group(indent int, symbol, verb string, counted int, g group) 
 	names := g.names()
 	head := symbol + " " + Pad(verb, 8) + "  " + padLeft(words.Count(len(g.steps), g.noun), counted) + "  "
 	text := g.what
-	told := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
-	if len(names) == 1 && !p.Verbose && !told {
+	explained := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
+	if len(names) == 1 && !p.Verbose && !explained {
 		text += "  " + names[0]
 	}
 	hang := 2 + 8 + 2 + counted + 2
@@ -220,7 +219,7 @@ func (p *planPage) group(indent int, symbol, verb string, counted int, g group) 
 	}
 }
 
-// subject is what a step is about.
+// subject returns the function of a step, or the version that it prunes.
 func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
@@ -242,16 +241,13 @@ func (p *planPage) symbol(g group) string {
 // waiting shows what is held, by whom, why and until when.
 func (p *planPage) waiting(r plan.Region, w waiting) {
 	p.Line(2, 4, p.Page.Held("… "+waitsFor(w.held, p.Now, r.Want.Zone)))
-	for _, h := range w.held.All() {
-		// The window's reason stands at the top of the Region already.
-		if h.Reason != "" && h.Reason != r.Window.Reason {
-			p.Linef(6, "%s: %s", h.By, h.Reason)
-		}
+	for _, h := range w.explained(r) {
+		p.Linef(6, "%s: %s", h.By, h.Reason)
 	}
 	p.groups(6, w.groups)
 }
 
-// summary is the last line: everything in one sentence.
+// summary returns the last line: everything in one sentence.
 func (p *planPage) summary(r plan.Report) string {
 	t := totals(r)
 	var parts []string

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/layerd/layerd/internal/nightly"
-	"github.com/layerd/layerd/internal/plan"
+	"time"
 
 	"charm.land/lipgloss/v2"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
+	"github.com/layerd/layerd/internal/plan"
 )
 
 func TestRenderText(t *testing.T) {
@@ -52,6 +54,28 @@ func TestRenderFailure(t *testing.T) {
 	result.Plans[0].Regions[0].Failure = &plan.Failure{Code: "lease_held", Retryable: true,
 		Message: "prod-1:17 acts on account 123456789012 (lease 7, renewed 2026-11-25T04:59:30Z)"}
 	golden(t, "lease-held.txt", Text(result, v))
+}
+
+// Of a Region that was not read nobody knows whether there is something to approve.
+func TestApprovalOfWhatWasNotRead(t *testing.T) {
+	r := testRegionPlan(t, "prod")
+	r.Want.ApprovalRequired = true
+	for want, observed := range map[string]time.Time{"  approval: required\n": {}, "  approval: required, nothing to approve\n": testNow} {
+		r.ObservedAt, r.Failure = observed, &plan.Failure{Code: "wrong_account", Message: "m"}
+		text := Text(plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}, testView())
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
+// A comment on a pull request says so where it leaves findings out.
+func TestRenderMarkdownOfManyFindings(t *testing.T) {
+	r := rolloutWorld(t)
+	r.Plans[0].Regions[0].Rollout.Findings = functions(12)
+	if text := Markdown(r, testView()); !strings.Contains(text, "- … and 2 more\n") {
+		t.Error(text)
+	}
 }
 
 // Nothing is wider than the terminal but what has no space to break at.
@@ -103,6 +127,14 @@ func stripEscapes(s string) string {
 
 func TestRenderMarkdown(t *testing.T) {
 	golden(t, "plan.md", Markdown(busyWorld(t), testView()))
+}
+
+// A problem that is in no file has no place to be looked for.
+func TestRenderMarkdownWithoutAPlace(t *testing.T) {
+	r := plan.Report{Problems: []desired.Problem{{Code: "no_environment", Message: "there is none", Severity: desired.Warning}}}
+	if text := Markdown(r, testView()); !strings.Contains(text, "- ⚠️ there is none (`no_environment`)\n") {
+		t.Error(text)
+	}
 }
 
 func TestRenderMarkdownLimit(t *testing.T) {

@@ -40,7 +40,7 @@ func (p *planPage) drift(r plan.Region) {
 	p.more(4, len(drift)-shown)
 }
 
-// splitDrift takes apart what was changed and what is only there as well.
+// splitDrift returns what somebody changed, and what is only attached as well.
 func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 	for _, d := range all {
 		if d.Kind == plan.DriftExtra {
@@ -74,12 +74,12 @@ func (p *planPage) extra(extra []plan.Drift) {
 // blocked groups functions by why they cannot be changed. Those that never can
 // be are counted only: nobody waits for them.
 func (p *planPage) blocked(r plan.Region) {
-	reasons, groups := blockedByReason(r)
-	if len(reasons) > 0 {
+	byReason := blockedByReason(r)
+	if len(byReason.keys) > 0 {
 		p.Linef(2, "blocked")
 	}
-	for _, reason := range reasons {
-		names := groups[reason]
+	for _, reason := range byReason.keys {
+		names := byReason.of[reason]
 		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
 		p.Linef(4, "%s", text)
 		shown := p.some(len(names))
@@ -88,10 +88,9 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 }
 
-// blockedByReason returns the reasons in order, and the functions of each.
-func blockedByReason(r plan.Region) ([]string, map[string][]string) {
-	var reasons []string
-	groups := map[string][]string{}
+// blockedByReason returns the functions that wait for something, by their reason.
+func blockedByReason(r plan.Region) grouped[string, string] {
+	var byReason grouped[string, string]
 	for _, b := range r.Blocked {
 		if b.Permanent {
 			continue
@@ -100,36 +99,29 @@ func blockedByReason(r plan.Region) ([]string, map[string][]string) {
 		if b.Layer != "" {
 			reason = b.Layer + ": " + reason
 		}
-		if groups[reason] == nil {
-			reasons = append(reasons, reason)
-		}
-		groups[reason] = append(groups[reason], b.Function)
+		byReason.add(reason, b.Function)
 	}
-	return reasons, groups
+	return byReason
 }
 
 // aliases warns where $LATEST will have the layer and callers will not.
 func (p *planPage) aliases(r plan.Region) {
 	type key struct{ alias, serves, latest string }
-	var order []key
-	groups := map[key][]string{}
+	var behind grouped[key, string]
 	for _, b := range r.Behind {
-		k := key{b.Alias, layerServed(b), b.Latest.Label("")}
-		if groups[k] == nil {
-			order = append(order, k)
-		}
-		groups[k] = append(groups[k], b.Function+":"+b.Version)
+		behind.add(key{b.Alias, layerServed(b), b.Latest.Label("")}, b.Function+":"+b.Version)
 	}
-	for _, k := range order {
+	for _, k := range behind.keys {
+		functions := behind.of[k]
 		p.Linef(2, "%s alias %s serves %s while $LATEST gets %s: %s", p.Page.Warn("!"), k.alias, k.serves, k.latest,
-			words.Count(len(groups[k]), "function"))
-		if p.Verbose || len(groups[k]) == 1 {
-			p.Line(6, 0, strings.Join(groups[k], " "))
+			words.Count(len(functions), "function"))
+		if p.Verbose || len(functions) == 1 {
+			p.Line(6, 0, strings.Join(functions, " "))
 		}
 	}
 }
 
-// layerServed is "makoto-common 6", or "no makoto-common".
+// layerServed returns "makoto-common 6", or "no makoto-common".
 func layerServed(b plan.Behind) string {
 	if b.Serves == "" {
 		return "no " + b.Layer
@@ -169,25 +161,21 @@ func (p *planPage) kept(r plan.Region) {
 		return
 	}
 	type key struct{ layer, reason string }
-	var order []key
-	groups := map[key][]string{}
+	var kept grouped[key, string]
 	for _, k := range r.Kept {
-		at := key{k.Layer, k.Reason}
-		if groups[at] == nil {
-			order = append(order, at)
-		}
-		groups[at] = append(groups[at], words.Version(k.Version, k.Semver))
+		kept.add(key{k.Layer, k.Reason}, words.Version(k.Version, k.Semver))
 	}
+	order := kept.keys
 	p.Linef(2, "kept: %s", words.Count(len(r.Kept), "version"))
 	shown := len(order)
 	if !p.Verbose {
-		slices.SortStableFunc(order, func(a, b key) int { return len(groups[b]) - len(groups[a]) })
+		slices.SortStableFunc(order, func(a, b key) int { return len(kept.of[b]) - len(kept.of[a]) })
 		shown = min(shown, 5)
 	}
 	for _, k := range order[:shown] {
-		versions := strings.Join(groups[k], ", ")
-		if !p.Verbose && len(groups[k]) > 3 {
-			versions = fmt.Sprintf("%d versions", len(groups[k]))
+		versions := strings.Join(kept.of[k], ", ")
+		if n := len(kept.of[k]); !p.Verbose && n > 3 {
+			versions = words.Count(n, "version")
 		}
 		p.Linef(4, "= %s %s: %s", k.layer, versions, k.reason)
 	}
@@ -201,7 +189,7 @@ func (p *planPage) cost(r plan.Region) {
 	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
 }
 
-// costText is "21 calls, about 4 s at 5 requests/s".
+// costText returns "21 calls, about 4 s at 5 requests/s".
 func costText(c plan.Cost, rate float64) string {
 	text := words.Count(c.Calls, "call")
 	if c.Seconds >= 0.5 {
@@ -217,7 +205,7 @@ func costText(c plan.Cost, rate float64) string {
 	return text
 }
 
-// some is how many of n items to show.
+// some returns how many of n items to show.
 func (p *planPage) some(n int) int {
 	if p.Verbose || n <= someItems {
 		return n
@@ -280,7 +268,7 @@ func totals(r plan.Report) sums {
 	return t
 }
 
-// Errors counts the problems that are errors.
+// Errors returns how many of the problems are errors.
 func Errors(problems []desired.Problem) int {
 	n := 0
 	for _, p := range problems {
@@ -291,7 +279,7 @@ func Errors(problems []desired.Problem) int {
 	return n
 }
 
-// outcome sums up an apply.
+// outcome returns the result of an apply: "12 done, 1 failed".
 func (t sums) outcome() string {
 	if t.steps == 0 {
 		return "nothing to do"

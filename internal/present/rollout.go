@@ -39,7 +39,7 @@ func (p *planPage) rollout(r plan.Region) {
 	}
 }
 
-// begunText is of which commit the rollout is, and since when it is.
+// begunText returns which commit the rollout is of, and since when it runs.
 func begunText(r plan.Region) string {
 	ro := r.Rollout
 	text := words.Count(ro.Total, "function") + ", begun " + words.Moment(ro.Begun, r.Want.Zone)
@@ -52,7 +52,7 @@ func begunText(r plan.Region) string {
 	return text
 }
 
-// wavesText is "wave 1: 1 function, wave 2: 21, wave 3: 190; each is watched for
+// wavesText returns "wave 1: 1 function, wave 2: 21, wave 3: 190; each is watched for
 // 10m; about 42m in all"; empty where all is changed at once and nothing is
 // watched.
 func wavesText(r plan.Region) string {
@@ -85,7 +85,7 @@ func wavesText(r plan.Region) string {
 	return text
 }
 
-// rolloutText is the rollout in one sentence.
+// rolloutText returns the rollout in one sentence.
 func rolloutText(r plan.Region) string {
 	text := "the rollout of " + words.Commit(r.Rollout.Revision) + ": " + stageText(r)
 	if r.Rollout.Revision == "" {
@@ -97,7 +97,7 @@ func rolloutText(r plan.Region) string {
 	return text
 }
 
-// unwell counts the rollouts that did not come through.
+// unwell returns how many rollouts did not come through, as parts of the summary.
 func unwell(r plan.Report) []string {
 	halted, back := 0, 0
 	for _, planned := range r.Plans {
@@ -130,8 +130,12 @@ func markdownRollout(b *strings.Builder, r plan.Region, v Options) {
 		}
 		fmt.Fprintf(b, "%s %s (%s)\n\n", mark, escape(rolloutText(r)), escape(begunText(r)))
 		if len(ro.Findings) > 1 {
-			for _, f := range ro.Findings[:min(len(ro.Findings), someItems)] {
+			shown := min(len(ro.Findings), someItems)
+			for _, f := range ro.Findings[:shown] {
 				fmt.Fprintf(b, "- %s\n", escape(f))
+			}
+			if more := len(ro.Findings) - shown; more > 0 {
+				fmt.Fprintf(b, "- … and %d more\n", more)
 			}
 			b.WriteByte('\n')
 		}

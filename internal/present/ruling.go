@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -14,26 +15,21 @@ import (
 // Released returns what the lines of a digest stand for, one line for all
 // functions to which the same is done.
 func Released(lines []string) []string {
-	var order []string
-	functions := map[string][]string{}
+	var functions grouped[string, string]
 	for _, line := range lines {
-		f := strings.Split(line, " ") // region kind layer function target
+		f := strings.Split(line, " ") // region kind layer function target, see ruling.ApprovalLine
 		if len(f) != 5 {
 			continue
 		}
-		target := f[4]
-		if target == "" {
-			target = "none"
+		target := cmp.Or(f[4], "none")
+		if f[2] != "" { // else a serve step, whose target is the alias
+			target = state.LayerARN(f[2]).Name() + " → " + target
 		}
-		what := fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], state.LayerARN(f[2]).Name(), target)
-		if functions[what] == nil {
-			order = append(order, what)
-		}
-		functions[what] = append(functions[what], f[3])
+		functions.add(fmt.Sprintf("%s  %s  %s", f[0], f[1], target), f[3])
 	}
 	var out []string
-	for _, what := range order {
-		names := functions[what]
+	for _, what := range functions.keys {
+		names := functions.of[what]
 		text := what + "  " + words.Count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
 		if more := len(names) - someItems; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
@@ -49,8 +45,8 @@ type Going struct {
 	To string // what it goes back to
 }
 
-// GoesBack writes what goes back, or would, and how long it takes. planned is what is
-// done for it, at the rate of the options.
+// GoesBack returns what goes back, or would, and how long that takes. planned is what
+// is done for it, at the rate of the options.
 func GoesBack(back []Going, planned []plan.Region, verb string, v Options) string {
 	p := &Page{Palette: v.Palette, Width: v.Width}
 	for _, q := range back {

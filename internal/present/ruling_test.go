@@ -32,10 +32,10 @@ func TestReleased(t *testing.T) {
 	for _, f := range functions(12) {
 		lines = append(lines, "ap-northeast-1 attach arn:aws:lambda:ap-northeast-1:123456789012:layer:common "+f+" 13")
 	}
-	lines = append(lines, "ap-northeast-1 detach arn:aws:lambda:ap-northeast-1:123456789012:layer:ml f ")
+	lines = append(lines, "ap-northeast-1 detach arn:aws:lambda:ap-northeast-1:123456789012:layer:ml f ", "ap-northeast-1 serve  f live")
 	got := Released(lines)
-	if len(got) != 2 || !strings.HasPrefix(got[0], "ap-northeast-1  attach  common → 13  12 functions: makoto-関数-001-prod ") ||
-		!strings.HasSuffix(got[0], " and 2 more") || !slices.Equal(got[1:], []string{"ap-northeast-1  detach  ml → none  1 function: f"}) {
+	if len(got) != 3 || !strings.HasPrefix(got[0], "ap-northeast-1  attach  common → 13  12 functions: makoto-関数-001-prod ") ||
+		!strings.HasSuffix(got[0], " and 2 more") || !slices.Equal(got[1:], []string{"ap-northeast-1  detach  ml → none  1 function: f", "ap-northeast-1  serve  live  1 function: f"}) {
 		t.Errorf("got %q", got)
 	}
 }

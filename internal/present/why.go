@@ -20,7 +20,7 @@ type whyPage struct {
 	zone *time.Location
 }
 
-// Why writes an answer for people. of is the round that it comes of.
+// Why returns an answer for people. of is the round that the answer is from.
 func Why(a why.Answer, of plan.Report, v Options) string {
 	p := &whyPage{Page: &Page{Palette: v.Palette, Width: v.Width}, Options: v}
 	for i, e := range a.Environments {
@@ -73,7 +73,7 @@ func (p *whyPage) environment(function string, e why.Environment, of plan.Report
 	p.changes(e.Changes, of.Past)
 }
 
-// whyNotes are worth a line each and belong to no layer.
+// whyNotes returns what is worth a line and belongs to no layer.
 func whyNotes(e why.Environment) []string {
 	notes := []string{}
 	if !e.Exists {
@@ -176,7 +176,7 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 	}
 }
 
-// expires is until when the approval of a layer's step holds; zero once its
+// expires returns until when the approval of a layer's step holds; zero once its
 // rollout has begun.
 func expires(e why.Environment, l why.Layer) time.Time {
 	if !l.Approval.Begun.IsZero() {
@@ -187,13 +187,7 @@ func expires(e why.Environment, l why.Layer) time.Time {
 
 // putBy writes which change put the version there.
 func (p *whyPage) putBy(e history.Entry) {
-	text := "put there " + words.Moment(e.Started, p.zone) + " for " + string(e.Cause)
-	if e.Revision != "" {
-		text += ", revision " + words.Commit(e.Revision) + by(e.Author)
-	}
-	if e.ApprovedBy != "" {
-		text += ", approved by " + e.ApprovedBy
-	}
+	text := "put there " + words.Moment(e.Started, p.zone) + " " + forWhom(e)
 	if e.Cause == plan.CauseRollback && e.Reason != "" {
 		text += ": " + e.Reason
 	}
@@ -220,15 +214,11 @@ func (p *whyPage) changes(changes []history.Entry, past string) {
 	}
 	p.Linef(2, "last changes")
 	for _, c := range changes {
-		mark := map[string]string{string(plan.StatusApplied): p.Page.Good("✓"), string(plan.StatusFailed): p.Page.Bad("✗"), openStatus: p.Page.Warn("?")}[statusOf(c)]
 		what := whatOf(c)
 		if moved := aliasOf(c); c.Kind == plan.KindServe && moved != "" {
 			what = moved
 		}
-		text := fmt.Sprintf("%s %s  %s %s  %s  for %s", cmp.Or(mark, "·"), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, c.Cause)
-		if c.Revision != "" {
-			text += ", revision " + words.Commit(c.Revision) + by(c.Author)
-		}
+		text := fmt.Sprintf("%s %s  %s %s  %s  %s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, forWhat(c))
 		if c.Error != "" {
 			text += ": " + c.Error
 		}

@@ -2,7 +2,6 @@ package present
 
 import (
 	"slices"
-	"time"
 
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/why"
@@ -103,12 +102,12 @@ type whyAlias struct {
 	Latest  string `json:"latest"`
 }
 
-// WhyDocument lays an answer out for other programs. of is the round that it comes
-// of.
+// WhyDocument returns an answer for other programs. of is the round that the answer
+// is from.
 func WhyDocument(a why.Answer, of plan.Report) any {
 	return whyView{
 		FormatVersion: "1", Function: a.Function, Past: of.Past, Revision: of.Revision,
-		Environments: listed(a.Environments, func(e why.Environment) whyEnvironment { return viewAnswer(e, of) }),
+		Environments: plan.Views(a.Environments, func(e why.Environment) whyEnvironment { return viewAnswer(e, of) }),
 	}
 }
 
@@ -119,15 +118,15 @@ func viewAnswer(e why.Environment, of plan.Report) whyEnvironment {
 	return whyEnvironment{
 		Environment: doc.Environment, Account: doc.Account, Region: doc.Region, ObservedAt: doc.ObservedAt, Exists: e.Exists, Selected: e.Selected,
 		Digest: doc.Digest, Window: doc.Window, Blocked: doc.Blocked, Error: doc.Error, Notes: whyNotes(e),
-		Layers: listed(e.Layers, func(l why.Layer) whyLayer { return viewLayer(e, l, doc) }),
-		Others: listed(e.Others, func(o why.Other) whyOther { return whyOther{string(o.ARN), o.Reason} }),
-		NotSelected: listed(e.NotSelected, func(n why.NotSelected) whyNot {
+		Layers: plan.Views(e.Layers, func(l why.Layer) whyLayer { return viewLayer(e, l, doc) }),
+		Others: plan.Views(e.Others, func(o why.Other) whyOther { return whyOther{string(o.ARN), o.Reason} }),
+		NotSelected: plan.Views(e.NotSelected, func(n why.NotSelected) whyNot {
 			return whyNot{n.Layer, n.Reason, whyLine(n.Line)}
 		}),
-		Aliases: listed(e.Behind, func(b plan.Behind) whyAlias {
+		Aliases: plan.Views(e.Behind, func(b plan.Behind) whyAlias {
 			return whyAlias{b.Alias, b.Version, b.Layer, string(b.Serves), string(b.Latest)}
 		}),
-		Changes: listed(e.Changes, viewEntry),
+		Changes: plan.Views(e.Changes, viewEntry),
 	}
 }
 
@@ -137,7 +136,7 @@ func viewLayer(e why.Environment, l why.Layer, doc plan.EnvironmentView) whyLaye
 		Asked: l.Asked, Version: whyLine(l.Version), Selector: whyLine(l.Selector), Status: l.Status,
 	}
 	if p := l.Pin; p != nil {
-		v.Pin = &whyPin{whyLine: v.Version, Until: stamp(p.Until), Reason: p.Reason, Owner: p.Owner}
+		v.Pin = &whyPin{whyLine: v.Version, Until: plan.Timestamp(p.Until), Reason: p.Reason, Owner: p.Owner}
 	}
 	if l.Step != nil {
 		i := slices.IndexFunc(doc.Steps, func(s plan.StepView) bool { return s.ID == l.Step.ID })
@@ -148,27 +147,11 @@ func viewLayer(e why.Environment, l why.Layer, doc plan.EnvironmentView) whyLaye
 		v.Drift = &doc.Drift[i]
 	}
 	if a := l.Approval; a != nil {
-		v.Approval = &whyApproval{By: a.By, At: a.At.UTC().Format(time.RFC3339), Until: stamp(expires(e, l)), Reason: a.Reason, Digest: a.Digest}
+		v.Approval = &whyApproval{By: a.By, At: plan.Timestamp(a.At), Until: plan.Timestamp(expires(e, l)), Reason: a.Reason, Digest: a.Digest}
 	}
 	if l.PutBy != nil {
 		put := viewEntry(*l.PutBy)
 		v.PutBy = &put
 	}
 	return v
-}
-
-// listed maps a list and is never nil, so that JSON has [] and not null.
-func listed[T, V any](list []T, view func(T) V) []V {
-	out := make([]V, 0, len(list))
-	for _, x := range list {
-		out = append(out, view(x))
-	}
-	return out
-}
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/window"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -41,27 +42,25 @@ type noticeView struct {
 	Message string `json:"message"`
 }
 
-// WindowDocument is Window for other programs.
+// WindowDocument returns the answer of Window for other programs.
 func WindowDocument(e desired.Environment, at time.Time) any { return viewWindow(e, at) }
 
 // viewWindow asks the calendar of one environment about one instant.
 func viewWindow(e desired.Environment, at time.Time) windowView {
 	const openings = 5
 	s := e.Calendar.At(at)
-	v := windowView{
+	return windowView{
 		FormatVersion: "1", Environment: e.Name, At: at.In(e.Zone), Zone: e.Zone.String(),
 		Open: s.Open, By: s.By, Reason: s.Reason, ClosesAt: known(s.ClosesAt, e.Zone), NextOpen: known(s.NextOpen, e.Zone),
-		Openings: []openingView{}, Notices: []noticeView{},
+		Openings: plan.Views(e.Calendar.Next(at, openings), func(o window.Opening) openingView { return viewOpening(o, e.Zone) }),
+		Notices:  plan.Views(e.Calendar.Check(at), func(n window.Notice) noticeView { return viewNotice(n, e.Zone) }),
 	}
-	for _, o := range e.Calendar.Next(at, openings) {
-		v.Openings = append(v.Openings, viewOpening(o, e.Zone))
-	}
-	for _, n := range e.Calendar.Check(at) {
-		view := noticeView{Kind: n.Kind, Window: n.Window, Message: n.Message}
-		if !n.At.IsZero() {
-			view.At = n.At.In(e.Zone).Format(time.RFC3339)
-		}
-		v.Notices = append(v.Notices, view)
+}
+
+func viewNotice(n window.Notice, zone *time.Location) noticeView {
+	v := noticeView{Kind: n.Kind, Window: n.Window, Message: n.Message}
+	if !n.At.IsZero() {
+		v.At = n.At.In(zone).Format(time.RFC3339)
 	}
 	return v
 }
@@ -96,7 +95,7 @@ func known(t time.Time, zone *time.Location) *time.Time {
 	return &t
 }
 
-// Window answers for people whether a change may start in an environment.
+// Window returns, for people, whether a change may start in an environment.
 func Window(e desired.Environment, at time.Time, o Options) string {
 	v := viewWindow(e, at)
 	pg := &Page{Palette: o.Palette, Width: o.Width}
@@ -129,7 +128,7 @@ func Window(e desired.Environment, at time.Time, o Options) string {
 	return pg.String()
 }
 
-// openingText is "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
+// openingText returns "Sat 2026-11-28 02:00 JST – 06:00 JST  4h". The end names its
 // day when that is another one.
 func openingText(o openingView) string {
 	start := words.Moment(o.Start, o.Start.Location())

@@ -104,10 +104,14 @@ func (r *Rollout) Open() bool {
 // still watched.
 func (r *Rollout) Running() bool { return r != nil && r.Ended.IsZero() }
 
-// Failed reports whether the rollout did not come through: it halted, goes back, or
-// went back, although each of its steps may have been done.
-func (r *Rollout) Failed() bool {
-	return r != nil && (r.Stage == StageHalted || r.Stage == StageRollingBack || r.Stage == StageRolledBack)
+// Failed reports whether the rollout did not come through, although each of its
+// steps may have been done.
+func (r *Rollout) Failed() bool { return r != nil && r.Stage.Failed() }
+
+// Failed reports whether a rollout at the stage did not come through: it halted, is
+// rolled back, or was.
+func (s Stage) Failed() bool {
+	return s == StageHalted || s == StageRollingBack || s == StageRolledBack
 }
 
 // SameTargets reports whether the rollout brings exactly the versions of targets.

@@ -62,3 +62,15 @@ func TestExcerpt(t *testing.T) {
 		})
 	}
 }
+
+// What is in no file has no place to look at.
+func TestBrief(t *testing.T) {
+	p := Problem{Position: Position{File: "layerd.yaml", Line: 4, Column: 3}, Message: "m"}
+	if got, want := p.Brief(), "layerd.yaml:4:3: m"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.Position = Position{}
+	if got := p.Brief(); got != "m" || p.Place() != "" {
+		t.Errorf("got %q at %q", got, p.Place())
+	}
+}

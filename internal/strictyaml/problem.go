@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -12,6 +13,14 @@ type Position struct {
 	Line   int
 	Column int
 	Length int // characters of the offending token; at least 1 when known
+}
+
+// Place returns "file:line:column", or "" for what is in no file.
+func (p Position) Place() string {
+	if p.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
 // Severity is whether a problem stops something or only warns.
@@ -40,6 +49,14 @@ type Problem struct {
 // NewProblem returns an error at a place.
 func NewProblem(code string, at Position, message, suggestion string) Problem {
 	return Problem{Position: at, Code: code, Message: message, Suggestion: suggestion, Severity: Error}
+}
+
+// Brief returns the problem in one line: its place, if it has one, and its message.
+func (p Problem) Brief() string {
+	if place := p.Place(); place != "" {
+		return place + ": " + p.Message
+	}
+	return p.Message
 }
 
 // Errors reports whether any of problems is more than a warning.

@@ -16,7 +16,7 @@ func line(at desired.Position, text string) Line {
 	return Line{File: at.File, Line: at.Line, Text: text}
 }
 
-// selectorText writes a selector as it stands in the file, more or less.
+// selectorText returns a selector much as it stands in the file.
 func selectorText(s desired.Selector) string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
@@ -65,8 +65,8 @@ func notSelected(w desired.LayerWish, f state.Function) NotSelected {
 	return best
 }
 
-// misses names the first key of a selector that does not fit. Who has the name
-// right is nearer than any other name.
+// misses returns the first key of a selector that does not fit, and how near the
+// selector comes: one whose name fits is nearer than any whose name does not.
 func misses(s desired.Selector, f state.Function, layer state.LayerARN) (reason string, near float64) {
 	if s.Name != "" && !desired.Glob(s.Name, f.Name) {
 		return "the name does not match", levenshtein.Similarity(strings.Trim(s.Name, "*?"), f.Name, nil)

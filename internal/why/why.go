@@ -97,9 +97,9 @@ type Other struct {
 	Reason string
 }
 
-// Ask puts together what is known. Where an environment selects the function only
-// such environments answer; else all that can see it say why not, and those that
-// once changed it.
+// Ask returns why a function has what it has. Where environments select it, the
+// answer has only those; else it has all that can see the function, with why they do
+// not select it, and those that once changed it.
 func Ask(function string, places []Place) Answer {
 	a := Answer{Function: function}
 	selected := false
@@ -120,7 +120,7 @@ func Ask(function string, places []Place) Answer {
 	return a
 }
 
-// Function finds the function among what was read.
+// Function returns the function, if it was read.
 func (p Place) Function(name string) (state.Function, bool) {
 	if p.Have == nil {
 		return state.Function{}, false
@@ -153,7 +153,7 @@ func (p Place) answer(function string) Environment {
 	return e
 }
 
-// about keeps of a plan what is about the function.
+// about returns of a plan what is about the function.
 func (p Place) about(function string) plan.Region {
 	r := p.Region
 	r.Steps = keep(r.Steps, func(s plan.Step) bool { return s.Function == function })
@@ -167,7 +167,7 @@ func keep[T any](list []T, good func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(x T) bool { return !good(x) })
 }
 
-// layer answers for one wanted layer; r is what of the plan is about the function.
+// layer returns the answer for one wanted layer; r is what of the plan is about the function.
 func (p Place) layer(w desired.LayerWish, f state.Function, r plan.Region) Layer {
 	l := Layer{Name: w.Name, ARN: w.Layer, Status: Unknown}
 	if v, _, ok := f.Has(w.Layer); ok {
@@ -210,13 +210,12 @@ func (p Place) decided(l *Layer, r plan.Region, asked desired.Version) {
 		}
 		return
 	}
-	broken := slices.ContainsFunc(r.Problems, func(x desired.Problem) bool { return x.Severity == desired.Error })
 	switch {
 	case len(r.Blocked) > 0 && !l.is(asked):
 		// Whichever layer is the reason: a function is blocked as a whole, and
 		// the steps of its other layers are not in the plan either.
 		l.Status = Blocked
-	case r.Failure != nil || broken: // nothing was decided
+	case r.Failure != nil || desired.Errors(r.Problems): // nothing was decided
 	case l.Drift != nil:
 		l.Status = Drift // only reported
 	default:
@@ -239,7 +238,7 @@ func (l *Layer) is(v desired.Version) bool {
 	}
 }
 
-// approval finds the word that covers a step.
+// approval returns the approval that covers a step; nil = there is none.
 func (p Place) approval(s plan.Step) *ruling.Approval {
 	for i, a := range p.Approvals {
 		if a.Covers(plan.Line(p.Region.Want.Region, s), p.Digest) {
@@ -249,7 +248,7 @@ func (p Place) approval(s plan.Step) *ruling.Approval {
 	return nil
 }
 
-// semver is what a live number of a layer is called: its name in Git, else the
+// semver returns what a live number of a layer is called: its name in Git, else the
 // one in its Description.
 func (p Place) semver(w desired.LayerWish, n int64) string {
 	if label := catalog.New(w, p.Have, nil).Label(n); label != "" {
@@ -263,13 +262,12 @@ func (p Place) semver(w desired.LayerWish, n int64) string {
 	return ""
 }
 
-// behind are the aliases that serve another version of a layer than $LATEST has.
+// behind returns the aliases that serve another version of a layer than $LATEST has.
 func (p Place) behind(w desired.LayerWish, f state.Function) []plan.Behind {
 	have, _, _ := f.Has(w.Layer)
 	var out []plan.Behind
 	for _, a := range p.Aliases {
-		serves, _, _ := state.Function{Layers: a.Layers}.Has(w.Layer)
-		if serves != have {
+		if serves := state.Layers(a.Layers).Of(w.Layer); serves != have {
 			out = append(out, plan.Behind{Function: f.Name, Alias: a.Name, Version: a.Version, Layer: w.Name, Serves: serves, Latest: have})
 		}
 	}
@@ -296,7 +294,7 @@ func (p Place) others(f state.Function) []Other {
 	return others
 }
 
-// Valid keeps the approvals that hold at an instant.
+// Valid returns those of the approvals that hold at an instant.
 func Valid(approvals []ruling.Approval, want desired.Environment, now time.Time) []ruling.Approval {
 	return keep(approvals, func(a ruling.Approval) bool { return a.Valid(want.Calendar, now) })
 }

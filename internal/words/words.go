@@ -6,6 +6,7 @@
 //	words.Version(12, "1.4.1")           // 12 (1.4.1)
 //	words.Moment(t, tokyo)               // Sat 2026-11-28 02:00 JST
 //	words.Span(3*time.Hour+12*time.Minute) // 3h12m
+//	words.ShellQuote("my repo")            // 'my repo'
 //
 // It knows nothing of layers, plans or colours. Every function is a function of
 // its arguments.
@@ -167,6 +168,18 @@ func Truncate(text string, n int) string {
 		cut = i
 	}
 	return text[:cut] + "…"
+}
+
+// ShellQuote returns s as a shell reads it back, for commands to be copied: plain
+// words as they are, the rest in quotes.
+func ShellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // plain is a first word that is no name of anything.

@@ -62,3 +62,14 @@ func TestTruncate(t *testing.T) {
 		}
 	})
 }
+
+func TestShellQuote(t *testing.T) {
+	for s, want := range map[string]string{
+		"prod": "prod", "https://github.com/acme/x.git": "https://github.com/acme/x.git", "": "''",
+		"my repo": "'my repo'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "日本": "'日本'",
+	} {
+		if got := ShellQuote(s); got != want {
+			t.Errorf("ShellQuote(%q) = %s, want %s", s, got, want)
+		}
+	}
+}

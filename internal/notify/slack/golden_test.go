@@ -1,19 +1,14 @@
 package slack_test
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/layerd/layerd/internal/goldentest"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestStories shows what a channel shows.
 func TestStories(t *testing.T) {
@@ -35,26 +30,8 @@ func TestStories(t *testing.T) {
 				for _, p := range fake.took {
 					b.WriteString(render(p) + "\n" + strings.Repeat("-", 72) + "\n\n")
 				}
-				golden(t, s.Name, b.String())
+				goldentest.Check(t, filepath.Join("testdata", s.Name+".txt"), b.String())
 			})
 		})
-	}
-}
-
-// golden compares text with a file that a person has read.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(got, string(want)); diff != "" {
-		t.Errorf("%s (-got +want):\n%s", name, diff)
 	}
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"os/user"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// rulingFlags are those of a person's decision: about which repository, in which
+// store, by whom and why.
+type rulingFlags struct {
+	repo       repoFlags
+	store      storeFlags
+	by, reason string
+}
+
+// add adds the flags; by and reason are the help of these two.
+func (f *rulingFlags) add(cmd *cobra.Command, by, reason string) {
+	f.repo.add(cmd)
+	f.store.add(cmd)
+	cmd.Flags().StringVar(&f.by, "by", "", by+" (default: the user of this machine)")
+	cmd.Flags().StringVar(&f.reason, "reason", "", reason)
+}
+
+// person returns who decides: by, or else the user of this machine.
+func person(by string) (string, error) {
+	if by != "" {
+		return by, nil
+	}
+	u, err := user.Current()
+	if err != nil || u.Username == "" {
+		return "", usage("", "who decides this? the machine does not name its user; pass --by NAME")
+	}
+	return u.Username, nil
+}
+
+// openRulings opens the store that a decision is written to. One in memory is
+// refused with unkept, the error, and hint.
+func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unkept, hint string) (store.Store, store.Spec, error) {
+	spec, err := a.whichStore(f, t)
+	if err != nil {
+		return nil, spec, err
+	}
+	if spec.Kind == store.KindMemory {
+		return nil, spec, usage(hint, "%s", unkept)
+	}
+	s, err := a.openStore(ctx, spec)
+	return s, spec, err
+}
+
+// ruledRepository returns the repository that a decision is about: --repo, else the
+// only one that the store knows below one of kinds. A store that knows none cannot
+// tell, and a decision in the wrong place would never be found.
+func ruledRepository(ctx context.Context, s store.Store, spec store.Spec, repo, hint string, kinds ...string) (string, error) {
+	name, err := repositoryOf(ctx, s, repo, kinds...)
+	if err == nil && name == "" {
+		err = usage(hint, "%s knows no repository yet", spec)
+	}
+	return name, err
+}
