@@ -64,7 +64,9 @@ func (p pendingSend) key() [2]string { return [2]string{p.message.ID, p.target.N
 // time it chooses from all that waits by then, so that an alert that comes
 // during a long queue is next. It tries everything that is due once. It has the
 // messages of those environments that Cursor or Tell was called for. An error is
-// the store's or the context's; what targets answered is in the Delivery.
+// the store's or the context's; what targets answered is in the Delivery. Where the
+// store notes nothing, only what is not kept in it is still sent: that the store
+// fails.
 func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 	select {
 	case b.sending <- struct{}{}:
@@ -73,25 +75,29 @@ func (b *Book) Deliver(ctx context.Context) (Delivery, error) {
 		return Delivery{}, ctx.Err()
 	}
 	var out Delivery
+	var failed error
 	tried := map[[2]string]bool{}
 	for {
-		p, ok := b.nextDue(tried, time.Now())
+		p, ok := b.nextDue(tried, time.Now(), failed != nil)
 		if !ok {
 			break
 		}
 		tried[p.key()] = true
 		if err := b.deliver(ctx, p, &out); err != nil {
-			return out, err
+			if failed = err; ctx.Err() != nil {
+				return out, err
+			}
 		}
 	}
 	out.Waiting, out.Next = b.left(time.Now())
-	return out, nil
+	return out, failed
 }
 
-// nextDue returns the loudest message that may be sent now and was not tried.
-func (b *Book) nextDue(tried map[[2]string]bool, now time.Time) (pendingSend, bool) {
+// nextDue returns the loudest message that may be sent now and was not tried, of
+// all or of those in memory.
+func (b *Book) nextDue(tried map[[2]string]bool, now time.Time, inMemory bool) (pendingSend, bool) {
 	for _, p := range b.pendingSends() {
-		if !tried[p.key()] && !b.due(p).After(now) {
+		if !tried[p.key()] && !b.due(p).After(now) && (p.memory || !inMemory) {
 			return p, true
 		}
 	}
@@ -168,16 +174,15 @@ func (b *Book) pendingSends() []pendingSend {
 // deliver tries one message and records the outcome.
 func (b *Book) deliver(ctx context.Context, p pendingSend, out *Delivery) error {
 	began := time.Now()
-	var err error
-	if sent := b.isSent(p); !sent {
-		if err = p.target.Send(ctx, p.message); err != nil && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err == nil {
-			out.Sent++
-		}
+	if b.isSent(p) {
+		return b.done(ctx, p)
+	}
+	err := p.target.Send(ctx, p.message)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if err == nil {
+		out.Sent++
 		b.took(p)
 		return b.done(ctx, p)
 	}

@@ -444,6 +444,35 @@ func TestQ4ATargetThatHangs(t *testing.T) {
 	})
 }
 
+// Q4: what was sent and could not be noted does not keep people from hearing why.
+func TestQ4TheStoreFailsWhileMessagesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := newKillable(store.NewMemory(), nil), newGate("c", nil)
+		b := book(s, c)
+		stale(t, b, true, "111111111111")
+		s.fail = errors.New("disk full")
+		time.Sleep(time.Second)
+		for range 5 {
+			if _, err := b.TellRepository(t.Context(), notify.Repository{Now: time.Now(), Store: "disk full"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Deliver(t.Context()); !errors.Is(err, s.fail) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		want := []string{"layerd: Git was not read for 20m", "layerd: the store does not work"}
+		if diff := cmp.Diff(want, c.titles()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		s.fail = nil
+		loop(t, b, time.Minute)
+		if diff := cmp.Diff(append(want, "layerd: the lease of 1 account was lost"), c.titles()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 // Q4: with far too much waiting the loud ones stay.
 func TestQ4TheLoudOnesStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
