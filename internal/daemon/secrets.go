@@ -21,7 +21,7 @@ type unreadable struct {
 
 // secretsInterval is between two looks at the secrets: one that is gone is noticed
 // before it is needed, which for a webhook may be in the night after next.
-const secretsInterval = time.Minute
+const secretsInterval = 15 * time.Second
 
 // secretsLoop looks at the secrets for as long as the daemon lives.
 func (d *Daemon) secretsLoop(ctx context.Context) {

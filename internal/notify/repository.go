@@ -148,7 +148,7 @@ func (r Repository) unreadable(f *observer) {
 			s.Key, words.Moment(s.Since, r.Zone), words.Truncate(s.Reason, maxText/2)))})
 	}
 	x.Title = fmt.Sprintf("%s of the configuration cannot be read%s", words.Count(len(r.Secrets), "secret"), on(r.Instance))
-	x.Sections = append(x.Sections, Section{Text: "layerd reads it again every minute. A restart would be refused until it can be read."})
+	x.Sections = append(x.Sections, Section{Text: "layerd reads it again every few seconds. A restart would be refused until it can be read."})
 	f.add(x)
 }
 
