@@ -58,16 +58,13 @@ func (op *operation) advertised(ctx context.Context, s session) (plumbing.Hash, 
 }
 
 // branchGone names some of the branches that are there: most often one of them
-// was meant.
+// was meant. Those of a remote count where no other is.
 func (op *operation) branchGone(refs []string) *Error {
 	const few = 5
-	var names []string
-	for _, ref := range refs {
-		if name, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-			names = append(names, name)
-		}
+	names, tagged := branchNames(refs, "refs/heads/"), slices.Contains(refs, "refs/tags/"+op.branch.Short())
+	if len(names) == 0 {
+		names = branchNames(refs, "refs/remotes/")
 	}
-	slices.Sort(names)
 	there := "there is no other branch either"
 	if len(names) > 0 {
 		there = "there is " + strings.Join(names[:min(few, len(names))], ", ")
@@ -75,7 +72,21 @@ func (op *operation) branchGone(refs []string) *Error {
 	if len(names) > few {
 		there += fmt.Sprintf(" and %d more", len(names)-few)
 	}
+	if tagged {
+		there = "there is a tag of this name, and only branches are followed; " + there
+	}
 	return op.fail(KindBranchGone, "branch %q does not exist (any more); %s", op.branch.Short(), there)
+}
+
+func branchNames(refs []string, prefix string) []string {
+	var names []string
+	for _, ref := range refs {
+		if name, ok := strings.CutPrefix(ref, prefix); ok && !strings.HasSuffix(name, "/HEAD") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // receive downloads one commit as a pack: without its past where the server
@@ -132,7 +143,7 @@ func (op *operation) unpack(pack []byte) (*memory.Storage, error) {
 		return nil, corrupt(err)
 	}
 	if total > op.max {
-		return nil, op.fail(KindTooLarge, "the commit holds more than %s; keep large files out of this repository, or raise the limit", size(op.max))
+		return nil, op.fail(KindTooLarge, "the commit holds more than %s; %s", size(op.max), raiseLimit)
 	}
 	objects := memory.NewStorage()
 	parser, err := packfile.NewParserWithStorage(packfile.NewScanner(bytes.NewReader(pack)), objects)

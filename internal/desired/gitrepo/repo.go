@@ -20,6 +20,7 @@ type Repo struct {
 	name     string              // for messages, without credentials
 	branch   plumbing.ReferenceName
 	path     string // as fs.ValidPath wants it
+	read     selection
 	auth     Auth
 	timeout  time.Duration
 	max      int64
@@ -34,6 +35,9 @@ type Repo struct {
 type Commit struct {
 	// Hash is the full hexadecimal name; of Dir also "<hash>+dirty" or empty.
 	Hash string
+	// Edited names a file of Dir that is not as the commit has it; empty when there
+	// is none, or when that cannot be found out.
+	Edited string
 	// Author, Email and Subject are as somebody wrote them: not to be trusted,
 	// but valid UTF-8 and without line ends.
 	Author, Email, Subject string
@@ -76,6 +80,7 @@ type operation struct {
 	status  int   // of the last HTTP response
 	wireErr error // of the last HTTP request, which go-git may have hidden in a text
 
+	partial   bool // a clone on this machine that lacks objects on purpose
 	spoken    bool // it was Git that answered
 	v2Refused bool // the server answered, but not the question in protocol 2
 }

@@ -87,7 +87,7 @@ func (op *operation) explain(ctx context.Context, err error) error {
 	case errors.As(err, &known):
 		return known
 	case op.budget.blown.Load():
-		return op.fail(KindTooLarge, "more than %s came; keep large files out of this repository, or raise the limit", size(op.max))
+		return op.fail(KindTooLarge, "more than %s came; %s", size(op.max), raiseLimit)
 	case ctx.Err() != nil:
 		return ended(ctx, op.Repo, op.verb)
 	case op.hostErr != nil:
@@ -144,6 +144,9 @@ func (op *operation) explainStatus(err error) *Error {
 		return op.fail(KindNotARepository, "the server answered %d %s where a repository should be", s, http.StatusText(s))
 	}
 }
+
+// raiseLimit is what helps when a repository is larger than the limit.
+const raiseLimit = "keep large files out of this repository, or raise the limit: git.max_bytes in the daemon's file, --git-max-bytes for a command"
 
 // size writes a limit the way it is configured.
 func size(bytes int64) string {
