@@ -100,7 +100,7 @@ func (s *survey) build() (Commit, error) {
 				return Commit{}, s.op.missing("file "+l.name, l.hash, err)
 			}
 			if total += bytes; bytes < 0 || total > s.op.max {
-				return Commit{}, s.op.fail(KindTooLarge, "the files that are read are larger than %s together, at %q; %s", size(s.op.max), l.name, raiseLimit)
+				return Commit{}, s.op.fail(KindTooLarge, "the files that are read are larger than %s together, at %q; %s", size(s.op.max), l.name, s.op.raiseLimit())
 			}
 		}
 		file, err := s.file(l)
