@@ -20,6 +20,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/slack"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -37,6 +38,7 @@ type service struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	manager *systemd.Manager
+	holder  *lease.Identity               // of all daemons, one after the other
 	current atomic.Pointer[daemon.Daemon] // whom /healthz asks
 	unit    *unit                         // what runs now
 }
@@ -57,7 +59,7 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 	if err != nil {
 		return err
 	}
-	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New()}
+	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New(), holder: lease.ThisProcess()}
 	s.level.Set(c.Level())
 	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
@@ -190,11 +192,13 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		u.store = s.unit.store // memory: would forget, and a file needs no second handle
 	} else if u.store, err = s.openStore(ctx, u.spec); err != nil {
 		return nil, err
+	} else {
+		s.holder.Reset() // beats of another store mean nothing in this one
 	}
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
-		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(),
+		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder,
 		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
 	})
 	if err != nil {

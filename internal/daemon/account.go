@@ -103,6 +103,9 @@ func (a *account) runDue(ctx context.Context) time.Duration {
 		if a.observing {
 			a.startDue(ctx, w, names)
 		}
+		if a.triedAt.IsZero() {
+			return lease.AfterEnd
+		}
 		return min(tick, a.keeper.Term()/6)
 	}
 	w, names = a.environments() // taking the lease may have changed it

@@ -71,6 +71,14 @@ func (a *account) ensureLease(ctx context.Context) bool {
 	case taken:
 		a.storeWorks()
 		a.standBy(asking, held)
+		if held.Ended {
+			a.triedAt = time.Time{} // it is free in a moment
+		}
+		return false
+	case errors.Is(err, lease.ErrTwice):
+		// What runs on of the daemon before this one in the process: it ends, or
+		// its lease runs out.
+		a.Log.Warn("lease not taken", "account", a.id, "err", err)
 		return false
 	case err != nil:
 		a.storeFails(err)

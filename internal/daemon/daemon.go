@@ -40,8 +40,11 @@ type Options struct {
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
 	Interval, GitInterval time.Duration
-	// Name is the holder that people see: host and process.
+	// Name is the holder that people see: host and process. Holder is the identity
+	// of the process, which one daemon hands on to the next that takes its place;
+	// nil = one that is this daemon's alone.
 	Name    string
+	Holder  *lease.Identity
 	Targets []notify.Target // where alerts go; none = nowhere
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
@@ -120,9 +123,12 @@ func New(o Options) (*Daemon, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Holder == nil {
+		o.Holder = lease.NewIdentity()
+	}
 	return &Daemon{
 		Options:    o,
-		keeper:     lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
+		keeper:     o.Holder.Keeper(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
 		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history:    history.Open(o.Store, o.Repository),
 		cache:      round.NewCache(),

@@ -158,6 +158,9 @@ type process struct {
 	calls  int
 	killAt int  // the call it dies at; 0 = none
 	after  bool // the last call has its effect
+	// reload: it does not die at that call but is told to stop, as for another
+	// configuration.
+	reload bool
 }
 
 type (
@@ -191,6 +194,13 @@ func (p *process) call(ctx context.Context) (do bool, err error) {
 	p.calls++
 	if p.killAt == 0 || p.calls < p.killAt {
 		return true, nil
+	}
+	if p.reload {
+		if p.calls == p.killAt {
+			p.cancel()
+		}
+		err := ctx.Err() // nil for what is done to the end
+		return err == nil || p.after && p.calls == p.killAt, err
 	}
 	p.dead = true
 	p.cancel()
