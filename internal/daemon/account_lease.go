@@ -27,11 +27,15 @@ func (a *account) shutdown(ctx context.Context) {
 	a.Log.Info("lease given back", "account", a.id, "fencing", a.lease.Fence())
 }
 
-// setHolding notes for other goroutines whether the lease is ours.
-func (a *account) setHolding(yes bool) {
+// setHolder notes for other goroutines whether the lease is ours, or another
+// daemon's.
+func (a *account) setHolder(ours, elsewhere bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.holding = yes
+	if !ours && !elsewhere && (a.holding || a.elsewhere) {
+		a.alone = time.Now()
+	}
+	a.holding, a.elsewhere = ours, elsewhere
 }
 
 // isFirst reports whether this daemon has the lease of the first account.
@@ -95,7 +99,7 @@ func (a *account) onLeaseLost(ctx context.Context) {
 	err := a.lease.Check()
 	_ = a.lease.Release(ctx) // it is lost: this only ends the renewal
 	a.lease, a.triedAt = nil, time.Time{}
-	a.setHolding(false)
+	a.setHolder(false, false)
 	a.Log.Error("lease lost", "account", a.id, "err", err)
 	if errors.Is(err, store.ErrReplaced) {
 		a.storeFails(err) // one alert for one thing
@@ -121,7 +125,7 @@ func (a *account) release(ctx context.Context, why string) {
 		log.Info("lease given back")
 	}
 	a.lease, a.observing, a.triedAt = nil, false, time.Now()
-	a.setHolding(false)
+	a.setHolder(false, true)
 	a.forgetAlerts()
 }
 
@@ -133,6 +137,7 @@ func (a *account) standBy(ctx context.Context, held *lease.HeldError) {
 		a.forgetAlerts()
 	}
 	a.Daemon.noteHeld(a.id)
+	a.setHolder(false, !held.Ended)
 	if who := held.By.ID; who != a.loggedHolder {
 		a.loggedHolder = who
 		a.Log.Info("standing by", "account", a.id, "holder", held.By.Name, "fencing", held.Fence, "renewed", held.Renewed)
@@ -153,7 +158,7 @@ func (a *account) standBy(ctx context.Context, held *lease.HeldError) {
 func (a *account) onLeaseAcquired(ctx context.Context, l *lease.Lease) {
 	before, had := l.Previous()
 	a.lease, a.observing, a.loggedHolder = l, false, ""
-	a.setHolding(true)
+	a.setHolder(true, false)
 	a.Log.Info("lease taken", "account", a.id, "fencing", l.Fence(), "before", before.By.Name)
 	a.Daemon.noteHeld(a.id)
 	a.wakeDelivery() // the holder of the first account reports on the repository from now on

@@ -56,6 +56,9 @@ type site struct {
 	// credentials, when not nil and what it returns is not, are those for an
 	// account.
 	credentials func(account string) aws.CredentialsProvider
+	// stranger is an account whose environments are reached with the keys of
+	// accountID.
+	stranger string
 }
 
 // reader is a target that keeps its messages.
@@ -151,6 +154,7 @@ type process struct {
 	daemon *daemon.Daemon
 	cancel context.CancelFunc
 	done   chan struct{}
+	began  time.Time
 
 	mu     sync.Mutex // guards the rest
 	dead   bool
@@ -273,7 +277,7 @@ func (s *site) start(name string) *process { return s.startDying(name, 0, false)
 func (s *site) startDying(name string, killAt int, after bool) *process {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	p := &process{name: name, cancel: cancel, done: make(chan struct{}), killAt: killAt, after: after}
+	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), killAt: killAt, after: after}
 	git := s.git.Transport()
 	if s.wrapGit != nil {
 		git = s.wrapGit(git)
@@ -329,6 +333,9 @@ func (s *site) connector(p *process) connector {
 			Credentials: signs,
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
 		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+	}
+	if s.stranger != "" {
+		byAccount[s.stranger] = byAccount[accountID]
 	}
 	return func(ctx context.Context, e environment) (round.Cloud, error) { return byAccount[e.Account](ctx, e) }
 }
