@@ -49,7 +49,7 @@ type unit struct {
 	spec     store.Spec
 	store    store.Store
 	listener net.Listener
-	server   *http.Server
+	server   *daemon.Server
 	daemon   *daemon.Daemon
 }
 
@@ -220,16 +220,13 @@ func (s *service) listen(ctx context.Context, u *unit) error {
 			hint: "is another layerd running here? name another port in http.listen"}
 	}
 	u.listener = listener
-	u.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if d := s.current.Load(); d != nil {
-				d.Handler().ServeHTTP(w, r)
-				return
-			}
-			http.Error(w, "starting", http.StatusServiceUnavailable)
-		}),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-	}
+	u.server = daemon.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d := s.current.Load(); d != nil {
+			d.Handler().ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "starting", http.StatusServiceUnavailable)
+	}), s.log)
 	s.log.Info("serving", "address", listener.Addr().String())
 	go func() {
 		if err := u.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
