@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/daemon/config"
 	"github.com/layerd/layerd/internal/daemon/config/awssecrets"
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -60,6 +61,7 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 		return err
 	}
 	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New(), holder: lease.ThisProcess()}
+	a.metrics.Store(metrics.New(buildVersion().Version))
 	s.level.Set(c.Level())
 	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
@@ -112,6 +114,7 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 		case next := <-coming:
 			coming, signals = nil, hangup
 			if next.err != nil {
+				s.metrics.Load().Reload(false, time.Now())
 				s.log.Error("configuration refused, the old one stays", "config", s.where, "err", next.err)
 				s.told(s.manager.Ready())
 				continue
@@ -122,6 +125,7 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 			old := s.unit
 			s.unit = next.unit
 			old.close(s.unit)
+			s.metrics.Load().Reload(true, time.Now())
 			s.log.Info("configuration taken in", "config", s.where)
 			return
 		}
@@ -198,7 +202,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
-		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder,
+		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
 	})
 	if err != nil {

@@ -37,7 +37,8 @@ type account struct {
 	envs     map[string]*envState
 	rounds   int // rounds that were begun
 	loopedAt time.Time
-	holding  bool // the lease is ours
+	holding  bool  // the lease is ours
+	fence    int64 // the number of the last lease that was
 	// elsewhere is true while another daemon is known to have the lease, or to be
 	// about to. Where neither is, nobody looks after the account since alone.
 	elsewhere bool
@@ -60,6 +61,7 @@ type envState struct {
 	// progressAt is when a round of it last made progress.
 	progressAt time.Time
 	look       look
+	figures    figures
 	// justTaken is true when the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be reported.
 	justTaken bool
@@ -275,6 +277,7 @@ func (a *account) recordDecision(ctx context.Context, w *desiredView, planned pl
 // reports it.
 func (a *account) afterRound(ctx context.Context, w *desiredView, planned plan.Plan, took time.Duration) {
 	a.scheduleNext(planned)
+	a.countRound(planned, w.committed[planned.Environment], took)
 	if round.CutShort(planned) {
 		return // whoever comes next looks anew
 	}

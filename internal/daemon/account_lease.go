@@ -165,8 +165,10 @@ func (a *account) onLeaseAcquired(ctx context.Context, l *lease.Lease) {
 	a.loadPredecessor(ctx, before.By.Name)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.fence = l.Fence()
 	for _, d := range a.envs {
 		d.justTaken, d.began = true, time.Time{} // due at once
+		d.figures = figures{}
 		if had && before.Renewed.After(d.servedUntil) {
 			d.servedUntil = before.Renewed
 		}

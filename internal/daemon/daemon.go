@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
@@ -50,6 +51,8 @@ type Options struct {
 	Suffix  string          // of the commands that messages name; see notify.Options
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
+	// Metrics are those of the process, handed on like Holder; nil = its own.
+	Metrics *metrics.Metrics
 }
 
 const (
@@ -82,8 +85,9 @@ type Daemon struct {
 	pullSlot       chan struct{} // holds one token for whoever looks at the branch
 	readSlot       chan struct{} // holds one token for whoever reads a commit
 	reader         Reader
-	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
-	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
+	removed        atomic.Bool  // an environment that was not forgotten has no file in Git any more
+	lastGoodLoaded atomic.Bool  // the last good commits were read at the start, or since
+	waiting        atomic.Int64 // messages that were not delivered yet
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu              sync.Mutex
@@ -126,6 +130,10 @@ func New(o Options) (*Daemon, error) {
 	if o.Holder == nil {
 		o.Holder = lease.NewIdentity()
 	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.New("")
+	}
+	o.Targets = counted(o.Targets, o.Metrics)
 	return &Daemon{
 		Options:    o,
 		keeper:     o.Holder.Keeper(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
@@ -148,6 +156,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.started = time.Now()
 	d.head.triedSince = d.started
 	d.mu.Unlock()
+	d.Metrics.Watch(d.Status)
 	d.Log.Info("daemon starts", "repository", d.Repository, "name", d.Name, "interval", d.Interval.String())
 	var wg sync.WaitGroup
 	d.contain("start", func() { d.loadLastGood(ctx) })

@@ -138,7 +138,7 @@ func later(a, b time.Time) time.Time {
 func age(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
 
 // Handler serves /healthz and /readyz, each with Health as JSON and 200, or 503
-// when it is not alive or not ready.
+// when it is not alive or not ready, and /metrics.
 func (d *Daemon) Handler() http.Handler {
 	mux := http.NewServeMux()
 	answer := func(good func(Health) bool) http.HandlerFunc {
@@ -155,5 +155,6 @@ func (d *Daemon) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /healthz", answer(func(h Health) bool { return h.Alive }))
 	mux.HandleFunc("GET /readyz", answer(func(h Health) bool { return h.Ready }))
+	mux.Handle("GET /metrics", d.Metrics.Handler())
 	return mux
 }

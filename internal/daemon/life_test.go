@@ -22,6 +22,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
@@ -155,6 +156,8 @@ type process struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	began  time.Time
+	// metrics are those of the process.
+	metrics *metrics.Metrics
 
 	mu     sync.Mutex // guards the rest
 	dead   bool
@@ -277,7 +280,7 @@ func (s *site) start(name string) *process { return s.startDying(name, 0, false)
 func (s *site) startDying(name string, killAt int, after bool) *process {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), killAt: killAt, after: after}
+	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), metrics: metrics.New("test"), killAt: killAt, after: after}
 	git := s.git.Transport()
 	if s.wrapGit != nil {
 		git = s.wrapGit(git)
@@ -301,6 +304,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	d, err := daemon.New(daemon.Options{
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Metrics: p.metrics,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -319,6 +323,9 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 // user of each key is named after the process, so that the simulator's log of
 // calls names who made each.
 func (s *site) connector(p *process) connector {
+	if p.metrics == nil {
+		p.metrics = metrics.New("test")
+	}
 	byAccount := map[string]connector{}
 	for _, id := range []string{accountID, otherAccount} {
 		key := strings.ToUpper(p.name) + id
@@ -329,10 +336,10 @@ func (s *site) connector(p *process) connector {
 				signs = other
 			}
 		}
-		byAccount[id] = daemon.Connector(aws.Config{
+		byAccount[id] = daemon.Connector(p.metrics.CountCalls(aws.Config{
 			Credentials: signs,
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
-		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+		}), daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
 	}
 	if s.stranger != "" {
 		byAccount[s.stranger] = byAccount[accountID]

@@ -209,6 +209,9 @@ func (d *Daemon) deliverLoop(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("delivery not noted", "err", err)
 		}
+		if err == nil {
+			d.waiting.Store(int64(out.Waiting))
+		}
 		for _, f := range out.Failed {
 			d.Log.Warn("message not delivered", "target", f.Target, "title", f.Message.Title, "given_up", f.Dropped, "err", f.Err)
 		}
