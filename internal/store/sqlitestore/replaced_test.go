@@ -156,9 +156,9 @@ func lived(t *testing.T) (s *Store, path, copied string, rev store.Revision) {
 	return s, path, copied, rev
 }
 
-// TestReplaced: whichever way the file was lost, nothing is acknowledged after
+// TestP1Replaced: whichever way the file was lost, nothing is acknowledged after
 // it; and what lies there afterwards is opened anew, if it is a store.
-func TestReplaced(t *testing.T) {
+func TestP1Replaced(t *testing.T) {
 	for _, l := range losses() {
 		t.Run(l.name, func(t *testing.T) {
 			s, path, copied, rev := lived(t)
