@@ -70,7 +70,7 @@ type leases struct {
 
 func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 	me := lease.Holder{Name: processName() + " (apply)", Repository: p.round.Repository}
-	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
+	return &leases{app: a, keeper: lease.ThisProcess().Keeper(p.round.Store, me, 0), patience: patience}
 }
 
 // take is round.Round.Lease. What an earlier round of this apply took is ours

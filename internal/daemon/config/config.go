@@ -108,7 +108,7 @@ type AWS struct {
 	GetFunctionPerSecond float64 `json:"get_function_per_second" jsonschema:"minimum=0.01,maximum=100"`
 }
 
-// HTTP is the address of /healthz, /readyz and of what comes later.
+// HTTP is the address of /healthz, /readyz, /metrics and of what comes later.
 type HTTP struct {
 	// HOST:PORT, 127.0.0.1:8080 by default. On another address than loopback
 	// whoever reaches it can read what runs where; nobody can change anything.
