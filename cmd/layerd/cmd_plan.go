@@ -25,6 +25,7 @@ type roundFlags struct {
 	output  oneOf
 	rate    float64
 	verbose bool
+	commits bool // what is in no commit is refused
 }
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
@@ -121,6 +122,11 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	}
 	if err := checkEnvironments(src.tree, f.envs); err != nil {
 		return prepared{}, err
+	}
+	if f.commits {
+		if err := src.committed(); err != nil {
+			return prepared{}, err
+		}
 	}
 	p := prepared{}
 	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {

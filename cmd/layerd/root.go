@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/layerd/layerd/internal/daemon/metrics"
 )
 
 // app is what all commands share: where to write, what surrounds the process,
@@ -28,6 +30,8 @@ type app struct {
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
 	service atomic.Pointer[slog.Logger]
+	// metrics are the daemon's; nil for commands.
+	metrics atomic.Pointer[metrics.Metrics]
 }
 
 // groupAct are the commands that change something.

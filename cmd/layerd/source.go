@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // source is a desired-state repository that was read.
@@ -21,6 +22,7 @@ type source struct {
 	tree       desired.Tree
 	files      fs.FS  // what tree was made of, for showing lines of it
 	revision   string // commit; "<commit>+dirty" or empty for a folder
+	edited     string // a file that is not as the commit has it; see gitrepo.Commit
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
@@ -61,7 +63,21 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	if err != nil {
 		return source{}, err
 	}
-	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
+	return source{tree: tree, files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}, nil
+}
+
+// committed refuses files that are in no commit: nobody has reviewed them, and
+// nobody finds them again.
+func (s source) committed() error {
+	hash, isDirty := strings.CutSuffix(s.revision, "+dirty")
+	if !isDirty {
+		return nil
+	}
+	what := "what lies in the folder"
+	if s.edited != "" {
+		what = s.edited
+	}
+	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
 }
 
 // repoHint returns which repository to name: the folder it is called in, where that
@@ -80,7 +96,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
 		if f.path != "" && !filepath.IsLocal(f.path) {
 			return gitrepo.Commit{}, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
-		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path))
+		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path), desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
 			return commit, err
 		}
@@ -90,7 +106,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
 	if err != nil {
 		return gitrepo.Commit{}, err
 	}
-	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Auth: auth})
+	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
 		return gitrepo.Commit{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
@@ -40,14 +41,19 @@ type Options struct {
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
 	Interval, GitInterval time.Duration
-	// Name is the holder that people see: host and process.
+	// Name is the holder that people see: host and process. Holder is the identity
+	// of the process, which one daemon hands on to the next that takes its place;
+	// nil = one that is this daemon's alone.
 	Name    string
+	Holder  *lease.Identity
 	Targets []notify.Target // where alerts go; none = nowhere
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
 	Secrets []Secret        // that the configuration names; see secrets.go
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
+	// Metrics are those of the process, handed on like Holder; nil = its own.
+	Metrics *metrics.Metrics
 }
 
 const (
@@ -125,9 +131,16 @@ func New(o Options) (*Daemon, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Holder == nil {
+		o.Holder = lease.NewIdentity()
+	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.New("")
+	}
+	o.Targets = counted(o.Targets, o.Metrics)
 	return &Daemon{
 		Options:    o,
-		keeper:     lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
+		keeper:     o.Holder.Keeper(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
 		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history:    history.Open(o.Store, o.Repository),
 		cache:      round.NewCache(),
@@ -148,6 +161,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.started = time.Now()
 	d.head.triedSince = d.started
 	d.mu.Unlock()
+	d.Metrics.Watch(d.Status)
 	d.Log.Info("daemon starts", "repository", d.Repository, "name", d.Name, "interval", d.Interval.String())
 	var wg sync.WaitGroup
 	d.contain("start", func() { d.loadLastGood(ctx) })

@@ -61,13 +61,13 @@ func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) e
 	s := notify.Situation{
 		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
 		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong,
-		LookedAt: d.readAt, StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
+		LookedAt: d.look.at.Round(0), StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest
 	}
 	if s.LookedAt.IsZero() {
-		s.LookedAt = d.firstTried
+		s.LookedAt = d.look.first.Round(0)
 	}
 	if d.justTaken {
 		s.Missed = missed(planned, w.committed[name], d.servedUntil, now)

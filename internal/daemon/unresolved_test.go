@@ -44,7 +44,7 @@ func unresolved() map[string]string {
 
 // A commit whose wish live versions do not answer is an invalid one: told once
 // everywhere with its place, while the last good one stays in force.
-func TestACommitThatDoesNotResolve(t *testing.T) {
+func TestQ1ACommitThatDoesNotResolve(t *testing.T) {
 	for name, file := range unresolved() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestTheFirstCommitDoesNotResolve(t *testing.T) {
 }
 
 // Q2: a renamed file makes a layer's name that has no live version.
-func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
+func TestQ2ARenamedEnvironmentNamesTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 2)
 		for i := range 4 {
