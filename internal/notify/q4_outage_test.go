@@ -82,6 +82,25 @@ func TestQ4WhatCameAndWentIsOneMessage(t *testing.T) {
 	})
 }
 
+// Q4: what came and went four times is one message, which counts the others.
+func TestQ4WhatComesAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newGate("c", errRevoked)
+		b := book(store.NewMemory(), c)
+		for range 4 {
+			stale(t, b, true)
+			loop(t, b, 10*time.Minute)
+			stale(t, b, false)
+			loop(t, b, 10*time.Minute)
+		}
+		c.shut = nil
+		loop(t, b, 2*time.Minute)
+		if len(c.took) != 1 || c.took[0].Status != notify.Resolved || c.took[0].Folded != 3 {
+			t.Errorf("%d: %+v", len(c.took), c.took)
+		}
+	})
+}
+
 // Q4: what is over by what was done is told by that alone.
 func TestQ4WhatWasSettledIsOneMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

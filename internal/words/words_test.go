@@ -33,8 +33,6 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// A length of time is rounded in one way everywhere: 59m59s was "1h" in one place
-// and "59m" in another.
 func TestZonesWithoutAName(t *testing.T) {
 	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
 	for offset, want := range map[int]string{-3: "UTC-03:00", 4: "UTC+04:00"} {
@@ -47,6 +45,8 @@ func TestZonesWithoutAName(t *testing.T) {
 	}
 }
 
+// A length of time is rounded in one way everywhere: 59m59s was "1h" in one place
+// and "59m" in another.
 func TestLengthsOfTime(t *testing.T) {
 	for d, want := range map[time.Duration][3]string{
 		0:                               {"0s", "0s", "0s"},
