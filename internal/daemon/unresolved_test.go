@@ -67,6 +67,9 @@ func TestQ1ACommitThatDoesNotResolve(t *testing.T) {
 				if h.Ready || !strings.Contains(fmt.Sprint(h.Reasons), "environments/dev.yaml:") || !strings.Contains(fmt.Sprint(h.Reasons), "since 2000-01-01") {
 					t.Errorf("ready %v: %q", h.Ready, h.Reasons)
 				}
+				if text := scrape(t, p); !strings.Contains(text, "layerd_problems{code=") {
+					t.Errorf("the metrics have no problem:\n%s", text)
+				}
 				if got := strings.Count(log.String(), "desired state invalid"); got != 1 || !strings.Contains(log.String(), "file=environments/dev.yaml line=") {
 					t.Errorf("logged %d times", got)
 				}
@@ -204,6 +207,9 @@ func TestQ2ARenamedEnvironmentNamesTheCause(t *testing.T) {
 		for _, m := range s.slack.take() {
 			if m.Alert.Environment == "stage" && strings.Contains(m.Title, "first look") {
 				first = m.Sections[0].Text
+				if m.Severity != notify.Failure {
+					t.Errorf("the first look is only %s", m.Severity)
+				}
 			}
 		}
 		if !strings.Contains(first, cause) {

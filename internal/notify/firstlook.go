@@ -94,48 +94,62 @@ func byRisk(a, b Event) int {
 
 // firstTitle returns what the first look comes to.
 func (f *observer) firstTitle() string {
-	functions, inSync := 0, true
+	inSync := true
 	for _, r := range f.regions() {
 		inSync = inSync && r.InSync
-		functions += len(newFunctions(r))
 	}
-	switch {
-	case functions > 0:
-		return "first look: " + words.Count(functions, "function") + " would get a layer for the first time"
-	case inSync:
+	for _, done := range []bool{false, true} {
+		if n := len(f.newFunctions(done)); n > 0 {
+			return fmt.Sprintf("first look: %s %s a layer for the first time", words.Count(n, "function"), getting(done))
+		}
+	}
+	if inSync {
 		return "first look: in sync"
 	}
 	return "first look: not in sync"
 }
 
-// newFunctions are those of a Region that would get a layer for the first time,
-// each with the layers.
-func newFunctions(r plan.Region) map[string][]plan.Step {
-	functions := map[string][]plan.Step{}
-	for _, s := range r.Steps {
-		if s.New && s.Kind == plan.KindAttach && !s.Done() {
-			functions[s.Function] = append(functions[s.Function], s)
+func getting(done bool) string {
+	if done {
+		return "got"
+	}
+	return "would get"
+}
+
+// place is a function in a Region.
+type place struct{ region, function string }
+
+// newFunctions returns the functions that would get layers for the first time, or
+// that just got them, each with the steps.
+func (f *observer) newFunctions(done bool) map[place][]plan.Step {
+	functions := map[place][]plan.Step{}
+	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if s.New && s.Kind == plan.KindAttach && s.Done() == done {
+				at := place{r.Want.Region, s.Function}
+				functions[at] = append(functions[at], s)
+			}
 		}
 	}
 	return functions
 }
 
-// firstTime returns paragraphs about the functions that would get a layer for the
-// first time: a selector that reaches too far shows here and nowhere else.
-func (f *observer) firstTime() []Section {
-	reached := groups{}
-	for _, r := range f.regions() {
-		for name, steps := range newFunctions(r) {
+// firstTime returns paragraphs about the functions that get a layer for the first
+// time: a selector that reaches too far shows here and nowhere else.
+func (f *observer) firstTime() (list []Section) {
+	for _, done := range []bool{false, true} {
+		reached := groups{}
+		for at, steps := range f.newFunctions(done) {
 			for _, s := range steps {
-				reached.add(fmt.Sprintf("would get %s %s for the first time in %s", s.Layer, s.To.Label(s.ToVersion), r.Want.Region), name)
+				reached.add(fmt.Sprintf("%s %s %s for the first time in %s", getting(done), s.Layer, s.To.Label(s.ToVersion), at.region), at.function)
 			}
 		}
+		list = append(list, reached.sections("function", func(n int, text string) string { return words.Count(n, "function") + " " + text + ":" })...)
 	}
-	if len(reached) == 0 {
+	if len(list) == 0 {
 		return nil
 	}
-	list := reached.sections("function", func(n int, text string) string { return words.Count(n, "function") + " " + text + ":" })
-	return append(list, Section{Text: "They have no version of it now. If one of them is not meant, narrow functions or name it in except."})
+	return append(list, Section{Text: "They had no version of it before. If one of them is not meant, narrow functions or name it in except."})
 }
 
 // never returns the words for n differences that stay.
