@@ -112,6 +112,11 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	}
 	values["ENVIRONMENT"], values["REGION"], values["PARTITION"], values["ACCOUNT"] = e.Name, e.Region, e.Partition, e.Account
 	w.Description = expandText(info.file.Description, values)
+	title, _, versioned := strings.Cut(info.file.Description, "${VERSION}")
+	if versioned {
+		title = strings.TrimSuffix(title, "v")
+	}
+	w.Title = strings.TrimSpace(expandText(title, values))
 	for _, r := range info.file.CompatibleRuntimes {
 		w.Runtimes = append(w.Runtimes, string(r))
 	}
