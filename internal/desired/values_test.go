@@ -233,3 +233,28 @@ func TestV3Title(t *testing.T) {
 		}
 	}
 }
+
+// O6: an arn by Region is each Region's own, and maps of defaults and environment
+// are one.
+func TestO6ArnByRegion(t *testing.T) {
+	tree := load(t, `
+-- layerd.yaml --
+defaults:
+  layers: {vendor: {arn: {us-east-1: "arn:aws:lambda:us-east-1:111122223333:layer:vendor"}, functions: ["*"]}}
+-- environments/dev.yaml --
+account: "123456789012"
+regions: [us-east-1, eu-west-1]
+layers: {vendor: {arn: {eu-west-1: "arn:${PARTITION}:lambda:${REGION}:444455556666:layer:vendor"}, version: {us-east-1: 3, eu-west-1: 7}}}
+`)
+	var got []string
+	for _, e := range tree.Environments {
+		got = append(got, string(e.Layers[0].Layer)+" "+e.Layers[0].Version.Text)
+		if e.Layers[0].Owned {
+			t.Errorf("%s owns it", e.Region)
+		}
+	}
+	want := []string{"arn:aws:lambda:us-east-1:111122223333:layer:vendor 3", "arn:aws:lambda:eu-west-1:444455556666:layer:vendor 7"}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("layers (-have +want):\n%s", diff)
+	}
+}
