@@ -274,9 +274,9 @@ func (b *builder) unsupported() []Problem {
 	for _, key := range []string{"approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
-	for name, l := range b.file.Layers {
+	for name := range b.file.Layers {
 		add(b.root.Get("layers", name, "share_with"))
-		if info := b.layers[name]; info != nil && l.ARN == "" {
+		if info := b.layers[name]; info != nil && !b.root.Get("layers", name).Has("arn") {
 			add(info.root.Get("share_with"))
 		}
 	}

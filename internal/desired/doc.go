@@ -76,6 +76,7 @@
 //	layer_without_file      (warning) a layer that no layer.yaml describes
 //	merge_key               YAML merge keys (<<) are not used
 //	missing_account         an environment without account
+//	missing_arn             a layer of others without an ARN for a Region
 //	missing_functions       a layer without functions
 //	missing_key             a mapping without a key it needs
 //	missing_region          an environment without region or regions

@@ -157,6 +157,9 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
 				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
 		}
+		if n := (plan.Note{Code: "version_not_taken", Message: res.NotTaken}); res.NotTaken != "" && !slices.Contains(r.plan.Notes, n) {
+			r.plan.Notes = append(r.plan.Notes, n)
+		}
 		return targetOf(res)
 	}
 	w.target = take(lw.Version, lw.At)
