@@ -99,6 +99,10 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 			p.Original[layer] = slot.Original
 		}
 	}
+	if d.Since != nil {
+		p.Since = *d.Since
+	}
+	p.Kept, p.Released = d.Kept, d.Released
 	for layer, s := range d.Drift {
 		if p.Drift == nil {
 			p.Drift = map[state.LayerARN]plan.Sighting{}
@@ -197,6 +201,8 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 	// was asleep before this and has something older.
 	changed := d.Fences.advance(by) || !slices.Equal(d.List, list)
 	d.V, d.List = version, list
+	changed = d.take(rec.Started) || changed
+	d.Kept = false // it has what it waited for
 	if d.Layers == nil {
 		d.Layers = map[state.LayerARN]slotDoc{}
 	}
