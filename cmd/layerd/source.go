@@ -57,7 +57,7 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 		return source{}, err
 	}
 	var reader daemon.Reader
-	tree, err := reader.Load(ctx, commit.Hash, commit.Files, a.now())
+	tree, err := reader.Load(ctx, commit.Hash, commit.Files, desired.Options{Now: a.now()})
 	if err != nil {
 		return source{}, err
 	}

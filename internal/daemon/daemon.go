@@ -36,6 +36,8 @@ type Options struct {
 	StoreName string
 	Connect   func(context.Context, desired.Environment) (round.Cloud, error)
 	Rates     reconcile.Rates
+	// Bounds are what the environments' files may reach, before what layerd.yaml says.
+	Bounds desired.Bounds
 	// Interval is between two rounds of an environment, GitInterval between two
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
