@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -90,6 +91,7 @@ type Daemon struct {
 	head            head
 	loaded          loadedCommit                   // the newest commit that was read
 	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
+	applied         map[state.LayerARN]string      // by layer: the environment that alone had it before this daemon started
 	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS
 	problems        map[string]environmentProblems // by environment; "" = of no environment
 	revisions       map[string]*revisions          // by environment: the four revisions

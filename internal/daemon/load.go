@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -177,22 +178,11 @@ func (d *Daemon) loadOptions(at time.Time) desired.Options {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	o := desired.Options{Now: at, Bounds: d.Bounds, Holders: map[state.LayerARN]string{}}
+	maps.Copy(o.Holders, d.applied)
 	for _, g := range d.lastGood {
-		o.Holders = addHolders(o.Holders, g.envs)
+		addHolders(o.Holders, g.envs)
 	}
 	return o
-}
-
-// addHolders adds what the environments own.
-func addHolders(holders map[state.LayerARN]string, envs []desired.Environment) map[state.LayerARN]string {
-	for _, e := range envs {
-		for _, w := range e.Layers {
-			if w.Owned {
-				holders[w.Layer] = e.Name
-			}
-		}
-	}
-	return holders
 }
 
 // readLastGood reads the last good commits that were not read yet, as they were

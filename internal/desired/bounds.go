@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Bounds are what the environments' own files may reach, by environment. The entry
@@ -37,6 +39,15 @@ func (b Bounds) entry(environment string, values map[string]string) Bound {
 		}
 	}
 	return e
+}
+
+// BoundForms returns the forms of what stands in bounds, by format.
+func BoundForms() map[string]strictyaml.Form {
+	all, some := formats(), map[string]strictyaml.Form{}
+	for _, name := range []string{"account", "region", "role-glob", "bound-glob", "bound-name"} {
+		some[name] = all[name]
+	}
+	return some
 }
 
 // limits are the bounds of one environment: what the repository says, and before

@@ -72,6 +72,33 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 	return past, nil
 }
 
+// Appliers returns which environments a layer was applied or found in, by layer, each
+// once and sorted.
+func (l *Log) Appliers(ctx context.Context) (map[state.LayerARN][]string, error) {
+	all := map[state.LayerARN][]string{}
+	prefix := store.Prefix("past", l.repository, "layer")
+	for v, err := range l.store.List(ctx, store.Query{Prefix: prefix}) {
+		if err != nil {
+			return nil, err
+		}
+		segments, err := store.Split(v.Key)
+		if err != nil {
+			return nil, err
+		}
+		var d layerDoc
+		if err := decode(v, &d); err != nil {
+			return nil, err
+		}
+		if environment, layer := segments[3], state.LayerARN(segments[len(segments)-1]); len(d.Applied) > 0 && !slices.Contains(all[layer], environment) {
+			all[layer] = append(all[layer], environment)
+		}
+	}
+	for _, list := range all {
+		slices.Sort(list)
+	}
+	return all, nil
+}
+
 // interner has one copy of each name of a layer: thousands of functions have
 // the same few.
 type interner map[string]string

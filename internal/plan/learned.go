@@ -14,7 +14,7 @@ type Learned struct {
 	Candidates []Candidate    // versions that nothing protects, old and new
 	Numbers    []PinnedNumber // which number a semantic version was found at
 	Selected   []Selection    // how many functions each layer selects
-	Kept       []string       // functions that only this environment selects, and that wait for their first layer
+	Kept       []string       // functions that this environment holds, and that wait for their first layer
 	Released   []string       // functions that it held and selects no more
 }
 

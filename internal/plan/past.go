@@ -36,7 +36,7 @@ type FunctionPast struct {
 	// Since is when the environment last began to hold the function; zero = before
 	// that was remembered.
 	Since time.Time
-	// Kept: it was the only one to select the function, and has waited since to
+	// Kept: it was the first to select the function, and has waited since to
 	// apply a layer. Released: it has selected it no more.
 	Kept, Released bool
 }

@@ -48,7 +48,7 @@ type claim int
 const (
 	bare    claim = iota // it selects it, and that is all
 	carried              // the function has a layer that the environment owns
-	kept                 // it applied or found a layer there, or was the only one to select it
+	kept                 // it applied or found a layer there, or was the first to select it
 )
 
 // contest is who else has a function that this environment selects.
@@ -60,7 +60,14 @@ type contest struct {
 	// shares are environments that hold it as well as we do: they changed it when
 	// that was still allowed.
 	shares []*other
-	rivals bool // somebody else selects it
+}
+
+// verb is what the one who blocks us does with the function.
+func (c contest) verb() string {
+	if c.held {
+		return "holds"
+	}
+	return "selects"
 }
 
 // contest finds out who has a function that this environment selects.
@@ -70,12 +77,11 @@ func (r *region) contest(f *state.Function) contest {
 		if !o.selects(f) {
 			continue
 		}
-		c.rivals = true
 		ours, theirs := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
 		switch order := r.compare(f, o, ours, theirs); {
 		case order > 0:
 		case order < 0:
-			return contest{by: o, held: true, rivals: true}
+			return contest{by: o, held: true}
 		case ours == bare:
 			c.by = o // and go on: another one may hold it
 		default:
@@ -245,15 +251,15 @@ func layersApplied(p plan.FunctionPast) (names []string) {
 	return names
 }
 
-// keep remembers what the environment is the only one to select and has to wait for,
-// so that who selects it later is the claimant; and what it has let go.
+// keep remembers what the environment holds and has to wait for, so that who selects
+// it later is the claimant, whatever becomes of the other functions.
 func (r *region) keep() {
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds() {
 			continue
 		}
-		if f, ok := r.snap.Function(s.Function); ok && !r.contest(&f).rivals {
+		if f, ok := r.snap.Function(s.Function); ok && r.contest(&f).by == nil {
 			r.plan.Learned.Kept = append(r.plan.Learned.Kept, s.Function)
 		}
 	}
