@@ -143,6 +143,10 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err != nil {
 		return prepared{}, err
 	}
+	if src, err = a.settle(ctx, src, s); err != nil {
+		_ = s.Close() // nothing was written
+		return prepared{}, err
+	}
 	p.round = round.Round{
 		Tree: src.tree, Revision: src.revision, Author: src.author, Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,

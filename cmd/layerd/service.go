@@ -202,6 +202,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
+		Bounds:   c.Desired(),
 		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
 	})

@@ -22,7 +22,8 @@ type builder struct {
 	root               *node
 	file               environmentFile
 	layers             map[string]*layerInfo // by name
-	zone               *time.Location        // of the key timezone; nil = there is none
+	limits             limits
+	zone               *time.Location // of the key timezone; nil = there is none
 	problems           []Problem
 }
 
@@ -102,6 +103,7 @@ func (b *builder) environment() Environment {
 	}
 	e.Alias = f.Alias
 	e.Rollout = b.rollout(e)
+	b.inBounds(e)
 	b.environmentPins(e)
 	b.overrides()
 	e.Unsupported = b.unsupported()

@@ -60,6 +60,7 @@
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form
 //	bad_window              not a window, or one that never opens
+//	beyond_bounds           what the bounds of an environment do not allow
 //	canary_needs_alias      a canary without an alias
 //	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping

@@ -37,12 +37,23 @@ func mapOf(names, values *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "object", PropertyNames: names, AdditionalProperties: values}
 }
 
-func (regionName) JSONSchema() *jsonschema.Schema   { return text("region") }
-func (layerGlob) JSONSchema() *jsonschema.Schema    { return text("layer-glob") }
-func (plainText) JSONSchema() *jsonschema.Schema    { return text("plain") }
-func (principal) JSONSchema() *jsonschema.Schema    { return text("principal") }
-func (runtimeName) JSONSchema() *jsonschema.Schema  { return text("runtime") }
-func (architecture) JSONSchema() *jsonschema.Schema { return enum("x86_64", "arm64") }
+func (regionName) JSONSchema() *jsonschema.Schema    { return text("region") }
+func (layerGlob) JSONSchema() *jsonschema.Schema     { return text("layer-glob") }
+func (plainText) JSONSchema() *jsonschema.Schema     { return text("plain") }
+func (principal) JSONSchema() *jsonschema.Schema     { return text("principal") }
+func (runtimeName) JSONSchema() *jsonschema.Schema   { return text("runtime") }
+func (architecture) JSONSchema() *jsonschema.Schema  { return enum("x86_64", "arm64") }
+func (accountNumber) JSONSchema() *jsonschema.Schema { return text("account") }
+func (roleGlob) JSONSchema() *jsonschema.Schema      { return text("role-glob") }
+func (functionGlob) JSONSchema() *jsonschema.Schema  { return text("bound-glob") }
+func (layerNameGlob) JSONSchema() *jsonschema.Schema { return text("bound-glob") }
+func (boundFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.MinProperties = new(uint64(1))
+}
+func (layerdFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	p, _ := s.Properties.Get("bounds")
+	p.PropertyNames = text("bound-name")
+}
 func (ignorable) JSONSchema() *jsonschema.Schema {
 	return enum("window", "freeze", "approval", "order", "health")
 }

@@ -234,7 +234,7 @@ func TestBlocked(t *testing.T) {
 			theirs := *w
 			theirs.Version, theirs.Owned = mustVersion("2"), false
 			other.Layers = []desired.LayerWish{theirs}
-			in.Others = append(in.Others, other)
+			in.Others = append(in.Others, Other{Want: other, Past: in.Regions[0].Past})
 		}, "prod and staging want different versions", false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -367,7 +367,7 @@ func TestRetention(t *testing.T) {
 			w := in.Regions[0].Want.Layers[0]
 			w.Owned, w.Version, w.Functions = false, mustVersion("3"), nil
 			other.Layers = []desired.LayerWish{w}
-			in.Others = []desired.Environment{other}
+			in.Others = []Other{{Want: other}}
 		}, []int64{1, 2}, map[int64]string{3: "wanted by staging"}},
 		{"an invalid file anywhere", func(in *Input) { in.PruneStop = "environments/dev.yaml is invalid" }, nil, map[int64]string{1: "dev.yaml is invalid"}},
 		{"a version that cannot be found", func(in *Input) { in.Regions[0].Want.Layers[0].Version = mustVersion("9.9.9") }, nil, map[int64]string{1: "cannot be found"}},
