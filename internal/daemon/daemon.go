@@ -52,6 +52,7 @@ type Options struct {
 	Targets []notify.Target // where alerts go; none = nowhere
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
+	Secrets []Secret        // that the configuration names; see secrets.go
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
@@ -110,6 +111,10 @@ type Daemon struct {
 	lostLeases      map[string]lostLease           // accounts whose lease was lost and that no daemon is known to hold
 	reported        string                         // what tellRepository last reported, in short
 	reportedAt      time.Time
+	unreadable      map[string]unreadable // secrets that cannot be read, by key
+
+	// Only the delivery touches this: why a target takes no messages, as last logged.
+	loggedTargets map[string]string
 }
 
 // New checks the options and does nothing else.
@@ -148,6 +153,7 @@ func New(o Options) (*Daemon, error) {
 		pullSlot:   make(chan struct{}, 1),
 		readSlot:   make(chan struct{}, 1),
 		lastGood:   map[string]*lastGood{}, verdicts: map[string]verdict{}, problems: map[string]environmentProblems{}, revisions: map[string]*revisions{}, accounts: map[string]*account{}, lostLeases: map[string]lostLease{},
+		unreadable: map[string]unreadable{}, loggedTargets: map[string]string{},
 	}, nil
 }
 
@@ -168,7 +174,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.newest().Files == nil {
 		d.startRead(ctx, d.newest()) // the last good commits are followed
 	}
-	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.balanceLoop} {
+	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.secretsLoop, d.balanceLoop} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.runAccounts(ctx) })
