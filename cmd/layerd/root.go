@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // app is what all commands share: where to write, what surrounds the process,
@@ -136,7 +138,7 @@ func (a *app) logger() *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if isTerminal(a.err) {
-		return slog.New(slog.NewTextHandler(out, o))
+		return slog.New(slog.NewTextHandler(foreign.TextLog(out), o))
 	}
-	return slog.New(slog.NewJSONHandler(out, o))
+	return slog.New(slog.NewJSONHandler(foreign.JSONLog(out), o))
 }

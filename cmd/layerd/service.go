@@ -20,6 +20,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/slack"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -59,7 +60,7 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 	}
 	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New()}
 	s.level.Set(c.Level())
-	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
+	s.log = slog.New(slog.NewJSONHandler(foreign.JSONLog(a.err), &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
 	if s.unit, err = s.assemble(ctx, c); err != nil {
 		return err

@@ -136,7 +136,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		case left > 0 || len(x.Sections) >= maxItems:
 			left++
 		default:
-			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
+			x.Sections = append(x.Sections, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {

@@ -100,7 +100,7 @@ func TestHistoryCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != "a, \"b\"\nc" || rows[2][13] != openStatus {
+	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != `a, "b"\nc` || rows[2][13] != openStatus {
 		t.Errorf("%q", rows)
 	}
 }

@@ -80,8 +80,7 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 	for _, reason := range byReason.keys {
 		names := byReason.of[reason]
-		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
-		p.Linef(4, "%s", text)
+		p.Linef(4, "%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
 		shown := p.some(len(names))
 		p.Line(6, 0, strings.Join(names[:shown], " "))
 		p.more(6, len(names)-shown)
@@ -186,7 +185,7 @@ func (p *planPage) cost(r plan.Region) {
 	if r.Cost.Calls == 0 || p.Applied {
 		return
 	}
-	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
+	p.Linef(2, "%s", p.Page.Faint(costText(r.Cost, p.Rate)))
 }
 
 // costText returns "21 calls, about 4 s at 5 requests/s".

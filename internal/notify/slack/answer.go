@@ -45,7 +45,7 @@ func judge(resp *http.Response, answer, address string) error {
 		e.Reason += ": " + code
 	}
 	switch {
-	case status >= 200 && status < 300 && !foreign(answer):
+	case status >= 200 && status < 300 && !notSlack(answer):
 		return nil
 	case status >= 200 && status < 300:
 		e.Verdict = notify.Later
@@ -62,9 +62,9 @@ func judge(resp *http.Response, answer, address string) error {
 	return e
 }
 
-// foreign reports whether something between us and Slack answered: a page to
+// notSlack reports whether something between us and Slack answered: a page to
 // log in, or another API that refuses.
-func foreign(answer string) bool {
+func notSlack(answer string) bool {
 	answer = strings.TrimSpace(answer)
 	return strings.HasPrefix(answer, "<") || strings.HasPrefix(answer, "{") && strings.Contains(strings.ReplaceAll(answer, " ", ""), `"ok":false`)
 }
