@@ -111,11 +111,11 @@ func (n *notice) fits(column int, help foreign.Styled) bool {
 // excerpt writes the line and the marks below its place, and returns in which column
 // the marks end.
 func (n *notice) excerpt(line []rune) int {
-	around := 60
+	room := 180
 	if n.Width > 0 {
-		around = max((n.Width-len(n.gap)-len(" |  ……"))/3, 8) // a third before, two behind
+		room = max(n.Width-len(n.gap)-len(" | "), 24)
 	}
-	shown, before, marks := excerpt(line, n.Column, n.Length, around)
+	shown, before, marks := excerpt(line, n.Column, n.Length, room)
 	fmt.Fprintf(n, "%s %s\n%s %s %s\n", n.gap, n.rail("|"), n.rail(strconv.Itoa(n.Line)), n.rail("|"), shown)
 	fmt.Fprintf(n, "%s %s %s%s", n.gap, n.rail("|"), before, n.loud(marks))
 	return len(n.gap) + len(" | ") + len(before) + len(marks)
@@ -160,23 +160,28 @@ func sourceOf(fsys fs.FS, file string) []byte {
 }
 
 // excerpt returns the part of a line around a column as a terminal shows it, the
-// spaces that lead to the column, and the marks below it: around columns in front of
-// the place and twice as many from it on. Tabs are four cells, wide characters two.
-func excerpt(line []rune, column, length, around int) (shown, before, marks string) {
+// spaces that lead to the column, and the marks below it. What does not fit into room
+// columns is cut, so that a third of them is in front of the place. Tabs are four
+// cells, wide characters two.
+func excerpt(line []rune, column, length, room int) (shown, before, marks string) {
 	start := min(max(0, column-1), len(line))
 	end := min(start+max(1, length), len(line))
 	from := start
-	for from > 0 && cells(line[from-1:start]) <= 2*around {
+	for from > 0 && cells(line[from-1:start]) <= room*2/3 {
 		from--
 	}
-	if from > 0 { // too much stands before it: half of that is enough
-		for from = start; cells(line[from-1:start]) <= around; {
+	if from > 0 { // too much stands before it
+		for from = start; cells(line[from-1:start]) <= room/3; {
 			from--
 		}
 	}
+	room -= cells(line[from:start]) + min(from, 1)
 	to := start
-	for to < len(line) && cells(line[start:to+1]) <= 2*around {
+	for to < len(line) && cells(line[start:to+1]) <= room {
 		to++
+	}
+	if to < len(line) && to > start && cells(line[start:to]) == room {
+		to-- // for the mark of what is cut
 	}
 	end = min(end, to)
 	shown = printable(line[from:to])

@@ -51,8 +51,8 @@ func TestExcerpt(t *testing.T) {
 		{"past the end", "a:", 3, 1, "a:", "  ^"},
 		{"beyond the line", "a: b", 4, 99, "a: b", "   ^"},
 		{"control characters", "a: \x1b[31mx", 9, 1, `a: \x1b[31mx`, "           ^"},
-		{"the end of a long line", long, 300, 1, "…" + strings.Repeat("あ", 31), strings.Repeat(" ", 61) + "^^"},
-		{"the start of a long line", long, 1, 1, strings.Repeat("あ", 60) + "…", "^^"},
+		{"the end of a long line", long, 300, 1, "…" + strings.Repeat("あ", 11), strings.Repeat(" ", 21) + "^^"},
+		{"the start of a long line", long, 1, 1, strings.Repeat("あ", 29) + "…", "^^"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			shown, before, marks := excerpt([]rune(tt.line), tt.column, tt.length, 60)
