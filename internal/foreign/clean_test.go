@@ -1,4 +1,4 @@
-package foreign
+package foreign_test
 
 import (
 	"bytes"
@@ -8,6 +8,9 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/layerd/layerd/internal/foreign"
+	"github.com/layerd/layerd/internal/foreign/foreigntest"
 )
 
 // T1: a reader sees what is there, and what languages and emoji are made of stays.
@@ -44,7 +47,7 @@ func TestT1Clean(t *testing.T) {
 		`C:\temp \d+ ## :: <b> @x`:           `C:\temp \d+ ## :: <b> @x`,
 		"한국어 ｶﾞ ﾊﾟ \ufffd 🫩":                 "한국어 ｶﾞ ﾊﾟ \ufffd 🫩",
 	} {
-		if got := Clean(text); got != want {
+		if got := foreign.Clean(text); got != want {
 			t.Errorf("Clean(%q)\n got %q\nwant %q", text, got, want)
 		}
 	}
@@ -59,7 +62,7 @@ func TestCleanEndsTowers(t *testing.T) {
 		"skins":     "👩" + strings.Repeat("\U0001F3FB", 500),
 		"joiners":   "👩" + strings.Repeat("\u200d👩", 500),
 	} {
-		for tower := range strings.SplitSeq(Clean(text), `\`) {
+		for tower := range strings.SplitSeq(foreign.Clean(text), `\`) {
 			if n := utf8.RuneCountInString(tower); n > 20 {
 				t.Errorf("%s: %d characters in one place: %.60q", name, n, tower)
 			}
@@ -67,49 +70,23 @@ func TestCleanEndsTowers(t *testing.T) {
 	}
 }
 
-// hostile are pieces of which texts of others are made here.
-var hostile = []string{
-	"\x1b[8m", "\u009b8m", "\x9b8m", "\x1b]0;t\x07", "\r", "\n", "\b", "\x00", "\x7f", "\t", "\u202e", "\u2066", "\u200b", "\ufeff", "\U000e0041",
-	"\xff", "\xf0\x9f", "\u2028", "\u2029", "\u0085", strings.Repeat("\u0301", 40), "\u200d", "\ufe0f", "::error::x", "::stop-commands::y", "##[group]z",
-	"##vso[task.x]", "%0A", "%", "@org/team", "@here", "<!channel>", "<@U1>", "&lt;", "<b>", "</details>", "<!--", "-->", "`", "```", "~~~", "|", "[a](http://x)",
-	"![i](x)", "http://x.example", "www.x.example", "#12", "org/repo#3", "GH-4", ":+1:", "$x$", "*b*", "_i_", "~s~", "\\", "- [ ] ", "> ", "# ", "1. ", "===",
-	"=1+1", "+1", "-1", "@SUM(A1)", "\"=x", "'=x", "＝x", " ", "  ", "plain", "日本語の文", "👩🏻‍🚀", "é", "x",
-}
-
-func compose(picks []byte) string {
-	var b strings.Builder
-	for _, p := range picks {
-		b.WriteString(hostile[int(p)%len(hostile)])
-	}
-	return b.String()
-}
-
-// seeds has every piece alone, behind a word, and beside each other one.
-func seeds(f *testing.F) {
-	for i := range hostile {
-		f.Add([]byte{byte(i)}, "")
-		f.Add([]byte{byte(i), byte(i + 1), byte(i)}, "x")
-		f.Add([]byte{67, 70, byte(i)}, "a b")
-	}
-}
-
 // FuzzClean: one line in which every character is seen, also after it was cleaned
 // again or joined with others.
 func FuzzClean(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		text := compose(picks) + more
-		got := Clean(text)
-		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || Hidden(r) && !carried(r) && !joiner(r) }) {
+		text := foreigntest.Compose(picks) + more
+		got := foreign.Clean(text)
+		if !utf8.ValidString(got) || strings.ContainsFunc(got, unseen) {
 			t.Errorf("Clean(%q) = %q", text, got)
 		}
-		if again := Clean(got); again != got {
+		if again := foreign.Clean(got); again != got {
 			t.Errorf("cleaned twice %q is %q", got, again)
 		}
-		if Width(got) == 0 && got != "" {
+		if foreign.Width(got) == 0 && got != "" {
 			t.Errorf("nothing is seen of %q", got)
 		}
-		lines := Wrap(got, 20, 0, 2)
+		lines := foreign.Wrap(got, 20, 0, 2)
 		if strings.ReplaceAll(strings.Join(lines, ""), " ", "") != strings.ReplaceAll(got, " ", "") {
 			t.Errorf("%q is broken into %q", got, lines)
 		}
@@ -119,14 +96,14 @@ func FuzzClean(f *testing.F) {
 // FuzzJSON: the same document, in which nothing is left that a terminal obeys or a
 // job of GitHub finds.
 func FuzzJSON(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		text := compose(picks) + more
+		text := foreigntest.Compose(picks) + more
 		before, err := json.Marshal(map[string]string{"reason": text, text: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		after := JSON(before)
+		after := foreign.JSON(before)
 		assertSeen(t, string(after))
 		var one, two map[string]string
 		if json.Unmarshal(before, &one) != nil || json.Unmarshal(after, &two) != nil || len(one) != len(two) {
@@ -138,8 +115,8 @@ func FuzzJSON(f *testing.F) {
 			}
 		}
 		var log, console bytes.Buffer
-		slog.New(slog.NewJSONHandler(JSONLog(&log), nil)).Warn(text, text, text)
-		slog.New(slog.NewTextHandler(TextLog(&console), nil)).Warn(text, "key", text)
+		slog.New(slog.NewJSONHandler(foreign.JSONLog(&log), nil)).Warn(text, text, text)
+		slog.New(slog.NewTextHandler(foreign.TextLog(&console), nil)).Warn(text, "key", text)
 		for _, record := range []string{log.String(), console.String()} {
 			line, rest, ended := strings.Cut(record, "\n")
 			if !ended || rest != "" {
@@ -153,31 +130,41 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
+// unseen reports whether r is a character of which a reader sees nothing where it is
+// alone.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Co) || r >= 0xE0000 && r < 0xE0100 ||
+		unicode.Is(unicode.Cf, r) && r != '\u200c' && r != '\u200d' && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
+}
+
 // assertSeen holds what is promised of a line in any output.
 func assertSeen(t *testing.T, text string) {
 	t.Helper()
+	if !utf8.ValidString(text) {
+		t.Fatalf("not UTF-8: %q", text)
+	}
 	for _, r := range text {
-		if r < ' ' || r == utf8.RuneError && !strings.Contains(text, "\ufffd") || Hidden(r) && !carried(r) && !joiner(r) {
+		if unseen(r) {
 			t.Fatalf("%U is hidden in %q", r, text)
 		}
 	}
-	if mark.MatchString(text) && strings.HasPrefix(text, "{") {
+	if strings.HasPrefix(text, "{") && foreigntest.IsCommand(text) {
 		t.Errorf("a command is in %q", text)
 	}
 }
 
 // FuzzCell: a cell that no spreadsheet computes.
 func FuzzCell(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		text := compose(picks) + more
-		got := Cell(text)
+		text := foreigntest.Compose(picks) + more
+		got := foreign.Cell(text)
 		assertSeen(t, got)
 		bare := strings.TrimFunc(got, func(r rune) bool { return unicode.IsSpace(r) || r == '"' })
 		if bare != "" && strings.ContainsRune("=+-@|%＝＋－＠", []rune(bare)[0]) {
 			t.Errorf("Cell(%q) = %q", text, got)
 		}
-		if strings.TrimPrefix(got, "'") != Clean(text) && got != Clean(text) {
+		if strings.TrimPrefix(got, "'") != foreign.Clean(text) && got != foreign.Clean(text) {
 			t.Errorf("Cell(%q) = %q", text, got)
 		}
 	})
@@ -185,9 +172,9 @@ func FuzzCell(f *testing.F) {
 
 // FuzzSlack: no mark of Slack's is left, and one line.
 func FuzzSlack(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		got := Slack(compose(picks) + more)
+		got := foreign.Slack(foreigntest.Compose(picks) + more)
 		assertSeen(t, got)
 		bare := strings.NewReplacer("&amp;", "", "&lt;", "", "&gt;", "").Replace(got)
 		if strings.ContainsAny(bare, "<>&`") {
@@ -199,19 +186,19 @@ func FuzzSlack(f *testing.F) {
 // FuzzWorkflow: T2. GitHub's runner reads a line after its leading spaces, and finds
 // the older marks anywhere; wherever words are broken, nothing is a command.
 func FuzzWorkflow(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		text := compose(picks) + more
+		text := foreigntest.Compose(picks) + more
 		for width := range 30 {
-			page := Workflow("  " + strings.Join(Wrap(Clean(text), width, 2, 4), "\n    ") + "\n")
+			page := foreign.Workflow("  " + strings.Join(foreign.Wrap(foreign.Clean(text), width, 2, 4), "\n    ") + "\n")
 			for line := range strings.Lines(page) {
-				if commands(line) {
+				if foreigntest.IsCommand(line) {
 					t.Fatalf("width %d: %q is a command", width, line)
 				}
 			}
 		}
-		annotation := "::error title=" + WorkflowProperty(text) + "::" + WorkflowData(text) + WorkflowLine + "help"
-		if strings.ContainsAny(annotation, "\r\n") || mark.MatchString(annotation) {
+		annotation := "::error title=" + foreign.WorkflowProperty(text) + "::" + foreign.WorkflowData(text) + foreign.WorkflowLine + "help"
+		if strings.ContainsAny(annotation, "\r\n") || foreigntest.IsCommand(strings.TrimPrefix(annotation, "::")) {
 			t.Errorf("%q", annotation)
 		}
 		properties, message, _ := strings.Cut(strings.TrimPrefix(annotation, "::error "), "::")
@@ -219,20 +206,15 @@ func FuzzWorkflow(f *testing.F) {
 			t.Errorf("properties %q", properties)
 		}
 		read := strings.NewReplacer("%25", "%", "%0A", "\n", "%0D", "\r").Replace(message)
-		if want := Workflow(Clean(text)) + "\nhelp"; read != want {
+		if want := foreign.Workflow(foreign.Clean(text)) + "\nhelp"; read != want {
 			t.Errorf("GitHub reads %q, not %q", read, want)
 		}
 		for line := range strings.Lines(read) {
-			if commands(line) {
+			if foreigntest.IsCommand(line) {
 				t.Errorf("a line of the message is a command: %q", line)
 			}
 		}
 	})
-}
-
-// commands is how actions/runner finds a command in a line.
-func commands(line string) bool {
-	return strings.HasPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::") || strings.Contains(line, "##[") || strings.Contains(line, "##vso[")
 }
 
 func TestT2Workflow(t *testing.T) {
@@ -242,7 +224,7 @@ func TestT2Workflow(t *testing.T) {
 		"see ##[group]x and ##vso[y]": `see \x23#[group]x and \x23#vso[y]`,
 		"std::vector ## Heading":      "std::vector ## Heading",
 	} {
-		if got := Workflow(text); got != want {
+		if got := foreign.Workflow(text); got != want {
 			t.Errorf("Workflow(%q) = %q, want %q", text, got, want)
 		}
 	}

@@ -1,9 +1,12 @@
-package foreign
+package foreign_test
 
 import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/layerd/layerd/internal/foreign"
+	"github.com/layerd/layerd/internal/foreign/foreigntest"
 )
 
 func TestMarkdown(t *testing.T) {
@@ -22,17 +25,17 @@ func TestMarkdown(t *testing.T) {
 		"ends @x|y and @x`y":             "ends <code>&#64;x&#124;y</code> and <code>&#64;x&#96;y</code>",
 		"":                               "",
 	} {
-		if got := Markdown(text); got != want {
+		if got := foreign.Markdown(text); got != want {
 			t.Errorf("Markdown(%q)\n got %q\nwant %q", text, got, want)
 		}
 	}
-	if got := Code("a`b|c") + Code("prod.yaml:4:3"); got != "<code>a&#96;b&#124;c</code>`prod.yaml:4:3`" {
+	if got := foreign.Code("a`b|c") + foreign.Code("prod.yaml:4:3"); got != "<code>a&#96;b&#124;c</code>`prod.yaml:4:3`" {
 		t.Errorf("code %q", got)
 	}
-	if got := Fenced("sh", "a ```` b\n"); got != "`````sh\na ```` b\n`````\n" {
+	if got := foreign.Fenced("sh", "a ```` b\n"); got != "`````sh\na ```` b\n`````\n" {
 		t.Errorf("fenced %q", got)
 	}
-	if got := Markedf("- %s %d %s\n", "@x", 3, Marked("**b**")); got != "- `@x` 3 **b**\n" {
+	if got := foreign.Markedf("- %s %d %s\n", "@x", 3, foreign.Marked("**b**")); got != "- `@x` 3 **b**\n" {
 		t.Errorf("formatted %q", got)
 	}
 }
@@ -41,16 +44,18 @@ var (
 	codeElement = regexp.MustCompile("(?:^|[^\\\\`])`[^`|]+`|" + `<code>(?:[^<>&` + "`" + `@:/#$\[\]*_~|\\]|&#\d+;)*</code>`)
 	entity      = regexp.MustCompile(`&(?:amp|lt|gt);`)
 	escaped     = regexp.MustCompile(`\\[\\` + "`" + `*\[\]|~_.)#+=-]`)
+	live        = regexp.MustCompile(`(?i)(?:^|\W)@\w|#\d|!\d|://|www\.|\bgh-\d|:\+1:|\$`)
+	blocks      = regexp.MustCompile(`^(?:[-+*>#=]|\d{1,9}[.)](?:\s|$)|~~~)`)
 	insideWord  = regexp.MustCompile(`[A-Za-z0-9]_+[A-Za-z0-9]`)
 )
 
 // FuzzMarkdown: outside of code, which nobody looks into, nothing is left that
 // Markdown, HTML, GitHub or GitLab read.
 func FuzzMarkdown(f *testing.F) {
-	seeds(f)
+	foreigntest.Seed(f)
 	f.Fuzz(func(t *testing.T, picks []byte, more string) {
-		text := compose(picks) + more
-		got := Markdown(text)
+		text := foreigntest.Compose(picks) + more
+		got := foreign.Markdown(text)
 		assertSeen(t, got)
 		rest := codeElement.ReplaceAllString(got, "")
 		if live.MatchString(entity.ReplaceAllString(rest, "")) {
@@ -64,7 +69,7 @@ func FuzzMarkdown(f *testing.F) {
 		if strings.ContainsAny(rest, "<>&`*[]|~\\_@") || blocks.MatchString(strings.TrimSpace(got)) {
 			t.Errorf("%q reads as more than text: %q of %q", got, rest, text)
 		}
-		for line := range strings.Lines(string(Fenced("diff", "! "+Clean(text)+"\n"))) {
+		for line := range strings.Lines(string(foreign.Fenced("diff", "! "+foreign.Clean(text)+"\n"))) {
 			if strings.HasPrefix(line, "! ") && strings.Contains(line, "\n") != strings.HasSuffix(line, "\n") {
 				t.Errorf("%q", line)
 			}

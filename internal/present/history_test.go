@@ -132,6 +132,7 @@ func TestRenderHistory(t *testing.T) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
 	golden(t, "history.txt", History(list, tokyo(t), Options{Width: 80}))
+	golden(t, "history-40.txt", History(list, tokyo(t), Options{Width: 40}))
 }
 
 // A rollout by waves, a function behind an alias, and what people said of it.

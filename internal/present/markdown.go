@@ -179,7 +179,7 @@ func (m markdownPlan) region(b *comment, r plan.Region) {
 	}
 	drift, extra := splitDrift(r.Drift)
 	if len(extra) > 0 {
-		b.f("- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extra), "layer"))
+		b.f("- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extraByLayer(extra)), "layer"))
 	}
 	for _, d := range drift {
 		b.f("- ⚠️ drift %s on %s: %s, since %s\n", foreign.Code(d.Kind), foreign.Code(d.Function), d.Reason, words.Moment(d.Since, r.Want.Zone))
