@@ -184,7 +184,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	case "markdown":
 		return a.print(present.Markdown(result, v))
 	case "github":
-		return a.print(present.GitHub(result, v, f.repo.root()))
+		return a.printFor("github", present.GitHub(result, v, f.repo.root()))
 	default:
 		return a.print(present.Text(result, v))
 	}

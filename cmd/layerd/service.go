@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/slack"
@@ -63,7 +64,7 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New(), holder: lease.ThisProcess()}
 	a.metrics.Store(metrics.New(buildVersion().Version))
 	s.level.Set(c.Level())
-	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
+	s.log = slog.New(slog.NewJSONHandler(foreign.JSONLog(a.err), &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
 	if s.unit, err = s.assemble(ctx, c); err != nil {
 		return err

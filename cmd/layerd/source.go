@@ -178,11 +178,11 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	if len(found) > 0 {
 		return found, nil
 	}
-	var b strings.Builder
+	var list []string
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			b.WriteString("\n  " + p.Brief())
+			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
 }

@@ -120,6 +120,9 @@ func shown(m notify.Message) string {
 	text := fmt.Sprintf("%s %s: %s\n", m.Severity, m.Status, m.Title)
 	for _, part := range m.Sections {
 		text += "  " + part.Text + "\n"
+		if part.Detail != "" {
+			text += part.Detail + "\n"
+		}
 		for _, item := range part.Items {
 			text += "  - " + item + "\n"
 		}

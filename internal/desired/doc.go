@@ -2,7 +2,7 @@
 // layers/*/layer.yaml and environments/*.yaml from any fs.FS into one value.
 //
 //	tree := desired.Load(commit.Files, desired.Options{Now: now})
-//	desired.Format(os.Stderr, commit.Files, tree.Problems, color)
+//	desired.Format(os.Stderr, commit.Files, tree.Problems, desired.Look{Color: color})
 //	for _, env := range tree.Environments { // valid ones, one per Region
 //		for _, wish := range env.Layers {
 //			fmt.Println(env.Name, env.Region, wish.Layer, wish.Version)

@@ -113,6 +113,7 @@ func TestRenderWhy(t *testing.T) {
 	a, of := why.Ask(whyFunction, []why.Place{place}), plan.Report{Past: "store", Revision: strings.Repeat("ab12", 10)}
 	text := Why(a, of, testView())
 	golden(t, "why.txt", text)
+	golden(t, "why-40.txt", Why(a, of, narrowView()))
 	for line := range strings.Lines(text) {
 		if lipgloss.Width(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "layerd approve") {
 			t.Errorf("wider than 80 columns: %s", line)

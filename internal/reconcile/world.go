@@ -162,6 +162,7 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		if res.Problem == nil {
 			res.Problem = r.refused(w, res.Number, at)
 		}
+		r.misnamed(w, res.Problem)
 		if res.Problem != nil {
 			w.ok = false
 			res.Problem.Environment = r.want.Name
