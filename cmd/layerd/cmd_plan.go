@@ -143,6 +143,10 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err != nil {
 		return prepared{}, err
 	}
+	if src, err = a.settle(ctx, src, s); err != nil {
+		_ = s.Close() // nothing was written
+		return prepared{}, err
+	}
 	p.round = round.Round{
 		Tree: src.tree, Revision: src.revision, Author: src.author, Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
@@ -180,7 +184,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	case "markdown":
 		return a.print(present.Markdown(result, v))
 	case "github":
-		return a.print(present.GitHub(result, v, f.repo.root()))
+		return a.printFor("github", present.GitHub(result, v, f.repo.root()))
 	default:
 		return a.print(present.Text(result, v))
 	}

@@ -78,7 +78,7 @@ func (a *app) readConfig(where string) (config.Config, error) {
 		logProblems(log, problems)
 	} else if len(problems) > 0 {
 		var b strings.Builder
-		if err := config.Format(&b, name, data, problems, a.palette().On && isTerminal(a.err)); err != nil {
+		if err := config.Format(&b, name, data, problems, strictyaml.Look{Color: a.palette().On && isTerminal(a.err), Width: width(a.err)}); err != nil {
 			return c, err
 		}
 		a.sayRaw(b.String())

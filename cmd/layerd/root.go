@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/layerd/layerd/internal/daemon/metrics"
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // app is what all commands share: where to write, what surrounds the process,
@@ -140,7 +141,7 @@ func (a *app) logger() *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if isTerminal(a.err) {
-		return slog.New(slog.NewTextHandler(out, o))
+		return slog.New(slog.NewTextHandler(foreign.TextLog(out), o))
 	}
-	return slog.New(slog.NewJSONHandler(out, o))
+	return slog.New(slog.NewJSONHandler(foreign.JSONLog(out), o))
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/slack"
@@ -63,7 +64,7 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New(), holder: lease.ThisProcess()}
 	a.metrics.Store(metrics.New(buildVersion().Version))
 	s.level.Set(c.Level())
-	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
+	s.log = slog.New(slog.NewJSONHandler(foreign.JSONLog(a.err), &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
 	if s.unit, err = s.assemble(ctx, c); err != nil {
 		return err
@@ -206,6 +207,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
+		Bounds:   c.Desired(),
 		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
 	})

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/words"
 )
 
@@ -58,12 +60,29 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	if err != nil {
 		return source{}, err
 	}
+	src := source{files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}
+	src.tree, err = a.want(ctx, src, desired.Options{})
+	return src, err
+}
+
+// want returns what a commit asks for.
+func (a *app) want(ctx context.Context, src source, o desired.Options) (desired.Tree, error) {
 	var reader daemon.Reader
-	tree, err := reader.Load(ctx, commit.Hash, commit.Files, a.now())
-	if err != nil {
-		return source{}, err
+	o.Now = a.now()
+	return reader.Load(ctx, src.revision, src.files, o)
+}
+
+// settle decides with a store whose a layer is that two environments claim: a single
+// commit does not say who had it before.
+func (a *app) settle(ctx context.Context, src source, s store.Store) (source, error) {
+	if s == nil || !slices.ContainsFunc(src.tree.Problems, func(p desired.Problem) bool { return p.Code == "layer_owned_twice" }) {
+		return src, nil
 	}
-	return source{tree: tree, files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}, nil
+	holders, err := daemon.Holders(ctx, s, src.repository)
+	if err == nil {
+		src.tree, err = a.want(ctx, src, desired.Options{Holders: holders})
+	}
+	return src, err
 }
 
 // committed refuses files that are in no commit: nobody has reviewed them, and
@@ -159,11 +178,11 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	if len(found) > 0 {
 		return found, nil
 	}
-	var b strings.Builder
+	var list []string
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			b.WriteString("\n  " + p.Brief())
+			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -37,6 +38,8 @@ type Options struct {
 	StoreName string
 	Connect   func(context.Context, desired.Environment) (round.Cloud, error)
 	Rates     reconcile.Rates
+	// Bounds are what the environments' files may reach, before what layerd.yaml says.
+	Bounds desired.Bounds
 	// Interval is between two rounds of an environment, GitInterval between two
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
@@ -95,6 +98,7 @@ type Daemon struct {
 	head            head
 	loaded          loadedCommit                   // the newest commit that was read
 	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
+	applied         map[state.LayerARN]string      // by layer: the environment that alone had it before this daemon started
 	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS
 	problems        map[string]environmentProblems // by environment; "" = of no environment
 	revisions       map[string]*revisions          // by environment: the four revisions

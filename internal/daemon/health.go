@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/words"
 )
 
@@ -150,7 +151,7 @@ func (d *Daemon) Handler() http.Handler {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 			// The client may have left; nobody can be told of the error.
-			_ = json.NewEncoder(w).Encode(h)
+			_ = json.NewEncoder(foreign.JSONLog(w)).Encode(h)
 		}
 	}
 	mux.HandleFunc("GET /healthz", answer(func(h Health) bool { return h.Alive }))

@@ -74,6 +74,7 @@ var masks = []struct {
 	// What is kept since that commit: an earlier layerd does not read it, and a
 	// later one does without.
 	{regexp.MustCompile(`,"invalid_since":"<instant>"`), ""},
+	{regexp.MustCompile(`("fencing":\{[^}]*\}),"since":"<instant>"`), "$1"},
 	{regexp.MustCompile(`,"back":true(}\],"stage")`), "$1"},
 	// How often and why a target refused a message is for people to read; nobody
 	// acts on it.
@@ -119,6 +120,9 @@ func shown(m notify.Message) string {
 	text := fmt.Sprintf("%s %s: %s\n", m.Severity, m.Status, m.Title)
 	for _, part := range m.Sections {
 		text += "  " + part.Text + "\n"
+		if part.Detail != "" {
+			text += part.Detail + "\n"
+		}
 		for _, item := range part.Items {
 			text += "  - " + item + "\n"
 		}

@@ -52,7 +52,7 @@ type Part struct {
 // of this package it never panics and returns no error: what is wrong is in the
 // Tree.
 func Open(fsys fs.FS, o Options) (r *Repository) {
-	l := &loader{fsys: fsys, now: o.Now, byName: map[string]*layerInfo{}, after: map[string]*node{}}
+	l := &loader{fsys: fsys, now: o.Now, holders: o.Holders, daemon: o.Bounds, byName: map[string]*layerInfo{}, after: map[string]*node{}}
 	r = &Repository{shared: l}
 	defer func() {
 		if p := recover(); p != nil {
@@ -69,6 +69,7 @@ func Open(fsys fs.FS, o Options) (r *Repository) {
 	l.readLayers()
 	r.files = l.listEnvironments()
 	l.knownNames()
+	l.boundNames()
 	return r
 }
 

@@ -54,7 +54,7 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 			left++
 			add(severity)
 		} else {
-			add(severity, Section{Text: e.Fact.Title + "\n" + words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
+			add(severity, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {

@@ -186,7 +186,7 @@ func estimateSize(list []waitingMessage) int {
 		m := w.Message
 		n += 400 + len(m.Title) + len(m.Context) + len(m.ID) + len(m.Alert.Region) + len(m.Alert.Key)
 		for _, s := range m.Sections {
-			n += 40 + len(s.Text) + len(s.Code)
+			n += 40 + len(s.Text) + len(s.Detail) + len(s.Code)
 			for _, item := range s.Items {
 				n += 3 + len(item)
 			}

@@ -22,6 +22,9 @@ func show(m notify.Message) string {
 	fmt.Fprintf(&b, "## %s (%s %s)\n\n", m.Headline(), m.Severity, m.Alert.Kind)
 	for _, s := range m.Sections {
 		b.WriteString(s.Text)
+		if s.Detail != "" {
+			b.WriteString("\n" + s.Detail)
+		}
 		if len(s.Items) > 0 {
 			b.WriteString("\n  " + strings.Join(s.Items, "\n  "))
 		}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
@@ -37,9 +38,44 @@ type Config struct {
 	// Who is told about drift, held work and outcomes; nobody by default, and
 	// then only the log and the command line say what happens.
 	Notify []Notify `json:"notify"`
+	// What an environment's own file in the repository may reach, by environment;
+	// beyond it is a problem of that file, and its last good commit is followed.
+	// It is like bounds in the repository's layerd.yaml and wins over it, list by
+	// list: whoever may merge there cannot widen it. "*" is for environments
+	// without an entry, which are free otherwise. Too narrow a bound stops an
+	// environment from following Git.
+	Bounds map[string]Bound `json:"bounds"`
 	// What is logged to standard error: debug, info, warn or error; info by
 	// default, which is a line per round and per change.
 	LogLevel string `json:"log_level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
+}
+
+// Bound is what one environment's file may reach. A list that is left out is no
+// bound, and an empty one allows nothing. ${ENVIRONMENT}, ${ACCOUNT}, ${REGION} and
+// ${PARTITION} work in all but accounts and regions.
+type Bound struct {
+	// Accounts, 12 digits in quotes.
+	Accounts []string `json:"accounts"`
+	// Regions.
+	Regions []string `json:"regions"`
+	// ARNs of roles, with * and ?. An environment without a role is beyond them:
+	// it would act with all that the daemon itself may.
+	Roles []string `json:"roles"`
+	// Globs on the names of functions. Nothing that a selector could match may be
+	// beyond them, so that each selector needs a name; nor what smoke tests call.
+	Functions []string `json:"functions"`
+	// Globs on what layers of the environment's own account are called live, by
+	// name or by arn.
+	LayerNames []string `json:"layer_names"`
+}
+
+// Desired returns the bounds as package desired takes them.
+func (c Config) Desired() desired.Bounds {
+	all := desired.Bounds{}
+	for name, b := range c.Bounds {
+		all[name] = desired.Bound(b)
+	}
+	return all
 }
 
 // Git says which branch is followed and how it is reached.

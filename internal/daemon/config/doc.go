@@ -3,7 +3,7 @@
 //
 //	name, data, err := config.Read("/etc/layerd/layerd.yaml", os.LookupEnv)
 //	cfg, problems := config.Load(name, data)
-//	config.Format(os.Stderr, name, data, problems, color)
+//	config.Format(os.Stderr, name, data, problems, strictyaml.Look{Color: color})
 //	if strictyaml.Errors(problems) {
 //		return // exit 78, or, at SIGHUP, the old configuration stays
 //	}

@@ -212,7 +212,7 @@ func TestFormat(t *testing.T) {
 	data := []byte("git: {url: /srv}\ninterval: 5 min\n")
 	_, problems := Load("/etc/layerd/layerd.yaml", data)
 	var b bytes.Buffer
-	if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, false); err != nil {
+	if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, strictyaml.Look{}); err != nil {
 		t.Fatal(err)
 	}
 	want := `error[bad_duration]: "5 min" is not a duration such as 30m, 24h or 7d, up to ten years
