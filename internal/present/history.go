@@ -10,13 +10,26 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
 )
 
-// historyView is the JSON of history.
+// historyView is the JSON of history. Limit and Groups count rollouts, rounds and
+// decisions, of which Entries has all that was asked for.
 type historyView struct {
-	FormatVersion string      `json:"format_version"`
-	Entries       []entryView `json:"entries"`
+	FormatVersion string       `json:"format_version"`
+	Entries       []entryView  `json:"entries"`
+	Limit         int          `json:"limit"` // 0 = none
+	Groups        int          `json:"groups"`
+	LeftOut       *leftOutView `json:"left_out,omitempty"`
+}
+
+// leftOutView is what was asked for and is not in the entries.
+type leftOutView struct {
+	Groups  int    `json:"groups"`
+	Entries int    `json:"entries"`
+	AtLeast bool   `json:"at_least,omitempty"` // there are more than these
+	Command string `json:"command"`            // that shows all
 }
 
 // entryView is one step that was carried out, or was about to be. Its status
@@ -69,9 +82,28 @@ type entryView struct {
 // openStatus is what is said of a record without an end.
 const openStatus = "open"
 
-// HistoryDocument returns entries for other programs.
-func HistoryDocument(entries []history.Entry) any {
-	return historyView{FormatVersion: "1", Entries: plan.Views(entries, viewEntry)}
+// HistoryDocument returns a page for other programs. limit is what it was asked for, and
+// all the command that shows what it leaves out.
+func HistoryDocument(page history.Page, limit int, all string) any {
+	v := historyView{FormatVersion: "1", Entries: plan.Views(page.Entries, viewEntry), Limit: limit, Groups: page.Groups}
+	if left := page.Left; left.Groups > 0 {
+		v.LeftOut = &leftOutView{Groups: left.Groups, Entries: left.Entries, AtLeast: left.More, Command: all}
+	}
+	return v
+}
+
+// LeftOut returns in a sentence what a page leaves out, without the command that shows
+// it; empty = nothing.
+func LeftOut(page history.Page) string {
+	left := page.Left
+	if left.Groups == 0 {
+		return ""
+	}
+	text := words.Count(left.Groups, "older change") + " left out, of " + words.Count(left.Entries, "step")
+	if left.More {
+		text = "more than " + text
+	}
+	return text
 }
 
 func viewEntry(e history.Entry) entryView {
@@ -157,31 +189,88 @@ func number(n int64) string {
 // historyPage is a history that is being written.
 type historyPage struct{ Page }
 
-// History returns entries for people, in their order; what one round did to many
-// functions is one line.
-func History(entries []history.Entry, zone *time.Location, v Options) string {
+// History returns a page for people, the newest first; what was done to many functions
+// in one rollout or round is one line. all is the command that shows what the page
+// leaves out.
+func History(page history.Page, all string, zone *time.Location, v Options) string {
 	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
-	for i := 0; i < len(entries); {
-		n := 1
-		for i+n < len(entries) && together(entries[i], entries[i+n]) {
-			n++
-		}
-		if d := entries[i].Started.In(zone).Format("Mon 2006-01-02 MST"); d != day {
+	for _, line := range historyLines(page.Entries) {
+		if d := shownAt(line[0]).In(zone).Format("Mon 2006-01-02 MST"); d != day {
 			day = d
 			pg.Linef(0, "%s", pg.Bold(d))
 		}
-		pg.change(entries[i:i+n], v.Verbose, zone)
-		i += n
+		pg.change(line, v.Verbose, zone)
+	}
+	if left := LeftOut(page); left != "" {
+		pg.Linef(0, "%s; all of them:", left)
+		pg.WriteString("  " + all + "\n") // whole, to be copied
 	}
 	return pg.String()
 }
 
-// together reports whether two neighbours are the same change of two functions.
-func together(a, b history.Entry) bool {
-	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
-		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
-		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
+// same is what the entries of one line have in common.
+type same struct {
+	group, environment, region, layer, status, err, digest, revision, author, alias string
+	kind                                                                            plan.Kind
+	cause                                                                           plan.Cause
+	from, to                                                                        state.LayerVersionARN
+	wave                                                                            int
+	canary                                                                          bool
+	decision                                                                        int // each is its own; 0 = it is none
+}
+
+// historyLines returns the entries that are one line for a person, in the order of
+// the newest of each. Functions that are worked on at the same time are recorded in
+// any order, and those of several layers by turns: not only neighbours belong
+// together.
+func historyLines(entries []history.Entry) [][]history.Entry {
+	var lines grouped[same, history.Entry]
+	for i, e := range entries {
+		key := same{
+			group: e.Group(), environment: e.Environment, region: e.Region, layer: e.Layer, status: statusOf(e), err: e.Error,
+			digest: e.Digest, revision: e.Revision, author: e.Author, kind: e.Kind, cause: e.Cause, from: e.From, to: e.To, wave: e.Wave, canary: e.Canary,
+		}
+		switch {
+		case e.Cause == history.CauseRuling:
+			key = same{decision: i + 1}
+		case e.Kind == plan.KindServe:
+			key.alias = e.Alias
+		}
+		lines.add(key, e)
+	}
+	var list [][]history.Entry
+	for _, key := range lines.keys {
+		list = append(list, lines.of[key])
+	}
+	return list
+}
+
+// subjectsOf returns the functions of a line, or the versions that were pruned: one that
+// was tried again is no second one.
+func subjectsOf(line []history.Entry) []string {
+	var names grouped[string, struct{}]
+	for _, e := range line {
+		names.add(subjectOf(e), struct{}{})
+	}
+	return names.keys
+}
+
+// timesText returns how often a line was done, where that is more than once to each;
+// else "".
+func timesText(line []history.Entry, subjects int, zone *time.Location) string {
+	if len(line) == subjects {
+		return ""
+	}
+	return fmt.Sprintf("  %d times since %s", len(line), words.Moment(line[len(line)-1].Started, zone))
+}
+
+// shownAt is the instant that an entry is shown with: of a rollout, when it ended.
+func shownAt(e history.Entry) time.Time {
+	if e.Kind == history.KindRollout {
+		return e.Ended
+	}
+	return e.Started
 }
 
 // change writes one change of one function or of many.
@@ -191,18 +280,21 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 		p.ruling(e, zone)
 		return
 	}
-	noun := "function"
+	noun, names := "function", subjectsOf(entries)
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
 	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
-		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e)))
+		statusOf(e), e.Kind, words.Count(len(names), noun), whatOf(e))+timesText(entries, len(names), zone))
 	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
 	}
-	if !verbose && len(entries) > 1 {
+	if !verbose && len(names) > 1 {
 		return
+	}
+	if !verbose {
+		entries = entries[:1]
 	}
 	for _, e := range entries {
 		p.Linef(10, "%s  %s", subjectOf(e), p.Faint(e.Reason))
@@ -300,7 +392,7 @@ func (p *historyPage) rollout(e history.Entry, zone *time.Location) {
 	if rollout.Stage(e.Status).Failed() {
 		mark = p.Bad("✗")
 	}
-	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", shownAt(e).In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
 	p.Line(2, 10, text)
 	if e.Reason != "" {

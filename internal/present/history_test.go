@@ -131,7 +131,7 @@ func TestRenderHistory(t *testing.T) {
 	for _, f := range functions(30) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
-	golden(t, "history.txt", History(list, tokyo(t), Options{Width: 80}))
+	golden(t, "history.txt", History(history.Page{Entries: list}, "", tokyo(t), Options{Width: 80}))
 }
 
 // A rollout by waves, a function behind an alias, and what people said of it.
@@ -183,5 +183,5 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 			Status: history.StatusGiven, Started: testNow.Add(-2 * time.Hour),
 		},
 	}
-	golden(t, "history_rollout.txt", History(list, tokyo(t), Options{Width: 80}))
+	golden(t, "history_rollout.txt", History(history.Page{Entries: list}, "", tokyo(t), Options{Width: 80}))
 }
