@@ -54,6 +54,8 @@ type endDoc struct {
 	List       []state.LayerVersionARN `json:"list,omitzero"`
 	AliasAfter string                  `json:"alias_after,omitempty"`
 	Ended      time.Time               `json:"ended"`
+	// Interrupted: whoever made the record was killed, and somebody else ended it.
+	Interrupted bool `json:"interrupted,omitempty"`
 }
 
 // maxText bounds what AWS or a person wrote; a record must always fit.
@@ -94,6 +96,7 @@ type Entry struct {
 	AliasAfter           string                  // what it was moved to; empty = it was not, or nobody knows
 	Canary               bool                    // the alias was to be given weights only
 	Status               plan.Status             // empty without an end
+	Interrupted          bool                    // whoever began it was killed; the end was found out by looking
 	Error, RequestID     string
 	Findings             []string  // of a rollout: what its checks said, and the end of a function's log
 	Steps                int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known
@@ -112,7 +115,7 @@ func (rec record) entries(id string) []Entry {
 		}
 		if end := rec.End; end != nil {
 			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
-			e.AliasAfter = end.AliasAfter
+			e.AliasAfter, e.Interrupted = end.AliasAfter, end.Interrupted
 			e.Ended, e.Duration = end.Ended, end.Ended.Sub(rec.Started)
 		}
 		list = append(list, e)

@@ -244,7 +244,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		// lease who has gone on since: what we know is not the latest.
 		return nil
 	}
-	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Ended: time.Now().UTC()}
+	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Interrupted: out.Interrupted, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}

@@ -26,6 +26,9 @@ func (f *observer) ended() {
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
+			if e.Interrupted {
+				continue // layerd was killed, and goes on: AWS refused nothing
+			}
 			a := attempt{kind: e.Kind, region: e.Region, layer: e.Layer, name: subject(e), to: string(e.To), err: e.Error, request: e.RequestID}
 			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
 		}

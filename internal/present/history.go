@@ -57,6 +57,7 @@ type entryView struct {
 	After       []string `json:"after"`
 	Found       []string `json:"found,omitempty"` // what was there at the end, where that is not after
 	Status      string   `json:"status"`
+	Interrupted bool     `json:"interrupted,omitempty"` // whoever began it was killed; the status is what was found later
 	Error       string   `json:"error,omitempty"`
 	RequestID   string   `json:"request_id,omitempty"`
 	StartedAt   string   `json:"started_at"`
@@ -111,7 +112,7 @@ func viewEntry(e history.Entry) entryView {
 		ID: e.ID, Round: e.RoundID, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
 		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
-		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
+		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Interrupted: e.Interrupted, Error: e.Error, RequestID: e.RequestID,
 		StartedAt: plan.Timestamp(e.Started), EndedAt: plan.Timestamp(e.Ended), Seconds: e.Duration.Seconds(), Revision: e.Revision,
 		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
@@ -134,9 +135,19 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
+// statusWord returns for people how a step ended.
+func statusWord(e history.Entry) string {
+	if e.Interrupted && e.Status != plan.StatusApplied {
+		return "interrupted"
+	}
+	return statusOf(e)
+}
+
 // mark draws how a step ended.
 func (p Palette) mark(e history.Entry) string {
-	switch statusOf(e) {
+	switch statusWord(e) {
+	case "interrupted":
+		return p.Warn("!")
 	case string(plan.StatusApplied):
 		return p.Good("✓")
 	case string(plan.StatusFailed):
@@ -157,7 +168,7 @@ func HistoryCSV(entries []history.Entry) string {
 		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
 		// New columns come last: people have spreadsheets that count them.
 		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps",
-		"rollout", "wave", "alias", "alias_before", "alias_after", "canary"}}
+		"rollout", "wave", "alias", "alias_before", "alias_after", "canary", "interrupted"}}
 	for _, e := range entries {
 		v := viewEntry(e)
 		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
@@ -165,7 +176,7 @@ func HistoryCSV(entries []history.Entry) string {
 			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
 			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
 			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps)),
-			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, map[bool]string{true: "true"}[v.Canary]})
+			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, yes[v.Canary], yes[v.Interrupted]})
 	}
 	for _, row := range rows {
 		for i, cell := range row {
@@ -178,6 +189,9 @@ func HistoryCSV(entries []history.Entry) string {
 	w.Flush()
 	return b.String()
 }
+
+// yes is a boolean in a table, where no is an empty cell.
+var yes = map[bool]string{true: "true"}
 
 func number(n int64) string {
 	if n == 0 {
@@ -228,7 +242,7 @@ func historyLines(entries []history.Entry) [][]history.Entry {
 	var lines grouped[same, history.Entry]
 	for i, e := range entries {
 		key := same{
-			group: e.Group(), environment: e.Environment, region: e.Region, layer: e.Layer, status: statusOf(e), err: e.Error,
+			group: e.Group(), environment: e.Environment, region: e.Region, layer: e.Layer, status: statusWord(e), err: e.Error,
 			digest: e.Digest, revision: e.Revision, author: e.Author, kind: e.Kind, cause: e.Cause, from: e.From, to: e.To, wave: e.Wave, canary: e.Canary,
 		}
 		switch {
@@ -285,7 +299,7 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 		noun = "version"
 	}
 	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
-		statusOf(e), e.Kind, words.Count(len(names), noun), whatOf(e))+timesText(entries, len(names), zone))
+		statusWord(e), e.Kind, words.Count(len(names), noun), whatOf(e))+timesText(entries, len(names), zone))
 	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)

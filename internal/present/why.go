@@ -218,7 +218,7 @@ func (p *whyPage) changes(changes []history.Entry, past string) {
 		if moved := aliasOf(c); c.Kind == plan.KindServe && moved != "" {
 			what = moved
 		}
-		text := fmt.Sprintf("%s %s  %s %s  %s  %s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, forWhat(c))
+		text := fmt.Sprintf("%s %s  %s %s  %s  %s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusWord(c), c.Kind, what, forWhat(c))
 		if c.Error != "" {
 			text += ": " + c.Error
 		}
