@@ -75,6 +75,8 @@ var masks = []struct {
 	// later one does without.
 	{regexp.MustCompile(`,"invalid_since":"<instant>"`), ""},
 	{regexp.MustCompile(`,"back":true(}\],"stage")`), "$1"},
+	{regexp.MustCompile(`,"asked":\[?\{[^}]*\}\]?`), ""},
+	{regexp.MustCompile(`,"interrupted":true`), ""},
 }
 
 // moments and spans are how people are told of time.

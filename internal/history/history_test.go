@@ -182,7 +182,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 			},
 			ID: id, RoundID: e.RoundID, FromNumber: 12, ToNumber: 13, Before: list{vendor.Version(9), common.Version(12)},
 			After: list{vendor.Version(9), common.Version(13)}, Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started,
-			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
+			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second, Planned: "c0ffee",
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
@@ -63,8 +64,11 @@ type entryView struct {
 	StartedAt   string   `json:"started_at"`
 	EndedAt     string   `json:"ended_at,omitempty"`
 	Seconds     float64  `json:"seconds"`
-	Revision    string   `json:"revision"`
-	Author      string   `json:"author"`
+	Revision    string   `json:"revision"` // the commit that asked for it; empty = none did, or see asked
+	Author      string   `json:"author"`   // of the revision, as its subject
+	Subject     string   `json:"subject,omitempty"`
+	Asked       string   `json:"asked,omitempty"`   // published: a new version in a range; earlier: the commit planned, or one before it
+	Planned     string   `json:"planned,omitempty"` // the commit that the round was decided from
 	Digest      string   `json:"digest"`
 	Approval    string   `json:"approval"` // the digest that was approved
 	ApprovedBy  string   `json:"approved_by"`
@@ -114,12 +118,19 @@ func viewEntry(e history.Entry) entryView {
 		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
 		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Interrupted: e.Interrupted, Error: e.Error, RequestID: e.RequestID,
 		StartedAt: plan.Timestamp(e.Started), EndedAt: plan.Timestamp(e.Ended), Seconds: e.Duration.Seconds(), Revision: e.Revision,
-		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
+		Author: e.Author, Subject: e.Subject, Planned: e.Planned, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
 		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings,
 	}
 	if e.Found != nil {
 		v.Found = texts(e.Found)
+	}
+	switch {
+	case e.Asked == nil:
+	case e.Asked.Published:
+		v.Asked = "published"
+	case e.Asked.Earlier:
+		v.Asked = "earlier"
 	}
 	return v
 }
@@ -168,7 +179,7 @@ func HistoryCSV(entries []history.Entry) string {
 		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
 		// New columns come last: people have spreadsheets that count them.
 		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps",
-		"rollout", "wave", "alias", "alias_before", "alias_after", "canary", "interrupted"}}
+		"rollout", "wave", "alias", "alias_before", "alias_after", "canary", "interrupted", "subject", "asked", "planned"}}
 	for _, e := range entries {
 		v := viewEntry(e)
 		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
@@ -176,7 +187,7 @@ func HistoryCSV(entries []history.Entry) string {
 			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
 			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
 			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps)),
-			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, yes[v.Canary], yes[v.Interrupted]})
+			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, yes[v.Canary], yes[v.Interrupted], v.Subject, v.Asked, v.Planned})
 	}
 	for _, row := range rows {
 		for i, cell := range row {
@@ -225,13 +236,13 @@ func History(page history.Page, all string, zone *time.Location, v Options) stri
 
 // same is what the entries of one line have in common.
 type same struct {
-	group, environment, region, layer, status, err, digest, revision, author, alias string
-	kind                                                                            plan.Kind
-	cause                                                                           plan.Cause
-	from, to                                                                        state.LayerVersionARN
-	wave                                                                            int
-	canary                                                                          bool
-	decision                                                                        int // each is its own; 0 = it is none
+	group, environment, region, layer, status, err, digest, asked, alias string
+	kind                                                                 plan.Kind
+	cause                                                                plan.Cause
+	from, to                                                             state.LayerVersionARN
+	wave                                                                 int
+	canary                                                               bool
+	decision                                                             int // each is its own; 0 = it is none
 }
 
 // historyLines returns the entries that are one line for a person, in the order of
@@ -243,7 +254,7 @@ func historyLines(entries []history.Entry) [][]history.Entry {
 	for i, e := range entries {
 		key := same{
 			group: e.Group(), environment: e.Environment, region: e.Region, layer: e.Layer, status: statusWord(e), err: e.Error,
-			digest: e.Digest, revision: e.Revision, author: e.Author, kind: e.Kind, cause: e.Cause, from: e.From, to: e.To, wave: e.Wave, canary: e.Canary,
+			digest: e.Digest, asked: askedBy(e), kind: e.Kind, cause: e.Cause, from: e.From, to: e.To, wave: e.Wave, canary: e.Canary,
 		}
 		switch {
 		case e.Cause == history.CauseRuling:
@@ -329,10 +340,36 @@ func whatOf(e history.Entry) string {
 
 // forWhat returns for what a step was done: "for change, revision ab12cd3 by sato".
 func forWhat(e history.Entry) string {
-	if e.Revision == "" {
-		return "for " + string(e.Cause)
+	text := "for " + string(e.Cause)
+	if who := askedBy(e); who != "" {
+		text += ", " + who
 	}
-	return "for " + string(e.Cause) + ", revision " + words.Commit(e.Revision) + by(e.Author)
+	return text
+}
+
+// askedBy returns who asked for a change: "revision ab12cd3 by sato, “Raise it”".
+func askedBy(e history.Entry) string {
+	asked := desired.Asked{Revision: e.Revision, Author: e.Author, Subject: e.Subject}
+	if e.Asked != nil {
+		asked = *e.Asked
+	}
+	return askedText(asked)
+}
+
+func askedText(a desired.Asked) string {
+	switch {
+	case a.Published:
+		return "a new version of the range in Git"
+	case a.Revision == "":
+		return ""
+	case a.Earlier:
+		return "revision " + words.Commit(a.Revision) + " or one before it"
+	}
+	text := "revision " + words.Commit(a.Revision) + by(a.Author)
+	if a.Subject != "" {
+		text += ", “" + words.Truncate(a.Subject, 72) + "”"
+	}
+	return text
 }
 
 // forWhom returns for what a step was done, and by whose word.

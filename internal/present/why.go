@@ -154,6 +154,9 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 		return
 	}
 	p.Linef(4, "%s for %s: %s", l.Step.Kind, l.Step.Cause, l.Step.Reason)
+	if a := l.Step.Asked; a != nil {
+		p.Linef(4, "asked for by %s", askedText(*a))
+	}
 	if a := l.Approval; a != nil {
 		reason := ""
 		if a.Reason != "" {

@@ -23,6 +23,8 @@ type Round struct {
 	// Revision and Author are of the commit that Tree was read from; they go
 	// into the record. Repository is its identity, part of every key.
 	Revision, Author, Repository string
+	// Asked is Origin.Asks of all environments that Origins does not name.
+	Asked func(environment, region string) desired.Asks
 	// Origins names the environments that come from another commit than that,
 	// or that must not change although they are valid.
 	Origins map[string]Origin
@@ -71,6 +73,10 @@ type Origin struct {
 	// Held is why nothing new may start there although what is wanted is
 	// known; empty = it may.
 	Held string
+	// Asks returns what this commit and those before it asked for in a Region; nil =
+	// nobody knows, and Revision counts as who asked. It is called only where
+	// something is to be changed.
+	Asks func(region string) desired.Asks
 }
 
 // Progress is what a round is doing right now.
@@ -225,7 +231,11 @@ func (p *Run) origin(environment string) Origin {
 	if o, ok := p.Origins[environment]; ok {
 		return o
 	}
-	return Origin{Revision: p.Revision, Author: p.Author}
+	o := Origin{Revision: p.Revision, Author: p.Author}
+	if p.Asked != nil {
+		o.Asks = func(region string) desired.Asks { return p.Asked(environment, region) }
+	}
+	return o
 }
 
 // input gathers everything a decision about one environment looks at.

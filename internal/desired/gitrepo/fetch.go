@@ -93,7 +93,7 @@ func (op *operation) receive(ctx context.Context, s session, refs *packp.AdvRefs
 		return nil, err
 	}
 	if refs.Capabilities.Supports(capability.Shallow) {
-		req.Depth = packp.DepthCommits(1)
+		req.Depth = packp.DepthCommits(max(1, op.depth))
 	}
 	op.budget.reset(op.max) // the list of refs was counted apart
 	res, err := s.UploadPack(ctx, req)

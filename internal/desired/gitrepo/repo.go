@@ -38,6 +38,11 @@ type Commit struct {
 	// but valid UTF-8 and without line ends.
 	Author, Email, Subject string
 	When                   time.Time // of the commit, not of the authoring
+	// Parent is the hash of the first parent: what the branch was at before. Empty =
+	// there is none, or nobody knows.
+	Parent string
+	// Tree names what Files holds: equal ones are the same files. Only of a Past.
+	Tree string
 	// Files is rooted at Options.Path. It implements fs.ReadDirFS,
 	// fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS.
 	Files fs.FS
@@ -75,6 +80,7 @@ type operation struct {
 	hostErr error // what the check of the SSH host key said
 	status  int   // of the last HTTP response
 	wireErr error // of the last HTTP request, which go-git may have hidden in a text
+	depth   int   // how many commits are fetched; 0 = one
 
 	spoken    bool // it was Git that answered
 	v2Refused bool // the server answered, but not the question in protocol 2
