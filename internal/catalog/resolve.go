@@ -217,7 +217,7 @@ func (c Catalog) resolveNumber(v desired.Version, at desired.Position) Resolutio
 		return Resolution{Problem: c.notFound(v.Text, at)}
 	}
 	if reason, ok := c.Yanked(v.Number); ok {
-		return Resolution{Problem: problem(at, "version_yanked", fmt.Sprintf("%s %s was yanked: %s",
+		return Resolution{Problem: problem(at, v.Text, "version_yanked", fmt.Sprintf("%s %s was yanked: %s",
 			c.wish.Name, c.Show(v.Number), reason), "choose another version")}
 	}
 	return Resolution{Number: v.Number, Semver: c.Label(v.Number)}
@@ -260,15 +260,15 @@ func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
 		live = append(live, c.Show(v.Number))
 	}
 	if c.wish.HasArtifact {
-		return problem(at, "not_supported_yet", fmt.Sprintf(
+		return problem(at, text, "not_supported_yet", fmt.Sprintf(
 			"%s %s is not live, and publishing it from its artifact is not supported yet", c.wish.Name, text),
 			"publish it by other means; "+liveList(live))
 	}
 	if len(live) == 0 {
-		return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s: %s has no live version", c.wish.Layer, text, c.wish.Layer.Name()),
+		return problem(at, text, "version_not_found", fmt.Sprintf("no live version of %s is %s: %s has no live version", c.wish.Layer, text, c.wish.Layer.Name()),
 			"publish it, or correct the layer's name")
 	}
-	return problem(at, "version_not_found", fmt.Sprintf("no live version of %s is %s", c.wish.Layer, text), liveList(live))
+	return problem(at, text, "version_not_found", fmt.Sprintf("no live version of %s is %s", c.wish.Layer, text), liveList(live))
 }
 
 func liveList(live []string) string {
@@ -278,6 +278,6 @@ func liveList(live []string) string {
 	return "live: " + strings.Join(live, ", ")
 }
 
-func problem(at desired.Position, code, message, suggestion string) *desired.Problem {
-	return &desired.Problem{Position: at, Code: code, Message: message, Suggestion: suggestion, Severity: desired.Error}
+func problem(at desired.Position, asked, code, message, suggestion string) *desired.Problem {
+	return &desired.Problem{Position: at, Asked: asked, Code: code, Message: message, Suggestion: suggestion, Severity: desired.Error}
 }

@@ -432,7 +432,7 @@ func TestAnotherStoreIsSaid(t *testing.T) {
 	for named, warned := range map[string]bool{"dynamodb:layerd": true, "\"memory:\"": false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, 1)
-			var log strings.Builder
+			var log logText
 			s.log = &log
 			s.commit("Name a store", map[string]string{"layerd.yaml": "store: " + named +
 				"\ndefaults:\n  region: ap-northeast-1\n  layers: {common: {functions: [\"makoto-*\"]}}\n"})

@@ -21,12 +21,12 @@ import (
 type storeSite struct {
 	*site
 	path string
-	log  *strings.Builder
+	log  *logText
 }
 
 func newGround(t *testing.T) *storeSite {
 	t.Helper()
-	g := &storeSite{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &strings.Builder{}}
+	g := &storeSite{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &logText{}}
 	g.site.log = g.log
 	g.store = g.open()
 	return g

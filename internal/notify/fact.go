@@ -136,8 +136,8 @@ type Item struct {
 	Layer string
 	Code  string // the kind of drift, who holds it, the code of a problem
 	Have  string
-	// Want is what should be there; of a problem its sentence, which names what was
-	// asked for: the next commit may ask for something else in the same place.
+	// Want is what should be there; of a problem what was asked for, if the file alone
+	// does not say what is wrong.
 	Want string
 }
 

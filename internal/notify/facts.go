@@ -172,7 +172,7 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 	})
 	for i, p := range list {
 		at := fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-		items = append(items, Item{Name: at, Code: p.Code, Want: p.Message})
+		items = append(items, Item{Name: at, Code: p.Code, Want: p.Asked})
 		if i >= maxGroups {
 			continue
 		}

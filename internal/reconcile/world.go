@@ -188,7 +188,7 @@ func (r *region) refused(w *wish, n int64, at desired.Position) *desired.Problem
 		return nil
 	}
 	return &desired.Problem{
-		Position: at, Severity: desired.Error, Code: "version_refused",
+		Position: at, Severity: desired.Error, Code: "version_refused", Asked: string(v),
 		Message:    fmt.Sprintf("%s cannot be attached: %s", v, probe.Reason),
 		Suggestion: "correct the number, or ask the layer's owner to share this version",
 	}
