@@ -97,8 +97,30 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 		if page, err = history.Open(s, repository).Page(ctx, history.Query{Since: since, Until: until, Only: f.means}, f.limit); err != nil {
 			return err
 		}
+		if err := f.known(ctx, s, spec, repository, page, tree.Names); err != nil {
+			return err
+		}
 	}
 	return a.showHistory(f, page, zone, func() string { return f.nothing(s != nil, spec) })
+}
+
+// known refuses names that nobody has heard of: "nothing was recorded" would be taken
+// for an answer.
+func (f historyFlags) known(ctx context.Context, s store.Store, spec store.Spec, repository string, page history.Page, files []string) error {
+	if len(page.Entries) == 0 && repository != "" {
+		if err := knowsRepository(ctx, s, spec, repository); err != nil {
+			return refuseStranger(err)
+		}
+	}
+	for _, env := range f.envs {
+		if slices.ContainsFunc(page.Entries, func(e history.Entry) bool { return e.Environment == env }) {
+			continue
+		}
+		if err := knowsEnvironment(ctx, s, spec, repository, env, files); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // showHistory shows a page, or what nothing returns where there is none.
