@@ -94,6 +94,7 @@ type Run struct {
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[Place]*seen
+	beside  *beside                  // nil where nobody else can be at work
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
@@ -132,10 +133,20 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 		if err != nil {
 			return nil, fmt.Errorf("read what earlier rounds left: %w", err)
 		}
-		p.result.Unfinished = slices.DeleteFunc(unfinished, func(e history.Entry) bool { return !p.has(e.Environment) })
-		p.result.Interrupted = len(p.result.Unfinished)
+		p.setUnfinished(unfinished)
+	}
+	alone := p.log == nil || leases != nil // nobody else is at work, or nothing is known of it
+	if !alone {
+		if err := p.lookBefore(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p.observe(ctx)
+	if !alone {
+		if err := p.lookAgain(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if len(p.Trials) > 0 {
 		p.Tree, p.Origins = p.Judged(p.try(ctx))
 		p.choose()
@@ -249,7 +260,7 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 		}
 	}
 	for _, e := range env {
-		r := reconcile.Region{Want: e, Unread: p.refused[e.Account]}
+		r := reconcile.Region{Want: e, Unread: p.refused[e.Account], Begun: p.begunIn(e)}
 		if r.Unread == nil {
 			s := p.regions[PlaceOf(e)]
 			r.Have, r.Unread = s.snapshot(), s.failure
@@ -277,6 +288,11 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 func (p *Run) past(ctx context.Context, e desired.Environment) (plan.Past, error) {
 	if p.log == nil {
 		return p.Cache.lastPast(e.Name, e.Region), nil
+	}
+	if p.beside != nil {
+		if past, known := p.beside.pasts[placeName(e)]; known {
+			return past, nil
+		}
 	}
 	if past, ours := p.Cache.Past(e, p.fence(e.Account), p.Now()); ours {
 		return past, nil
