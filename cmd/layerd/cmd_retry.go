@@ -57,13 +57,16 @@ func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error
 	if err != nil {
 		return err
 	}
-	s, _, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
+	s, spec, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	repository, err := gitrepo.Identity(f.repo.repo)
 	if err != nil {
+		return err
+	}
+	if err := refuseStranger(knowsRepository(ctx, s, spec, repository)); err != nil {
 		return err
 	}
 	done, err := round.Round{Tree: src.tree, Store: s, Repository: repository}.Retry(ctx, round.Retry{Environment: env, Layer: layer, By: by, Reason: f.reason})

@@ -101,6 +101,9 @@ type Outcome struct {
 	// AliasAfter is the function version that the alias was moved to, or, in a
 	// canary, given weight; empty = it was not.
 	AliasAfter string
+	// Interrupted reports that whoever made the intent was killed before its end, which
+	// somebody else found out by looking: that it was not done is no failure of AWS.
+	Interrupted bool
 }
 
 // Progress is how far a round is.

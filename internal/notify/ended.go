@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
@@ -26,6 +27,9 @@ func (f *observer) ended() {
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
+			if e.Interrupted {
+				continue // layerd was killed, and goes on: AWS refused nothing
+			}
 			a := attempt{kind: e.Kind, region: e.Region, layer: e.Layer, name: subject(e), to: string(e.To), err: e.Error, request: e.RequestID}
 			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
 		}
@@ -139,20 +143,36 @@ func (f *observer) applied(id ID, list []history.Entry) {
 
 // reasonText returns who asked for a step.
 func (f *observer) reasonText(e history.Entry) string {
-	subject := ""
-	if e.Revision == f.Revision {
-		subject = f.Subject
+	text := ""
+	switch e.Cause {
+	case plan.CauseDrift:
+		return ", restored to what layerd had applied."
+	case plan.CauseChange:
+		asked := desired.Asked{Revision: e.Revision, Author: e.Author, Subject: e.Subject}
+		if e.Asked != nil {
+			asked = *e.Asked
+		}
+		text = ", asked for by " + f.askedText(asked)
 	}
-	text := ", restored to what layerd had applied."
-	if e.Cause != plan.CauseDrift {
-		text = ", asked for by " + commit(e.Revision, subject)
-		if e.Author != "" {
-			text += " of " + e.Author
-		}
-		if e.ApprovedBy != "" {
-			text += ", approved by " + e.ApprovedBy
-		}
-		text += "."
+	if e.ApprovedBy != "" {
+		text += ", approved by " + e.ApprovedBy
+	}
+	return text + "."
+}
+
+// askedText names who asked for a change.
+func (f *observer) askedText(a desired.Asked) string {
+	switch {
+	case a.Published:
+		return "a new version in the range that Git names"
+	case a.Earlier:
+		return commit(a.Revision, "") + " or one before it"
+	case a.Subject == "" && a.Revision == f.Revision:
+		a.Subject = f.Subject
+	}
+	text := commit(a.Revision, a.Subject)
+	if a.Author != "" {
+		text += " of " + a.Author
 	}
 	return text
 }

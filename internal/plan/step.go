@@ -3,6 +3,7 @@ package plan
 import (
 	"strconv"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -66,7 +67,8 @@ type Step struct {
 	FromVersion, ToVersion string
 	New                    bool // the function gets this layer for the first time
 	Cause                  Cause
-	Reason                 string // a sentence for a person
+	Reason                 string         // a sentence for a person
+	Asked                  *desired.Asked // of a change: who asked for it; nil = not known, or of another cause
 	Wave                   int
 	Held                   *Held // nil: may run now
 	Result                 *Result

@@ -16,14 +16,16 @@ import (
 // world is everything that is known of one Region while it is decided about. It is
 // made once, and nobody writes to it: what comes of it is a draft.
 type world struct {
-	in      Input
-	want    desired.Environment
-	others  []*other        // those of the same account and Region
-	snap    *state.Snapshot // nil = the Region could not be read
-	past    plan.Past
-	rollout *rollout.Rollout // the one under way; nil = none
-	changed []rollout.Changed
-	unwell  string // why no change may start; empty = it may
+	in     Input
+	want   desired.Environment
+	others []*other        // those of the same account and Region
+	snap   *state.Snapshot // nil = the Region could not be read
+	past   plan.Past
+	// begunLists are Region.Begun.
+	begunLists map[string][]state.Layers
+	rollout    *rollout.Rollout // the one under way; nil = none
+	changed    []rollout.Changed
+	unwell     string // why no change may start; empty = it may
 
 	open    window.Status           // of the calendar, now
 	freezes window.Status           // what the calendar says now to steps that no window holds
@@ -104,7 +106,7 @@ type region struct {
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	w := &world{
-		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell,
+		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
 		named: map[state.LayerARN]bool{}, overlaps: map[*other]int{}, settled: map[*desired.Selector]bool{},
 	}

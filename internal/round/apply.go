@@ -177,7 +177,11 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
+		Decide: func(fresh state.Function) []plan.Step {
+			steps := p.chosenOf(reconcile.Redecide(decided, i, fresh))
+			p.attributeSteps(&decided, i, steps, &fresh)
+			return steps
+		},
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {

@@ -106,6 +106,7 @@ func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 		in.Regions = before
 		planned, _ = p.ask(ctx, in, nil)
 	}
+	p.attribute(in, planned)
 	return planned
 }
 
