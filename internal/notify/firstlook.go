@@ -19,19 +19,13 @@ import (
 func firstLook(events []Event, s Situation, now time.Time) []Event {
 	f := &observer{Situation: s}
 	x := Fact{ID: f.id(Baseline, "", ""), OneShot: true, Severity: Info, Title: f.firstTitle()}
-	add := func(severity Severity, sections ...Section) {
-		x.Sections = append(x.Sections, sections...)
-		if severity.rank() > x.Severity.rank() {
-			x.Severity = severity
-		}
-	}
 	var kept, alerts []Event
 	for _, e := range slices.SortedStableFunc(slices.Values(events), byRisk) {
 		switch {
 		case e.Status == Resolved:
 			kept = append(kept, e)
 		case e.Alert.Kind == DesiredInvalid: // all else may follow from it
-			add(Failure, e.Fact.Sections...)
+			x.include(Failure, e.Fact.Sections...)
 			_, what, _ := strings.Cut(e.Fact.Title, ": ")
 			x.Title = "first look: " + what
 		default:
@@ -39,11 +33,29 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if first := f.firstTime(); len(first) > 0 {
-		add(Warning, first...)
+		x.include(Warning, first...)
 	}
 	for _, r := range f.regions() {
-		add(Info, Section{Text: regionSummary(r)})
+		x.include(Info, Section{Text: regionSummary(r)})
 	}
+	x.includeAlerts(alerts)
+	x.include(Info, Section{Text: "From now on layerd reports what changes."})
+	f.add(x)
+	x = f.out.Facts[0]
+	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
+}
+
+// include adds paragraphs that are as loud as severity.
+func (x *Fact) include(severity Severity, sections ...Section) {
+	x.Sections = append(x.Sections, sections...)
+	if severity.rank() > x.Severity.rank() {
+		x.Severity = severity
+	}
+}
+
+// includeAlerts adds the alerts that a first look opens, with the commands that they
+// name. What is over the limit is counted.
+func (x *Fact) includeAlerts(alerts []Event) {
 	left := 0
 	for _, e := range alerts {
 		severity := e.Alert.Kind.severity()
@@ -52,9 +64,9 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 		if left > 0 || len(x.Sections) >= maxItems {
 			left++
-			add(severity)
+			x.include(severity)
 		} else {
-			add(severity, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
+			x.include(severity, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {
@@ -63,12 +75,8 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if left > 0 {
-		add(Info, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
+		x.include(Info, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
 	}
-	add(Info, Section{Text: "From now on layerd reports what changes."})
-	f.add(x)
-	x = f.out.Facts[0]
-	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
 }
 
 // byRisk orders the alerts of a first look: what harms callers now, what is about
@@ -169,6 +177,16 @@ func changesText(first, held int) string {
 	return fmt.Sprintf(" (%d for the first time, %d held)", first, held)
 }
 
+// count returns how many elements of a list are so, and how many are not.
+func count[T any](list []T, is func(T) bool) (yes, no int) {
+	for _, x := range list {
+		if is(x) {
+			yes++
+		}
+	}
+	return yes, len(list) - yes
+}
+
 // regionSummary returns in one sentence the state of a Region.
 func regionSummary(r plan.Region) string {
 	if r.ObservedAt.IsZero() {
@@ -181,7 +199,7 @@ func regionSummary(r plan.Region) string {
 	if r.InSync {
 		parts[0] = "in sync"
 	}
-	var changes, first, held, prunes, drift, foreignDrift, blocked, permanent int
+	var changes, first, held, prunes int
 	for _, s := range r.Steps {
 		switch {
 		case s.Kind == plan.KindPrune:
@@ -196,20 +214,8 @@ func regionSummary(r plan.Region) string {
 			}
 		}
 	}
-	for _, d := range r.Drift {
-		if neverHealed(d) {
-			foreignDrift++
-		} else {
-			drift++
-		}
-	}
-	for _, b := range r.Blocked {
-		if b.Permanent {
-			permanent++
-		} else {
-			blocked++
-		}
-	}
+	foreignDrift, drift := count(r.Drift, neverHealed)
+	permanent, blocked := count(r.Blocked, func(b plan.Blocked) bool { return b.Permanent })
 	for _, p := range []struct {
 		n    int
 		noun string

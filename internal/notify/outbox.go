@@ -9,6 +9,10 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
+// maxReplaces is how many of the messages that it took the place of a message
+// remembers. Only one of the last can still be on its way.
+const maxReplaces = 8
+
 // origin is what all messages of one report share.
 type origin struct {
 	owner   string // begins their IDs
@@ -141,6 +145,7 @@ func supersede(unsent []waitingMessage, e Event, o origin) waitingMessage {
 		w.Message.Folded += old.Message.Folded
 		w.Replaces = append(append(w.Replaces, old.Replaces...), old.Message.ID)
 	}
+	w.Replaces = w.Replaces[max(0, len(w.Replaces)-maxReplaces):]
 	return w
 }
 
