@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -143,26 +144,23 @@ type run struct {
 	Options
 	slots chan struct{} // one token a function that is looked at and written
 	plan  *plan.Region
-	cloud Cloud
+	cloud *gate
 	rec   Recorder
 	total int
 
 	// mu guards what follows, which all functions that are worked on share.
 	mu        sync.Mutex
 	done      int
-	recordErr error // why a record could not be written; nothing starts any more
-	// elsewhereErr is set when a call would have gone to another account, or was
-	// answered from one; nothing starts any more.
-	elsewhereErr error
-	stopped      bool // something was left undone because ctx ended
+	recordErr error           // why a record could not be written; nothing starts any more
+	stopped   bool            // something was left undone because ctx ended
+	told      map[string]bool // what was logged already, see firstTold
 }
 
 // Run carries out the steps of plan that nothing holds and sets every step's
 // Result. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
-// returns one when the record could not be written, a *state.WrongAccountError or
-// *state.ForeignError when calls reach another account, and ctx's when ctx
-// ended before all was done.
+// returns one when the record could not be written, a *ClosedError when what one
+// function met is of all of them, and ctx's when ctx ended before all was done.
 func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o Options) ([]plan.Step, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 16
@@ -174,7 +172,7 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	planned.Steps = slices.Clone(planned.Steps)
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: cloud, rec: rec}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud), rec: rec, told: map[string]bool{}}
 	repoints, jobs, prunes := r.groupSteps()
 	r.total = len(repoints) + len(jobs) + len(prunes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
@@ -183,7 +181,7 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
 	r.pruneAll(ctx, prunes)
-	err := cmp.Or(r.recordErr, r.elsewhereErr)
+	err := cmp.Or(r.recordErr, r.cloud.whyClosed())
 	if err == nil && r.stopped {
 		err = ctx.Err()
 	}
@@ -240,13 +238,16 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 // steps with why not.
 func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Lock()
-	lost := cmp.Or(r.recordErr, r.elsewhereErr)
+	lost := r.recordErr
 	r.mu.Unlock()
+	closed := r.cloud.whyClosed()
 	var held *plan.Held
 	result := plan.Result{Status: plan.StatusSkipped}
 	switch {
 	case lost != nil:
 		result.Error = "not begun: " + lost.Error()
+	case closed != nil:
+		result = notTried(closed)
 	case ctx.Err() != nil:
 		r.noteStopped()
 		result.Error = "not begun: stopped"
@@ -285,15 +286,18 @@ func (r *run) noteRecordError(err error) {
 	}
 }
 
-// noteElsewhere remembers an error after which nothing may start.
-func (r *run) noteElsewhere(err error) {
-	elsewhere := state.Elsewhere(err)
-	if elsewhere == nil {
-		return
+// firstTold reports whether what an error is about has not been logged in this run
+// yet: a thousand functions that meet the same are one line.
+func (r *run) firstTold(err error) bool {
+	key := ""
+	if e, ok := errors.AsType[*state.Error](err); ok {
+		key = e.Op + " " + e.Code
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.elsewhereErr = cmp.Or(r.elsewhereErr, elsewhere)
+	first := !r.told[key]
+	r.told[key] = true
+	return first
 }
 
 // report reports one function or prune as done.

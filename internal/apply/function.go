@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -87,6 +88,10 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 		if try > 0 {
 			pause(j.readContext(ctx, finishing), wait.NextBackOff())
 		}
+		if closed := j.cloud.whyClosed(); closed != nil && !j.outcomeUnknown() {
+			seen.Result = j.leftOff(closed)
+			return j.closeRecord(finishing, seen)
+		}
 		if ctx.Err() != nil && !j.outcomeUnknown() {
 			seen.Result = j.stoppedResult()
 			if seen.List != nil {
@@ -101,10 +106,27 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 		if last = err; out.List != nil {
 			seen = out
 		}
-		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
+		level := slog.LevelDebug
+		if j.firstTold(err) {
+			level = slog.LevelInfo
+		}
+		j.Log.Log(ctx, level, "function is looked at again", "function", j.name, "try", try+1, "err", err)
 	}
+	j.cloud.gaveUp(j.name, last)
 	seen.Result = givenUp(last)
 	return j.closeRecord(finishing, seen)
+}
+
+// notTried is the result of what was left out since another function met what is of
+// all.
+func notTried(closed error) plan.Result { return skipped("not tried: %s", closed) }
+
+// leftOff is the result of a function that was begun with when that happened.
+func (j *job) leftOff(closed error) plan.Result {
+	if j.requestID == "" && j.movedTo == "" {
+		return notTried(closed)
+	}
+	return failed("left off before callers had the new layers: %s", closed)
 }
 
 func givenUp(err error) plan.Result {
@@ -324,10 +346,13 @@ func (j *job) verify(fn state.Function) Outcome {
 
 // handleError turns an error into an end or, as errAgain, into another attempt.
 func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
-	j.noteElsewhere(err)
+	if closed, ok := errors.AsType[*ClosedError](err); ok {
+		return Outcome{Result: j.leftOff(closed)}, nil
+	}
 	res := failed("%s", err)
+	res.Shared = closes(err)
 	if e, ok := errors.AsType[*state.Error](err); ok {
-		res.RequestID = e.RequestID
+		res.RequestID, res.Denied = e.RequestID, mayBeAll(e.Code)
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.LookAgain, state.Unsure:
@@ -366,12 +391,16 @@ func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 			out.Error = strings.TrimPrefix(out.Error+"; "+err.Error(), "; ")
 		}
 	}
-	log := j.Log.With("function", j.name, "changes", j.changes(), "status", out.Status, "request_id", out.RequestID)
-	if out.Error != "" {
-		log.WarnContext(ctx, "function is done", "err", out.Error)
-	} else {
-		log.InfoContext(ctx, "function is done")
+	level, err := slog.LevelInfo, []any(nil)
+	switch {
+	case out.Error == "":
+	case out.Shared, out.Status == plan.StatusSkipped && j.cloud.whyClosed() != nil:
+		level, err = slog.LevelDebug, []any{"err", out.Error} // whoever started the run has one line about it
+	default:
+		level, err = slog.LevelWarn, []any{"err", out.Error}
 	}
+	j.Log.With("function", j.name, "changes", j.changes(), "status", out.Status, "request_id", out.RequestID).
+		Log(ctx, level, "function is done", err...)
 	return out.Result
 }
 

@@ -87,6 +87,13 @@ func (j *job) repoint(ctx, finishing context.Context) plan.Result {
 			return j.closeRecord(finishing, out)
 		}
 		out.Result = givenUp(err)
+		if closed := j.cloud.whyClosed(); closed != nil {
+			out.Result = j.leftOff(closed)
+			break
+		}
+		if try == maxTries-1 {
+			j.cloud.gaveUp(j.name, err)
+		}
 	}
 	return j.closeRecord(finishing, out)
 }

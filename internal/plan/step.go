@@ -51,6 +51,12 @@ type Result struct {
 	// Unwell reports that AWS could not start what was published: the rollout is
 	// not well, whatever its checks say.
 	Unwell bool
+	// Shared reports that the error is not about this step: it is of all, and stands
+	// as the Failure of the Region.
+	Shared bool
+	// Denied reports that a right, or room in the account, is missing, which may
+	// be of one function or of all.
+	Denied bool
 }
 
 // Step is one thing to do to one function, or one version to prune.

@@ -197,8 +197,8 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	}
 	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	done.Steps, done.Applied = steps, true
-	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
-		done.Failure, runErr = awsFailure(ctx, elsewhere), nil
+	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
+		done.Failure, runErr = awsFailure(ctx, closed.Err), nil
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)

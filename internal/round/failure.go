@@ -62,6 +62,9 @@ func awsFailure(ctx context.Context, err error) *plan.Failure {
 	if cut := interrupted(ctx); cut != nil {
 		return cut
 	}
+	if errors.Is(err, lease.ErrLost) {
+		return lost(err)
+	}
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
 		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}

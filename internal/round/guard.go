@@ -31,8 +31,9 @@ type leased struct {
 // not sent.
 func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
 	if err := g.lease.Check(); err != nil {
-		// Again, and not Stopped: it is known that nothing was sent.
-		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
+		// Barred, and not Stopped: it is known that nothing was sent, and that nothing
+		// else may be.
+		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Barred, Message: err.Error(), Err: err}
 	}
 	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
 	return ctx, cancel, nil

@@ -84,7 +84,7 @@ func TestChangesAreKeptToTheLease(t *testing.T) {
 	lost := errors.New("the lease was lost")
 	sent = deadlines{until: map[string]time.Time{}}
 	for op, err := range writes(t.Context(), leased{sent, tenure{lost: lost, until: until}}) {
-		if state.KindOf(err) != state.Again || !errors.Is(err, lost) {
+		if state.KindOf(err) != state.Barred || !errors.Is(err, lost) {
 			t.Errorf("%s without the lease: %v", op, err)
 		}
 	}

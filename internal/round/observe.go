@@ -181,7 +181,7 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 	case err == nil:
 	case ctx.Err() != nil && state.Elsewhere(err) == nil: // it was not refused, and is not noted beside the failure
 		in.Regions[i].Have, in.Regions[i].Unread, err = nil, interrupted(ctx), nil
-	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, state.Elsewhere(err) != nil:
+	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, kind == state.Barred, state.Elsewhere(err) != nil:
 		in.Regions[i].Have, in.Regions[i].Unread = nil, awsFailure(ctx, err)
 	}
 	return recalled, err
