@@ -65,6 +65,14 @@ type Cloud interface {
 	Users(ctx context.Context) (map[state.LayerVersionARN]string, error)
 }
 
+// Writes are those calls of a Cloud that change something.
+type Writes interface {
+	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
+	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
+	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+}
+
 // Recorder keeps what is about to be done and how it ended. When Begin returns
 // an error nothing is done. Both may be called from many goroutines.
 type Recorder interface {
@@ -129,6 +137,10 @@ type Options struct {
 	// still be started; what it returns holds them, nil lets them go on. Nil:
 	// always.
 	Permit func(steps []plan.Step) *plan.Held
+	// While returns the writes of the Cloud, each sent only while check returns nil:
+	// it is asked at the last moment before each attempt, when what waits for the
+	// quota has its turn. Nil: the Cloud's own, which are asked for once.
+	While func(check func() error) Writes
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
@@ -172,7 +184,7 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	planned.Steps = slices.Clone(planned.Steps)
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud), rec: rec, told: map[string]bool{}}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While), rec: rec, told: map[string]bool{}}
 	repoints, jobs, prunes := r.groupSteps()
 	r.total = len(repoints) + len(jobs) + len(prunes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })

@@ -26,6 +26,7 @@ func (e *ClosedError) Unwrap() error { return e.Err }
 // operation go one at a time until AWS has looked at one.
 type gate struct {
 	Cloud
+	sends Writes // of Cloud, while the gate is open
 
 	mu     sync.Mutex        // guards what follows
 	closed error             // a *ClosedError; nil = open
@@ -54,12 +55,16 @@ const (
 	opUsers     = "ListFunctions"
 )
 
-func newGate(c Cloud) *gate {
+func newGate(c Cloud, while func(check func() error) Writes) *gate {
 	g := &gate{Cloud: c, denied: map[string]string{}, lost: map[string]string{}, writes: map[string]*writing{}}
 	for _, op := range []string{opSetLayers, opPublish, opMoveAlias, opDelete} {
 		w := &writing{turn: make(chan struct{}, 1)}
 		w.turn <- struct{}{}
 		g.writes[op] = w
+	}
+	g.sends = c
+	if while != nil {
+		g.sends = while(g.whyClosed)
 	}
 	return g
 }
@@ -71,12 +76,16 @@ func (g *gate) whyClosed() error {
 	return g.closed
 }
 
-func (g *gate) close(err error) {
+// close closes the gate for err, unless something else has done so before, and
+// returns what whoever met err is to be told.
+func (g *gate) close(err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed == nil {
-		g.closed = &ClosedError{err}
+	if g.closed != nil {
+		return g.closed
 	}
+	g.closed = &ClosedError{err}
+	return err
 }
 
 // write makes one write about something, if nothing has closed the gate by the time
@@ -98,18 +107,17 @@ func (g *gate) write(ctx context.Context, op, about string, do func() error) err
 	if err := g.whyClosed(); err != nil {
 		return err
 	}
-	err := do()
-	g.note(op, about, err)
-	return err
+	return g.note(op, about, do())
 }
 
-// note takes from how a call ended what it says about all.
-func (g *gate) note(op, about string, err error) {
+// note takes from how a call ended what it says about all. It returns err, or why
+// the gate was closed already where that is what err says.
+func (g *gate) note(op, about string, err error) error {
 	kind := state.KindOf(err)
 	e, _ := errors.AsType[*state.Error](err)
 	switch {
 	case closes(err):
-		g.close(err)
+		return g.close(err)
 	case kind == state.Again, kind == state.Unsure, kind == state.Stopped:
 		// Nothing is known yet: see gaveUp.
 	case e != nil && mayBeAll(e.Code):
@@ -126,6 +134,7 @@ func (g *gate) note(op, about string, err error) {
 		delete(g.lost, op)
 		g.mu.Unlock()
 	}
+	return err
 }
 
 // closes reports whether an error is of every call, whatever it asks.
@@ -152,7 +161,7 @@ func (g *gate) second(met map[string]string, op, function string, err error) {
 	met[op] = function
 	g.mu.Unlock()
 	if known && before != function {
-		g.close(err)
+		_ = g.close(err) // and this function has its own answer
 	}
 }
 
@@ -160,13 +169,12 @@ func (g *gate) second(met map[string]string, op, function string, err error) {
 
 func (g *gate) Function(ctx context.Context, name string) (state.Function, error) {
 	f, err := g.Cloud.Function(ctx, name)
-	g.note(opFunction, name, err)
-	return f, err
+	return f, g.note(opFunction, name, err)
 }
 
 func (g *gate) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (id string, err error) {
 	err = g.write(ctx, opSetLayers, name, func() (err error) {
-		id, err = g.Cloud.SetLayers(ctx, name, layers, revision)
+		id, err = g.sends.SetLayers(ctx, name, layers, revision)
 		return err
 	})
 	return id, err
@@ -176,14 +184,14 @@ func (g *gate) SetLayers(ctx context.Context, name string, layers []state.LayerV
 func (g *gate) WaitUpdated(ctx context.Context, name string) (state.Function, error) {
 	f, err := g.Cloud.WaitUpdated(ctx, name)
 	if closes(err) {
-		g.close(err)
+		err = g.close(err)
 	}
 	return f, err
 }
 
 func (g *gate) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (id string, err error) {
 	err = g.write(ctx, opDelete, string(v), func() (err error) {
-		id, err = g.Cloud.DeleteLayerVersion(ctx, v)
+		id, err = g.sends.DeleteLayerVersion(ctx, v)
 		return err
 	})
 	return id, err
@@ -191,13 +199,12 @@ func (g *gate) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) 
 
 func (g *gate) Served(ctx context.Context, q state.Qualified) (state.Served, error) {
 	s, err := g.Cloud.Served(ctx, q)
-	g.note(opFunction, q.Function, err)
-	return s, err
+	return s, g.note(opFunction, q.Function, err)
 }
 
 func (g *gate) Publish(ctx context.Context, q state.Qualified, code, revision string) (version, id string, err error) {
 	err = g.write(ctx, opPublish, q.Function, func() (err error) {
-		version, id, err = g.Cloud.Publish(ctx, q, code, revision)
+		version, id, err = g.sends.Publish(ctx, q, code, revision)
 		return err
 	})
 	return version, id, err
@@ -207,20 +214,19 @@ func (g *gate) Publish(ctx context.Context, q state.Qualified, code, revision st
 func (g *gate) WaitActive(ctx context.Context, q state.Qualified) (state.Served, error) {
 	s, err := g.Cloud.WaitActive(ctx, q)
 	if closes(err) {
-		g.close(err)
+		err = g.close(err)
 	}
 	return s, err
 }
 
 func (g *gate) Alias(ctx context.Context, q state.Qualified) (state.Alias, error) {
 	a, err := g.Cloud.Alias(ctx, q)
-	g.note(opAlias, q.Function, err)
-	return a, err
+	return a, g.note(opAlias, q.Function, err)
 }
 
 func (g *gate) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (id string, err error) {
 	err = g.write(ctx, opMoveAlias, q.Function, func() (err error) {
-		id, err = g.Cloud.MoveAlias(ctx, q, version, weights, revision)
+		id, err = g.sends.MoveAlias(ctx, q, version, weights, revision)
 		return err
 	})
 	return id, err
@@ -230,13 +236,12 @@ func (g *gate) MoveAlias(ctx context.Context, q state.Qualified, version string,
 func (g *gate) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 	err := g.Cloud.WaitProvisioned(ctx, q)
 	if closes(err) {
-		g.close(err)
+		err = g.close(err)
 	}
 	return err
 }
 
 func (g *gate) Users(ctx context.Context) (map[state.LayerVersionARN]string, error) {
 	users, err := g.Cloud.Users(ctx)
-	g.note(opUsers, "", err)
-	return users, err
+	return users, g.note(opUsers, "", err)
 }

@@ -179,6 +179,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		While:  p.cloud(r.Want).While,
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
@@ -235,7 +236,7 @@ func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan
 }
 
 // cloud is where an environment is changed: only while the lease lasts.
-func (p *Run) cloud(e desired.Environment) apply.Cloud {
+func (p *Run) cloud(e desired.Environment) Cloud {
 	cloud := p.regions[PlaceOf(e)].cloud
 	if l := p.leases[e.Account]; l != nil {
 		return leased{cloud, l}
