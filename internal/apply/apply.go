@@ -166,6 +166,7 @@ type run struct {
 	recordErr error           // why a record could not be written; nothing starts any more
 	stopped   bool            // something was left undone because ctx ended
 	told      map[string]bool // what was logged already, see firstTold
+	unlogged  []func()        // lines that are for the log unless the run was closed
 }
 
 // Run carries out the steps of plan that nothing holds and sets every step's
@@ -193,11 +194,29 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
 	r.pruneAll(ctx, prunes)
-	err := cmp.Or(r.recordErr, r.cloud.whyClosed())
+	closed := r.cloud.whyClosed()
+	if closed != nil {
+		shareErrors(planned.Steps)
+	} else {
+		for _, line := range r.unlogged {
+			line()
+		}
+	}
+	err := cmp.Or(r.recordErr, closed)
 	if err == nil && r.stopped {
 		err = ctx.Err()
 	}
 	return planned.Steps, err
+}
+
+// shareErrors marks what may have been of one function only and turned out to be
+// of all.
+func shareErrors(steps []plan.Step) {
+	for _, s := range steps {
+		if s.Result != nil && s.Result.MayBeAll {
+			s.Result.Shared = true
+		}
+	}
 }
 
 // each works on all jobs, several at a time, and waits for them.
@@ -296,6 +315,13 @@ func (r *run) noteRecordError(err error) {
 	if r.recordErr == nil {
 		r.recordErr = err
 	}
+}
+
+// atEnd keeps a line for the log until it is known whether it is of all.
+func (r *run) atEnd(line func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unlogged = append(r.unlogged, line)
 }
 
 // firstTold reports whether what an error is about has not been logged in this run

@@ -123,14 +123,22 @@ func notTried(closed error) plan.Result { return skipped("not tried: %s", closed
 
 // leftOff is the result of a function that was begun with when that happened.
 func (j *job) leftOff(closed error) plan.Result {
-	if j.requestID == "" && j.movedTo == "" {
-		return notTried(closed)
+	res := notTried(closed)
+	switch {
+	case j.outcomeUnknown():
+		res = failed("sent, and left off before it was known how it ended: %s", closed)
+	case j.requestID != "" || j.movedTo != "":
+		res = failed("left off before callers had the new layers: %s", closed)
 	}
-	return failed("left off before callers had the new layers: %s", closed)
+	res.Shared = res.Status == plan.StatusFailed
+	return res
 }
 
 func givenUp(err error) plan.Result {
-	return failed("given up after %d tries: %s", maxTries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+	res := failed("given up after %d tries: %s", maxTries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+	kind := state.KindOf(err)
+	res.MayBeAll = kind == state.Again || kind == state.Unsure
+	return res
 }
 
 // outcomeUnknown reports whether something was sent of which the outcome is
@@ -352,7 +360,7 @@ func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
 	res := failed("%s", err)
 	res.Shared = closes(err)
 	if e, ok := errors.AsType[*state.Error](err); ok {
-		res.RequestID, res.Denied = e.RequestID, mayBeAll(e.Code)
+		res.RequestID, res.MayBeAll = e.RequestID, mayBeAll(e.Code)
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.LookAgain, state.Unsure:
@@ -391,17 +399,26 @@ func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 			out.Error = strings.TrimPrefix(out.Error+"; "+err.Error(), "; ")
 		}
 	}
-	level, err := slog.LevelInfo, []any(nil)
-	switch {
-	case out.Error == "":
-	case out.Shared, out.Status == plan.StatusSkipped && j.cloud.whyClosed() != nil:
-		level, err = slog.LevelDebug, []any{"err", out.Error} // whoever started the run has one line about it
-	default:
-		level, err = slog.LevelWarn, []any{"err", out.Error}
-	}
-	j.Log.With("function", j.name, "changes", j.changes(), "status", out.Status, "request_id", out.RequestID).
-		Log(ctx, level, "function is done", err...)
+	j.logEnd(ctx, out.Result)
 	return out.Result
+}
+
+// logEnd logs how the function ended, but for what is of all functions: whoever
+// started the run has one line about that. Where it may be, that is known at the
+// end.
+func (j *job) logEnd(ctx context.Context, res plan.Result) {
+	log := j.Log.With("function", j.name, "changes", j.changes(), "status", res.Status, "request_id", res.RequestID)
+	warn := func() { log.WarnContext(ctx, "function is done", "err", res.Error) }
+	switch {
+	case res.Error == "":
+		log.InfoContext(ctx, "function is done")
+	case res.Shared, res.Status == plan.StatusSkipped && j.cloud.whyClosed() != nil:
+		log.DebugContext(ctx, "function is done", "err", res.Error)
+	case res.MayBeAll:
+		j.atEnd(warn)
+	default:
+		warn()
+	}
 }
 
 // changes returns for the log what was to be done to the function, and why:

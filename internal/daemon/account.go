@@ -322,7 +322,7 @@ func (a *account) scheduleNext(planned plan.Plan) {
 	whole, began := true, d.began.Round(0)
 	for _, r := range planned.Regions {
 		whole = whole && r.Failure == nil
-		if f := r.Failure; f != nil && (f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused) {
+		if f := r.Failure; f != nil && (f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused || f.Code == round.CodeDenied) {
 			d.refused = f.Message
 		}
 		// The opening itself, whatever waits for it: a window that is shorter

@@ -286,7 +286,7 @@ func (f *observer) blocked(r *plan.Region) {
 	forGood.Sections = never.sections("function", text)
 	now.Title = words.Count(names(now.Items), "function") + " cannot be changed"
 	now.Sections = reasons.sections("function", text)
-	if r.Failure != nil {
+	if r.Failure != nil && !stopsAll(*r) {
 		now.Title = "nothing is changed: " + r.Failure.Message
 		now.Items = append(now.Items, Item{Code: r.Failure.Code})
 	}

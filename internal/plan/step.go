@@ -54,9 +54,9 @@ type Result struct {
 	// Shared reports that the error is not about this step: it is of all, and stands
 	// as the Failure of the Region.
 	Shared bool
-	// Denied reports that a right, or room in the account, is missing, which may
-	// be of one function or of all.
-	Denied bool
+	// MayBeAll reports that the error may be of one function or of all: a right is
+	// missing, or no answer came.
+	MayBeAll bool
 }
 
 // Step is one thing to do to one function, or one version to prune.

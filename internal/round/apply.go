@@ -199,7 +199,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	done.Steps, done.Applied = steps, true
 	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
-		done.Failure, runErr = awsFailure(ctx, closed.Err), nil
+		done.Failure, runErr = closedFailure(ctx, closed.Err), nil
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)

@@ -90,7 +90,7 @@ func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s
 	}
 	s.failure = awsFailure(ctx, err)
 	if ctx.Err() == nil {
-		p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
+		p.Log.Debug("region not read", "env", env.Name, "region", env.Region, "err", err)
 	}
 }
 
