@@ -133,6 +133,9 @@ type Options struct {
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
 	Decide func(fresh state.Function) []plan.Step
+	// Late reports whether a function goes after the others: AWS has refused it before,
+	// and they are not to wait for it. Nil: none does.
+	Late func(function string) bool
 	// Permit is asked before each function and each prune whether its steps may
 	// still be started; what it returns holds them, nil lets them go on. Nil:
 	// always.
@@ -249,7 +252,7 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 			s.Result = &plan.Result{Status: plan.StatusHeld}
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
-		case isRepoint(*s):
+		case s.Points():
 			repoints = append(repoints, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
 			j := byName[s.Function]
@@ -262,6 +265,19 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 			j.steps = append(j.steps, *s)
 		}
 	}
+	if r.Late != nil {
+		order := func(a, b *job) int {
+			late := func(j *job) int {
+				if r.Late(j.name) {
+					return 1
+				}
+				return 0
+			}
+			return cmp.Compare(late(a), late(b))
+		}
+		slices.SortStableFunc(repoints, order)
+		slices.SortStableFunc(jobs, order)
+	}
 	return repoints, jobs, prunes
 }
 
@@ -273,7 +289,7 @@ func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Unlock()
 	closed := r.cloud.whyClosed()
 	var held *plan.Held
-	result := plan.Result{Status: plan.StatusSkipped}
+	result := plan.Result{Status: plan.StatusSkipped, Untried: true}
 	switch {
 	case lost != nil:
 		result.Error = "not begun: " + lost.Error()

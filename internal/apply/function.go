@@ -44,6 +44,9 @@ type job struct {
 	// record; empty = it was not.
 	movedTo   string
 	requestID string
+	// revision is what the function was at when it was last looked at; empty = it may
+	// be at another since.
+	revision string
 	// release frees the slot, once: when the write was accepted, or at the end.
 	release func()
 }
@@ -95,7 +98,7 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 		if ctx.Err() != nil && !j.outcomeUnknown() {
 			seen.Result = j.stoppedResult()
 			if seen.List != nil {
-				seen.Result = failed("stopped before callers had the new layers")
+				seen.Result = stoppedHalfWay()
 			}
 			return j.closeRecord(finishing, seen)
 		}
@@ -119,7 +122,11 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 
 // notTried is the result of what was left out since another function met what is of
 // all.
-func notTried(closed error) plan.Result { return skipped("not tried: %s", closed) }
+func notTried(closed error) plan.Result {
+	res := skipped("not tried: %s", closed)
+	res.Untried = true
+	return res
+}
 
 // leftOff is the result of a function that was begun with when that happened.
 func (j *job) leftOff(closed error) plan.Result {
@@ -130,7 +137,7 @@ func (j *job) leftOff(closed error) plan.Result {
 	case j.requestID != "" || j.movedTo != "":
 		res = failed("left off before callers had the new layers: %s", closed)
 	}
-	res.Shared = res.Status == plan.StatusFailed
+	res.Shared, res.Untried = res.Status == plan.StatusFailed, true
 	return res
 }
 
@@ -160,6 +167,7 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 	if err != nil {
 		return j.handleError(ctx, err)
 	}
+	j.revision = fn.RevisionID
 	if j.id != "" && slices.Equal(fn.Layers, j.intent.After) {
 		// Our own write arrived although its answer did not.
 		return j.continueToServe(ctx, finishing, fn)
@@ -182,7 +190,7 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 		}
 	}
 	if err := j.openRecord(finishing, intent(steps, serve, listOf(fn), target)); err != nil {
-		return Outcome{Result: failed("nothing was changed: %s", err)}, nil
+		return Outcome{Result: unrecorded(err)}, nil
 	}
 	j.steps = steps
 	if inPlace {
@@ -214,10 +222,12 @@ func (j *job) write(ctx, finishing context.Context, target []state.LayerVersionA
 	if err != nil {
 		// A write that was cut off by our own end may have been made as well.
 		kind := state.KindOf(err)
-		j.sent = j.sent || kind == state.Unsure || kind == state.Stopped
+		if kind == state.Unsure || kind == state.Stopped {
+			j.sent, j.revision = true, ""
+		}
 		return j.handleError(ctx, err)
 	}
-	j.sent, j.requestID = true, id
+	j.sent, j.requestID, j.revision = true, id, ""
 	j.release()
 	fn, err := j.wait(finishing)
 	if err != nil {
@@ -297,7 +307,7 @@ func (j *job) decide(fn state.Function, first bool) (steps []plan.Step, why stri
 		return nil, why
 	}
 	for _, s := range j.Decide(fn) {
-		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !isRepoint(s) {
+		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !s.Points() {
 			steps = append(steps, s)
 		}
 	}
@@ -328,7 +338,7 @@ func (j *job) openRecord(ctx context.Context, in Intent) error {
 
 // verify compares what the function has with what was meant.
 func (j *job) verify(fn state.Function) Outcome {
-	j.sent = false
+	j.sent, j.revision = false, fn.RevisionID
 	out := Outcome{List: listOf(fn), Result: plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}}
 	if fn.LastUpdateStatus == state.UpdateFailed {
 		out.Status = plan.StatusFailed
@@ -378,10 +388,26 @@ func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
 
 func (j *job) stoppedResult() plan.Result {
 	j.noteStopped()
+	res := skipped("stopped before it was changed")
 	if j.outcomeUnknown() {
-		return failed("stopped before AWS had finished")
+		res = failed("stopped before AWS had finished")
 	}
-	return skipped("stopped before it was changed")
+	res.Untried = true
+	return res
+}
+
+func stoppedHalfWay() plan.Result {
+	res := failed("stopped before callers had the new layers")
+	res.Untried = true
+	return res
+}
+
+// unrecorded is the result of a function that was left alone since what was to be
+// done could not be written down.
+func unrecorded(err error) plan.Result {
+	res := failed("nothing was changed: %s", err)
+	res.Untried = true
+	return res
 }
 
 // closeRecord closes the open record, if there is one and its end is known.
@@ -390,6 +416,7 @@ func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 		// Skipped would mean that nothing was changed, and a rollback leave it.
 		out.Status, out.Error = plan.StatusFailed, cmp.Or(out.Error, "another writer changed the function before this was through")
 	}
+	out.Revision = j.revision
 	switch {
 	case j.id == "":
 	case j.outcomeUnknown():

@@ -131,3 +131,66 @@ func TestO1OneCauseIsToldOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestO3OneRefusedFunctionIsToldOnce: a function that AWS refuses for good is one
+// alert, which stays open and calm for days, and ends when AWS takes it. A restart
+// counts nothing anew.
+func TestO3OneRefusedFunctionIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, 6)
+		s.interval = 10 * time.Minute
+		p := s.start("a")
+		time.Sleep(30 * time.Minute)
+		s.slack.take()
+		var refused atomic.Int32
+		s.world.OnCall(func(c awssim.Call) awssim.Fault {
+			if c.Account != accountID || c.Resource != "makoto-02" || !c.Write {
+				return awssim.Fault{}
+			}
+			refused.Add(1)
+			return awssim.Fault{Before: &awssim.Failure{Status: 502, Code: "KMSDisabledException", Message: "in AWS's own words"}}
+		})
+		s.commit("Raise dev", map[string]string{"environments/dev.yaml": envFile(accountID, "1.5.0", "rollout: {waves: [2, 100%], bake: 1m}\n")})
+		time.Sleep(3 * time.Hour)
+		if n := s.has(accountID, 5); n != 5 {
+			t.Errorf("%d of 5 have it", n)
+		}
+		p.stop()
+		p = s.start("b")
+		time.Sleep(3 * time.Hour)
+		if n := refused.Load(); n != 3 {
+			t.Errorf("tried %d times", n)
+		}
+		var about []string
+		take := func() {
+			for _, m := range s.slack.take() {
+				if strings.Contains(fmt.Sprint(m), "makoto-02") || m.Alert.Kind == notify.Blocked || m.Alert.Kind == notify.ApplyFailed {
+					about = append(about, fmt.Sprintf("%s %s: %s", m.Status, m.Alert.Kind, m.Title))
+				}
+			}
+		}
+		take()
+		if len(about) != 2 || !strings.HasPrefix(about[0], "opened apply_failed") || !strings.HasPrefix(about[1], "opened blocked: dev ap-northeast-1: 1 function cannot be changed") {
+			t.Errorf("told:\n%s", strings.Join(about, "\n"))
+		}
+		about = nil
+		time.Sleep(50 * time.Hour)
+		if n := refused.Load(); n != 5 {
+			t.Errorf("tried %d times after two days", n)
+		}
+		take()
+		for _, line := range about {
+			if !strings.HasPrefix(line, "reminded blocked") {
+				t.Errorf("told in two days: %s", line)
+			}
+		}
+		about = nil
+		s.world.OnCall(nil)
+		time.Sleep(25 * time.Hour)
+		take()
+		if n := s.has(accountID, 5); n != 6 || !strings.Contains(strings.Join(about, "\n"), "resolved blocked") {
+			t.Errorf("%d have it; told:\n%s", n, strings.Join(about, "\n"))
+		}
+		p.stop()
+	})
+}

@@ -53,6 +53,8 @@ type functionDoc struct {
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
 	Heals  map[state.LayerARN]healDoc  `json:"heals,omitempty"`
 	Fences fencing                     `json:"fencing,omitempty"`
+	// Refused has each aim at most once.
+	Refused []refusalDoc `json:"refused,omitempty"`
 }
 
 // slotDoc is one layer of one function.

@@ -55,7 +55,7 @@ func (l *Log) RecordObservationsSince(ctx context.Context, environment, region s
 // upToDate reports whether past has all that was observed of functions, and no
 // drift that has ended. It must find new whatever functionDoc.observe does.
 func upToDate(past plan.Past, learned plan.Learned) bool {
-	if len(learned.Adopted) > 0 {
+	if len(learned.Adopted)+len(learned.Refused) > 0 {
 		return false
 	}
 	drifts := 0
@@ -79,6 +79,9 @@ func upToDate(past plan.Past, learned plan.Learned) bool {
 type observation struct {
 	adopted []plan.Adoption
 	drift   map[state.LayerARN]sightDoc
+	// revision is what the function is at, where it was refused at one that was not
+	// known; empty = nothing to add.
+	revision string
 }
 
 func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
@@ -99,6 +102,12 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		}
 		o.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
 		observations[s.Function] = o
+	}
+
+	for _, r := range learned.Refused {
+		o := observations[r.Function]
+		o.revision = r.Revision
+		observations[r.Function] = o
 	}
 
 	// Write after the list was read: a store need not like both at once.
@@ -159,6 +168,11 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 			slot.Original = 0 // another writer's template names another number now
 			d.Layers[layer] = slot
 			changed = true
+		}
+	}
+	for i := range d.Refused {
+		if r := &d.Refused[i]; r.Revision == "" && o.revision != "" {
+			r.Revision, changed = o.revision, true
 		}
 	}
 	same := func(a, b sightDoc) bool { return a.Have == b.Have && a.Since.Equal(b.Since) }

@@ -17,9 +17,9 @@ import (
 func (f *observer) ended() {
 	applied := map[ID][]history.Entry{}
 	failed := map[ID][]attempt{}
-	shared := f.leftOff()
+	elsewhere := f.leftOff() // what is told by another fact
 	for _, e := range f.latest() {
-		if f.coveredByRollout(e) || e.Status == plan.StatusFailed && shared[[3]string{e.Region, e.Layer, subject(e)}] {
+		if f.coveredByRollout(e) || e.Status == plan.StatusFailed && elsewhere[[3]string{e.Region, e.Layer, subject(e)}] {
 			continue
 		}
 		switch e.Status {
@@ -33,7 +33,7 @@ func (f *observer) ended() {
 	}
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if s.Result == nil || s.Result.Status != plan.StatusFailed || s.Result.Shared || f.rollingBack(r.Want.Region) {
+			if s.Result == nil || s.Result.Status != plan.StatusFailed || s.Result.Shared || s.Refused != "" || f.rollingBack(r.Want.Region) {
 				continue
 			}
 			a := attemptOf(r.Want.Region, s)
@@ -50,10 +50,15 @@ func (f *observer) ended() {
 
 // leftOff is one fact for each Region where what one function met was of all: one
 // cause has one alert, however many functions wait for its end. It returns the
-// region, layer and function of the steps that met it.
+// region, layer and function of the steps that are told by another fact.
 func (f *observer) leftOff() map[[3]string]bool {
 	shared := map[[3]string]bool{}
 	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if s.Result != nil && s.Result.Shared || s.Refused != "" { // refused once more: it is blocked as before
+				shared[[3]string{r.Want.Region, s.Layer, attemptOf(r.Want.Region, s).name}] = true
+			}
+		}
 		if !stopsAll(r) {
 			continue
 		}
@@ -65,9 +70,6 @@ func (f *observer) leftOff() map[[3]string]bool {
 				done[s.Function] = true
 			case s.Held == nil:
 				waiting[s.Function] = true
-			}
-			if s.Result != nil && s.Result.Shared {
-				shared[[3]string{r.Want.Region, s.Layer, attemptOf(r.Want.Region, s).name}] = true
 			}
 		}
 		if barred(r) {

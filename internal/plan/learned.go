@@ -14,7 +14,11 @@ type Learned struct {
 	Candidates []Candidate    // versions that nothing protects, old and new
 	Numbers    []PinnedNumber // which number a semantic version was found at
 	Selected   []Selection    // how many functions each layer selects
+	Refused    []Revised      // at which revision a function was refused
 }
+
+// Revised is a function with a refusal of which the revision was not known.
+type Revised struct{ Function, Revision string }
 
 // Adoption is a function that already has what is wanted.
 type Adoption struct {
