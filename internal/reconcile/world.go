@@ -74,13 +74,14 @@ type draft struct {
 	plan    plan.Region
 	tallies []tally // by place of the wish
 
-	decided  int                 // functions so far
-	newSteps int                 // that attach a layer for the first time
-	unserved int                 // functions without the alias
-	sizeless int                 // functions whose size with their layers is not known
-	undone   map[string]bool     // functions of a rollout that goes back, returned or not
-	unmoved  map[string][]string // functions that a person's word does not move, by why
-	shrunk   map[string]string   // layer name to why its selection is doubted
+	decided  int                    // functions so far
+	newSteps int                    // that attach a layer for the first time
+	unserved int                    // functions without the alias
+	sizeless int                    // functions whose size with their layers is not known
+	undone   map[string]bool        // functions of a rollout that goes back, returned or not
+	refusals map[string]refusedPast // functions on which AWS has refused something; nil = none
+	unmoved  map[string][]string    // functions that a person's word does not move, by why
+	shrunk   map[string]string      // layer name to why its selection is doubted
 
 	// What is written or found out once for a whole fleet.
 	expects map[state.LayerVersionARN]bool // see expected
