@@ -177,11 +177,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []plan.Step {
-			steps := p.chosenOf(reconcile.Redecide(decided, i, fresh))
-			p.attributeSteps(&decided, i, steps, &fresh)
-			return steps
-		},
+		Decide: func(fresh state.Function) []plan.Step { return p.redecide(decided, i, fresh) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
@@ -220,6 +216,13 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 		return nil // whoever ended ctx says so
 	}
 	return runErr
+}
+
+// redecide decides one function again, as it was read just now.
+func (p *Run) redecide(in reconcile.Input, i int, fresh state.Function) []plan.Step {
+	steps := p.chosenOf(reconcile.Redecide(in, i, fresh))
+	p.attributeSteps(&in, i, steps, &fresh)
+	return steps
 }
 
 // finish notes what the whole round came to: who is woken, how the rollouts stand,
