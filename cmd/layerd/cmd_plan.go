@@ -25,6 +25,7 @@ type roundFlags struct {
 	output  oneOf
 	rate    float64
 	verbose bool
+	commits bool // what is in no commit is refused
 }
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
@@ -122,6 +123,11 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err := checkEnvironments(src.tree, f.envs); err != nil {
 		return prepared{}, err
 	}
+	if f.commits {
+		if err := src.committed(); err != nil {
+			return prepared{}, err
+		}
+	}
 	p := prepared{}
 	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {
 		return prepared{}, err
@@ -135,6 +141,10 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	}
 	s, err := open(ctx, p.spec)
 	if err != nil {
+		return prepared{}, err
+	}
+	if src, err = a.settle(ctx, src, s); err != nil {
+		_ = s.Close() // nothing was written
 		return prepared{}, err
 	}
 	p.round = round.Round{

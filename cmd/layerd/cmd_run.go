@@ -44,8 +44,8 @@ The configuration is --config, else the text in the variable LAYERD_CONFIG, else
 ` + usualConfig + `. layerd doctor --config examines it.
 
 SIGHUP reads the configuration again. One that is invalid is refused and the old
-one stays. The log is JSON on standard error. /healthz and /readyz are served at
-http.listen.`,
+one stays. The log is JSON on standard error. /healthz, /readyz and /metrics are
+served at http.listen.`,
 		Example: `  layerd run
   layerd run --config ./layerd-daemon.yaml`,
 		Args: arguments(),

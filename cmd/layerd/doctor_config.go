@@ -87,7 +87,11 @@ func (x *examination) source(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return x.app.sourceOf(ctx, commit, git.URL)
+	src, err := x.app.sourceOf(ctx, commit, git.URL)
+	if err == nil && len(x.daemon.config.Bounds) > 0 {
+		src.tree, err = x.app.want(ctx, src, desired.Options{Bounds: x.daemon.config.Desired()})
+	}
+	return src, err
 }
 
 // spec returns which store is examined: --store, else the daemon's, which does not

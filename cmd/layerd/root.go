@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/foreign"
 )
 
@@ -30,6 +31,8 @@ type app struct {
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
 	service atomic.Pointer[slog.Logger]
+	// metrics are the daemon's; nil for commands.
+	metrics atomic.Pointer[metrics.Metrics]
 }
 
 // groupAct are the commands that change something.

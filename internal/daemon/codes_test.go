@@ -120,7 +120,14 @@ func wrongWorlds(t *testing.T) map[string]fs.FS {
 	}
 	linked := dev("", wish("1.4.0"))
 	linked["layerd.yaml"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777}
+	held := dev("", wish("1.4.0"))
+	held["environments/qa.yaml"] = &fstest.MapFile{Data: []byte(fmt.Sprintf("account: %q\nregion: ap-northeast-1\nrollout: {smoke_test: {function: makoto-00}}\n"+
+		"layers: {neighbour: {version: 1, functions: [makoto-00], arn: %q}}\n", accountID, strings.TrimSuffix(layerARN(accountID, "neighbour", 1), ":1")))}
+	bounded := dev("", wish("1.4.0"))
+	bounded["layerd.yaml"] = &fstest.MapFile{Data: []byte("bounds: {dev: {functions: [\"*-dev\"]}}\n")}
 	maps.Copy(worlds, map[string]fs.FS{
+		"beyond_bounds":         bounded,
+		"smoke_test_held":       held,
 		"version_not_found":     dev("", wish("8.8.8")),
 		"version_yanked":        dev("yanked: {1.4.0: CVE-2026-1}\n", wish("4")),
 		"artifact":              dev("artifact: s3://b/${VERSION}.zip\n", wish("8.8.8")),

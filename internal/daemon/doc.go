@@ -21,7 +21,7 @@
 //	replaced.go  a store that was deleted or replaced under the daemon
 //	revisions.go observed, planned, attempted, applied: four revisions
 //	tell.go      what a round found, to the notifiers; actors.go: who else changes a function
-//	health.go    is it alive, is it ready
+//	look.go      when AWS was last read, and why it was not; health.go: is it alive, is it ready
 //
 // # What is promised
 //

@@ -74,6 +74,7 @@ var masks = []struct {
 	// What is kept since that commit: an earlier layerd does not read it, and a
 	// later one does without.
 	{regexp.MustCompile(`,"invalid_since":"<instant>"`), ""},
+	{regexp.MustCompile(`("fencing":\{[^}]*\}),"since":"<instant>"`), "$1"},
 	{regexp.MustCompile(`,"back":true(}\],"stage")`), "$1"},
 }
 

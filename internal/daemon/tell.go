@@ -54,13 +54,13 @@ func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) e
 	s := notify.Situation{
 		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
 		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong,
-		LookedAt: d.readAt, StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
+		LookedAt: d.look.at.Round(0), StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest
 	}
 	if s.LookedAt.IsZero() {
-		s.LookedAt = d.firstTried
+		s.LookedAt = d.look.first.Round(0)
 	}
 	if d.justTaken {
 		s.Missed = missed(planned, w.committed[name], d.servedUntil, now)
@@ -208,6 +208,9 @@ func (d *Daemon) deliverLoop(ctx context.Context) {
 		out, err := d.book.Deliver(ctx)
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("delivery not noted", "err", err)
+		}
+		if err == nil {
+			d.waiting.Store(int64(out.Waiting))
 		}
 		for _, f := range out.Failed {
 			d.Log.Warn("message not delivered", "target", f.Target, "title", f.Message.Title, "given_up", f.Dropped, "err", f.Err)

@@ -22,7 +22,8 @@ type builder struct {
 	root               *node
 	file               environmentFile
 	layers             map[string]*layerInfo // by name
-	zone               *time.Location        // of the key timezone; nil = there is none
+	limits             limits
+	zone               *time.Location // of the key timezone; nil = there is none
 	problems           []Problem
 }
 
@@ -102,6 +103,7 @@ func (b *builder) environment() Environment {
 	}
 	e.Alias = f.Alias
 	e.Rollout = b.rollout(e)
+	b.inBounds(e)
 	b.environmentPins(e)
 	b.overrides()
 	e.Unsupported = b.unsupported()
@@ -274,9 +276,9 @@ func (b *builder) unsupported() []Problem {
 	for _, key := range []string{"approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
-	for name, l := range b.file.Layers {
+	for name := range b.file.Layers {
 		add(b.root.Get("layers", name, "share_with"))
-		if info := b.layers[name]; info != nil && l.ARN == "" {
+		if info := b.layers[name]; info != nil && !b.root.Get("layers", name).Has("arn") {
 			add(info.root.Get("share_with"))
 		}
 	}

@@ -14,6 +14,8 @@ type Learned struct {
 	Candidates []Candidate    // versions that nothing protects, old and new
 	Numbers    []PinnedNumber // which number a semantic version was found at
 	Selected   []Selection    // how many functions each layer selects
+	Kept       []string       // functions that this environment holds, and that wait for their first layer
+	Released   []string       // functions that it held and selects no more
 }
 
 // Adoption is a function that already has what is wanted.

@@ -48,7 +48,7 @@ func whyWorld(t *testing.T) why.Place {
 	r.Blocked = []plan.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}
 	vendor := state.LayerVersionARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog:98")
 	f := state.Function{Name: whyFunction, Runtime: "python3.11", Layers: []state.LayerVersionARN{layer("makoto-common-prod", 11), vendor, layer("makoto-ml-prod", 4), layer("stray", 1)}}
-	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "ML v1.9.0"}}}}}
+	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "v1.9.0 ML"}}}}}
 	put := history.Entry{
 		Round: history.Round{
 			Environment: "prod", Region: testRegion, Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木",

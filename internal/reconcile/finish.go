@@ -131,6 +131,7 @@ func (r *region) finish() {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Qualifier, b.Qualifier))
 	})
 	p.Needs.Served = slices.Compact(p.Needs.Served)
+	r.keep()
 	r.cost()
 }
 
