@@ -95,7 +95,7 @@ func poison(v reflect.Value, text string, turn *int) {
 }
 
 // ours are the colours that a terminal is shown.
-var ours = regexp.MustCompile("\x1b\\[(?:[12]|3[0-7]|)m")
+var ours = regexp.MustCompile("\x1b\\[(?:[12]|(?:1;)?3[0-7]|)m")
 
 // Seen returns nil when each character of a text of many lines is seen, but for
 // colours of ours.
