@@ -171,9 +171,13 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	if err != nil {
 		return nil, err
 	}
+	named := namedSecrets(c, secrets)
+	if err := checkSecrets(ctx, named); err != nil {
+		return nil, err
+	}
 	git, err := c.Git.Options(ctx, secrets)
 	if err != nil {
-		return nil, err
+		return nil, &exitError{code: exitInvalid, err: err}
 	}
 	repo, err := gitrepo.New(git)
 	if err != nil {
@@ -205,7 +209,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
 		Bounds:   c.Desired(),
 		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
-		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
+		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -274,7 +278,9 @@ func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, ti
 		if i > 0 {
 			name = fmt.Sprintf("slack-%d", i+1)
 		}
-		t, err := slack.NewWebhook(slack.Options{Name: name, URL: secrets.Source(n.Slack.WebhookURL)})
+		t, err := slack.NewWebhook(slack.Options{
+			Name: name, URL: secrets.Source(n.Slack.WebhookURL), Refused: func() { secrets.Forget(n.Slack.WebhookURL) },
+		})
 		if err != nil {
 			return nil, 0, err
 		}

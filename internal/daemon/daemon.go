@@ -52,6 +52,7 @@ type Options struct {
 	Targets []notify.Target // where alerts go; none = nowhere
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
+	Secrets []Secret        // that the configuration names; see secrets.go
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
@@ -97,6 +98,8 @@ type Daemon struct {
 	started         time.Time
 	head            head
 	loaded          loadedCommit                   // the newest commit that was read
+	lineage         *Lineage                       // of the newest commit; nil = not known
+	untraced        string                         // the commit of which that could not be read, as last logged
 	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
 	applied         map[state.LayerARN]string      // by layer: the environment that alone had it before this daemon started
 	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS
@@ -110,6 +113,10 @@ type Daemon struct {
 	lostLeases      map[string]lostLease           // accounts whose lease was lost and that no daemon is known to hold
 	reported        string                         // what tellRepository last reported, in short
 	reportedAt      time.Time
+	unreadable      map[string]unreadable // secrets that cannot be read, by key
+
+	// Only the delivery touches this: why a target takes no messages, as last logged.
+	loggedTargets map[string]string
 }
 
 // New checks the options and does nothing else.
@@ -148,6 +155,7 @@ func New(o Options) (*Daemon, error) {
 		pullSlot:   make(chan struct{}, 1),
 		readSlot:   make(chan struct{}, 1),
 		lastGood:   map[string]*lastGood{}, verdicts: map[string]verdict{}, problems: map[string]environmentProblems{}, revisions: map[string]*revisions{}, accounts: map[string]*account{}, lostLeases: map[string]lostLease{},
+		unreadable: map[string]unreadable{}, loggedTargets: map[string]string{},
 	}, nil
 }
 
@@ -168,7 +176,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.newest().Files == nil {
 		d.startRead(ctx, d.newest()) // the last good commits are followed
 	}
-	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.balanceLoop} {
+	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.secretsLoop, d.balanceLoop} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.runAccounts(ctx) })

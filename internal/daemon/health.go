@@ -50,7 +50,7 @@ type EnvironmentHealth struct {
 // AWS.
 func (d *Daemon) Health() Health {
 	h := Health{Alive: true, Reasons: []string{}, Accounts: []AccountHealth{}}
-	w := d.desired()
+	w, targets := d.desired(), d.book.Targets()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	reason := func(format string, args ...any) { h.Reasons = append(h.Reasons, fmt.Sprintf(format, args...)) }
@@ -78,7 +78,7 @@ func (d *Daemon) Health() Health {
 		h.Alive = h.Alive && alive
 		h.Accounts = append(h.Accounts, view)
 	}
-	h.Reasons = append(h.Reasons, d.reasons(w)...)
+	h.Reasons = append(h.Reasons, d.reasons(w, targets)...)
 	slices.Sort(h.Reasons)
 	h.Ready = h.Alive && len(h.Reasons) == 0
 	return h

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // wish makes one layer of an environment. ok is false when too little is right
@@ -207,7 +208,7 @@ func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
 	p.Version = v
 	p.Until = b.until(n.Get("until"), f.Until)
 	if b.expired(p.Until) {
-		b.problem("expired", n.Get("until").Where(), "the pin ended "+p.Until.Format(time.RFC3339), "remove it, or set a later date")
+		b.problem("expired", n.Get("until").Where(), "the pin ended "+words.Moment(p.Until, b.timeZone()), "remove it, or set a later date")
 	}
 	return p
 }

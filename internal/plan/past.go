@@ -33,6 +33,8 @@ type FunctionPast struct {
 	// Heals counts, by layer, how often drift was healed that came back within
 	// a day; absent = never, or not since Git last changed it.
 	Heals map[state.LayerARN]Heals
+	// Refusals are what AWS refused to do to it, each at most once; nil = nothing.
+	Refusals []Refusal
 	// Since is when the environment last began to hold the function; zero = before
 	// that was remembered.
 	Since time.Time
