@@ -113,10 +113,10 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 		told   string // of dev
 	}{
 		{"nothing", gitserve.Change{}, ""},
-		{"D1 the functions of prod", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev", "api-*-prod"]}}`), "nvironment prod holds it: it has common already"},
+		{"D1 the functions of prod", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev", "api-*-prod"]}}`), "nvironment prod holds it: its common is on it"},
 		{"D1 the functions of prod by other layers", dev(`layers: {common: {version: none, functions: ["api-*-prod"]}, common-prod: {version: 2, functions: ["api-*-prod"], arn: "arn:aws:lambda:ap-northeast-1:123456789012:layer:common-prod"}}`), "nvironment prod holds it"},
 		{"D1 every function", dev(`layers: {common: {version: 1.5.0, functions: ["*"]}}`), "nvironment staging holds it"},
-		{"D1 what prod waits for", dev(`layers: {common: {version: 1.5.0, functions: [api-3-prod, api-new-prod]}}`), "nvironment prod holds it: that one selected it first"},
+		{"D1 what prod waits for", dev(`layers: {common: {version: 1.5.0, functions: [api-3-prod, api-new-prod]}}`), "nvironment prod holds it: it selected the function first"},
 		{"D2 a smoke test of prod's", dev("rollout: {smoke_test: {function: api-0-prod, payload: {drop: true}}}\nlayers: {common: {version: 1.5.0, functions: [\"api-*\"]}}"), "is not for this environment to call"},
 		{"D2 a smoke test of prod's by tags", dev("rollout: {smoke_test: {function: api-0-prod}}\nlayers: {common: {version: 1.5.0, functions: [{runtime: \"python*\"}]}}"), "is not for this environment to call"},
 		{"D2 a smoke test of a layer", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev"], smoke_test: {function: api-0-prod}}}`), `does not select function "api-0-prod"`},

@@ -217,13 +217,13 @@ func (r *region) claimReason(f *state.Function, c contest) string {
 	var why string
 	switch past := c.by.Past.Functions[f.Name]; {
 	case claimOf(c.by.Past, c.by.Want, f) == carried:
-		why = "it has " + strings.Join(c.by.own(f), ", ") + " already"
+		why = "its " + strings.Join(c.by.own(f), ", ") + " is on it"
 	case past.Holds() && len(layersApplied(past)) > 0:
-		why = "it got " + strings.Join(layersApplied(past), ", ") + " there first"
+		why = "it applied or found " + strings.Join(layersApplied(past), ", ") + " there first"
 	case past.Holds():
-		why = "that one selected it first"
+		why = "it selected the function first"
 	default:
-		why = "that one has the others that it selects so"
+		why = "it has the other functions that the same selector matches"
 	}
 	if c.by.Unread {
 		why += ", and what that file asks for now cannot be read"
