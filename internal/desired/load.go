@@ -149,7 +149,7 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 		l.fileProblem("not_a_file", file, env, "is not a file", "")
 		return nil, true
 	}
-	if l.bytes += info.Size(); l.bytes > maxTotalBytes {
+	if l.bytes += counted(info); l.bytes > maxTotalBytes {
 		l.fileProblem("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
 		return nil, true
 	}
@@ -175,6 +175,10 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 	l.add(problems...)
 	return root, true
 }
+
+// counted is what a file adds to the size of all: what is read of it, so that one that
+// is too large is its own matter.
+func counted(info fs.FileInfo) int64 { return min(info.Size(), strictyaml.MaxFileBytes+1) }
 
 // readLayerd reads layerd.yaml. What stands there for the whole repository
 // becomes a default like the others.
@@ -238,7 +242,7 @@ func (l *loader) listEnvironments() []environmentPath {
 		default:
 			files = append(files, environmentPath{name, full, bytes})
 			if info, err := e.Info(); err == nil {
-				bytes += info.Size()
+				bytes += counted(info)
 			}
 		}
 		l.names = append(l.names, name)

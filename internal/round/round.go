@@ -88,6 +88,7 @@ type Run struct {
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[Place]*seen
+	apart   map[apart]*seen          // of environments that had to be looked at by themselves
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
@@ -236,7 +237,7 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	for _, e := range env {
 		r := reconcile.Region{Want: e, Unread: p.refused[e.Account]}
 		if r.Unread == nil {
-			s := p.regions[PlaceOf(e)]
+			s := p.seenFor(e)
 			r.Have, r.Unread = s.snapshot(), s.failure
 		}
 		var err error
