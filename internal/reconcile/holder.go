@@ -168,7 +168,7 @@ func (r *region) elsewhere(o *other) int {
 }
 
 func claimOf(past plan.Past, want desired.Environment, f *state.Function) claim {
-	if p, known := past.Functions[f.Name]; known && p.Holds() {
+	if p, known := past.Functions[f.Name]; known && p.Holds(want.Account) {
 		return kept
 	}
 	for i := range want.Layers {
@@ -188,8 +188,11 @@ func (o *other) selects(f *state.Function) bool {
 		return o.Want.Selects(f)
 	}
 	p, known := o.Past.Functions[f.Name]
-	if !known || !p.Holds() {
+	if !known || !p.Holds(o.Want.Account) {
 		return false
+	}
+	if p.Account != "" {
+		return true
 	}
 	for layer, n := range p.Applied {
 		if n > 0 && layer.Account() == o.Want.Account {
@@ -218,9 +221,9 @@ func (r *region) claimReason(f *state.Function, c contest) string {
 	switch past := c.by.Past.Functions[f.Name]; {
 	case claimOf(c.by.Past, c.by.Want, f) == carried:
 		why = "its " + strings.Join(c.by.own(f), ", ") + " is on it"
-	case past.Holds() && len(layersApplied(past)) > 0:
+	case past.Holds(c.by.Want.Account) && len(layersApplied(past)) > 0:
 		why = "it applied or found " + strings.Join(layersApplied(past), ", ") + " there first"
-	case past.Holds():
+	case past.Holds(c.by.Want.Account):
 		why = "it selected the function first"
 	default:
 		why = "it has the other functions that the same selector matches"
@@ -256,7 +259,7 @@ func layersApplied(p plan.FunctionPast) (names []string) {
 func (r *region) keep() {
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
-		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds() {
+		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds(r.want.Account) {
 			continue
 		}
 		if f, ok := r.snap.Function(s.Function); ok && r.contest(&f).by == nil {

@@ -254,3 +254,26 @@ func TestD1WhoHoldsAFunction(t *testing.T) {
 		})
 	}
 }
+
+// D1: what an environment had in one account it does not have in another, where
+// functions may have the same names.
+func TestD1WhatWasHeldInAnotherAccountIsNot(t *testing.T) {
+	e := generateEstate(rand.New(rand.NewPCG(1, 1)))
+	e.snap.Functions = []state.Function{{Name: "f", Runtime: "python3.12", Architecture: "x86_64", Layers: state.Layers{arnOf("common-prod").Version(2)}}}
+	delete(e.wants, "staging")
+	for name, past := range map[string]plan.FunctionPast{
+		"prod": {Applied: map[state.LayerARN]int64{arnOf("common-prod"): 2}, Account: account, Since: noon.AddDate(0, 0, -9)},
+		"dev":  {Applied: map[state.LayerARN]int64{state.NewLayerARN("aws", tokyo, "210987654321", "common-dev"): 2}, Account: "210987654321", Since: noon},
+	} {
+		w := e.wants[name]
+		w.Layers = w.Layers[:1]
+		w.Layers[0].Functions = []desired.Selector{{Name: "f"}}
+		e.wants[name], e.pasts[name] = w, plan.Past{Functions: map[string]plan.FunctionPast{"f": past}}
+	}
+	if b := e.decide("dev", "").Regions[0].Blocked; len(b) != 1 || !strings.Contains(b[0].Reason, "environment prod holds it") {
+		t.Errorf("dev is not blocked: %+v", b)
+	}
+	if b := e.decide("prod", "").Regions[0].Blocked; len(b) != 0 {
+		t.Errorf("prod is blocked: %+v", b)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -89,6 +90,7 @@ type Run struct {
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[Place]*seen
 	apart   map[apart]*seen          // of environments that had to be looked at by themselves
+	unread  sync.Map                 // pasts of environments whose file cannot be read, by name and Region
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
