@@ -57,8 +57,9 @@ func checkConfig(ctx context.Context, x *examination) {
 		return
 	}
 	x.daemon = &daemonExam{config: c, secrets: secrets}
-	for _, n := range c.Secrets() {
-		if _, err := secrets.Read(ctx, n.Secret); err != nil {
+	tests := namedSecrets(c, secrets)
+	for i, n := range c.Secrets() {
+		if err := tests[i].Read(ctx); err != nil {
 			x.wrong(n.Key, "put it there and let the daemon's user read it; doctor reads as whoever runs it", "%v", err)
 			continue
 		}

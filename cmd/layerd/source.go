@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // source is a desired-state repository that was read.
@@ -23,6 +24,7 @@ type source struct {
 	tree       desired.Tree
 	files      fs.FS  // what tree was made of, for showing lines of it
 	revision   string // commit; "<commit>+dirty" or empty for a folder
+	edited     string // a file that is not as the commit has it; see gitrepo.Commit
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
@@ -58,7 +60,7 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	if err != nil {
 		return source{}, err
 	}
-	src := source{files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}
+	src := source{files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}
 	src.tree, err = a.want(ctx, src, desired.Options{})
 	return src, err
 }
@@ -83,6 +85,20 @@ func (a *app) settle(ctx context.Context, src source, s store.Store) (source, er
 	return src, err
 }
 
+// committed refuses files that are in no commit: nobody has reviewed them, and
+// nobody finds them again.
+func (s source) committed() error {
+	hash, isDirty := strings.CutSuffix(s.revision, "+dirty")
+	if !isDirty {
+		return nil
+	}
+	what := "what lies in the folder"
+	if s.edited != "" {
+		what = s.edited
+	}
+	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
+}
+
 // repoHint returns which repository to name: the folder it is called in, where that
 // looks like one.
 func (a *app) repoHint() string {
@@ -99,7 +115,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
 		if f.path != "" && !filepath.IsLocal(f.path) {
 			return gitrepo.Commit{}, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
-		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path))
+		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path), desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
 			return commit, err
 		}
@@ -109,7 +125,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
 	if err != nil {
 		return gitrepo.Commit{}, err
 	}
-	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Auth: auth})
+	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
 		return gitrepo.Commit{}, err
 	}
@@ -162,11 +178,11 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	if len(found) > 0 {
 		return found, nil
 	}
-	var b strings.Builder
+	var list []string
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			b.WriteString("\n  " + p.Brief())
+			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
 }

@@ -20,7 +20,7 @@ func told(list []notify.Message, kind notify.Kind, status notify.Status) (n int,
 			n++
 			text += m.Title + "\n"
 			for _, s := range m.Sections {
-				text += s.Text + "\n"
+				text += s.Text + "\n" + s.Detail + "\n"
 			}
 		}
 	}
@@ -49,7 +49,7 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t, 6)
-				var log strings.Builder
+				var log logText
 				s.log = &log
 				p := s.start("one")
 				time.Sleep(2 * time.Minute)
@@ -186,7 +186,7 @@ func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
 		for i := range 4 {
 			s.world.PutFunction(awssim.Function{Account: accountID, Name: fmt.Sprintf("makoto-image-%d", i), PackageType: "Image"})
 		}
-		var log strings.Builder
+		var log logText
 		s.log = &log
 		p := s.start("one")
 		defer p.stop()
@@ -361,12 +361,13 @@ func TestATakeoverWhileACommitDoesNotResolve(t *testing.T) {
 func TestAProblemIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 1)
-		var log strings.Builder
+		var log logText
 		s.log = &log
 		p := s.start("one")
 		defer p.stop()
 		time.Sleep(2 * time.Minute)
 		logged := func(problems int) int {
+			synctest.Wait()
 			before := strings.Count(log.String(), "desired state invalid")
 			file := envFile(accountID, "1.4.0", "")
 			for i := range problems {
@@ -374,6 +375,7 @@ func TestAProblemIsLoggedOnce(t *testing.T) {
 			}
 			s.commit(fmt.Sprint(problems, " keys that do not exist"), map[string]string{"environments/dev.yaml": file})
 			time.Sleep(10 * time.Minute)
+			synctest.Wait()
 			return strings.Count(log.String(), "desired state invalid") - before
 		}
 		for _, tt := range []struct{ problems, want int }{{40, 40}, {41, 1}, {30, 0}, {0, 0}, {30, 30}} {

@@ -313,9 +313,9 @@ func (l *loader) region(name, file, region string, root *node) {
 		b.problem("internal", expanded.Position, err.Error(), "")
 	}
 	e := built{Environment: b.environment()}
-	for layer, f := range b.file.Layers {
+	for layer := range b.file.Layers {
 		e.uses = append(e.uses, layer)
-		e.loose = e.loose || f.ARN == "" && l.byName[layer] == nil
+		e.loose = e.loose || !expanded.Get("layers", layer).Has("arn") && l.byName[layer] == nil
 	}
 	l.wishes = append(l.wishes, e)
 	l.add(b.problems...)

@@ -26,6 +26,13 @@ type Repository struct {
 	broken *Problem // a panic while the repository was opened
 }
 
+// ReadPaths returns the patterns, as path.Match has them, of the files whose content
+// is read. What else is in a repository never matters, whatever and however large
+// it is.
+func ReadPaths() []string {
+	return []string{"layerd.yaml", "layers/*/layer.yaml", "environments/*.yaml"}
+}
+
 // environmentPath is the file of an environment. before is how many bytes were
 // counted before it: that all files together are too long must not depend on the
 // order in which they are read.

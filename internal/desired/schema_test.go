@@ -66,6 +66,11 @@ func (versionEntry) JSONSchema() *jsonschema.Schema {
 	byRegion.MinProperties = new(uint64(1))
 	return anyOf(text("version"), number("1"), byRegion)
 }
+func (arnEntry) JSONSchema() *jsonschema.Schema {
+	byRegion := mapOf(text("region"), text("layer-arn"))
+	byRegion.MinProperties = new(uint64(1))
+	return anyOf(text("layer-arn"), byRegion)
+}
 func (numberEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(number("1"), mapOf(text("region"), number("1")))
 }
@@ -141,11 +146,16 @@ func generate(t *testing.T) []byte {
 	return b.Bytes()
 }
 
+// forEditors is the copy that the files of the example name in their first line.
+const forEditors = "../../examples/repo/schema/layerd.schema.json"
+
 func TestSchemaIsGenerated(t *testing.T) {
 	want := generate(t)
 	if *update {
-		if err := os.WriteFile("schema.json", want, 0o666); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{"schema.json", forEditors} {
+			if err := os.WriteFile(file, want, 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return
 	}

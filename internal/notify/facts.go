@@ -64,6 +64,7 @@ func (f *observer) add(x Fact) {
 	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
 	for i := range x.Sections {
 		x.Sections[i].Text = words.Truncate(x.Sections[i].Text, maxText)
+		x.Sections[i].Detail = words.Truncate(x.Sections[i].Detail, maxText)
 	}
 	f.out.Facts = append(f.out.Facts, x)
 }
@@ -172,15 +173,15 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 	})
 	for i, p := range list {
 		at := fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-		items = append(items, Item{Name: at, Code: p.Code, Want: p.Message})
+		items = append(items, Item{Name: at, Code: p.Code, Want: p.Asked})
 		if i >= maxGroups {
 			continue
 		}
-		text := at + ": " + p.Message
+		section := Section{Text: at + ": " + p.Message}
 		if p.Suggestion != "" {
-			text += "\nSuggestion: " + p.Suggestion
+			section.Detail = "Suggestion: " + p.Suggestion
 		}
-		sections = append(sections, Section{Text: text})
+		sections = append(sections, section)
 	}
 	if left := len(list) - maxGroups; left > 0 {
 		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", words.Count(left, "problem"))})

@@ -69,6 +69,16 @@ func (p Plan) Failed(f *Failure) Plan {
 	return p
 }
 
+// Costing returns the plan at another cost: what a person orders is carried out at
+// another rate, and without what a round looks at besides.
+func (p Plan) Costing(cost func(Region) Cost) Plan {
+	p.Regions = slices.Clone(p.Regions)
+	for i, r := range p.Regions {
+		p.Regions[i].Cost = cost(r)
+	}
+	return p
+}
+
 // inSyncNow reports whether everything that was to be done to functions was done.
 func (p Region) inSyncNow() bool {
 	if p.Failure != nil || len(p.Problems) > 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
@@ -103,7 +104,7 @@ func statusOf(e history.Entry) string {
 }
 
 // mark draws how a step ended.
-func (p Palette) mark(e history.Entry) string {
+func (p Palette) mark(e history.Entry) foreign.Styled {
 	switch statusOf(e) {
 	case string(plan.StatusApplied):
 		return p.Good("✓")
@@ -115,9 +116,8 @@ func (p Palette) mark(e history.Entry) string {
 	return "·"
 }
 
-// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
-// formula is quoted with an apostrophe: names of functions and people's words
-// are in there.
+// HistoryCSV returns entries for spreadsheets and auditors. Names of
+// functions and people's words are in there, and none of them is a formula.
 func HistoryCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -137,9 +137,7 @@ func HistoryCSV(entries []history.Entry) string {
 	}
 	for _, row := range rows {
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
-			}
+			row[i] = foreign.Cell(cell)
 		}
 		_ = w.Write(row) // a builder never fails
 	}
@@ -195,9 +193,9 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
-		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e)))
-	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
+	p.Hangf(2, 10, "%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
+		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e))
+	p.Linef(10, "%s", p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
 	}
@@ -282,16 +280,15 @@ func (p *historyPage) ruling(e history.Entry, zone *time.Location) {
 		p.rollout(e, zone)
 		return
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	if e.Steps > 0 {
-		text += "  " + words.Count(e.Steps, "step")
+		what += "  " + words.Count(e.Steps, "step")
 	}
-	p.Line(2, 10, text)
+	p.Hangf(2, 10, "%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	by := "by " + e.ApprovedBy
 	if e.Reason != "" {
 		by += ": " + e.Reason
 	}
-	p.Line(10, 2, p.Faint(by))
+	p.Linef(10, "%s", p.Faint(by))
 }
 
 // rollout writes how a rollout ended, and the findings of its checks.
@@ -300,15 +297,14 @@ func (p *historyPage) rollout(e history.Entry, zone *time.Location) {
 	if rollout.Stage(e.Status).Failed() {
 		mark = p.Bad("✗")
 	}
-	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	p.Hangf(2, 10, "%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
-	p.Line(2, 10, text)
 	if e.Reason != "" {
-		p.Line(10, 2, p.Faint(e.Reason))
+		p.Linef(10, "%s", p.Faint(e.Reason))
 	}
 	for _, f := range e.Findings {
 		if f != e.Reason {
-			p.Line(10, 2, p.Faint(f))
+			p.Linef(10, "%s", p.Faint(f))
 		}
 	}
 }

@@ -100,7 +100,7 @@ func TestHistoryCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != "a, \"b\"\nc" || rows[2][13] != openStatus {
+	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != `a, "b"\nc` || rows[2][13] != openStatus {
 		t.Errorf("%q", rows)
 	}
 }
@@ -132,6 +132,7 @@ func TestRenderHistory(t *testing.T) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
 	golden(t, "history.txt", History(list, tokyo(t), Options{Width: 80}))
+	golden(t, "history-40.txt", History(list, tokyo(t), Options{Width: 40}))
 }
 
 // A rollout by waves, a function behind an alias, and what people said of it.

@@ -171,7 +171,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		}
 		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
 			w.show(past.number), w.show(have))
-		s.Tug = tugOfWar(before.Heals[w.Layer])
+		s.Tug = tugOfWar(before.Heals[w.Layer], r.want.Zone)
 		r.graceOfDrift(&s, since)
 	default:
 		s.Cause = plan.CauseChange

@@ -110,11 +110,11 @@ func (w *wish) wantsNumber(n int64) bool {
 const mostHeals = 3
 
 // tugOfWar returns why a drift is not healed once more; empty = it is.
-func tugOfWar(h plan.Heals) string {
+func tugOfWar(h plan.Heals, zone *time.Location) string {
 	if h.Count < mostHeals {
 		return ""
 	}
 	return fmt.Sprintf("another writer changed it back %d times, the last time after %s: it is left alone until Git changes. "+
 		"Where Terraform owns the function, add lifecycle { ignore_changes = [layers] } there; where SAM or CloudFormation does, take Layers out of its template",
-		h.Count, h.Last.UTC().Format(time.RFC3339))
+		h.Count, words.Moment(h.Last, zone))
 }

@@ -162,6 +162,7 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		if res.Problem == nil {
 			res.Problem = r.refused(w, res.Number, at)
 		}
+		r.misnamed(w, res.Problem)
 		if res.Problem != nil {
 			w.ok = false
 			res.Problem.Environment = r.want.Name
@@ -170,6 +171,9 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		if res.Twin > 0 {
 			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
 				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
+		}
+		if n := (plan.Note{Code: "version_not_taken", Message: res.NotTaken}); res.NotTaken != "" && !slices.Contains(r.plan.Notes, n) {
+			r.plan.Notes = append(r.plan.Notes, n)
 		}
 		return targetOf(res)
 	}
@@ -202,7 +206,7 @@ func (r *region) refused(w *wish, n int64, at desired.Position) *desired.Problem
 		return nil
 	}
 	return &desired.Problem{
-		Position: at, Severity: desired.Error, Code: "version_refused",
+		Position: at, Severity: desired.Error, Code: "version_refused", Asked: string(v),
 		Message:    fmt.Sprintf("%s cannot be attached: %s", v, probe.Reason),
 		Suggestion: "correct the number, or ask the layer's owner to share this version",
 	}

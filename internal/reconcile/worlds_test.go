@@ -544,7 +544,7 @@ func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 			continue
 		}
 		v := state.LayerVersion{Number: n, Created: w.in.Now.Add(-time.Duration(r.IntN(200)) * 24 * time.Hour)}
-		v.Description = pick(r, "", fmt.Sprintf("x v1.%d.0", n), fmt.Sprintf("MAKOTO（v1.%d.0）", n), "v1.4.0", "v1.5.0-rc.1")
+		v.Description = pick(r, "", fmt.Sprintf("%s v1.%d.0", name, n), fmt.Sprintf("（v1.%d.0）MAKOTO", n), "v1.4.0", "v1.5.0-rc.1")
 		if chance(r, 10) {
 			v.Runtimes = []string{"nodejs20.x"}
 		}

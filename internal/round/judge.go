@@ -28,7 +28,7 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	if !checks.Alarms {
 		return nil
 	}
-	findings := health.Alarms(ctx, p.seenFor(in.Regions[i].Want).cloud, rules.Alarms)
+	findings := health.Alarms(ctx, p.seenFor(in.Regions[i].Want).cloud, rules.Alarms, in.Regions[i].Want.Zone)
 	if ro.Stage == rollout.StageWatching {
 		return alarmsRead(findings)
 	}
@@ -169,7 +169,7 @@ func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan
 			continue
 		}
 		src := p.seenFor(r.Want).cloud
-		findings := health.Alarms(ctx, src, alarms)
+		findings := health.Alarms(ctx, src, alarms, r.Want.Zone)
 		if cut := interrupted(ctx); cut != nil {
 			in.Regions[i].Have, in.Regions[i].Unread = nil, cut
 			asked = true

@@ -128,9 +128,7 @@ func (r Round) goingBack(ctx context.Context, ask Rollback) (back Return, err er
 	if err := ctx.Err(); err != nil {
 		return back, err
 	}
-	for i := range would.Plan.Regions {
-		would.Plan.Regions[i].Cost = costOfBack(would.Plan.Regions[i].Steps, p.Rates.Requests)
-	}
+	would.Plan = would.Plan.Costing(func(r plan.Region) plan.Cost { return costOfBack(r.Steps, p.Rates.Requests) })
 	p.result.add(would)
 	back.Result = p.result
 	return back, back.alreadyThere(ask)

@@ -39,6 +39,10 @@ type Problem struct {
 	Message    string
 	Suggestion string // may be empty
 	Severity   Severity
+	// Asked is what was asked for where the answer is not in the file, as a version
+	// that is not live. The next commit may ask for something else in the same place,
+	// and that is another problem.
+	Asked string
 	// Environment names the environment of a desired-state repository that the
 	// problem makes invalid; empty when it concerns the whole repository (then
 	// every environment that depends on the file is invalid and has its own

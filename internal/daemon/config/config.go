@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
@@ -95,6 +96,11 @@ type Git struct {
 	// How long one look may take: 1s to 10m, 60s by default. Too short for a
 	// large repository over a slow line means that it is never read.
 	Timeout Duration `json:"timeout"`
+	// How many bytes a commit may have, as it comes and unpacked: 1048576 (1 MiB)
+	// to 4294967296 (4 GiB), 67108864 (64 MiB) by default. layerd holds them in
+	// memory for the moment in which it reads. Of a server that can leave files
+	// out, as GitHub and GitLab can, only those that layerd reads count.
+	MaxBytes int64 `json:"max_bytes" jsonschema:"minimum=1048576,maximum=4294967296"`
 	// How layerd proves who it is; a public repository needs nothing.
 	Auth GitAuth `json:"auth"`
 	// Whose signatures a commit must bear. Not supported yet.
@@ -138,7 +144,7 @@ type AWS struct {
 	GetFunctionPerSecond float64 `json:"get_function_per_second" jsonschema:"minimum=0.01,maximum=100"`
 }
 
-// HTTP is the address of /healthz, /readyz and of what comes later.
+// HTTP is the address of /healthz, /readyz, /metrics and of what comes later.
 type HTTP struct {
 	// HOST:PORT, 127.0.0.1:8080 by default. On another address than loopback
 	// whoever reaches it can read what runs where; nobody can change anything.
@@ -219,6 +225,9 @@ func (c Config) withDefaults() Config {
 	text(&c.Git.Path, ".")
 	duration(&c.Git.Interval, time.Minute)
 	duration(&c.Git.Timeout, time.Minute)
+	if c.Git.MaxBytes == 0 {
+		c.Git.MaxBytes = gitrepo.DefaultMaxBytes
+	}
 	rate(&c.AWS.RequestsPerSecond, 5)
 	rate(&c.AWS.GetFunctionPerSecond, 60)
 	text(&c.HTTP.Listen, "127.0.0.1:8080")
