@@ -164,12 +164,17 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 // D4: each environment's last good commit is its own. A file of another environment
 // that cannot be read does not keep this one's from being kept.
 func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
-	for name, prod := range map[string]string{
-		"a pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
-		"not YAML":  "layers: [\n",
-		"not UTF-8": "layers: {common: \xff}\n",
-		"too large": "layers: {common: 1.5.0}\n" + strings.Repeat("# \n", 1<<20),
-		"empty":     "",
+	broken := func(text string) gitserve.Change {
+		return gitserve.Change{Files: map[string]string{"environments/prod.yaml": text}}
+	}
+	for name, prod := range map[string]gitserve.Change{
+		"a pointer": broken("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"),
+		"not YAML":  broken("layers: [\n"),
+		"not UTF-8": broken("layers: {common: \xff}\n"),
+		"too large": broken("layers: {common: 1.5.0}\n" + strings.Repeat("# \n", 1<<20)),
+		"empty":     broken(""),
+		"a link":    {Links: map[string]string{"environments/prod.yaml": "dev.yaml"}},
+		"a folder":  {Delete: []string{"environments/prod.yaml"}, Files: map[string]string{"environments/prod.yaml/x": "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,10 +184,11 @@ func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
 				s.commit("Open prod", map[string]string{"environments/prod.yaml": "layers: {common: 1.4.0}\n"})
 				p := s.start("one")
 				time.Sleep(3 * time.Minute)
-				s.commit("Break prod", map[string]string{
-					"environments/prod.yaml": prod,
-					"environments/dev.yaml":  "layers: {common: 1.3.0}\n",
-				})
+				prod.Subject = "Break prod"
+				if _, err := s.repo.Commit(prod); err != nil {
+					t.Fatal(err)
+				}
+				s.commit("Lower dev", map[string]string{"environments/dev.yaml": "layers: {common: 1.3.0}\n"})
 				time.Sleep(5 * time.Minute)
 				p.stop()
 				down.Store(true)

@@ -229,6 +229,9 @@ func (l *loader) listEnvironments() []environmentPath {
 		switch {
 		case strings.HasPrefix(base, "."), lower != ".yaml" && lower != ".yml" && !e.IsDir():
 			continue // a README, an editor's backup
+		case e.IsDir() && ext == ".yaml" && environmentName.MatchString(name):
+			// A folder or a submodule in its place does not remove an environment.
+			l.fileProblem("not_a_file", full, name, "is not a file", "put the file itself here")
 		case e.IsDir():
 			p := problemAt("not_a_file", Position{File: full, Line: 1, Column: 1, Length: 1}, "folders in here are not read; each environment is a file", "")
 			p.Severity = Warning

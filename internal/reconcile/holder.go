@@ -77,34 +77,37 @@ func (r *region) contest(f *state.Function) contest {
 		if !o.selects(f) {
 			continue
 		}
-		ours, theirs := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
-		switch order := r.compare(f, o, ours, theirs); {
+		order, claim := r.compare(f, o)
+		shared := claim > bare
+		if order == 0 && !shared { // neither has had it
+			order, shared = r.elsewhere(o).order, r.elsewhere(o).shared
+			if order == 0 && !shared {
+				order = sign(r.established(r.past, r.want, f), r.established(o.Past, o.Want, f))
+			}
+		}
+		switch {
 		case order > 0:
 		case order < 0:
 			return contest{by: o, held: true}
-		case ours == bare:
-			c.by = o // and go on: another one may hold it
-		default:
+		case shared:
 			c.shares = append(c.shares, o)
+		default:
+			c.by = o // and go on: another one may hold it
 		}
 	}
 	return c
 }
 
-// compare returns whether this environment holds a function (> 0) or o does (< 0).
-// Of two that have had it, it is the one that took it last: a function is taken only
-// when nobody holds it, so that the other had let it go before.
-func (r *region) compare(f *state.Function, o *other, ours, theirs claim) int {
-	if c := cmp.Compare(ours, theirs); c != 0 {
-		return c
+// compare returns whether this environment holds a function (> 0) or o does (< 0), by
+// what each has had of it. Of two that have had it, it is the one that took it last: a
+// function is taken only when nobody holds it, so that the other had let it go before.
+func (r *region) compare(f *state.Function, o *other) (order int, claim claim) {
+	ours, theirs := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
+	order = cmp.Compare(ours, theirs)
+	if order == 0 && ours == kept {
+		order = r.past.Functions[f.Name].Since.Compare(o.Past.Functions[f.Name].Since)
 	}
-	switch ours {
-	case kept:
-		return r.past.Functions[f.Name].Since.Compare(o.Past.Functions[f.Name].Since)
-	case bare:
-		return cmp.Or(r.elsewhere(o), sign(r.established(r.past, r.want, f), r.established(o.Past, o.Want, f)))
-	}
-	return 0
+	return order, ours
 }
 
 // sign compares what is true of this environment with what is true of another.
@@ -147,23 +150,27 @@ func (r *region) established(past plan.Past, want desired.Environment, f *state.
 	return false
 }
 
-// elsewhere compares by the other functions that both select. Where one environment
-// holds some of them and the other none, a function that appears among them is the
-// holder's.
-func (r *region) elsewhere(o *other) int {
+// overlap is how two environments stand to one another by the functions that both
+// select: what becomes of another one that appears among them.
+type overlap struct {
+	order  int  // > 0: this environment holds some, and the other none; < 0: the reverse
+	shared bool // both hold some, and equally
+}
+
+func (r *region) elsewhere(o *other) overlap {
 	if known, ok := r.overlaps[o]; ok {
 		return known
 	}
-	ours, theirs := false, false
+	ours, theirs, shared := false, false, false
 	for i := range r.snap.Functions {
 		f := &r.snap.Functions[i]
 		if f.Image || f.Edge || !r.selects(f) || !o.selects(f) {
 			continue
 		}
-		mine, its := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
-		ours, theirs = ours || mine > its, theirs || its > mine
+		order, claim := r.compare(f, o)
+		ours, theirs, shared = ours || order > 0, theirs || order < 0, shared || order == 0 && claim > bare
 	}
-	r.overlaps[o] = sign(ours, theirs)
+	r.overlaps[o] = overlap{sign(ours, theirs), shared && !ours && !theirs}
 	return r.overlaps[o]
 }
 
