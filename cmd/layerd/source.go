@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
@@ -28,6 +29,7 @@ type source struct {
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
+	asked      func(environment, region string) desired.Asks
 }
 
 // remote is what Git takes for an address and not for a path: scheme://… or
@@ -47,11 +49,50 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 			return source{}, usage(f.repoName()+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", f.repoName(), f.repo)
 		}
 	}
-	commit, err := a.read(ctx, f)
+	commit, past, err := a.read(ctx, f)
 	if err != nil {
 		return source{}, err
 	}
-	return a.sourceOf(ctx, commit, f.repo)
+	src, err := a.sourceOf(ctx, commit, f.repo)
+	if err == nil {
+		src.asked = a.askedIn(ctx, commit, src.tree, past)
+	}
+	return src, err
+}
+
+// maxPast is how many commits are looked back for the one that asked for something.
+const maxPast = 50
+
+// askedIn returns what answers who asked for what, once something is to be changed: only
+// then is the past of the branch worth reading. Where it cannot be read, nobody knows.
+func (a *app) askedIn(ctx context.Context, c gitrepo.Commit, t desired.Tree, past func(context.Context) (gitrepo.Past, error)) func(environment, region string) desired.Asks {
+	if c.Hash == "" {
+		return nil
+	}
+	head, edited := strings.CutSuffix(c.Hash, "+dirty")
+	lineage := sync.OnceValue(func() *daemon.Lineage {
+		read, err := past(ctx)
+		if err != nil {
+			a.logger().Warn("commits before the newest not read", "revision", c.Hash, "err", err)
+		}
+		if edited && len(read.Commits) > 0 && read.Commits[0].Hash == head {
+			// What lies on disk comes after HEAD, and nobody has signed it.
+			read.Commits = append([]gitrepo.Commit{{Hash: c.Hash, Parent: head}}, read.Commits...)
+		}
+		return daemon.NewLineage(ctx, &daemon.Reader{}, read)
+	})
+	if edited {
+		c.Author, c.Subject = "", ""
+	}
+	return func(environment, region string) desired.Asks {
+		var envs []desired.Environment
+		for _, e := range t.Environments {
+			if e.Name == environment {
+				envs = append(envs, e)
+			}
+		}
+		return lineage().Asks(c, envs, region)
+	}
 }
 
 // sourceOf returns what a commit of the repository at address wants.
@@ -110,27 +151,29 @@ func (a *app) repoHint() string {
 	return "pass --repo PATH or --repo URL"
 }
 
-func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
+// read reads the commit that the flags name. past reads what the branch was at before.
+func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past func(context.Context) (gitrepo.Past, error), err error) {
 	if f.ref == "" && isFolder(f.repo) {
 		if f.path != "" && !filepath.IsLocal(f.path) {
-			return gitrepo.Commit{}, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
+			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
-		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path), desired.ReadPaths())
+		folder := filepath.Join(f.repo, f.path)
+		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
-			return commit, err
+			return commit, func(context.Context) (gitrepo.Past, error) { return gitrepo.DirPast(folder, commit.Hash, maxPast) }, err
 		}
 		// A bare repository has no files on disk: its branch is meant.
 	}
 	auth, err := a.gitAuth(f)
 	if err != nil {
-		return gitrepo.Commit{}, err
+		return gitrepo.Commit{}, nil, err
 	}
 	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
-		return gitrepo.Commit{}, err
+		return gitrepo.Commit{}, nil, err
 	}
 	commit, _, err := repo.Pull(ctx, "")
-	return commit, err
+	return commit, func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, maxPast) }, err
 }
 
 func (a *app) gitAuth(f repoFlags) (gitrepo.Auth, error) {

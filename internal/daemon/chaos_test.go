@@ -360,7 +360,7 @@ func (sim *simulation) outcome(before map[string][]string) outcome {
 			// One that failed at the alias has changed the list all the same.
 			o.history[fmt.Sprintf("%s %d→%d", e.Function, e.FromNumber, e.ToNumber)]++
 		}
-		if strings.Contains(e.Error, "it was stopped") {
+		if e.Interrupted && e.Status != plan.StatusApplied {
 			o.settled++
 		}
 	}

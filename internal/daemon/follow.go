@@ -85,7 +85,10 @@ func (d *Daemon) pull(ctx context.Context) {
 	d.Metrics.Poll(changed, err, time.Since(began))
 	read := true
 	if changed {
+		d.trace(ctx, commit)
 		read = d.startRead(ctx, commit)
+	} else if err == nil {
+		d.trace(ctx, d.newest()) // where that failed before
 	}
 	d.mu.Lock()
 	before := d.head

@@ -161,7 +161,7 @@ func (d *Daemon) readCommit(ctx context.Context, c gitrepo.Commit) {
 		d.Log.Error("reading does not end", "revision", c.Hash, "left_behind", n)
 	}
 	d.mu.Lock()
-	d.loaded, d.view = t, nil
+	d.loaded, d.view, d.lineage = t, nil, d.lineage.wanting(c.Hash, t.tree)
 	late := d.head.unread && c.Hash == d.head.commit.Hash
 	if late {
 		d.head.unread = false

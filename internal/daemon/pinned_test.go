@@ -81,6 +81,8 @@ var masks = []struct {
 	{regexp.MustCompile(`("slack":){("count":\d+)?(,"next":"<instant>")?(,"error":"no answer")?(,"since":"<instant>")?}`), `$1{}`},
 	// That Slack took nothing is an alert of its own since that commit.
 	{regexp.MustCompile(`(?s)^alert/[^/]*/\t{"v":1,"alerts":\[{"kind":"delivery_failed"[^}]*}\]}$`), ""},
+	{regexp.MustCompile(`,"asked":\[?\{[^}]*\}\]?`), ""},
+	{regexp.MustCompile(`,"interrupted":true`), ""},
 }
 
 // moments and spans are how people are told of time.

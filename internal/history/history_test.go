@@ -184,7 +184,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 			},
 			ID: id, RoundID: e.RoundID, FromNumber: 12, ToNumber: 13, Before: list{vendor.Version(9), common.Version(12)},
 			After: list{vendor.Version(9), common.Version(13)}, Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started,
-			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
+			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second, Planned: "c0ffee",
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
@@ -376,13 +376,12 @@ func TestEntriesAreNewestFirst(t *testing.T) {
 		}{
 			{"all", history.Query{}, "c4 a3 b2 a1"},
 			{"a function", history.Query{Function: "a"}, "a3 a1"},
-			{"the last two", history.Query{Limit: 2}, "c4 a3"},
-			{"the last one of a function", history.Query{Function: "a", Limit: 1}, "a3"},
+			{"a choice", history.Query{Only: func(e history.Entry) bool { return e.Function != "a" }}, "c4 b2"},
 			{"since", history.Query{Since: began[2]}, "c4 a3"},
 			{"until", history.Query{Until: began[2]}, "b2 a1"},
 			{"between", history.Query{Since: began[1], Until: began[3]}, "a3 b2"},
-			{"a layer by name", history.Query{Layer: "makoto-common", Limit: 1}, "c4"},
-			{"a layer by arn", history.Query{Layer: string(common), Limit: 1}, "c4"},
+			{"a layer by name", history.Query{Layer: "makoto-common"}, "c4 a3 b2 a1"},
+			{"a layer by arn", history.Query{Layer: string(common)}, "c4 a3 b2 a1"},
 			{"another layer", history.Query{Layer: "makoto"}, ""},
 			{"another environment", history.Query{Environment: "dev"}, ""},
 			{"this environment", history.Query{Environment: env, Region: region}, "c4 a3 b2 a1"},

@@ -112,7 +112,7 @@ func (in interner) intern(s string) string {
 }
 
 func (d functionDoc) past(name string, in interner) plan.FunctionPast {
-	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
+	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers)), Refusals: d.refusals()}
 	for i, version := range d.List {
 		d.List[i] = state.LayerVersionARN(in.intern(string(version)))
 	}

@@ -95,6 +95,12 @@ func TestTheLastEndCounts(t *testing.T) {
 	if f := notify.Facts(s); len(find(f, notify.ApplyFailed)) != 1 {
 		t.Errorf("it failed last: %+v", f.Facts)
 	}
+	// H3: AWS refused nothing when layerd was killed.
+	failed.Interrupted = true
+	s.Ended = []history.Entry{failed, applied}
+	if f := notify.Facts(s); len(find(f, notify.ApplyFailed)) != 0 {
+		t.Errorf("it was interrupted: %+v", f.Facts)
+	}
 }
 
 // A function is told of once: by drift, with the reason why it is blocked.

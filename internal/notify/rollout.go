@@ -331,13 +331,16 @@ func completed(ro *rollout.Rollout) bool {
 	return ro.Stage == rollout.StageDone || ro.Stage == rollout.StageWatching
 }
 
-// askedBy names the commit of a rollout.
+// askedBy names the commits of a rollout.
 func (f *observer) askedBy(ro *rollout.Rollout) string {
-	subject := ""
-	if ro.Revision == f.Revision {
-		subject = f.Subject
+	if len(ro.Asked) == 0 {
+		return "Asked for by " + f.askedText(desired.Asked{Revision: ro.Revision}) + "."
 	}
-	return "Asked for by " + commit(ro.Revision, subject) + "."
+	var list []string
+	for _, a := range ro.Asked {
+		list = append(list, f.askedText(a))
+	}
+	return "Asked for by " + strings.Join(list, ", and by ") + "."
 }
 
 // items are what a rollout brings, and its state.

@@ -33,6 +33,8 @@ type FunctionPast struct {
 	// Heals counts, by layer, how often drift was healed that came back within
 	// a day; absent = never, or not since Git last changed it.
 	Heals map[state.LayerARN]Heals
+	// Refusals are what AWS refused to do to it, each at most once; nil = nothing.
+	Refusals []Refusal
 	// Account is where the function is; empty = unknown, or in several as the
 	// environment moved.
 	Account string

@@ -42,8 +42,8 @@ func FuzzForeignText(f *testing.F) {
 		entries := poisonedHistory(t, text)
 		v := testView()
 		v.Verbose = true
-		assertSeen(t, "history", History(entries, tokyo(t), v))
-		assertDocument(t, HistoryDocument(entries))
+		assertSeen(t, "history", History(history.Page{Entries: entries}, "", tokyo(t), v))
+		assertDocument(t, HistoryDocument(history.Page{Entries: entries}, 0, ""))
 		assertCells(t, HistoryCSV(entries))
 
 		answer, report := poisonedAnswer(t, text)

@@ -52,7 +52,11 @@ func (p *planPage) preface(r plan.Report) {
 	for _, x := range r.Problems {
 		p.problem(0, x)
 	}
-	if r.Interrupted > 0 {
+	switch {
+	case r.Interrupted > 0 && !p.Applied:
+		p.Linef(0, "%s begun and %s no end yet: layerd is at work there, or was interrupted, and that is no drift",
+			words.Plural(r.Interrupted, "step was", "steps were"), map[bool]string{true: "has", false: "have"}[r.Interrupted == 1])
+	case r.Interrupted > 0:
 		p.Linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
 			words.Count(r.Interrupted, "record"), map[bool]string{true: "was", false: "were"}[r.Interrupted == 1])
 	}

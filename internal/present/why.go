@@ -155,6 +155,9 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 		return
 	}
 	p.Linef(4, "%s for %s: %s", l.Step.Kind, l.Step.Cause, l.Step.Reason)
+	if a := l.Step.Asked; a != nil {
+		p.Linef(4, "asked for by %s", askedText(*a))
+	}
 	if a := l.Approval; a != nil {
 		reason := ""
 		if a.Reason != "" {
@@ -223,6 +226,6 @@ func (p *whyPage) changes(changes []history.Entry, past string) {
 		if c.Error != "" {
 			reason = ": " + c.Error
 		}
-		p.Hangf(4, 4, "%s %s  %s %s  %s  %s%s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, forWhat(c), reason)
+		p.Hangf(4, 4, "%s %s  %s %s  %s  %s%s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusWord(c), c.Kind, what, forWhat(c), reason)
 	}
 }

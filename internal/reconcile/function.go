@@ -155,6 +155,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	since := r.in.Now
 	switch {
 	case !past.known || have == past.number:
+	case r.begun(f.Name, w.Layer, have):
 	case isBack(r.quarantine(w.Layer, t.number, f.Name), have, served):
 		r.adopt(w, f, have)
 	default:
@@ -164,7 +165,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	switch {
 	case why != nil && why.cause == plan.CauseRollback:
 		s.Cause, s.Reason = plan.CauseRollback, why.reason
-	case past.known && t.number == past.number:
+	case past.known && t.number == past.number && !r.begun(f.Name, w.Layer, have):
 		s.Cause = plan.CauseDrift
 		if r.want.Drift.Report {
 			return steps, false
@@ -184,6 +185,11 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	s.Back = s.Kind == plan.KindRollback && past.known && r.wasApplied(w.Layer, t.number)
 	s.ID = string(s.Kind) + "/" + w.Name + "/" + f.Name
 	return append(steps, s), false
+}
+
+// begun reports whether another layerd, which is at work, gave the function this number.
+func (r *region) begun(function string, layer state.LayerARN, number int64) bool {
+	return slices.ContainsFunc(r.begunLists[function], func(l state.Layers) bool { return l.Number(layer) == number })
 }
 
 // wasApplied reports whether a version was applied here once, and not only by the

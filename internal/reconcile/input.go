@@ -44,6 +44,9 @@ type Region struct {
 	Have   *state.Snapshot
 	Unread *plan.Failure
 	Past   plan.Past // the zero value: nothing is known
+	// Begun has, by function, the lists that another layerd, at work right now, has left
+	// there since Past was read, or is about to: found on the function they are no drift.
+	Begun map[string][]state.Layers
 	// Rollout is the one that is under way or was the last; nil = there was
 	// none. Changed is what it did by function, and what those did that it took
 	// over from, while it is under way.

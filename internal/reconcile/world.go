@@ -16,14 +16,16 @@ import (
 // world is everything that is known of one Region while it is decided about. It is
 // made once, and nobody writes to it: what comes of it is a draft.
 type world struct {
-	in      Input
-	want    desired.Environment
-	others  []*other        // those of the same account and Region
-	snap    *state.Snapshot // nil = the Region could not be read
-	past    plan.Past
-	rollout *rollout.Rollout // the one under way; nil = none
-	changed []rollout.Changed
-	unwell  string // why no change may start; empty = it may
+	in     Input
+	want   desired.Environment
+	others []*other        // those of the same account and Region
+	snap   *state.Snapshot // nil = the Region could not be read
+	past   plan.Past
+	// begunLists are Region.Begun.
+	begunLists map[string][]state.Layers
+	rollout    *rollout.Rollout // the one under way; nil = none
+	changed    []rollout.Changed
+	unwell     string // why no change may start; empty = it may
 
 	open    window.Status           // of the calendar, now
 	freezes window.Status           // what the calendar says now to steps that no window holds
@@ -72,13 +74,14 @@ type draft struct {
 	plan    plan.Region
 	tallies []tally // by place of the wish
 
-	decided  int                 // functions so far
-	newSteps int                 // that attach a layer for the first time
-	unserved int                 // functions without the alias
-	sizeless int                 // functions whose size with their layers is not known
-	undone   map[string]bool     // functions of a rollout that goes back, returned or not
-	unmoved  map[string][]string // functions that a person's word does not move, by why
-	shrunk   map[string]string   // layer name to why its selection is doubted
+	decided  int                    // functions so far
+	newSteps int                    // that attach a layer for the first time
+	unserved int                    // functions without the alias
+	sizeless int                    // functions whose size with their layers is not known
+	undone   map[string]bool        // functions of a rollout that goes back, returned or not
+	refusals map[string]refusedPast // functions on which AWS has refused something; nil = none
+	unmoved  map[string][]string    // functions that a person's word does not move, by why
+	shrunk   map[string]string      // layer name to why its selection is doubted
 
 	// What is written or found out once for a whole fleet.
 	expects map[state.LayerVersionARN]bool // see expected
@@ -104,7 +107,7 @@ type region struct {
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	w := &world{
-		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell,
+		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
 		named: map[state.LayerARN]bool{}, overlaps: map[*other]overlap{}, settled: map[*desired.Selector]bool{},
 	}

@@ -60,7 +60,7 @@ func (op *operation) receive(ctx context.Context, s *server, hash plumbing.Hash)
 		defer s.talk.Close()
 	}
 	op.unfiltered = true
-	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{hash}, true, "")
+	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{hash}, 1, "")
 	if err != nil {
 		return Commit{}, err
 	}
@@ -69,7 +69,7 @@ func (op *operation) receive(ctx context.Context, s *server, hash plumbing.Hash)
 
 // receivePart downloads the commit and its trees, and then the files that are read.
 func (op *operation) receivePart(ctx context.Context, s *server, hash plumbing.Hash) (Commit, error) {
-	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{hash}, true, "blob:none")
+	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{hash}, 1, "blob:none")
 	if err != nil {
 		return Commit{}, err
 	}
@@ -78,16 +78,16 @@ func (op *operation) receivePart(ctx context.Context, s *server, hash plumbing.H
 		return Commit{}, err
 	}
 	if files := found.absent(); len(files) > 0 {
-		if _, err := op.download(ctx, s, objects, files, false, ""); err != nil {
+		if _, err := op.download(ctx, s, objects, files, 0, ""); err != nil {
 			return Commit{}, err
 		}
 	}
 	return found.build()
 }
 
-// download fetches objects into a store.
-func (op *operation) download(ctx context.Context, s *server, into *memory.Storage, wants []plumbing.Hash, shallow bool, filter string) (*memory.Storage, error) {
-	pack, err := s.fetch(ctx, wants, shallow, filter)
+// download fetches objects into a store, see server.fetch.
+func (op *operation) download(ctx context.Context, s *server, into *memory.Storage, wants []plumbing.Hash, depth int, filter string) (*memory.Storage, error) {
+	pack, err := s.fetch(ctx, wants, depth, filter)
 	if err != nil {
 		return nil, err
 	}

@@ -187,12 +187,13 @@ func readRefs(body io.Reader) (map[string]plumbing.Hash, error) {
 	return refs, err
 }
 
-// fetch downloads objects as a pack: without the past of commits where the server
-// can leave that out, and with a filter without what it names.
-func (s *server) fetch(ctx context.Context, wants []plumbing.Hash, shallow bool, filter string) ([]byte, error) {
-	body := s.want(wants, shallow && s.has("shallow"))
+// fetch downloads objects as a pack: of the past of commits as many as depth, where
+// the server can leave out the rest, and with a filter without what it names. A depth
+// of 0 is for objects that have no past.
+func (s *server) fetch(ctx context.Context, wants []plumbing.Hash, depth int, filter string) ([]byte, error) {
+	body := s.want(wants, depth)
 	if s.v2 {
-		body = s.wantV2(wants, shallow, filter)
+		body = s.wantV2(wants, depth, filter)
 	}
 	answer, err := s.talk.ask(ctx, body, s.v2)
 	if err != nil {
@@ -208,7 +209,7 @@ func (s *server) fetch(ctx context.Context, wants []plumbing.Hash, shallow bool,
 
 // want asks in protocol 0. A server may insist that a client knows multi_ack, which
 // makes no difference to one that has nothing.
-func (s *server) want(wants []plumbing.Hash, shallow bool) []byte {
+func (s *server) want(wants []plumbing.Hash, depth int) []byte {
 	var can []string
 	for _, either := range [][]string{{"multi_ack_detailed", "multi_ack"}, {"side-band-64k", "side-band"}, {"ofs-delta"}, {"no-progress"}} {
 		if i := slices.IndexFunc(either, s.has); i >= 0 {
@@ -225,15 +226,15 @@ func (s *server) want(wants []plumbing.Hash, shallow bool) []byte {
 			can = nil
 		}
 	}
-	if shallow {
-		r.line("deepen 1")
+	if depth > 0 && s.has("shallow") {
+		r.line("deepen %d", depth)
 	}
 	r.empty(packetFlush)
 	r.line("done")
 	return r.Bytes()
 }
 
-func (s *server) wantV2(wants []plumbing.Hash, shallow bool, filter string) []byte {
+func (s *server) wantV2(wants []plumbing.Hash, depth int, filter string) []byte {
 	features := strings.Fields(s.value("fetch"))
 	var r request
 	r.line("command=fetch")
@@ -244,8 +245,8 @@ func (s *server) wantV2(wants []plumbing.Hash, shallow bool, filter string) []by
 	for _, hash := range wants {
 		r.line("want %s", hash)
 	}
-	if shallow && slices.Contains(features, "shallow") {
-		r.line("deepen 1")
+	if depth > 0 && slices.Contains(features, "shallow") {
+		r.line("deepen %d", depth)
 	}
 	if filter != "" {
 		r.line("filter %s", filter)

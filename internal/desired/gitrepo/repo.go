@@ -42,6 +42,11 @@ type Commit struct {
 	// but valid UTF-8 and without line ends.
 	Author, Email, Subject string
 	When                   time.Time // of the commit, not of the authoring
+	// Parent is the hash of the first parent: what the branch was at before. Empty =
+	// there is none, or nobody knows.
+	Parent string
+	// Tree names what Files holds: equal ones are the same files. Only of a Past.
+	Tree string
 	// Files is rooted at Options.Path. It implements fs.ReadDirFS,
 	// fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS.
 	Files fs.FS

@@ -122,7 +122,13 @@ func describe(c *object.Commit) Commit {
 	line := func(s string) string {
 		return strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(s, "\r", ""), "\uFFFD"))
 	}
-	return Commit{Hash: c.Hash.String(), Author: line(c.Author.Name), Email: line(c.Author.Email), Subject: line(subject), When: c.Committer.When}
+	parent := ""
+	if len(c.ParentHashes) > 0 {
+		parent = c.ParentHashes[0].String()
+	}
+	return Commit{
+		Hash: c.Hash.String(), Author: line(c.Author.Name), Email: line(c.Author.Email), Subject: line(subject), When: c.Committer.When, Parent: parent,
+	}
 }
 
 // missing explains an object that cannot be had. In a partial clone that is
