@@ -257,7 +257,7 @@ func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan
 
 // cloud is where an environment is changed: only while the lease lasts.
 func (p *Run) cloud(e desired.Environment) Cloud {
-	cloud := p.regions[PlaceOf(e)].cloud
+	cloud := p.seenFor(e).cloud
 	if l := p.leases[e.Account]; l != nil {
 		return leased{cloud, l}
 	}
