@@ -56,7 +56,7 @@ const codeMaxBlocked = "max_blocked"
 
 // lasting reports whether waiting does not mend a failure.
 func lasting(f *plan.Failure) bool {
-	return f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused || f.Code == codeMaxBlocked
+	return f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused || f.Code == round.CodeDenied || f.Code == codeMaxBlocked
 }
 
 // reason returns why an environment is not looked at as it should be, and since

@@ -53,6 +53,8 @@ type functionDoc struct {
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
 	Heals  map[state.LayerARN]healDoc  `json:"heals,omitempty"`
 	Fences fencing                     `json:"fencing,omitempty"`
+	// Refused has each aim at most once.
+	Refused []refusalDoc `json:"refused,omitempty"`
 	// Since, Kept and Released are those of plan.FunctionPast.
 	Since    *time.Time `json:"since,omitempty"`
 	Kept     bool       `json:"kept,omitempty"`

@@ -55,7 +55,7 @@ func (l *Log) RecordObservationsSince(ctx context.Context, environment, region s
 // upToDate reports whether past has all that was observed of functions, and no
 // drift that has ended. It must find new whatever functionDoc.observe does.
 func upToDate(past plan.Past, learned plan.Learned) bool {
-	if len(learned.Adopted) > 0 || len(learned.Kept) > 0 || len(learned.Released) > 0 {
+	if len(learned.Adopted)+len(learned.Refused)+len(learned.Kept)+len(learned.Released) > 0 {
 		return false
 	}
 	drifts := 0
@@ -80,7 +80,10 @@ type observation struct {
 	adopted        []plan.Adoption
 	drift          map[state.LayerARN]sightDoc
 	kept, released bool
-	at             time.Time
+	// revision is what the function is at, where it was refused at one that was not
+	// known; empty = nothing to add.
+	revision string
+	at       time.Time
 }
 
 func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
@@ -103,6 +106,11 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		observations[s.Function] = o
 	}
 
+	for _, r := range learned.Refused {
+		o := observations[r.Function]
+		o.revision = r.Revision
+		observations[r.Function] = o
+	}
 	for _, name := range learned.Kept {
 		o := observations[name]
 		o.kept = true
@@ -186,6 +194,11 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 			slot.Original = 0 // another writer's template names another number now
 			d.Layers[layer] = slot
 			changed = true
+		}
+	}
+	for i := range d.Refused {
+		if r := &d.Refused[i]; r.Revision == "" && o.revision != "" {
+			r.Revision, changed = o.revision, true
 		}
 	}
 	same := func(a, b sightDoc) bool { return a.Have == b.Have && a.Since.Equal(b.Since) }

@@ -197,7 +197,7 @@ func (f *observer) aws() {
 	var sections []Section
 	refused, damaged := false, true
 	for _, r := range f.regions() {
-		if r.Failure == nil || !r.ObservedAt.IsZero() {
+		if r.Failure == nil || !r.ObservedAt.IsZero() && !barred(r) {
 			continue
 		}
 		damaged = damaged && r.Failure.Code == "store_failed"

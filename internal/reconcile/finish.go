@@ -111,6 +111,9 @@ func (r *region) finish() {
 	}
 	for _, b := range p.Blocked {
 		p.InSync = p.InSync && b.Permanent
+		if !b.Until.IsZero() && (p.Next.IsZero() || b.Until.Before(p.Next)) {
+			p.Next = b.Until
+		}
 	}
 	if len(p.Waves) > 0 {
 		p.Remaining = r.duration()

@@ -36,6 +36,9 @@ func (r *region) fallbackTarget(w *wish, f *state.Function, t target, past layer
 		return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
 	}
 	if past.known && past.number != t.number && (have != past.number || served != past.number) {
+		if _, refused := r.refusals[f.Name]; refused {
+			return back(past.number), &fallback{plan.CauseRollback, "AWS refused to return it with the others: " + q.Reason}
+		}
 		return back(past.number), nil // changed by somebody else since it was returned
 	}
 	return t, nil

@@ -33,7 +33,7 @@ type world struct {
 	named   map[state.LayerARN]bool // their ARNs
 	// overlaps is by whom the functions that another environment selects as well are
 	// held elsewhere, see elsewhere.
-	overlaps map[*other]int
+	overlaps map[*other]overlap
 	settled  map[*desired.Selector]bool // by which an environment has functions, see established
 }
 
@@ -74,13 +74,14 @@ type draft struct {
 	plan    plan.Region
 	tallies []tally // by place of the wish
 
-	decided  int                 // functions so far
-	newSteps int                 // that attach a layer for the first time
-	unserved int                 // functions without the alias
-	sizeless int                 // functions whose size with their layers is not known
-	undone   map[string]bool     // functions of a rollout that goes back, returned or not
-	unmoved  map[string][]string // functions that a person's word does not move, by why
-	shrunk   map[string]string   // layer name to why its selection is doubted
+	decided  int                    // functions so far
+	newSteps int                    // that attach a layer for the first time
+	unserved int                    // functions without the alias
+	sizeless int                    // functions whose size with their layers is not known
+	undone   map[string]bool        // functions of a rollout that goes back, returned or not
+	refusals map[string]refusedPast // functions on which AWS has refused something; nil = none
+	unmoved  map[string][]string    // functions that a person's word does not move, by why
+	shrunk   map[string]string      // layer name to why its selection is doubted
 
 	// What is written or found out once for a whole fleet.
 	expects map[state.LayerVersionARN]bool // see expected
@@ -108,7 +109,7 @@ func newRegion(in Input, i int) *region {
 	w := &world{
 		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
-		named: map[state.LayerARN]bool{}, overlaps: map[*other]int{}, settled: map[*desired.Selector]bool{},
+		named: map[state.LayerARN]bool{}, overlaps: map[*other]overlap{}, settled: map[*desired.Selector]bool{},
 	}
 	r := &region{w, draft{
 		plan:   plan.Region{Want: given.Want, Window: w.open, Cost: plan.Cost{Calls: given.Calls}},

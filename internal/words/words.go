@@ -178,7 +178,7 @@ func Truncate(text string, n int) string {
 		}
 		cut = i
 	}
-	return text[:cut] + "…"
+	return strings.TrimRight(text[:cut], "\u200c\u200d") + "…" // a joiner joins nothing any more
 }
 
 // ShellQuote returns s as a shell reads it back, for commands to be copied: plain
