@@ -96,7 +96,7 @@ func (t *httpTalk) greet(ctx context.Context) (io.ReadCloser, error) {
 	path, ok := strings.CutSuffix(at.Path, refsPath)
 	if !ok {
 		res.Body.Close()
-		return nil, fmt.Errorf("it is redirected to %s", at.Redacted())
+		return nil, fmt.Errorf("it is redirected to %s://%s%s", at.Scheme, at.Host, at.Path)
 	}
 	at.Path, at.RawPath, at.RawQuery = path, "", ""
 	t.base = at.String()
