@@ -77,7 +77,7 @@ func (op *operation) enclosing(abs string) (*local, error) {
 	}
 	for at := abs; ; at = filepath.Dir(at) {
 		gitDir, worktree, err := findGitDir(at)
-		if err != nil {
+		if err != nil && (at == abs || !errors.Is(err, fs.ErrPermission)) {
 			return nil, op.fail(KindCorrupt, "%v", err)
 		}
 		// A bare repository counts only when it was named itself: its parents

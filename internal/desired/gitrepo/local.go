@@ -193,7 +193,11 @@ func (l *local) format() string {
 // from its remote, which is all that a job's detached clone has.
 func (l *local) tip(op *operation) (plumbing.Hash, error) {
 	branch := op.branch.Short()
-	for _, name := range []string{"refs/heads/" + branch, "refs/remotes/origin/" + branch, "refs/remotes/" + branch} {
+	places := []string{"refs/heads/" + branch, "refs/remotes/origin/" + branch, "refs/remotes/" + branch}
+	if branch == "HEAD" {
+		places = []string{"HEAD"} // what is checked out, not what a remote has as its HEAD
+	}
+	for _, name := range places {
 		ref, err := storer.ResolveReference(l, plumbing.ReferenceName(name))
 		switch {
 		case err == nil:

@@ -219,6 +219,20 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+// What git would clone and layerd does not has its own word.
+func TestDumbServer(t *testing.T) {
+	dir := worktree(t, desiredFiles())
+	gitCLI(t, dir, "update-server-info")
+	web := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer web.Close()
+	if e := failBoth(t, open(t, Options{URL: web.URL + "/.git"}), KindNotARepository); !strings.Contains(e.Message, "dumb protocol") {
+		t.Errorf("message %q", e.Message)
+	}
+	if e := failBoth(t, open(t, Options{URL: answering(t, 200)}), KindNotARepository); !strings.Contains(e.Message, `"text/html"`) {
+		t.Errorf("message %q", e.Message)
+	}
+}
+
 // G4: what lies elsewhere is not fetched, and does not count, where the server can
 // leave it out; else the message names the key.
 func TestG4LargeFilesElsewhere(t *testing.T) {
