@@ -238,6 +238,24 @@ func TestO6BranchOfTheRemote(t *testing.T) {
 	tip("HEAD", gitCLI(t, dir, "rev-parse", "HEAD"))
 }
 
+// A clone whose remote is called otherwise is a clone all the same.
+func TestO6AnotherNameForTheRemote(t *testing.T) {
+	origin := worktree(t, desiredFiles())
+	dir := filepath.Join(t.TempDir(), "x")
+	gitCLI(t, origin, "clone", "-q", "-o", "upstream", origin, dir)
+	gitCLI(t, dir, "checkout", "-q", "--detach")
+	gitCLI(t, dir, "branch", "-q", "-D", "main")
+	contract(t, open(t, Options{URL: dir}), nil)
+	gitCLI(t, dir, "remote", "set-url", "upstream", "git@github.com:acme/x.git")
+	if id, err := Identity(dir); err != nil || id != "github.com/acme/x" {
+		t.Errorf("identity %q, %v", id, err)
+	}
+	gitCLI(t, dir, "remote", "add", "fork", "git@github.com:me/x.git")
+	if id, err := Identity(dir); err != nil || id != dir {
+		t.Errorf("with two remotes, neither of which is origin: %q, %v", id, err)
+	}
+}
+
 // O6: the address of a helper that layerd does not run is answered with the one
 // that it reads.
 func TestO6CodeCommitHelper(t *testing.T) {

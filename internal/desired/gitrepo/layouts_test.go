@@ -73,6 +73,20 @@ func configurations() []layout {
 		{name: "G2 harmless extensions", leave: appended("[core]\n\trepositoryformatversion = 1\n[extensions]\n\tpreciousObjects = true\n\tnoop = 1\n\trelativeWorktrees\n\tobjectFormat = sha1\n\trefStorage = files\n")},
 		{name: "G2 an extension that version 0 does not know", leave: config("core.repositoryformatversion", "0", "extensions.frobnicate", "1")},
 		{name: "G2 unreadable lines", leave: appended("<<<<<<< HEAD\n[branch \"x\n\tmerge = y\n=======\n[core\n>>>>>>> other\n\x00\xff\n")},
+		{name: "G2 a form in an included file", leave: func(t *testing.T, origin, dir string) {
+			appended("[core]\n\trepositoryformatversion = 1\n[include]\n\tpath = more\n")(t, origin, dir)
+			write(t, dir, ".git/more", "[extensions]\n\tfrobnicate = 1\n\trefStorage = reftable\n[core]\n\trepositoryformatversion = 9\n")
+		}},
+		{name: "G2 a folder for a configuration", leave: func(t *testing.T, origin, dir string) {
+			clone(t, origin, dir)
+			check(t, os.Remove(filepath.Join(dir, ".git", "config")))
+			check(t, os.Mkdir(filepath.Join(dir, ".git", "config"), 0o755))
+		}},
+		{name: "H4 a working tree elsewhere", dirty: true, leave: func(t *testing.T, origin, dir string) {
+			clone(t, origin, dir)
+			check(t, os.Mkdir(dir+"-elsewhere", 0o755))
+			gitCLI(t, dir, "config", "core.worktree", dir+"-elsewhere")
+		}},
 		{name: "G2 no configuration", leave: func(t *testing.T, origin, dir string) {
 			clone(t, origin, dir)
 			check(t, os.Remove(filepath.Join(dir, ".git", "config")))
