@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	gliderssh "github.com/gliderlabs/ssh"
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -320,4 +322,37 @@ func noise(n int, seed uint32) string {
 		b[i] = ' ' + byte(x>>24)%90
 	}
 	return string(b)
+}
+
+// canned is a server that says one thing, whatever it is asked.
+type canned []byte
+
+func (c canned) greet(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(c)), nil
+}
+func (c canned) ask(context.Context, []byte, bool) (io.ReadCloser, error) { return c.greet(nil) }
+func (c canned) complaint(err error) error                                { return err }
+func (c canned) Close() error                                             { return nil }
+
+// Whatever a server says: an answer or an error, never a panic, never endless.
+func FuzzServer(f *testing.F) {
+	f.Add([]byte("001e# service=git-upload-pack\n0000004a" + strings.Repeat("0", 40) + " capabilities^{}\x00agent=x\n0000"))
+	f.Add([]byte("000eversion 2\n0018fetch=shallow filter\n0000"))
+	f.Add([]byte("0008NAK\n0006\x01P0006\x02x0007\x03no0000"))
+	f.Add([]byte("0031shallow 0123456789012345678901234567890123456789\n00000008NAK\nPACK"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		op := &operation{Repo: &Repo{max: 1 << 20, path: ".", branch: "refs/heads/main"}}
+		s := &server{talk: canned(said), refs: map[string]plumbing.Hash{}}
+		if s.greeted(t.Context()) != nil {
+			return
+		}
+		if _, err := s.find(t.Context(), op); err == nil {
+			_, _ = op.receive(t.Context(), s, plumbing.ZeroHash)
+		}
+		for _, v2 := range []bool{false, true} {
+			if pack, err := readPack(newPackets(bytes.NewReader(said)), v2); len(pack) > len(said) {
+				t.Errorf("%d bytes of %d, %v", len(pack), len(said), err)
+			}
+		}
+	})
 }
