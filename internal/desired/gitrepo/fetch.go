@@ -78,6 +78,12 @@ func (op *operation) receivePart(ctx context.Context, s *server, hash plumbing.H
 		return Commit{}, err
 	}
 	if files := found.absent(); len(files) > 0 {
+		if !s.v2 { // one question a connection
+			if s, err = op.dial(ctx); err != nil {
+				return Commit{}, err
+			}
+			defer s.talk.Close()
+		}
 		if _, err := op.download(ctx, s, objects, files, false, ""); err != nil {
 			return Commit{}, err
 		}

@@ -177,6 +177,12 @@ func hosts() []host {
 	git := func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
 		return func(t *testing.T, dir string) Options { allowFilter(t, dir); return o(t, dir) }
 	}
+	allow := func(what string) func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
+		return func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
+			return func(t *testing.T, dir string) Options { gitCLI(t, dir, "config", what, "true"); return o(t, dir) }
+		}
+	}
+	any, reachable := allow("uploadpack.allowAnySHA1InWant"), allow("uploadpack.allowReachableSHA1InWant")
 	// What CodeCommit says that it can is side-band-64k, shallow, multi_ack_detailed.
 	codecommit := without("ofs-delta", "no-progress", "include-tag", "deepen-since", "deepen-not", "multi_ack ")
 	return []host{
@@ -186,6 +192,9 @@ func hosts() []host {
 		{"G4 offers filters and refuses files", false, git(overHTTP(refusesFiles))},
 		{"G4 filters, over SSH", true, git(overSSH(true))},
 		{"G4 filters, over SSH, without the variable", false, git(overSSH(false))},
+		{"G4 filters and brings single files, over SSH, without the variable", true, git(any(overSSH(false)))},
+		{"G4 filters and brings single files, protocol 0", true, git(any(overHTTP(protocol0)))},
+		{"G4 filters and brings what is reachable, protocol 0", true, git(reachable(overHTTP(protocol0)))},
 		{"protocol 0", false, git(overHTTP(protocol0))},
 		{"protocol 0 without shallow", false, overHTTP(without("shallow", "deepen-since", "deepen-not", "deepen-relative"), protocol0)},
 		{"protocol 0 without bands", false, overHTTP(without("side-band-64k", "side-band"), protocol0)},
