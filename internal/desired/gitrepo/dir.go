@@ -124,8 +124,8 @@ func (op *operation) compare(l *local, abs string, commit plumbing.Hash, disk *t
 	if edited := c.difference("."); edited != "" {
 		return edited, false
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.tree)) {
-		return name, false // it is gone
+	if gone := slices.Sorted(maps.Keys(c.tree)); len(gone) > 0 {
+		return gone[0], false
 	}
 	return "", true
 }

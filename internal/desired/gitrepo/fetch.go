@@ -49,8 +49,7 @@ func branchNames(refs []string, prefix string) []string {
 func (op *operation) receive(ctx context.Context, s *server, hash plumbing.Hash) (Commit, error) {
 	if s.filters() && (op.read != nil || op.path != ".") {
 		commit, err := op.receivePart(ctx, s, hash)
-		var no *refusal
-		if !errors.As(err, &no) {
+		if _, no := errors.AsType[*refusal](err); !no {
 			return commit, err
 		}
 		// It offers filters and does not let single files be fetched: then all.

@@ -68,9 +68,9 @@ func (op *operation) explainHostKey(hosts *knownhosts.Hosts, key ssh.PublicKey, 
 	if cert, ok := key.(*ssh.Certificate); ok {
 		key = cert.Key
 	}
-	var e *knownhosts.Error
+	e, ok := errors.AsType[*knownhosts.Error](err)
 	switch {
-	case !errors.As(err, &e):
+	case !ok:
 		return op.fail(KindHostKey, "the host key of %s was not accepted: %v", host, err)
 	case errors.Is(e, knownhosts.ErrUnknown):
 		broken := ""

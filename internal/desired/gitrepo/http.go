@@ -106,13 +106,13 @@ func (t *httpTalk) greet(ctx context.Context) (io.ReadCloser, error) {
 	}
 	// Text may begin with four digits by chance, and a list of files does.
 	if t.mediaType, _, _ = mime.ParseMediaType(res.Header.Get("Content-Type")); strings.HasPrefix(t.mediaType, "text/") {
-		res.Body.Close()
+		_ = res.Body.Close()
 		return nil, errNotGit
 	}
 	at := *res.Request.URL
 	path, ok := strings.CutSuffix(at.Path, refsPath)
 	if !ok {
-		res.Body.Close()
+		_ = res.Body.Close()
 		return nil, fmt.Errorf("it is redirected to %s://%s%s", at.Scheme, at.Host, at.Path)
 	}
 	at.Path, at.RawPath, at.RawQuery = path, "", ""

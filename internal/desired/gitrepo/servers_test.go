@@ -339,9 +339,11 @@ type canned []byte
 func (c canned) greet(context.Context) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(c)), nil
 }
-func (c canned) ask(context.Context, []byte, bool) (io.ReadCloser, error) { return c.greet(nil) }
-func (c canned) complaint(err error) error                                { return err }
-func (c canned) Close() error                                             { return nil }
+func (c canned) ask(ctx context.Context, _ []byte, _ bool) (io.ReadCloser, error) {
+	return c.greet(ctx)
+}
+func (c canned) complaint(err error) error { return err }
+func (c canned) Close() error              { return nil }
 
 // Whatever a server says: an answer or an error, never a panic, never endless.
 func FuzzServer(f *testing.F) {

@@ -132,7 +132,7 @@ func (s *sshTalk) ask(_ context.Context, body []byte, v2 bool) (io.ReadCloser, e
 
 // complaint waits for all that the server has to say aside.
 func (s *sshTalk) complaint(err error) error {
-	if no := (*refusal)(nil); errors.As(err, &no) {
+	if _, no := errors.AsType[*refusal](err); no {
 		return err
 	}
 	_ = s.in.Close() // some servers wait for our end before they give theirs
@@ -146,8 +146,8 @@ func (s *sshTalk) complaint(err error) error {
 // refused sorts what a server says when it does not hand out a repository; there is
 // no code for it, only these sentences.
 func refused(err error) error {
-	no := (*refusal)(nil)
-	if !errors.As(err, &no) {
+	no, ok := errors.AsType[*refusal](err)
+	if !ok {
 		return err
 	}
 	lower := strings.ToLower(no.text)
