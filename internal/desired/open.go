@@ -26,11 +26,12 @@ type Repository struct {
 	broken *Problem // a panic while the repository was opened
 }
 
-// ReadPaths returns the patterns, as path.Match has them, of the files whose content
-// is read. What else is in a repository never matters, whatever and however large
-// it is.
+// ReadPaths returns the patterns, as path.Match has them, of the files that matter:
+// those whose content is read, and those that would be under the right name, which
+// are problems. What else is in a repository never matters, whatever and however
+// large it is.
 func ReadPaths() []string {
-	return []string{"layerd.yaml", "layers/*/layer.yaml", "environments/*.yaml"}
+	return []string{"layerd.y*ml", "layers/*/layer.y*ml", "environments/*.[yY]*[mM][lL]"}
 }
 
 // environmentPath is the file of an environment. before is how many bytes were

@@ -156,7 +156,7 @@ func TestG5NothingButReadPathsIsRead(t *testing.T) {
 		}
 		text, _ := repository(a)
 		files := text.(fstest.MapFS)
-		for _, more := range []string{"README.md", "docs/layer.yaml", "layers/README.md", "layers/common/1.4.2.zip", "layers/common/deep/layer.yaml", "environments/README.md", "environments/.prod.yaml.swp", "environments/old/prod.yaml"} {
+		for _, more := range []string{"README.md", "docs/layer.yaml", "layers/README.md", "layers/common/1.4.2.zip", "layers/common/deep/layer.yaml", "environments/README.md", "environments/prod.yml", "environments/.prod.yaml.swp", "environments/old/prod.yaml"} {
 			files[more] = &fstest.MapFile{Data: []byte("x")}
 		}
 		n := noted{files, &sync.Mutex{}, map[string]bool{}}

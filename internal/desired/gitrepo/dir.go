@@ -77,7 +77,7 @@ func (op *operation) enclosing(abs string) (*local, error) {
 	}
 	for at := abs; ; at = filepath.Dir(at) {
 		gitDir, worktree, err := findGitDir(at)
-		if err != nil {
+		if err != nil && (at == abs || !errors.Is(err, fs.ErrPermission)) {
 			return nil, op.fail(KindCorrupt, "%v", err)
 		}
 		// A bare repository counts only when it was named itself: its parents
@@ -124,8 +124,8 @@ func (op *operation) compare(l *local, abs string, commit plumbing.Hash, disk *t
 	if edited := c.difference("."); edited != "" {
 		return edited, false
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.tree)) {
-		return name, false // it is gone
+	if gone := slices.Sorted(maps.Keys(c.tree)); len(gone) > 0 {
+		return gone[0], false
 	}
 	return "", true
 }

@@ -49,8 +49,7 @@ func branchNames(refs []string, prefix string) []string {
 func (op *operation) receive(ctx context.Context, s *server, hash plumbing.Hash) (Commit, error) {
 	if s.filters() && (op.read != nil || op.path != ".") {
 		commit, err := op.receivePart(ctx, s, hash)
-		var no *refusal
-		if !errors.As(err, &no) {
+		if _, no := errors.AsType[*refusal](err); !no {
 			return commit, err
 		}
 		// It offers filters and does not let single files be fetched: then all.
@@ -78,11 +77,24 @@ func (op *operation) receivePart(ctx context.Context, s *server, hash plumbing.H
 		return Commit{}, err
 	}
 	if files := found.absent(); len(files) > 0 {
-		if _, err := op.download(ctx, s, objects, files, 0, ""); err != nil {
+		if err := op.bring(ctx, s, objects, files); err != nil {
 			return Commit{}, err
 		}
 	}
 	return found.build()
+}
+
+// bring fetches single files into a store.
+func (op *operation) bring(ctx context.Context, s *server, into *memory.Storage, files []plumbing.Hash) error {
+	if !s.v2 { // one question a connection
+		var err error
+		if s, err = op.dial(ctx); err != nil {
+			return err
+		}
+		defer s.talk.Close()
+	}
+	_, err := op.download(ctx, s, into, files, 0, "")
+	return err
 }
 
 // download fetches objects into a store, see server.fetch.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
@@ -54,6 +55,7 @@ type httpTalk struct {
 	op             *operation
 	base           string // of the repository, without credentials
 	user, password string
+	mediaType      string // of the greeting
 }
 
 func (op *operation) connectHTTP(ctx context.Context) (talk, error) {
@@ -63,11 +65,21 @@ func (op *operation) connectHTTP(ctx context.Context) (talk, error) {
 	}
 	ep := *op.endpoint
 	ep.User, ep.Password = "", ""
-	return &httpTalk{op, strings.TrimSuffix(ep.String(), "/"), user, password}, nil
+	return &httpTalk{op: op, base: strings.TrimSuffix(ep.String(), "/"), user: user, password: password}, nil
 }
 
-func (t *httpTalk) Close() error              { return nil }
-func (t *httpTalk) complaint(err error) error { return err }
+func (t *httpTalk) Close() error { return nil }
+
+// complaint says what answered instead of git-upload-pack.
+func (t *httpTalk) complaint(err error) error {
+	switch {
+	case !errors.Is(err, errNotGit):
+		return err
+	case t.mediaType == "text/plain":
+		return fmt.Errorf("%w: it serves the files of a repository (Git's dumb protocol); layerd needs git-http-backend, or a host that speaks the smart one", err)
+	}
+	return fmt.Errorf("%w in an answer of type %q", err, t.mediaType)
+}
 
 const refsPath = "/info/refs"
 
@@ -92,11 +104,16 @@ func (t *httpTalk) greet(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Text may begin with four digits by chance, and a list of files does.
+	if t.mediaType, _, _ = mime.ParseMediaType(res.Header.Get("Content-Type")); strings.HasPrefix(t.mediaType, "text/") {
+		_ = res.Body.Close()
+		return nil, errNotGit
+	}
 	at := *res.Request.URL
 	path, ok := strings.CutSuffix(at.Path, refsPath)
 	if !ok {
-		res.Body.Close()
-		return nil, fmt.Errorf("it is redirected to %s", at.Redacted())
+		_ = res.Body.Close()
+		return nil, fmt.Errorf("it is redirected to %s://%s%s", at.Scheme, at.Host, at.Path)
 	}
 	at.Path, at.RawPath, at.RawQuery = path, "", ""
 	t.base = at.String()

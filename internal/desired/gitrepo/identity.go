@@ -15,7 +15,7 @@ import (
 // for every way to spell its address, and without credentials.
 //
 //	https://github.com/acme/x.git, git@github.com:acme/x  →  github.com/acme/x
-//	/srv/x with the remote origin                         →  the identity of origin
+//	/srv/x with the remote origin, or with one remote     →  the identity of that
 //	codecommit::ap-northeast-1://x                        →  git-codecommit.ap-northeast-1.amazonaws.com/v1/repos/x
 //	/srv/x without it                                     →  /srv/x
 //
@@ -50,10 +50,26 @@ func Identity(urlOrPath string) (string, error) {
 	return to.Path, nil // not followed further: origins can point at each other
 }
 
-// origin returns the address of the remote origin, rewritten as the configuration
-// wants it; "" when there is none.
+// remote returns the name of the remote that the repository was cloned from: origin,
+// or the only one where it is called otherwise.
+func (l *local) remote() string {
+	const usual = "origin"
+	var names []string
+	for key := range l.settings {
+		if name, ok := strings.CutPrefix(key, "remote."); ok && strings.HasSuffix(name, ".url") {
+			names = append(names, strings.TrimSuffix(name, ".url"))
+		}
+	}
+	if len(names) == 1 {
+		return names[0]
+	}
+	return usual
+}
+
+// origin returns the address of the remote, rewritten as the configuration wants it;
+// "" when there is none.
 func (l *local) origin() string {
-	address := l.settings.first("remote.origin.url")
+	address := l.settings.first("remote." + l.remote() + ".url")
 	best, with := "", ""
 	for key, prefixes := range l.settings {
 		base, isURL := strings.CutPrefix(key, "url.")

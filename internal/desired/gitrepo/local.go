@@ -132,13 +132,16 @@ func (op *operation) openGitDir(gitDir, worktree string) (*local, error) {
 	objects := filepath.Join(l.common, "objects")
 	l.borrowed = borrowed(objects, 1, map[string]bool{objects: true})
 	readSettings(l.settings, filepath.Join(l.common, "config"), 0)
-	if l.settings.last("extensions.worktreeconfig") != "" {
+	// What form the repository has, git reads in its own file only.
+	own := settings{}
+	readSettings(own, filepath.Join(l.common, "config"), maxIncludes)
+	if own.last("extensions.worktreeconfig") != "" {
 		readSettings(l.settings, filepath.Join(gitDir, "config.worktree"), 0)
 	}
 	for key, values := range l.settings {
 		op.partial = op.partial || strings.HasPrefix(key, "remote.") && strings.HasSuffix(key, ".promisor") && len(values) > 0
 	}
-	op.partial = op.partial || l.settings.last("extensions.partialclone") != ""
+	op.partial = op.partial || own.last("extensions.partialclone") != ""
 	if elsewhere := l.settings.last("core.worktree"); elsewhere != "" && worktree != "" {
 		if !filepath.IsAbs(elsewhere) {
 			elsewhere = filepath.Join(gitDir, elsewhere)
@@ -148,7 +151,7 @@ func (op *operation) openGitDir(gitDir, worktree string) (*local, error) {
 		}
 		l.worktree = elsewhere
 	}
-	if objection := l.format(); objection != "" {
+	if objection := unreadableForm(own); objection != "" {
 		return nil, op.fail(KindUnsupported, "%s", objection)
 	}
 	return l, nil
@@ -160,16 +163,16 @@ var harmless = []string{
 	"compatobjectformat", "submodulepathconfig",
 }
 
-// format returns why the repository is in a form that cannot be read; "" when it
-// can.
-func (l *local) format() string {
-	version := l.settings.last("core.repositoryformatversion")
-	switch names := l.settings.last("extensions.objectformat"); names {
+// unreadableForm returns why a repository with these settings cannot be read; "" when
+// it can.
+func unreadableForm(own settings) string {
+	version := own.last("core.repositoryformatversion")
+	switch names := own.last("extensions.objectformat"); names {
 	case "", "sha1":
 	default:
 		return fmt.Sprintf("the repository names its objects with %s; layerd reads repositories with sha1 names, which `git init` makes by default", names)
 	}
-	switch refs := l.settings.last("extensions.refstorage"); refs {
+	switch refs := own.last("extensions.refstorage"); refs {
 	case "", "files":
 	default:
 		return fmt.Sprintf("the repository keeps its branches as %s, which layerd does not read; `git refs migrate --ref-format=files` makes files of them", refs)
@@ -180,10 +183,10 @@ func (l *local) format() string {
 	if version != "1" {
 		return fmt.Sprintf("the repository has format version %s; layerd reads 0 and 1", version)
 	}
-	for _, key := range slices.Sorted(maps.Keys(l.settings)) {
+	for _, key := range slices.Sorted(maps.Keys(own)) {
 		name, ok := strings.CutPrefix(key, "extensions.")
 		if ok && name != "objectformat" && name != "refstorage" && !slices.Contains(harmless, name) {
-			return fmt.Sprintf("the repository uses the extension %s = %s, which is not supported", name, l.settings.last(key))
+			return fmt.Sprintf("the repository uses the extension %s = %s, which is not supported", name, own.last(key))
 		}
 	}
 	return ""
@@ -193,7 +196,11 @@ func (l *local) format() string {
 // from its remote, which is all that a job's detached clone has.
 func (l *local) tip(op *operation) (plumbing.Hash, error) {
 	branch := op.branch.Short()
-	for _, name := range []string{"refs/heads/" + branch, "refs/remotes/origin/" + branch, "refs/remotes/" + branch} {
+	places := []string{"refs/heads/" + branch, "refs/remotes/" + l.remote() + "/" + branch, "refs/remotes/" + branch}
+	if branch == "HEAD" {
+		places = []string{"HEAD"} // what is checked out, not what a remote has as its HEAD
+	}
+	for _, name := range places {
 		ref, err := storer.ResolveReference(l, plumbing.ReferenceName(name))
 		switch {
 		case err == nil:

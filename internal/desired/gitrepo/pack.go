@@ -5,6 +5,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
@@ -148,7 +149,7 @@ func (u *unpacker) add(offset int64, o plumbing.EncodedObject) error {
 		if err != nil {
 			return err
 		}
-		waited := append(u.byOffset[next.offset], u.byHash[hash]...)
+		waited := slices.Concat(u.byOffset[next.offset], u.byHash[hash])
 		delete(u.byOffset, next.offset)
 		delete(u.byHash, hash)
 		if len(waited) == 0 {

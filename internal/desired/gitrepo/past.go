@@ -55,13 +55,27 @@ func (r *Repo) Past(ctx context.Context, hash string, most int) (Past, error) {
 // receivePast downloads the last depth commits, and of their files only those that are
 // read where the server can leave out the others.
 func (op *operation) receivePast(ctx context.Context, s *server, tip plumbing.Hash, depth int) (*memory.Storage, error) {
-	filter := ""
 	if s.filters() && (op.read != nil || op.path != ".") {
-		filter = "blob:none"
+		objects, err := op.receivePastPart(ctx, s, tip, depth)
+		var no *refusal
+		if !errors.As(err, &no) {
+			return objects, err
+		}
+		// It offers filters and does not let single files be fetched: then all.
+		if s, err = op.dial(ctx); err != nil {
+			return nil, err
+		}
+		defer s.talk.Close()
 	}
-	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{tip}, depth, filter)
-	if err != nil || filter == "" {
-		return objects, err
+	return op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{tip}, depth, "")
+}
+
+// receivePastPart downloads the last depth commits and their trees, and then the files
+// that are read.
+func (op *operation) receivePastPart(ctx context.Context, s *server, tip plumbing.Hash, depth int) (*memory.Storage, error) {
+	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{tip}, depth, "blob:none")
+	if err != nil {
+		return nil, err
 	}
 	wanted := map[plumbing.Hash]bool{}
 	for at, n := tip, 0; n < depth; n++ {
@@ -82,7 +96,7 @@ func (op *operation) receivePast(ctx context.Context, s *server, tip plumbing.Ha
 	if len(wanted) == 0 {
 		return objects, nil
 	}
-	return op.download(ctx, s, objects, slices.Collect(maps.Keys(wanted)), 0, "")
+	return objects, op.bring(ctx, s, objects, slices.Collect(maps.Keys(wanted)))
 }
 
 // DirPast is Repo.Past for a folder on this machine, whose working tree is at hash.

@@ -123,9 +123,12 @@ func (s *server) value(name string) string {
 func (s *server) has(name string) bool { return slices.Contains(s.can, name) }
 
 // filters reports whether the server can leave files out, and bring single ones
-// later. In protocol 0 it could do only the first.
+// later. In protocol 0 it may still refuse the second.
 func (s *server) filters() bool {
-	return s.v2 && slices.Contains(strings.Fields(s.value("fetch")), "filter")
+	if s.v2 {
+		return slices.Contains(strings.Fields(s.value("fetch")), "filter")
+	}
+	return s.has("filter") && s.has("allow-reachable-sha1-in-want")
 }
 
 // find returns where the branch is.
@@ -191,7 +194,7 @@ func readRefs(body io.Reader) (map[string]plumbing.Hash, error) {
 // the server can leave out the rest, and with a filter without what it names. A depth
 // of 0 is for objects that have no past.
 func (s *server) fetch(ctx context.Context, wants []plumbing.Hash, depth int, filter string) ([]byte, error) {
-	body := s.want(wants, depth)
+	body := s.want(wants, depth, filter)
 	if s.v2 {
 		body = s.wantV2(wants, depth, filter)
 	}
@@ -209,7 +212,7 @@ func (s *server) fetch(ctx context.Context, wants []plumbing.Hash, depth int, fi
 
 // want asks in protocol 0. A server may insist that a client knows multi_ack, which
 // makes no difference to one that has nothing.
-func (s *server) want(wants []plumbing.Hash, depth int) []byte {
+func (s *server) want(wants []plumbing.Hash, depth int, filter string) []byte {
 	var can []string
 	for _, either := range [][]string{{"multi_ack_detailed", "multi_ack"}, {"side-band-64k", "side-band"}, {"ofs-delta"}, {"no-progress"}} {
 		if i := slices.IndexFunc(either, s.has); i >= 0 {
@@ -218,6 +221,9 @@ func (s *server) want(wants []plumbing.Hash, depth int) []byte {
 	}
 	if s.value("agent") != "" {
 		can = append(can, "agent=layerd")
+	}
+	if filter != "" {
+		can = append(can, "filter")
 	}
 	var r request
 	for i, hash := range wants {
@@ -228,6 +234,9 @@ func (s *server) want(wants []plumbing.Hash, depth int) []byte {
 	}
 	if depth > 0 && s.has("shallow") {
 		r.line("deepen %d", depth)
+	}
+	if filter != "" {
+		r.line("filter %s", filter)
 	}
 	r.empty(packetFlush)
 	r.line("done")

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha1"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	gliderssh "github.com/gliderlabs/ssh"
+	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -175,6 +177,12 @@ func hosts() []host {
 	git := func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
 		return func(t *testing.T, dir string) Options { allowFilter(t, dir); return o(t, dir) }
 	}
+	allow := func(what string) func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
+		return func(o func(t *testing.T, dir string) Options) func(t *testing.T, dir string) Options {
+			return func(t *testing.T, dir string) Options { gitCLI(t, dir, "config", what, "true"); return o(t, dir) }
+		}
+	}
+	any, reachable := allow("uploadpack.allowAnySHA1InWant"), allow("uploadpack.allowReachableSHA1InWant")
 	// What CodeCommit says that it can is side-band-64k, shallow, multi_ack_detailed.
 	codecommit := without("ofs-delta", "no-progress", "include-tag", "deepen-since", "deepen-not", "multi_ack ")
 	return []host{
@@ -184,6 +192,9 @@ func hosts() []host {
 		{"G4 offers filters and refuses files", false, git(overHTTP(refusesFiles))},
 		{"G4 filters, over SSH", true, git(overSSH(true))},
 		{"G4 filters, over SSH, without the variable", false, git(overSSH(false))},
+		{"G4 filters and brings single files, over SSH, without the variable", true, git(any(overSSH(false)))},
+		{"G4 filters and brings single files, protocol 0", true, git(any(overHTTP(protocol0)))},
+		{"G4 filters and brings what is reachable, protocol 0", true, git(reachable(overHTTP(protocol0)))},
 		{"protocol 0", false, git(overHTTP(protocol0))},
 		{"protocol 0 without shallow", false, overHTTP(without("shallow", "deepen-since", "deepen-not", "deepen-relative"), protocol0)},
 		{"protocol 0 without bands", false, overHTTP(without("side-band-64k", "side-band"), protocol0)},
@@ -216,6 +227,20 @@ func TestHosts(t *testing.T) {
 				t.Errorf("message %q", e.Message)
 			}
 		})
+	}
+}
+
+// What git would clone and layerd does not has its own word.
+func TestDumbServer(t *testing.T) {
+	dir := worktree(t, desiredFiles())
+	gitCLI(t, dir, "update-server-info")
+	web := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer web.Close()
+	if e := failBoth(t, open(t, Options{URL: web.URL + "/.git"}), KindNotARepository); !strings.Contains(e.Message, "dumb protocol") {
+		t.Errorf("message %q", e.Message)
+	}
+	if e := failBoth(t, open(t, Options{URL: answering(t, 200)}), KindNotARepository); !strings.Contains(e.Message, `"text/html"`) {
+		t.Errorf("message %q", e.Message)
 	}
 }
 
@@ -306,4 +331,39 @@ func noise(n int, seed uint32) string {
 		b[i] = ' ' + byte(x>>24)%90
 	}
 	return string(b)
+}
+
+// canned is a server that says one thing, whatever it is asked.
+type canned []byte
+
+func (c canned) greet(context.Context) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(c)), nil
+}
+func (c canned) ask(ctx context.Context, _ []byte, _ bool) (io.ReadCloser, error) {
+	return c.greet(ctx)
+}
+func (c canned) complaint(err error) error { return err }
+func (c canned) Close() error              { return nil }
+
+// Whatever a server says: an answer or an error, never a panic, never endless.
+func FuzzServer(f *testing.F) {
+	f.Add([]byte("001e# service=git-upload-pack\n0000004a" + strings.Repeat("0", 40) + " capabilities^{}\x00agent=x\n0000"))
+	f.Add([]byte("000eversion 2\n0018fetch=shallow filter\n0000"))
+	f.Add([]byte("0008NAK\n0006\x01P0006\x02x0007\x03no0000"))
+	f.Add([]byte("0031shallow 0123456789012345678901234567890123456789\n00000008NAK\nPACK"))
+	f.Fuzz(func(t *testing.T, said []byte) {
+		op := &operation{Repo: &Repo{max: 1 << 20, path: ".", branch: "refs/heads/main"}}
+		s := &server{talk: canned(said), refs: map[string]plumbing.Hash{}}
+		if s.greeted(t.Context()) != nil {
+			return
+		}
+		if _, err := s.find(t.Context(), op); err == nil {
+			_, _ = op.receive(t.Context(), s, plumbing.ZeroHash)
+		}
+		for _, v2 := range []bool{false, true} {
+			if pack, err := readPack(newPackets(bytes.NewReader(said)), v2); len(pack) > len(said) {
+				t.Errorf("%d bytes of %d, %v", len(pack), len(said), err)
+			}
+		}
+	})
 }

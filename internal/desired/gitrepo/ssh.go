@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/net/proxy"
 )
 
@@ -92,70 +90,28 @@ func (op *operation) sshConfig(ctx context.Context, s *sshTalk, addr string) (*s
 	if err != nil {
 		return nil, err
 	}
-	var files []string
-	if op.auth.KnownHosts != "" {
-		files = []string{op.auth.KnownHosts}
-	}
-	hosts, err := gitssh.NewKnownHostsDb(files...)
+	hosts, err := op.knownHosts()
 	if err != nil {
-		return nil, op.fail(KindHostKey, "read known_hosts: %v; `ssh-keyscan %s` writes one to be checked", err, op.endpoint.Host)
+		return nil, err
 	}
 	user := op.endpoint.User
 	if user == "" {
 		user = gitssh.DefaultUsername
 	}
-	check := hosts.HostKeyCallback()
 	return &ssh.ClientConfig{
 		User: user,
 		Auth: []ssh.AuthMethod{auth},
 		// Without this list the server may choose a key of another type than
 		// known_hosts has, and a good host looks like a changed one.
-		HostKeyAlgorithms: hosts.HostKeyAlgorithms(addr),
-		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
-			op.hostErr = check(host, remote, key)
-			return op.hostErr
+		HostKeyAlgorithms: hosts.Algorithms(addr),
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			if err := hosts.Check(addr, key, time.Now()); err != nil {
+				op.hostErr = op.explainHostKey(hosts, key, err)
+				return op.hostErr
+			}
+			return nil
 		},
 	}, nil
-}
-
-// sshAuth finds the key: given, in a file, or held by the user's agent.
-func (op *operation) sshAuth(ctx context.Context, s *sshTalk) (ssh.AuthMethod, error) {
-	op.secrets.add("", op.auth.Passphrase)
-	pem := op.auth.SSHKey
-	if len(pem) == 0 && op.auth.SSHKeyFile != "" {
-		var err error
-		if pem, err = os.ReadFile(op.auth.SSHKeyFile); err != nil {
-			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
-		}
-	}
-	if len(pem) > 0 {
-		keys, err := gitssh.NewPublicKeys("", pem, op.auth.Passphrase)
-		if err != nil {
-			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
-		}
-		return ssh.PublicKeys(keys.Signer), nil
-	}
-	socket := os.Getenv("SSH_AUTH_SOCK")
-	if socket == "" {
-		return nil, op.fail(KindAuth, "no SSH key is configured and no agent runs (SSH_AUTH_SOCK)")
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, op.fail(KindAuth, "ask the SSH agent: %v", err)
-	}
-	s.close = append(s.close, conn.Close)
-	return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), nil
-}
-
-func (op *operation) explainHostKey(err error) *Error {
-	host := op.endpoint.Host
-	switch {
-	case knownhosts.IsHostUnknown(err):
-		return op.fail(KindHostKey, "known_hosts does not list %s; `ssh-keyscan %s` writes a line to be checked", host, host)
-	case knownhosts.IsHostKeyChanged(err):
-		return op.fail(KindHostKey, "the host key of %s is not the one in known_hosts: either the server was given a new key, or somebody else answers", host)
-	}
-	return op.fail(KindHostKey, "the host key of %s was not accepted: %v", host, err)
 }
 
 // greet returns the server's words; the context is watched by the connection.
@@ -176,7 +132,7 @@ func (s *sshTalk) ask(_ context.Context, body []byte, v2 bool) (io.ReadCloser, e
 
 // complaint waits for all that the server has to say aside.
 func (s *sshTalk) complaint(err error) error {
-	if no := (*refusal)(nil); errors.As(err, &no) {
+	if _, no := errors.AsType[*refusal](err); no {
 		return err
 	}
 	_ = s.in.Close() // some servers wait for our end before they give theirs
@@ -190,8 +146,8 @@ func (s *sshTalk) complaint(err error) error {
 // refused sorts what a server says when it does not hand out a repository; there is
 // no code for it, only these sentences.
 func refused(err error) error {
-	no := (*refusal)(nil)
-	if !errors.As(err, &no) {
+	no, ok := errors.AsType[*refusal](err)
+	if !ok {
 		return err
 	}
 	lower := strings.ToLower(no.text)

@@ -90,7 +90,7 @@ func (op *operation) explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ended(ctx, op.Repo, op.verb)
 	case op.hostErr != nil:
-		return op.explainHostKey(op.hostErr)
+		return op.hostErr
 	case op.status >= 400:
 		return op.explainStatus(err)
 	}
