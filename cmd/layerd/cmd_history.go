@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/present"
@@ -173,6 +175,11 @@ func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, er
 		return desired.Tree{}, f.store.check()
 	}
 	src, err := a.load(ctx, f.repo)
+	if _, git := errors.AsType[*gitrepo.Error](err); git && f.store.store != "" {
+		// The store is named, and the address says whose history is meant.
+		a.say("warning: %v; its zones and environments are not known", err)
+		return desired.Tree{}, f.store.check()
+	}
 	return src.tree, err
 }
 

@@ -177,11 +177,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []plan.Step {
-			steps := p.chosenOf(reconcile.Redecide(decided, i, fresh))
-			p.attributeSteps(&decided, i, steps, &fresh)
-			return steps
-		},
+		Decide: func(fresh state.Function) []plan.Step { return p.redecide(decided, i, fresh) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Late:   func(function string) bool { return len(decided.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
@@ -236,6 +232,13 @@ func (p *Run) recordAttempts(ctx context.Context, r reconcile.Region, steps []pl
 	return nil
 }
 
+// redecide decides one function again, as it was read just now.
+func (p *Run) redecide(in reconcile.Input, i int, fresh state.Function) []plan.Step {
+	steps := p.chosenOf(reconcile.Redecide(in, i, fresh))
+	p.attributeSteps(&in, i, steps, &fresh)
+	return steps
+}
+
 // finish notes what the whole round came to: who is woken, how the rollouts stand,
 // which approvals are used up, and whether the past may be taken as it was read.
 func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan, done []plan.Outcome, quiet bool) error {
@@ -254,7 +257,7 @@ func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan
 
 // cloud is where an environment is changed: only while the lease lasts.
 func (p *Run) cloud(e desired.Environment) Cloud {
-	cloud := p.regions[PlaceOf(e)].cloud
+	cloud := p.seenFor(e).cloud
 	if l := p.leases[e.Account]; l != nil {
 		return leased{cloud, l}
 	}
