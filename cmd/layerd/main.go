@@ -145,10 +145,10 @@ func (a *app) say(format string, args ...any) {
 // sayRaw writes text that is laid out and cleaned already to standard error.
 func (a *app) sayRaw(text string) { fmt.Fprint(a.err, a.inJob(text)) }
 
-// inJob keeps text from commanding the machine of GitHub that runs us: it reads both
-// outputs of every command, whatever --output says.
+// inJob keeps text from commanding the machine of GitHub or of Azure Pipelines that
+// runs us: it reads both outputs of every command, whatever --output says.
 func (a *app) inJob(text string) string {
-	if a.env("GITHUB_ACTIONS") != "true" {
+	if a.env("GITHUB_ACTIONS") != "true" && a.env("TF_BUILD") == "" {
 		return text
 	}
 	return foreign.Workflow(text)

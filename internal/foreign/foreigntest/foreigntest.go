@@ -89,8 +89,8 @@ func poison(v reflect.Value, text string, turn *int) {
 		}
 	case reflect.Interface:
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.CanSet() {
+		for _, f := range v.Fields() {
+			if f.CanSet() {
 				poison(f, text, turn)
 			}
 		}
