@@ -46,11 +46,8 @@ func (b *builder) form(n *node, e *formError) {
 	if e == nil {
 		return
 	}
-	at := n.Where()
-	if e.Offset >= 0 {
-		at = n.Inside(e.Offset)
-	}
-	b.problem(e.Code, at, e.Message, e.Suggestion)
+	p := e.At(n)
+	b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 }
 
 // positionOf is the place of a value, or the head of the environment's file

@@ -129,9 +129,9 @@ type pinFile struct {
 // freezeFile is a time in which no change may start.
 type freezeFile struct {
 	// First day or instant: 2026-12-28, "2026-12-28 18:00", or 12-28 with every.
-	From string `json:"from" jsonschema:"required"`
+	From string `json:"from" jsonschema:"required,format=freeze-date"`
 	// Last day (included) or instant.
-	Until string `json:"until" jsonschema:"required"`
+	Until string `json:"until" jsonschema:"required,format=freeze-date"`
 	// year: comes every year.
 	Every string `json:"every" jsonschema:"enum=year"`
 	// Why.
@@ -145,7 +145,7 @@ type cronWindow struct {
 	// Minute, hour, day of month, month, day of week.
 	Cron string `json:"cron" jsonschema:"required,format=cron"`
 	// How long it stays open.
-	Duration string `json:"duration" jsonschema:"required,format=length"`
+	Duration string `json:"duration" jsonschema:"required,format=window-length"`
 	// Default: the environment's.
 	Timezone string `json:"timezone" jsonschema:"format=timezone"`
 }
@@ -259,7 +259,7 @@ type smokeTestFile struct {
 	// What the answer must contain. Default: any answer that is no error.
 	Expect any `json:"expect"`
 	// How long the call may take, 1s to 15m. Default: 30s.
-	Timeout durationEntry `json:"timeout"`
+	Timeout timeoutEntry `json:"timeout"`
 }
 
 // The entries are values with a short form. Their schemas are next to the
@@ -272,6 +272,7 @@ type (
 	principal     string
 	alarmName     string
 	durationEntry string
+	timeoutEntry  durationEntry
 	pinVersion    string
 	// These are read from their nodes, where 1.0 is what was written.
 	rateEntry   struct{ unread }
@@ -354,6 +355,10 @@ func (v *pinVersion) UnmarshalJSON(data []byte) error {
 	}
 	*v = pinVersion(data)
 	return nil
+}
+
+func (d *timeoutEntry) UnmarshalJSON(data []byte) error {
+	return (*durationEntry)(d).UnmarshalJSON(data)
 }
 
 // UnmarshalJSON takes 0 without a unit.

@@ -258,7 +258,7 @@ func (l *loader) environment(name, file string, root *node) {
 	if a := root.Get("after", "environment"); a != nil {
 		l.after[name] = a
 		if !slices.Contains(l.names, a.Text) {
-			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, l.names))
+			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, slices.DeleteFunc(slices.Clone(l.names), func(other string) bool { return other == name })))
 		}
 	}
 	var places []*node

@@ -49,6 +49,9 @@ func (ignorable) JSONSchema() *jsonschema.Schema {
 func (durationEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("length"), &jsonschema.Schema{Type: "integer", Const: 0})
 }
+func (timeoutEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("timeout"), &jsonschema.Schema{Type: "integer", Const: 0})
+}
 func (pinVersion) JSONSchema() *jsonschema.Schema { return anyOf(text("version"), number("1")) }
 func (versionEntry) JSONSchema() *jsonschema.Schema {
 	byRegion := mapOf(text("region"), ref("pinVersion"))

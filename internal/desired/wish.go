@@ -240,7 +240,11 @@ func (b *builder) retention(name string, info *layerInfo) Retention {
 	}
 	r := Retention{Keep: *m.VersionsToKeep, Grace: 24 * time.Hour, FunctionVersions: 5}
 	if r.Keep < 2 {
-		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
+		two := "2"
+		if keepAt.Inner == 0 { // the short form
+			two = "2 versions"
+		}
+		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d: the newest and what a rollback goes to; without the key nothing is pruned", r.Keep), two)
 		r.Keep = 2
 	}
 	if m.DeleteOlderThanDays != nil {
