@@ -101,6 +101,8 @@ func (b *builder) environment() Environment {
 	e.Rollout = b.rollout(e)
 	b.environmentPins(e)
 	b.overrides()
+	b.doubts(e)
+	b.doubtRollout(e.Rollout)
 	e.Unsupported = b.unsupported()
 	return e
 }
@@ -194,7 +196,11 @@ func (b *builder) notices(c window.Calendar) {
 		switch n.Kind {
 		case window.NeverOpens:
 			b.problem("never_opens", b.positionOf(at), n.Message, "")
-		case window.LongClosed, window.EitherDay, window.Overlap, window.Skipped:
+		case window.Overlap:
+			if !neverCloses(c) { // which is said
+				b.warning("window_notice", at.Where(), n.Message, "")
+			}
+		case window.LongClosed, window.EitherDay, window.Skipped:
 			b.warning("window_notice", at.Where(), n.Message, "")
 		}
 	}
@@ -248,7 +254,7 @@ func (b *builder) overrides() {
 			}
 		}
 		if t := b.until(at.Get("until"), o.Until); b.expired(t) {
-			b.problem("expired", at.Get("until").Where(), "the override ended "+t.Format(time.RFC3339), "remove it")
+			b.doubt("means_otherwise", at.Get("until"), "the override ended "+t.Format(time.RFC3339)+" and ignores nothing any more", "")
 		}
 	}
 }

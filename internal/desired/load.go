@@ -181,6 +181,11 @@ func (l *loader) readLayerd() {
 		return
 	}
 	l.store = f.Store
+	if f.Store == "memory:" {
+		p := problemAt("check_off", root.Get("store").Where(), "memory: keeps nothing: each command forgets approvals, quarantines and what was applied when it ends", "")
+		p.Severity = Warning
+		l.add(p)
+	}
 	base := &node{Position: root.Position, Kind: mapping}
 	for _, key := range []string{"timezone", "freezes"} {
 		if n := root.Get(key); n != nil {

@@ -71,6 +71,8 @@ func (b *builder) waves(at *node) []Wave {
 			w.Share, before.Share, is = v, v, v
 		}
 		switch {
+		case before.Share == 1 && len(all) > 0 && all[len(all)-1].Share == 1:
+			b.warning("wave_adds_nothing", n.Where(), "the wave before it has all functions already", "")
 		case *last == nil:
 		case is < was:
 			b.problem("waves_decrease", n.Where(), fmt.Sprintf("%s is less than %s before it; a wave counts all that have changed when it is over", n.Text, (*last).Text), "")
@@ -206,6 +208,7 @@ func (b *builder) smokeTests(layer string, at *node, files []smokeTestFile, wish
 		if function := n.Get("function"); function != nil && !strings.Contains(f.Function, "${") {
 			b.selected(t, function, wishes)
 		}
+		b.doubtTest(n)
 		all = append(all, t)
 	}
 	return all

@@ -85,10 +85,14 @@ func (selectorEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("function-glob"), ref("selector"))
 }
 func (approversEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(arrayOf(&jsonschema.Schema{Type: "string"}), ref("approvers"))
+	teams := arrayOf(&jsonschema.Schema{Type: "string"})
+	teams.MinItems = new(uint64(1))
+	return anyOf(teams, ref("approvers"))
 }
 func (calendarEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(text("plain"), arrayOf(text("plain")), ref("changeCalendar"))
+	several := arrayOf(text("plain"))
+	several.MinItems = new(uint64(1))
+	return anyOf(text("plain"), several, ref("changeCalendar"))
 }
 func (rateEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("percent"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
@@ -103,7 +107,7 @@ func (smokeTestsEntry) JSONSchema() *jsonschema.Schema {
 }
 func (selectorFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.MinProperties = new(uint64(1))
-	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now."})
+	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now; to leave such out, use except."})
 }
 func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	set := func(key string, f func(*jsonschema.Schema)) {

@@ -31,6 +31,8 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 		b.foreignLayer(&w, f, at, e)
 	}
 	w.Pins = b.pins(name, f, at, w)
+	b.doubtLayer(w, at, info)
+	b.doubtPins(w)
 	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
 		b.problem("yanked_version", b.positionOf(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
 	}

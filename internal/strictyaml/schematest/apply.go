@@ -54,9 +54,9 @@ func Apply(text string, p strictyaml.Problem) string {
 // wordAt finds the value or key around a place: in quotes, in brackets, or plain.
 func wordAt(line []rune, at int) (from, to int) {
 	for i := 0; i < len(line); i++ { // quotes that open before the place
-		if line[i] == '"' {
+		if quote := line[i]; quote == '"' || quote == '\'' {
 			end := i + 1
-			for end < len(line) && line[end] != '"' {
+			for end < len(line) && line[end] != quote {
 				end++
 			}
 			if i <= at && at <= end {
