@@ -236,7 +236,7 @@ func (b *builder) doubtRollout(r Rollout) {
 	case bake != nil && r.Bake == 0 && len(r.Alarms) > 0:
 		b.doubt("check_off", bake, "without a bake the alarms are looked at before they can ring", "10m")
 	}
-	if canary := at.Get("canary"); r.Canary != nil && r.Canary.Weight > 0 && r.Canary.Weight < 1 && !looks {
+	if canary := at.Get("canary"); r.Canary != nil && r.Canary.Weight > 0 && r.Canary.Weight < 1 && !looks && r.Bake == 0 {
 		b.doubt("check_off", canary.Get("weight"), "a canary that cannot fail, "+blind, "")
 	}
 	if watch := at.Get("watch"); r.Watch > 0 && len(r.Alarms) == 0 {
