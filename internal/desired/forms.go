@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -190,14 +191,18 @@ func arnForm(text string) *formError {
 }
 
 func storeForm(text string) *formError {
-	kind, rest, found := strings.Cut(text, ":")
-	switch {
-	case text == "memory:", (kind == "sqlite" || kind == "dynamodb") && rest != "":
+	_, err := store.ParseSpec(text)
+	if err == nil {
 		return nil
-	case strictyaml.FullWidth(text) != nil:
-		return strictyaml.FullWidth(text)
 	}
-	e := &formError{Code: "bad_store", Message: fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text), Offset: -1}
+	if e := strictyaml.FullWidth(text); e != nil {
+		return e
+	}
+	kind, rest, found := strings.Cut(text, ":")
+	e := &formError{Code: "bad_store", Message: err.Error(), Offset: -1}
+	if kind != store.KindSQLite && kind != store.KindDynamoDB {
+		e.Message = fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text)
+	}
 	switch near := nearest(kind, []string{"sqlite", "dynamodb", "memory"}); {
 	case near == "memory":
 		e.Suggestion = "memory:"

@@ -284,10 +284,10 @@ func (c *Checker) unknownKeys(keys []string, url string, n *Node, bad map[*Node]
 		}
 		bad[v] = true
 		message, suggestion := fmt.Sprintf("unknown key %q", k), Nearest(k, known)
-		if n.Has(suggestion) { // twice would be wrong too
-			suggestion = ""
-		}
 		v.meant = suggestion
+		if suggestion != "" && n.Has(suggestion) { // twice would be wrong too
+			suggestion += " is there already; remove this one"
+		}
 		if suggestion == "" && len(known) <= 12 {
 			message += "; known are " + strings.Join(known, ", ")
 		}

@@ -106,6 +106,7 @@ func (d *document) judge() {
 	} {
 		d.between(b.path, b.low, b.high)
 	}
+	d.doubts()
 	for _, key := range []string{"verify", "webhook_secret"} {
 		d.notYet(d.root.Get("git", key))
 	}
@@ -128,6 +129,30 @@ func (d *document) notYet(n *strictyaml.Node) {
 		d.add("not_supported_yet", n.Key.Position, n.Key.Text+" is not supported yet", "")
 	}
 }
+
+// doubts warns of values that are right, and that switch off or hold more than their
+// writer may have thought. The description of each key has the same answer.
+func (d *document) doubts() {
+	doubt := func(code string, n *strictyaml.Node, message, instead string) {
+		p := strictyaml.NewProblem(code, n.Where(), message, instead)
+		p.Severity = strictyaml.Warning
+		d.problems = append(d.problems, p)
+	}
+	if n := d.good.Get("git", "interval"); n != nil {
+		if interval, err := strictyaml.ParseDuration(n.Text); err == nil && interval >= staleGit && interval <= time.Hour {
+			doubt("always_holds", n, n.Text+" is as long as Git may be away: between two looks no change begins", "1m")
+		}
+	}
+	if n := d.good.Get("store"); n != nil && n.Text == "memory:" {
+		doubt("check_off", n, "memory: forgets approvals, quarantines and what was applied at every restart", "")
+	}
+	if n := d.good.Get("notify"); n != nil && len(n.Items) == 0 && !n.Damaged {
+		doubt("check_off", n, "an empty list: nobody is told, as without the key", "")
+	}
+}
+
+// staleGit is how long Git may be away before no change begins any more.
+const staleGit = 15 * time.Minute
 
 // between checks the bounds of a length of time whose form is right, and of what is
 // offered in place of a wrong one.

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	instruction = regexp.MustCompile(`^(?:write|put|remove|rename|keep|save|make|indent|simplify|please|a name that) `)
+	instruction = regexp.MustCompile(`^(?:write|put|remove|rename|keep|save|make|indent|simplify|please|a name that) |^[a-z_]+ is there already; `)
 	addition    = regexp.MustCompile(`^[a-z_]+: `)
 )
 
