@@ -140,67 +140,62 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 
 // problems turns one error of the validator into problems at their places.
 func (c *Checker) problems(e *jsonschema.ValidationError, t *trial, bad map[*Node]bool) []Problem {
-	root := t.root
-	n := root.Nearest(e.InstanceLocation...)
-	one := func(code string, at Position, message string, candidates ...string) []Problem {
-		bad[n] = true
-		return []Problem{NewProblem(code, at, message, t.first(e.InstanceLocation, candidates...))}
-	}
-	form := func(n *Node, f *FormError) []Problem {
-		bad[n] = true
-		p := f.At(n)
-		if f.Advice == "" {
-			p.Suggestion = t.first(e.InstanceLocation, p.Suggestion)
-		}
-		return []Problem{p}
-	}
+	f := finding{t, e, t.root.Nearest(e.InstanceLocation...), bad}
 	if words := e.ErrorKind.KeywordPath(); c.rules.Explain != nil && len(words) > 0 {
-		if blamed, f := c.rules.Explain(words[len(words)-1], e.InstanceLocation, root); f != nil {
+		if blamed, explained := c.rules.Explain(words[len(words)-1], e.InstanceLocation, t.root); explained != nil {
 			if bad[blamed] {
 				return nil
 			}
-			return form(blamed, f)
+			return f.form(blamed, explained)
 		}
 	}
 	switch k := e.ErrorKind.(type) {
-	case *kind.MinItems, *kind.MinProperties:
-		if n.Damaged { // what was there is reported, and is left out
-			bad[n] = true
-			return nil
-		}
 	case *kind.AdditionalProperties:
-		return c.unknownKeys(k.Properties, e.SchemaURL, n, bad)
+		return c.unknownKeys(k.Properties, e.SchemaURL, f.n, bad)
 	case *kind.Required:
 		missing := slices.DeleteFunc(k.Missing, func(key string) bool {
-			return n.Has(key) || slices.ContainsFunc(n.Items, func(v *Node) bool { return v.meant == key })
+			return f.n.Has(key) || slices.ContainsFunc(f.n.Items, func(v *Node) bool { return v.meant == key })
 		})
 		if len(missing) == 0 {
 			return nil
 		}
-		return one("missing_key", n.Where(), "has no "+strings.Join(missing, ", "))
+		return f.one("missing_key", f.n.Where(), "has no "+strings.Join(missing, ", "))
+	case *kind.PropertyNames:
+		return c.badNames(e, k, t.root, bad)
+	}
+	return c.wrongValue(f)
+}
+
+// wrongValue returns what is wrong with a value.
+func (c *Checker) wrongValue(f finding) []Problem {
+	n := f.n
+	switch k := f.e.ErrorKind.(type) {
+	case *kind.MinItems, *kind.MinProperties:
+		if n.Damaged { // what was there is reported, and is left out
+			f.bad[n] = true
+			return nil
+		}
 	case *kind.Type:
 		code, at, message := wrongType(n, k.Want)
-		return one(code, at, message, c.instead(n, k.Want)...)
+		return f.one(code, at, message, c.instead(n, k.Want)...)
 	case *kind.Enum:
-		return one(c.notAllowed(n, k.Want))
+		return f.one(c.notAllowed(n, k.Want))
 	case *kind.Const:
 		if n.Tag == "!!int" { // 0, the one duration that needs no unit
-			return one("bad_duration", n.Where(), DurationForm(n.Text).Message, c.instead(n, []string{"string"})...)
+			return f.one("bad_duration", n.Where(), DurationForm(n.Text).Message, c.instead(n, []string{"string"})...)
 		}
-		return one(c.notAllowed(n, []any{k.Want}))
+		return f.one(c.notAllowed(n, []any{k.Want}))
 	case *kind.Format:
-		if f, ok := errors.AsType[*FormError](k.Err); ok {
-			return form(n, f)
+		if e, ok := errors.AsType[*FormError](k.Err); ok {
+			return f.form(n, e)
 		}
-	case *kind.PropertyNames:
-		return c.badNames(e, k, root, bad)
 	case *kind.Pattern:
-		if f := FullWidth(n.Text); f != nil {
-			return form(n, f)
+		if e := FullWidth(n.Text); e != nil {
+			return f.form(n, e)
 		}
 	}
-	code, message := outOfRange(e.ErrorKind, n)
-	return one(code, n.Where(), message)
+	code, message := outOfRange(f.e.ErrorKind, n)
+	return f.one(code, n.Where(), message)
 }
 
 // outOfRange returns the problem with a number, a length or a count, or with

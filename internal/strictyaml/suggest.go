@@ -74,6 +74,31 @@ func (t *trial) accepts(path []string, value any) bool {
 	})
 }
 
+// A finding is one error of the validator and the node that it is about.
+type finding struct {
+	*trial
+	e   *jsonschema.ValidationError
+	n   *Node
+	bad map[*Node]bool
+}
+
+// one returns the only problem of the finding, with the first of the candidates that
+// the schema accepts.
+func (f finding) one(code string, at Position, message string, candidates ...string) []Problem {
+	f.bad[f.n] = true
+	return []Problem{NewProblem(code, at, message, f.first(f.e.InstanceLocation, candidates...))}
+}
+
+// form returns what is wrong with the text of n.
+func (f finding) form(n *Node, e *FormError) []Problem {
+	f.bad[n] = true
+	p := e.At(n)
+	if e.Advice == "" {
+		p.Suggestion = f.first(f.e.InstanceLocation, p.Suggestion)
+	}
+	return []Problem{p}
+}
+
 // Source returns text as a YAML file has it: as it is where every reader takes it
 // for that text, else in quotes.
 func Source(text string) string {
