@@ -48,11 +48,8 @@ func (b *builder) form(n *node, e *formError) {
 	if e == nil {
 		return
 	}
-	at := n.Where()
-	if e.Offset >= 0 {
-		at = n.Inside(e.Offset)
-	}
-	b.problem(e.Code, at, e.Message, e.Suggestion)
+	p := e.At(n)
+	b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 }
 
 // positionOf is the place of a value, or the head of the environment's file
@@ -107,6 +104,8 @@ func (b *builder) environment() Environment {
 	b.inBounds(e)
 	b.environmentPins(e)
 	b.overrides()
+	b.doubts(e)
+	b.doubtRollout(e.Rollout)
 	e.Unsupported = b.unsupported()
 	return e
 }
@@ -200,7 +199,11 @@ func (b *builder) notices(c window.Calendar) {
 		switch n.Kind {
 		case window.NeverOpens:
 			b.problem("never_opens", b.positionOf(at), n.Message, "")
-		case window.LongClosed, window.EitherDay, window.Overlap, window.Skipped:
+		case window.Overlap:
+			if !neverCloses(c) { // which is said
+				b.warning("window_notice", at.Where(), n.Message, "")
+			}
+		case window.LongClosed, window.EitherDay, window.Skipped:
 			b.warning("window_notice", at.Where(), n.Message, "")
 		}
 	}
@@ -259,7 +262,7 @@ func (b *builder) overrides() {
 			}
 		}
 		if t := b.until(at.Get("until"), o.Until); b.expired(t) {
-			b.problem("expired", at.Get("until").Where(), "the override ended "+words.Moment(t, b.timeZone()), "remove it")
+			b.doubt("means_otherwise", at.Get("until"), "the override ended "+words.Moment(t, b.timeZone())+" and ignores nothing any more", "")
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -35,6 +36,9 @@ func formats() map[string]strictyaml.Form {
 		"window":        windowForm,
 		"cron":          cronForm,
 		"until":         untilForm,
+		"freeze-date":   freezeDateForm,
+		"window-length": windowLengthForm,
+		"timeout":       timeoutForm,
 		"retention":     retentionForm,
 		"percent":       strictyaml.Shape("bad_percentage", `^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%$`, "is not a percentage such as 10%"),
 		"layer-arn":     arnForm,
@@ -102,6 +106,43 @@ func untilForm(text string) *formError {
 	return fromWindow("bad_date", err)
 }
 
+func freezeDateForm(text string) *formError {
+	return withYear(fromWindow("bad_freeze", window.CheckPoint(text)))
+}
+
+// withYear takes away a suggestion that is right only where every is year.
+func withYear(e *formError) *formError {
+	if e != nil && len(e.Suggestion) == len("12-28") {
+		e.Suggestion = ""
+	}
+	return e
+}
+
+// timeoutForm judges the form of a smoke test's timeout; its bounds are judged with the
+// test.
+func timeoutForm(text string) *formError {
+	e := strictyaml.DurationForm(text)
+	if e != nil && !inTimeout(e.Suggestion) {
+		e.Suggestion = ""
+	}
+	return e
+}
+
+func inTimeout(text string) bool {
+	d, err := strictyaml.ParseDuration(text)
+	return err == nil && d >= minSmokeTimeout && d <= maxSmokeTimeout
+}
+
+// windowLengthForm judges how long a cron window may be.
+func windowLengthForm(text string) *formError {
+	d, err := strictyaml.ParseDuration(text)
+	if err != nil {
+		return strictyaml.DurationForm(text)
+	}
+	_, err = window.ParseCron("@daily", d, nil)
+	return fromWindow("bad_window", err)
+}
+
 // parseUntil returns the first instant after text, which is an instant or a day
 // that counts whole. The dates are those of a freeze, so one reader has both.
 func parseUntil(text string, zone *time.Location) (time.Time, error) {
@@ -117,7 +158,13 @@ func versionForm(text string) *formError {
 	if e := strictyaml.FullWidth(text); e != nil {
 		return e
 	}
-	return &formError{Code: "bad_version", Message: err.Error(), Offset: -1}
+	e := &formError{Code: "bad_version", Message: err.Error(), Offset: -1}
+	for _, whole := range []string{text + ".0", strings.TrimPrefix(text, "V"), strings.TrimSpace(text)} {
+		if v, err := ParseVersion(whole); err == nil && v.Kind == Exact {
+			e.Suggestion = whole
+		}
+	}
+	return e
 }
 
 func exactForm(text string) *formError {
@@ -141,21 +188,34 @@ func arnForm(text string) *formError {
 	}
 	e := &formError{Code: "bad_arn", Message: err.Error(), Offset: -1}
 	if layer, number, ok := state.LayerVersionARN(text).Split(); ok {
-		e.Suggestion = fmt.Sprintf("%s, and version: %d", layer, number)
+		e.Message += fmt.Sprintf("; that is version: %d", number)
+		e.Suggestion = string(layer)
 	}
 	return e
 }
 
 func storeForm(text string) *formError {
-	kind, rest, _ := strings.Cut(text, ":")
-	switch {
-	case text == "memory:", (kind == "sqlite" || kind == "dynamodb") && rest != "":
+	_, err := store.ParseSpec(text)
+	if err == nil {
 		return nil
-	case strictyaml.FullWidth(text) != nil:
-		return strictyaml.FullWidth(text)
 	}
-	return &formError{Code: "bad_store", Message: fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text),
-		Suggestion: nearest(kind, []string{"sqlite", "dynamodb", "memory"}), Offset: -1}
+	if e := strictyaml.FullWidth(text); e != nil {
+		return e
+	}
+	kind, rest, found := strings.Cut(text, ":")
+	e := &formError{Code: "bad_store", Message: err.Error(), Offset: -1}
+	if kind != store.KindSQLite && kind != store.KindDynamoDB {
+		e.Message = fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text)
+	}
+	switch near := nearest(kind, []string{"sqlite", "dynamodb", "memory"}); {
+	case near == "memory":
+		e.Suggestion = "memory:"
+	case near != "" && rest != "":
+		e.Suggestion = near + ":" + rest
+	case !found && strings.HasSuffix(text, ".db"):
+		e.Suggestion = "sqlite:" + text
+	}
+	return e
 }
 
 func retentionForm(text string) *formError {
@@ -201,7 +261,8 @@ func functionForm(text string) *formError {
 	switch {
 	case !functionName.MatchString(name):
 	case qualified:
-		e.Suggestion = fmt.Sprintf("%s, and qualifier: %q", name, qualifier)
+		e.Message += fmt.Sprintf("; after it stands qualifier: %q", qualifier)
+		e.Suggestion = name
 	default:
 		e.Suggestion = name
 	}

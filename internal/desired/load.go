@@ -196,6 +196,11 @@ func (l *loader) readLayerd() {
 	l.store = f.Store
 	l.boundsAt = root.Get("bounds")
 	l.readBounds(f.Bounds)
+	if f.Store == "memory:" {
+		p := problemAt("check_off", root.Get("store").Where(), "memory: keeps nothing: each command forgets approvals, quarantines and what was applied when it ends", "")
+		p.Severity = Warning
+		l.add(p)
+	}
 	base := &node{Position: root.Position, Kind: mapping}
 	for _, key := range []string{"timezone", "freezes"} {
 		if n := root.Get(key); n != nil {
@@ -276,7 +281,7 @@ func (l *loader) environment(name, file string, root *node) {
 	if a := root.Get("after", "environment"); a != nil {
 		l.after[name] = a
 		if !slices.Contains(l.names, a.Text) {
-			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, l.names))
+			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, slices.DeleteFunc(slices.Clone(l.names), func(other string) bool { return other == name })))
 		}
 	}
 	var places []*node

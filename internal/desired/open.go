@@ -107,6 +107,7 @@ func (r *Repository) Read(name string) (p Part) {
 		}
 	}()
 	if root, _ := l.read(f.path, "environment", f.name); root != nil {
+		l.nothingRemoved(f.name, root)
 		l.environment(f.name, f.path, inherit(l.defaults, normalise(root)))
 	}
 	return Part{problems: l.problems, wishes: l.wishes, after: l.after}

@@ -32,7 +32,7 @@ func (t trapped) Open(name string) (fs.File, error) {
 func twenty() fstest.MapFS {
 	files := fstest.MapFS{"layerd.yaml": {Data: []byte("timezone: Asia/Tokyo\nfreezes: [{from: 12-28, until: 01-03, every: year, reason: x}]\ndefaults:\n  layer_name: ${NAME}-${ENVIRONMENT}\n  freezes: [{from: 2027-04-29, until: 2027-05-05, reason: y}]\n")}}
 	for i := range 20 {
-		files[fmt.Sprintf("environments/e%02d.yaml", i)] = &fstest.MapFile{Data: []byte(account + "freezes: [{from: 2026-12-20, until: 2099-12-31, reason: z}]\nlayers: {a: {version: 1.0.0, functions: [x]}}\n")}
+		files[fmt.Sprintf("environments/e%02d.yaml", i)] = &fstest.MapFile{Data: []byte(account + "freezes: [{from: 2026-12-20, until: 2027-12-01, reason: z}]\nlayers: {a: {version: 1.0.0, functions: [x]}}\n")}
 	}
 	return files
 }

@@ -60,6 +60,9 @@ func (ignorable) JSONSchema() *jsonschema.Schema {
 func (durationEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("length"), &jsonschema.Schema{Type: "integer", Const: 0})
 }
+func (timeoutEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("timeout"), &jsonschema.Schema{Type: "integer", Const: 0})
+}
 func (pinVersion) JSONSchema() *jsonschema.Schema { return anyOf(text("version"), number("1")) }
 func (versionEntry) JSONSchema() *jsonschema.Schema {
 	byRegion := mapOf(text("region"), ref("pinVersion"))
@@ -93,10 +96,14 @@ func (selectorEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("function-glob"), ref("selector"))
 }
 func (approversEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(arrayOf(&jsonschema.Schema{Type: "string"}), ref("approvers"))
+	teams := arrayOf(&jsonschema.Schema{Type: "string"})
+	teams.MinItems = new(uint64(1))
+	return anyOf(teams, ref("approvers"))
 }
 func (calendarEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(text("plain"), arrayOf(text("plain")), ref("changeCalendar"))
+	several := arrayOf(text("plain"))
+	several.MinItems = new(uint64(1))
+	return anyOf(text("plain"), several, ref("changeCalendar"))
 }
 func (rateEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("percent"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
@@ -111,7 +118,7 @@ func (smokeTestsEntry) JSONSchema() *jsonschema.Schema {
 }
 func (selectorFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.MinProperties = new(uint64(1))
-	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now."})
+	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now; to leave such out, use except."})
 }
 func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	set := func(key string, f func(*jsonschema.Schema)) {

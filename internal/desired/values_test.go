@@ -195,7 +195,7 @@ account: "210987654321"
 // Without a clock nothing is expired and no calendar is searched.
 func TestNoClock(t *testing.T) {
 	files := fstest.MapFS{"environments/dev.yaml": {Data: []byte(account +
-		"change_window: \"Sat 02:00-02:30\"\ncutoff: 1h\nlayers: {a: {version: 1, functions: [x], pins: [{functions: [y], version: 2, until: 2020-01-01}]}}\n")}}
+		"change_window: \"Sat 02:00-02:30\"\ncutoff: 1h\nlayers: {a: {version: 1, functions: [x], pins: [{functions: [x], version: 2, until: 2020-01-01}]}}\n")}}
 	if tree := Load(files, Options{}); Errors(tree.Problems) {
 		t.Errorf("problems %v", tree.Problems)
 	}

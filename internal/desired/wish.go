@@ -32,6 +32,8 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 		b.foreignLayer(&w, f, at, e)
 	}
 	w.Pins = b.pins(name, f, at, w)
+	b.doubtLayer(w, at, info)
+	b.doubtPins(w)
 	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
 		b.problem("yanked_version", b.positionOf(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
 	}
@@ -241,7 +243,11 @@ func (b *builder) retention(name string, info *layerInfo) Retention {
 	}
 	r := Retention{Keep: *m.VersionsToKeep, Grace: 24 * time.Hour, FunctionVersions: 5}
 	if r.Keep < 2 {
-		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
+		two := "2"
+		if keepAt.Inner == 0 { // the short form
+			two = "2 versions"
+		}
+		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d: the newest and what a rollback goes to; without the key nothing is pruned", r.Keep), two)
 		r.Keep = 2
 	}
 	if m.DeleteOlderThanDays != nil {

@@ -49,6 +49,15 @@ var (
 	namedShape = regexp.MustCompile(`^(.*\d{2}:\d{2}) +([A-Za-z][A-Za-z_/+-]*)$`)
 )
 
+// CheckPoint returns what is wrong with one end of a freeze, which may lack its year
+// here; nil or a *ParseError.
+func CheckPoint(text string) error {
+	if _, e := parsePoint("until", text, "year"); e != nil {
+		return e
+	}
+	return nil
+}
+
 // Instant reads a time with an offset, such as 2026-12-28T18:00+09:00; ok is false for
 // any other text.
 func Instant(text string) (t time.Time, ok bool) {

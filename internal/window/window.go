@@ -71,6 +71,15 @@ func (w Window) Length() time.Duration {
 	return w.length
 }
 
+// Swapped returns the window with start and end exchanged, for one that ends on the day
+// after it starts; ok is false for any other.
+func (w Window) Swapped() (other Window, ok bool) {
+	if w.cron != nil || w.to <= 24*60 {
+		return Window{}, false
+	}
+	return newClock(w.days, w.to-24*60, w.starts[0], w.zone), true
+}
+
 // always reports whether the window has no outside at all.
 func (w Window) always() bool {
 	return w.days.weekly == everyDay && w.starts[0] == 0 && w.to == 24*60

@@ -35,8 +35,8 @@ type Config struct {
 	AWS AWS `json:"aws"`
 	// The address that health checks, people and machines ask.
 	HTTP HTTP `json:"http"`
-	// Who is told about drift, held work and outcomes; nobody by default, and
-	// then only the log and the command line say what happens.
+	// Who is told about drift, held work and outcomes; nobody by default, or
+	// with an empty list, and then only the log and the command line say what happens.
 	Notify []Notify `json:"notify"`
 	// What an environment's own file in the repository may reach, by environment;
 	// beyond it is a problem of that file, and its last good commit is followed.
@@ -91,7 +91,8 @@ type Git struct {
 	Path string `json:"path"`
 	// Time between two looks at the branch: 10s to 1h, 60s by default. When the
 	// branch could not be read for 15 minutes no change begins, so more than a
-	// few minutes leaves little room for a server that is away.
+	// few minutes leaves little room for a server that is away, and from 15m on
+	// nothing begins for a part of the time.
 	Interval Duration `json:"interval"`
 	// How long one look may take: 1s to 10m, 60s by default. Too short for a
 	// large repository over a slow line means that it is never read.

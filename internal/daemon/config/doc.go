@@ -26,6 +26,7 @@
 //
 // Those of reading YAML (package desired lists them), and:
 //
+//	always_holds       (warning) a value with which something waits for good
 //	auth_not_used      (warning) credentials that the scheme of git.url does not use
 //	bad_address        http.listen is not HOST:PORT
 //	bad_branch         not the name of a branch
@@ -33,6 +34,7 @@
 //	bad_secret         not exactly one of the places a secret can be at
 //	bad_store          not sqlite:PATH, dynamodb:TABLE or memory:
 //	bad_url            not an address that Git can be read from
+//	check_off          (warning) a value with which a check never says no
 //	missing_key        a mapping without a key it needs
 //	not_supported_yet  a key that nothing acts on yet
 //	one_target         an element of notify with no key, or with several

@@ -27,7 +27,7 @@ var compiled = sync.OnceValues(func() (*strictyaml.Checker, error) {
 	return strictyaml.NewChecker(schemaJSON, []string{"Config"}, strictyaml.Rules{
 		Forms:   forms(),
 		Explain: explain,
-		Quote:   withUnit,
+		Offer:   withUnit,
 		Meant:   map[string]string{"warning": "warn", "trace": "debug", "fatal": "error"},
 	})
 })

@@ -92,7 +92,7 @@ log_level: debug
 	}
 }
 
-const places5 = "{file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
+const places5 = "write {file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
 
 // Each mistake gets its place, its code and a way out; nothing else is said.
 func TestMistakes(t *testing.T) {
@@ -119,11 +119,11 @@ func TestMistakes(t *testing.T) {
 		{"auth that is not used", "git: {url: \"ssh://git@h/x\", auth: {token: {env: T}, user: me}}", "1:36 auth_not_used: token is for https, which git.url is not\n1:53 auth_not_used: user is for https, which git.url is not\n"},
 		{"a bad store", git + "store: sqlte:/x", "2:8 bad_store: store \"sqlte:/x\": no kind of store is called \"sqlte\"; did you mean \"sqlite:/x\"?\n"},
 		{"a port only", git + "http: {listen: 8080}", "2:16 unquoted_number: YAML reads 8080 as a number; text must be in quotes | 127.0.0.1:8080\n"},
-		{"no host", git + "http: {listen: \":8080\"}", "2:16 bad_address: \":8080\" names no host | 127.0.0.1:8080, or 0.0.0.0:8080 for every address\n"},
+		{"no host", git + "http: {listen: \":8080\"}", "2:16 bad_address: \":8080\" names no host; 0.0.0.0 is every address | 127.0.0.1:8080\n"},
 		{"no port", git + "http: {listen: localhost}", "2:16 bad_address: \"localhost\" is not HOST:PORT | 127.0.0.1:8080\n"},
 		{"a large port", git + "http: {listen: \"localhost:65536\"}", "2:16 bad_address: \"localhost:65536\" is not HOST:PORT | 127.0.0.1:8080\n"},
 		{"an empty list element", git + "notify: [{}]", "2:10 one_target: must have exactly one of slack, webhook and sns\n"},
-		{"a channel that is nowhere", git + "notify: [{slack: {}}]", "2:11 missing_key: has no webhook_url | webhook_url: {file: PATH}, {env: NAME}, …\n"},
+		{"a channel that is nowhere", git + "notify: [{slack: {}}]", "2:11 missing_key: has no webhook_url | webhook_url: {env: SLACK_WEBHOOK_URL}\n"},
 		{"reminders too often", git + "notify: [{slack: {webhook_url: {env: X}, repeat_interval: 1m}}]", "2:59 out_of_range: 1m is less than 10m | 10m\n"},
 		{"a log level", git + "log_level: warning", "2:12 not_allowed: \"warning\" is not debug or info or warn or error | warn\n"},
 		{"not yet", "git: {url: /srv, verify: {keys: [x]}, webhook_secret: {env: X}}\nhttp: {tokens: [{a: b}]}\nnotify: [{slack: {token: {env: T}, channel: ops}}, {webhook: {url: x}}, {sns: {topic: x}}]",
