@@ -72,6 +72,21 @@ func (d *functionDoc) take(at time.Time) bool {
 	return true
 }
 
+// hold notes whose the function is by what was observed, and reports whether that is
+// new.
+func (d *functionDoc) hold(o observation) (changed bool) {
+	if len(o.adopted) > 0 || o.kept {
+		changed = d.take(o.at)
+	}
+	if o.kept && !d.Kept {
+		d.Kept, changed = true, true
+	}
+	if o.released && !d.Released {
+		d.Released, d.Kept, changed = true, false, true
+	}
+	return changed
+}
+
 // slotDoc is one layer of one function.
 type slotDoc struct {
 	Applied int64 `json:"applied"` // 0 = none, which is known and not unknown

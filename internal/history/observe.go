@@ -86,7 +86,7 @@ type observation struct {
 	at       time.Time
 }
 
-func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+func functionObservations(learned plan.Learned, now time.Time) map[string]observation {
 	observations := map[string]observation{}
 	for _, a := range learned.Adopted {
 		o := observations[a.Function]
@@ -105,7 +105,6 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		o.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
 		observations[s.Function] = o
 	}
-
 	for _, r := range learned.Refused {
 		o := observations[r.Function]
 		o.revision = r.Revision
@@ -125,7 +124,11 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		o.at = now
 		observations[name] = o
 	}
+	return observations
+}
 
+func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+	observations := functionObservations(learned, now)
 	// Write after the list was read: a store need not like both at once.
 	pending := map[string]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
@@ -160,17 +163,8 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 	if by.number > 0 && d.Fences.staleFor(by) {
 		return false
 	}
-	changed := false
 	d.V = version
-	if len(o.adopted) > 0 || o.kept {
-		changed = d.take(o.at)
-	}
-	if o.kept && !d.Kept {
-		d.Kept, changed = true, true
-	}
-	if o.released && !d.Released {
-		d.Released, d.Kept, changed = true, false, true
-	}
+	changed := d.hold(o)
 	for _, a := range o.adopted {
 		d.Kept = false
 		slot, known := d.Layers[a.Layer]

@@ -19,12 +19,8 @@ const maxLayers = 5
 // be done the function is blocked as a whole: layers of one commit wait for
 // each other. slots are what is remembered of each wish's layer on it.
 func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots []layerPast) {
-	c := contest{}
-	if len(r.others) > 0 && !f.Image && !f.Edge && r.selects(f) {
-		c = r.contest(f)
-	}
-	if r.claimed(f, c) {
-		r.count(f)
+	shares, ours := r.ours(f)
+	if !ours {
 		return
 	}
 	steps := r.scratch[:0] // of this function only
@@ -64,7 +60,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
 		return
 	}
-	r.foreign(f, past, c.shares)
+	r.foreign(f, past, shares)
 	if r.undone[f.Name] {
 		return // until all are back, nothing else is asked of it
 	}
@@ -84,15 +80,6 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		}
 	}
 	r.add(steps)
-}
-
-// count counts a function that is selected and that nothing is decided about.
-func (r *region) count(f *state.Function) {
-	for _, w := range r.wishes {
-		if w.Selects(*f) {
-			r.tallies[w.place].selected++
-		}
-	}
 }
 
 // add appends the steps of one function. Room is made for as many as the functions

@@ -209,14 +209,23 @@ func (o *other) selects(f *state.Function) bool {
 	return false
 }
 
-// claimed reports whether the function is another environment's, and blocks it for
-// this one if so.
-func (r *region) claimed(f *state.Function, c contest) bool {
+// ours reports whether this environment may decide about a function, and returns who
+// has it equally. One that is another's is blocked, and counts as selected.
+func (r *region) ours(f *state.Function) (shares []*other, ours bool) {
+	if len(r.others) == 0 || f.Image || f.Edge || !r.selects(f) {
+		return nil, true
+	}
+	c := r.contest(f)
 	if c.by == nil {
-		return false
+		return c.shares, true
 	}
 	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: r.claimReason(f, c)})
-	return true
+	for _, w := range r.wishes {
+		if w.Selects(*f) {
+			r.tallies[w.place].selected++
+		}
+	}
+	return nil, false
 }
 
 func (r *region) claimReason(f *state.Function, c contest) string {
