@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/store"
@@ -204,12 +204,12 @@ func zoneOf(t desired.Tree, names []string) *time.Location {
 // nothing returns why no entry is shown: "nothing was recorded" would be untrue of
 // a store that has some which were not asked for.
 func (f historyFlags) nothing(there bool, spec store.Spec) string {
-	text := fmt.Sprintf("nothing was recorded in %s", spec)
+	text := foreign.Linef("nothing was recorded in %s", spec)
 	switch {
 	case !there && spec.Kind != store.KindMemory:
-		text = fmt.Sprintf("nothing was recorded: %s is not there", spec)
+		text = foreign.Linef("nothing was recorded: %s is not there", spec)
 	case len(f.envs) > 0 || f.layer != "" || f.function != "" || f.since != "" || f.until != "":
-		text = fmt.Sprintf("nothing in %s is what was asked for", spec)
+		text = foreign.Linef("nothing in %s is what was asked for", spec)
 	}
 	if f.repo.repo == "" && f.store.store == "" {
 		text += "\n  a repository may name another store in its layerd.yaml: --repo PATH|URL"

@@ -25,6 +25,7 @@ type roundFlags struct {
 	output  oneOf
 	rate    float64
 	verbose bool
+	commits bool // what is in no commit is refused
 }
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
@@ -123,6 +124,11 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err := checkEnvironments(src.tree, f.envs); err != nil {
 		return prepared{}, err
 	}
+	if f.commits {
+		if err := src.committed(); err != nil {
+			return prepared{}, err
+		}
+	}
 	p := prepared{}
 	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {
 		return prepared{}, err
@@ -136,6 +142,10 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	}
 	s, err := open(ctx, p.spec)
 	if err != nil {
+		return prepared{}, err
+	}
+	if src, err = a.settle(ctx, src, s); err != nil {
+		_ = s.Close() // nothing was written
 		return prepared{}, err
 	}
 	p.round = round.Round{
@@ -175,7 +185,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	case "markdown":
 		return a.print(present.Markdown(result, v))
 	case "github":
-		return a.print(present.GitHub(result, v, f.repo.root()))
+		return a.printFor("github", present.GitHub(result, v, f.repo.root()))
 	default:
 		return a.print(present.Text(result, v))
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,8 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // source is a desired-state repository that was read.
@@ -22,6 +25,7 @@ type source struct {
 	tree       desired.Tree
 	files      fs.FS  // what tree was made of, for showing lines of it
 	revision   string // commit; "<commit>+dirty" or empty for a folder
+	edited     string // a file that is not as the commit has it; see gitrepo.Commit
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
@@ -97,12 +101,43 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	if err != nil {
 		return source{}, err
 	}
+	src := source{files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}
+	src.tree, err = a.want(ctx, src, desired.Options{})
+	return src, err
+}
+
+// want returns what a commit asks for.
+func (a *app) want(ctx context.Context, src source, o desired.Options) (desired.Tree, error) {
 	var reader daemon.Reader
-	tree, err := reader.Load(ctx, commit.Hash, commit.Files, a.now())
-	if err != nil {
-		return source{}, err
+	o.Now = a.now()
+	return reader.Load(ctx, src.revision, src.files, o)
+}
+
+// settle decides with a store whose a layer is that two environments claim: a single
+// commit does not say who had it before.
+func (a *app) settle(ctx context.Context, src source, s store.Store) (source, error) {
+	if s == nil || !slices.ContainsFunc(src.tree.Problems, func(p desired.Problem) bool { return p.Code == "layer_owned_twice" }) {
+		return src, nil
 	}
-	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
+	holders, err := daemon.Holders(ctx, s, src.repository)
+	if err == nil {
+		src.tree, err = a.want(ctx, src, desired.Options{Holders: holders})
+	}
+	return src, err
+}
+
+// committed refuses files that are in no commit: nobody has reviewed them, and
+// nobody finds them again.
+func (s source) committed() error {
+	hash, isDirty := strings.CutSuffix(s.revision, "+dirty")
+	if !isDirty {
+		return nil
+	}
+	what := "what lies in the folder"
+	if s.edited != "" {
+		what = s.edited
+	}
+	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
 }
 
 // repoHint returns which repository to name: the folder it is called in, where that
@@ -123,7 +158,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
 		folder := filepath.Join(f.repo, f.path)
-		commit, err := gitrepo.Dir(folder)
+		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
 			return commit, func(context.Context) (gitrepo.Past, error) { return gitrepo.DirPast(folder, commit.Hash, maxPast) }, err
 		}
@@ -133,7 +168,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 	if err != nil {
 		return gitrepo.Commit{}, nil, err
 	}
-	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Auth: auth})
+	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
 		return gitrepo.Commit{}, nil, err
 	}
@@ -186,11 +221,11 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	if len(found) > 0 {
 		return found, nil
 	}
-	var b strings.Builder
+	var list []string
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			b.WriteString("\n  " + p.Brief())
+			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
 }

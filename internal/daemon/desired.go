@@ -157,6 +157,19 @@ func (w *desiredView) use(name string, envs []desired.Environment, g lastGood, h
 	w.subjects[name], w.committed[name] = g.subject, g.when
 }
 
+// zone is the one for messages about no single environment: that of all of them,
+// or UTC where they have several.
+func (w *desiredView) zone() *time.Location {
+	zone := time.UTC
+	for i, e := range w.tree.Environments {
+		if i > 0 && e.Zone.String() != zone.String() {
+			return time.UTC
+		}
+		zone = e.Zone
+	}
+	return zone
+}
+
 // accounts lists the accounts of all environments that are followed.
 func (w *desiredView) accounts() []string {
 	var list []string

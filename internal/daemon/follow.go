@@ -77,10 +77,12 @@ func (d *Daemon) pull(ctx context.Context) {
 	d.mu.Lock()
 	last := d.head.commit.Hash
 	d.mu.Unlock()
+	began := time.Now()
 	commit, changed, err := d.Source.Pull(ctx, last)
 	if ctx.Err() != nil {
 		return
 	}
+	d.Metrics.Poll(changed, err, time.Since(began))
 	read := true
 	if changed {
 		d.trace(ctx, commit)

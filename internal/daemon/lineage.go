@@ -44,7 +44,7 @@ func NewLineage(ctx context.Context, reader *Reader, past gitrepo.Past) *Lineage
 			a.read, a.tree = true, l.commits[i-1].tree
 		case c.Files != nil:
 			// As it was when it was the newest: a pin may have ended since.
-			tree, err := reader.Load(ctx, c.Hash, c.Files, c.When)
+			tree, err := reader.Load(ctx, c.Hash, c.Files, desired.Options{Now: c.When})
 			a.read, a.tree = err == nil, wishesOf(tree)
 		}
 		a.Files = nil

@@ -20,7 +20,7 @@ func told(list []notify.Message, kind notify.Kind, status notify.Status) (n int,
 			n++
 			text += m.Title + "\n"
 			for _, s := range m.Sections {
-				text += s.Text + "\n"
+				text += s.Text + "\n" + s.Detail + "\n"
 			}
 		}
 	}

@@ -2,7 +2,7 @@
 // layers/*/layer.yaml and environments/*.yaml from any fs.FS into one value.
 //
 //	tree := desired.Load(commit.Files, desired.Options{Now: now})
-//	desired.Format(os.Stderr, commit.Files, tree.Problems, color)
+//	desired.Format(os.Stderr, commit.Files, tree.Problems, desired.Look{Color: color})
 //	for _, env := range tree.Environments { // valid ones, one per Region
 //		for _, wish := range env.Layers {
 //			fmt.Println(env.Name, env.Region, wish.Layer, wish.Version)
@@ -60,6 +60,7 @@
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form
 //	bad_window              not a window, or one that never opens
+//	beyond_bounds           what the bounds of an environment do not allow
 //	canary_needs_alias      a canary without an alias
 //	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping
@@ -76,6 +77,7 @@
 //	layer_without_file      (warning) a layer that no layer.yaml describes
 //	merge_key               YAML merge keys (<<) are not used
 //	missing_account         an environment without account
+//	missing_arn             a layer of others without an ARN for a Region
 //	missing_functions       a layer without functions
 //	missing_key             a mapping without a key it needs
 //	missing_region          an environment without region or regions

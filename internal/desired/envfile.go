@@ -82,8 +82,8 @@ type layerWishFile struct {
 	Except []selectorEntry `json:"except"`
 	// Where a new layer goes in a function's list. Default: last.
 	Position string `json:"position" jsonschema:"enum=last,enum=first"`
-	// The ARN, without version, of a layer that others publish.
-	ARN string `json:"arn" jsonschema:"format=layer-arn"`
+	// The ARN, without version, of a layer that others publish, or a map by Region where their account differs.
+	ARN arnEntry `json:"arn"`
 	// Functions that stay at a version.
 	Pins []pinFile `json:"pins"`
 	// How many versions to keep, field by field before the environment's.
@@ -294,6 +294,11 @@ type (
 		text     string
 		byRegion map[string]pinVersion // nil = one for all
 	}
+	// arnEntry is an ARN, or a map from Region to one.
+	arnEntry struct {
+		text     string
+		byRegion map[string]string // nil = one for all
+	}
 	selectorEntry struct{ selectorFile }
 	driftEntry    struct{ driftFile }
 )
@@ -333,6 +338,13 @@ func (e *versionEntry) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &e.byRegion)
 	}
 	return json.Unmarshal(data, (*pinVersion)(&e.text))
+}
+
+func (e *arnEntry) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, &e.text)
+	}
+	return json.Unmarshal(data, &e.byRegion)
 }
 
 // UnmarshalJSON takes a number as it is written.

@@ -24,6 +24,8 @@ func formats() map[string]strictyaml.Form {
 		"timezone":      zoneForm,
 		"exact-version": exactForm,
 		"store":         storeForm,
+		"account":       strictyaml.Shape("bad_account", `^[0-9]{12}$`, "is not an account: 12 digits"),
+		"bound-name":    strictyaml.Shape("bad_environment_name", `^(?:\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63})$`, "is not the name of an environment, nor * for all others"),
 		"principal":     strictyaml.Shape("bad_principal", `^(?:[0-9]{12}|o-[a-z0-9]{10,32}|\*)$`, "is neither an account (12 digits), an organization (o-…) nor *"),
 		"runtime":       strictyaml.Shape("bad_runtime", `^[a-z][a-z0-9.]*$`, "is not a runtime such as python3.12"),
 	}
@@ -41,6 +43,8 @@ func formats() map[string]strictyaml.Form {
 		"layer-name":    strictyaml.Shape("bad_layer_name", `^[A-Za-z0-9_-]{1,140}$`, "is not a layer name: up to 140 letters, digits, - and _"),
 		"function-glob": strictyaml.Shape("bad_selector", `^[A-Za-z0-9_*?-]{1,140}$`, "matches no function: names have letters, digits, - and _; * and ? are wildcards"),
 		"runtime-glob":  strictyaml.Shape("bad_selector", `^[a-z0-9.*?]+$`, "matches no runtime such as python3.12; * and ? are wildcards"),
+		"role-glob":     strictyaml.Shape("bad_role", `^(?:arn|\*)[!-~]*$`, "is not the ARN of a role; * and ? are wildcards"),
+		"bound-glob":    strictyaml.Shape("bad_selector", `^[A-Za-z0-9_*?-]{1,140}$`, "matches no name: names have letters, digits, - and _; * and ? are wildcards"),
 		"layer-glob":    strictyaml.Shape("bad_layer_glob", `^[A-Za-z0-9_:*?-]+$`, "matches no layer: write an ARN or a name, with * and ? as wildcards"),
 		"function-name": functionForm,
 		"qualifier":     strictyaml.Shape("bad_qualifier", `^(?:\$LATEST|[A-Za-z0-9_-]{1,128})$`, "is not an alias, a version or $LATEST"),

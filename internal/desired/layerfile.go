@@ -32,8 +32,12 @@ type layerFile struct {
 }
 
 type (
-	runtimeName  string
-	architecture string
+	runtimeName   string
+	architecture  string
+	accountNumber string
+	roleGlob      string
+	functionGlob  string
+	layerNameGlob string
 	// numberEntry is a layer version number, or a map from Region to one.
 	numberEntry struct {
 		number   int64
@@ -58,4 +62,21 @@ type layerdFile struct {
 	Defaults environmentFile `json:"defaults"`
 	// Times in which no change may start anywhere.
 	Freezes []freezeFile `json:"freezes"`
+	// What an environment's own file may reach, by environment; beyond it is a problem of that file. "*" is for environments without an entry, which are free otherwise.
+	Bounds map[string]boundFile `json:"bounds"`
+}
+
+// boundFile is what one environment's file may reach. A key that is left out is no
+// bound.
+type boundFile struct {
+	// Accounts.
+	Accounts []accountNumber `json:"accounts"`
+	// Regions.
+	Regions []regionName `json:"regions"`
+	// ARNs of roles, with * and ?. An environment without a role is beyond them: it would act with all that the daemon may.
+	Roles []roleGlob `json:"roles"`
+	// Globs on the names of functions: nothing that a selector could match may be beyond them, so each selector needs a name; nor what smoke tests call.
+	Functions []functionGlob `json:"functions"`
+	// Globs on what layers of the environment's own account are called live, by name or by arn.
+	LayerNames []layerNameGlob `json:"layer_names"`
 }

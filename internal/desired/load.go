@@ -19,6 +19,11 @@ type Options struct {
 	// Now decides whether a pin is expired and whether a calendar ever opens
 	// again. When it is zero neither is checked.
 	Now time.Time
+	// Holders are the environments that own layers since before this commit: who
+	// claims one of them as well is the newcomer. Nil = nothing is known.
+	Holders map[state.LayerARN]string
+	// Bounds are those of the daemon's own file, which win.
+	Bounds Bounds
 }
 
 const (
@@ -38,7 +43,11 @@ type loader struct {
 	names    []string
 	problems []Problem
 
-	defaults *node // of layerd.yaml, normalised; nil without
+	holders  map[state.LayerARN]string
+	bounds   Bounds // of layerd.yaml
+	boundsAt *node
+	daemon   Bounds // of the daemon's own file
+	defaults *node  // of layerd.yaml, normalised; nil without
 	store    string
 	layers   []*layerInfo
 	byName   map[string]*layerInfo
@@ -181,6 +190,8 @@ func (l *loader) readLayerd() {
 		return
 	}
 	l.store = f.Store
+	l.boundsAt = root.Get("bounds")
+	l.readBounds(f.Bounds)
 	base := &node{Position: root.Position, Kind: mapping}
 	for _, key := range []string{"timezone", "freezes"} {
 		if n := root.Get(key); n != nil {
@@ -290,7 +301,7 @@ func (l *loader) region(name, file, region string, root *node) {
 	}
 	// What was right with its variables may be wrong with their values.
 	expanded, problems := l.check.Check("environment", expandEnvironment(root, values))
-	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName}
+	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName, limits: limits{l.bounds.entry(name, values), l.daemon.entry(name, values)}}
 	for _, p := range problems {
 		b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 	}
@@ -298,9 +309,9 @@ func (l *loader) region(name, file, region string, root *node) {
 		b.problem("internal", expanded.Position, err.Error(), "")
 	}
 	e := built{Environment: b.environment()}
-	for layer, f := range b.file.Layers {
+	for layer := range b.file.Layers {
 		e.uses = append(e.uses, layer)
-		e.loose = e.loose || f.ARN == "" && l.byName[layer] == nil
+		e.loose = e.loose || !expanded.Get("layers", layer).Has("arn") && l.byName[layer] == nil
 	}
 	l.wishes = append(l.wishes, e)
 	l.add(b.problems...)

@@ -26,6 +26,13 @@ type Repository struct {
 	broken *Problem // a panic while the repository was opened
 }
 
+// ReadPaths returns the patterns, as path.Match has them, of the files whose content
+// is read. What else is in a repository never matters, whatever and however large
+// it is.
+func ReadPaths() []string {
+	return []string{"layerd.yaml", "layers/*/layer.yaml", "environments/*.yaml"}
+}
+
 // environmentPath is the file of an environment. before is how many bytes were
 // counted before it: that all files together are too long must not depend on the
 // order in which they are read.
@@ -45,7 +52,7 @@ type Part struct {
 // of this package it never panics and returns no error: what is wrong is in the
 // Tree.
 func Open(fsys fs.FS, o Options) (r *Repository) {
-	l := &loader{fsys: fsys, now: o.Now, byName: map[string]*layerInfo{}, after: map[string]*node{}}
+	l := &loader{fsys: fsys, now: o.Now, holders: o.Holders, daemon: o.Bounds, byName: map[string]*layerInfo{}, after: map[string]*node{}}
 	r = &Repository{shared: l}
 	defer func() {
 		if p := recover(); p != nil {
@@ -62,6 +69,7 @@ func Open(fsys fs.FS, o Options) (r *Repository) {
 	l.readLayers()
 	r.files = l.listEnvironments()
 	l.knownNames()
+	l.boundNames()
 	return r
 }
 

@@ -3,12 +3,16 @@ package desired
 import (
 	"fmt"
 	"io/fs"
+	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // trapped panics when one file is opened, as a bug in what reads it would.
@@ -100,5 +104,59 @@ func TestALongFreezeIsValidAtAnyTime(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// noted notes which files are opened.
+type noted struct {
+	fstest.MapFS
+	mu     *sync.Mutex
+	opened map[string]bool
+}
+
+func (n noted) Open(name string) (fs.File, error) {
+	f, err := n.MapFS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		n.mu.Lock()
+		n.opened[name] = true
+		n.mu.Unlock()
+	}
+	return f, nil
+}
+
+// G4, G5: ReadPaths is all that is read, so that all else may be left out, be a
+// submodule, or be as large as it likes.
+func TestG5NothingButReadPathsIsRead(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	used := map[string]bool{}
+	for _, archive := range archives {
+		a, err := txtar.ParseFile(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := repository(a)
+		files := text.(fstest.MapFS)
+		for _, more := range []string{"README.md", "docs/layer.yaml", "layers/README.md", "layers/common/1.4.2.zip", "layers/common/deep/layer.yaml", "environments/README.md", "environments/.prod.yaml.swp", "environments/old/prod.yaml"} {
+			files[more] = &fstest.MapFile{Data: []byte("x")}
+		}
+		n := noted{files, &sync.Mutex{}, map[string]bool{}}
+		Load(n, Options{Now: now()})
+		for name := range n.opened {
+			i := slices.IndexFunc(ReadPaths(), func(pattern string) bool { ok, err := path.Match(pattern, name); return ok && err == nil })
+			if i < 0 {
+				t.Errorf("%s: %s is read", archive, name)
+				continue
+			}
+			used[ReadPaths()[i]] = true
+		}
+	}
+	if len(used) != len(ReadPaths()) {
+		t.Errorf("only %v are ever read", used)
 	}
 }

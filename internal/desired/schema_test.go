@@ -37,12 +37,23 @@ func mapOf(names, values *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "object", PropertyNames: names, AdditionalProperties: values}
 }
 
-func (regionName) JSONSchema() *jsonschema.Schema   { return text("region") }
-func (layerGlob) JSONSchema() *jsonschema.Schema    { return text("layer-glob") }
-func (plainText) JSONSchema() *jsonschema.Schema    { return text("plain") }
-func (principal) JSONSchema() *jsonschema.Schema    { return text("principal") }
-func (runtimeName) JSONSchema() *jsonschema.Schema  { return text("runtime") }
-func (architecture) JSONSchema() *jsonschema.Schema { return enum("x86_64", "arm64") }
+func (regionName) JSONSchema() *jsonschema.Schema    { return text("region") }
+func (layerGlob) JSONSchema() *jsonschema.Schema     { return text("layer-glob") }
+func (plainText) JSONSchema() *jsonschema.Schema     { return text("plain") }
+func (principal) JSONSchema() *jsonschema.Schema     { return text("principal") }
+func (runtimeName) JSONSchema() *jsonschema.Schema   { return text("runtime") }
+func (architecture) JSONSchema() *jsonschema.Schema  { return enum("x86_64", "arm64") }
+func (accountNumber) JSONSchema() *jsonschema.Schema { return text("account") }
+func (roleGlob) JSONSchema() *jsonschema.Schema      { return text("role-glob") }
+func (functionGlob) JSONSchema() *jsonschema.Schema  { return text("bound-glob") }
+func (layerNameGlob) JSONSchema() *jsonschema.Schema { return text("bound-glob") }
+func (boundFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.MinProperties = new(uint64(1))
+}
+func (layerdFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	p, _ := s.Properties.Get("bounds")
+	p.PropertyNames = text("bound-name")
+}
 func (ignorable) JSONSchema() *jsonschema.Schema {
 	return enum("window", "freeze", "approval", "order", "health")
 }
@@ -54,6 +65,11 @@ func (versionEntry) JSONSchema() *jsonschema.Schema {
 	byRegion := mapOf(text("region"), ref("pinVersion"))
 	byRegion.MinProperties = new(uint64(1))
 	return anyOf(text("version"), number("1"), byRegion)
+}
+func (arnEntry) JSONSchema() *jsonschema.Schema {
+	byRegion := mapOf(text("region"), text("layer-arn"))
+	byRegion.MinProperties = new(uint64(1))
+	return anyOf(text("layer-arn"), byRegion)
 }
 func (numberEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(number("1"), mapOf(text("region"), number("1")))
@@ -130,11 +146,16 @@ func generate(t *testing.T) []byte {
 	return b.Bytes()
 }
 
+// forEditors is the copy that the files of the example name in their first line.
+const forEditors = "../../examples/repo/schema/layerd.schema.json"
+
 func TestSchemaIsGenerated(t *testing.T) {
 	want := generate(t)
 	if *update {
-		if err := os.WriteFile("schema.json", want, 0o666); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{"schema.json", forEditors} {
+			if err := os.WriteFile(file, want, 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return
 	}

@@ -136,6 +136,7 @@ func unfinished(t *testing.T, l *history.Log) []history.Entry {
 
 func TestAnAppliedStepBecomesThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now().UTC()
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)
 		id, err := r.Begin(t.Context(), attach("chat", 12, 13))
@@ -159,6 +160,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 			Functions: map[string]plan.FunctionPast{"chat": {
 				List:    list{vendor.Version(9), common.Version(13)},
 				Applied: map[state.LayerARN]int64{common: 13}, Original: map[state.LayerARN]int64{common: 12},
+				Since: begun,
 			}},
 			Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{13}, Numbers: map[string]int64{"1.13.0": 13}}},
 		}
@@ -260,8 +262,8 @@ func TestLearningTwiceWritesNothing(t *testing.T) {
 		}
 		want := plan.Past{
 			Functions: map[string]plan.FunctionPast{
-				"chat": {List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}},
-				"none": {Applied: map[state.LayerARN]int64{common: 0}},
+				"chat": {List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}, Since: since.UTC()},
+				"none": {Applied: map[state.LayerARN]int64{common: 0}, Since: since.UTC()},
 				"mail": {Applied: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]plan.Sighting{
 					common: {Function: "mail", Layer: common, Have: common.Version(9), Since: since.UTC()},
 					"":     {Function: "mail", Have: "a b", Since: since.UTC()},

@@ -55,7 +55,7 @@ func (l *Log) RecordObservationsSince(ctx context.Context, environment, region s
 // upToDate reports whether past has all that was observed of functions, and no
 // drift that has ended. It must find new whatever functionDoc.observe does.
 func upToDate(past plan.Past, learned plan.Learned) bool {
-	if len(learned.Adopted) > 0 {
+	if len(learned.Adopted)+len(learned.Refused)+len(learned.Kept)+len(learned.Released) > 0 {
 		return false
 	}
 	drifts := 0
@@ -77,8 +77,13 @@ func upToDate(past plan.Past, learned plan.Learned) bool {
 
 // observation is what was found on one function.
 type observation struct {
-	adopted []plan.Adoption
-	drift   map[state.LayerARN]sightDoc
+	adopted        []plan.Adoption
+	drift          map[state.LayerARN]sightDoc
+	kept, released bool
+	// revision is what the function is at, where it was refused at one that was not
+	// known; empty = nothing to add.
+	revision string
+	at       time.Time
 }
 
 func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
@@ -99,6 +104,26 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		}
 		o.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
 		observations[s.Function] = o
+	}
+
+	for _, r := range learned.Refused {
+		o := observations[r.Function]
+		o.revision = r.Revision
+		observations[r.Function] = o
+	}
+	for _, name := range learned.Kept {
+		o := observations[name]
+		o.kept = true
+		observations[name] = o
+	}
+	for _, name := range learned.Released {
+		o := observations[name]
+		o.released = true
+		observations[name] = o
+	}
+	for name, o := range observations {
+		o.at = now
+		observations[name] = o
 	}
 
 	// Write after the list was read: a store need not like both at once.
@@ -137,7 +162,17 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 	}
 	changed := false
 	d.V = version
+	if len(o.adopted) > 0 || o.kept {
+		changed = d.take(o.at)
+	}
+	if o.kept && !d.Kept {
+		d.Kept, changed = true, true
+	}
+	if o.released && !d.Released {
+		d.Released, d.Kept, changed = true, false, true
+	}
 	for _, a := range o.adopted {
+		d.Kept = false
 		slot, known := d.Layers[a.Layer]
 		if !known || slot.Applied != a.Number {
 			if d.Layers == nil {
@@ -159,6 +194,11 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 			slot.Original = 0 // another writer's template names another number now
 			d.Layers[layer] = slot
 			changed = true
+		}
+	}
+	for i := range d.Refused {
+		if r := &d.Refused[i]; r.Revision == "" && o.revision != "" {
+			r.Revision, changed = o.revision, true
 		}
 	}
 	same := func(a, b sightDoc) bool { return a.Have == b.Have && a.Since.Equal(b.Since) }

@@ -261,6 +261,21 @@ func (f *observer) approval() {
 	f.add(x)
 }
 
+// stillBlocked returns the blocked functions, and those that were tried once more in
+// this round and refused again: that is no news.
+func stillBlocked(r plan.Region) []plan.Blocked {
+	list := slices.Clone(r.Blocked)
+	seen := map[string]bool{}
+	for _, s := range r.Steps {
+		if s.Refused == "" || s.Done() || seen[s.Function] {
+			continue
+		}
+		seen[s.Function] = true
+		list = append(list, plan.Blocked{Function: s.Function, Layer: s.Layer, Reason: s.Refused, Refused: true})
+	}
+	return list
+}
+
 // blocked is one fact for the functions of a Region that cannot be changed,
 // and a quiet one for those that never can.
 func (f *observer) blocked(r *plan.Region) {
@@ -270,8 +285,11 @@ func (f *observer) blocked(r *plan.Region) {
 	}
 	now, forGood := Fact{ID: f.id(Blocked, r.Want.Region, "")}, Fact{ID: f.id(Blocked, r.Want.Region, "permanent"), NoReminder: true}
 	reasons, never := groups{}, groups{}
-	for _, b := range r.Blocked {
+	for _, b := range stillBlocked(*r) {
 		item := Item{Name: b.Function, Layer: b.Layer}
+		if b.Refused { // that it could not be changed is the same fact, told better
+			now.Closes = append(now.Closes, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: b.Layer})
+		}
 		switch {
 		case b.Permanent:
 			forGood.Items = append(forGood.Items, item)
@@ -286,7 +304,7 @@ func (f *observer) blocked(r *plan.Region) {
 	forGood.Sections = never.sections("function", text)
 	now.Title = words.Count(names(now.Items), "function") + " cannot be changed"
 	now.Sections = reasons.sections("function", text)
-	if r.Failure != nil {
+	if r.Failure != nil && !stopsAll(*r) {
 		now.Title = "nothing is changed: " + r.Failure.Message
 		now.Items = append(now.Items, Item{Code: r.Failure.Code})
 	}

@@ -454,11 +454,11 @@ func verdictSections(ro *rollout.Rollout) []Section {
 func findingSection(text string, list []string) []Section {
 	var sections []Section
 	for i, line := range list[:min(len(list), maxFindings)] {
-		line = words.Truncate(line, maxText/2)
+		section := Section{Text: words.Truncate(line, maxText/2)}
 		if i == 0 {
-			line = text + "\n" + line
+			section = Section{Text: text, Detail: section.Text}
 		}
-		sections = append(sections, Section{Text: line})
+		sections = append(sections, section)
 	}
 	if left := len(list) - maxFindings; left > 0 {
 		sections = append(sections, Section{Text: fmt.Sprintf("And %d more.", left)})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
@@ -22,7 +23,7 @@ func statusWord(e history.Entry) string {
 }
 
 // mark draws how a step ended.
-func (p Palette) mark(e history.Entry) string {
+func (p Palette) mark(e history.Entry) foreign.Styled {
 	switch statusWord(e) {
 	case "interrupted":
 		return p.Warn("!")
@@ -54,7 +55,7 @@ func History(page history.Page, all string, zone *time.Location, v Options) stri
 	}
 	if left := LeftOut(page); left != "" {
 		pg.Linef(0, "%s; all of them:", left)
-		pg.WriteString("  " + all + "\n") // whole, to be copied
+		pg.Copy(2, all)
 	}
 	return pg.String()
 }
@@ -134,9 +135,9 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
-		statusWord(e), e.Kind, words.Count(len(names), noun), whatOf(e))+timesText(entries, len(names), zone))
-	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
+	p.Hangf(2, 10, "%s %s %s · %s  %s %s  %s  %s%s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
+		statusWord(e), e.Kind, words.Count(len(names), noun), whatOf(e), timesText(entries, len(names), zone))
+	p.Linef(10, "%s", p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
 	}
@@ -250,16 +251,15 @@ func (p *historyPage) ruling(e history.Entry, zone *time.Location) {
 		p.rollout(e, zone)
 		return
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	if e.Steps > 0 {
-		text += "  " + words.Count(e.Steps, "step")
+		what += "  " + words.Count(e.Steps, "step")
 	}
-	p.Line(2, 10, text)
+	p.Hangf(2, 10, "%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	by := "by " + e.ApprovedBy
 	if e.Reason != "" {
 		by += ": " + e.Reason
 	}
-	p.Line(10, 2, p.Faint(by))
+	p.Linef(10, "%s", p.Faint(by))
 }
 
 // rollout writes how a rollout ended, and the findings of its checks.
@@ -268,15 +268,14 @@ func (p *historyPage) rollout(e history.Entry, zone *time.Location) {
 	if rollout.Stage(e.Status).Failed() {
 		mark = p.Bad("✗")
 	}
-	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", shownAt(e).In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	p.Hangf(2, 10, "%s %s %s · %s  rollout %s in wave %d  %s", shownAt(e).In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
-	p.Line(2, 10, text)
 	if e.Reason != "" {
-		p.Line(10, 2, p.Faint(e.Reason))
+		p.Linef(10, "%s", p.Faint(e.Reason))
 	}
 	for _, f := range e.Findings {
 		if f != e.Reason {
-			p.Line(10, 2, p.Faint(f))
+			p.Linef(10, "%s", p.Faint(f))
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
@@ -141,9 +142,8 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
-// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
-// formula is quoted with an apostrophe: names of functions and people's words
-// are in there.
+// HistoryCSV returns entries for spreadsheets and auditors. Names of
+// functions and people's words are in there, and none of them is a formula.
 func HistoryCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -163,9 +163,7 @@ func HistoryCSV(entries []history.Entry) string {
 	}
 	for _, row := range rows {
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
-			}
+			row[i] = foreign.Cell(cell)
 		}
 		_ = w.Write(row) // a builder never fails
 	}

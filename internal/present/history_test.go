@@ -101,7 +101,7 @@ func TestHistoryCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != "a, \"b\"\nc" || rows[2][13] != openStatus {
+	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != `a, "b"\nc` || rows[2][13] != openStatus {
 		t.Errorf("%q", rows)
 	}
 }
@@ -132,7 +132,9 @@ func TestRenderHistory(t *testing.T) {
 	for _, f := range functions(30) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
-	golden(t, "history.txt", History(history.Page{Entries: list}, "", tokyo(t), Options{Width: 80}))
+	page := history.Page{Entries: list}
+	golden(t, "history.txt", History(page, "", tokyo(t), Options{Width: 80}))
+	golden(t, "history-40.txt", History(page, "", tokyo(t), Options{Width: 40}))
 }
 
 // H3: what was interrupted has a word and a mark of its own in each form, and is no

@@ -19,6 +19,14 @@ const maxLayers = 5
 // be done the function is blocked as a whole: layers of one commit wait for
 // each other. slots are what is remembered of each wish's layer on it.
 func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots []layerPast) {
+	c := contest{}
+	if len(r.others) > 0 && !f.Image && !f.Edge && r.selects(f) {
+		c = r.contest(f)
+	}
+	if r.claimed(f, c) {
+		r.count(f)
+		return
+	}
 	steps := r.scratch[:0] // of this function only
 	var behind []*wish
 	var sv *serving
@@ -45,7 +53,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 	}
 	r.scratch = steps
 	if !chosen {
-		r.unselected(past)
+		r.unselected(f, past)
 		return
 	}
 	if f.Image || f.Edge {
@@ -56,7 +64,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
 		return
 	}
-	r.foreign(f, past)
+	r.foreign(f, past, c.shares)
 	if r.undone[f.Name] {
 		return // until all are back, nothing else is asked of it
 	}
@@ -76,6 +84,15 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		}
 	}
 	r.add(steps)
+}
+
+// count counts a function that is selected and that nothing is decided about.
+func (r *region) count(f *state.Function) {
+	for _, w := range r.wishes {
+		if w.Selects(*f) {
+			r.tallies[w.place].selected++
+		}
+	}
 }
 
 // add appends the steps of one function. Room is made for as many as the functions
@@ -130,7 +147,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		if served != t.number {
 			return steps, r.aliasLags(w, f, t, past, sv)
 		}
-		if !past.known || past.number != t.number {
+		if !past.known || past.number != t.number || before.Released {
 			r.adopt(w, f, have)
 		}
 		return steps, false
@@ -155,7 +172,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		}
 		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
 			w.show(past.number), w.show(have))
-		s.Tug = tugOfWar(before.Heals[w.Layer])
+		s.Tug = tugOfWar(before.Heals[w.Layer], r.want.Zone)
 		r.graceOfDrift(&s, since)
 	default:
 		s.Cause = plan.CauseChange
@@ -352,9 +369,9 @@ func (r *region) deleted(w *wish, f *state.Function) {
 
 // foreign reports attached layers that nobody named, and a changed order;
 // both are told and never healed.
-func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
+func (r *region) foreign(f *state.Function, past plan.FunctionPast, shares []*other) {
 	for _, v := range f.Layers {
-		if r.expected(v) {
+		if r.expected(v) || slices.ContainsFunc(shares, func(o *other) bool { return o.names(v.Layer()) }) {
 			continue
 		}
 		l := v.Layer()

@@ -67,6 +67,9 @@ func (r *region) smokeTests() {
 				layer = "any layer of the environment"
 			}
 			code, message = "smoke_test_unselected", fmt.Sprintf("the smoke test's function %s does not get %s", t.Function, layer)
+		case r.contest(&f).by != nil:
+			code, message = "smoke_test_held", fmt.Sprintf("the smoke test's function %s is not for this environment to call: environment %s %s it",
+				t.Function, r.contest(&f).by.Want.Name, r.contest(&f).verb())
 		default:
 			continue
 		}

@@ -90,7 +90,7 @@ func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s
 	}
 	s.failure = awsFailure(ctx, err)
 	if ctx.Err() == nil {
-		p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
+		p.Log.Debug("region not read", "env", env.Name, "region", env.Region, "err", err)
 	}
 }
 
@@ -182,7 +182,7 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 	case err == nil:
 	case ctx.Err() != nil && state.Elsewhere(err) == nil: // it was not refused, and is not noted beside the failure
 		in.Regions[i].Have, in.Regions[i].Unread, err = nil, interrupted(ctx), nil
-	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, state.Elsewhere(err) != nil:
+	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, kind == state.Barred, state.Elsewhere(err) != nil:
 		in.Regions[i].Have, in.Regions[i].Unread = nil, awsFailure(ctx, err)
 	}
 	return recalled, err

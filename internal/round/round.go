@@ -254,11 +254,6 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	in := reconcile.Input{
 		Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held, Unleased: p.Watching,
 	}
-	for _, o := range p.Tree.Environments {
-		if o.Name != env[0].Name {
-			in.Others = append(in.Others, o)
-		}
-	}
 	for _, e := range env {
 		r := reconcile.Region{Want: e, Unread: p.refused[e.Account], Begun: p.begunIn(e)}
 		if r.Unread == nil {
@@ -270,6 +265,10 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 			return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 		}
 		in.Regions = append(in.Regions, r)
+	}
+	var err error
+	if in.Others, err = p.others(ctx, in.Regions); err != nil {
+		return in, err
 	}
 	if err := p.rollouts(ctx, &in); err != nil {
 		return in, fmt.Errorf("read the rollouts of %s: %w", env[0].Name, err)

@@ -67,6 +67,7 @@ func TestShellQuote(t *testing.T) {
 	for s, want := range map[string]string{
 		"prod": "prod", "https://github.com/acme/x.git": "https://github.com/acme/x.git", "": "''",
 		"my repo": "'my repo'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "日本": "'日本'",
+		"a\nb\x1b[8m'\\": `$'a\x0ab\x1b[8m\'\\'`, "\u202ex": `$'\xe2\x80\xaex'`, "\xffé": `$'\xff\xc3\xa9'`,
 	} {
 		if got := ShellQuote(s); got != want {
 			t.Errorf("ShellQuote(%q) = %s, want %s", s, got, want)

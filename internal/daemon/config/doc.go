@@ -3,7 +3,7 @@
 //
 //	name, data, err := config.Read("/etc/layerd/layerd.yaml", os.LookupEnv)
 //	cfg, problems := config.Load(name, data)
-//	config.Format(os.Stderr, name, data, problems, color)
+//	config.Format(os.Stderr, name, data, problems, strictyaml.Look{Color: color})
 //	if strictyaml.Errors(problems) {
 //		return // exit 78, or, at SIGHUP, the old configuration stays
 //	}
@@ -19,8 +19,8 @@
 // Text that may be a secret, be it in the wrong place or under a misspelt key, is
 // in no problem, no excerpt and no error. Load is pure.
 //
-// Not promised: that Git, a secret or a store is there. That shows when they are
-// used.
+// Not promised: that Git, a secret or a store is there. Whoever starts a daemon
+// reads each secret once before (Config.Secrets), and refuses to start without.
 //
 // # Codes of problems
 //

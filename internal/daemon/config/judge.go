@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
@@ -29,7 +31,7 @@ func forms() map[string]strictyaml.Form {
 			return form(text)
 		}
 	}
-	return map[string]strictyaml.Form{
+	all := map[string]strictyaml.Form{
 		"length": strictyaml.DurationForm,
 		"store":  storeForm,
 		"listen": listenForm,
@@ -42,6 +44,8 @@ func forms() map[string]strictyaml.Form {
 		"secret-key":     named(`^[^\x00-\x1f]{1,256}$`),
 		"parameter-name": named(`^[A-Za-z0-9_./:-]+$`),
 	}
+	maps.Copy(all, desired.BoundForms())
+	return all
 }
 
 func storeForm(text string) *strictyaml.FormError {

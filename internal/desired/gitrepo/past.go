@@ -3,12 +3,15 @@ package gitrepo
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/storage/memory"
 )
 
 // Past is what a branch was at, one commit after the other along their first parents,
@@ -31,26 +34,55 @@ func (r *Repo) Past(ctx context.Context, hash string, most int) (Past, error) {
 			}
 			return op.past(l, plumbing.NewHash(hash), hash, most)
 		}
-		session, err := op.connect(ctx)
+		s, err := op.dial(ctx)
 		if err != nil {
 			return Past{}, err
 		}
-		defer session.Close()
-		tip, refs, err := op.advertised(ctx, session)
+		defer s.talk.Close()
+		tip, err := s.find(ctx, op)
 		if err != nil {
 			return Past{}, err
 		}
-		op.depth = most
-		pack, err := op.receive(ctx, session, refs, tip)
-		if err != nil {
-			return Past{}, err
-		}
-		objects, err := op.unpack(pack)
+		op.budget.reset(op.max) // the list of refs was counted apart
+		objects, err := op.receivePast(ctx, s, tip, most)
 		if err != nil {
 			return Past{}, err
 		}
 		return op.past(objects, tip, hash, most)
 	})
+}
+
+// receivePast downloads the last depth commits, and of their files only those that are
+// read where the server can leave out the others.
+func (op *operation) receivePast(ctx context.Context, s *server, tip plumbing.Hash, depth int) (*memory.Storage, error) {
+	filter := ""
+	if s.filters() && (op.read != nil || op.path != ".") {
+		filter = "blob:none"
+	}
+	objects, err := op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{tip}, depth, filter)
+	if err != nil || filter == "" {
+		return objects, err
+	}
+	wanted := map[plumbing.Hash]bool{}
+	for at, n := tip, 0; n < depth; n++ {
+		c, err := object.GetCommit(objects, at)
+		if err != nil {
+			break // there is no more of it
+		}
+		if found, err := op.survey(objects, at); err == nil { // else nobody follows it
+			for _, hash := range found.absent() {
+				wanted[hash] = true
+			}
+		}
+		if len(c.ParentHashes) == 0 {
+			break
+		}
+		at = c.ParentHashes[0]
+	}
+	if len(wanted) == 0 {
+		return objects, nil
+	}
+	return op.download(ctx, s, objects, slices.Collect(maps.Keys(wanted)), 0, "")
 }
 
 // DirPast is Repo.Past for a folder on this machine, whose working tree is at hash.

@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/go-git/go-git/v5/plumbing/format/pktline"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
 	"github.com/skeema/knownhosts"
@@ -22,22 +20,22 @@ import (
 
 var errDenied = errors.New("access denied")
 
-// sshSession is git-upload-pack at the other end of an SSH connection.
+// sshTalk is git-upload-pack at the other end of an SSH connection.
 //
-// It is ours and not go-git's because that one ignores the context while it
-// connects, so that a server which accepts and stays silent holds it for ever.
-type sshSession struct {
+// Closing the connection at the end of the context ends every wait, also for a
+// server that accepts and stays silent.
+type sshTalk struct {
 	close  []func() error // in this order
 	run    *ssh.Session
 	in     io.WriteCloser
 	out    io.Reader
 	stderr *stderr
-	packed bool
+	done   bool // nothing more will be asked
 }
 
 // connectSSH dials, checks the host key, logs in and starts git-upload-pack.
-func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
-	s := &sshSession{stderr: &stderr{}}
+func (op *operation) connectSSH(ctx context.Context) (_ talk, err error) {
+	s := &sshTalk{stderr: &stderr{}}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -71,6 +69,8 @@ func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
 	if s.out, err = s.run.StdoutPipe(); err != nil {
 		return nil, err
 	}
+	// What git sends, and no server has to heed: then it greets in protocol 0.
+	_, _ = s.run.SendRequest("env", false, ssh.Marshal(struct{ Name, Value string }{"GIT_PROTOCOL", "version=2"}))
 	return s, s.run.Start("git-upload-pack " + quote(remotePath(op.endpoint.Path)))
 }
 
@@ -87,7 +87,7 @@ func quote(s string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(s) + "'"
 }
 
-func (op *operation) sshConfig(ctx context.Context, s *sshSession, addr string) (*ssh.ClientConfig, error) {
+func (op *operation) sshConfig(ctx context.Context, s *sshTalk, addr string) (*ssh.ClientConfig, error) {
 	auth, err := op.sshAuth(ctx, s)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (op *operation) sshConfig(ctx context.Context, s *sshSession, addr string) 
 }
 
 // sshAuth finds the key: given, in a file, or held by the user's agent.
-func (op *operation) sshAuth(ctx context.Context, s *sshSession) (ssh.AuthMethod, error) {
+func (op *operation) sshAuth(ctx context.Context, s *sshTalk) (ssh.AuthMethod, error) {
 	op.secrets.add("", op.auth.Passphrase)
 	pem := op.auth.SSHKey
 	if len(pem) == 0 && op.auth.SSHKeyFile != "" {
@@ -158,32 +158,43 @@ func (op *operation) explainHostKey(err error) *Error {
 	return op.fail(KindHostKey, "the host key of %s was not accepted: %v", host, err)
 }
 
-// AdvertisedReferencesContext reads the refs; the context is watched by the
-// connection.
-func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
-	refs := packp.NewAdvRefs()
-	err := refs.Decode(s.out)
-	var line *pktline.ErrorLine
-	switch {
-	case errors.Is(err, packp.ErrEmptyAdvRefs):
-		return nil, transport.ErrEmptyRemoteRepository
-	case errors.As(err, &line):
-		return nil, refusal(line.Text, err)
-	case err != nil:
-		_ = s.in.Close() // some servers wait for our end before they give theirs
-		_ = s.run.Wait() // until all of stderr is here, or the connection ends
-		return nil, refusal(s.stderr.String(), err)
-	case refs.IsEmpty():
-		return nil, transport.ErrEmptyRemoteRepository
+// greet returns the server's words; the context is watched by the connection.
+func (s *sshTalk) greet(context.Context) (io.ReadCloser, error) { return io.NopCloser(s.out), nil }
+
+func (s *sshTalk) ask(_ context.Context, body []byte, v2 bool) (io.ReadCloser, error) {
+	if _, err := s.in.Write(body); err != nil {
+		return nil, err
 	}
-	transport.FilterUnsupportedCapabilities(refs.Capabilities)
-	return refs, nil
+	if !v2 { // protocol 0 has one question
+		s.done = true
+		if err := s.in.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return io.NopCloser(s.out), nil
 }
 
-// refusal reads what a server says when it does not hand out a repository;
-// there is no code for it, only these sentences.
-func refusal(text string, err error) error {
-	lower := strings.ToLower(text)
+// complaint waits for all that the server has to say aside.
+func (s *sshTalk) complaint(err error) error {
+	if no := (*refusal)(nil); errors.As(err, &no) {
+		return err
+	}
+	_ = s.in.Close() // some servers wait for our end before they give theirs
+	_ = s.run.Wait() // until all of stderr is here, or the connection ends
+	if text := s.stderr.String(); text != "" {
+		return &refusal{text}
+	}
+	return err
+}
+
+// refused sorts what a server says when it does not hand out a repository; there is
+// no code for it, only these sentences.
+func refused(err error) error {
+	no := (*refusal)(nil)
+	if !errors.As(err, &no) {
+		return err
+	}
+	lower := strings.ToLower(no.text)
 	for _, said := range []string{"not found", "does not exist", "not appear to be a git repository", "not be found", "no such"} {
 		if strings.Contains(lower, said) {
 			return transport.ErrRepositoryNotFound
@@ -191,38 +202,16 @@ func refusal(text string, err error) error {
 	}
 	for _, said := range []string{"denied", "permission", "not allowed", "unauthorized", "access"} {
 		if strings.Contains(lower, said) {
-			return fmt.Errorf("%w: %s", errDenied, text)
+			return fmt.Errorf("%w: %s", errDenied, no.text)
 		}
-	}
-	if text != "" {
-		return errors.New(text)
 	}
 	return err
 }
 
-// UploadPack asks for the pack and leaves the answer to be read.
-func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
-	s.packed = true
-	if err := req.UploadRequest.Encode(s.in); err != nil {
-		return nil, err
-	}
-	if err := pktline.NewEncoder(s.in).EncodeString("done\n"); err != nil {
-		return nil, err
-	}
-	if err := s.in.Close(); err != nil {
-		return nil, err
-	}
-	res := packp.NewUploadPackResponse(req)
-	return res, res.Decode(io.NopCloser(s.out))
-}
-
 // Close says good-bye when nothing was fetched, and ends the connection.
-func (s *sshSession) Close() error {
-	if s.in != nil && !s.packed {
-		_, _ = s.in.Write(pktline.FlushPkt)
+func (s *sshTalk) Close() error {
+	if s.in != nil && !s.done {
+		_, _ = s.in.Write([]byte("0000"))
 	}
 	var err error
 	for _, shut := range s.close {

@@ -116,24 +116,27 @@ func gitShell(t *testing.T) func(gliderssh.Session) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	return func(s gliderssh.Session) {
-		cmd := exec.CommandContext(s.Context(), "sh", "-c", s.RawCommand())
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
-		cmd.Stdout, cmd.Stderr = s, s.Stderr()
-		// Through a pipe of its own: like sshd, do not wait for the client to
-		// hang up once git is through.
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		go func() { _, _ = io.Copy(in, s); _ = in.Close() }()
-		if err := cmd.Run(); err != nil {
-			_ = s.Exit(1)
-			return
-		}
-		_ = s.Exit(0)
+	return func(s gliderssh.Session) { runShell(t, s, nil) }
+}
+
+func runShell(t *testing.T, s gliderssh.Session, env []string) {
+	cmd := exec.CommandContext(s.Context(), "sh", "-c", s.RawCommand())
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr = s, s.Stderr()
+	// Through a pipe of its own: like sshd, do not wait for the client to hang up
+	// once git is through.
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Error(err)
+		return
 	}
+	go func() { _, _ = io.Copy(in, s); _ = in.Close() }()
+	if err := cmd.Run(); err != nil {
+		_ = s.Exit(1)
+		return
+	}
+	_ = s.Exit(0)
 }
 
 // A known_hosts file with one type of key is enough, whichever the server
