@@ -28,6 +28,9 @@ func (m Message) Headline() string {
 // compose words an event.
 func compose(e Event, o origin) Message {
 	now, zone := o.now, o.zone
+	if e.Alert.Kind == Drift || e.Fact != nil && e.Fact.ElsewhereAsked {
+		o.context = "" // no commit asks for a heal
+	}
 	m := Message{
 		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
 		Context: strings.TrimPrefix(o.context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
