@@ -159,8 +159,8 @@ func (u unreadable) Open(name string) (fs.File, error) {
 	return u.MapFS.Open(name)
 }
 
-// Every error that plan prints is in the daemon's log, in readyz, in the list that
-// the metrics count, and in an alert. What else a person has to mend is in
+// Every error that plan prints is in the daemon's log, in readyz, in the metrics and
+// in an alert. What else a person has to mend is in
 // problems_test.go. A code that no world here has fails the test.
 func TestEveryProblemIsHeardOf(t *testing.T) {
 	left := codesOf(t)
@@ -203,7 +203,7 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 		o.Source, o.Log = fixed{files}, slog.New(slog.NewTextHandler(&log, nil))
 	}, &d)
 	time.Sleep(4 * time.Minute)
-	reasons, listed := strings.Join(d.Health().Reasons, "\n"), d.Problems()
+	reasons, listed, scraped := strings.Join(d.Health().Reasons, "\n"), d.Problems(), scrape(t, &process{daemon: d})
 	stop()
 	var told []string
 	names, more := append([]string{""}, tree.Names...), false
@@ -229,7 +229,10 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 		if !slices.ContainsFunc(listed, func(x daemon.Problem) bool {
 			return x.Place == place && x.Code == p.Code && x.Message == p.Message && !x.Since.IsZero()
 		}) {
-			t.Errorf("the metrics have no %s: %s (%s)", place, p.Message, p.Code)
+			t.Errorf("the list has no %s: %s (%s)", place, p.Message, p.Code)
+		}
+		if !strings.Contains(scraped, fmt.Sprintf("layerd_problems{code=%q,", p.Code)) {
+			t.Errorf("the metrics have no %s", p.Code)
 		}
 		if !slices.Contains(told, place) && !more {
 			t.Errorf("no alert is about %s (%s), but about %v", place, p.Code, told)

@@ -89,9 +89,8 @@ type Daemon struct {
 	pullSlot       chan struct{} // holds one token for whoever looks at the branch
 	readSlot       chan struct{} // holds one token for whoever reads a commit
 	reader         Reader
-	removed        atomic.Bool  // an environment that was not forgotten has no file in Git any more
-	lastGoodLoaded atomic.Bool  // the last good commits were read at the start, or since
-	waiting        atomic.Int64 // messages that were not delivered yet
+	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
+	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu              sync.Mutex

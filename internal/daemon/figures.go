@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon/metrics"
-	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
@@ -181,12 +180,15 @@ func liveBefore(s plan.Step) string {
 
 // Status returns what metrics show. It asks neither the store nor AWS.
 func (d *Daemon) Status() metrics.Status {
-	ready, w, now := d.Health().Ready, d.desired(), time.Now()
+	ready, w, now, targets := d.Health().Ready, d.desired(), time.Now(), d.book.Targets()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := metrics.Status{
 		Ready: ready, Store: d.storeError == "", GitReadAt: d.head.readAt, CommitAt: d.head.commit.When,
-		Waiting: int(d.waiting.Load()), Problems: d.countProblems(w),
+		Problems: countProblems(d.listProblems(w, targets)),
+	}
+	for _, t := range targets {
+		s.Waiting += t.Waiting
 	}
 	if !w.noEnvironments {
 		s.Names = w.tree.Names
@@ -225,21 +227,11 @@ func (a *account) status(s *metrics.Status, w *desiredView, now time.Time) {
 	}
 }
 
-// countProblems needs the daemon's mu. Those of an environment that another daemon
-// looks after are left to that one.
-func (d *Daemon) countProblems(w *desiredView) []metrics.Problem {
+// countProblems counts problems for the metrics.
+func countProblems(problems []Problem) []metrics.Problem {
 	count := map[metrics.Problem]int{}
-	for name, t := range d.problems {
-		if name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
-			continue
-		}
-		for _, p := range t.problems {
-			severity := "error"
-			if p.Severity == desired.Warning {
-				severity = "warning"
-			}
-			count[metrics.Problem{Environment: name, Code: p.Code, Severity: severity}]++
-		}
+	for _, p := range problems {
+		count[metrics.Problem{Environment: p.Environment, Code: p.Code, Severity: string(p.Severity)}]++
 	}
 	list := make([]metrics.Problem, 0, len(count))
 	for p, n := range count {

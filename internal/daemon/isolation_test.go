@@ -113,10 +113,10 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 		told   string // of dev
 	}{
 		{"nothing", gitserve.Change{}, ""},
-		{"D1 the functions of prod", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev", "api-*-prod"]}}`), "nvironment prod holds it: it has common already"},
+		{"D1 the functions of prod", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev", "api-*-prod"]}}`), "nvironment prod holds it: its common is on it"},
 		{"D1 the functions of prod by other layers", dev(`layers: {common: {version: none, functions: ["api-*-prod"]}, common-prod: {version: 2, functions: ["api-*-prod"], arn: "arn:aws:lambda:ap-northeast-1:123456789012:layer:common-prod"}}`), "nvironment prod holds it"},
 		{"D1 every function", dev(`layers: {common: {version: 1.5.0, functions: ["*"]}}`), "nvironment staging holds it"},
-		{"D1 what prod waits for", dev(`layers: {common: {version: 1.5.0, functions: [api-3-prod, api-new-prod]}}`), "nvironment prod holds it: that one selected it first"},
+		{"D1 what prod waits for", dev(`layers: {common: {version: 1.5.0, functions: [api-3-prod, api-new-prod]}}`), "nvironment prod holds it: it selected the function first"},
 		{"D2 a smoke test of prod's", dev("rollout: {smoke_test: {function: api-0-prod, payload: {drop: true}}}\nlayers: {common: {version: 1.5.0, functions: [\"api-*\"]}}"), "is not for this environment to call"},
 		{"D2 a smoke test of prod's by tags", dev("rollout: {smoke_test: {function: api-0-prod}}\nlayers: {common: {version: 1.5.0, functions: [{runtime: \"python*\"}]}}"), "is not for this environment to call"},
 		{"D2 a smoke test of a layer", dev(`layers: {common: {version: 1.5.0, functions: ["api-*-dev"], smoke_test: {function: api-0-prod}}}`), `does not select function "api-0-prod"`},
@@ -164,12 +164,17 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 // D4: each environment's last good commit is its own. A file of another environment
 // that cannot be read does not keep this one's from being kept.
 func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
-	for name, prod := range map[string]string{
-		"a pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n",
-		"not YAML":  "layers: [\n",
-		"not UTF-8": "layers: {common: \xff}\n",
-		"too large": "layers: {common: 1.5.0}\n" + strings.Repeat("# \n", 1<<20),
-		"empty":     "",
+	broken := func(text string) gitserve.Change {
+		return gitserve.Change{Files: map[string]string{"environments/prod.yaml": text}}
+	}
+	for name, prod := range map[string]gitserve.Change{
+		"a pointer": broken("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"),
+		"not YAML":  broken("layers: [\n"),
+		"not UTF-8": broken("layers: {common: \xff}\n"),
+		"too large": broken("layers: {common: 1.5.0}\n" + strings.Repeat("# \n", 1<<20)),
+		"empty":     broken(""),
+		"a link":    {Links: map[string]string{"environments/prod.yaml": "dev.yaml"}},
+		"a folder":  {Delete: []string{"environments/prod.yaml"}, Files: map[string]string{"environments/prod.yaml/x": "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -179,10 +184,11 @@ func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
 				s.commit("Open prod", map[string]string{"environments/prod.yaml": "layers: {common: 1.4.0}\n"})
 				p := s.start("one")
 				time.Sleep(3 * time.Minute)
-				s.commit("Break prod", map[string]string{
-					"environments/prod.yaml": prod,
-					"environments/dev.yaml":  "layers: {common: 1.3.0}\n",
-				})
+				prod.Subject = "Break prod"
+				if _, err := s.repo.Commit(prod); err != nil {
+					t.Fatal(err)
+				}
+				s.commit("Lower dev", map[string]string{"environments/dev.yaml": "layers: {common: 1.3.0}\n"})
 				time.Sleep(5 * time.Minute)
 				p.stop()
 				down.Store(true)

@@ -116,6 +116,7 @@ type Problem struct {
 	// Code is that of plan for what Git asks for, else the kind of the alert:
 	// delivery_failed or secret_unreadable.
 	Code       string
+	Severity   desired.Severity
 	Place      string // file:line:column, the name of a target, the key of a secret
 	Message    string
 	Suggestion string
@@ -135,9 +136,9 @@ func (p Problem) String() string {
 }
 
 // Problems lists everything that is wrong and that this daemon answers for:
-// errors in what Git asks for, found in loading or in resolving, targets that
-// take no messages, and secrets that cannot be read. Whoever counts or shows
-// problems asks here, so that none is in one place and missing in another.
+// what Git asks for, found in loading or in resolving, targets that take no
+// messages, and secrets that cannot be read. readyz and the metrics are made of
+// this list, so that nothing is in one and missing in the other.
 func (d *Daemon) Problems() []Problem {
 	w, targets := d.desired(), d.book.Targets()
 	d.mu.Lock()
@@ -153,22 +154,22 @@ func (d *Daemon) listProblems(w *desiredView, targets []notify.TargetStatus) (li
 	for _, t := range targets {
 		if !t.Since.IsZero() {
 			list = append(list, Problem{
-				Code: string(notify.DeliveryFailed), Place: t.Name, Since: t.Since,
+				Code: string(notify.DeliveryFailed), Severity: desired.Error, Place: t.Name, Since: t.Since,
 				Message: fmt.Sprintf("it takes no messages, %s: %s", waiting(t.Waiting), t.Reason),
 			})
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.unreadable)) {
 		u := d.unreadable[key]
-		list = append(list, Problem{Code: string(notify.SecretUnreadable), Place: key, Message: u.why, Since: u.since})
+		list = append(list, Problem{Code: string(notify.SecretUnreadable), Severity: desired.Error, Place: key, Message: u.why, Since: u.since})
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.problems)) {
 		if name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
 			continue
 		}
-		for _, p := range errorsOnly(d.problems[name].problems) {
+		for _, p := range d.problems[name].problems {
 			list = append(list, Problem{
-				Environment: name, Code: p.Code, Place: placeOfProblem(p), Message: p.Message, Suggestion: p.Suggestion, Since: d.problems[name].since,
+				Environment: name, Code: p.Code, Severity: p.Severity, Place: placeOfProblem(p), Message: p.Message, Suggestion: p.Suggestion, Since: d.problems[name].since,
 			})
 		}
 	}
@@ -185,11 +186,14 @@ func waiting(n int) string {
 // maxReasons bounds the problems of one environment that readyz lists.
 const maxReasons = 20
 
-// reasons returns the problems for readyz, of each environment only the first
+// reasons returns the errors for readyz, of each environment only the first
 // ones. It needs the daemon's mu.
 func (d *Daemon) reasons(w *desiredView, targets []notify.TargetStatus) (list []string) {
 	shown, more := map[string]int{}, map[string]string{}
 	for _, p := range d.listProblems(w, targets) {
+		if p.Severity != desired.Error {
+			continue
+		}
 		if shown[p.Environment]++; shown[p.Environment] <= maxReasons {
 			list = append(list, p.String())
 			continue

@@ -64,8 +64,8 @@ var errRevoked = &notify.SendError{Verdict: notify.Broken, Reason: "slack: 404 N
 
 // Q3, Q4: what is no matter of Git and a person has to mend as well: a target that
 // takes no messages and a secret that is gone are each in the log, in readyz, in
-// the list that the metrics count and in an alert, with since when; once, and no
-// more as soon as they work, by themselves.
+// the metrics and in an alert, with since when; once, and no more as soon as they
+// work, by themselves.
 func TestQ3Q4EverySourceIsHeardOf(t *testing.T) {
 	slackURL := "read secret file /run/secrets/slack: no such file or directory"
 	for name, tt := range map[string]struct {
@@ -96,7 +96,7 @@ func TestQ3Q4EverySourceIsHeardOf(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t, 2)
 				slack, there, gone := &flaky{name: "slack"}, &flaky{name: "there"}, &secret{}
-				var log strings.Builder
+				var log logText
 				var d *daemon.Daemon
 				stop := s.startOddly(func(o *daemon.Options) {
 					o.Log = slog.New(slog.NewTextHandler(&log, nil))
@@ -126,6 +126,7 @@ func TestQ3Q4EverySourceIsHeardOf(t *testing.T) {
 				if since := "since " + list[0].Since.UTC().Format(time.RFC3339); !strings.HasSuffix(h.Reasons[i], since) {
 					t.Errorf("%q does not say %s", h.Reasons[i], since)
 				}
+				shows(t, "broken", scrape(t, &process{daemon: d}), fmt.Sprintf(`layerd_problems{code=%q,env="",severity="error"} 1`, tt.kind), "layerd_ready 0")
 				if tt.kind == notify.DeliveryFailed && !strings.Contains(h.Reasons[i], "1 message waits") {
 					t.Errorf("%q does not say how many wait", h.Reasons[i])
 				}
@@ -141,6 +142,7 @@ func TestQ3Q4EverySourceIsHeardOf(t *testing.T) {
 				if h := d.Health(); !h.Ready || len(d.Problems()) != 0 {
 					t.Errorf("it works, and: %q", h.Reasons)
 				}
+				shows(t, "mended", scrape(t, &process{daemon: d}), "-layerd_problems", "layerd_notify_waiting 0", "layerd_ready 1")
 				if n, _ := told(there.take(), tt.kind, notify.Resolved); n != 1 {
 					t.Errorf("resolved %d times", n)
 				}

@@ -23,8 +23,12 @@ type unreadable struct {
 // before it is needed, which for a webhook may be in the night after next.
 const secretsInterval = 15 * time.Second
 
-// secretsLoop looks at the secrets for as long as the daemon lives.
+// secretsLoop looks at the secrets for as long as the daemon lives, if there are
+// any.
 func (d *Daemon) secretsLoop(ctx context.Context) {
+	if len(d.Secrets) == 0 {
+		return
+	}
 	d.every(ctx, "secrets", nil, func(ctx context.Context) time.Duration {
 		for _, s := range d.Secrets {
 			if err := s.Read(ctx); ctx.Err() == nil {

@@ -220,9 +220,6 @@ func (d *Daemon) deliverLoop(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("delivery not noted", "err", err)
 		}
-		if err == nil {
-			d.waiting.Store(int64(out.Waiting))
-		}
 		d.logDelivery(out)
 		pause := time.Minute
 		if !out.Next.IsZero() {
@@ -269,22 +266,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	d.noteOtherProblems(w)
 	targets := d.book.Targets()
 	d.mu.Lock()
-	r := notify.Repository{
-		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
-		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError, Targets: targets,
-	}
-	if d.head.err != nil {
-		r.Error = d.head.err.Error()
-	}
-	if r.ReadAt.IsZero() {
-		r.ReadAt = d.head.triedSince.Round(0)
-	}
-	for id, l := range d.lostLeases {
-		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
-	}
-	for key, u := range d.unreadable {
-		r.Secrets = append(r.Secrets, notify.UnreadableSecret{Key: key, Since: u.since, Reason: u.why})
-	}
+	r := d.repositoryReport(w, targets)
 	speaks := d.storeError != "" || len(d.accounts) == 0
 	for _, a := range d.accounts {
 		speaks = speaks || a.isFirst(w)
@@ -302,7 +284,6 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 		}
 		return
 	}
-	r.Zone = w.zone()
 	if !speaks {
 		d.book.Forget("")
 		return
@@ -317,6 +298,28 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 		d.tellUnfollowed(asking, w)
 		d.tellRemoved(asking, w)
 	}
+}
+
+// repositoryReport needs the daemon's mu. It returns what is known of Git, the store,
+// the leases, the targets and the secrets.
+func (d *Daemon) repositoryReport(w *desiredView, targets []notify.TargetStatus) notify.Repository {
+	r := notify.Repository{
+		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
+		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError, Targets: targets, Zone: w.zone(),
+	}
+	if d.head.err != nil {
+		r.Error = d.head.err.Error()
+	}
+	if r.ReadAt.IsZero() {
+		r.ReadAt = d.head.triedSince.Round(0)
+	}
+	for id, l := range d.lostLeases {
+		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
+	}
+	for key, u := range d.unreadable {
+		r.Secrets = append(r.Secrets, notify.UnreadableSecret{Key: key, Since: u.since, Reason: u.why})
+	}
+	return r
 }
 
 // tellUnfollowed reports environments that were never valid, which no round

@@ -44,7 +44,7 @@ func unresolved() map[string]string {
 
 // A commit whose wish live versions do not answer is an invalid one: told once
 // everywhere with its place, while the last good one stays in force.
-func TestACommitThatDoesNotResolve(t *testing.T) {
+func TestQ1ACommitThatDoesNotResolve(t *testing.T) {
 	for name, file := range unresolved() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -66,6 +66,9 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 				h := p.daemon.Health()
 				if h.Ready || !strings.Contains(fmt.Sprint(h.Reasons), "environments/dev.yaml:") || !strings.Contains(fmt.Sprint(h.Reasons), "since 2000-01-01") {
 					t.Errorf("ready %v: %q", h.Ready, h.Reasons)
+				}
+				if text := scrape(t, p); !strings.Contains(text, "layerd_problems{code=") {
+					t.Errorf("the metrics have no problem:\n%s", text)
 				}
 				if got := strings.Count(log.String(), "desired state invalid"); got != 1 || !strings.Contains(log.String(), "file=environments/dev.yaml line=") {
 					t.Errorf("logged %d times", got)
@@ -180,7 +183,7 @@ func TestTheFirstCommitDoesNotResolve(t *testing.T) {
 }
 
 // Q2: a renamed file makes a layer's name that has no live version.
-func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
+func TestQ2ARenamedEnvironmentNamesTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 2)
 		for i := range 4 {
@@ -204,6 +207,9 @@ func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
 		for _, m := range s.slack.take() {
 			if m.Alert.Environment == "stage" && strings.Contains(m.Title, "first look") {
 				first = m.Sections[0].Text
+				if m.Severity != notify.Failure {
+					t.Errorf("the first look is only %s", m.Severity)
+				}
 			}
 		}
 		if !strings.Contains(first, cause) {

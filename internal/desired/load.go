@@ -149,7 +149,7 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 		l.fileProblem("not_a_file", file, env, "is not a file", "")
 		return nil, true
 	}
-	if l.bytes += info.Size(); l.bytes > maxTotalBytes {
+	if l.bytes += counted(info); l.bytes > maxTotalBytes {
 		l.fileProblem("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
 		return nil, true
 	}
@@ -175,6 +175,10 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 	l.add(problems...)
 	return root, true
 }
+
+// counted is what a file adds to the size of all: what is read of it, so that one that
+// is too large is its own matter.
+func counted(info fs.FileInfo) int64 { return min(info.Size(), strictyaml.MaxFileBytes+1) }
 
 // readLayerd reads layerd.yaml. What stands there for the whole repository
 // becomes a default like the others.
@@ -225,6 +229,9 @@ func (l *loader) listEnvironments() []environmentPath {
 		switch {
 		case strings.HasPrefix(base, "."), lower != ".yaml" && lower != ".yml" && !e.IsDir():
 			continue // a README, an editor's backup
+		case e.IsDir() && ext == ".yaml" && environmentName.MatchString(name):
+			// A folder or a submodule in its place does not remove an environment.
+			l.fileProblem("not_a_file", full, name, "is not a file", "put the file itself here")
 		case e.IsDir():
 			p := problemAt("not_a_file", Position{File: full, Line: 1, Column: 1, Length: 1}, "folders in here are not read; each environment is a file", "")
 			p.Severity = Warning
@@ -238,7 +245,7 @@ func (l *loader) listEnvironments() []environmentPath {
 		default:
 			files = append(files, environmentPath{name, full, bytes})
 			if info, err := e.Info(); err == nil {
-				bytes += info.Size()
+				bytes += counted(info)
 			}
 		}
 		l.names = append(l.names, name)

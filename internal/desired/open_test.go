@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -104,6 +105,19 @@ func TestALongFreezeIsValidAtAnyTime(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// D4: a file that is too large is that environment's problem, wherever it stands in the
+// order in which the sizes of files are added up.
+func TestD4AFileThatIsTooLargeIsItsOwnProblem(t *testing.T) {
+	files := estate("", "layers: {common: 1.4.1}\n"+strings.Repeat("#", maxTotalBytes))
+	tree := Load(files, Options{Now: now()})
+	if got := tree.Invalid(); !slices.Equal(got, []string{"dev"}) {
+		t.Errorf("invalid %v: %v", got, tree.Problems)
+	}
+	if codes := codesOf(tree, "dev"); !slices.Equal(codes, []string{"file_too_large"}) {
+		t.Errorf("dev has %v", codes)
 	}
 }
 

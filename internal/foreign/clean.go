@@ -66,6 +66,8 @@ type carrier struct {
 // it is. Behind one that may not, nothing is carried.
 func (c *carrier) keeps(r, next rune) bool {
 	switch {
+	case r > ' ' && r <= '~': // most of all text
+		c.marks, c.joins = 0, 0
 	case joiner(r):
 		c.joins++
 		if c.joins > mostJoins || !joinable(c.last) || !joinable(next) || carried(next) {
@@ -103,7 +105,7 @@ func joinable(r rune) bool {
 
 // carried reports whether r is drawn on what stands before it.
 func carried(r rune) bool {
-	return unicode.Is(unicode.M, r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || r >= 0x1F3FB && r <= 0x1F3FF // the colour of a skin
+	return r >= 0x300 && unicode.Is(unicode.M, r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || r >= 0x1F3FB && r <= 0x1F3FF // the colour of a skin
 }
 
 // selects reports whether a variation selector may follow last: one only, on an

@@ -19,6 +19,15 @@ func JSON(document []byte) []byte {
 	b.Grow(len(document) + 64)
 	var c carrier
 	for i := 0; i < len(document); {
+		if n := plainRun(document[i:]); n > 0 {
+			b.Write(document[i : i+n])
+			i += n
+			c = carrier{}
+			if last := document[i-1]; last != ' ' {
+				c.last = rune(last)
+			}
+			continue
+		}
 		r, size := utf8.DecodeRune(document[i:])
 		next, _ := utf8.DecodeRune(document[i+size:])
 		switch {
@@ -33,6 +42,17 @@ func JSON(document []byte) []byte {
 		i += size
 	}
 	return b.Bytes()
+}
+
+// plainRun returns how many bytes of a document are printable ASCII, without a mark
+// of a command among them. A document is long, and most of it is that.
+func plainRun(document []byte) int {
+	for i, b := range document {
+		if b < ' ' || b > '~' || b == '#' {
+			return i
+		}
+	}
+	return len(document)
 }
 
 func escapeJSON(b *bytes.Buffer, r rune) {

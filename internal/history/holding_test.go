@@ -19,8 +19,8 @@ func TestD1SinceWhenAFunctionIsHeld(t *testing.T) {
 		check := func(what string, holds bool, since time.Time) {
 			t.Helper()
 			p := pastOf(t, l).Functions["chat"]
-			if p.Holds() != holds || !p.Since.Equal(since) {
-				t.Errorf("%s: holds %t since %s, want %t and %s", what, p.Holds(), p.Since, holds, since)
+			if p.Holds("123456789012") != holds || !p.Since.Equal(since) {
+				t.Errorf("%s: holds %t since %s, want %t and %s", what, p.Holds("123456789012"), p.Since, holds, since)
 			}
 		}
 		first := time.Now()

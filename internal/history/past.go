@@ -130,6 +130,11 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 		p.Since = *d.Since
 	}
 	p.Kept, p.Released = d.Kept, d.Released
+	for account := range d.Fences {
+		if p.Account = in.intern(account); len(d.Fences) > 1 {
+			p.Account = ""
+		}
+	}
 	for layer, s := range d.Drift {
 		if p.Drift == nil {
 			p.Drift = map[state.LayerARN]plan.Sighting{}

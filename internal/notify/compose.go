@@ -25,6 +25,14 @@ func (m Message) Headline() string {
 	}
 }
 
+// severity returns how loud an event is.
+func (e Event) severity() Severity {
+	if e.Fact != nil && e.Fact.Severity != "" {
+		return e.Fact.Severity
+	}
+	return e.Alert.Kind.severity()
+}
+
 // compose words an event.
 func compose(e Event, o origin) Message {
 	now, zone := o.now, o.zone
@@ -32,11 +40,8 @@ func compose(e Event, o origin) Message {
 		o.context = "" // no commit asks for a heal
 	}
 	m := Message{
-		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
+		Status: e.Status, Severity: e.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
 		Context: strings.TrimPrefix(o.context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
-	}
-	if e.Fact != nil && e.Fact.Severity != "" {
-		m.Severity = e.Fact.Severity
 	}
 	switch e.Status {
 	case Updated:

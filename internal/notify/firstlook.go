@@ -19,19 +19,13 @@ import (
 func firstLook(events []Event, s Situation, now time.Time) []Event {
 	f := &observer{Situation: s}
 	x := Fact{ID: f.id(Baseline, "", ""), OneShot: true, Severity: Info, Title: f.firstTitle()}
-	add := func(severity Severity, sections ...Section) {
-		x.Sections = append(x.Sections, sections...)
-		if severity.rank() > x.Severity.rank() {
-			x.Severity = severity
-		}
-	}
 	var kept, alerts []Event
 	for _, e := range slices.SortedStableFunc(slices.Values(events), byRisk) {
 		switch {
 		case e.Status == Resolved:
 			kept = append(kept, e)
 		case e.Alert.Kind == DesiredInvalid: // all else may follow from it
-			add(Failure, e.Fact.Sections...)
+			x.include(Failure, e.Fact.Sections...)
 			_, what, _ := strings.Cut(e.Fact.Title, ": ")
 			x.Title = "first look: " + what
 		default:
@@ -39,11 +33,29 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if first := f.firstTime(); len(first) > 0 {
-		add(Warning, first...)
+		x.include(Warning, first...)
 	}
 	for _, r := range f.regions() {
-		add(Info, Section{Text: regionSummary(r)})
+		x.include(Info, Section{Text: regionSummary(r)})
 	}
+	x.includeAlerts(alerts)
+	x.include(Info, Section{Text: "From now on layerd reports what changes."})
+	f.add(x)
+	x = f.out.Facts[0]
+	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
+}
+
+// include adds paragraphs that are as loud as severity.
+func (x *Fact) include(severity Severity, sections ...Section) {
+	x.Sections = append(x.Sections, sections...)
+	if severity.rank() > x.Severity.rank() {
+		x.Severity = severity
+	}
+}
+
+// includeAlerts adds the alerts that a first look opens, with the commands that they
+// name. What is over the limit is counted.
+func (x *Fact) includeAlerts(alerts []Event) {
 	left := 0
 	for _, e := range alerts {
 		severity := e.Alert.Kind.severity()
@@ -52,9 +64,9 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 		if left > 0 || len(x.Sections) >= maxItems {
 			left++
-			add(severity)
+			x.include(severity)
 		} else {
-			add(severity, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
+			x.include(severity, Section{Text: e.Fact.Title, Detail: words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
 		}
 		for _, section := range e.Fact.Sections {
 			if section.Code != "" {
@@ -63,12 +75,8 @@ func firstLook(events []Event, s Situation, now time.Time) []Event {
 		}
 	}
 	if left > 0 {
-		add(Info, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
+		x.include(Info, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
 	}
-	add(Info, Section{Text: "From now on layerd reports what changes."})
-	f.add(x)
-	x = f.out.Facts[0]
-	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
 }
 
 // byRisk orders the alerts of a first look: what harms callers now, what is about
@@ -94,48 +102,62 @@ func byRisk(a, b Event) int {
 
 // firstTitle returns what the first look comes to.
 func (f *observer) firstTitle() string {
-	functions, inSync := 0, true
+	inSync := true
 	for _, r := range f.regions() {
 		inSync = inSync && r.InSync
-		functions += len(newFunctions(r))
 	}
-	switch {
-	case functions > 0:
-		return "first look: " + words.Count(functions, "function") + " would get a layer for the first time"
-	case inSync:
+	for _, done := range []bool{false, true} {
+		if n := len(f.newFunctions(done)); n > 0 {
+			return fmt.Sprintf("first look: %s %s a layer for the first time", words.Count(n, "function"), getting(done))
+		}
+	}
+	if inSync {
 		return "first look: in sync"
 	}
 	return "first look: not in sync"
 }
 
-// newFunctions are those of a Region that would get a layer for the first time,
-// each with the layers.
-func newFunctions(r plan.Region) map[string][]plan.Step {
-	functions := map[string][]plan.Step{}
-	for _, s := range r.Steps {
-		if s.New && s.Kind == plan.KindAttach && !s.Done() {
-			functions[s.Function] = append(functions[s.Function], s)
+func getting(done bool) string {
+	if done {
+		return "got"
+	}
+	return "would get"
+}
+
+// place is a function in a Region.
+type place struct{ region, function string }
+
+// newFunctions returns the functions that would get layers for the first time, or
+// that just got them, each with the steps.
+func (f *observer) newFunctions(done bool) map[place][]plan.Step {
+	functions := map[place][]plan.Step{}
+	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if s.New && s.Kind == plan.KindAttach && s.Done() == done {
+				at := place{r.Want.Region, s.Function}
+				functions[at] = append(functions[at], s)
+			}
 		}
 	}
 	return functions
 }
 
-// firstTime returns paragraphs about the functions that would get a layer for the
-// first time: a selector that reaches too far shows here and nowhere else.
-func (f *observer) firstTime() []Section {
-	reached := groups{}
-	for _, r := range f.regions() {
-		for name, steps := range newFunctions(r) {
+// firstTime returns paragraphs about the functions that get a layer for the first
+// time: a selector that reaches too far shows here and nowhere else.
+func (f *observer) firstTime() (list []Section) {
+	for _, done := range []bool{false, true} {
+		reached := groups{}
+		for at, steps := range f.newFunctions(done) {
 			for _, s := range steps {
-				reached.add(fmt.Sprintf("would get %s %s for the first time in %s", s.Layer, s.To.Label(s.ToVersion), r.Want.Region), name)
+				reached.add(fmt.Sprintf("%s %s %s for the first time in %s", getting(done), s.Layer, s.To.Label(s.ToVersion), at.region), at.function)
 			}
 		}
+		list = append(list, reached.sections("function", func(n int, text string) string { return words.Count(n, "function") + " " + text + ":" })...)
 	}
-	if len(reached) == 0 {
+	if len(list) == 0 {
 		return nil
 	}
-	list := reached.sections("function", func(n int, text string) string { return words.Count(n, "function") + " " + text + ":" })
-	return append(list, Section{Text: "They have no version of it now. If one of them is not meant, narrow functions or name it in except."})
+	return append(list, Section{Text: "They had no version of it before. If one of them is not meant, narrow functions or name it in except."})
 }
 
 // never returns the words for n differences that stay.
@@ -155,6 +177,16 @@ func changesText(first, held int) string {
 	return fmt.Sprintf(" (%d for the first time, %d held)", first, held)
 }
 
+// count returns how many elements of a list are so, and how many are not.
+func count[T any](list []T, is func(T) bool) (yes, no int) {
+	for _, x := range list {
+		if is(x) {
+			yes++
+		}
+	}
+	return yes, len(list) - yes
+}
+
 // regionSummary returns in one sentence the state of a Region.
 func regionSummary(r plan.Region) string {
 	if r.ObservedAt.IsZero() {
@@ -167,7 +199,7 @@ func regionSummary(r plan.Region) string {
 	if r.InSync {
 		parts[0] = "in sync"
 	}
-	var changes, first, held, prunes, drift, foreignDrift, blocked, permanent int
+	var changes, first, held, prunes int
 	for _, s := range r.Steps {
 		switch {
 		case s.Kind == plan.KindPrune:
@@ -182,20 +214,8 @@ func regionSummary(r plan.Region) string {
 			}
 		}
 	}
-	for _, d := range r.Drift {
-		if neverHealed(d) {
-			foreignDrift++
-		} else {
-			drift++
-		}
-	}
-	for _, b := range r.Blocked {
-		if b.Permanent {
-			permanent++
-		} else {
-			blocked++
-		}
-	}
+	foreignDrift, drift := count(r.Drift, neverHealed)
+	permanent, blocked := count(r.Blocked, func(b plan.Blocked) bool { return b.Permanent })
 	for _, p := range []struct {
 		n    int
 		noun string

@@ -9,6 +9,10 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
+// maxReplaces is how many of the messages that it took the place of a message
+// remembers. Only one of the last can still be on its way.
+const maxReplaces = 8
+
 // origin is what all messages of one report share.
 type origin struct {
 	owner   string // begins their IDs
@@ -34,28 +38,39 @@ func (d *document) enqueue(e Event, o origin, targets []string) {
 		return
 	}
 	for _, g := range d.byUnsent(e.Alert.ID, targets) {
+		w := supersede(g.unsent, e, o)
 		d.takeUnsent(e.Alert.ID, g.targets)
-		d.queue(supersede(g.unsent, e, o), o.owner, g.targets)
+		if e.Status == Resolved && g.unaware() { // how often it came and went is a number
+			for _, old := range g.ends {
+				w.Message.Folded += old.Message.Folded + 1
+				d.take(old.Message.ID, g.targets)
+			}
+		}
+		d.queue(w, o.owner, g.targets)
 	}
 }
 
-// sameUnsent are targets that wait for the same messages of an alert.
+// sameUnsent are targets that wait for the same messages of an alert: those of its
+// life, and the ends of earlier ones.
 type sameUnsent struct {
-	targets []string
-	unsent  []waitingMessage
+	targets      []string
+	unsent, ends []waitingMessage
 }
+
+// unaware reports whether the targets never heard that the alert was opened.
+func (g sameUnsent) unaware() bool { return len(g.unsent) > 0 && g.unsent[0].Message.Status == Opened }
 
 // byUnsent groups targets by what they wait for of an alert.
 func (d *document) byUnsent(id ID, targets []string) (groups []*sameUnsent) {
 	known := map[string]*sameUnsent{}
 	for _, target := range targets {
-		unsent := d.unsent(id, target)
+		unsent, ends := d.unsent(id, target)
 		key := ""
-		for _, w := range unsent {
+		for _, w := range slices.Concat(unsent, ends) {
 			key += w.Message.ID + "\n"
 		}
 		if known[key] == nil {
-			known[key] = &sameUnsent{unsent: unsent}
+			known[key] = &sameUnsent{unsent: unsent, ends: ends}
 			groups = append(groups, known[key])
 		}
 		known[key].targets = append(known[key].targets, target)
@@ -64,8 +79,8 @@ func (d *document) byUnsent(id ID, targets []string) (groups []*sameUnsent) {
 }
 
 // unsent returns the messages about an alert, as it was opened last, that wait for
-// a target.
-func (d *document) unsent(id ID, target string) (list []waitingMessage) {
+// a target, and the ends of earlier times that wait as well.
+func (d *document) unsent(id ID, target string) (list, ends []waitingMessage) {
 	for _, w := range d.Outbox {
 		if _, ok := w.To[target]; !ok || w.Message.Alert != id {
 			continue
@@ -75,19 +90,29 @@ func (d *document) unsent(id ID, target string) (list []waitingMessage) {
 			list = []waitingMessage{w}
 		case Updated, Reminded:
 			list = append(list, w)
-		case Resolved, Told:
+		case Resolved:
+			list, ends = nil, append(ends, w)
+		case Told:
 			list = nil
 		}
 	}
-	return list
+	return list, ends
 }
 
 // takeUnsent takes those messages out of the outbox for some targets.
 func (d *document) takeUnsent(id ID, targets []string) {
 	for _, target := range targets {
-		for _, w := range d.unsent(id, target) {
-			d.waiting(w.Message.ID, target, func(w *waitingMessage) { delete(w.To, target) })
+		unsent, _ := d.unsent(id, target)
+		for _, w := range unsent {
+			d.take(w.Message.ID, []string{target})
 		}
+	}
+}
+
+// take takes one message out of the outbox for some targets.
+func (d *document) take(id string, targets []string) {
+	for _, target := range targets {
+		d.waiting(id, target, func(w *waitingMessage) { delete(w.To, target) })
 	}
 }
 
@@ -120,6 +145,7 @@ func supersede(unsent []waitingMessage, e Event, o origin) waitingMessage {
 		w.Message.Folded += old.Message.Folded
 		w.Replaces = append(append(w.Replaces, old.Replaces...), old.Message.ID)
 	}
+	w.Replaces = w.Replaces[max(0, len(w.Replaces)-maxReplaces):]
 	return w
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
@@ -150,9 +151,10 @@ func (f *observer) heldText(h plan.Held) string {
 		holders = others
 	}
 	for _, x := range holders {
-		// The reason of a window repeats when it opens.
-		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+words.Moment(h.Until, f.Zone)+" ")
-		by, why = append(by, string(x.By)), append(why, string(x.By)+": "+strings.Trim(reason, "()"))
+		by = append(by, string(x.By))
+		if reason := f.holderReason(x, h.Until); reason != "" {
+			why = append(why, string(x.By)+": "+reason)
+		}
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
@@ -162,7 +164,37 @@ func (f *observer) heldText(h plan.Held) string {
 	default:
 		text += " until " + words.Moment(h.Until, f.Zone)
 	}
+	if len(why) == 0 {
+		return text + "."
+	}
 	return text + " (" + strings.Join(why, "; ") + ")."
+}
+
+// holderReason returns why one holder holds a step, without what the sentence says
+// already: that a window opens at until, and its own words where those are of
+// another zone.
+func (f *observer) holderReason(x plan.Held, until time.Time) string {
+	reason := x.Reason
+	if x.By == plan.ByWindow && f.foreignWindow() {
+		reason, _, _ = strings.Cut(reason, " (")
+	}
+	if rest, ok := strings.CutPrefix(reason, "closed, opens "+words.Moment(until, f.Zone)); ok {
+		reason = strings.TrimSpace(rest)
+	}
+	return strings.Trim(reason, "()")
+}
+
+// foreignWindow reports whether a change window is written in another zone than the
+// one of the message, where its own words would be a second one.
+func (f *observer) foreignWindow() bool {
+	for _, r := range f.regions() {
+		for _, w := range r.Want.Calendar.Windows {
+			if f.Zone == nil || w.Zone().String() != f.Zone.String() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // toldElsewhere reports whether an alert of another kind is about why the step

@@ -17,8 +17,6 @@ type targetState struct {
 	// suspect is a message that was refused again and again while another one is
 	// tried: what becomes of that shows whose fault it is.
 	suspect *[2]string
-	sent    int // messages that it took
-	refused int // attempts that failed
 }
 
 // suspicion is a message that was refused.
@@ -42,7 +40,7 @@ func (b *Book) took(p pendingSend) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.state(p.target.Name())
-	*s = targetState{sent: s.sent + 1, refused: s.refused}
+	*s = targetState{}
 	delete(b.suspects, p.key())
 }
 
@@ -56,7 +54,6 @@ func (b *Book) postpone(p pendingSend, e *SendError, began time.Time) {
 	name, key := p.target.Name(), p.key()
 	s := b.state(name)
 	s.failures++
-	s.refused++
 	s.reason = e.Reason
 	if s.since.IsZero() {
 		s.since = b.refusedSince(name, began)
@@ -125,7 +122,7 @@ func (b *Book) forgetIdle() {
 	defer b.mu.Unlock()
 	for name, s := range b.states {
 		if !busy[name] {
-			*s = targetState{sent: s.sent, refused: s.refused}
+			*s = targetState{}
 		}
 	}
 }
@@ -137,8 +134,6 @@ type TargetStatus struct {
 	Since   time.Time // since when it takes nothing; zero = it does, or was not tried
 	Reason  string    // why not, for a person
 	Retry   time.Time // when it is tried next; zero = at once
-	Sent    int       // messages that it took from this process
-	Refused int       // attempts that it did not take
 }
 
 // Targets returns the state of all targets, in the order of their names.
@@ -153,7 +148,7 @@ func (b *Book) Targets() []TargetStatus {
 	for _, t := range b.targets {
 		s := b.state(t.Name())
 		list = append(list, TargetStatus{
-			Name: t.Name(), Waiting: waiting[t.Name()], Since: s.since, Reason: s.reason, Retry: s.retryAt, Sent: s.sent, Refused: s.refused,
+			Name: t.Name(), Waiting: waiting[t.Name()], Since: s.since, Reason: s.reason, Retry: s.retryAt,
 		})
 	}
 	slices.SortFunc(list, func(a, b TargetStatus) int { return cmp.Compare(a.Name, b.Name) })

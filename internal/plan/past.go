@@ -35,6 +35,9 @@ type FunctionPast struct {
 	Heals map[state.LayerARN]Heals
 	// Refusals are what AWS refused to do to it, each at most once; nil = nothing.
 	Refusals []Refusal
+	// Account is where the function is; empty = unknown, or in several as the
+	// environment moved.
+	Account string
 	// Since is when the environment last began to hold the function; zero = before
 	// that was remembered.
 	Since time.Time
@@ -43,11 +46,14 @@ type FunctionPast struct {
 	Kept, Released bool
 }
 
-// Holds reports whether the environment had the function when it was last looked at:
-// it applied or found a layer there, or waits to be the first.
-func (p FunctionPast) Holds() bool {
-	if p.Released || p.Kept {
-		return !p.Released
+// Holds reports whether the environment had the function of an account when it was last
+// looked at: it applied or found a layer there, or waits to be the first.
+func (p FunctionPast) Holds(account string) bool {
+	if p.Released || p.Account != "" && p.Account != account {
+		return false
+	}
+	if p.Kept {
+		return true
 	}
 	for _, n := range p.Applied {
 		if n > 0 {

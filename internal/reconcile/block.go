@@ -171,7 +171,7 @@ func (r *world) anyMatch(s desired.Selector, layer state.LayerARN) bool {
 // unselected counts a function that no wish selects, if it has what layerd
 // applied. It stays as it is.
 func (r *region) unselected(f *state.Function, past plan.FunctionPast) {
-	if past.Holds() {
+	if past.Holds(r.want.Account) {
 		r.plan.Learned.Released = append(r.plan.Learned.Released, f.Name)
 	}
 	for l, n := range past.Applied {

@@ -77,34 +77,37 @@ func (r *region) contest(f *state.Function) contest {
 		if !o.selects(f) {
 			continue
 		}
-		ours, theirs := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
-		switch order := r.compare(f, o, ours, theirs); {
+		order, claim := r.compare(f, o)
+		shared := claim > bare
+		if order == 0 && !shared { // neither has had it
+			order, shared = r.elsewhere(o).order, r.elsewhere(o).shared
+			if order == 0 && !shared {
+				order = sign(r.established(r.past, r.want, f), r.established(o.Past, o.Want, f))
+			}
+		}
+		switch {
 		case order > 0:
 		case order < 0:
 			return contest{by: o, held: true}
-		case ours == bare:
-			c.by = o // and go on: another one may hold it
-		default:
+		case shared:
 			c.shares = append(c.shares, o)
+		default:
+			c.by = o // and go on: another one may hold it
 		}
 	}
 	return c
 }
 
-// compare returns whether this environment holds a function (> 0) or o does (< 0).
-// Of two that have had it, it is the one that took it last: a function is taken only
-// when nobody holds it, so that the other had let it go before.
-func (r *region) compare(f *state.Function, o *other, ours, theirs claim) int {
-	if c := cmp.Compare(ours, theirs); c != 0 {
-		return c
+// compare returns whether this environment holds a function (> 0) or o does (< 0), by
+// what each has had of it. Of two that have had it, it is the one that took it last: a
+// function is taken only when nobody holds it, so that the other had let it go before.
+func (r *region) compare(f *state.Function, o *other) (order int, claim claim) {
+	ours, theirs := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
+	order = cmp.Compare(ours, theirs)
+	if order == 0 && ours == kept {
+		order = r.past.Functions[f.Name].Since.Compare(o.Past.Functions[f.Name].Since)
 	}
-	switch ours {
-	case kept:
-		return r.past.Functions[f.Name].Since.Compare(o.Past.Functions[f.Name].Since)
-	case bare:
-		return cmp.Or(r.elsewhere(o), sign(r.established(r.past, r.want, f), r.established(o.Past, o.Want, f)))
-	}
-	return 0
+	return order, ours
 }
 
 // sign compares what is true of this environment with what is true of another.
@@ -147,28 +150,32 @@ func (r *region) established(past plan.Past, want desired.Environment, f *state.
 	return false
 }
 
-// elsewhere compares by the other functions that both select. Where one environment
-// holds some of them and the other none, a function that appears among them is the
-// holder's.
-func (r *region) elsewhere(o *other) int {
+// overlap is how two environments stand to one another by the functions that both
+// select: what becomes of another one that appears among them.
+type overlap struct {
+	order  int  // > 0: this environment holds some, and the other none; < 0: the reverse
+	shared bool // both hold some, and equally
+}
+
+func (r *region) elsewhere(o *other) overlap {
 	if known, ok := r.overlaps[o]; ok {
 		return known
 	}
-	ours, theirs := false, false
+	ours, theirs, shared := false, false, false
 	for i := range r.snap.Functions {
 		f := &r.snap.Functions[i]
 		if f.Image || f.Edge || !r.selects(f) || !o.selects(f) {
 			continue
 		}
-		mine, its := claimOf(r.past, r.want, f), claimOf(o.Past, o.Want, f)
-		ours, theirs = ours || mine > its, theirs || its > mine
+		order, claim := r.compare(f, o)
+		ours, theirs, shared = ours || order > 0, theirs || order < 0, shared || order == 0 && claim > bare
 	}
-	r.overlaps[o] = sign(ours, theirs)
+	r.overlaps[o] = overlap{sign(ours, theirs), shared && !ours && !theirs}
 	return r.overlaps[o]
 }
 
 func claimOf(past plan.Past, want desired.Environment, f *state.Function) claim {
-	if p, known := past.Functions[f.Name]; known && p.Holds() {
+	if p, known := past.Functions[f.Name]; known && p.Holds(want.Account) {
 		return kept
 	}
 	for i := range want.Layers {
@@ -188,8 +195,11 @@ func (o *other) selects(f *state.Function) bool {
 		return o.Want.Selects(f)
 	}
 	p, known := o.Past.Functions[f.Name]
-	if !known || !p.Holds() {
+	if !known || !p.Holds(o.Want.Account) {
 		return false
+	}
+	if p.Account != "" {
+		return true
 	}
 	for layer, n := range p.Applied {
 		if n > 0 && layer.Account() == o.Want.Account {
@@ -217,13 +227,13 @@ func (r *region) claimReason(f *state.Function, c contest) string {
 	var why string
 	switch past := c.by.Past.Functions[f.Name]; {
 	case claimOf(c.by.Past, c.by.Want, f) == carried:
-		why = "it has " + strings.Join(c.by.own(f), ", ") + " already"
-	case past.Holds() && len(layersApplied(past)) > 0:
-		why = "it got " + strings.Join(layersApplied(past), ", ") + " there first"
-	case past.Holds():
-		why = "that one selected it first"
+		why = "its " + strings.Join(c.by.own(f), ", ") + " is on it"
+	case past.Holds(c.by.Want.Account) && len(layersApplied(past)) > 0:
+		why = "it applied or found " + strings.Join(layersApplied(past), ", ") + " there first"
+	case past.Holds(c.by.Want.Account):
+		why = "it selected the function first"
 	default:
-		why = "that one has the others that it selects so"
+		why = "it has the other functions that the same selector matches"
 	}
 	if c.by.Unread {
 		why += ", and what that file asks for now cannot be read"
@@ -256,7 +266,7 @@ func layersApplied(p plan.FunctionPast) (names []string) {
 func (r *region) keep() {
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
-		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds() {
+		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds(r.want.Account) {
 			continue
 		}
 		if f, ok := r.snap.Function(s.Function); ok && r.contest(&f).by == nil {

@@ -196,12 +196,12 @@ func TestD1WhoHoldsAFunction(t *testing.T) {
 		wantDev   string
 		because   string
 	}{
-		{"applied there", state.Layers{prods.Version(2)}, had(prods, 2), plan.FunctionPast{}, false, "f", false, free, blocked, "environment prod holds it: it got common-prod there first; take it out of environments/dev.yaml"},
-		{"applied there, and taken off by hand", nil, had(prods, 2), plan.FunctionPast{}, false, "f", false, free, blocked, "environment prod holds it: it got common-prod there first"},
-		{"another layer than the claimant's", state.Layers{foreignLayer.Version(1)}, had(foreignLayer, 1), plan.FunctionPast{}, false, "f", false, free, blocked, "it got Datadog-Python312 there first"},
-		{"found there, the store is lost", state.Layers{prods.Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", false, free, blocked, "it has common already"},
-		{"waits there for its window", nil, plan.FunctionPast{Kept: true, Since: noon}, plan.FunctionPast{}, false, "f", false, free, blocked, "that one selected it first"},
-		{"it appears among those of the holder", nil, plan.FunctionPast{}, plan.FunctionPast{}, true, "*", false, free, blocked, "that one has the others that it selects so"},
+		{"applied there", state.Layers{prods.Version(2)}, had(prods, 2), plan.FunctionPast{}, false, "f", false, free, blocked, "environment prod holds it: it applied or found common-prod there first; take it out of environments/dev.yaml"},
+		{"applied there, and taken off by hand", nil, had(prods, 2), plan.FunctionPast{}, false, "f", false, free, blocked, "environment prod holds it: it applied or found common-prod there first"},
+		{"another layer than the claimant's", state.Layers{foreignLayer.Version(1)}, had(foreignLayer, 1), plan.FunctionPast{}, false, "f", false, free, blocked, "it applied or found Datadog-Python312 there first"},
+		{"found there, the store is lost", state.Layers{prods.Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", false, free, blocked, "its common is on it"},
+		{"waits there for its window", nil, plan.FunctionPast{Kept: true, Since: noon}, plan.FunctionPast{}, false, "f", false, free, blocked, "it selected the function first"},
+		{"it appears among those of the holder", nil, plan.FunctionPast{}, plan.FunctionPast{}, true, "*", false, free, blocked, "it has the other functions that the same selector matches"},
 		{"both claim it and neither has had it", nil, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", false, blocked, blocked, "both select it, and neither has had it"},
 		{"the holder selects it no more", state.Layers{prods.Version(2)}, had(prods, 2), plan.FunctionPast{}, false, "g", false, free, free, ""},
 		{"the holder let it go, the claimant took it, the holder comes back", state.Layers{prods.Version(2)}, had(prods, 2), plan.FunctionPast{Applied: map[state.LayerARN]int64{devs: 1}, Since: noon}, false, "f", false, blocked, free, "environment dev holds it"},
@@ -252,5 +252,28 @@ func TestD1WhoHoldsAFunction(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// D1: what an environment had in one account it does not have in another, where
+// functions may have the same names.
+func TestD1WhatWasHeldInAnotherAccountIsNot(t *testing.T) {
+	e := generateEstate(rand.New(rand.NewPCG(1, 1)))
+	e.snap.Functions = []state.Function{{Name: "f", Runtime: "python3.12", Architecture: "x86_64", Layers: state.Layers{arnOf("common-prod").Version(2)}}}
+	delete(e.wants, "staging")
+	for name, past := range map[string]plan.FunctionPast{
+		"prod": {Applied: map[state.LayerARN]int64{arnOf("common-prod"): 2}, Account: account, Since: noon.AddDate(0, 0, -9)},
+		"dev":  {Applied: map[state.LayerARN]int64{state.NewLayerARN("aws", tokyo, "210987654321", "common-dev"): 2}, Account: "210987654321", Since: noon},
+	} {
+		w := e.wants[name]
+		w.Layers = w.Layers[:1]
+		w.Layers[0].Functions = []desired.Selector{{Name: "f"}}
+		e.wants[name], e.pasts[name] = w, plan.Past{Functions: map[string]plan.FunctionPast{"f": past}}
+	}
+	if b := e.decide("dev", "").Regions[0].Blocked; len(b) != 1 || !strings.Contains(b[0].Reason, "environment prod holds it") {
+		t.Errorf("dev is not blocked: %+v", b)
+	}
+	if b := e.decide("prod", "").Regions[0].Blocked; len(b) != 0 {
+		t.Errorf("prod is blocked: %+v", b)
 	}
 }

@@ -33,7 +33,7 @@ type world struct {
 	named   map[state.LayerARN]bool // their ARNs
 	// overlaps is by whom the functions that another environment selects as well are
 	// held elsewhere, see elsewhere.
-	overlaps map[*other]int
+	overlaps map[*other]overlap
 	settled  map[*desired.Selector]bool // by which an environment has functions, see established
 }
 
@@ -109,7 +109,7 @@ func newRegion(in Input, i int) *region {
 	w := &world{
 		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
-		named: map[state.LayerARN]bool{}, overlaps: map[*other]int{}, settled: map[*desired.Selector]bool{},
+		named: map[state.LayerARN]bool{}, overlaps: map[*other]overlap{}, settled: map[*desired.Selector]bool{},
 	}
 	r := &region{w, draft{
 		plan:   plan.Region{Want: given.Want, Window: w.open, Cost: plan.Cost{Calls: given.Calls}},

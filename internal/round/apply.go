@@ -223,13 +223,6 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	return runErr
 }
 
-// redecide decides one function again, as it was read just now.
-func (p *Run) redecide(in reconcile.Input, i int, fresh state.Function) []plan.Step {
-	steps := p.chosenOf(reconcile.Redecide(in, i, fresh))
-	p.attributeSteps(&in, i, steps, &fresh)
-	return steps
-}
-
 // recordAttempts remembers what AWS refused, so that it is not tried for ever.
 func (p *Run) recordAttempts(ctx context.Context, r reconcile.Region, steps []plan.Step) error {
 	err := p.history(r.Want.Account).RecordAttempts(ctx, r.Want.Name, r.Want.Region, r.Past, plan.Attempts(steps, p.Now()))
@@ -237,6 +230,13 @@ func (p *Run) recordAttempts(ctx context.Context, r reconcile.Region, steps []pl
 		return fmt.Errorf("remember what AWS refused in %s: %w", r.Want.Name, err)
 	}
 	return nil
+}
+
+// redecide decides one function again, as it was read just now.
+func (p *Run) redecide(in reconcile.Input, i int, fresh state.Function) []plan.Step {
+	steps := p.chosenOf(reconcile.Redecide(in, i, fresh))
+	p.attributeSteps(&in, i, steps, &fresh)
+	return steps
 }
 
 // finish notes what the whole round came to: who is woken, how the rollouts stand,
@@ -257,7 +257,7 @@ func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan
 
 // cloud is where an environment is changed: only while the lease lasts.
 func (p *Run) cloud(e desired.Environment) Cloud {
-	cloud := p.regions[PlaceOf(e)].cloud
+	cloud := p.seenFor(e).cloud
 	if l := p.leases[e.Account]; l != nil {
 		return leased{cloud, l}
 	}

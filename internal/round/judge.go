@@ -28,7 +28,7 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	if !checks.Alarms {
 		return nil
 	}
-	findings := health.Alarms(ctx, p.regions[PlaceOf(in.Regions[i].Want)].cloud, rules.Alarms, in.Regions[i].Want.Zone)
+	findings := health.Alarms(ctx, p.seenFor(in.Regions[i].Want).cloud, rules.Alarms, in.Regions[i].Want.Zone)
 	if ro.Stage == rollout.StageWatching {
 		return alarmsRead(findings)
 	}
@@ -116,7 +116,7 @@ func headline(sentences []string) string {
 func (p *Run) smoke(ctx context.Context, in *reconcile.Input, problems []desired.Problem, i int) []health.Finding {
 	e := in.Regions[i].Want
 	var findings []health.Finding
-	src := p.regions[PlaceOf(e)].cloud
+	src := p.seenFor(e).cloud
 	for _, test := range e.Rollout.SmokeTests {
 		if at := slices.IndexFunc(problems, func(p desired.Problem) bool { return p.Position == test.At }); at >= 0 {
 			findings = append(findings, health.Finding{About: test.Function, Status: health.Unknown, Code: health.CodeSmoke, Unread: true, Sentence: problems[at].Message})
@@ -148,7 +148,7 @@ func (p *Run) rates(ctx context.Context, in *reconcile.Input, i int, judged time
 	for _, c := range in.Regions[i].Changed {
 		q.Functions = append(q.Functions, health.Watched{Function: c.Function, Qualifier: qualifierOf(c)})
 	}
-	return health.Rates(ctx, p.regions[PlaceOf(e)].cloud, q)
+	return health.Rates(ctx, p.seenFor(e).cloud, q)
 }
 
 // qualifierOf is through what a changed function is called and measured.
@@ -168,7 +168,7 @@ func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan
 		if in.Regions[i].Have == nil || len(alarms) == 0 || in.Regions[i].Rollout.Open() || !r.Brings() {
 			continue
 		}
-		src := p.regions[PlaceOf(r.Want)].cloud
+		src := p.seenFor(r.Want).cloud
 		findings := health.Alarms(ctx, src, alarms, r.Want.Zone)
 		if cut := interrupted(ctx); cut != nil {
 			in.Regions[i].Have, in.Regions[i].Unread = nil, cut

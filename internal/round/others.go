@@ -16,6 +16,7 @@ import (
 // they have had.
 func (p *Run) others(ctx context.Context, regions []reconcile.Region) ([]reconcile.Other, error) {
 	var list []reconcile.Other
+	selected := map[int][]*state.Function{} // by index of regions, once somebody else is there
 	for _, o := range p.Tree.Environments {
 		i := slices.IndexFunc(regions, func(r reconcile.Region) bool {
 			return r.Want.Name != o.Name && r.Want.Account == o.Account && r.Want.Region == o.Region
@@ -23,8 +24,11 @@ func (p *Run) others(ctx context.Context, regions []reconcile.Region) ([]reconci
 		if i < 0 {
 			continue
 		}
+		if selected[i] == nil {
+			selected[i] = selection(regions[i].Have, regions[i].Want)
+		}
 		other := reconcile.Other{Want: o}
-		if overlap(regions[i].Have, regions[i].Want, o) {
+		if slices.ContainsFunc(selected[i], o.Selects) {
 			var err error
 			if other.Past, err = p.pastOfOther(ctx, o); err != nil {
 				return nil, err
@@ -32,16 +36,26 @@ func (p *Run) others(ctx context.Context, regions []reconcile.Region) ([]reconci
 		}
 		list = append(list, other)
 	}
+	unread, err := p.unreadOthers(ctx, regions)
+	return append(list, unread...), err
+}
+
+// unreadOthers are the environments that have a file, and of which it is not known
+// what they want: what they had they keep.
+func (p *Run) unreadOthers(ctx context.Context, regions []reconcile.Region) (list []reconcile.Other, err error) {
 	for _, name := range p.Tree.Names {
 		if name == regions[0].Want.Name || slices.ContainsFunc(p.Tree.Environments, func(e desired.Environment) bool { return e.Name == name }) {
 			continue
 		}
 		for _, r := range regions {
 			other := reconcile.Other{Want: desired.Environment{Name: name, Account: r.Want.Account, Region: r.Want.Region}, Unread: true}
-			var err error
-			if other.Past, err = p.pastOfOther(ctx, other.Want); err != nil {
+			key := [2]string{name, r.Want.Region}
+			if past, known := p.unread.Load(key); known { // nothing changes it while the file is as it is
+				other.Past = past.(plan.Past)
+			} else if other.Past, err = p.pastOfOther(ctx, other.Want); err != nil {
 				return nil, err
 			}
+			p.unread.Store(key, other.Past)
 			if len(other.Past.Functions) > 0 {
 				list = append(list, other)
 			}
@@ -50,17 +64,14 @@ func (p *Run) others(ctx context.Context, regions []reconcile.Region) ([]reconci
 	return list, nil
 }
 
-// overlap reports whether two environments select one function.
-func overlap(snap *state.Snapshot, a, b desired.Environment) bool {
-	if snap == nil {
-		return false
-	}
-	for i := range snap.Functions {
-		if f := &snap.Functions[i]; a.Selects(f) && b.Selects(f) {
-			return true
+// selection returns the functions that an environment selects.
+func selection(snap *state.Snapshot, e desired.Environment) (list []*state.Function) {
+	for i := 0; snap != nil && i < len(snap.Functions); i++ {
+		if f := &snap.Functions[i]; e.Selects(f) {
+			list = append(list, f)
 		}
 	}
-	return false
+	return list
 }
 
 // pastOfOther is past for an environment that is not decided about now: what the

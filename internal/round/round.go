@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -94,6 +95,8 @@ type Run struct {
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[Place]*seen
+	apart   map[apart]*seen          // of environments that had to be looked at by themselves
+	unread  sync.Map                 // pasts of environments whose file cannot be read, by name and Region
 	beside  *beside                  // nil where nobody else can be at work
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
@@ -257,7 +260,7 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	for _, e := range env {
 		r := reconcile.Region{Want: e, Unread: p.refused[e.Account], Begun: p.begunIn(e)}
 		if r.Unread == nil {
-			s := p.regions[PlaceOf(e)]
+			s := p.seenFor(e)
 			r.Have, r.Unread = s.snapshot(), s.failure
 		}
 		var err error

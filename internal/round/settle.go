@@ -42,7 +42,7 @@ func (p *Run) seen(environment, region string) *seen {
 	for _, env := range p.chosen {
 		for _, want := range env {
 			if want.Name == environment && want.Region == region {
-				return p.regions[PlaceOf(want)]
+				return p.seenFor(want)
 			}
 		}
 	}

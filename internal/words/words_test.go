@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,18 @@ func TestWords(t *testing.T) {
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
+func TestZonesWithoutAName(t *testing.T) {
+	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	for offset, want := range map[int]string{-3: "UTC-03:00", 4: "UTC+04:00"} {
+		zone := time.FixedZone(fmt.Sprintf("%+03d", offset), offset*3600)
+		for _, got := range []string{Moment(at, zone), Clock(at, zone), Opening(at, at.Add(time.Hour), zone)} {
+			if !strings.HasSuffix(got, " "+want) {
+				t.Errorf("%q does not end with %s", got, want)
+			}
 		}
 	}
 }

@@ -23,7 +23,7 @@ func descriptions() map[string]*prometheus.Desc {
 		"waiting":  described("notify_waiting", "Messages that a target has not taken yet."),
 		"held":     described("lease_held", "Whether this daemon acts on the account.", "account"),
 		"epoch":    described("lease_epoch", "The fencing number of the lease that this daemon has.", "account"),
-		"problems": described("problems", "Problems of what Git asks for, by their code; env is empty for files of no environment.", "env", "code", "severity"),
+		"problems": described("problems", "What a person has to mend, by its code: what Git asks for, targets, secrets; env is empty for what is of no environment.", "env", "code", "severity"),
 		"success":  described("reconcile_last_success_timestamp_seconds", "When AWS was last read and decided on completely.", "env"),
 		"steps":    described("held_steps", "Steps that wait, by who holds them first.", "env", "by"),
 		"pending":  described("oldest_pending_seconds", "How long the oldest step has been waiting, prunes left out; 0 when none does.", "env"),

@@ -54,8 +54,8 @@ type Layer struct {
 	Desired, Live string
 }
 
-// Problem is how often a code was found in what Git asks for; no environment means
-// in a file of none.
+// Problem is how often something with a code is wrong; no environment means that it
+// is of none.
 type Problem struct {
 	Environment, Code, Severity string
 	Count                       int

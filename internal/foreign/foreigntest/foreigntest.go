@@ -49,11 +49,26 @@ func Seed(f *testing.F) {
 
 // SeedFew gives every piece to a target that takes long, five in a text.
 func SeedFew(f *testing.F) {
+	for _, picks := range few() {
+		f.Add(picks, "a b")
+	}
+}
+
+// Texts returns every piece, five in a text, for a test that is no fuzz target.
+func Texts() []string {
+	var texts []string
+	for _, picks := range few() {
+		texts = append(texts, Compose(picks))
+	}
+	return texts
+}
+
+func few() (list [][]byte) {
 	for i := 0; i < len(hostile); i += 5 {
 		b := byte(i)
-		f.Add([]byte{b, 67, b + 1, b + 2, 66, b + 3, b + 4}, "a b")
-		f.Add([]byte{b + 4, b}, "")
+		list = append(list, []byte{b, 67, b + 1, b + 2, 66, b + 3, b + 4}, []byte{b + 4, b})
 	}
+	return list
 }
 
 // enumerations are texts that nobody else writes.
@@ -95,7 +110,7 @@ func poison(v reflect.Value, text string, turn *int) {
 }
 
 // ours are the colours that a terminal is shown.
-var ours = regexp.MustCompile("\x1b\\[(?:[12]|3[0-7]|)m")
+var ours = regexp.MustCompile("\x1b\\[(?:[12]|(?:1;)?3[0-7]|)m")
 
 // Seen returns nil when each character of a text of many lines is seen, but for
 // colours of ours.
