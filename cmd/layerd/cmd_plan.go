@@ -80,6 +80,7 @@ desired state is invalid somewhere.`,
 				return err
 			}
 			defer r.close()
+			r.round.Asked = nil // a plan names nobody, and looking for them costs a fetch
 			result, err := r.round.Plan(cmd.Context())
 			r.endProgress()
 			return a.finish(&f, r, result.Report, err, func() int { return planCode(result.Report, f.envs, detailed) })

@@ -161,6 +161,10 @@ func askedFor(t *testing.T, play func(*asking), start string, want map[string]st
 	var said strings.Builder
 	for _, m := range s.slack.take() {
 		said.WriteString(shown(m))
+		newest := s.repo.Head("")
+		if told := shown(m); !strings.Contains(told, "first look") && strings.Contains(told, "asked for by commit") && !strings.Contains(told, "asked for by commit "+newest[:7]) && strings.Contains(told, newest[:7]) && want[""] != "unknown" {
+			t.Errorf("Slack names the newest commit %.7s as well:\n%s", newest, told)
+		}
 	}
 	changes := 0
 	for _, e := range s.entries() {
@@ -220,7 +224,7 @@ func TestH2AHealNamesNobody(t *testing.T) {
 			t.Errorf("history:\n%s", text)
 		}
 		for _, m := range s.slack.take() {
-			if text := shown(m); strings.Contains(text, "asked for") {
+			if text := shown(m); strings.Contains(text, "asked for") || strings.Contains(text, "commit") || strings.Contains(text, "Begin") {
 				t.Errorf("Slack: %s", text)
 			}
 		}

@@ -60,12 +60,13 @@ func (l *Log) Page(ctx context.Context, q Query, limit int) (Page, error) {
 			return Page{}, err
 		}
 		group := e.Group()
-		if full := limit > 0 && len(shown) == limit; full && !shown[group] {
-			left[group] = true
-			if p.Left.Entries++; p.Left.Entries > maxCounted && e.ID < began {
-				p.Left.Entries, p.Left.More = maxCounted, true
+		if limit > 0 && len(shown) == limit && !shown[group] {
+			if p.Left.Entries >= maxCounted && e.ID < began {
+				p.Left.More = true
 				break
 			}
+			left[group] = true
+			p.Left.Entries++
 			continue
 		}
 		if !shown[group] {

@@ -36,6 +36,9 @@ func (e Event) severity() Severity {
 // compose words an event.
 func compose(e Event, o origin) Message {
 	now, zone := o.now, o.zone
+	if e.Alert.Kind == Drift || e.Fact != nil && e.Fact.ElsewhereAsked {
+		o.context = "" // no commit asks for a heal
+	}
 	m := Message{
 		Status: e.Status, Severity: e.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
 		Context: strings.TrimPrefix(o.context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),

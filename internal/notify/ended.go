@@ -149,6 +149,7 @@ func (f *observer) applied(id ID, list []history.Entry) {
 		move := e.From.Label(e.FromVersion) + " → " + e.To.Label(e.ToVersion)
 		descriptions.add(move+f.reasonText(e), subject(e))
 		moved = append(moved, move)
+		x.ElsewhereAsked = x.ElsewhereAsked || e.Cause == plan.CauseChange && e.Revision != f.Revision
 		if e.Started.Before(first) {
 			first = e.Started
 		}

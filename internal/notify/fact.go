@@ -137,6 +137,9 @@ type Fact struct {
 	// message of their own.
 	Closes []Scope
 
+	// ElsewhereAsked reports that another commit than the newest asked for it: that one
+	// is named in the sections, and the newest would look like it below them.
+	ElsewhereAsked bool
 	// Severity is how loud it is, where that is not its kind's.
 	Severity Severity
 	Title    string    // one line

@@ -142,9 +142,8 @@ func statusOf(e history.Entry) string {
 	return string(e.Status)
 }
 
-// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
-// formula is quoted with an apostrophe: names of functions and people's words
-// are in there.
+// HistoryCSV returns entries for spreadsheets and auditors. Names of
+// functions and people's words are in there, and none of them is a formula.
 func HistoryCSV(entries []history.Entry) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
@@ -42,17 +43,18 @@ func (w *writer) round(in history.Round, wave int, cause plan.Cause, between fun
 		w.t.Fatal(err)
 	}
 	layers := []string{"makoto-common", "makoto-ml", "datadog"}[:1+w.r.IntN(3)]
+	asked := w.asked(cause, len(layers))
 	for i := range 1 + w.r.IntN(80) {
 		if w.r.IntN(20) == 0 {
 			between()
 		}
 		function := fmt.Sprintf("makoto-%02d-%s", i, in.Environment)
 		intent := apply.Intent{Before: []state.LayerVersionARN{}, After: []state.LayerVersionARN{}}
-		for _, name := range layers {
+		for n, name := range layers {
 			arn := layer(name, 1).Layer()
 			intent.Steps = append(intent.Steps, plan.Step{
 				ID: "attach/" + name + "/" + function, Kind: plan.KindAttach, Layer: name, LayerARN: arn, Function: function, Wave: wave,
-				From: arn.Version(int64(1 + w.r.IntN(2))), To: arn.Version(3), Cause: cause, Reason: "because",
+				From: arn.Version(int64(1 + w.r.IntN(2))), To: arn.Version(3), Cause: cause, Reason: "because", Asked: asked[n],
 			})
 		}
 		id, err := rec.Begin(w.t.Context(), intent)
@@ -67,6 +69,9 @@ func (w *writer) round(in history.Round, wave int, cause plan.Cause, between fun
 			out.Result = plan.Result{Status: plan.StatusFailed, Error: "AccessDenied"}
 		case 2:
 			out.Result = plan.Result{Status: plan.StatusSkipped, Error: "not begun: stopped"}
+		case 3:
+			out.Result = plan.Result{Status: plan.StatusSkipped, Error: "interrupted, not done: killed"}
+			out.Interrupted = true
 		}
 		if err := rec.Finish(w.t.Context(), id, out); err != nil {
 			w.t.Fatal(err)
@@ -75,6 +80,20 @@ func (w *writer) round(in history.Round, wave int, cause plan.Cause, between fun
 			w.pass()
 		}
 	}
+}
+
+// asked are who asked for each of a round's layers, which may be another commit than
+// the one that is followed, or none that is known.
+func (w *writer) asked(cause plan.Cause, layers int) []*desired.Asked {
+	list := make([]*desired.Asked, layers)
+	for n := range list {
+		if cause == plan.CauseChange {
+			list[n] = []*desired.Asked{
+				nil, {Revision: strings.Repeat("9", 40), Author: "abe"}, {Revision: strings.Repeat("8", 40), Earlier: true}, {Published: true},
+			}[w.r.IntN(4)]
+		}
+	}
+	return list
 }
 
 // decide writes what a person decided.
@@ -157,7 +176,7 @@ func happened(t *testing.T, log *history.Log) (groups [][]history.Entry, all []h
 }
 
 var (
-	lineOfText = regexp.MustCompile(`(?m)^  \d\d:\d\d \S (\S+) · \S+  (\w+) (\w+)  (\d+) functions?  (\S+ \S+ → \S+)(?:  (\d+) times since .*)?$`)
+	lineOfText = regexp.MustCompile(`(?m)^  \d\d:\d\d \S (\S+) · \S+  (\w+) (\w+)  (\d+) functions?  (\S+ \S+ → \S+)(?:  (\d+) times since .*)?\n {10}(for \w+(?:, revision \w+ by \w+|, revision \w+ or one before it|, a new version of the range in Git)?)(?:, rollout.*)?$`)
 	leftInText = regexp.MustCompile(`(?m)^(\d+) older changes? left out, of (\d+) steps?; all of them:\n  (.*)$`)
 )
 
@@ -171,10 +190,37 @@ func told(text string) map[string][2]int {
 		if times = functions; m[6] != "" {
 			_, _ = fmt.Sscan(m[6], &times)
 		}
-		key := strings.Join(append(slices.Clone(m[1:4]), m[5]), " ")
+		key := strings.Join(append(slices.Clone(m[1:4]), m[5], m[7]), " ")
 		sums[key] = [2]int{sums[key][0] + functions, sums[key][1] + times}
 	}
 	return sums
+}
+
+// howItEnded is how an entry ended, as the writer wrote it.
+func howItEnded(e history.Entry) string {
+	switch {
+	case e.Ended.IsZero():
+		return "open"
+	case strings.HasPrefix(e.Error, "interrupted"):
+		return "interrupted"
+	}
+	return string(e.Status)
+}
+
+// whoseCause is for what and for whom an entry was made, as the writer wrote it: a heal is
+// for nobody.
+func whoseCause(e history.Entry) string {
+	switch {
+	case e.Cause == plan.CauseDrift:
+		return "for drift"
+	case e.Asked == nil:
+		return fmt.Sprintf("for change, revision %.7s by sato", e.Planned)
+	case e.Asked.Published:
+		return "for change, a new version of the range in Git"
+	case e.Asked.Earlier:
+		return fmt.Sprintf("for change, revision %.7s or one before it", e.Asked.Revision)
+	}
+	return fmt.Sprintf("for change, revision %.7s by abe", e.Asked.Revision)
 }
 
 // truth adds up what the groups have.
@@ -186,7 +232,7 @@ func truth(groups [][]history.Entry) map[string][2]int {
 			if e.Cause == history.CauseRuling {
 				continue
 			}
-			key := strings.Join([]string{e.Environment, statusOf(e), string(e.Kind), fmt.Sprintf("%s %d → %d", e.Layer, e.FromNumber, e.ToNumber)}, " ")
+			key := strings.Join([]string{e.Environment, howItEnded(e), string(e.Kind), fmt.Sprintf("%s %d → %d", e.Layer, e.FromNumber, e.ToNumber), whoseCause(e)}, " ")
 			sum := sums[key]
 			// A wave is a line of its own.
 			if one := fmt.Sprint(key, e.Function, e.Wave); !seen[one] {
