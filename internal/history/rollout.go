@@ -77,7 +77,7 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 // that the same compares equal.
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
-	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
+	r.Chain, r.Targets, r.Left = slices.Concat(r.Chain), slices.Concat(r.Targets), slices.Concat(r.Left)
 	r.Reason, r.Findings = truncate(r.Reason), findings(r.Findings)
 	return rolloutDoc{head: head{version}, Rollout: r}
 }

@@ -21,6 +21,7 @@ type world struct {
 	snap    *state.Snapshot       // nil = the Region could not be read
 	past    plan.Past
 	rollout *rollout.Rollout // the one under way; nil = none
+	last    *rollout.Rollout // that, or the one that was the last; nil = there was none
 	changed []rollout.Changed
 	unwell  string // why no change may start; empty = it may
 
@@ -101,7 +102,7 @@ type region struct {
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	w := &world{
-		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell,
+		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell, last: given.Rollout,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
 		named: map[state.LayerARN]bool{},
 	}
