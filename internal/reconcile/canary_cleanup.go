@@ -20,7 +20,7 @@ func (r *region) endOrphanedCanaries() {
 	if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {
 		return // they go back with the rest
 	}
-	for _, c := range r.changed {
+	for _, c := range r.shared {
 		if c.Canary && c.AliasAfter != "" && c.Alias != state.LatestPublished && !r.stillRollingOut(c) {
 			r.resetWeights(c)
 		}

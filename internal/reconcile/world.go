@@ -23,6 +23,7 @@ type world struct {
 	rollout *rollout.Rollout // the one under way; nil = none
 	last    *rollout.Rollout // that, or the one that was the last; nil = there was none
 	changed []rollout.Changed
+	shared  []rollout.Changed // that, or what a rollout did that was rolled back, whose shares of calls may be left
 	unwell  string // why no change may start; empty = it may
 
 	open    window.Status // of the calendar, now
@@ -111,6 +112,10 @@ func newRegion(in Input, i int) *region {
 		undone: map[string]bool{}, unmoved: map[string][]string{}, shrunk: map[string]string{},
 		expects: map[state.LayerVersionARN]bool{}, reasons: map[reasonKey]string{},
 	}}
+	w.shared = w.changed
+	if given.Rollout != nil && given.Rollout.Stage == rollout.StageRolledBack {
+		w.changed = nil
+	}
 	if given.Rollout.Open() {
 		w.rollout = given.Rollout
 	}
