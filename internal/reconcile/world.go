@@ -24,7 +24,7 @@ type world struct {
 	last    *rollout.Rollout // that, or the one that was the last; nil = there was none
 	changed []rollout.Changed
 	shared  []rollout.Changed // that, or what a rollout did that was rolled back, whose shares of calls may be left
-	unwell  string // why no change may start; empty = it may
+	unwell  string            // why no change may start; empty = it may
 
 	open    window.Status // of the calendar, now
 	freezes window.Status // what the calendar says now to steps that no window holds
