@@ -16,7 +16,7 @@ import (
 
 // TestNoStandstill plays generated worlds in which AWS refuses some functions for
 // good, each by an error of its own, with waves, bakes, canaries and aliases: within
-// three hours all others have what Git asks for, each that has not is blocked with a
+// six hours all others have what Git asks for, each that has not is blocked with a
 // reason, and a day of it takes a bounded number of writes.
 func TestNoStandstill(t *testing.T) {
 	seeds := 12
@@ -68,7 +68,7 @@ func standstill(t *testing.T, rnd *rand.Rand) {
 		}
 		return awssim.Fault{}
 	})
-	f.passes(t, 3*time.Hour)
+	f.passes(t, 6*time.Hour)
 	region := f.apply(t.Context()).Plans[0].Regions[0]
 	blocked := map[string]bool{}
 	for _, b := range region.Blocked {
