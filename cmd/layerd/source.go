@@ -160,7 +160,9 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 		folder := filepath.Join(f.repo, f.path)
 		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
-			return commit, func(context.Context) (gitrepo.Past, error) { return gitrepo.DirPast(folder, desired.ReadPaths(), commit.Hash, maxPast) }, err
+			return commit, func(context.Context) (gitrepo.Past, error) {
+				return gitrepo.DirPast(folder, desired.ReadPaths(), commit.Hash, maxPast)
+			}, err
 		}
 		// A bare repository has no files on disk: its branch is meant.
 	}

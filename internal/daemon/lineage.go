@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -137,14 +138,14 @@ type pastSource interface {
 	Past(ctx context.Context, hash string, most int) (gitrepo.Past, error)
 }
 
-// trace finds out what the branch was at before a commit, unless that is known: it is
-// before anybody follows the commit, so that nothing is said of it that is not so.
+// trace finds out what the branch was at before a commit, unless that is known: before
+// anybody follows the commit, so that no change is told with the wrong one.
 func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	source, ok := d.Source.(pastSource)
 	d.mu.Lock()
-	old := d.lineage
+	old, inVain := d.lineage, d.untraced.commit == c.Hash && d.untraced.forGood
 	d.mu.Unlock()
-	if !ok || c.Hash == "" || old.head() == c.Hash {
+	if !ok || c.Hash == "" || old.head() == c.Hash || inVain {
 		return
 	}
 	next := (*Lineage)(nil)
@@ -156,7 +157,7 @@ func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 		past, err := source.Past(bounded, c.Hash, maxLineage)
 		if err != nil {
 			d.noteUntraced(c.Hash, err)
-			return // the next look at the branch tries again
+			return // the next look at the branch tries again, where that may help
 		}
 		next = NewLineage(bounded, &d.reader, past)
 	}
@@ -165,11 +166,20 @@ func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	d.lineage, d.view = next, nil
 }
 
+// untraced is a commit of which it could not be read what came before it.
+type untraced struct {
+	commit string
+	// forGood reports that trying again does not help: a past that is too large would be
+	// fetched as far as the limit with each look at the branch.
+	forGood bool
+}
+
 // noteUntraced logs once of each commit that what came before it was not read.
 func (d *Daemon) noteUntraced(hash string, err error) {
+	g, ok := errors.AsType[*gitrepo.Error](err)
 	d.mu.Lock()
-	logged := d.untraced == hash
-	d.untraced = hash
+	logged := d.untraced.commit == hash
+	d.untraced = untraced{hash, ok && !g.Retryable()}
 	d.mu.Unlock()
 	if !logged {
 		d.Log.Warn("commits before the newest not read", "revision", hash, "err", err)
