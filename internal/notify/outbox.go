@@ -65,10 +65,11 @@ func (d *document) byUnsent(id ID, targets []string) (groups []*sameUnsent) {
 	known := map[string]*sameUnsent{}
 	for _, target := range targets {
 		unsent, ends := d.unsent(id, target)
-		key := ""
+		var ids []string
 		for _, w := range slices.Concat(unsent, ends) {
-			key += w.Message.ID + "\n"
+			ids = append(ids, w.Message.ID)
 		}
+		key := strings.Join(ids, "\n")
 		if known[key] == nil {
 			known[key] = &sameUnsent{unsent: unsent, ends: ends}
 			groups = append(groups, known[key])
