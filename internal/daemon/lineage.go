@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// maxLineage is how many commits are looked back for the one that asked for
-	// something. Who asked before them is not known.
-	maxLineage = 30
+	// MaxLineage is how many commits are looked back for the one that asked for
+	// something, by the daemon and by commands. Who asked before them is not known.
+	MaxLineage = 30
 	// lineageTimeout bounds the looking back: the newest commit waits for it, and so
 	// may a lease that is to be renewed.
 	lineageTimeout = 10 * time.Second
@@ -75,8 +75,8 @@ func (l *Lineage) head() string {
 func (l *Lineage) followedBy(c gitrepo.Commit) *Lineage {
 	c.Files = nil
 	next := &Lineage{commits: append([]askingCommit{{Commit: c}}, l.commits...), whole: l.whole}
-	if len(next.commits) > maxLineage {
-		next.commits, next.whole = next.commits[:maxLineage], false
+	if len(next.commits) > MaxLineage {
+		next.commits, next.whole = next.commits[:MaxLineage], false
 	}
 	return next
 }
@@ -154,7 +154,7 @@ func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	} else {
 		bounded, cancel := context.WithTimeout(ctx, lineageTimeout)
 		defer cancel()
-		past, err := source.Past(bounded, c.Hash, maxLineage)
+		past, err := source.Past(bounded, c.Hash, MaxLineage)
 		if err != nil {
 			d.noteUntraced(c.Hash, err)
 			return // the next look at the branch tries again, where that may help
