@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -175,14 +176,17 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 	return err
 }
 
-// keepsBad reports whether a function could not be brought back.
+// keepsBad reports whether a function that was meant could not be brought back.
 func keepsBad(back round.Return) bool {
-	name := back.Back[0].Name
+	q := back.Back[0].Quarantine
+	meant := func(b plan.Blocked) bool {
+		ok, err := path.Match(q.Functions, b.Function)
+		return !b.Permanent && !b.Elsewhere && (q.Functions == "" || ok && err == nil) &&
+			(b.Layer == "" || slices.Contains(strings.Split(b.Layer, "+"), q.Name))
+	}
 	return slices.ContainsFunc(back.Plans, func(p plan.Plan) bool {
 		return slices.ContainsFunc(p.Regions, func(r plan.Region) bool {
-			return slices.ContainsFunc(r.Blocked, func(b plan.Blocked) bool {
-				return !b.Permanent && (b.Layer == "" || slices.Contains(strings.Split(b.Layer, "+"), name))
-			})
+			return slices.ContainsFunc(r.Blocked, meant)
 		})
 	})
 }

@@ -144,6 +144,9 @@ type Blocked struct {
 	// Permanent reports that the function's kind is the reason (an image, an
 	// edge replica): nothing to wait for, and not out of sync.
 	Permanent bool
+	// Elsewhere reports that another environment holds the function: it is none of
+	// this one's.
+	Elsewhere bool
 	// Refused reports that AWS refused it again and again, and Until when it is tried
 	// again at the latest; zero = unknown.
 	Refused bool
