@@ -9,8 +9,8 @@ import (
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
-// Bounds are what the environments' own files may reach, by environment. The entry
-// "*" is for those that have none of their own; without it they are free.
+// Bounds are what the environments' own files may reach, by environment. The lists of
+// the entry "*" are for those that have none of their own; without it they are free.
 type Bounds map[string]Bound
 
 // Bound is what one environment's file may reach. In each list one has to match; nil
@@ -23,14 +23,18 @@ type Bound struct {
 	LayerNames []string // globs on the live names of layers in its own account
 }
 
-// everyOther is the name of the entry for environments without one.
+// everyOther is the name of the entry for what an environment's own does not bound.
 const everyOther = "*"
 
 // entry returns the bound of one environment, its variables expanded.
 func (b Bounds) entry(environment string, values map[string]string) Bound {
-	e, ok := b[environment]
-	if !ok {
-		e = b[everyOther]
+	e, all := b[environment], b[everyOther]
+	for _, list := range []struct{ own, all *[]string }{
+		{&e.Accounts, &all.Accounts}, {&e.Regions, &all.Regions}, {&e.Roles, &all.Roles}, {&e.Functions, &all.Functions}, {&e.LayerNames, &all.LayerNames},
+	} {
+		if *list.own == nil { // who bounds one thing does not mean to free all others
+			*list.own = *list.all
+		}
 	}
 	for _, list := range []*[]string{&e.Roles, &e.Functions, &e.LayerNames} {
 		*list = slices.Clone(*list)

@@ -200,7 +200,7 @@ func (b *builder) notices(c window.Calendar) {
 		case window.NeverOpens:
 			b.problem("never_opens", b.positionOf(at), n.Message, "")
 		case window.Overlap:
-			if !neverCloses(c) { // which is said
+			if closedInAWeek(c) > hardlyClosed { // less is said
 				b.warning("window_notice", at.Where(), n.Message, "")
 			}
 		case window.LongClosed, window.EitherDay, window.Skipped:

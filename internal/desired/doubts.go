@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,6 +31,9 @@ const (
 	// longNight is from when on a window that ends on the next day is more likely one
 	// whose ends were mixed up.
 	longNight = 12 * time.Hour
+	// hardlyClosed is how long a week windows are closed that were meant for always:
+	// a minute of each day, mostly, by people who end days at 23:59.
+	hardlyClosed = time.Hour
 )
 
 // doubt adds a warning about the value of n, with a value in YAML to write instead.
@@ -50,7 +54,7 @@ func (b *builder) doubts(e Environment) {
 		b.doubt("always_holds", b.root.Get("drift", "after"), fmt.Sprintf("drift that is not %s old is left alone; most of it never gets so old", after), "1h")
 	}
 	for i, u := range b.file.Unmanaged {
-		if matchesEveryLayer(string(u)) {
+		if matchesEveryLayer(string(u), e) {
 			b.doubt("check_off", b.root.Get("unmanaged", strconv.Itoa(i)), fmt.Sprintf("%s is every layer: none is ever reported as extra", u), "")
 		}
 	}
@@ -76,9 +80,11 @@ func (b *builder) doubtNumber(code string, n *node, low, high int, message strin
 	}
 }
 
-// matchesEveryLayer reports whether a glob matches layers that have nothing in common.
-func matchesEveryLayer(glob string) bool {
-	return Glob(glob, "arn:aws:lambda:us-east-1:111122223333:layer:a") && Glob(glob, "arn:aws-cn:lambda:cn-north-1:444455556666:layer:Z_9")
+// matchesEveryLayer reports whether a glob matches layers that have nothing in common
+// but that functions of the environment can use them.
+func matchesEveryLayer(glob string, e Environment) bool {
+	place := "arn:" + e.Partition + ":lambda:" + e.Region
+	return Glob(glob, place+":111122223333:layer:a") && Glob(glob, place+":444455556666:layer:Z_9")
 }
 
 // doubtApproval is about keys that only count where changes wait for an approval.
@@ -111,20 +117,39 @@ func (b *builder) doubtWindows(c window.Calendar) {
 			b.doubt("always_holds", placeOf(i), fmt.Sprintf("nothing ever starts in %s: it is no longer than the cutoff of %s", w, words.Duration(c.Cutoff)), "")
 		}
 	}
-	if neverCloses(c) {
+	switch closed := closedInAWeek(c); {
+	case len(c.Windows) == 0 || closed > hardlyClosed:
+	case closed == 0:
 		b.doubt("check_off", at, "the windows together never close, as without the key", "")
+	default:
+		b.doubt("check_off", at, fmt.Sprintf("the windows together are closed for no more than %s a week: hardly a change ever waits", words.Duration(closed)), "")
 	}
 	if c.Cutoff > 0 && at == nil && len(b.file.Freezes) == 0 && !damaged && !b.root.Has("freezes") {
 		b.doubt("means_otherwise", b.root.Get("cutoff"), "a cutoff without a change_window or freezes holds nothing: there is no end to keep away from", "")
 	}
 }
 
-// neverCloses reports whether the windows of a calendar leave no time between them. Any
-// instant will do to ask: what recurs is open always or not.
-func neverCloses(c window.Calendar) bool {
+// closedInAWeek returns for how long the windows of a calendar are closed in a week, or
+// so much of it as is more than hardly. Any week will do to ask, as long as no clock is
+// set back or forward in it: what recurs is open always or not.
+func closedInAWeek(c window.Calendar) (closed time.Duration) {
 	c.Freezes, c.Cutoff = nil, 0
-	open := c.At(time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC))
-	return len(c.Windows) > 0 && open.InWindow && open.ClosesAt.IsZero()
+	at := time.Date(2027, time.January, 4, 0, 0, 0, 0, time.UTC)
+	for end := at.AddDate(0, 0, 7); at.Before(end) && closed <= hardlyClosed; {
+		now := c.At(at)
+		next := now.ClosesAt
+		if !now.InWindow {
+			if next = now.NextOpen; next.IsZero() {
+				return 7 * 24 * time.Hour
+			}
+			closed += next.Sub(at)
+		}
+		if !next.After(at) {
+			return closed // it stays open
+		}
+		at = next
+	}
+	return closed
 }
 
 // doubtFreezes is about freezes that are over, and those that hardly end.
@@ -140,7 +165,8 @@ func (b *builder) doubtFreezes(c window.Calendar) {
 		case !b.now.IsZero() && !b.now.Before(f.Until):
 			b.doubt("means_otherwise", until, "the freeze ended "+words.Moment(f.Until, b.timeZone())+" and holds nothing; remove it, or correct the year", "")
 		case f.Until.Sub(f.From) > 366*24*time.Hour:
-			b.doubt("always_holds", until, fmt.Sprintf("the freeze lasts %d days; nothing changes here until then", int(f.Until.Sub(f.From).Hours()/24)), "")
+			days := (f.Until.Unix() - f.From.Unix()) / (24 * 60 * 60) // a time.Duration ends after 292 years
+			b.doubt("always_holds", until, fmt.Sprintf("the freeze lasts %d days; nothing changes here until then", days), "")
 		}
 	}
 }
@@ -255,6 +281,11 @@ func (b *builder) doubtTest(n *node) {
 			continue
 		}
 		written := strings.TrimSpace(text.Text)
+		does := map[string]string{"payload": "is sent as text, which few functions take", "expect": "is a text that the answer has to be"}[key]
+		if json.Valid([]byte(written)) && !strings.ContainsAny(written[:1], "{[") {
+			b.doubt("means_otherwise", text, fmt.Sprintf("JSON in quotes %s; write it without them", does), written)
+			continue
+		}
 		if !strings.HasPrefix(written, "{") && !strings.HasPrefix(written, "[") {
 			continue
 		}
@@ -266,7 +297,6 @@ func (b *builder) doubtTest(n *node) {
 		if _, problems := root.Items[0].JSON(); len(problems) > 0 || strings.Contains(text.Text, "\"\n") {
 			instead = ""
 		}
-		does := map[string]string{"payload": "is sent as text, which few functions take", "expect": "is a text that the answer has to be"}[key]
 		b.doubt("means_otherwise", text, fmt.Sprintf("JSON in quotes %s; write the mapping or list itself", does), instead)
 	}
 }

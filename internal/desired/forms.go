@@ -226,7 +226,10 @@ func retentionForm(text string) *formError {
 		return e
 	}
 	e := &formError{Code: "bad_retention", Message: fmt.Sprintf("%q is not of the form \"20 versions\"", text), Offset: -1}
-	if digits := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyz"); digits != "" && strictyaml.IsWholeNumber(digits) {
+	digits := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyz")
+	switch unit := strings.TrimSpace(strings.TrimPrefix(text, digits)); {
+	case digits == "" || !strictyaml.IsWholeNumber(digits):
+	case unit == "" || strings.HasPrefix(unit, "v"): // 90 days are no 90 versions
 		e.Suggestion = digits + " versions"
 	}
 	return e

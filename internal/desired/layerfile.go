@@ -62,7 +62,7 @@ type layerdFile struct {
 	Defaults environmentFile `json:"defaults"`
 	// Times in which no change may start anywhere; no environment can take one away.
 	Freezes []freezeFile `json:"freezes"`
-	// What an environment's own file may reach, by environment; beyond it is a problem of that file. "*" is for environments without an entry, which are free otherwise.
+	// What an environment's own file may reach, by environment; beyond it is a problem of that file. "*" is for environments without an entry, or without such a list in theirs; they are free otherwise.
 	Bounds map[string]boundFile `json:"bounds"`
 }
 

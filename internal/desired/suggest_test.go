@@ -155,7 +155,7 @@ func TestW2ValuesThatUsersMet(t *testing.T) {
 		{"freezes: [{from: 1228, until: 2027-01-04}]", ""}, {"freezes: [{from: 2026, until: 2027-01-04}]", ""},
 		{"rollout: {waves: [0.1]}", "10%"}, {"rollout: {waves: [1, 0.25]}", "25%"}, {"rollout: {waves: [1.0]}", "100%"}, {"rollout: {waves: [2.5]}", ""}, {"rollout: {waves: 0.1}", "[10%]"}, {"rollout: {waves: 1}", "[1]"}, {"rollout: {waves: 10%}", `["10%"]`},
 		{"rollout: {smoke_test: f}", "{function: f}"}, {"rollout: {smoke_test: [f]}", "{function: f}"}, {"rollout: {smoke_test: {function: f, timeout: 30}}", "30s"}, {"rollout: {smoke_test: {function: f, timeout: 1000}}", ""},
-		{"retention: 20", "20 versions"}, {"retention: {versions_to_keep: 5, grace: 24}", "24h"}, {"cutoff: 15", "15m"}, {"rollout: {bake: 10}", "10m"}, {"drift: {after: 30}", "30m"},
+		{"retention: 20", "20 versions"}, {"retention: 20versions", "20 versions"}, {"retention: 90 days", ""}, {"retention: 90d", ""}, {"retention: 2 weeks", ""}, {"retention: {versions_to_keep: 5, grace: 24}", "24h"}, {"cutoff: 15", "15m"}, {"rollout: {bake: 10}", "10m"}, {"drift: {after: 30}", "30m"},
 		{"alias: 1", ""}, {"mode: true", ""}, {"max_new: \"5\"", "5"}, {"max_new: five", ""}, {"unmanaged: datadog", `["datadog"]`}, {"auto_update: yes", "true"}, {"region: [us-east-1]", "us-east-1"},
 		{"rollout: {max_error_rate: 5, bake: 5m}", "5%"}, {"alias: live\nrollout: {canary: {weight: 100}}", ""}, {"alias: live\nrollout: {canary: {weight: 10}}", "10%"},
 	} {

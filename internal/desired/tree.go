@@ -48,7 +48,7 @@ func (l *loader) ownership() {
 			for j, b := range list {
 				same := a.env.Name == b.env.Name
 				switch {
-				case i == j, same && i < j:
+				case i == j, same && i < j, a.env.Region != b.env.Region: // a layer of another Region is told elsewhere
 					continue
 				case same:
 				case !a.wish.Owned, !b.wish.Owned, l.holders[arn] == a.env.Name, wrong[b.env.Name] && !wrong[a.env.Name]:

@@ -258,3 +258,16 @@ layers: {vendor: {arn: {eu-west-1: "arn:${PARTITION}:lambda:${REGION}:4444555566
 		t.Errorf("layers (-have +want):\n%s", diff)
 	}
 }
+
+// O6: an ARN of another Region is one problem, and not that of two layers besides.
+func TestO6ArnOfAnotherRegionIsSaidOnce(t *testing.T) {
+	tree := load(t, `
+-- environments/dev.yaml --
+account: "123456789012"
+regions: [ap-northeast-1, us-east-1]
+layers: {vendor: {arn: {ap-northeast-1: "arn:aws:lambda:us-east-1:111122223333:layer:vendor", us-east-1: "arn:aws:lambda:us-east-1:111122223333:layer:vendor"}, version: 3, functions: [f]}}
+`)
+	if len(tree.Problems) != 1 || tree.Problems[0].Code != "arn_region" {
+		t.Errorf("got %v, want arn_region once", tree.Problems)
+	}
+}

@@ -57,6 +57,8 @@ type contest struct {
 	// better one than we do. Nil = the function is ours.
 	by   *other
 	held bool // by is the holder
+	// sign is the layer by which it may be the holder, where its file was never read.
+	sign state.LayerARN
 	// shares are environments that hold it as well as we do: they changed it when
 	// that was still allowed.
 	shares []*other
@@ -64,8 +66,11 @@ type contest struct {
 
 // verb is what the one who blocks us does with the function.
 func (c contest) verb() string {
-	if c.held {
+	switch {
+	case c.held:
 		return "holds"
+	case c.sign != "":
+		return "may hold"
 	}
 	return "selects"
 }
@@ -74,6 +79,10 @@ func (c contest) verb() string {
 func (r *region) contest(f *state.Function) contest {
 	var c contest
 	for _, o := range r.others {
+		if layer := r.signOf(o, f); layer != "" {
+			c.by, c.sign = o, layer // and go on: another one surely holds it
+			continue
+		}
 		if !o.selects(f) {
 			continue
 		}
@@ -92,7 +101,7 @@ func (r *region) contest(f *state.Function) contest {
 		case shared:
 			c.shares = append(c.shares, o)
 		default:
-			c.by = o // and go on: another one may hold it
+			c.by, c.sign = o, "" // and go on: another one may hold it
 		}
 	}
 	return c
@@ -209,6 +218,31 @@ func (o *other) selects(f *state.Function) bool {
 	return false
 }
 
+// signOf returns the layer of a function by which it may be another environment's of
+// which nothing is known: its file cannot be read, and there is no past, as in the
+// first look or with a lost store. It is a copy of what this environment would put
+// there, under a name that no other environment has. Without it that file's author
+// would lose functions to whoever selects them while he mends it. "" = nothing speaks
+// for the other.
+func (r *region) signOf(o *other, f *state.Function) state.LayerARN {
+	if !o.Unread || len(o.Past.Functions) > 0 || claimOf(r.past, r.want, f) > bare {
+		return ""
+	}
+	for _, v := range f.Layers {
+		layer := v.Layer()
+		named := slices.ContainsFunc(r.others, func(known *other) bool { return known.names(layer) })
+		if named || layer.Account() != r.want.Account {
+			continue
+		}
+		for _, w := range r.wishes {
+			if w.Owned && w.Layer != layer && strings.Contains(layer.Name(), w.Name) && w.Selects(*f) {
+				return layer
+			}
+		}
+	}
+	return ""
+}
+
 // ours reports whether this environment may decide about a function, and returns who
 // has it equally. One that is another's is blocked, and counts as selected.
 func (r *region) ours(f *state.Function) (shares []*other, ours bool) {
@@ -230,6 +264,9 @@ func (r *region) ours(f *state.Function) (shares []*other, ours bool) {
 
 func (r *region) claimReason(f *state.Function, c contest) string {
 	name := c.by.Want.Name
+	if c.sign != "" && !c.held {
+		return fmt.Sprintf("environment %s may hold it: %s is on it, and its file was never read; take it out of %s, or correct the other file", name, c.sign.Name(), r.want.File)
+	}
 	if !c.held {
 		return fmt.Sprintf("environments %s and %s both select it, and neither has had it: take it out of one of the two files", r.want.Name, name)
 	}

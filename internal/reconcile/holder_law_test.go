@@ -208,6 +208,13 @@ func TestD1WhoHoldsAFunction(t *testing.T) {
 		{"the holder let it go and comes back first", state.Layers{}, plan.FunctionPast{Applied: map[state.LayerARN]int64{prods: 2}, Since: noon}, plan.FunctionPast{Applied: map[state.LayerARN]int64{devs: 1}, Since: noon.AddDate(0, 0, -1), Released: true}, false, "f", false, free, blocked, "environment prod holds it"},
 		{"both have changed it since long ago", state.Layers{prods.Version(2), devs.Version(1)}, had(prods, 2), had(devs, 1), false, "f", false, free, free, ""},
 		{"the holder's file cannot be read", state.Layers{prods.Version(2)}, had(prods, 2), plan.FunctionPast{}, false, "f", true, free, blocked, "what that file asks for now cannot be read"},
+		{"a file that was never read, and its layer is there", state.Layers{foreignLayer.Version(1), prods.Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", true, free, blocked, "environment prod may hold it: common-prod is on it, and its file was never read; take it out of environments/dev.yaml, or correct the other file"},
+		{"a file that was never read, and the claimant's own layer is there", state.Layers{prods.Version(2), devs.Version(1)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", true, free, free, ""},
+		{"a file that was never read, and the claimant has had it", state.Layers{prods.Version(2)}, plan.FunctionPast{}, had(devs, 1), false, "f", true, free, free, ""},
+		{"a file that was never read, and a layer of another name is there", state.Layers{arnOf("tools").Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", true, free, free, ""},
+		{"a file that was never read, and a vendor's layer is there", state.Layers{state.NewLayerARN("aws", tokyo, "464622532012", "common-prod").Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", true, free, free, ""},
+		{"a file that was never read, and nothing is there", nil, plan.FunctionPast{}, plan.FunctionPast{}, false, "f", true, free, free, ""},
+		{"a file that was read before, and the function was not its", state.Layers{prods.Version(2)}, plan.FunctionPast{}, plan.FunctionPast{}, true, "f", true, free, free, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := generateEstate(rand.New(rand.NewPCG(1, 1)))

@@ -56,9 +56,7 @@ func (p *Run) unreadOthers(ctx context.Context, regions []reconcile.Region) (lis
 				return nil, err
 			}
 			p.unread.Store(key, other.Past)
-			if len(other.Past.Functions) > 0 {
-				list = append(list, other)
-			}
+			list = append(list, other)
 		}
 	}
 	return list, nil

@@ -42,8 +42,8 @@ type Config struct {
 	// beyond it is a problem of that file, and its last good commit is followed.
 	// It is like bounds in the repository's layerd.yaml and wins over it, list by
 	// list: whoever may merge there cannot widen it. "*" is for environments
-	// without an entry, which are free otherwise. Too narrow a bound stops an
-	// environment from following Git.
+	// without an entry, or without such a list in theirs; they are free otherwise.
+	// Too narrow a bound stops an environment from following Git.
 	Bounds map[string]Bound `json:"bounds"`
 	// What is logged to standard error: debug, info, warn or error; info by
 	// default, which is a line per round and per change.
