@@ -30,6 +30,7 @@ type source struct {
 	when       time.Time
 	repository string // identity, for the history
 	asked      func(environment, region string) desired.Asks
+	past       func(context.Context) (gitrepo.Past, error) // what the branch was at before
 }
 
 // remote is what Git takes for an address and not for a path: scheme://… or
@@ -55,6 +56,7 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	}
 	src, err := a.sourceOf(ctx, commit, f.repo)
 	if err == nil {
+		src.past = past
 		src.asked = a.askedIn(ctx, commit, src.tree, past)
 	}
 	return src, err
@@ -109,7 +111,9 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 // want returns what a commit asks for.
 func (a *app) want(ctx context.Context, src source, o desired.Options) (desired.Tree, error) {
 	var reader daemon.Reader
-	o.Now = a.now()
+	if o.Now.IsZero() {
+		o.Now = a.now()
+	}
 	return reader.Load(ctx, src.revision, src.files, o)
 }
 
