@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,11 +197,15 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 		back = back || s.Cause == plan.CauseRollback
 		changes = changes || s.Cause != plan.CauseRollback && s.Cause != plan.CauseDrift && !s.AnyTime
 	}
-	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || back && !changes || rec.idle() {
+	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || rec.idle() {
 		return
 	}
 	name := rec.Steps[0].Function
 	c := byName[name]
+	if back && !changes {
+		rec.takeBack(c)
+		return
+	}
 	if c == nil {
 		if !changes {
 			return
@@ -237,6 +242,17 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 	}
 	if rec.End != nil && rec.End.AliasAfter != "" {
 		c.AliasAfter = rec.End.AliasAfter
+	}
+}
+
+// takeBack notes that the record took back the share of calls that c gave: what an alias
+// no longer carries then was taken by nobody else.
+func (rec record) takeBack(c *rollout.Changed) {
+	if c == nil || !c.Canary || rec.Alias != c.Alias || rec.Canary || rec.End == nil || rec.End.Status != plan.StatusApplied {
+		return
+	}
+	if rec.End.AliasAfter == cmp.Or(c.AliasServes, c.AliasBefore) {
+		c.AliasAfter, c.Canary = "", false
 	}
 }
 
