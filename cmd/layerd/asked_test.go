@@ -15,7 +15,7 @@ func TestWhoAskedFollowsTheSettledTree(t *testing.T) {
 	a := &app{env: func(string) string { return "" }}
 	commit := gitrepo.Commit{Hash: "1111111111111111111111111111111111111111", Author: "sato"}
 	none := func(context.Context) (gitrepo.Past, error) { return gitrepo.Past{}, nil }
-	src := source{past: a.askedIn(t.Context(), commit, none)}
+	src := source{asks: a.askedIn(t.Context(), commit, none)}
 	if asks := src.asked()("prod", "eu-west-1"); len(asks.List) != 1 || len(asks.List[0].Layers) > 0 {
 		t.Errorf("before: %+v", asks)
 	}

@@ -129,7 +129,11 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 			return prepared{}, err
 		}
 	}
-	p := prepared{}
+	return a.prepareFrom(ctx, f, src, open)
+}
+
+// prepareFrom is prepare with a desired state that was read.
+func (a *app) prepareFrom(ctx context.Context, f *roundFlags, src source, open opener) (p prepared, err error) {
 	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {
 		return prepared{}, err
 	}

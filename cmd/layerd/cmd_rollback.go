@@ -50,9 +50,13 @@ and does not give it away in time, that daemon does the rollback in its next
 round, and this command exits 75. A second rollback with another --to replaces
 the first; the same command once more goes on, and no further back.
 
+It needs the store and AWS, and no valid file: where the environment is invalid
+now, asks for a version that is not there, or Git is out of reach, it goes by
+the last commit at which it was valid, of the branch or as a daemon has kept it.
+
 Exit codes: 0 done, 1 something failed, 3 something waits, 64 there is no such
-version or nothing to go back to, 75 the daemon does it, 78 the desired state is
-invalid.`,
+version or nothing to go back to, 75 the daemon does it, or Git is out of reach
+and no daemon has kept anything, 78 the environment never was valid.`,
 		Example: `  layerd rollback prod makoto-common --repo . --reason "it times out"
   layerd rollback prod makoto-common --repo . --to 1.4.1 --dry-run
   layerd rollback prod makoto-common --repo . --to 12 \
@@ -93,16 +97,20 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	if f.dry {
 		open = a.openToRead
 	}
-	r, err := a.prepare(ctx, &f.round, open)
+	if err := f.round.check(); err != nil {
+		return err
+	}
+	src, unusable, err := a.newestFor(ctx, f.round.repo, env)
+	if err != nil {
+		return err
+	}
+	r, err := a.prepareFrom(ctx, &f.round, src, a.knowing(src, unusable, env, open))
 	if err != nil {
 		return err
 	}
 	defer r.close()
 	if r.spec.Kind == store.KindMemory && !f.dry {
 		return usage("name the store that the daemon uses", "a rollback in memory: is forgotten at once")
-	}
-	if _, err := environmentsNamed(r.round.Tree, env); err != nil {
-		return err
 	}
 	if r.round.Store != nil {
 		if err := a.warnStranger(knowsRepository(ctx, r.round.Store, r.spec, r.round.Repository)); err != nil {
@@ -114,7 +122,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 		defer leases.release(ctx)
 		r.round.Lease = leases.take
 	}
-	back, err := r.round.Rollback(ctx, round.Rollback{
+	back, err := a.rollBack(ctx, &r, src, unusable, round.Rollback{
 		Environment: env, Layer: layer, To: f.to, Functions: f.functions, By: by, Reason: f.reason, DryRun: f.dry,
 		Going: func(back round.Return) {
 			r.endProgress()

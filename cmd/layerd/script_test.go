@@ -35,7 +35,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "expand": expand, "commit": commit,
+			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
 			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard,
 		},
@@ -51,6 +51,7 @@ const (
 	gitKey     = "git"
 	tablesKey  = "tables"
 	slackKey   = "slack"
+	reposKey   = "repositories"
 )
 
 // newWorld has six functions, three of each environment, and four versions of
@@ -86,6 +87,7 @@ func setUpIn(e *testscript.Env, world *awssim.World) error {
 	e.Defer(dynamo.Close)
 	e.Defer(slack.Close)
 	e.Values[simKey], e.Values[gitKey], e.Values[tablesKey], e.Values[slackKey] = world, git, tables, channel
+	e.Values[reposKey] = map[string]*gitserve.Repo{}
 	home := filepath.Join(e.WorkDir, "home")
 	for key, value := range map[string]string{
 		"HOME": home, "XDG_STATE_HOME": filepath.Join(home, "state"), "GIT": web.URL, "SLACK": slack.URL,
@@ -129,8 +131,19 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// commit NAME FOLDER [BRANCH]: commits a folder to the repository $GIT/NAME.
+// commit NAME FOLDER [BRANCH]: commits a folder to a new repository $GIT/NAME.
 func commit(ts *testscript.TestScript, _ bool, args []string) {
+	repo := ts.Value(gitKey).(*gitserve.Server).Add(args[0])
+	ts.Value(reposKey).(map[string]*gitserve.Repo)[args[0]] = repo
+	commitTo(ts, repo, args)
+}
+
+// next NAME FOLDER: commits what is in a folder on top of what $GIT/NAME has.
+func next(ts *testscript.TestScript, _ bool, args []string) {
+	commitTo(ts, ts.Value(reposKey).(map[string]*gitserve.Repo)[args[0]], args)
+}
+
+func commitTo(ts *testscript.TestScript, repo *gitserve.Repo, args []string) {
 	files := map[string]string{}
 	folder := ts.MkAbs(args[1])
 	ts.Check(fs.WalkDir(os.DirFS(folder), ".", func(name string, d fs.DirEntry, err error) error {
@@ -143,7 +156,7 @@ func commit(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 2 {
 		change.Branch = args[2]
 	}
-	_, err := ts.Value(gitKey).(*gitserve.Server).Add(args[0]).Commit(change)
+	_, err := repo.Commit(change)
 	ts.Check(err)
 }
 

@@ -29,16 +29,17 @@ type source struct {
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
-	// past answers who asked for what the tree wants; nil = nobody knows.
-	past func(t desired.Tree, environment, region string) desired.Asks
+	// asks answers who asked for what the tree wants; nil = nobody knows.
+	asks func(t desired.Tree, environment, region string) desired.Asks
+	past func(context.Context) (gitrepo.Past, error) // what the branch was at before
 }
 
 // asked is round.Round.Asked for the tree, also where it was settled since it was read.
 func (s source) asked() func(environment, region string) desired.Asks {
-	if s.past == nil {
+	if s.asks == nil {
 		return nil
 	}
-	return func(environment, region string) desired.Asks { return s.past(s.tree, environment, region) }
+	return func(environment, region string) desired.Asks { return s.asks(s.tree, environment, region) }
 }
 
 // remote is what Git takes for an address and not for a path: scheme://… or
@@ -64,7 +65,7 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	}
 	src, err := a.sourceOf(ctx, commit, f.repo)
 	if err == nil {
-		src.past = a.askedIn(ctx, commit, past)
+		src.past, src.asks = past, a.askedIn(ctx, commit, past)
 	}
 	return src, err
 }
@@ -117,7 +118,9 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 // want returns what a commit asks for.
 func (a *app) want(ctx context.Context, src source, o desired.Options) (desired.Tree, error) {
 	var reader daemon.Reader
-	o.Now = a.now()
+	if o.Now.IsZero() {
+		o.Now = a.now()
+	}
 	return reader.Load(ctx, src.revision, src.files, o)
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
@@ -48,7 +49,11 @@ const docVersion = 1
 const partSize = 300 << 10
 
 func (d *Daemon) lastGoodKey(environment string, more ...string) string {
-	return store.Key(append([]string{"desired", d.Repository, environment}, more...)...)
+	return lastGoodKey(d.Repository, environment, more...)
+}
+
+func lastGoodKey(repository, environment string, more ...string) string {
+	return store.Key(append([]string{"desired", repository, environment}, more...)...)
 }
 
 func (d *Daemon) lastGoodDocs() store.Documents[lastGoodDoc] {
@@ -162,17 +167,9 @@ func (d *Daemon) loadLastGoodOf(ctx context.Context, environment string) error {
 	if same {
 		return nil
 	}
-	var data []byte
-	for i := range doc.Parts {
-		v, err := d.Store.Get(ctx, d.lastGoodKey(environment, fmt.Sprint(doc.Slot), fmt.Sprint(i)))
-		if err != nil {
-			return err
-		}
-		data = append(data, v.Data...)
-	}
-	files, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	files, err := unpack(ctx, d.Store, doc, func(part string) string { return d.lastGoodKey(environment, fmt.Sprint(doc.Slot), part) })
 	if err != nil {
-		return fmt.Errorf("unpack: %w: %w", store.ErrCorrupt, err)
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -180,6 +177,39 @@ func (d *Daemon) loadLastGoodOf(ctx context.Context, environment string) error {
 		d.lastGood[environment] = &lastGood{hash: doc.Hash, author: doc.Author, subject: doc.Subject, when: doc.When, files: files, at: doc.At, saved: true}
 	}
 	return nil
+}
+
+// unpack reads the files of a last good commit.
+func unpack(ctx context.Context, s store.Store, doc lastGoodDoc, key func(part string) string) (fs.FS, error) {
+	var data []byte
+	for i := range doc.Parts {
+		v, err := s.Get(ctx, key(fmt.Sprint(i)))
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, v.Data...)
+	}
+	files, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, fmt.Errorf("unpack: %w: %w", store.ErrCorrupt, err)
+	}
+	return files, nil
+}
+
+// LastGood returns the last good commit of an environment as a daemon has kept it, for
+// whoever has to act while what Git has now cannot be used, and when it was last seen
+// to be valid. Its Hash is empty where none is kept.
+func LastGood(ctx context.Context, s store.Store, repository, environment string) (c gitrepo.Commit, at time.Time, err error) {
+	docs := store.Documents[lastGoodDoc]{Store: s, Version: docVersion}
+	doc, _, err := docs.Get(ctx, lastGoodKey(repository, environment))
+	if err != nil || doc.Hash == "" {
+		return c, at, err
+	}
+	files, err := unpack(ctx, s, doc, func(part string) string { return lastGoodKey(repository, environment, fmt.Sprint(doc.Slot), part) })
+	if err != nil {
+		return c, at, fmt.Errorf("read the last good commit of %s: %w", environment, err)
+	}
+	return gitrepo.Commit{Hash: doc.Hash, Author: doc.Author, Subject: doc.Subject, When: doc.When, Files: files}, doc.At, nil
 }
 
 // archive packs the files that desired.Load may look at for one environment. Of the

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,7 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
 	r.Chain, r.Targets, r.Left = slices.Concat(r.Chain), slices.Concat(r.Targets), slices.Concat(r.Left)
+	r.Shares = slices.Concat(r.Shares)
 	var asked []desired.Asked
 	for _, a := range r.Asked {
 		asked = append(asked, *truncatedAsked(&a))
@@ -195,11 +197,15 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 		back = back || s.Cause == plan.CauseRollback
 		changes = changes || s.Cause != plan.CauseRollback && s.Cause != plan.CauseDrift && !s.AnyTime
 	}
-	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || back && !changes || rec.idle() {
+	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || rec.idle() {
 		return
 	}
 	name := rec.Steps[0].Function
 	c := byName[name]
+	if back && !changes {
+		rec.takeBack(c)
+		return
+	}
 	if c == nil {
 		if !changes {
 			return
@@ -236,6 +242,17 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 	}
 	if rec.End != nil && rec.End.AliasAfter != "" {
 		c.AliasAfter = rec.End.AliasAfter
+	}
+}
+
+// takeBack notes that the record took back the share of calls that c gave: what an alias
+// no longer carries then was taken by nobody else.
+func (rec record) takeBack(c *rollout.Changed) {
+	if c == nil || !c.Canary || rec.Alias != c.Alias || rec.Canary || rec.End == nil || rec.End.Status != plan.StatusApplied {
+		return
+	}
+	if rec.End.AliasAfter == cmp.Or(c.AliasServes, c.AliasBefore) {
+		c.AliasAfter, c.Canary = "", false
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
@@ -25,6 +26,48 @@ func (r *region) endOrphanedCanaries() {
 			r.resetWeights(c)
 		}
 	}
+	for _, c := range r.outlived() {
+		if !r.stillRollingOut(c) || r.keptAway(c.Function) {
+			r.resetWeights(c)
+		}
+	}
+}
+
+// keptAway reports whether a quarantine holds something of a function: nobody knows when
+// it ends, and until then its callers would have a share of what may be bad.
+func (r *region) keptAway(function string) bool {
+	return slices.ContainsFunc(r.plan.Steps, func(s plan.Step) bool {
+		return s.Function == function && (s.Quarantined != "" || r.quarantineReason(s) != "")
+	})
+}
+
+// outlived returns what gave the shares of calls that rollouts left which have ended,
+// on functions whose alias the one under way has not moved.
+func (r *world) outlived() []rollout.Changed {
+	if r.last == nil {
+		return nil
+	}
+	var list []rollout.Changed
+	for _, s := range r.last.Shares {
+		if c := r.changedHere(s.Function); c == nil || c.AliasAfter == "" {
+			list = append(list, s.Changed())
+		}
+	}
+	return list
+}
+
+// ownShare reports whether the share of calls on an alias is what a rollout left that
+// has ended.
+func (r *world) ownShare(function string, a state.Alias) bool {
+	return r.last != nil && slices.ContainsFunc(r.last.Shares, func(s rollout.Share) bool { return s.Function == function && s.On(a) })
+}
+
+// SharesLeft returns those of shares that may still be there.
+func SharesLeft(shares []rollout.Share, have *state.Snapshot) []rollout.Share {
+	return slices.DeleteFunc(shares, func(s rollout.Share) bool {
+		aliases, known := have.Aliases[s.Function]
+		return known && !slices.ContainsFunc(aliases, s.On)
+	})
 }
 
 // stillRollingOut reports whether something is planned, held or not, that ends the share,
@@ -40,6 +83,17 @@ func (r *region) stillRollingOut(c rollout.Changed) bool {
 	})
 }
 
+// layersOn names the layers that the environment selects a function for.
+func (r *world) layersOn(f state.Function) string {
+	var names []string
+	for _, w := range r.wishes {
+		if w.Selects(f) {
+			names = append(names, w.Name)
+		}
+	}
+	return strings.Join(names, "+")
+}
+
 func (r *region) resetWeights(c rollout.Changed) {
 	f, ok := r.snap.Function(c.Function)
 	if !ok {
@@ -50,7 +104,7 @@ func (r *region) resetWeights(c rollout.Changed) {
 		return // not ours, or not any more
 	}
 	r.plan.Steps = append(r.plan.Steps, plan.Step{
-		Kind: plan.KindServe, ID: fmt.Sprintf("%s/%s/%s", plan.KindServe, c.Alias, c.Function), Layer: r.layersChanged(c), Function: c.Function,
+		Kind: plan.KindServe, ID: fmt.Sprintf("%s/%s/%s", plan.KindServe, c.Alias, c.Function), Layer: cmp.Or(r.layersChanged(c), r.layersOn(f)), Function: c.Function,
 		Cause: plan.CauseRollback, Wave: c.Wave, List: f.Layers,
 		Reason: fmt.Sprintf("version %s gets a share of the calls of %s, and is not to get more: all go to version %s again",
 			c.AliasAfter, c.Alias, a.Version),

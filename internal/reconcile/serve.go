@@ -279,6 +279,9 @@ func (r *world) othersCanary(function string, a state.Alias) string {
 	if c := r.changedHere(function); c != nil && c.Canary && len(versions) == 1 && versions[0] == c.AliasAfter {
 		return ""
 	}
+	if r.ownShare(function, a) {
+		return ""
+	}
 	v := versions[0]
 	return fmt.Sprintf("%s gives %.0f %% of its calls to version %s: somebody runs a canary", a.Name, 100*a.Weights[v], v)
 }

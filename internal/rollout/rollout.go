@@ -56,6 +56,8 @@ type Rollout struct {
 	// Left are functions whose alias somebody else has changed while the rollout shared
 	// out its calls: they are left alone for as long as Git asks for the same; sorted.
 	Left []string `json:"left,omitempty"`
+	// Shares are those that this rollout, or one before it, may have left; see Share.
+	Shares []Share `json:"shares,omitempty"`
 	// Attempts counts the rounds in which rolling back left something to do.
 	Attempts int `json:"attempts,omitempty"`
 }

@@ -122,6 +122,9 @@ func (p *Run) advance(ctx context.Context, in *reconcile.Input, i int, event rol
 	if !ro.Moved(next) {
 		return false, nil
 	}
+	if ro.Open() && !next.Open() {
+		next.Shares = rollout.Shares(in.Regions[i].Changed, ro.Shares)
+	}
 	log := p.history(e.Account)
 	switch {
 	case next.Stage == rollout.StageRollingBack && ro.Stage != next.Stage:
@@ -194,6 +197,9 @@ func (p *Run) beginRollout(ctx context.Context, in *reconcile.Input, r plan.Regi
 	ro := plan.Begins(r, in.Regions[i].Rollout, p.history(e.Account).NewRolloutID(now), p.origin(e.Name).Revision, now)
 	if ro == nil {
 		return nil
+	}
+	if before := in.Regions[i].Rollout; before != nil {
+		ro.Shares = reconcile.SharesLeft(rollout.Shares(in.Regions[i].Changed, before.Shares), in.Regions[i].Have)
 	}
 	if err := p.history(e.Account).SaveRollout(ctx, e.Name, e.Region, *ro); err != nil {
 		return err
