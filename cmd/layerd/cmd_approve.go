@@ -35,6 +35,7 @@ It is written to the store that apply reads, for one repository: name the same
 --repo, whose layerd.yaml says which store that is, or the same --store. Without
 --repo the only repository that the store knows is meant.`,
 		Example:           `  layerd approve prod 3f2a9c41 --repo . --reason "release 1.4.2"`,
+		Annotations:       map[string]string{withoutRepo: "yes"},
 		Args:              arguments("ENV", "DIGEST"),
 		ValidArgsFunction: a.completeEnvironments,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -47,8 +47,9 @@ in CSV that line is on standard error.`,
 		Example: `  layerd history --repo . --env prod
   layerd history --function 'makoto-chat-*' --since 7d
   layerd history --since 2026-11-01 --limit 0 --output csv`,
-		Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), f) },
+		Annotations: map[string]string{withoutRepo: "yes"},
+		Args:        arguments(),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), f) },
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)

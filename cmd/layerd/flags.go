@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,15 +21,18 @@ type repoFlags struct {
 }
 
 // repoName returns what the command line calls the repository.
-func (f *repoFlags) repoName() string {
-	if f.argument {
+func (a *app) repoName(f repoFlags) string {
+	switch {
+	case a.assumed.repo == repoVariable:
+		return repoVariable
+	case f.argument:
 		return "PATH|URL"
 	}
 	return "--repo"
 }
 
 func (f *repoFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository, `PATH|URL`: a folder, or what Git clones")
+	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository, `PATH|URL` (default: this folder if it looks like one, else LAYERD_REPO)")
 	f.addGit(cmd)
 }
 
@@ -60,7 +62,7 @@ func (f *repoFlags) asFlags() string {
 type storeFlags struct{ store, server string }
 
 func (f *storeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.store, "store", "", "`STORE` of the past: sqlite:PATH, dynamodb:TABLE or memory: (default: layerd.yaml's store, else a file of this user)")
+	cmd.Flags().StringVar(&f.store, "store", "", "`STORE` of the past: sqlite:PATH, dynamodb:TABLE or memory: (default: LAYERD_STORE, else layerd.yaml's store, else a file of this user)")
 	cmd.Flags().StringVar(&f.server, "server", "", "ask a daemon instead (not supported yet)")
 }
 
@@ -141,7 +143,7 @@ func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete strin
 		return a.completeEnvironments(cmd, args, toComplete)
 	}
 	const no = cobra.ShellCompDirectiveNoFileComp
-	f := hereFlags(cmd)
+	f := a.hereFlags(cmd)
 	if !isFolder(f.repo) {
 		return nil, no
 	}
@@ -160,20 +162,20 @@ func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete strin
 	return names, no
 }
 
-// hereFlags returns the flags of a command line that is being typed: this folder
-// where no repository was named.
-func hereFlags(cmd *cobra.Command) repoFlags {
+// hereFlags returns the flags of a command line that is being typed.
+func (a *app) hereFlags(cmd *cobra.Command) repoFlags {
+	a.assume(cmd)
 	// Every command that completes names has the flags.
 	repo, _ := cmd.Flags().GetString("repo")
 	path, _ := cmd.Flags().GetString("path")
-	return repoFlags{repo: cmp.Or(repo, "."), path: path}
+	return repoFlags{repo: repo, path: path}
 }
 
 // completeEnvironments offers the names of a repository on this machine; it
 // never goes to the network, because a person waits for the Tab key.
 func (a *app) completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	const no = cobra.ShellCompDirectiveNoFileComp
-	f := hereFlags(cmd)
+	f := a.hereFlags(cmd)
 	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(f.repo) {
 		return nil, no
 	}

@@ -27,6 +27,7 @@ type app struct {
 	logLevel oneOf
 	progress *statusLine // nil until a command shows progress
 	end      func(int)   // of the process, at once
+	assumed  assumption  // what the command line leaves to us
 	// inHand is true while a command runs that may have a change in hand.
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
@@ -59,6 +60,9 @@ window, after the approval, with a reason for every step.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.Version = buildVersion().Version
+	root.Flags().Bool("version", false, "say which layerd this is, as layerd version does") // cobra acts on it; -v is --verbose
+	root.SetVersionTemplate(buildVersion().line())
 	root.DisableSuggestions = true // sayUsage words them
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(a.out)
@@ -75,6 +79,7 @@ window, after the approval, with a reason for every step.`,
 		if run := c.RunE; run != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				a.inHand.Store(cmd.GroupID == groupAct)
+				a.assume(cmd)
 				if err := run(cmd, args); err != nil {
 					return &ranError{err}
 				}
