@@ -56,7 +56,7 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 		Args: arguments("[FUNCTION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 || f.layer != "" {
-				return usage("examine a set-up with: layerd doctor --env ENV --repo .",
+				return usage("examine a set-up with doctor --env ENV",
 					"examining a function or an archive is not supported yet")
 			}
 			return a.doctor(cmd.Context(), &f)

@@ -145,13 +145,12 @@ func (a *app) showHistory(f historyFlags, page history.Page, zone *time.Location
 
 // allCommand returns the command that shows what the limit leaves out.
 func (f historyFlags) allCommand() string {
-	text := "layerd history" + f.repo.asFlags()
+	text := suggest(f.repo, f.store, "history")
 	add := func(flag, value string) {
 		if value != "" {
 			text += " --" + flag + " " + words.ShellQuote(value)
 		}
 	}
-	add("store", f.store.store)
 	for _, env := range f.envs {
 		add("env", env)
 	}

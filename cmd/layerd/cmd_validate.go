@@ -70,6 +70,16 @@ reports everything that is wrong, all at once. It asks AWS nothing.`,
 	return cmd
 }
 
+// validateLine returns the command that checks a repository.
+func validateLine(f repoFlags) string {
+	text := "layerd validate"
+	if f.repo != "" {
+		text += " " + words.ShellQuote(withoutPassword(f.repo))
+	}
+	f.repo = ""
+	return text + f.asFlags()
+}
+
 // notYet lists each key once, however many Regions its environment has.
 func notYet(t desired.Tree) []desired.Problem {
 	list := []desired.Problem{}

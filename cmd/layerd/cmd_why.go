@@ -48,7 +48,7 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 	r.endProgress()
 	code := planCode(result.Report, f.envs, false)
 	if len(answer.Environments) == 0 {
-		return a.unknownFunction(function, result, code)
+		return a.unknownFunction(f, function, result, code)
 	}
 	if f.output.value == "json" {
 		err = a.printJSON(present.WhyDocument(answer, result.Report))
@@ -63,7 +63,7 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 
 // unknownFunction: where everything was read the name is wrong; where not, the
 // function may be in what was not read.
-func (a *app) unknownFunction(name string, result round.Result, code int) error {
+func (a *app) unknownFunction(f *roundFlags, name string, result round.Result, code int) error {
 	var names []string
 	places := 0
 	for _, d := range result.Decisions {
@@ -82,7 +82,7 @@ func (a *app) unknownFunction(name string, result round.Result, code int) error 
 	}
 	if len(result.Skipped) > 0 {
 		return &exitError{code: worst(code, exitInvalid), err: fmt.Errorf("no function %q in what could be read; these environments are invalid: %s",
-			name, listOr(result.Skipped)), hint: "see layerd validate"}
+			name, listOr(result.Skipped)), hint: "see " + validateLine(f.repo)}
 	}
 	return usage("why looks at the accounts and regions of the repository's environments",
 		"no function %q in %s%s", name, words.Count(places, "environment"), didYouMean(name, names))

@@ -80,7 +80,7 @@ func checkGit(ctx context.Context, x *examination) {
 		x.misused = err
 		return
 	case err != nil:
-		x.wrong("environment", "see layerd validate", "%v", err)
+		x.wrong("environment", "see "+validateLine(x.repoFlags()), "%v", err)
 		return
 	}
 	x.regions = regions
@@ -188,7 +188,7 @@ func checkWindow(_ context.Context, x *examination) {
 	case w.Open:
 		x.fine(check, "%s", w.Reason)
 	case w.NextOpen.IsZero():
-		x.wrong(check, "look at change_window and freezes: layerd window "+x.flags.env, "%s", w.Reason)
+		x.wrong(check, "look at change_window and freezes: "+suggest(x.repoFlags(), storeFlags{}, "window", x.flags.env), "%s", w.Reason)
 	default:
 		x.fine(check, "%s, in %s", w.Reason, words.Span(w.NextOpen.Sub(now)))
 	}

@@ -47,10 +47,32 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs.Int64Var(&f.maxBytes, "git-max-bytes", 0, "how many `BYTES` may be fetched for a commit (default: 64 MiB)")
 }
 
+// suggest returns a command that a person can paste: words, and the flags that name
+// the repository and the store as this command line does. What is a word and what are
+// several is known here alone; someReason stands for what they have to write.
+func suggest(repo repoFlags, s storeFlags, command ...string) string {
+	text := "layerd"
+	for _, word := range command {
+		if word != someReason {
+			word = words.ShellQuote(word)
+		}
+		text += " " + word
+	}
+	text += repo.asFlags()
+	if s.store != "" {
+		text += " --store " + words.ShellQuote(s.store)
+	}
+	return text
+}
+
+// someReason stands where whoever pastes a command has to write why.
+const someReason = `"…"`
+
 // asFlags returns the flags that name the repository, for commands that we suggest.
+// Credentials are nobody's to see.
 func (f *repoFlags) asFlags() string {
 	var b strings.Builder
-	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
+	for _, x := range [][2]string{{"repo", withoutPassword(f.repo)}, {"ref", f.ref}, {"path", f.path}} {
 		if x[1] != "" {
 			fmt.Fprintf(&b, " --%s %s", x[0], words.ShellQuote(x[1]))
 		}
