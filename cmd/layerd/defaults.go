@@ -2,17 +2,22 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/foreign"
+	"github.com/layerd/layerd/internal/store"
 )
 
-// The variables that stand for flags which a person would type all day.
+// What stands for flags that a person would type all day: the repository's own file and
+// two variables.
 const (
+	layerdYAML    = "layerd.yaml"
 	repoVariable  = "LAYERD_REPO"
 	storeVariable = "LAYERD_STORE"
 )
@@ -65,7 +70,7 @@ func (a *app) usualRepo(path string) (repo, from string) {
 
 // looksLikeRepo reports whether a folder has what desired state begins with.
 func looksLikeRepo(folder string) bool {
-	if info, err := os.Stat(filepath.Join(folder, "layerd.yaml")); err == nil && info.Mode().IsRegular() {
+	if info, err := os.Stat(filepath.Join(folder, layerdYAML)); err == nil && info.Mode().IsRegular() {
 		return true
 	}
 	return isFolder(filepath.Join(folder, "environments"))
@@ -83,12 +88,33 @@ func (a *app) assumedLine() string {
 	return "  the repository is this folder, since it looks like one; --repo names another\n"
 }
 
-// fromStore adds to an error about a store which of four places named it.
-func (a *app) fromStore(err error) error {
-	if err == nil || a.assumed.store == "" {
-		return err
+// fromStore adds to an error about a store which of four places named it. A path that
+// no store can have is that place's mistake.
+func (a *app) fromStore(spec store.Spec, err error) error {
+	if err == nil {
+		return nil
 	}
-	return fmt.Errorf("%w (the store is that of %s)", err, a.assumed.store)
+	if a.assumed.store != "" {
+		err = fmt.Errorf("%w (the store is that of %s)", err, a.assumed.store)
+	}
+	switch a.assumed.store {
+	case "", storeVariable, layerdYAML:
+		if impossible(spec) {
+			code := map[bool]int{true: exitInvalid, false: exitUsage}[a.assumed.store == layerdYAML]
+			return &exitError{code: code, err: err, hint: "sqlite: takes the path of a file"}
+		}
+	}
+	return err
+}
+
+// impossible reports whether a store's path is that of something else than a file, or
+// leads through one.
+func impossible(spec store.Spec) bool {
+	if spec.Kind != store.KindSQLite {
+		return false
+	}
+	info, err := os.Stat(spec.Location)
+	return errors.Is(err, syscall.ENOTDIR) || err == nil && !info.Mode().IsRegular()
 }
 
 // storeName returns what a person wrote the store after.

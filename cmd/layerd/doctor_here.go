@@ -50,7 +50,7 @@ func checkGit(ctx context.Context, x *examination) {
 	}
 	src, err := x.source(ctx)
 	if err != nil {
-		if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
+		if codeOf(err) == exitUsage {
 			x.misused = err
 			return
 		}
@@ -114,6 +114,10 @@ func checkStore(ctx context.Context, x *examination) {
 		return
 	}
 	s, err := x.app.openStore(ctx, spec)
+	if codeOf(err) == exitUsage {
+		x.misused = err
+		return
+	}
 	if err != nil {
 		x.wrong(check, storeFix(err), "%s cannot be opened: %v", spec, err)
 		return

@@ -35,7 +35,7 @@ func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 			return spec, &exitError{code: exitInvalid, err: fmt.Errorf("layerd.yaml, store %s: %w", t.Store, err),
 				hint: "until it is changed, name another one: --store sqlite:PATH"}
 		}
-		a.assumed.store = "layerd.yaml"
+		a.assumed.store = layerdYAML
 		return spec, nil
 	}
 	// A store that is named and cannot be understood is not "none": the usual one knows
@@ -71,7 +71,7 @@ func (a *app) defaultStorePath() (string, error) {
 // table costs money and is made by store init alone.
 func (a *app) openStore(ctx context.Context, spec store.Spec) (store.Store, error) {
 	s, err := a.openToWrite(ctx, spec)
-	return s, a.fromStore(err)
+	return s, a.fromStore(spec, err)
 }
 
 func (a *app) openToWrite(ctx context.Context, spec store.Spec) (store.Store, error) {
@@ -98,7 +98,7 @@ func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, err
 	case store.KindDynamoDB:
 		cfg, cfgErr := a.storeConfig(ctx, spec)
 		if cfgErr != nil {
-			return nil, a.fromStore(cfgErr)
+			return nil, a.fromStore(spec, cfgErr)
 		}
 		s, err = opened(dynamostore.OpenReadOnly(ctx, cfg, spec.Location, dynamostore.Options{}))
 	default:
@@ -107,7 +107,7 @@ func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, err
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return s, a.fromStore(err)
+	return s, a.fromStore(spec, err)
 }
 
 // opened returns a nil store for a nil adapter, which in an interface is not nil.
