@@ -41,7 +41,7 @@ It is written to the store that apply reads, for one repository: name the same
 		Example:           `  layerd approve prod 3f2a9c41d5e6 --repo . --reason "release 1.4.2"`,
 		Annotations:       map[string]string{withoutRepo: "yes"},
 		Args:              arguments("ENV", "DIGEST"),
-		ValidArgsFunction: a.completeEnvironments,
+		ValidArgsFunction: a.complete(offerEver, offerDigests),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.approve(cmd.Context(), f, args[0], strings.ToLower(args[1]))
 		},

@@ -72,7 +72,7 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json")
 	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
 	return cmd
 }
 

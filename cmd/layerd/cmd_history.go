@@ -53,13 +53,17 @@ in CSV that line is on standard error.`,
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)
-	a.envFlag(cmd, &f.envs)
+	envsFlag(cmd, &f.envs)
 	fs := cmd.Flags()
 	fs.StringVar(&f.layer, "layer", "", "only this layer (glob)")
 	fs.StringVar(&f.function, "function", "", "only this function (glob)")
 	fs.StringVar(&f.since, "since", "", "from then on: 7d, 12h, a date or RFC 3339")
 	fs.StringVar(&f.until, "until", "", "up to then, likewise")
 	fs.IntVar(&f.limit, "limit", 50, "at most so many rollouts, rounds and decisions, each whole; 0 for all")
+	// The flags exist, so none of these can fail.
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEver))
+	_ = cmd.RegisterFlagCompletionFunc("layer", a.completeFlag(offerLayers))
+	_ = cmd.RegisterFlagCompletionFunc("function", a.completeFlag(offerFunctions))
 	verboseFlag(cmd, &f.verbose)
 	outputFlag(cmd, &f.output, "text", "json", "csv")
 	return cmd

@@ -30,7 +30,7 @@ has never worked is one: then another is meant.`,
 		Example: `  layerd retry prod --repo . --reason "the database is back"
   layerd retry prod makoto-common --repo . --reason "the alarm was wrong"`,
 		Args:              arguments("ENV", "[LAYER]"),
-		ValidArgsFunction: a.completeLayers,
+		ValidArgsFunction: a.complete(offerEnvironments, offerLayers),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			layer := ""
 			if len(args) > 1 {

@@ -57,7 +57,7 @@ invalid.`,
   layerd rollback prod makoto-common --repo . --to 12 \
       --functions 'makoto-chat-*' --reason "only chat is broken"`,
 		Args:              arguments("ENV", "LAYER"),
-		ValidArgsFunction: a.completeLayers,
+		ValidArgsFunction: a.complete(offerEnvironments, offerLayers),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := filled(cmd, "to", "functions"); err != nil {
 				return err
@@ -71,6 +71,7 @@ invalid.`,
 	verboseFlag(cmd, &f.round.verbose)
 	cmd.Flags().StringVar(&f.to, "to", "", "`VERSION` to go back to, 1.4.1 or 12 (default: the last good one)")
 	cmd.Flags().StringVar(&f.functions, "functions", "", "only functions whose names match `GLOB` (default: all)")
+	_ = cmd.RegisterFlagCompletionFunc("functions", a.completeFlag(offerFunctions)) // the flag exists
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "show what would be done; change and write nothing")
 	cmd.Flags().StringVar(&f.by, "by", "", "who rolls back (default: the user of this machine)")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history; required")

@@ -23,8 +23,9 @@ what was done to it lately. It asks what plan asks and changes nothing.
 Exit codes are those of plan; a function that nobody has heard of is 64.`,
 		Example: `  layerd why makoto-chat-handler-prod --repo .
   layerd why makoto-api-prod --repo . --env prod --output json`,
-		Args: arguments("FUNCTION"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), &f, args[0]) },
+		Args:              arguments("FUNCTION"),
+		ValidArgsFunction: a.complete(offerFunctions),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), &f, args[0]) },
 	}
 	f.addTo(a, cmd, "text", "json")
 	return cmd

@@ -103,9 +103,13 @@ func outputFlag(cmd *cobra.Command, o *oneOf, forms ...string) {
 
 // envFlag adds --env, which may be repeated.
 func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
-	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
+	envsFlag(cmd, envs)
 	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
+}
+
+func envsFlag(cmd *cobra.Command, envs *[]string) {
+	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
 }
 
 // rateFlag adds --requests-per-second. AWS gives 15 a second to everybody in an
@@ -156,54 +160,4 @@ func completeValues(cmd *cobra.Command) {
 		_ = cmd.RegisterFlagCompletionFunc("store", cobra.FixedCompletions(
 			[]string{"sqlite:", "dynamodb:", "memory:"}, cobra.ShellCompDirectiveNoSpace))
 	}
-}
-
-// completeLayers offers environments, and then the layers of the one that was
-// named.
-func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	if len(args) != 1 {
-		return a.completeEnvironments(cmd, args, toComplete)
-	}
-	const no = cobra.ShellCompDirectiveNoFileComp
-	f := a.hereFlags(cmd)
-	if !isFolder(f.repo) {
-		return nil, no
-	}
-	src, err := a.load(cmd.Context(), f)
-	if err != nil {
-		return nil, no
-	}
-	var names []string
-	for _, e := range src.tree.Environments {
-		for _, w := range e.Layers {
-			if e.Name == args[0] && !slices.Contains(names, w.Name) {
-				names = append(names, w.Name)
-			}
-		}
-	}
-	return names, no
-}
-
-// hereFlags returns the flags of a command line that is being typed.
-func (a *app) hereFlags(cmd *cobra.Command) repoFlags {
-	a.assume(cmd)
-	// Every command that completes names has the flags.
-	repo, _ := cmd.Flags().GetString("repo")
-	path, _ := cmd.Flags().GetString("path")
-	return repoFlags{repo: repo, path: path}
-}
-
-// completeEnvironments offers the names of a repository on this machine; it
-// never goes to the network, because a person waits for the Tab key.
-func (a *app) completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	const no = cobra.ShellCompDirectiveNoFileComp
-	f := a.hereFlags(cmd)
-	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(f.repo) {
-		return nil, no
-	}
-	src, err := a.load(cmd.Context(), f)
-	if err != nil {
-		return nil, no
-	}
-	return src.tree.Names, no
 }
