@@ -158,7 +158,7 @@ func checkNotify(ctx context.Context, x *examination) {
 		x.add(inspect.Unneeded(check, fmt.Sprintf("%s not tried: --no-message", words.Count(len(targets), "channel"))))
 		return
 	}
-	s := notify.Situation{Environment: x.flags.env, Now: x.app.now()}
+	s := notify.Situation{Environment: x.env, Now: x.app.now()}
 	if len(x.regions) > 0 {
 		s.Zone = x.regions[0].Zone
 	}
