@@ -25,7 +25,8 @@ type app struct {
 
 	color    oneOf
 	logLevel oneOf
-	progress *statusLine // nil until a command shows progress
+	progress *statusLine // nil where there is none: no terminal, or nothing to show yet
+	shown    progress    // nil until a command shows progress
 	end      func(int)   // of the process, at once
 	assumed  assumption  // what the command line leaves to us
 	// inHand is true while a command runs that may have a change in hand.
