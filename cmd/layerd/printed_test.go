@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -166,3 +169,44 @@ func TestW1Suggest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// W1: outside of the help, a text in the code names a command only where it carries its
+// store or repository; all others are made by suggest, or by what messages end with.
+func TestW1Source(t *testing.T) {
+	set := token.NewFileSet()
+	for _, root := range []string{".", "../../internal"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "notifytest") {
+				return err
+			}
+			file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				if kv, ok := n.(*ast.KeyValueExpr); ok {
+					if key, ok := kv.Key.(*ast.Ident); ok && slices.Contains([]string{"Long", "Example", "Short", "Use"}, key.Name) {
+						return false // the help of a command
+					}
+				}
+				lit, ok := n.(*ast.BasicLit)
+				if !ok || lit.Kind != token.STRING {
+					return true
+				}
+				for _, command := range printedCommand.FindAllString(lit.Value, -1) {
+					if !strings.Contains(command, "--store") && !strings.Contains(command, "--repo") && !slices.Contains(bare, lit.Value) {
+						t.Errorf("%s: %s", set.Position(lit.Pos()), lit.Value)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// bare are what others complete, and the syntax that an error teaches.
+var bare = []string{`"layerd plan"`, `"layerd validate"`, `"layerd history"`, `"usage: layerd store init [--store dynamodb:TABLE]"`}
