@@ -92,7 +92,7 @@ func TestHealthcheckSaysWhy(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--url", server.URL}, 1, "unhealthy: " + server.URL + "/healthz: 503: no round for �[2J3m12s\n"},
+		{[]string{"--url", server.URL}, 1, "unhealthy: " + server.URL + "/healthz: 503: no round for \\x1b[2J3m12s\n"},
 		{[]string{"--url", server.URL + "/silent"}, 1, "/silent: 503 Service Unavailable\n"},
 		{[]string{"--url", server.URL + "/moved"}, 1, "/moved: 302"},
 		{[]string{"--url", server.URL + "/stuck", "--timeout", "50ms"}, 1, "/stuck: no answer within 50ms\n"},

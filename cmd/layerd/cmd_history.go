@@ -86,7 +86,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return err
 	}
-	spec, err := a.whichStore(f.store, tree)
+	spec, err := a.pastStore(f.store, tree)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -153,7 +154,12 @@ func (a *app) notWritten(f *rollbackFlags, r prepared, back round.Return, err er
 
 // writtenBack ends a rollback whose word is written, however much of it was done.
 func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err error) error {
-	code := func() int { return applyCode(back.Report, f.round.envs) }
+	code := func() int {
+		if c := applyCode(back.Report, f.round.envs); c != exitOK || !keepsBad(back) {
+			return c
+		}
+		return exitFailed // callers have what was to go away, and nobody may read the list
+	}
 	err = a.finish(&f.round, r, back.Report, err, code)
 	q := back.Back[0]
 	switch {
@@ -169,6 +175,21 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 			words.Version(q.Number, q.Semver), q.Environment, f.round.suggest("retry", q.Environment, q.Name, "--reason", someReason))
 	}
 	return err
+}
+
+// keepsBad reports whether a function that was meant could not be brought back.
+func keepsBad(back round.Return) bool {
+	q := back.Back[0].Quarantine
+	meant := func(b plan.Blocked) bool {
+		ok, err := path.Match(q.Functions, b.Function)
+		return !b.Permanent && !b.Elsewhere && (q.Functions == "" || ok && err == nil) &&
+			(b.Layer == "" || slices.Contains(strings.Split(b.Layer, "+"), q.Name))
+	}
+	return slices.ContainsFunc(back.Plans, func(p plan.Plan) bool {
+		return slices.ContainsFunc(p.Regions, func(r plan.Region) bool {
+			return slices.ContainsFunc(r.Blocked, meant)
+		})
+	})
 }
 
 func leaseHeld(result plan.Report) bool {

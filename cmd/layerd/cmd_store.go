@@ -63,7 +63,7 @@ func (a *app) storeInit(ctx context.Context, repo repoFlags, f storeFlags) error
 		}
 		tree = src.tree
 	}
-	spec, err := a.whichStore(f, tree)
+	spec, err := a.pastStore(f, tree)
 	if err != nil {
 		return err
 	}

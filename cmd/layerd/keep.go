@@ -38,16 +38,25 @@ func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 		a.assumed.store = layerdYAML
 		return spec, nil
 	}
-	// A store that is named and cannot be understood is not "none": the usual one knows
-	// nothing, and would say so.
+	path, err := a.defaultStorePath()
+	a.assumed.store = "this user, since neither --store nor " + storeVariable + " nor layerd.yaml names one"
+	return store.Spec{Kind: store.KindSQLite, Location: path}, err
+}
+
+// pastStore is whichStore for commands that show nothing else than what a store has, or
+// write to it: where layerd.yaml names one that cannot be understood, the usual one is
+// not what was meant, and it would say that it knows nothing.
+func (a *app) pastStore(f storeFlags, t desired.Tree) (store.Spec, error) {
+	spec, err := a.whichStore(f, t)
+	if err != nil || f.store != "" {
+		return spec, err
+	}
 	for _, p := range t.Problems {
 		if p.Code == "bad_store" && p.Environment == "" {
 			return store.Spec{}, &exitError{code: exitInvalid, err: errors.New(p.Brief()), hint: "until it is changed, name another one: --store sqlite:PATH"}
 		}
 	}
-	path, err := a.defaultStorePath()
-	a.assumed.store = "this user, since neither --store nor " + storeVariable + " nor layerd.yaml names one"
-	return store.Spec{Kind: store.KindSQLite, Location: path}, err
+	return spec, nil
 }
 
 // defaultStorePath follows systemd (StateDirectory=) and the XDG rules.

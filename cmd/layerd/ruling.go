@@ -41,7 +41,7 @@ func person(by string) (string, error) {
 // openRulings opens the store that a decision is written to. One in memory is
 // refused with unkept, the error, and hint.
 func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unkept, hint string) (store.Store, store.Spec, error) {
-	spec, err := a.whichStore(f, t)
+	spec, err := a.pastStore(f, t)
 	if err != nil {
 		return nil, spec, err
 	}
@@ -55,7 +55,7 @@ func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unk
 // hasPast refuses a store in which layerd has never worked on anything, and does not
 // make it: "nothing to do" would be said of the wrong one.
 func (a *app) hasPast(ctx context.Context, f storeFlags, t desired.Tree) error {
-	spec, err := a.whichStore(f, t)
+	spec, err := a.pastStore(f, t)
 	if err != nil || spec.Kind == store.KindMemory {
 		return err // what is in memory is refused with a word of its own
 	}

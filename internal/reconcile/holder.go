@@ -219,7 +219,7 @@ func (r *region) ours(f *state.Function) (shares []*other, ours bool) {
 	if c.by == nil {
 		return c.shares, true
 	}
-	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: r.claimReason(f, c)})
+	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: r.claimReason(f, c), Elsewhere: true})
 	for _, w := range r.wishes {
 		if w.Selects(*f) {
 			r.tallies[w.place].selected++

@@ -327,6 +327,9 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 	} {
 		in := aliased("1.4.0", 5, 5, 4)
 		in.Regions[0].Changed = []rollout.Changed{c}
+		if c.Canary {
+			in.Regions[0].Have.Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
+		}
 		in.Regions[0].Want.Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
 		in.Regions[0].Rollout = &rollout.Rollout{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 		r := only(t, in)

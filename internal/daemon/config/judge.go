@@ -147,9 +147,6 @@ func (d *document) doubts() {
 			doubt("always_holds", n, n.Text+" is as long as Git may be away: between two looks no change begins", "1m")
 		}
 	}
-	if n := d.good.Get("store"); n != nil && n.Text == "memory:" {
-		doubt("check_off", n, "memory: forgets approvals, quarantines and what was applied at every restart", "")
-	}
 	if n := d.good.Get("notify"); n != nil && len(n.Items) == 0 && !n.Damaged {
 		doubt("check_off", n, "an empty list: nobody is told, as without the key", "")
 	}
