@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -82,8 +83,9 @@ func (l *leases) take(ctx context.Context, account string) (round.Lease, error) 
 		}
 	}
 	got, err := l.keeper.Acquire(ctx, account, l.patience, func(h *lease.HeldError) {
-		l.say("waiting for the lease of account %s, which %s has", account, h.By.Name)
+		l.shown.wait(fmt.Sprintf("waiting for the lease of account %s, which %s has", account, h.By.Name), l.now().Add(l.patience))
 	})
+	l.shown.clear()
 	if err != nil {
 		return nil, err // not got: a nil *Lease in an interface is not nil
 	}

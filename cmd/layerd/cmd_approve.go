@@ -22,21 +22,26 @@ var (
 	partDigest  = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 )
 
+// mostDigests is how many plans are named where a digest is of several.
+const mostDigests = 5
+
 func (a *app) approveCommand() *cobra.Command {
 	var f rulingFlags
 	cmd := &cobra.Command{
 		Use:   "approve ENV DIGEST",
 		Short: "Release a plan that waits for an approval",
 		Long: `approve releases exactly the steps of one plan of one environment. DIGEST is
-what plan and apply print; its first eight digits are enough once apply or the
-daemon has offered the plan. A step that appears later needs its own approval.
+what plan and apply print; its first digits, 12 or at least 8, are enough once
+apply or the daemon has offered the plan and no other begins so. A step that
+appears later needs its own approval.
 
 It is written to the store that apply reads, for one repository: name the same
 --repo, whose layerd.yaml says which store that is, or the same --store. Without
 --repo the only repository that the store knows is meant.`,
-		Example:           `  layerd approve prod 3f2a9c41 --repo . --reason "release 1.4.2"`,
+		Example:           `  layerd approve prod 3f2a9c41d5e6 --repo . --reason "release 1.4.2"`,
+		Annotations:       map[string]string{withoutRepo: "yes"},
 		Args:              arguments("ENV", "DIGEST"),
-		ValidArgsFunction: a.completeEnvironments,
+		ValidArgsFunction: a.complete(offerEver, offerDigests),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.approve(cmd.Context(), f, args[0], strings.ToLower(args[1]))
 		},
@@ -47,7 +52,7 @@ It is written to the store that apply reads, for one repository: name the same
 
 func (a *app) approve(ctx context.Context, f rulingFlags, env, digest string) error {
 	if !partDigest.MatchString(digest) {
-		return usage("it is printed by layerd plan and layerd apply",
+		return usage("plan and apply print it",
 			"digest %q: 8 to 64 of the digits 0-9 and a-f are expected", digest)
 	}
 	tree, calendar, err := a.approveContext(ctx, f, env)
@@ -103,6 +108,19 @@ func (a *app) approveContext(ctx context.Context, f rulingFlags, env string) (de
 	return src.tree, regions[0].Calendar, nil
 }
 
+// shortest returns as much of a digest as approve needs: a plan that apply or the daemon
+// has offered is known by its first digits, any other by all of them.
+func shortest(ctx context.Context, s store.Store, repository, env, digest string) string {
+	if s == nil {
+		return digest
+	}
+	matches, err := ruling.Pending(ctx, s, repository, env, words.Digest(digest))
+	if err != nil || len(matches) != 1 || matches[0].Digest != digest {
+		return digest
+	}
+	return words.Digest(digest)
+}
+
 // findDigest completes a prefix from the plans that apply has offered. A whole
 // digest needs no offer: plan prints it without writing anything.
 func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository, env, digest string) (string, error) {
@@ -120,7 +138,15 @@ func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository,
 	case 1:
 		return matches[0].Digest, nil
 	default:
-		return "", usage("give more digits", "%d plans of %s begin with %s", len(matches), env, digest)
+		hint := "give all 64 digits: "
+		for i, m := range matches {
+			if i == mostDigests {
+				hint += fmt.Sprintf(" and %d more", len(matches)-i)
+				break
+			}
+			hint += strings.Repeat(" or ", min(i, 1)) + m.Digest
+		}
+		return "", usage(hint, "%d plans of %s begin with %s", len(matches), env, digest)
 	}
 }
 
@@ -130,7 +156,7 @@ func (a *app) tellApproved(asked, given ruling.Approval, calendar window.Calenda
 	if !given.At.Equal(asked.At) || given.By != asked.By {
 		verb = fmt.Sprintf("approved already by %s, %s:", given.By, words.Moment(given.At, calendar.Zone))
 	}
-	p.Linef(0, "%s %s the plan %s of %s, until %s", p.Good("✓"), verb, given.Digest[:12], p.Bold(given.Environment),
+	p.Linef(0, "%s %s the plan %s of %s, until %s", p.Good("✓"), verb, words.Digest(given.Digest), p.Bold(given.Environment),
 		words.Moment(given.Expires(calendar), calendar.Zone))
 	p.Linef(2, "as %s, in %s", given.By, spec)
 	if len(given.Scope) == 0 {

@@ -28,11 +28,12 @@ type doctorFlags struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor --env ENV {--repo PATH|URL | --config FILE|env:NAME}",
+		Use:   "doctor [--env ENV] {--repo PATH|URL | --config FILE|env:NAME}",
 		Short: "Say whether a set-up is right, and what is missing",
-		Long: `doctor --env examines what layerd needs for one environment: Git, credentials,
-each permission, the store, the clock and the window. Every line that is not ✓
-says what to do, and names the IAM action that is missing and on what.
+		Long: `doctor examines what layerd needs for one environment, or without --env for all:
+Git, credentials, each permission, the store, the clock and the window. Every
+line that is not ✓ says what to do, and names the IAM action that is missing and
+on what.
 
 It changes nothing at AWS. A permission to read is tried by reading. The one to
 update is tried with an update that names no setting and a RevisionId that
@@ -52,11 +53,11 @@ read, and of credentials that systemd gives to the unit alone, it knows nothing.
 Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 		Example: `  layerd doctor --env prod --repo .
   layerd doctor --env prod --repo https://github.com/acme/layers.git -o json
-  layerd doctor --env prod --config /etc/layerd/layerd.yaml`,
+  layerd doctor --config /etc/layerd/layerd.yaml`,
 		Args: arguments("[FUNCTION]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 || f.layer != "" {
-				return usage("examine a set-up with: layerd doctor --env ENV --repo .",
+				return usage("examine a set-up with doctor --env ENV",
 					"examining a function or an archive is not supported yet")
 			}
 			return a.doctor(cmd.Context(), &f)
@@ -65,14 +66,14 @@ Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
 	f.repo.add(cmd)
 	f.store.add(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined")
+	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined (default: all)")
 	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
 	rateFlag(cmd, &f.rate, 5)
 	fs.StringVar(&f.config, "config", "", "examine the daemon's configuration as well: `FILE|env:NAME`")
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json")
 	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
 	return cmd
 }
 
@@ -83,31 +84,27 @@ type check func(ctx context.Context, x *examination)
 // doctorChecks are made in this order; a later one may rely on what an earlier
 // one found. To examine something more, add it here.
 func doctorChecks() []check {
-	return []check{checkConfig, checkGit, checkWindow, checkStore, checkSameStore, checkAWS, checkNotify}
+	return []check{checkConfig, checkGit, checkEnvironment, checkWindow, checkStore, checkSameStore, checkAWS, checkNotify}
 }
 
+// What all environments share is examined once, then each of them, and what others
+// notice at the end.
+var (
+	sharedChecks      = []check{checkConfig, checkGit, checkNames, checkStore, checkSameStore, checkNotify}
+	environmentChecks = []check{checkEnvironment, checkWindow, checkAWS}
+)
+
 func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
-	if f.env == "" {
-		return usage("name one with --env", "doctor examines one environment: --env is missing")
-	}
 	if err := checkRate(f.rate); err != nil {
 		return err
 	}
 	if err := f.store.check(); err != nil {
 		return err
 	}
-	x := &examination{app: a, flags: f}
-	for _, c := range doctorChecks() {
-		c(ctx, x)
-		if x.misused != nil {
-			return x.misused
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	v, err := a.examine(ctx, f)
+	if err != nil {
+		return err
 	}
-	v := doctorView{FormatVersion: "1", Environment: f.env, Healthy: inspect.Healthy(x.results), Checks: x.results}
-	var err error
 	if f.output.value == "json" {
 		err = a.printJSON(v)
 	} else {
@@ -119,17 +116,72 @@ func (a *app) doctor(ctx context.Context, f *doctorFlags) error {
 	return err
 }
 
+// examine makes the checks of the environment that was named, or of all.
+func (a *app) examine(ctx context.Context, f *doctorFlags) (doctorView, error) {
+	x := &examination{app: a, flags: f, env: f.env}
+	if f.env != "" {
+		err := x.make(ctx, doctorChecks())
+		return x.view(), err
+	}
+	if err := x.make(ctx, sharedChecks); err != nil {
+		return doctorView{}, err
+	}
+	all := x.view()
+	all.Environments = []doctorView{}
+	for _, name := range x.src.tree.Names {
+		one := &examination{app: a, flags: f, env: name, daemon: x.daemon, src: x.src}
+		if err := one.make(ctx, environmentChecks); err != nil {
+			return doctorView{}, err
+		}
+		v := one.view()
+		all.Healthy = all.Healthy && v.Healthy
+		all.Environments = append(all.Environments, v)
+	}
+	return all, nil
+}
+
+// make makes checks until the command line is found wrong or ctx ends.
+func (x *examination) make(ctx context.Context, checks []check) error {
+	for _, c := range checks {
+		c(ctx, x)
+		if x.misused != nil {
+			return x.misused
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (x *examination) view() doctorView {
+	return doctorView{FormatVersion: "1", Environment: x.env, Healthy: inspect.Healthy(x.results), Checks: x.results}
+}
+
 // doctorView is the JSON of doctor.
 type doctorView struct {
 	FormatVersion string           `json:"format_version"`
-	Environment   string           `json:"environment"`
+	Environment   string           `json:"environment"` // empty: all of them, and Checks is what they share
 	Healthy       bool             `json:"healthy"`
 	Checks        []inspect.Result `json:"checks"`
+	// Environments are all of them, where none was named.
+	Environments []doctorView `json:"environments,omitempty"`
 }
 
 // renderDoctor writes a line for each check; – is for what is not needed.
 func renderDoctor(v doctorView, p present.Palette, width int) string {
 	pg := &present.Page{Palette: p, Width: width}
+	renderChecks(pg, v)
+	for _, one := range v.Environments {
+		pg.Blank()
+		pg.Linef(0, "%s", p.Bold(one.Environment))
+		renderChecks(pg, one)
+	}
+	return pg.String()
+}
+
+func renderChecks(pg *present.Page, v doctorView) {
+	p := pg.Palette
 	widest, bad, unknown := 0, 0, 0
 	for _, r := range v.Checks {
 		widest = max(widest, foreign.Width(r.Check))
@@ -156,15 +208,14 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 		}
 	}
 	pg.Linef(0, "%s", verdict(v, p, bad, unknown))
-	return pg.String()
 }
 
 // verdict returns the last line. A check that could not be made is counted apart: it
 // depends on something that is wrong, and is no work of its own.
 func verdict(v doctorView, p present.Palette, bad, unknown int) foreign.Styled {
-	name := p.Bold(v.Environment)
+	name := p.Bold(cmp.Or(v.Environment, "what all environments share"))
 	switch {
-	case v.Healthy:
+	case bad+unknown == 0:
 		return name + " is set up as it must be"
 	case unknown == 0:
 		return foreign.Styledf("%s: %s to put right", name, words.Count(bad, "thing"))

@@ -31,7 +31,9 @@ know that, forget reads --repo; without it the daemon must have reported that
 the file is gone.`,
 		Example: `  layerd forget dev --repo . --reason "closed in November"
   layerd forget dev --store dynamodb:layerd`,
-		Args: arguments("ENV"),
+		Annotations:       map[string]string{withoutRepo: "yes"},
+		ValidArgsFunction: a.complete(offerGone),
+		Args:              arguments("ENV"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.forget(cmd.Context(), f, args[0])
 		},

@@ -47,18 +47,23 @@ in CSV that line is on standard error.`,
 		Example: `  layerd history --repo . --env prod
   layerd history --function 'makoto-chat-*' --since 7d
   layerd history --since 2026-11-01 --limit 0 --output csv`,
-		Args: arguments(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), f) },
+		Annotations: map[string]string{withoutRepo: "yes"},
+		Args:        arguments(),
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.history(cmd.Context(), f) },
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)
-	a.envFlag(cmd, &f.envs)
+	envsFlag(cmd, &f.envs)
 	fs := cmd.Flags()
 	fs.StringVar(&f.layer, "layer", "", "only this layer (glob)")
 	fs.StringVar(&f.function, "function", "", "only this function (glob)")
 	fs.StringVar(&f.since, "since", "", "from then on: 7d, 12h, a date or RFC 3339")
 	fs.StringVar(&f.until, "until", "", "up to then, likewise")
 	fs.IntVar(&f.limit, "limit", 50, "at most so many rollouts, rounds and decisions, each whole; 0 for all")
+	// The flags exist, so none of these can fail.
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEver))
+	_ = cmd.RegisterFlagCompletionFunc("layer", a.completeFlag(offerLayers))
+	_ = cmd.RegisterFlagCompletionFunc("function", a.completeFlag(offerFunctions))
 	verboseFlag(cmd, &f.verbose)
 	outputFlag(cmd, &f.output, "text", "json", "csv")
 	return cmd
@@ -81,7 +86,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return err
 	}
-	spec, err := a.whichStore(f.store, tree)
+	spec, err := a.pastStore(f.store, tree)
 	if err != nil {
 		return err
 	}
@@ -144,13 +149,12 @@ func (a *app) showHistory(f historyFlags, page history.Page, zone *time.Location
 
 // allCommand returns the command that shows what the limit leaves out.
 func (f historyFlags) allCommand() string {
-	text := "layerd history" + f.repo.asFlags()
+	text := suggest(f.repo, f.store, "history")
 	add := func(flag, value string) {
 		if value != "" {
 			text += " --" + flag + " " + words.ShellQuote(value)
 		}
 	}
-	add("store", f.store.store)
 	for _, env := range f.envs {
 		add("env", env)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/store"
-	"github.com/layerd/layerd/internal/words"
 )
 
 // roundFlags are what plan and apply have in common.
@@ -42,13 +40,16 @@ func (f *roundFlags) addTo(a *app, cmd *cobra.Command, outputs ...string) {
 	rateFlag(cmd, &f.rate, 5)
 }
 
-// approveLine returns the command that approves a plan, with the same flags.
-func (f *roundFlags) approveLine(environment, digest string) string {
-	text := fmt.Sprintf("layerd approve %s %s%s", words.ShellQuote(environment), digest, f.repo.asFlags())
-	if f.store.store != "" {
-		text += " --store " + words.ShellQuote(f.store.store)
+// suggest returns a command with the same repository and store.
+func (f *roundFlags) suggest(command ...string) string { return suggest(f.repo, f.store, command...) }
+
+// planLine returns the command that shows the same plan.
+func (f *roundFlags) planLine(more ...string) string {
+	command := []string{"plan"}
+	for _, env := range f.envs {
+		command = append(command, "--env", env)
 	}
-	return text
+	return f.suggest(append(command, more...)...)
 }
 
 func (f *roundFlags) check() error {
@@ -100,6 +101,8 @@ type prepared struct {
 	spec        store.Spec
 	applied     bool
 	endProgress func()
+	// digest returns as much of a plan's digest as approve needs.
+	digest func(environment, digest string) string
 }
 
 func (p prepared) close() {
@@ -152,6 +155,7 @@ func (a *app) prepareFrom(ctx context.Context, f *roundFlags, src source, open o
 		_ = s.Close() // nothing was written
 		return prepared{}, err
 	}
+	p.digest = func(env, digest string) string { return shortest(ctx, s, src.repository, env, digest) }
 	p.round = round.Round{
 		Tree: src.tree, Revision: src.revision, Author: src.author, Asked: src.asked(), Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
@@ -199,7 +203,11 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 func (a *app) options(f *roundFlags, p prepared) present.Options {
 	return present.Options{
 		Palette: a.palette(), Width: width(a.out), Verbose: f.verbose, Applied: p.applied, Now: a.now(), Rate: f.rate, Store: p.spec.String(),
-		Commands: present.Commands{Approve: f.approveLine, All: "all with -v", Advice: failureHint},
+		Commands: present.Commands{
+			Approve: func(env, digest string) string { return f.suggest("approve", env, p.digest(env, digest)) },
+			Retry:   func(env string) string { return f.suggest("retry", env, "--reason", someReason) },
+			Plan:    f.planLine(), All: "all with -v", Advice: failureHint,
+		},
 	}
 }
 

@@ -25,11 +25,12 @@ asks for then comes as any change does, in waves, in the window and with an
 approval where one is required. Do it once the reason is gone; a version that is
 still bad goes back again.
 
-Nothing to lift is not an error: it says so and exits 0.`,
+Nothing to lift is not an error: it says so and exits 0. A store in which layerd
+has never worked is one: then another is meant.`,
 		Example: `  layerd retry prod --repo . --reason "the database is back"
   layerd retry prod makoto-common --repo . --reason "the alarm was wrong"`,
 		Args:              arguments("ENV", "[LAYER]"),
-		ValidArgsFunction: a.completeLayers,
+		ValidArgsFunction: a.complete(offerEnvironments, offerLayers),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			layer := ""
 			if len(args) > 1 {
@@ -58,6 +59,9 @@ func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error
 	if err != nil {
 		return err
 	}
+	if err := a.hasPast(ctx, f.store, src.tree); err != nil {
+		return err
+	}
 	s, spec, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
 	if err != nil {
 		return err
@@ -72,15 +76,15 @@ func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error
 	}
 	done, err := round.Round{Tree: src.tree, Store: s, Repository: repository}.Retry(ctx, round.Retry{Environment: env, Layer: layer, By: by, Reason: f.reason})
 	if refused, ok := errors.AsType[*round.Refusal](err); ok {
-		return refusal(refused, env, "")
+		return refusal(refused, env, "", func(command ...string) string { return suggest(f.repo, f.store, command...) })
 	}
 	if err != nil {
 		return err
 	}
-	return a.tellRetried(done, regions[0], layer)
+	return a.tellRetried(done, regions[0], layer, suggest(f.repo, f.store, "apply", "--env", env))
 }
 
-func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) error {
+func (a *app) tellRetried(r round.Retried, e desired.Environment, layer, apply string) error {
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if len(r.Lifted)+len(r.Resumed)+len(r.Tried) == 0 {
 		what := e.Name
@@ -111,6 +115,7 @@ func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) 
 		p.Linef(0, "%s %s · %s  what was refused, or left alone, is tried again on %s: %s", p.Good("✓"), p.Bold(x.Environment.Name), x.Environment.Region,
 			words.Count(len(x.Functions), "function"), words.Few(x.Functions))
 	}
-	p.Linef(2, "the daemon goes on in its next round; without one: layerd apply")
+	p.Linef(2, "the daemon goes on in its next round; without one:")
+	p.Copy(4, apply)
 	return a.print(p.String())
 }

@@ -62,7 +62,7 @@ and no daemon has kept anything, 78 the environment never was valid.`,
   layerd rollback prod makoto-common --repo . --to 12 \
       --functions 'makoto-chat-*' --reason "only chat is broken"`,
 		Args:              arguments("ENV", "LAYER"),
-		ValidArgsFunction: a.completeLayers,
+		ValidArgsFunction: a.complete(offerEnvironments, offerLayers),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := filled(cmd, "to", "functions"); err != nil {
 				return err
@@ -76,6 +76,7 @@ and no daemon has kept anything, 78 the environment never was valid.`,
 	verboseFlag(cmd, &f.round.verbose)
 	cmd.Flags().StringVar(&f.to, "to", "", "`VERSION` to go back to, 1.4.1 or 12 (default: the last good one)")
 	cmd.Flags().StringVar(&f.functions, "functions", "", "only functions whose names match `GLOB` (default: all)")
+	_ = cmd.RegisterFlagCompletionFunc("functions", a.completeFlag(offerFunctions)) // the flag exists
 	cmd.Flags().BoolVar(&f.dry, "dry-run", false, "show what would be done; change and write nothing")
 	cmd.Flags().StringVar(&f.by, "by", "", "who rolls back (default: the user of this machine)")
 	cmd.Flags().StringVar(&f.reason, "reason", "", "why, for the history; required")
@@ -142,7 +143,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 // notWritten ends a rollback of which no word was written.
 func (a *app) notWritten(f *rollbackFlags, r prepared, back round.Return, err error) error {
 	if refused, ok := errors.AsType[*round.Refusal](err); ok {
-		return refusal(refused, f.round.envs[0], f.functions)
+		return refusal(refused, f.round.envs[0], f.functions, f.round.suggest)
 	}
 	if err != nil {
 		return err
@@ -172,14 +173,14 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 	switch {
 	case leaseHeld(back.Report):
 		return &exitError{code: exitRetry, err: errors.New("the rollback is written, and the daemon that has the lease does it in its next round"),
-			hint: "watch it with layerd history --env " + words.ShellQuote(q.Environment) + "; or run this again with a longer --lease-timeout"}
+			hint: "watch it with " + f.round.suggest("history", "--env", q.Environment) + " or run this again with a longer --lease-timeout"}
 	case interrupted(err) || errors.Is(err, errInterrupted):
 		return &exitError{code: codeOf(err), err: errInterrupted,
-			hint: "the rollback is written: run it again, or let the daemon go on; layerd retry takes it back"}
+			hint: "the rollback is written: run it again, or let the daemon go on; to take it back: " + f.round.suggest("retry", q.Environment, q.Name, "--reason", someReason)}
 	}
 	if code() == exitOK {
-		a.say("%s stays away from %s until Git asks for another version, or until layerd retry %s %s",
-			words.Version(q.Number, q.Semver), q.Environment, words.ShellQuote(q.Environment), words.ShellQuote(q.Name))
+		a.say("%s stays away from %s until Git asks for another version, or until %s",
+			words.Version(q.Number, q.Semver), q.Environment, f.round.suggest("retry", q.Environment, q.Name, "--reason", someReason))
 	}
 	return err
 }
@@ -207,19 +208,19 @@ func leaseHeld(result plan.Report) bool {
 
 // refusal is how a person's word ends that was not written, in the words of the
 // command line.
-func refusal(r *round.Refusal, env, functions string) error {
+func refusal(r *round.Refusal, env, functions string, suggest func(...string) string) error {
 	others := offered(r)
 	switch r.Code {
 	case round.RefusedUnread:
 		return &exitError{code: failureCode(r.Failure), err: r, hint: failureHint(*r.Failure)}
 	case round.RefusedInvalid:
-		return &exitError{code: exitInvalid, err: r, hint: "see layerd plan"}
+		return &exitError{code: exitInvalid, err: r, hint: "see " + suggest("plan", "--env", env)}
 	case round.RefusedLayer:
 		return usage("layers: "+strings.Join(r.Names, ", "), "%w%s", r, didYouMean(r.Asked, r.Names))
 	case round.RefusedGlob:
 		return usage("quote it for the shell: --functions 'makoto-chat-*'", "--functions %w", r)
 	case round.RefusedFunctions:
-		return usage("see layerd plan -v for the names", "--functions %w%s", r, didYouMean(functions, r.Names))
+		return usage("for the names see "+suggest("plan", "--env", env, "-v"), "--functions %w%s", r, didYouMean(functions, r.Names))
 	case round.RefusedText:
 		if others == "" {
 			others = "a semantic version such as 1.4.1, or an AWS version number such as 12"
@@ -228,9 +229,9 @@ func refusal(r *round.Refusal, env, functions string) error {
 	case round.RefusedUnknown:
 		return usage("say which one with --to; "+others, "%w", r)
 	case round.RefusedAsked:
-		return usage("what Git asks for comes by itself, or by layerd retry; "+others, "%w", r)
+		return usage("what Git asks for comes by itself, or by a retry; "+others, "%w", r)
 	case round.RefusedQuarantined:
-		return usage(fmt.Sprintf("layerd retry %s %s lets it come again; %s", words.ShellQuote(env), words.ShellQuote(r.Asked), others), "%w", r)
+		return usage(fmt.Sprintf("to let it come again: %s; %s", suggest("retry", env, r.Asked, "--reason", someReason), others), "%w", r)
 	case round.RefusedForward:
 		return usage(fmt.Sprintf("in %s %s; %s", r.Region, r.Since, others), "%w", r)
 	}

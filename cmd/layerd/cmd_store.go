@@ -9,7 +9,6 @@ import (
 	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/dynamostore"
-	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
 func (a *app) storeCommand() *cobra.Command {
@@ -64,7 +63,7 @@ func (a *app) storeInit(ctx context.Context, repo repoFlags, f storeFlags) error
 		}
 		tree = src.tree
 	}
-	spec, err := a.whichStore(f, tree)
+	spec, err := a.pastStore(f, tree)
 	if err != nil {
 		return err
 	}
@@ -74,7 +73,7 @@ func (a *app) storeInit(ctx context.Context, repo repoFlags, f storeFlags) error
 	case store.KindDynamoDB:
 		return a.makeTable(ctx, spec)
 	}
-	s, err := sqlitestore.Open(spec.Location)
+	s, err := a.openStore(ctx, spec)
 	if err != nil {
 		return err
 	}

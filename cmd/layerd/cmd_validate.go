@@ -33,14 +33,17 @@ func (a *app) validateCommand() *cobra.Command {
 		Use:   "validate [PATH|URL]",
 		Short: "Check a desired-state repository",
 		Long: `validate reads a desired-state repository, by default the folder it is called
-in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
+in or, where that does not look like one, that of the variable LAYERD_REPO, and
+reports everything that is wrong, all at once. It asks AWS nothing.`,
 		Example: `  layerd validate
   layerd validate ./layers --output github`,
 		Args: arguments("[PATH|URL]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			repo.repo, repo.argument = ".", true
+			repo.argument = true
 			if len(args) > 0 {
 				repo.repo = args[0]
+			} else if repo.repo, a.assumed.repo = a.usualRepo(repo.path); repo.repo == "" {
+				repo.repo = "."
 			}
 			src, err := a.load(cmd.Context(), repo)
 			if err != nil {
@@ -65,6 +68,16 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 	repo.addGit(cmd)
 	outputFlag(cmd, &output, "text", "json", "github")
 	return cmd
+}
+
+// validateLine returns the command that checks a repository.
+func validateLine(f repoFlags) string {
+	text := "layerd validate"
+	if f.repo != "" {
+		text += " " + words.ShellQuote(withoutPassword(f.repo))
+	}
+	f.repo = ""
+	return text + f.asFlags()
 }
 
 // notYet lists each key once, however many Regions its environment has.

@@ -30,23 +30,27 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Say which layerd this is",
 		Args:  arguments(),
 		RunE: func(*cobra.Command, []string) error {
-			v := buildVersion()
 			if output.value == "json" {
-				return a.printJSON(v)
+				return a.printJSON(buildVersion())
 			}
-			text := "layerd " + v.Version
-			if v.Commit != "" {
-				text += " (" + words.Commit(v.Commit)
-				if v.Modified {
-					text += "+dirty"
-				}
-				text += ")"
-			}
-			return a.print(fmt.Sprintf("%s, %s, %s\n", text, v.Go, v.Platform))
+			return a.print(buildVersion().line())
 		},
 	}
 	outputFlag(cmd, &output, "text", "json")
 	return cmd
+}
+
+// line returns what layerd version and layerd --version print.
+func (v versionView) line() string {
+	text := "layerd " + v.Version
+	if v.Commit != "" {
+		text += " (" + words.Commit(v.Commit)
+		if v.Modified {
+			text += "+dirty"
+		}
+		text += ")"
+	}
+	return fmt.Sprintf("%s, %s, %s\n", text, v.Go, v.Platform)
 }
 
 func buildVersion() versionView {

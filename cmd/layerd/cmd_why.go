@@ -23,8 +23,9 @@ what was done to it lately. It asks what plan asks and changes nothing.
 Exit codes are those of plan; a function that nobody has heard of is 64.`,
 		Example: `  layerd why makoto-chat-handler-prod --repo .
   layerd why makoto-api-prod --repo . --env prod --output json`,
-		Args: arguments("FUNCTION"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), &f, args[0]) },
+		Args:              arguments("FUNCTION"),
+		ValidArgsFunction: a.complete(offerFunctions),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.why(cmd.Context(), &f, args[0]) },
 	}
 	f.addTo(a, cmd, "text", "json")
 	return cmd
@@ -48,7 +49,7 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 	r.endProgress()
 	code := planCode(result.Report, f.envs, false)
 	if len(answer.Environments) == 0 {
-		return a.unknownFunction(function, result, code)
+		return a.unknownFunction(f, function, result, code)
 	}
 	if f.output.value == "json" {
 		err = a.printJSON(present.WhyDocument(answer, result.Report))
@@ -63,7 +64,7 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 
 // unknownFunction: where everything was read the name is wrong; where not, the
 // function may be in what was not read.
-func (a *app) unknownFunction(name string, result round.Result, code int) error {
+func (a *app) unknownFunction(f *roundFlags, name string, result round.Result, code int) error {
 	var names []string
 	places := 0
 	for _, d := range result.Decisions {
@@ -82,7 +83,7 @@ func (a *app) unknownFunction(name string, result round.Result, code int) error 
 	}
 	if len(result.Skipped) > 0 {
 		return &exitError{code: worst(code, exitInvalid), err: fmt.Errorf("no function %q in what could be read; these environments are invalid: %s",
-			name, listOr(result.Skipped)), hint: "see layerd validate"}
+			name, listOr(result.Skipped)), hint: "see " + validateLine(f.repo)}
 	}
 	return usage("why looks at the accounts and regions of the repository's environments",
 		"no function %q in %s%s", name, words.Count(places, "environment"), didYouMean(name, names))

@@ -24,7 +24,7 @@ func (a *app) windowCommand() *cobra.Command {
 		Example: `  layerd window prod --repo .
   layerd window prod --repo . --at "2026-12-31 23:00"`,
 		Args:              arguments("ENV"),
-		ValidArgsFunction: a.completeEnvironments,
+		ValidArgsFunction: a.complete(offerEnvironments),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := a.load(cmd.Context(), repo)
 			if err != nil {

@@ -95,6 +95,14 @@ func (x *examination) source(ctx context.Context) (source, error) {
 	return src, err
 }
 
+// repoFlags returns the repository that is examined, as a command line names it.
+func (x *examination) repoFlags() repoFlags {
+	if x.daemon == nil || x.flags.repo.repo != "" {
+		return x.flags.repo
+	}
+	return followed(x.daemon.config)
+}
+
 // spec returns which store is examined: --store, else the daemon's, which does not
 // look at layerd.yaml, else that of every command.
 func (x *examination) spec() (store.Spec, error) {
@@ -118,7 +126,7 @@ func checkSameStore(_ context.Context, x *examination) {
 	theirs, err := x.app.whichStore(storeFlags{}, x.src.tree)
 	switch {
 	case err != nil:
-		x.wrong(check, "see layerd validate", "%v", err)
+		x.wrong(check, "see "+validateLine(x.repoFlags()), "%v", err)
 	case theirs != daemons:
 		x.wrong(check, "name the same store in both, or approvals never reach the daemon",
 			"the daemon keeps its past in %s, and layerd.yaml sends every command to %s", daemons, theirs)
@@ -150,7 +158,7 @@ func checkNotify(ctx context.Context, x *examination) {
 		x.add(inspect.Unneeded(check, fmt.Sprintf("%s not tried: --no-message", words.Count(len(targets), "channel"))))
 		return
 	}
-	s := notify.Situation{Environment: x.flags.env, Now: x.app.now()}
+	s := notify.Situation{Environment: x.env, Now: x.app.now()}
 	if len(x.regions) > 0 {
 		s.Zone = x.regions[0].Zone
 	}

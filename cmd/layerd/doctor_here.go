@@ -19,6 +19,7 @@ import (
 type examination struct {
 	app     *app
 	flags   *doctorFlags
+	env     string // empty: what all environments share
 	results []inspect.Result
 	misused error // the command line is wrong, not the set-up
 
@@ -41,8 +42,7 @@ func (x *examination) wrong(check, fix, format string, args ...any) {
 	x.add(inspect.Result{Check: check, Verdict: inspect.Failed, Reason: reason, Fix: fix})
 }
 
-// checkGit: the repository can be read, the branch is there, the environment is
-// valid and asks for nothing that this release does not do.
+// checkGit: the repository can be read, and the branch is there.
 func checkGit(ctx context.Context, x *examination) {
 	if x.unread() && x.flags.repo.repo == "" {
 		x.add(inspect.Skipped("git", "the configuration says which, and is not valid"))
@@ -50,7 +50,7 @@ func checkGit(ctx context.Context, x *examination) {
 	}
 	src, err := x.source(ctx)
 	if err != nil {
-		if e, ok := errors.AsType[*exitError](err); ok && e.code == exitUsage {
+		if codeOf(err) == exitUsage {
 			x.misused = err
 			return
 		}
@@ -62,7 +62,6 @@ func checkGit(ctx context.Context, x *examination) {
 			fix = "try again; look at the network and the proxy"
 		}
 		x.wrong("git", fix, "%v", err)
-		x.add(inspect.Skipped("environment", "Git was not read"))
 		return
 	}
 	x.src = src
@@ -74,13 +73,35 @@ func checkGit(ctx context.Context, x *examination) {
 	default:
 		x.fine("git", "revision %s, %s ago by %s", words.Commit(src.revision), words.Span(x.app.now().Sub(src.when)), src.author)
 	}
-	regions, err := environmentsNamed(src.tree, x.flags.env)
+}
+
+// checkNames: there are environments, and what is wrong with all of them at once is not
+// theirs.
+func checkNames(_ context.Context, x *examination) {
+	const check = "environments"
+	switch names := x.src.tree.Names; {
+	case x.src.files == nil:
+		x.add(inspect.Skipped(check, "Git was not read"))
+	case len(names) == 0:
+		x.wrong(check, "see "+validateLine(x.repoFlags()), "the repository has none")
+	default:
+		x.fine(check, "%s", strings.Join(names, ", "))
+	}
+}
+
+// checkEnvironment: it is valid, and asks for nothing that this release does not do.
+func checkEnvironment(_ context.Context, x *examination) {
+	if x.src.files == nil {
+		x.add(inspect.Skipped("environment", "Git was not read"))
+		return
+	}
+	regions, err := environmentsNamed(x.src.tree, x.env)
 	switch e, _ := errors.AsType[*exitError](err); {
 	case e != nil && e.code == exitUsage:
 		x.misused = err
 		return
 	case err != nil:
-		x.wrong("environment", "see layerd validate", "%v", err)
+		x.wrong("environment", "see "+validateLine(x.repoFlags()), "%v", err)
 		return
 	}
 	x.regions = regions
@@ -114,12 +135,16 @@ func checkStore(ctx context.Context, x *examination) {
 		return
 	}
 	s, err := x.app.openStore(ctx, spec)
+	if codeOf(err) == exitUsage {
+		x.misused = err
+		return
+	}
 	if err != nil {
 		x.wrong(check, storeFix(err), "%s cannot be opened: %v", spec, err)
 		return
 	}
 	defer s.Close()
-	took, err := tryStore(ctx, s, store.Key("doctor", x.src.repository, x.flags.env), x.app.now())
+	took, err := tryStore(ctx, s, store.Key("doctor", x.src.repository, x.env), x.app.now())
 	if err != nil {
 		x.wrong(check, storeFix(err), "%s: %v", spec, err)
 		return
@@ -188,7 +213,7 @@ func checkWindow(_ context.Context, x *examination) {
 	case w.Open:
 		x.fine(check, "%s", w.Reason)
 	case w.NextOpen.IsZero():
-		x.wrong(check, "look at change_window and freezes: layerd window "+x.flags.env, "%s", w.Reason)
+		x.wrong(check, "look at change_window and freezes: "+suggest(x.repoFlags(), storeFlags{}, "window", x.env), "%s", w.Reason)
 	default:
 		x.fine(check, "%s, in %s", w.Reason, words.Span(w.NextOpen.Sub(now)))
 	}

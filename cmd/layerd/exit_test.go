@@ -160,21 +160,21 @@ func TestRefusal(t *testing.T) {
 		err, hint string
 	}{
 		{round.Refusal{Code: round.RefusedLayer, Asked: "comon", Message: `prod has no layer "comon"`, Names: []string{"common", "ml"}}, 64, `prod has no layer "comon"; did you mean common?`, "layers: common, ml"},
-		{round.Refusal{Code: round.RefusedFunctions, Message: `"g*" matches no function`}, 64, `--functions "g*" matches no function`, "see layerd plan -v for the names"},
+		{round.Refusal{Code: round.RefusedFunctions, Message: `"g*" matches no function`}, 64, `--functions "g*" matches no function`, "for the names see layerd plan --env prod -v"},
 		{round.Refusal{Code: round.RefusedGlob, Message: "bad"}, 64, "--functions bad", "quote it for the shell: --functions 'makoto-chat-*'"},
 		{round.Refusal{Code: round.RefusedText, Message: `"x" is no version`}, 64, `--to "x" is no version`, "a semantic version such as 1.4.1, or an AWS version number such as 12"},
 		{round.Refusal{Code: round.RefusedText, Message: `"-1" is no version`, Others: []string{"3", "2"}}, 64, `--to "-1" is no version`, "may be gone back to: 3, 2"},
 		{round.Refusal{Code: round.RefusedVersion, Message: "it is gone", Others: []string{}, Foreign: true}, 64, "it is gone", "its versions are not ours to list: give an AWS version number with --to"},
 		{round.Refusal{Code: round.RefusedThere, Message: "prod has it", Others: []string{}}, 64, "prod has it", "there is no other version to go back to"},
 		{round.Refusal{Code: round.RefusedUnknown, Message: "none", Others: []string{"3"}}, 64, "none", "say which one with --to; may be gone back to: 3"},
-		{round.Refusal{Code: round.RefusedAsked, Message: "x", Others: []string{"3"}}, 64, "x", "what Git asks for comes by itself, or by layerd retry; may be gone back to: 3"},
-		{round.Refusal{Code: round.RefusedQuarantined, Asked: "my layer", Message: "x", Others: []string{"3"}}, 64, "x", "layerd retry prod 'my layer' lets it come again; may be gone back to: 3"},
+		{round.Refusal{Code: round.RefusedAsked, Message: "x", Others: []string{"3"}}, 64, "x", "what Git asks for comes by itself, or by a retry; may be gone back to: 3"},
+		{round.Refusal{Code: round.RefusedQuarantined, Asked: "my layer", Message: "x", Others: []string{"3"}}, 64, "x", `to let it come again: layerd retry prod 'my layer' --reason "…"; may be gone back to: 3`},
 		{round.Refusal{Code: round.RefusedForward, Message: "x", Region: "eu-west-1", Since: "f has 3", Others: []string{"2"}}, 64, "x", "in eu-west-1 f has 3; may be gone back to: 2"},
-		{round.Refusal{Code: round.RefusedInvalid, Message: "x"}, 78, "x", "see layerd plan"},
+		{round.Refusal{Code: round.RefusedInvalid, Message: "x"}, 78, "x", "see layerd plan --env prod"},
 		{round.Refusal{Code: round.RefusedUnread, Message: "x", Failure: &plan.Failure{Retryable: true}}, 75, "x", ""},
 		{round.Refusal{Code: round.RefusedUnread, Message: "x", Failure: &plan.Failure{Code: "wrong_account"}}, 1, "x", "use a profile of that account (AWS_PROFILE), or give the environment a role to assume"},
 	} {
-		err := refusal(&tt.refused, "prod", "g*")
+		err := refusal(&tt.refused, "prod", "g*", func(words ...string) string { return suggest(repoFlags{}, storeFlags{}, words...) })
 		e, ok := errors.AsType[*exitError](err)
 		if !ok || e.code != tt.code || e.Error() != tt.err || e.hint != tt.hint {
 			t.Errorf("%s: %d %v (%s), want %d %s (%s)", tt.refused.Code, codeOf(err), err, e.hint, tt.code, tt.err, tt.hint)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,15 +21,18 @@ type repoFlags struct {
 }
 
 // repoName returns what the command line calls the repository.
-func (f *repoFlags) repoName() string {
-	if f.argument {
+func (a *app) repoName(f repoFlags) string {
+	switch {
+	case a.assumed.repo == repoVariable:
+		return repoVariable
+	case f.argument:
 		return "PATH|URL"
 	}
 	return "--repo"
 }
 
 func (f *repoFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository, `PATH|URL`: a folder, or what Git clones")
+	cmd.Flags().StringVar(&f.repo, "repo", "", "desired-state repository, `PATH|URL` (default: this folder if it looks like one, else LAYERD_REPO)")
 	f.addGit(cmd)
 }
 
@@ -45,10 +47,32 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs.Int64Var(&f.maxBytes, "git-max-bytes", 0, "how many `BYTES` may be fetched for a commit (default: 64 MiB)")
 }
 
+// suggest returns a command that a person can paste: words, and the flags that name
+// the repository and the store as this command line does. What is a word and what are
+// several is known here alone; someReason stands for what they have to write.
+func suggest(repo repoFlags, s storeFlags, command ...string) string {
+	text := "layerd"
+	for _, word := range command {
+		if word != someReason {
+			word = words.ShellQuote(word)
+		}
+		text += " " + word
+	}
+	text += repo.asFlags()
+	if s.store != "" {
+		text += " --store " + words.ShellQuote(s.store)
+	}
+	return text
+}
+
+// someReason stands where whoever pastes a command has to write why.
+const someReason = `"…"`
+
 // asFlags returns the flags that name the repository, for commands that we suggest.
+// Credentials are nobody's to see.
 func (f *repoFlags) asFlags() string {
 	var b strings.Builder
-	for _, x := range [][2]string{{"repo", f.repo}, {"ref", f.ref}, {"path", f.path}} {
+	for _, x := range [][2]string{{"repo", withoutPassword(f.repo)}, {"ref", f.ref}, {"path", f.path}} {
 		if x[1] != "" {
 			fmt.Fprintf(&b, " --%s %s", x[0], words.ShellQuote(x[1]))
 		}
@@ -60,7 +84,7 @@ func (f *repoFlags) asFlags() string {
 type storeFlags struct{ store, server string }
 
 func (f *storeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.store, "store", "", "`STORE` of the past: sqlite:PATH, dynamodb:TABLE or memory: (default: layerd.yaml's store, else a file of this user)")
+	cmd.Flags().StringVar(&f.store, "store", "", "`STORE` of the past: sqlite:PATH, dynamodb:TABLE or memory: (default: LAYERD_STORE, else layerd.yaml's store, else a file of this user)")
 	cmd.Flags().StringVar(&f.server, "server", "", "ask a daemon instead (not supported yet)")
 }
 
@@ -79,9 +103,13 @@ func outputFlag(cmd *cobra.Command, o *oneOf, forms ...string) {
 
 // envFlag adds --env, which may be repeated.
 func (a *app) envFlag(cmd *cobra.Command, envs *[]string) {
-	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
+	envsFlag(cmd, envs)
 	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("env", a.completeEnvironments)
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
+}
+
+func envsFlag(cmd *cobra.Command, envs *[]string) {
+	cmd.Flags().StringArrayVar(envs, "env", nil, "only the environment `ENV` (may be repeated)")
 }
 
 // rateFlag adds --requests-per-second. AWS gives 15 a second to everybody in an
@@ -132,54 +160,4 @@ func completeValues(cmd *cobra.Command) {
 		_ = cmd.RegisterFlagCompletionFunc("store", cobra.FixedCompletions(
 			[]string{"sqlite:", "dynamodb:", "memory:"}, cobra.ShellCompDirectiveNoSpace))
 	}
-}
-
-// completeLayers offers environments, and then the layers of the one that was
-// named.
-func (a *app) completeLayers(cmd *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	if len(args) != 1 {
-		return a.completeEnvironments(cmd, args, toComplete)
-	}
-	const no = cobra.ShellCompDirectiveNoFileComp
-	f := hereFlags(cmd)
-	if !isFolder(f.repo) {
-		return nil, no
-	}
-	src, err := a.load(cmd.Context(), f)
-	if err != nil {
-		return nil, no
-	}
-	var names []string
-	for _, e := range src.tree.Environments {
-		for _, w := range e.Layers {
-			if e.Name == args[0] && !slices.Contains(names, w.Name) {
-				names = append(names, w.Name)
-			}
-		}
-	}
-	return names, no
-}
-
-// hereFlags returns the flags of a command line that is being typed: this folder
-// where no repository was named.
-func hereFlags(cmd *cobra.Command) repoFlags {
-	// Every command that completes names has the flags.
-	repo, _ := cmd.Flags().GetString("repo")
-	path, _ := cmd.Flags().GetString("path")
-	return repoFlags{repo: cmp.Or(repo, "."), path: path}
-}
-
-// completeEnvironments offers the names of a repository on this machine; it
-// never goes to the network, because a person waits for the Tab key.
-func (a *app) completeEnvironments(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	const no = cobra.ShellCompDirectiveNoFileComp
-	f := hereFlags(cmd)
-	if len(args) > 0 && cmd.Flags().Lookup("env") == nil || !isFolder(f.repo) {
-		return nil, no
-	}
-	src, err := a.load(cmd.Context(), f)
-	if err != nil {
-		return nil, no
-	}
-	return src.tree.Names, no
 }

@@ -7,19 +7,12 @@ import (
 	"github.com/layerd/layerd/internal/present"
 )
 
-// following returns the listener to which ApplyThrough reports what it waits for: on a
-// terminal the status line, elsewhere a line for each thing that is waited for.
+// following returns the listener to which ApplyThrough reports what it waits for, and
+// until when.
 func (a *app) following() func(plan.Plan, time.Time) {
-	said := ""
-	return func(planned plan.Plan, _ time.Time) {
-		text := present.Waiting(planned)
-		switch {
-		case text == "":
-		case a.progress != nil:
-			a.progress.note(text)
-		case text != said:
-			a.say("%s", text)
-			said = text
+	return func(planned plan.Plan, until time.Time) {
+		if text := present.Waiting(planned); text != "" {
+			a.shown.wait(text, until)
 		}
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
 
-// whichStore returns which store is meant: the flag, else layerd.yaml's, else a
-// file of this user or of this systemd unit.
+// whichStore returns which store is meant: the flag, else the variable LAYERD_STORE,
+// which assume has put there, else layerd.yaml's, else a file of this user or of this
+// systemd unit.
 func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 	if err := f.check(); err != nil {
 		return store.Spec{}, err
@@ -25,7 +26,7 @@ func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 	case f.store != "":
 		spec, err := store.ParseSpec(f.store)
 		if err != nil {
-			return spec, usage("", "--store: %w", err)
+			return spec, usage("", "%s: %w", a.storeName(), err)
 		}
 		return spec, nil
 	case t.Store != "":
@@ -34,10 +35,28 @@ func (a *app) whichStore(f storeFlags, t desired.Tree) (store.Spec, error) {
 			return spec, &exitError{code: exitInvalid, err: fmt.Errorf("layerd.yaml, store %s: %w", t.Store, err),
 				hint: "until it is changed, name another one: --store sqlite:PATH"}
 		}
+		a.assumed.store = layerdYAML
 		return spec, nil
 	}
 	path, err := a.defaultStorePath()
+	a.assumed.store = "this user, since neither --store nor " + storeVariable + " nor layerd.yaml names one"
 	return store.Spec{Kind: store.KindSQLite, Location: path}, err
+}
+
+// pastStore is whichStore for commands that show nothing else than what a store has, or
+// write to it: where layerd.yaml names one that cannot be understood, the usual one is
+// not what was meant, and it would say that it knows nothing.
+func (a *app) pastStore(f storeFlags, t desired.Tree) (store.Spec, error) {
+	spec, err := a.whichStore(f, t)
+	if err != nil || f.store != "" {
+		return spec, err
+	}
+	for _, p := range t.Problems {
+		if p.Code == "bad_store" && p.Environment == "" {
+			return store.Spec{}, &exitError{code: exitInvalid, err: errors.New(p.Brief()), hint: "until it is changed, name another one: --store sqlite:PATH"}
+		}
+	}
+	return spec, nil
 }
 
 // defaultStorePath follows systemd (StateDirectory=) and the XDG rules.
@@ -60,6 +79,11 @@ func (a *app) defaultStorePath() (string, error) {
 // openStore opens a store for writing. It makes a file where there is none; a
 // table costs money and is made by store init alone.
 func (a *app) openStore(ctx context.Context, spec store.Spec) (store.Store, error) {
+	s, err := a.openToWrite(ctx, spec)
+	return s, a.fromStore(spec, err)
+}
+
+func (a *app) openToWrite(ctx context.Context, spec store.Spec) (store.Store, error) {
 	switch spec.Kind {
 	case store.KindMemory:
 		return store.NewMemory(), nil
@@ -83,7 +107,7 @@ func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, err
 	case store.KindDynamoDB:
 		cfg, cfgErr := a.storeConfig(ctx, spec)
 		if cfgErr != nil {
-			return nil, cfgErr
+			return nil, a.fromStore(spec, cfgErr)
 		}
 		s, err = opened(dynamostore.OpenReadOnly(ctx, cfg, spec.Location, dynamostore.Options{}))
 	default:
@@ -92,7 +116,7 @@ func (a *app) openToRead(ctx context.Context, spec store.Spec) (store.Store, err
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	return s, err
+	return s, a.fromStore(spec, err)
 }
 
 // opened returns a nil store for a nil adapter, which in an interface is not nil.

@@ -134,6 +134,7 @@ func (a *app) explain(err error) {
 	if ok && e.hint != "" {
 		a.sayRaw(foreign.Linef("  %s\n", e.hint))
 	}
+	a.sayRaw(a.assumedLine())
 }
 
 // say writes one line for the person at the terminal, never to standard output.

@@ -11,6 +11,19 @@ import (
 	"github.com/layerd/layerd/internal/round"
 )
 
+// progress shows what is being done, and what is waited for, to whoever waits.
+type progress interface {
+	report(p round.Progress)
+	// wait shows what is waited for, and how long still, until something else is shown.
+	wait(text string, until time.Time)
+	clear()
+}
+
+var (
+	_ progress = (*statusLine)(nil)
+	_ progress = (*progressLines)(nil)
+)
+
 // refresh is how often the status line is drawn at most.
 const refresh = 100 * time.Millisecond
 
@@ -20,6 +33,7 @@ type statusLine struct {
 	out   io.Writer
 	width int
 	now   func() time.Time
+	countdown
 
 	// mu guards all below and the order of writes to out: rounds report from
 	// several goroutines.
@@ -28,22 +42,33 @@ type statusLine struct {
 	last  time.Time
 }
 
-// startProgress returns what Round.Progress wants, and how to end it; nil where
-// standard error is no terminal.
+// startProgress returns what Round.Progress wants, and how to end it.
 func (a *app) startProgress() (func(round.Progress), func()) {
-	if !isTerminal(a.err) {
-		return nil, func() {}
+	if isTerminal(a.err) {
+		a.progress = &statusLine{out: a.err, width: width(a.err), now: a.now}
+		a.shown = a.progress
+	} else {
+		a.shown = newProgressLines(a.now, func(text string) { a.say("%s", text) })
 	}
-	s := &statusLine{out: a.err, width: width(a.err), now: a.now}
-	a.progress = s
-	return s.report, s.clear
+	return a.shown.report, a.shown.clear
 }
 
-func (s *statusLine) report(p round.Progress) {
-	text := foreign.Linef("%s · %s  %s", p.Environment, p.Region, p.Phase)
+// doing returns a round's progress in a line.
+func doing(p round.Progress) string {
+	name := p.Environment
+	if p.Region != "" {
+		name += " · " + p.Region
+	}
+	text := foreign.Linef("%s  %s", name, p.Phase)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" %d/%d", p.Done, p.Total)
 	}
+	return text
+}
+
+func (s *statusLine) report(p round.Progress) {
+	s.stop()
+	text := doing(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now := s.now(); now.Sub(s.last) >= refresh || p.Total > 0 && p.Done == p.Total {
@@ -52,11 +77,15 @@ func (s *statusLine) report(p round.Progress) {
 	}
 }
 
-// note shows what is waited for until something else is shown.
-func (s *statusLine) note(text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.draw(fit(foreign.Clean(text), s.width-1))
+func (s *statusLine) wait(text string, until time.Time) {
+	s.stop()
+	show := func() time.Duration {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.draw(fit(foreign.Clean(text)+left(until.Sub(s.now())), s.width-1))
+		return time.Second
+	}
+	s.start(show(), show)
 }
 
 // draw replaces the line. Callers hold mu. A terminal that is gone is no
@@ -67,6 +96,7 @@ func (s *statusLine) draw(text string) {
 }
 
 func (s *statusLine) clear() {
+	s.stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shown != "" {

@@ -25,8 +25,10 @@ type app struct {
 
 	color    oneOf
 	logLevel oneOf
-	progress *statusLine // nil until a command shows progress
+	progress *statusLine // nil where there is none: no terminal, or nothing to show yet
+	shown    progress    // nil until a command shows progress
 	end      func(int)   // of the process, at once
+	assumed  assumption  // what the command line leaves to us
 	// inHand is true while a command runs that may have a change in hand.
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
@@ -59,6 +61,9 @@ window, after the approval, with a reason for every step.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.Version = buildVersion().Version
+	root.Flags().Bool("version", false, "say which layerd this is, as layerd version does") // cobra acts on it; -v is --verbose
+	root.SetVersionTemplate(buildVersion().line())
 	root.DisableSuggestions = true // sayUsage words them
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetOut(a.out)
@@ -75,6 +80,7 @@ window, after the approval, with a reason for every step.`,
 		if run := c.RunE; run != nil {
 			c.RunE = func(cmd *cobra.Command, args []string) error {
 				a.inHand.Store(cmd.GroupID == groupAct)
+				a.assume(cmd)
 				if err := run(cmd, args); err != nil {
 					return &ranError{err}
 				}

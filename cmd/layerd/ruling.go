@@ -41,7 +41,7 @@ func person(by string) (string, error) {
 // openRulings opens the store that a decision is written to. One in memory is
 // refused with unkept, the error, and hint.
 func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unkept, hint string) (store.Store, store.Spec, error) {
-	spec, err := a.whichStore(f, t)
+	spec, err := a.pastStore(f, t)
 	if err != nil {
 		return nil, spec, err
 	}
@@ -50,6 +50,27 @@ func (a *app) openRulings(ctx context.Context, f storeFlags, t desired.Tree, unk
 	}
 	s, err := a.openStore(ctx, spec)
 	return s, spec, err
+}
+
+// hasPast refuses a store in which layerd has never worked on anything, and does not
+// make it: "nothing to do" would be said of the wrong one.
+func (a *app) hasPast(ctx context.Context, f storeFlags, t desired.Tree) error {
+	spec, err := a.pastStore(f, t)
+	if err != nil || spec.Kind == store.KindMemory {
+		return err // what is in memory is refused with a word of its own
+	}
+	s, err := a.openToRead(ctx, spec)
+	if err != nil {
+		return err
+	}
+	if s != nil {
+		defer s.Close()
+		known, err := repositories(ctx, s, workedKinds()...)
+		if err != nil || len(known) > 0 {
+			return err
+		}
+	}
+	return usage("name the store that the daemon uses, with --store", "%s knows no repository: layerd has never worked with it", spec)
 }
 
 // ruledRepository returns the repository that a decision is about: --repo, else the

@@ -311,7 +311,7 @@ func slackTold(ts *testscript.TestScript, _ bool, _ []string) {
 
 func world(ts *testscript.TestScript) *awssim.World { return ts.Value(simKey).(*awssim.World) }
 
-var approveLine = regexp.MustCompile(`layerd approve \S+ ([0-9a-f]{64})`)
+var approveLine = regexp.MustCompile(`layerd approve \S+ ([0-9a-f]{64}|[0-9a-f]{12})\b`)
 
 // digest WHOLE SHORT: sets two variables from the last plan's output.
 func digest(ts *testscript.TestScript, _ bool, args []string) {

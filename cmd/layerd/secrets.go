@@ -51,5 +51,5 @@ func checkSecrets(ctx context.Context, list []daemon.Secret) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return &exitError{code: code, err: errors.Join(all...), hint: "put it there and let the daemon's user read it; layerd doctor --config tries each"}
+	return &exitError{code: code, err: errors.Join(all...), hint: "put it there and let the daemon's user read it; doctor --config tries each"}
 }

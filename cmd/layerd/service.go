@@ -307,6 +307,19 @@ func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, ti
 // named also where the configuration does not: who pastes has another default.
 // Credentials are nobody's to see.
 func commandSuffix(c config.Config, spec store.Spec) string {
+	f := followed(c)
+	text := strings.TrimSpace(f.asFlags())
+	switch spec.Kind {
+	case store.KindMemory: // there is nothing that another process could write to
+		return text
+	case store.KindSQLite:
+		spec.Location = absolute(spec.Location)
+	}
+	return text + " --store " + words.ShellQuote(spec.String())
+}
+
+// followed returns the repository of a configuration as a command line names it.
+func followed(c config.Config) repoFlags {
 	f := repoFlags{repo: withoutPassword(c.Git.URL), ref: c.Git.Branch, path: c.Git.Path}
 	if !remote.MatchString(f.repo) {
 		f.repo = absolute(f.repo)
@@ -317,14 +330,7 @@ func commandSuffix(c config.Config, spec store.Spec) string {
 	if f.path == "." {
 		f.path = ""
 	}
-	text := strings.TrimSpace(f.asFlags())
-	switch spec.Kind {
-	case store.KindMemory: // there is nothing that another process could write to
-		return text
-	case store.KindSQLite:
-		spec.Location = absolute(spec.Location)
-	}
-	return text + " --store " + words.ShellQuote(spec.String())
+	return f
 }
 
 func absolute(path string) string {

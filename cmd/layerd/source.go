@@ -48,15 +48,17 @@ var remote = regexp.MustCompile(`^([a-z+]+://|[^/]+:)`)
 
 // load reads the desired state that the flags name.
 func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
+	a.assumed.read = true
 	if f.repo == "" {
-		return source{}, usage(a.repoHint(), "which desired-state repository? --repo is missing")
+		return source{}, usage("pass --repo PATH or --repo URL, set "+repoVariable+", or call layerd where layerd.yaml or environments/ is",
+			"which desired-state repository? --repo is missing")
 	}
 	if !remote.MatchString(f.repo) {
 		if _, err := os.Stat(f.repo); err != nil {
-			return source{}, usage(f.repoName()+" takes a folder or a Git URL", "%s %s: %w", f.repoName(), f.repo, plainCause(err))
+			return source{}, usage(a.repoName(f)+" takes a folder or a Git URL", "%s %s: %w", a.repoName(f), f.repo, plainCause(err))
 		}
 		if !isFolder(f.repo) {
-			return source{}, usage(f.repoName()+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", f.repoName(), f.repo)
+			return source{}, usage(a.repoName(f)+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", a.repoName(f), f.repo)
 		}
 	}
 	commit, past, err := a.read(ctx, f)
@@ -151,17 +153,6 @@ func (s source) committed() error {
 	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
 }
 
-// repoHint returns which repository to name: the folder it is called in, where that
-// looks like one.
-func (a *app) repoHint() string {
-	for _, name := range []string{"layerd.yaml", "environments"} {
-		if _, err := os.Stat(name); err == nil {
-			return "this folder looks like one: --repo ."
-		}
-	}
-	return "pass --repo PATH or --repo URL"
-}
-
 // read reads the commit that the flags name. past reads what the branch was at before.
 func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past func(context.Context) (gitrepo.Past, error), err error) {
 	if f.ref == "" && isFolder(f.repo) {
@@ -170,6 +161,9 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 		}
 		folder := filepath.Join(f.repo, f.path)
 		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
+		if f.path != "" && errors.Is(err, gitrepo.KindPathGone) {
+			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s: there is no such folder in %s", f.path, f.repo)
+		}
 		if !errors.Is(err, gitrepo.KindNotARepository) {
 			return commit, func(context.Context) (gitrepo.Past, error) {
 				return gitrepo.DirPast(folder, desired.ReadPaths(), commit.Hash, daemon.MaxLineage)

@@ -79,6 +79,17 @@ func namesBelow(ctx context.Context, s store.Store, path ...string) ([]string, e
 // been a wrong one.
 var worked = [][]string{{"open"}, {"rollout"}, {"past", "function"}, {"past", "layer"}, {"past", "pruned"}, {"revisions"}, {"desired"}, {"alert"}, {"offer"}}
 
+// workedKinds lists the first parts of worked, each once.
+func workedKinds() []string {
+	var kinds []string
+	for _, kind := range worked {
+		if !slices.Contains(kinds, kind[0]) {
+			kinds = append(kinds, kind[0])
+		}
+	}
+	return kinds
+}
+
 // environmentsOf lists the environments of a repository that layerd has worked on.
 func environmentsOf(ctx context.Context, s store.Store, repository string) ([]string, error) {
 	var names []string
@@ -115,13 +126,7 @@ func (e *strangerError) hint() string {
 // repository in this store, and has on others: then one of the two is not the one
 // that was meant. A store that knows none may be new, as the repository.
 func knowsRepository(ctx context.Context, s store.Store, spec store.Spec, repository string) error {
-	var kinds []string
-	for _, kind := range worked {
-		if !slices.Contains(kinds, kind[0]) {
-			kinds = append(kinds, kind[0])
-		}
-	}
-	known, err := repositories(ctx, s, kinds...)
+	known, err := repositories(ctx, s, workedKinds()...)
 	if err != nil || len(known) == 0 || slices.Contains(known, repository) {
 		return err
 	}

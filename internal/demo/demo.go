@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 		git: server.Add("acme/layers"), store: store.NewMemory(), slack: &slack{}, log: o.Log,
 	}
 	defer s.store.Close()
-	s.book = notify.NewBook(s.store, repository, notify.Options{Targets: []notify.Target{s.slack}})
+	s.book = notify.NewBook(s.store, repository, notify.Options{Targets: []notify.Target{s.slack}, Suffix: "--repo layers"})
 	if s.repo, err = gitrepo.New(gitrepo.Options{URL: "http://" + address + "/acme/layers"}); err != nil {
 		return err
 	}

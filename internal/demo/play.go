@@ -134,6 +134,7 @@ func follower(o PlayOptions, at place, kept store.Store, s *screen) (*daemon.Dae
 		Repository: identity, Source: watched{repo, s}, Store: kept, Connect: connect,
 		Rates:    reconcile.Rates{Requests: playRequests, GetFunction: playGetFunction},
 		Interval: playInterval, GitInterval: playInterval, Name: "demo", Targets: []notify.Target{s}, Log: log,
+		Suffix: "--repo $REPO --store $STORE", // which setup exports
 	})
 }
 

@@ -91,7 +91,7 @@ func TestScreen(t *testing.T) {
 	m := notify.Message{
 		Status: notify.Reminded, Severity: notify.Warning, Title: "prod: \x1b[2Ja plan\u202e waits", At: time.Date(2026, 11, 24, 1, 2, 3, 0, time.Local),
 		Sections: []notify.Section{
-			{Text: "The digest is " + digest + ".", Code: "layerd approve prod " + digest},
+			{Text: "The digest is " + digest + ".", Code: "layerd approve prod " + digest + " --store $STORE"},
 			{Items: []string{"makoto-embedding-worker-staging", "makoto-document-indexer-staging", "c", "d", "e"}, More: 2},
 		},
 	}

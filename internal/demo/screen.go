@@ -51,7 +51,7 @@ func (s *screen) Send(_ context.Context, m notify.Message) error {
 		s.paragraph(&b, section.Detail)
 		s.paragraph(&b, names(section))
 		if section.Code != "" {
-			fmt.Fprintf(&b, "%s%s\n", indent, s.style(bold, "$ "+foreign.Clean(command(section.Code))))
+			fmt.Fprintf(&b, "%s%s\n", indent, s.style(bold, "$ "+foreign.Clean(short(section.Code))))
 		}
 	}
 	s.mu.Lock()
@@ -86,15 +86,6 @@ var wholeDigest = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{52}\b`)
 
 // short returns text with digests cut to as much as approve needs: nobody reads 64 digits.
 func short(text string) string { return wholeDigest.ReplaceAllString(text, "$1") }
-
-// command returns one that Slack would show as it works beside the demo.
-func command(code string) string {
-	code = short(code)
-	if strings.HasPrefix(code, "layerd approve ") {
-		code += " --store $STORE"
-	}
-	return code
-}
 
 // names returns the first items of a section.
 func names(s notify.Section) string {

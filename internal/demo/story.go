@@ -33,7 +33,7 @@ func (s *story) tell() error {
 		}
 	}
 	s.line("")
-	s.says("That is the story. Next: run layerd plan on a repository of your own; see the README.")
+	s.says("That is the story. Next, in a repository of your own (see the README): layerd plan --repo .")
 	return nil
 }
 
@@ -126,7 +126,7 @@ func (s *story) waitsThenChanges() error {
 	}
 	for _, env := range []string{"staging", "prod"} {
 		planned := planOf(r, env)
-		s.says("layerd approve %s %s…", env, planned.Digest[:12])
+		s.says("layerd approve %s %s --repo layers", env, words.Digest(planned.Digest))
 		if err := s.approve(planned); err != nil {
 			return err
 		}

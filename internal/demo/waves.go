@@ -171,7 +171,7 @@ func (s *story) approved(env string) error {
 		return err
 	}
 	planned := planOf(r, env)
-	s.says("layerd approve %s %s…", env, planned.Digest[:12])
+	s.says("layerd approve %s %s --repo layers", env, words.Digest(planned.Digest))
 	return s.approve(planned)
 }
 

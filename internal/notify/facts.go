@@ -51,11 +51,20 @@ func (f *observer) id(k Kind, region, key string) ID {
 	return ID{Kind: k, Environment: f.Environment, Region: region, Key: key}
 }
 
-// command writes one for people to paste.
+// command writes one for people to paste: what others named is quoted for the shell.
 func (f *observer) command(verb string, args ...string) string {
-	words := append([]string{"layerd", verb, f.Environment}, args...)
-	return strings.TrimSpace(strings.Join(words, " ") + " " + f.Suffix)
+	text := "layerd " + verb
+	for _, arg := range append([]string{f.Environment}, args...) {
+		if arg != someReason {
+			arg = words.ShellQuote(arg)
+		}
+		text += " " + arg
+	}
+	return strings.TrimSpace(text + " " + f.Suffix)
 }
+
+// someReason stands where whoever pastes a command has to write why.
+const someReason = `"…"`
 
 // add adds a fact, with its items sorted and its place in front of its title.
 func (f *observer) add(x Fact) {
@@ -184,7 +193,7 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 		sections = append(sections, section)
 	}
 	if left := len(list) - maxGroups; left > 0 {
-		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", words.Count(left, "problem"))})
+		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; validate lists them all.", words.Count(left, "problem"))})
 	}
 	return items, sections
 }

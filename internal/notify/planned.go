@@ -289,7 +289,7 @@ func (f *observer) approval() {
 	for _, w := range rest.sections("step", func(_ int, text string) string { return text }) {
 		x.Sections = append(x.Sections, Section{Text: w.Text})
 	}
-	x.Sections = append(x.Sections, Section{Text: "The digest is " + f.Plan.Digest + ". To release exactly this plan:", Code: f.command("approve", f.Plan.Digest)})
+	x.Sections = append(x.Sections, Section{Text: "The digest is " + f.Plan.Digest + ". To release exactly this plan:", Code: f.command("approve", words.Digest(f.Plan.Digest))})
 	f.add(x)
 }
 

@@ -130,7 +130,7 @@ func leftAlone(list []string, x *Fact) []Section {
 
 // howToLift returns the command that ends a quarantine, below text.
 func (f *observer) howToLift(text string) Section {
-	return Section{Text: text, Code: f.command("retry", "--reason", `"…"`)}
+	return Section{Text: text, Code: f.command("retry", "--reason", someReason)}
 }
 
 // rolledBackByPerson is about a layer that a person rolled back, which Git does

@@ -193,9 +193,9 @@ func (f *observer) halted(r *plan.Region, st *plan.RolloutStatus) {
 		Title:    fmt.Sprintf("%s halted in wave %d of %d", rolloutText(st), ro.Wave, ro.Waves),
 		Sections: append(verdictSections(ro), Section{Text: has + " " + f.askedBy(ro)}), ElsewhereAsked: f.elsewhereAsked(ro),
 	}
-	x.Sections = append(x.Sections, Section{Text: "To check again and continue:", Code: f.command("retry", "--reason", `"…"`)})
+	x.Sections = append(x.Sections, Section{Text: "To check again and continue:", Code: f.command("retry", "--reason", someReason)})
 	for _, t := range ro.Introduced(st.Changed) {
-		x.Sections = append(x.Sections, Section{Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", t.Name, "--reason", `"…"`)})
+		x.Sections = append(x.Sections, Section{Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", t.Name, "--reason", someReason)})
 	}
 	f.add(x)
 }
@@ -251,7 +251,7 @@ func (f *observer) alarmAfter(r *plan.Region, st *plan.RolloutStatus) {
 			args = append(args, "--to", strconv.FormatInt(t.From, 10))
 		}
 		x.Sections = append(x.Sections, Section{
-			Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", append(args, "--reason", `"…"`)...),
+			Text: "To roll back to " + previousText(t, st) + ":", Code: f.command("rollback", append(args, "--reason", someReason)...),
 		})
 	}
 	f.add(x)

@@ -244,7 +244,7 @@ func (p *historyPage) ruling(e history.Entry, zone *time.Location) {
 	case history.KindForget:
 		what = "forgotten: its file was removed, and no further messages follow"
 	case history.KindApproval:
-		what += "  plan " + e.Digest[:min(len(e.Digest), 12)]
+		what += "  plan " + words.Digest(e.Digest)
 	case history.KindQuarantine, history.KindRetry:
 		what += "  " + quarantineOf(e)
 	case history.KindRollout:

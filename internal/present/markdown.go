@@ -30,7 +30,7 @@ func Markdown(r plan.Report, v Options) string {
 	tooMany := sort.Search(len(r.Plans), func(n int) bool { return len(markdown(r, v, 0, n)) > markdownLimit })
 	text := markdown(r, v, 0, max(tooMany-1, 0))
 	if len(text) > markdownLimit {
-		const end = "\n\n… the rest is left out; run `layerd plan`.\n"
+		end := "\n\n… the rest is left out; run " + string(v.Commands.plan()) + ".\n"
 		text = text[:markdownLimit-len(end)]
 		text = text[:max(0, strings.LastIndexByte(text, '\n'))] + end // in the middle of a line it could end within a mark
 	}
@@ -57,8 +57,8 @@ func markdown(r plan.Report, v Options, names, detailed int) string {
 	b.table(r, v)
 	for i, planned := range r.Plans {
 		if i >= detailed {
-			b.f("\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
-				words.Count(len(r.Plans)-i, "environment"))
+			b.f("\nThe details of %s are left out here, they are too long; run %s.\n",
+				words.Count(len(r.Plans)-i, "environment"), v.Commands.plan())
 			break
 		}
 		m := markdownPlan{Options: v, names: names}
@@ -157,6 +157,10 @@ func (m markdownPlan) environment(planned plan.Plan) foreign.Marked {
 		b.f("<details><summary><b>%s</b> · %s</summary>\n\n", planned.Environment, r.Want.Region)
 		m.region(&b, r)
 		b.f("</details>\n\n")
+	}
+	if m.Commands.retried(planned) {
+		b.f("To let what failed or was rolled back come again in **%s**, once the reason is gone:\n\n%s", planned.Environment,
+			foreign.Fenced("sh", m.Commands.Retry(planned.Environment)+"\n"))
 	}
 	if len(planned.Lines) > 0 && m.Commands.Approve != nil && approvable(planned) {
 		b.f("To release the plan of **%s**:\n\n%s", planned.Environment,

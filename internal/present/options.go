@@ -1,9 +1,13 @@
 package present
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/rollout"
 )
 
 // Options are how a result is shown. The zero value shows it without colour, and
@@ -25,10 +29,25 @@ type Options struct {
 type Commands struct {
 	// Approve returns the command that approves a plan; nil = there is none.
 	Approve func(environment, digest string) string
+	// Retry returns the command that lets what is held come again; nil = there is none.
+	Retry func(environment string) string
+	// Plan is the command that shows what is left out; empty = layerd plan.
+	Plan string
 	// All is how to see what a list leaves out, "all with -v"; empty = nothing does.
 	All string
 	// Advice returns what to do about an environment that could not be done, or "".
 	Advice func(plan.Failure) string
+}
+
+// plan returns the command that shows what is left out.
+func (c Commands) plan() foreign.Marked { return foreign.Code(cmp.Or(c.Plan, "layerd plan")) }
+
+// retried reports whether something of a plan waits for a retry, and there is a command
+// for it.
+func (c Commands) retried(p plan.Plan) bool {
+	return c.Retry != nil && slices.ContainsFunc(p.Regions, func(r plan.Region) bool {
+		return r.Rollout != nil && r.Rollout.Stage == rollout.StageHalted || slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.HeldBy(plan.ByQuarantine) })
+	})
 }
 
 func (c Commands) advice(f plan.Failure) string {

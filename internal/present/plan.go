@@ -80,6 +80,10 @@ func (p *planPage) environment(planned plan.Plan) {
 	for _, r := range planned.Regions {
 		p.region(r)
 	}
+	if p.Commands.retried(planned) {
+		p.Linef(2, "%s to let what failed or was rolled back come again, once the reason is gone:", p.Page.Held("?"))
+		p.Copy(6, p.Commands.Retry(planned.Environment))
+	}
 	if len(planned.Lines) == 0 || p.Commands.Approve == nil || !approvable(planned) {
 		return
 	}

@@ -157,11 +157,7 @@ func Waiting(planned plan.Plan) string {
 	if next == nil || next.Rollout == nil {
 		return ""
 	}
-	name := planned.Environment
-	if len(planned.Regions) > 1 {
-		name += " · " + next.Want.Region
-	}
-	return name + ": " + stageText(*next)
+	return planned.Environment + " · " + next.Want.Region + ": " + stageText(*next)
 }
 
 // stageText returns where the rollout of a Region is, as a sentence without its

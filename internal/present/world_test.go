@@ -222,7 +222,7 @@ func rolloutWorld(t *testing.T) plan.Report {
 	halt.Findings = []string{"alarm エラー率 could not be read: AccessDenied", "alarm 5xx has not enough data"}
 	halted.Rollout = &halt
 	halted.Steps = []plan.Step{held(attach("makoto-api-dev", 12, 13), plan.ByHealth, time.Time{},
-		"the rollout halted: "+halt.Reason+"; layerd retry goes on, layerd rollback goes back")}
+		"the rollout halted: "+halt.Reason+"; a retry goes on, a rollback goes back")}
 
 	wentBack, back := testRegionPlan(t, "qa"), ro
 	back.Stage, back.Reason, back.Findings = rollout.StageRolledBack, "makoto-chat-qa answers with an error: No module named 'common'", []string{"x"}
@@ -235,7 +235,7 @@ func rolloutWorld(t *testing.T) plan.Report {
 	wentBack.Steps = []plan.Step{
 		ended(attach("makoto-chat-qa", 12, 13), plan.StatusApplied, ""), ended(restore, plan.StatusApplied, ""), ended(move, plan.StatusApplied, ""),
 		held(ended(attach("makoto-api-qa", 12, 13), plan.StatusHeld, ""), plan.ByQuarantine, time.Time{},
-			"13 (1.4.2) failed here on Wed 2026-11-25 10:26 JST: "+back.Reason+"; it is lifted when Git asks for another version, or by layerd retry"),
+			"13 (1.4.2) failed here on Wed 2026-11-25 10:26 JST: "+back.Reason+"; it is lifted when Git asks for another version, or by a retry"),
 	}
 	wentBack.LeftAlone = []string{"makoto-notifier-qa"}
 	wentBack.Notes = []plan.Note{{Code: "left_alone", Message: "1 function was changed by somebody else since the rollout and not returned: makoto-notifier-qa"}}

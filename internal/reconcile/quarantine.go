@@ -74,7 +74,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 		return ""
 	}
 	version := words.Version(q.Number, q.Semver)
-	lift := "it is lifted when Git asks for another version, or by layerd retry"
+	lift := "it is lifted when Git asks for another version, or by a retry"
 	if q.ByPerson {
 		return fmt.Sprintf("%s was %s; %s", version, rolledBack(q), lift)
 	}

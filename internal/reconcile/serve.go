@@ -238,7 +238,7 @@ func (r *region) altered(function string, a *state.Alias) string {
 		why = "its alias was changed by somebody else while a rollout of this shared out its calls"
 	}
 	if why != "" {
-		why += "; it is left alone until Git asks for something else, or until layerd retry"
+		why += "; it is left alone until Git asks for something else, or until a retry"
 	}
 	return why
 }

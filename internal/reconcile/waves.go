@@ -206,7 +206,7 @@ func (r *region) waveHolder(s plan.Step) (h plan.Held, held bool) {
 		}
 		return plan.Held{}, false
 	case ro.Stage == rollout.StageHalted:
-		return plan.Held{By: plan.ByHealth, Reason: "the rollout halted: " + ro.Reason + "; layerd retry goes on, layerd rollback goes back"}, true
+		return plan.Held{By: plan.ByHealth, Reason: "the rollout halted: " + ro.Reason + "; a retry goes on, a rollback goes back"}, true
 	case ro.Stage == rollout.StageRollingBack:
 		return plan.Held{By: plan.ByHealth, Reason: "the rollout is going back: " + ro.Reason}, true
 	case !r.sameRollout():

@@ -15,6 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // seen is one account, Region and role as it was observed.
@@ -146,12 +147,21 @@ func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s
 	}
 }
 
+// regionNames returns the Regions of an environment, for people.
+func regionNames(regions []reconcile.Region) string {
+	var names []string
+	for _, r := range regions {
+		names = append(names, r.Want.Region)
+	}
+	return words.Few(names)
+}
+
 // decide decides, looks where the decision asks it to, and decides again,
 // until nothing more is asked. What could not be read stays unknown, which
 // prunes nothing. What earlier rounds looked up is good enough for saying what
 // waits; before a version is deleted it is looked up again.
 func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
-	p.tell(Progress{Environment: in.Regions[0].Want.Name, Phase: "decide"})
+	p.tell(Progress{Environment: in.Regions[0].Want.Name, Region: regionNames(in.Regions), Phase: "decide"})
 	before := slices.Clone(in.Regions)
 	planned, recalled := p.ask(ctx, in, p.Cache)
 	if recalled && slices.ContainsFunc(planned.Regions, prunes) {

@@ -225,3 +225,7 @@ func Sentence(text string) string {
 	}
 	return text
 }
+
+// Digest returns as much of a plan's digest as people copy: approve takes it where it
+// is the only plan that begins so.
+func Digest(digest string) string { return digest[:min(len(digest), 12)] }

@@ -10,12 +10,17 @@ import (
 	"path/filepath"
 
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // errNothing: the file is there and no database.
 var errNothing = errors.New("nothing was written to it yet")
 
-const adviseGone = "; put it back, or begin without a past with layerd store init"
+// gone adds to err what to do about a file that is not there, or holds nothing: that
+// is for a person to decide.
+func gone(path string, err error) error {
+	return fmt.Errorf("%w; put it back, or begin without a past with layerd store init --store %s", err, words.ShellQuote("sqlite:"+path))
+}
 
 // Reopen implements store.Replaceable.
 func (s *Store) Reopen(ctx context.Context) error {
@@ -42,7 +47,7 @@ func (s *Store) Reopen(ctx context.Context) error {
 func (s *Store) reopen(ctx context.Context) error {
 	info, err := os.Stat(s.path)
 	if err != nil {
-		return fmt.Errorf("%w"+adviseGone, err)
+		return gone(s.path, err)
 	}
 	if err := checkKind(info); err != nil {
 		return err
@@ -74,7 +79,7 @@ func checkWritten(ctx context.Context, path string) error {
 	defer db.Close()
 	id, err := identify(ctx, db)
 	if err == nil && id.empty() {
-		err = fmt.Errorf("%w"+adviseGone, errNothing)
+		err = gone(path, errNothing)
 	}
 	return errors.Join(err, id.check(len(migrations())))
 }
