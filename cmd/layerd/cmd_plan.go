@@ -149,7 +149,7 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 		return prepared{}, err
 	}
 	p.round = round.Round{
-		Tree: src.tree, Revision: src.revision, Author: src.author, Asked: src.asked, Repository: src.repository, Environments: f.envs,
+		Tree: src.tree, Revision: src.revision, Author: src.author, Asked: src.asked(), Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
 	}
 	return p, nil

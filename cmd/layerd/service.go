@@ -123,14 +123,19 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 			stop()
 			s.told(s.manager.Watchdog()) // waiting is bounded, and healthy
 			<-done
-			old := s.unit
-			s.unit = next.unit
-			old.close(s.unit)
-			s.metrics.Load().Reload(true, time.Now())
-			s.log.Info("configuration taken in", "config", s.where)
+			s.takeIn(next.unit)
 			return
 		}
 	}
+}
+
+// takeIn puts a unit in the place of the one that has ended.
+func (s *service) takeIn(next *unit) {
+	old := s.unit
+	s.unit = next
+	old.close(s.unit)
+	s.metrics.Load().Reload(true, time.Now())
+	s.log.Info("configuration taken in", "config", s.where)
 }
 
 // reloaded is a new configuration with all that it needs, or why there is none.
@@ -175,15 +180,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	if err := checkSecrets(ctx, named); err != nil {
 		return nil, err
 	}
-	git, err := c.Git.Options(ctx, secrets)
-	if err != nil {
-		return nil, &exitError{code: exitInvalid, err: err}
-	}
-	repo, err := gitrepo.New(git)
-	if err != nil {
-		return nil, &exitError{code: exitInvalid, err: err}
-	}
-	identity, err := gitrepo.Identity(c.Git.URL)
+	repo, identity, err := repositoryOfConfig(ctx, c, secrets)
 	if err != nil {
 		return nil, err
 	}
@@ -207,14 +204,27 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
-		Bounds:   c.Desired(),
 		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
-		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
+		Bounds: c.Desired(), Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return u, s.listen(ctx, u)
+}
+
+// repositoryOfConfig returns the repository that a configuration names, and the name
+// under which its past is kept.
+func repositoryOfConfig(ctx context.Context, c config.Config, secrets *config.Secrets) (repo *gitrepo.Repo, identity string, err error) {
+	git, err := c.Git.Options(ctx, secrets)
+	if err != nil {
+		return nil, "", &exitError{code: exitInvalid, err: err}
+	}
+	if repo, err = gitrepo.New(git); err != nil {
+		return nil, "", &exitError{code: exitInvalid, err: err}
+	}
+	identity, err = gitrepo.Identity(c.Git.URL)
+	return repo, identity, err
 }
 
 // listen serves the daemon's health, at the address that is served already

@@ -29,7 +29,16 @@ type source struct {
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
-	asked      func(environment, region string) desired.Asks
+	// past answers who asked for what the tree wants; nil = nobody knows.
+	past func(t desired.Tree, environment, region string) desired.Asks
+}
+
+// asked is round.Round.Asked for the tree, also where it was settled since it was read.
+func (s source) asked() func(environment, region string) desired.Asks {
+	if s.past == nil {
+		return nil
+	}
+	return func(environment, region string) desired.Asks { return s.past(s.tree, environment, region) }
 }
 
 // remote is what Git takes for an address and not for a path: scheme://… or
@@ -55,17 +64,16 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 	}
 	src, err := a.sourceOf(ctx, commit, f.repo)
 	if err == nil {
-		src.asked = a.askedIn(ctx, commit, src.tree, past)
+		src.past = a.askedIn(ctx, commit, past)
 	}
 	return src, err
 }
 
-// maxPast is how many commits are looked back for the one that asked for something.
-const maxPast = 50
-
 // askedIn returns what answers who asked for what, once something is to be changed: only
 // then is the past of the branch worth reading. Where it cannot be read, nobody knows.
-func (a *app) askedIn(ctx context.Context, c gitrepo.Commit, t desired.Tree, past func(context.Context) (gitrepo.Past, error)) func(environment, region string) desired.Asks {
+func (a *app) askedIn(
+	ctx context.Context, c gitrepo.Commit, past func(context.Context) (gitrepo.Past, error),
+) func(t desired.Tree, environment, region string) desired.Asks {
 	if c.Hash == "" {
 		return nil
 	}
@@ -84,7 +92,7 @@ func (a *app) askedIn(ctx context.Context, c gitrepo.Commit, t desired.Tree, pas
 	if edited {
 		c.Author, c.Subject = "", ""
 	}
-	return func(environment, region string) desired.Asks {
+	return func(t desired.Tree, environment, region string) desired.Asks {
 		var envs []desired.Environment
 		for _, e := range t.Environments {
 			if e.Name == environment {
@@ -160,7 +168,9 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 		folder := filepath.Join(f.repo, f.path)
 		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
-			return commit, func(context.Context) (gitrepo.Past, error) { return gitrepo.DirPast(folder, commit.Hash, maxPast) }, err
+			return commit, func(context.Context) (gitrepo.Past, error) {
+				return gitrepo.DirPast(folder, desired.ReadPaths(), commit.Hash, daemon.MaxLineage)
+			}, err
 		}
 		// A bare repository has no files on disk: its branch is meant.
 	}
@@ -173,7 +183,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past fun
 		return gitrepo.Commit{}, nil, err
 	}
 	commit, _, err := repo.Pull(ctx, "")
-	return commit, func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, maxPast) }, err
+	return commit, func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, daemon.MaxLineage) }, err
 }
 
 func (a *app) gitAuth(f repoFlags) (gitrepo.Auth, error) {

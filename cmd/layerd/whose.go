@@ -156,7 +156,7 @@ func refuseStranger(err error) error {
 	return err
 }
 
-// warnStranger says that the store does not know the repository, for commands that may
+// warnStranger warns that the store does not know the repository, for commands that may
 // be the first of it.
 func (a *app) warnStranger(err error) error {
 	if stranger, ok := errors.AsType[*strangerError](err); ok {

@@ -98,7 +98,7 @@ type Daemon struct {
 	head            head
 	loaded          loadedCommit                   // the newest commit that was read
 	lineage         *Lineage                       // of the newest commit; nil = not known
-	untraced        string                         // the commit of which that could not be read, as last logged
+	untraced        untraced                       // the commit of which that could not be read, as last logged
 	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
 	applied         map[state.LayerARN]string      // by layer: the environment that alone had it before this daemon started
 	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS

@@ -216,7 +216,8 @@ func (a *account) status(s *metrics.Status, w *desiredView, now time.Time) {
 		}
 		e := metrics.Environment{Name: name, LastSuccess: d.figures.succeededAt}
 		if d.figures.pending != nil {
-			e.Figures = &d.figures.Figures
+			shown := d.figures.Figures // the next round writes new ones while these are shown
+			e.Figures = &shown
 		}
 		at := named(w.tree.Environments, name)[0].Calendar.At(now)
 		e.Open, e.NextOpen, e.Turns = at.Open, at.NextOpen, at.NextOpen

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -10,9 +11,9 @@ import (
 )
 
 const (
-	// maxLineage is how many commits are looked back for the one that asked for
-	// something. Who asked before them is not known.
-	maxLineage = 30
+	// MaxLineage is how many commits are looked back for the one that asked for
+	// something, by the daemon and by commands. Who asked before them is not known.
+	MaxLineage = 30
 	// lineageTimeout bounds the looking back: the newest commit waits for it, and so
 	// may a lease that is to be renewed.
 	lineageTimeout = 10 * time.Second
@@ -74,8 +75,8 @@ func (l *Lineage) head() string {
 func (l *Lineage) followedBy(c gitrepo.Commit) *Lineage {
 	c.Files = nil
 	next := &Lineage{commits: append([]askingCommit{{Commit: c}}, l.commits...), whole: l.whole}
-	if len(next.commits) > maxLineage {
-		next.commits, next.whole = next.commits[:maxLineage], false
+	if len(next.commits) > MaxLineage {
+		next.commits, next.whole = next.commits[:MaxLineage], false
 	}
 	return next
 }
@@ -137,14 +138,14 @@ type pastSource interface {
 	Past(ctx context.Context, hash string, most int) (gitrepo.Past, error)
 }
 
-// trace finds out what the branch was at before a commit, unless that is known: it is
-// before anybody follows the commit, so that nothing is said of it that is not so.
+// trace finds out what the branch was at before a commit, unless that is known: before
+// anybody follows the commit, so that no change is told with the wrong one.
 func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	source, ok := d.Source.(pastSource)
 	d.mu.Lock()
-	old := d.lineage
+	old, inVain := d.lineage, d.untraced.commit == c.Hash && d.untraced.forGood
 	d.mu.Unlock()
-	if !ok || c.Hash == "" || old.head() == c.Hash {
+	if !ok || c.Hash == "" || old.head() == c.Hash || inVain {
 		return
 	}
 	next := (*Lineage)(nil)
@@ -153,10 +154,10 @@ func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	} else {
 		bounded, cancel := context.WithTimeout(ctx, lineageTimeout)
 		defer cancel()
-		past, err := source.Past(bounded, c.Hash, maxLineage)
+		past, err := source.Past(bounded, c.Hash, MaxLineage)
 		if err != nil {
 			d.noteUntraced(c.Hash, err)
-			return // the next look at the branch tries again
+			return // the next look at the branch tries again, where that may help
 		}
 		next = NewLineage(bounded, &d.reader, past)
 	}
@@ -165,11 +166,20 @@ func (d *Daemon) trace(ctx context.Context, c gitrepo.Commit) {
 	d.lineage, d.view = next, nil
 }
 
+// untraced is a commit of which it could not be read what came before it.
+type untraced struct {
+	commit string
+	// forGood reports that trying again does not help: a past that is too large would be
+	// fetched as far as the limit with each look at the branch.
+	forGood bool
+}
+
 // noteUntraced logs once of each commit that what came before it was not read.
 func (d *Daemon) noteUntraced(hash string, err error) {
+	g, ok := errors.AsType[*gitrepo.Error](err)
 	d.mu.Lock()
-	logged := d.untraced == hash
-	d.untraced = hash
+	logged := d.untraced.commit == hash
+	d.untraced = untraced{hash, ok && !g.Retryable()}
 	d.mu.Unlock()
 	if !logged {
 		d.Log.Warn("commits before the newest not read", "revision", hash, "err", err)

@@ -206,7 +206,7 @@ func canonical(pattern string) string {
 	return out.String()
 }
 
-// readBounds takes the bounds of layerd.yaml, and warns of such as bind nobody.
+// readBounds takes the bounds of layerd.yaml.
 func (l *loader) readBounds(files map[string]boundFile) {
 	l.bounds = Bounds{}
 	for name, f := range files {

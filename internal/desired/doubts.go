@@ -163,7 +163,7 @@ func (b *builder) doubtFreezes(c window.Calendar) {
 		switch {
 		case f.Every != "":
 		case !b.now.IsZero() && !b.now.Before(f.Until):
-			b.doubt("means_otherwise", until, "the freeze ended "+f.Until.Format(time.RFC3339)+" and holds nothing; remove it, or correct the year", "")
+			b.doubt("means_otherwise", until, "the freeze ended "+words.Moment(f.Until, b.timeZone())+" and holds nothing; remove it, or correct the year", "")
 		case f.Until.Sub(f.From) > 366*24*time.Hour:
 			days := (f.Until.Unix() - f.From.Unix()) / (24 * 60 * 60) // a time.Duration ends after 292 years
 			b.doubt("always_holds", until, fmt.Sprintf("the freeze lasts %d days; nothing changes here until then", days), "")

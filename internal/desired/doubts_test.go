@@ -72,7 +72,7 @@ func answers() []said {
 		{"environment.cutoff", "cutoff: 0", "", ""},
 		{"environment.freezes", "freezes: []", "means_otherwise", "takes nothing away"},
 		{"freeze.from", "freezes: [{from: 2026-12-28, until: 2026-12-27}]", "bad_freeze", "not after from"},
-		{"freeze.until", "freezes: [{from: 2025-12-28, until: 2026-01-04}]", "means_otherwise", "ended 2026-01-05T00:00:00Z and holds nothing"},
+		{"freeze.until", "freezes: [{from: 2025-12-28, until: 2026-01-04}]", "means_otherwise", "ended Mon 2026-01-05 00:00 UTC and holds nothing"},
 		{"freeze.until", "freezes: [{from: 2026-12-28, until: 2036-01-04}]", "always_holds", "lasts 3295 days"},
 		{"freeze.until", "freezes: [{from: 2026-12-28, until: 9999-12-31}]", "always_holds", "lasts 2912081 days"},
 		{"freeze.until", "freezes: [{from: 2026-12-28, until: 2027-12-28}]", "", ""},

@@ -89,7 +89,8 @@ func readStat(proc fs.FS, pid string) (stat, error) {
 	// The second field is the program's name in brackets, which may hold anything.
 	text := string(data)
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	const state, threads, start = 3 - 3, 20 - 3, 22 - 3 // by their numbers in proc(5)
+	const before = 3 // the first that is left, by their numbers in proc(5)
+	const state, threads, start = 0, 20 - before, 22 - before
 	if len(fields) <= start {
 		return stat{}, errStat
 	}

@@ -55,21 +55,10 @@ func compose(e Event, o origin) Message {
 		if e.Alert.Kind == ChangeApplied && e.Fact != nil {
 			break // the end of a rollout has its outcome and how long it took
 		}
-		was := Section{Text: fmt.Sprintf("Resolved after %s (since %s).", words.Span(now.Sub(e.Before.Opened)), words.Moment(e.Before.Opened, zone))}
-		switch {
-		case e.Fact != nil && e.Fact.OnlyIfOpen:
-			was.Text = fmt.Sprintf("First reported %s (%s ago).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
-		case e.Alert.Kind == ChangeApplied:
+		if e.Alert.Kind == ChangeApplied {
 			m.Title = words.Truncate(m.Title, maxTitle-len(": ended")) + ": ended"
-		case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):
-			was.Text = fmt.Sprintf("The quarantine is lifted; first reported %s (%s ago).", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
-		case e.Fact != nil && e.Alert.Kind == EnvironmentRemoved:
-			was.Text = fmt.Sprintf("First reported %s (%s ago). No further messages about it follow.", words.Moment(e.Before.Opened, zone), words.Span(now.Sub(e.Before.Opened)))
 		}
-		if e.Fact == nil {
-			was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
-		}
-		m.Sections = append(m.Sections, was)
+		m.Sections = append(m.Sections, resolved(e, o))
 	}
 	if e.Fact != nil {
 		m.Sections = append(m.Sections, e.Fact.Sections...)
@@ -85,6 +74,25 @@ func compose(e Event, o origin) Message {
 		m.Sections = append(m.Sections, Section{Text: fmt.Sprintf("This resolves the alert of %s: %s", words.Moment(a.Told, zone), a.Title)})
 	}
 	return m
+}
+
+// resolved returns how long an alert was open that has ended, and what it was about
+// where nothing else does.
+func resolved(e Event, o origin) Section {
+	opened, span := words.Moment(e.Before.Opened, o.zone), words.Span(o.now.Sub(e.Before.Opened))
+	was := Section{Text: fmt.Sprintf("Resolved after %s (since %s).", span, opened)}
+	switch {
+	case e.Fact != nil && e.Fact.OnlyIfOpen:
+		was.Text = fmt.Sprintf("First reported %s (%s ago).", opened, span)
+	case e.Fact == nil && (e.Alert.Kind == RolledBack || e.Alert.Kind == Quarantined):
+		was.Text = fmt.Sprintf("The quarantine is lifted; first reported %s (%s ago).", opened, span)
+	case e.Fact != nil && e.Alert.Kind == EnvironmentRemoved:
+		was.Text = fmt.Sprintf("First reported %s (%s ago). No further messages about it follow.", opened, span)
+	}
+	if e.Fact == nil {
+		was.Items, was.More = e.Before.Names, e.Before.Count-len(e.Before.Names)
+	}
+	return was
 }
 
 // changes returns the names that came and went since the last message of an alert.

@@ -65,10 +65,11 @@ func (d *document) byUnsent(id ID, targets []string) (groups []*sameUnsent) {
 	known := map[string]*sameUnsent{}
 	for _, target := range targets {
 		unsent, ends := d.unsent(id, target)
-		key := ""
+		var ids []string
 		for _, w := range slices.Concat(unsent, ends) {
-			key += w.Message.ID + "\n"
+			ids = append(ids, w.Message.ID)
 		}
+		key := strings.Join(ids, "\n")
 		if known[key] == nil {
 			known[key] = &sameUnsent{unsent: unsent, ends: ends}
 			groups = append(groups, known[key])
@@ -208,9 +209,9 @@ func estimateSize(list []waitingMessage) int {
 // least loud at all, and the next one counts it.
 func (d *document) dropOldest() {
 	drop, successor := -1, 0
-	for _, s := range []Severity{Info, Warning, Failure} {
+	for rank := range Failure.rank() + 1 {
 		for i, w := range d.Outbox {
-			if w.Message.Severity != s {
+			if max(w.Message.Severity.rank(), 0) != rank { // one that another layerd wrote counts as the least loud
 				continue
 			}
 			j := slices.IndexFunc(d.Outbox[i+1:], func(o waitingMessage) bool { return o.Message.Alert == w.Message.Alert })

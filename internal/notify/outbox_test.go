@@ -148,3 +148,15 @@ func playOutages(t *testing.T, r *rand.Rand) {
 		two.checkLife(id, alerts[id] != nil, settled[id])
 	}
 }
+
+// A message of a severity that this layerd does not know is dropped as one of the
+// least loud, however many of them wait.
+func TestDropsAMessageOfAnotherSeverity(t *testing.T) {
+	d := &document{}
+	for i := range maxWaiting + 5 {
+		d.queue(waitingMessage{Message: Message{Severity: "notice", Alert: ID{Key: fmt.Sprint(i)}}}, "aws/test", []string{"slack"})
+	}
+	if got := len(d.Outbox); got != maxWaiting {
+		t.Errorf("%d messages wait, want %d", got, maxWaiting)
+	}
+}

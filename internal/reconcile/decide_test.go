@@ -668,6 +668,18 @@ func BenchmarkDecide100000Pending(b *testing.B) {
 	againstSorting(b, in, func(r plan.Region) bool { return len(r.Steps) == 100_000 })
 }
 
+// BenchmarkDecide100000New: a selector reaches 100,000 functions without the layer, and
+// max_new holds all of them: fifteen sorts and 150 MB as well.
+func BenchmarkDecide100000New(b *testing.B) {
+	in := scene("1.4.0", 4, 4)
+	in.Regions[0].Want.Unmanaged = []string{string(foreignLayer)}
+	in.Regions[0].Have.Signing = map[string]state.Signing{}
+	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, Size: 1}}
+	large(&in, "makoto-%[2]03d-%06[1]d-prod", foreignLayer.Version(1))
+	in.Regions[0].Past.Functions = nil
+	againstSorting(b, in, func(r plan.Region) bool { return len(r.Steps) == 100_000 && len(r.Learned.Kept) == 100_000 })
+}
+
 // large replaces the functions of in by 100,000, whose past is what they have.
 func large(in *Input, name string, layers ...state.LayerVersionARN) {
 	r := &in.Regions[0]

@@ -26,7 +26,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 	steps := r.scratch[:0] // of this function only
 	var behind []*wish
 	var sv *serving
-	chosen := false
+	chosen, lost := false, false
 	for i, w := range r.wishes {
 		if !w.Selects(*f) {
 			continue
@@ -34,11 +34,9 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.tallies[w.place].selected++
 		if !chosen {
 			chosen, sv = true, r.servedThrough(f)
-			if sv == nil && r.lostAlias(f) {
-				continue
-			}
+			lost = sv == nil && r.lostAlias(f)
 		}
-		if f.Image || f.Edge || sv != nil && !sv.known {
+		if lost || f.Image || f.Edge || sv != nil && !sv.known {
 			continue
 		}
 		if !w.ok {
@@ -55,12 +53,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.unselected(f, past)
 		return
 	}
-	if f.Image || f.Edge {
-		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
-		return
-	}
-	if sv != nil && !sv.known {
-		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
+	if r.blockWhole(f, sv) {
 		return
 	}
 	r.foreign(f, past, shares)
@@ -70,6 +63,26 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 	if s := r.serveStep(f, sv, steps, behind, past); s != nil {
 		steps = append(steps, *s)
 	}
+	r.propose(f, steps)
+}
+
+// blockWhole blocks a function that cannot be changed, whatever is asked of it, and
+// reports whether it does.
+func (r *region) blockWhole(f *state.Function, sv *serving) bool {
+	switch {
+	case f.Image || f.Edge:
+		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: kindReason(f), Permanent: true})
+	case sv != nil && !sv.known:
+		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
+	default:
+		return false
+	}
+	return true
+}
+
+// propose adds the steps of one function, or blocks it where something stands in their
+// way.
+func (r *region) propose(f *state.Function, steps []plan.Step) {
 	if len(steps) == 0 {
 		return
 	}

@@ -310,13 +310,16 @@ func layersApplied(p plan.FunctionPast) (names []string) {
 // keep remembers what the environment holds and has to wait for, so that who selects
 // it later is the claimant, whatever becomes of the other functions.
 func (r *region) keep() {
+	var names []string
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
-		if s.Held == nil || !s.New || slices.Contains(r.plan.Learned.Kept, s.Function) || r.past.Functions[s.Function].Holds(r.want.Account) {
+		if s.Held == nil || !s.New || r.past.Functions[s.Function].Holds(r.want.Account) {
 			continue
 		}
 		if f, ok := r.snap.Function(s.Function); ok && r.contest(&f).by == nil {
-			r.plan.Learned.Kept = append(r.plan.Learned.Kept, s.Function)
+			names = append(names, s.Function)
 		}
 	}
+	slices.Sort(names) // of several layers on one function each has a step
+	r.plan.Learned.Kept = slices.Compact(names)
 }

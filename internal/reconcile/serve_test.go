@@ -331,10 +331,34 @@ func TestAnUnfinishedFunctionIsNoDrift(t *testing.T) {
 			in.Regions[0].Have.Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
 		}
 		in.Regions[0].Want.Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
+		if c.Canary { // as the record says, and nobody has taken the share away since
+			in.Regions[0].Have.Aliases["f"][0].Weights = map[string]float64{"9": 0.1}
+		}
 		in.Regions[0].Rollout = &rollout.Rollout{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}
 		r := only(t, in)
 		if got := told(r); got != "serve change 3>+ held by wave" || len(r.Drift) > 0 {
 			t.Errorf("%+v: %s and drift %+v", c, got, r.Drift)
+		}
+	}
+}
+
+// A function whose alias is gone in the middle of a canary is blocked as a whole: its
+// other layers are of the same commit, and would be in front of its callers at once.
+func TestALostAliasBlocksAllLayers(t *testing.T) {
+	for _, other := range []int64{1, 2, 0} {
+		in := aliased("1.4.0", 5, 5, 4)
+		r := &in.Regions[0]
+		r.Changed = []rollout.Changed{{Function: "f", Wave: 1, Alias: "live", AliasBefore: "3", AliasAfter: "9", Canary: true}}
+		r.Want.Rollout.Canary = &desired.Canary{Weight: 0.1, Bake: time.Hour}
+		r.Rollout = &rollout.Rollout{ID: "1", Stage: rollout.StageCanaryBake, Wave: 1, Waves: 1, Since: noon, Targets: []rollout.Target{{Layer: common, Number: 5}}}
+		r.Have.Served[live], r.Have.Aliases["f"] = state.Served{}, nil
+		r.Want.Layers = append(r.Want.Layers, desired.LayerWish{Name: "other", Layer: foreignLayer, Version: mustVersion("2"), Functions: r.Want.Layers[0].Functions})
+		r.Have.Probes = map[state.LayerVersionARN]state.Probe{foreignLayer.Version(2): {Usable: true, Size: 1}}
+		if other > 0 {
+			r.Have.Functions[0].Layers = append(r.Have.Functions[0].Layers, foreignLayer.Version(other))
+		}
+		if got := only(t, in); len(got.Steps) > 0 || len(got.Blocked) != 1 || !strings.Contains(got.Blocked[0].Reason, "its alias live is gone") {
+			t.Errorf("with the other at %d: %s", other, told(got))
 		}
 	}
 }

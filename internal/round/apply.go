@@ -174,18 +174,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 			return err
 		}
 	}
-	decided := *in
-	options := apply.Options{
-		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []plan.Step { return p.redecide(decided, i, fresh) },
-		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
-		Late:   func(function string) bool { return len(decided.Regions[i].Past.Functions[function].Refusals) > 0 },
-		While:  p.cloud(r.Want).While,
-		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
-		Progress: func(a apply.Progress) {
-			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
-		},
-	}
+	options := p.applyOptions(*in, r, i)
 	if !r.Runnable() {
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		var err error
@@ -221,6 +210,21 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 		return nil // whoever ended ctx says so
 	}
 	return runErr
+}
+
+// applyOptions returns how the plan r of the i-th Region is carried out.
+func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Options {
+	return apply.Options{
+		InHand: r.Want.Rollout.Parallel,
+		Decide: func(fresh state.Function) []plan.Step { return p.redecide(in, i, fresh) },
+		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
+		While:  p.cloud(r.Want).While,
+		Log:    p.Log.With("env", r.Want.Name, "region", r.Want.Region),
+		Progress: func(a apply.Progress) {
+			p.tell(Progress{Environment: r.Want.Name, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
+		},
+	}
 }
 
 // recordAttempts remembers what AWS refused, so that it is not tried for ever.

@@ -35,10 +35,11 @@ func (p *Run) attributeSteps(in *reconcile.Input, i int, steps []plan.Step, fres
 				return
 			}
 		}
-		f, known := state.Function{}, fresh != nil
-		if known {
-			f = *fresh
-		} else if f, known = in.Regions[i].Have.Function(s.Function); !known {
+		f, known := in.Regions[i].Have.Function(s.Function)
+		if fresh != nil {
+			f, known = *fresh, true
+		}
+		if !known {
 			continue
 		}
 		switch {

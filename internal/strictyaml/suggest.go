@@ -58,11 +58,11 @@ func (t *trial) accepts(path []string, value any) bool {
 		}
 		n = n.Get(step)
 	}
-	for i := len(path) - 1; i >= 0; i-- {
+	for i, step := range slices.Backward(path) {
 		if lists[i] {
 			value = []any{value}
 		} else {
-			value = map[string]any{path[i]: value}
+			value = map[string]any{step: value}
 		}
 	}
 	top, wrong := errors.AsType[*jsonschema.ValidationError](t.schema.Validate(value))

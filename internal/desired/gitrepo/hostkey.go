@@ -62,7 +62,7 @@ func (op *operation) scan(key ssh.PublicKey) string {
 		command, words.ShellQuote(strings.Trim(op.endpoint.Host, "[]")))
 }
 
-// explainHostKey says what a person has to do about a key that is not accepted.
+// explainHostKey returns what a person has to do about a key that is not accepted.
 func (op *operation) explainHostKey(hosts *knownhosts.Hosts, key ssh.PublicKey, err error) error {
 	host := hostPort(op.endpoint, gitssh.DefaultPort)
 	if cert, ok := key.(*ssh.Certificate); ok {

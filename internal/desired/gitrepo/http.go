@@ -70,7 +70,7 @@ func (op *operation) connectHTTP(ctx context.Context) (talk, error) {
 
 func (t *httpTalk) Close() error { return nil }
 
-// complaint says what answered instead of git-upload-pack.
+// complaint returns an error that names what answered instead of git-upload-pack.
 func (t *httpTalk) complaint(err error) error {
 	switch {
 	case !errors.Is(err, errNotGit):

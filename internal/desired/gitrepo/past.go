@@ -57,8 +57,7 @@ func (r *Repo) Past(ctx context.Context, hash string, most int) (Past, error) {
 func (op *operation) receivePast(ctx context.Context, s *server, tip plumbing.Hash, depth int) (*memory.Storage, error) {
 	if s.filters() && (op.read != nil || op.path != ".") {
 		objects, err := op.receivePastPart(ctx, s, tip, depth)
-		var no *refusal
-		if !errors.As(err, &no) {
+		if _, no := errors.AsType[*refusal](err); !no {
 			return objects, err
 		}
 		// It offers filters and does not let single files be fetched: then all.
@@ -67,6 +66,7 @@ func (op *operation) receivePast(ctx context.Context, s *server, tip plumbing.Ha
 		}
 		defer s.talk.Close()
 	}
+	op.unfiltered = true
 	return op.download(ctx, s, memory.NewStorage(), []plumbing.Hash{tip}, depth, "")
 }
 
@@ -99,9 +99,10 @@ func (op *operation) receivePastPart(ctx context.Context, s *server, tip plumbin
 	return objects, op.bring(ctx, s, objects, slices.Collect(maps.Keys(wanted)))
 }
 
-// DirPast is Repo.Past for a folder on this machine, whose working tree is at hash.
-func DirPast(folder, hash string, most int) (Past, error) {
-	op := &operation{verb: "open", Repo: &Repo{name: folder, path: ".", max: DefaultMaxBytes}}
+// DirPast is Repo.Past for a folder on this machine, whose working tree is at hash. read
+// are the files that will be read, as for Dir.
+func DirPast(folder string, read []string, hash string, most int) (Past, error) {
+	op := &operation{verb: "open", Repo: &Repo{name: folder, path: ".", read: read, max: DefaultMaxBytes}}
 	abs, err := filepath.Abs(folder)
 	if err != nil {
 		return Past{}, op.fail(KindInvalid, "%v", err)

@@ -2,6 +2,7 @@ package gitrepo
 
 import (
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,10 +53,10 @@ func TestH2ThePastOfABranch(t *testing.T) {
 		{"the branch has moved on", func(h string, n int) (Past, error) { return remote.Past(t.Context(), h, n) }, at("HEAD~2"), 20, "c2 c1 c0 first?", true},
 		{"it is not in the branch", func(h string, n int) (Past, error) { return remote.Past(t.Context(), h, n) }, at("side"), 20, "", false},
 		{"all, on this machine", func(h string, n int) (Past, error) { return local.Past(t.Context(), h, n) }, at("HEAD"), 20, "merge c3 c2 c1 c0 first?", true},
-		{"a folder", func(h string, n int) (Past, error) { return DirPast(filepath.Join(dir, "gitops"), h, n) }, at("HEAD"), 20, "merge c3 c2 c1 c0 first?", true},
-		{"a folder that was edited", func(h string, n int) (Past, error) { return DirPast(filepath.Join(dir, "gitops"), h+dirty, n) }, at("HEAD"), 2, "merge c3", false},
-		{"a shallow clone", func(h string, n int) (Past, error) { return DirPast(shallow, h, n) }, at("HEAD"), 20, "merge c3", false},
-		{"no repository", func(h string, n int) (Past, error) { return DirPast(t.TempDir(), h, n) }, at("HEAD"), 20, "", false},
+		{"a folder", func(h string, n int) (Past, error) { return DirPast(filepath.Join(dir, "gitops"), nil, h, n) }, at("HEAD"), 20, "merge c3 c2 c1 c0 first?", true},
+		{"a folder that was edited", func(h string, n int) (Past, error) { return DirPast(filepath.Join(dir, "gitops"), nil, h+dirty, n) }, at("HEAD"), 2, "merge c3", false},
+		{"a shallow clone", func(h string, n int) (Past, error) { return DirPast(shallow, nil, h, n) }, at("HEAD"), 20, "merge c3", false},
+		{"no repository", func(h string, n int) (Past, error) { return DirPast(t.TempDir(), nil, h, n) }, at("HEAD"), 20, "", false},
 	} {
 		past, err := tt.read(tt.hash, tt.most)
 		if err != nil || subjects(past) != tt.want || past.Whole != tt.whole {
@@ -70,5 +71,32 @@ func TestH2ThePastOfABranch(t *testing.T) {
 	past, err := local.Past(t.Context(), at("HEAD"), 20)
 	if err != nil || past.Commits[1].Tree != past.Commits[2].Tree || past.Commits[2].Tree == past.Commits[3].Tree {
 		t.Errorf("trees of the same files differ, or of others do not: %v", err)
+	}
+}
+
+// H2 beside A1: of the past as of the present only the files are held that are read, or
+// fifty commits of a large repository would be in memory for one name.
+func TestH2ThePastHoldsOnlyWhatIsRead(t *testing.T) {
+	dir := worktree(t, map[string]string{"environments/prod.yaml": "layers: {x: 1}\n", "app/large.bin": "none of ours\n"})
+	hash := gitCLI(t, dir, "rev-parse", "HEAD")
+	read := []string{"environments/*.yaml"}
+	local := open(t, Options{URL: dir, Read: read})
+	remote := open(t, Options{URL: backend(t, dir, nil), Read: read})
+	for name, past := range map[string]func() (Past, error){
+		"a folder":        func() (Past, error) { return DirPast(dir, read, hash, 9) },
+		"on this machine": func() (Past, error) { return local.Past(t.Context(), hash, 9) },
+		"fetched":         func() (Past, error) { return remote.Past(t.Context(), hash, 9) },
+	} {
+		p, err := past()
+		if err != nil || len(p.Commits) != 1 || p.Commits[0].Files == nil {
+			t.Errorf("%s: %+v, %v", name, p, err)
+			continue
+		}
+		if text, err := fs.ReadFile(p.Commits[0].Files, "environments/prod.yaml"); err != nil || string(text) != "layers: {x: 1}\n" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+		if _, err := fs.ReadFile(p.Commits[0].Files, "app/large.bin"); err == nil {
+			t.Errorf("%s holds what nobody reads", name)
+		}
 	}
 }
