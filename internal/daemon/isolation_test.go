@@ -22,6 +22,8 @@ import (
 	"github.com/layerd/layerd/internal/store/storetest"
 )
 
+const neighbourDefaults = "timezone: UTC\ndefaults:\n  account: \"123456789012\"\n  region: ap-northeast-1\n  layer_name: ${NAME}-${ENVIRONMENT}\n  layers: {common: {functions: [\"api-*-${ENVIRONMENT}\"]}}\n"
+
 // neighbours is a site with dev, staging and prod in one account, each with a layer
 // and functions of its own. prod is closed and wants approvals; it waits for 1.5.0,
 // and one of its functions for its first layer.
@@ -41,7 +43,7 @@ func neighbours(t *testing.T) *site {
 		}
 	}
 	s.commit("Neighbours", map[string]string{
-		"layerd.yaml":               "timezone: UTC\ndefaults:\n  account: \"123456789012\"\n  region: ap-northeast-1\n  layer_name: ${NAME}-${ENVIRONMENT}\n  layers: {common: {functions: [\"api-*-${ENVIRONMENT}\"]}}\n",
+		"layerd.yaml":               neighbourDefaults,
 		"environments/dev.yaml":     "layers: {common: 1.4.0}\n",
 		"environments/staging.yaml": "layers: {common: 1.4.0}\n",
 		"environments/prod.yaml":    closedProd("1.5.0"),
@@ -244,4 +246,61 @@ func TestBoundsOfTheDaemon(t *testing.T) {
 			}
 		}
 	})
+}
+
+// D4: what was said of a commit stays as it is while Git is away, also over a restart,
+// when it is not known any more: neither over nor new.
+func TestD4WhatWasToldOfACommitStaysWhileGitIsAway(t *testing.T) {
+	good := map[string]string{"environments/prod.yaml": "layers: {common: 1.4.0}\n", "layerd.yaml": neighbourDefaults}
+	for name, broken := range map[string]map[string]string{
+		"an environment":    {"environments/prod.yaml": "layers: [\n"},
+		"all environments":  {"layerd.yaml": "defaults: [\n"},
+		"files of no one's": {"layers/other/layer.yaml": "nam: other\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := neighbours(t)
+				var down atomic.Bool
+				s.wrapGit = func(to http.RoundTripper) http.RoundTripper { return outage{to, &down} }
+				s.commit("Good", good)
+				p := s.start("one")
+				time.Sleep(5 * time.Minute)
+				s.slack.take()
+				s.commit("Break it", broken)
+				time.Sleep(5 * time.Minute)
+				opened, _ := told(s.slack.take(), notify.DesiredInvalid, notify.Opened)
+				if opened == 0 {
+					t.Fatal("the broken commit is not told")
+				}
+				p.stop()
+				down.Store(true)
+				p = s.start("two")
+				defer func() { p.stop() }()
+				time.Sleep(10 * time.Minute)
+				down.Store(false)
+				time.Sleep(10 * time.Minute)
+				got := s.slack.take()
+				again, _ := told(got, notify.DesiredInvalid, notify.Opened)
+				over, text := told(got, notify.DesiredInvalid, notify.Resolved)
+				if again != 0 || over != 0 {
+					t.Errorf("told %d times again, and %d times as over: %s", again, over, text)
+				}
+				mend := gitserve.Change{Subject: "Mend it", Files: map[string]string{}}
+				for file := range broken {
+					if text, ok := good[file]; ok {
+						mend.Files[file] = text
+					} else {
+						mend.Delete = append(mend.Delete, file)
+					}
+				}
+				if _, err := s.repo.Commit(mend); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5 * time.Minute)
+				if over, _ := told(s.slack.take(), notify.DesiredInvalid, notify.Resolved); over != opened {
+					t.Errorf("resolved %d times, want %d", over, opened)
+				}
+			})
+		})
+	}
 }

@@ -60,7 +60,7 @@ func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) e
 	wrong, _ := w.problemsOf(planned)
 	s := notify.Situation{
 		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
-		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong,
+		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong, Unread: w.newest == "",
 		LookedAt: d.look.at.Round(0), StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
@@ -305,7 +305,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 func (d *Daemon) repositoryReport(w *desiredView, targets []notify.TargetStatus) notify.Repository {
 	r := notify.Repository{
 		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
-		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError, Targets: targets, Zone: w.zone(),
+		Invalid: w.unattributed, Followed: !w.noEnvironments, Unread: w.newest == "", Store: d.storeError, Targets: targets, Zone: w.zone(),
 	}
 	if d.head.err != nil {
 		r.Error = d.head.err.Error()
@@ -326,7 +326,7 @@ func (d *Daemon) repositoryReport(w *desiredView, targets []notify.TargetStatus)
 // covers.
 func (d *Daemon) tellUnfollowed(ctx context.Context, w *desiredView) {
 	for _, name := range w.unfollowed() {
-		s := notify.Situation{Environment: name, Zone: w.zone(), Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name]}
+		s := notify.Situation{Environment: name, Zone: w.zone(), Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name], Unread: w.newest == ""}
 		if _, err := d.book.Tell(ctx, s); err != nil && ctx.Err() == nil {
 			d.Log.Warn("invalid environment not told", "env", name, "err", err)
 		}

@@ -31,6 +31,9 @@ type Situation struct {
 	// Invalid is why the newest commit is not followed here, or why what is
 	// followed cannot be carried out whole. Warnings are left out.
 	Invalid []desired.Problem
+	// Unread: the newest commit is not known, as after a start without Git. Then it is
+	// not known either whether it is followed.
+	Unread bool
 	// Missed are openings in which no daemon could act. One that was reported
 	// before may be passed again.
 	Missed []Missed
@@ -82,6 +85,7 @@ type Repository struct {
 	Observed   string            // the newest one, when it is another
 	Invalid    []desired.Problem // of the whole tree, or of files of no environment, so that no environment has them
 	Followed   bool              // the environments are followed in spite of Invalid
+	Unread     bool              // the newest commit is not known, nor whether it is followed
 	// Store is why the store cannot be used. It is reported without the store.
 	Store string
 	// Lost are the accounts whose lease ended before this daemon renewed it,

@@ -150,6 +150,10 @@ func (f *observer) removed() {
 // invalid finds why the newest commit is not followed.
 func (f *observer) invalid() {
 	items, sections := problems(f.Invalid)
+	if len(items) == 0 && f.Unread {
+		f.unknown("", "", DesiredInvalid)
+		return
+	}
 	if len(items) == 0 {
 		for _, r := range f.regions() {
 			if r.ObservedAt.IsZero() {

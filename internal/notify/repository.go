@@ -49,6 +49,9 @@ func on(instance string) string {
 
 func (r Repository) invalid(f *observer) {
 	items, sections := problems(r.Invalid)
+	if len(items) == 0 && r.Unread {
+		f.unknown("", r.Instance, DesiredInvalid)
+	}
 	if len(items) == 0 {
 		return
 	}
