@@ -131,7 +131,7 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 				a.sayRaw(goesBack(back, "goes back", present.Options{Width: width(a.err), Rate: f.round.rate}))
 			}
 		},
-	})
+	}, f.round.suggest)
 	r.endProgress()
 	r.applied = back.Written
 	if !back.Written {

@@ -72,7 +72,7 @@ func (a *app) knowing(src source, unusable error, env string, open opener) opene
 
 // rollBack makes a rollback from what the newest commit wants of the environment. Where
 // that is unusable, or asks for what is not there, it goes by the last one that was good.
-func (a *app) rollBack(ctx context.Context, r *prepared, src source, unusable error, ask round.Rollback) (round.Return, error) {
+func (a *app) rollBack(ctx context.Context, r *prepared, src source, unusable error, ask round.Rollback, suggest func(...string) string) (round.Return, error) {
 	tried, told := map[string]bool{}, false
 	if unusable == nil {
 		back, err := r.round.Rollback(ctx, ask)
@@ -80,7 +80,7 @@ func (a *app) rollBack(ctx context.Context, r *prepared, src source, unusable er
 		if !ok || refused.Code != round.RefusedInvalid {
 			return back, err
 		}
-		unusable = refusal(refused, ask.Environment, ask.Functions)
+		unusable = refusal(refused, ask.Environment, ask.Functions, suggest)
 		tried[asksOf(src.tree, ask)] = true
 	}
 	for before := range a.before(ctx, r.round.Store, src, ask.Environment) {
