@@ -10,7 +10,8 @@ LONG ?= 60s
 # The fuzz targets that read what others have written. Where the others draw
 # worlds, tests draw some of them each time.
 PARSERS := internal/window:FuzzParse internal/strictyaml:FuzzParse internal/desired:FuzzLoad \
-	internal/daemon/config:FuzzLoad internal/desired/gitrepo:FuzzUnpack
+	internal/daemon/config:FuzzLoad internal/desired/gitrepo:FuzzUnpack internal/desired/gitrepo:FuzzServer \
+	internal/desired/gitrepo/knownhosts:FuzzRead
 WORLDS ?= 1000000
 LOAD ?= 1000 10000
 CHAOS ?= each

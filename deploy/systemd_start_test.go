@@ -178,7 +178,7 @@ func (m *manager) reload(d *running) {
 		t.Fatalf("ExecReload=%s", unit["ExecReload"])
 	}
 	for i, tt := range []struct{ more, logs string }{
-		{"intervl: 60s\n", `"problem":"unknown key \"intervl\"","help":"interval"`},
+		{"intervl: 60s\n", `"problem":"unknown key \"intervl\"","help":"interval`},
 		{"\n# taken in\n", "configuration taken in"},
 	} {
 		m.configure(tt.more)

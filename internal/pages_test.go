@@ -38,7 +38,7 @@ var (
 	notInSlug = regexp.MustCompile(`[^a-z0-9 -]`)
 	ourPath   = regexp.MustCompile("`((?:internal|cmd|docs|deploy|examples|\\.ci)/[\\w./*-]+)`")
 	walkStep  = regexp.MustCompile("`([\\w./]+\\.go): ([\\w.]+)`")
-	floorRow  = regexp.MustCompile("(?m)^\\| (\\d+) \\| `(\\w+)` \\|")
+	floorRow  = regexp.MustCompile("(?m)^\\| (-?\\d+) \\| `(\\w+)` \\|")
 )
 
 func TestLinksOfThePagesResolve(t *testing.T) {

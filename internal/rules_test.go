@@ -26,7 +26,8 @@ const module = "github.com/layerd/layerd"
 // an idea (internal/store/sqlitestore) is an adapter: it may import its own
 // idea and what is below it, and only those who wire may import it.
 var floors = map[string]int{
-	"redact": 0, "strictyaml": 0, "words": 0,
+	"foreign": -1, // what others wrote is shown by everybody
+	"redact":  0, "strictyaml": 0, "words": 0,
 	"window": 1, "state": 1, "store": 1, "archive": 1,
 	"awscall": 2, // what adapters of AWS share: see forAdapters
 	"desired": 2, "lease": 2, "ruling": 2,

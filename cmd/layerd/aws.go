@@ -52,6 +52,9 @@ func (a *app) awsConfig(ctx context.Context) (aws.Config, error) {
 			hint: "it is in the variables AWS_* and in ~/.aws/config and ~/.aws/credentials"}
 	}
 	cfg.Credentials = &chain{found: cfg.Credentials}
+	if m := a.metrics.Load(); m != nil {
+		cfg = m.CountCalls(cfg)
+	}
 	return cfg, nil
 }
 

@@ -15,11 +15,14 @@ import (
 func (a *app) applyCommand() *cobra.Command {
 	var f roundFlags
 	var patience time.Duration
+	var allowDirty bool
 	cmd := &cobra.Command{
 		Use:   "apply --repo PATH|URL",
 		Short: "Do what may be done now; the rest waits",
 		Long: `apply makes the decision that plan shows and carries out what may be done now.
-Windows, freezes and approvals hold for it as they do for the daemon.
+Windows, freezes and approvals hold for it as they do for the daemon. A folder
+of a Git working tree is applied when its files are those of a commit, else only
+with --allow-dirty.
 
 A rollout in waves is followed to its end: each wave is changed, watched and
 judged before the next, and what is not well goes back. Ctrl-C leaves the
@@ -36,6 +39,7 @@ is invalid somewhere.`,
   layerd apply --repo . --env dev --output json`,
 		Args: arguments(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.commits = !allowDirty
 			r, err := a.prepare(cmd.Context(), &f, a.openStore)
 			if err != nil {
 				return err
@@ -51,6 +55,7 @@ is invalid somewhere.`,
 		},
 	}
 	f.add(a, cmd)
+	cmd.Flags().BoolVar(&allowDirty, "allow-dirty", false, "apply a local folder also where its files are not those of a commit")
 	cmd.Flags().DurationVar(&patience, "lease-timeout", 0, "wait so long for the lease of an account that a daemon has (default: not at all)")
 	return cmd
 }
@@ -65,7 +70,7 @@ type leases struct {
 
 func (a *app) newLeases(p prepared, patience time.Duration) *leases {
 	me := lease.Holder{Name: processName() + " (apply)", Repository: p.round.Repository}
-	return &leases{app: a, keeper: lease.New(p.round.Store, me, 0), patience: patience}
+	return &leases{app: a, keeper: lease.ThisProcess().Keeper(p.round.Store, me, 0), patience: patience}
 }
 
 // take is round.Round.Lease. What an earlier round of this apply took is ours

@@ -68,6 +68,12 @@ func (a *app) approve(ctx context.Context, f rulingFlags, env, digest string) er
 	if err != nil {
 		return err
 	}
+	if err := a.warnStranger(knowsRepository(ctx, s, spec, repository)); err != nil {
+		return err
+	}
+	if err := knowsEnvironment(ctx, s, spec, repository, env, tree.Names); err != nil {
+		return err
+	}
 	if digest, err = findDigest(ctx, s, spec, repository, env, digest); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/toolchain"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/words"
@@ -89,11 +90,14 @@ func (a *app) showBuild(f buildFlags, dir string, view present.Build) error {
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if f.output.value == "github" {
 		p.Palette = present.Palette{}
-		p.WriteString(present.Annotations(view.Problems, dir))
 	}
 	p.Build(view)
 	p.BuildSummary(view)
-	return a.print(p.String())
+	text := p.String()
+	if f.output.value == "github" {
+		text = present.Annotations(view.Problems, dir) + foreign.Workflow(text)
+	}
+	return a.print(text)
 }
 
 // buildLayer makes the archive in a temporary file beside the one that is asked for, and

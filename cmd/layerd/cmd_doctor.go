@@ -3,11 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 
-	"charm.land/lipgloss/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/words"
@@ -133,9 +132,9 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 	pg := &present.Page{Palette: p, Width: width}
 	widest, bad, unknown := 0, 0, 0
 	for _, r := range v.Checks {
-		widest = max(widest, lipgloss.Width(r.Check))
+		widest = max(widest, foreign.Width(r.Check))
 	}
-	marks := map[inspect.Verdict]string{inspect.OK: p.Good("✓"), inspect.NotNeeded: p.Faint("–")}
+	marks := map[inspect.Verdict]foreign.Styled{inspect.OK: p.Good("✓"), inspect.NotNeeded: p.Faint("–")}
 	region := ""
 	for _, r := range v.Checks {
 		if r.Region != region {
@@ -151,9 +150,9 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 				bad++
 			}
 		}
-		pg.Line(2, 4, fmt.Sprintf("%s %s  %s", mark, present.Pad(r.Check, widest), r.Reason))
+		pg.Hangf(2, 4, "%s %s  %s", mark, present.Pad(r.Check, widest), r.Reason)
 		if r.Fix != "" {
-			pg.Line(6, 2, "→ "+r.Fix)
+			pg.Linef(6, "→ %s", r.Fix)
 		}
 	}
 	pg.Linef(0, "%s", verdict(v, p, bad, unknown))
@@ -162,16 +161,16 @@ func renderDoctor(v doctorView, p present.Palette, width int) string {
 
 // verdict returns the last line. A check that could not be made is counted apart: it
 // depends on something that is wrong, and is no work of its own.
-func verdict(v doctorView, p present.Palette, bad, unknown int) string {
+func verdict(v doctorView, p present.Palette, bad, unknown int) foreign.Styled {
 	name := p.Bold(v.Environment)
 	switch {
 	case v.Healthy:
 		return name + " is set up as it must be"
 	case unknown == 0:
-		return fmt.Sprintf("%s: %s to put right", name, words.Count(bad, "thing"))
+		return foreign.Styledf("%s: %s to put right", name, words.Count(bad, "thing"))
 	case bad == 0:
-		return fmt.Sprintf("%s: %s could not be made", name, words.Count(unknown, "check"))
+		return foreign.Styledf("%s: %s could not be made", name, words.Count(unknown, "check"))
 	default:
-		return fmt.Sprintf("%s: %s to put right, %s not made", name, words.Count(bad, "thing"), words.Count(unknown, "check"))
+		return foreign.Styledf("%s: %s to put right, %s not made", name, words.Count(bad, "thing"), words.Count(unknown, "check"))
 	}
 }

@@ -66,6 +66,9 @@ func (a *app) forget(ctx context.Context, f rulingFlags, env string) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseStranger(knowsRepository(ctx, s, spec, repository)); err != nil {
+		return err
+	}
 	if err := mayForget(ctx, s, spec, repository, env, f.repo.repo != ""); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/daemon/config"
-	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 type healthFlags struct {
@@ -65,7 +65,7 @@ func (a *app) healthcheck(ctx context.Context, f healthFlags) error {
 		}
 		return fmt.Errorf("unhealthy: %s: %w", address, err)
 	}
-	return a.print("healthy: " + address + "\n")
+	return a.print(foreign.Linef("healthy: %s\n", address))
 }
 
 // healthURL returns the address to ask.
@@ -121,7 +121,7 @@ func askHealth(ctx context.Context, address string) error {
 	}
 	reason := bufio.NewScanner(io.LimitReader(response.Body, 500))
 	if reason.Scan() && reason.Text() != "" {
-		return fmt.Errorf("%d: %s", response.StatusCode, present.Harmless(reason.Text()))
+		return fmt.Errorf("%d: %s", response.StatusCode, foreign.Clean(reason.Text()))
 	}
 	return fmt.Errorf("%d %s", response.StatusCode, http.StatusText(response.StatusCode))
 }

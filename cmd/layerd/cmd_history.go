@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,9 +11,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // historyFlags choose entries.
@@ -36,7 +39,11 @@ func (a *app) historyCommand() *cobra.Command {
 		Long: `history shows what was done to functions and layer versions, why, for which
 commit and by whose word, and what people decided. It reads the store and asks
 AWS nothing. --repo says whose history is meant and, by its layerd.yaml, in
-which store it is; without it the only repository that the store knows is meant.`,
+which store it is; without it the only repository that the store knows is meant.
+
+--limit counts rollouts, rounds and decisions, each of which is shown whole:
+half of a change would look like a smaller one. What is left out is named below;
+in CSV that line is on standard error.`,
 		Example: `  layerd history --repo . --env prod
   layerd history --function 'makoto-chat-*' --since 7d
   layerd history --since 2026-11-01 --limit 0 --output csv`,
@@ -51,7 +58,7 @@ which store it is; without it the only repository that the store knows is meant.
 	fs.StringVar(&f.function, "function", "", "only this function (glob)")
 	fs.StringVar(&f.since, "since", "", "from then on: 7d, 12h, a date or RFC 3339")
 	fs.StringVar(&f.until, "until", "", "up to then, likewise")
-	fs.IntVar(&f.limit, "limit", 50, "at most so many steps; 0 for all")
+	fs.IntVar(&f.limit, "limit", 50, "at most so many rollouts, rounds and decisions, each whole; 0 for all")
 	verboseFlag(cmd, &f.verbose)
 	outputFlag(cmd, &f.output, "text", "json", "csv")
 	return cmd
@@ -82,27 +89,82 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return err
 	}
-	var entries []history.Entry
+	var page history.Page
 	if s != nil {
 		defer s.Close()
 		repository, err := repositoryOf(ctx, s, f.repo.repo, "history")
 		if err != nil {
 			return err
 		}
-		if entries, err = f.choose(ctx, history.Open(s, repository), since, until); err != nil {
+		if page, err = history.Open(s, repository).Page(ctx, history.Query{Since: since, Until: until, Only: f.means}, f.limit); err != nil {
+			return err
+		}
+		if err := f.known(ctx, s, spec, repository, page, tree.Names); err != nil {
 			return err
 		}
 	}
+	return a.showHistory(f, page, zone, func() string { return f.nothing(s != nil, spec) })
+}
+
+// known refuses names that nobody has heard of: "nothing was recorded" would be taken
+// for an answer.
+func (f historyFlags) known(ctx context.Context, s store.Store, spec store.Spec, repository string, page history.Page, files []string) error {
+	if len(page.Entries) == 0 && repository != "" {
+		if err := knowsRepository(ctx, s, spec, repository); err != nil {
+			return refuseStranger(err)
+		}
+	}
+	for _, env := range f.envs {
+		if slices.ContainsFunc(page.Entries, func(e history.Entry) bool { return e.Environment == env }) {
+			continue
+		}
+		if err := knowsEnvironment(ctx, s, spec, repository, env, files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// showHistory shows a page, or what nothing returns where there is none.
+func (a *app) showHistory(f historyFlags, page history.Page, zone *time.Location, nothing func() string) error {
 	switch f.output.value {
 	case "json":
-		return a.printJSON(present.HistoryDocument(entries))
+		return a.printJSON(present.HistoryDocument(page, f.limit, f.allCommand()))
 	case "csv":
-		return a.print(present.HistoryCSV(entries))
+		if left := present.LeftOut(page); left != "" {
+			a.say("%s; all of them: %s", left, f.allCommand()) // a table has no place for it
+		}
+		return a.print(present.HistoryCSV(page.Entries))
 	}
-	if len(entries) == 0 {
-		return a.print(f.nothing(s != nil, spec))
+	if len(page.Entries) == 0 {
+		return a.print(nothing())
 	}
-	return a.print(present.History(entries, zone, present.Options{Palette: a.palette(), Width: width(a.out), Verbose: f.verbose}))
+	return a.print(present.History(page, f.allCommand(), zone, present.Options{Palette: a.palette(), Width: width(a.out), Verbose: f.verbose}))
+}
+
+// allCommand returns the command that shows what the limit leaves out.
+func (f historyFlags) allCommand() string {
+	text := "layerd history" + f.repo.asFlags()
+	add := func(flag, value string) {
+		if value != "" {
+			text += " --" + flag + " " + words.ShellQuote(value)
+		}
+	}
+	add("store", f.store.store)
+	for _, env := range f.envs {
+		add("env", env)
+	}
+	add("layer", f.layer)
+	add("function", f.function)
+	add("since", f.since)
+	add("until", f.until)
+	if f.output.value != "text" {
+		add("output", f.output.value)
+	}
+	if f.verbose {
+		text += " -v"
+	}
+	return text + " --limit 0"
 }
 
 // historyTree reads the repository where one is named, for its store and its
@@ -113,6 +175,11 @@ func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, er
 		return desired.Tree{}, f.store.check()
 	}
 	src, err := a.load(ctx, f.repo)
+	if _, git := errors.AsType[*gitrepo.Error](err); git && f.store.store != "" {
+		// The store is named, and the address says whose history is meant.
+		a.say("warning: %v; its zones and environments are not known", err)
+		return desired.Tree{}, f.store.check()
+	}
 	return src.tree, err
 }
 
@@ -134,37 +201,15 @@ func zoneOf(t desired.Tree, names []string) *time.Location {
 	return zone
 }
 
-// choose reads the entries that the flags mean, the latest first.
-func (f historyFlags) choose(ctx context.Context, log *history.Log, since, until time.Time) ([]history.Entry, error) {
-	q := history.Query{Since: since, Until: until}
-	if len(f.envs) == 1 {
-		q.Environment = f.envs[0]
-	}
-	var entries []history.Entry
-	for e, err := range log.Entries(ctx, q) {
-		if err != nil {
-			return nil, fmt.Errorf("read the history: %w", err)
-		}
-		if !f.means(e) {
-			continue
-		}
-		entries = append(entries, e)
-		if f.limit > 0 && len(entries) == f.limit {
-			break
-		}
-	}
-	return entries, nil
-}
-
 // nothing returns why no entry is shown: "nothing was recorded" would be untrue of
 // a store that has some which were not asked for.
 func (f historyFlags) nothing(there bool, spec store.Spec) string {
-	text := fmt.Sprintf("nothing was recorded in %s", spec)
+	text := foreign.Linef("nothing was recorded in %s", spec)
 	switch {
 	case !there && spec.Kind != store.KindMemory:
-		text = fmt.Sprintf("nothing was recorded: %s is not there", spec)
+		text = foreign.Linef("nothing was recorded: %s is not there", spec)
 	case len(f.envs) > 0 || f.layer != "" || f.function != "" || f.since != "" || f.until != "":
-		text = fmt.Sprintf("nothing in %s is what was asked for", spec)
+		text = foreign.Linef("nothing in %s is what was asked for", spec)
 	}
 	if f.repo.repo == "" && f.store.store == "" {
 		text += "\n  a repository may name another store in its layerd.yaml: --repo PATH|URL"

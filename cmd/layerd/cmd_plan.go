@@ -25,6 +25,7 @@ type roundFlags struct {
 	output  oneOf
 	rate    float64
 	verbose bool
+	commits bool // what is in no commit is refused
 }
 
 func (f *roundFlags) add(a *app, cmd *cobra.Command) {
@@ -79,6 +80,7 @@ desired state is invalid somewhere.`,
 				return err
 			}
 			defer r.close()
+			r.round.Asked = nil // a plan names nobody, and looking for them costs a fetch
 			result, err := r.round.Plan(cmd.Context())
 			r.endProgress()
 			return a.finish(&f, r, result.Report, err, func() int { return planCode(result.Report, f.envs, detailed) })
@@ -122,6 +124,11 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err := checkEnvironments(src.tree, f.envs); err != nil {
 		return prepared{}, err
 	}
+	if f.commits {
+		if err := src.committed(); err != nil {
+			return prepared{}, err
+		}
+	}
 	p := prepared{}
 	if p.spec, err = a.whichStore(f.store, src.tree); err != nil {
 		return prepared{}, err
@@ -137,8 +144,12 @@ func (a *app) prepare(ctx context.Context, f *roundFlags, open opener) (prepared
 	if err != nil {
 		return prepared{}, err
 	}
+	if src, err = a.settle(ctx, src, s); err != nil {
+		_ = s.Close() // nothing was written
+		return prepared{}, err
+	}
 	p.round = round.Round{
-		Tree: src.tree, Revision: src.revision, Author: src.author, Repository: src.repository, Environments: f.envs,
+		Tree: src.tree, Revision: src.revision, Author: src.author, Asked: src.asked, Repository: src.repository, Environments: f.envs,
 		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
 	}
 	return p, nil
@@ -174,7 +185,7 @@ func (a *app) show(f *roundFlags, p prepared, result plan.Report) error {
 	case "markdown":
 		return a.print(present.Markdown(result, v))
 	case "github":
-		return a.print(present.GitHub(result, v, f.repo.root()))
+		return a.printFor("github", present.GitHub(result, v, f.repo.root()))
 	default:
 		return a.print(present.Text(result, v))
 	}

@@ -19,7 +19,8 @@ func (a *app) retryCommand() *cobra.Command {
 		Use:   "retry ENV [LAYER] --reason TEXT",
 		Short: "Let a version that failed, or was rolled back, come again",
 		Long: `retry lifts the quarantines of an environment, or of one of its layers, and lets
-a rollout that halted go on: its wave is watched and judged once more. What Git
+a rollout that halted go on: its wave is watched and judged once more. Functions
+that are blocked since AWS refused them are tried again at once. What Git
 asks for then comes as any change does, in waves, in the window and with an
 approval where one is required. Do it once the reason is gone; a version that is
 still bad goes back again.
@@ -57,13 +58,16 @@ func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error
 	if err != nil {
 		return err
 	}
-	s, _, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
+	s, spec, err := a.openRulings(ctx, f.store, src.tree, "memory: has no quarantines", "name the store that the daemon uses")
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	repository, err := gitrepo.Identity(f.repo.repo)
 	if err != nil {
+		return err
+	}
+	if err := refuseStranger(knowsRepository(ctx, s, spec, repository)); err != nil {
 		return err
 	}
 	done, err := round.Round{Tree: src.tree, Store: s, Repository: repository}.Retry(ctx, round.Retry{Environment: env, Layer: layer, By: by, Reason: f.reason})
@@ -78,7 +82,7 @@ func (a *app) retry(ctx context.Context, f rulingFlags, env, layer string) error
 
 func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) error {
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
-	if len(r.Lifted)+len(r.Resumed) == 0 {
+	if len(r.Lifted)+len(r.Resumed)+len(r.Tried) == 0 {
 		what := e.Name
 		if layer != "" {
 			what = layer + " in " + e.Name
@@ -102,6 +106,10 @@ func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) 
 		p.Linef(0, "%s %s · %s  the rollout of %s goes on: wave %d of %d is judged once more", p.Good("✓"), p.Bold(x.Environment.Name),
 			x.Environment.Region, words.Commit(x.Rollout.Revision), x.Rollout.Wave, x.Rollout.Waves)
 		p.Linef(2, "it halted %s: %s", words.Moment(x.Rollout.Since, e.Zone), x.Rollout.Reason)
+	}
+	for _, x := range r.Tried {
+		p.Linef(0, "%s %s · %s  what AWS refused is tried again on %s: %s", p.Good("✓"), p.Bold(x.Environment.Name), x.Environment.Region,
+			words.Count(len(x.Functions), "function"), words.Few(x.Functions))
 	}
 	p.Linef(2, "the daemon goes on in its next round; without one: layerd apply")
 	return a.print(p.String())

@@ -103,6 +103,11 @@ func (a *app) rollback(ctx context.Context, f *rollbackFlags, env, layer string)
 	if _, err := environmentsNamed(r.round.Tree, env); err != nil {
 		return err
 	}
+	if r.round.Store != nil {
+		if err := a.warnStranger(knowsRepository(ctx, r.round.Store, r.spec, r.round.Repository)); err != nil {
+			return err
+		}
+	}
 	if !f.dry {
 		leases := a.newLeases(r, f.patience)
 		defer leases.release(ctx)

@@ -44,8 +44,8 @@ The configuration is --config, else the text in the variable LAYERD_CONFIG, else
 ` + usualConfig + `. layerd doctor --config examines it.
 
 SIGHUP reads the configuration again. One that is invalid is refused and the old
-one stays. The log is JSON on standard error. /healthz and /readyz are served at
-http.listen.`,
+one stays. The log is JSON on standard error. /healthz, /readyz and /metrics are
+served at http.listen.`,
 		Example: `  layerd run
   layerd run --config ./layerd-daemon.yaml`,
 		Args: arguments(),
@@ -78,7 +78,7 @@ func (a *app) readConfig(where string) (config.Config, error) {
 		logProblems(log, problems)
 	} else if len(problems) > 0 {
 		var b strings.Builder
-		if err := config.Format(&b, name, data, problems, a.palette().On && isTerminal(a.err)); err != nil {
+		if err := config.Format(&b, name, data, problems, strictyaml.Look{Color: a.palette().On && isTerminal(a.err), Width: width(a.err)}); err != nil {
 			return c, err
 		}
 		a.sayRaw(b.String())

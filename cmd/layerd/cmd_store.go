@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/dynamostore"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
@@ -81,7 +81,7 @@ func (a *app) storeInit(ctx context.Context, repo repoFlags, f storeFlags) error
 	if err := s.Close(); err != nil {
 		return err
 	}
-	return a.print(fmt.Sprintf("%s %s is ready\n", a.palette().Good("✓"), spec))
+	return a.print(foreign.Linef("%s %s is ready\n", a.palette().Good("✓"), spec))
 }
 
 func (a *app) makeTable(ctx context.Context, spec store.Spec) error {
@@ -100,5 +100,5 @@ func (a *app) makeTable(ctx context.Context, spec store.Spec) error {
 	if created {
 		text = "was made and is ready: on demand, recoverable to any point in time, protected from deletion"
 	}
-	return a.print(fmt.Sprintf("%s %s %s\n", a.palette().Good("✓"), spec, text))
+	return a.print(foreign.Linef("%s %s %s\n", a.palette().Good("✓"), spec, text))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -53,7 +54,7 @@ in, and reports everything that is wrong, all at once. It asks AWS nothing.`,
 			if output.value == "json" {
 				err = a.printJSON(view)
 			} else {
-				err = a.print(a.renderValidate(view, output.value, repo, src.files))
+				err = a.printFor(output.value, a.renderValidate(view, output.value, repo, src.files))
 			}
 			if err != nil {
 				return err
@@ -102,9 +103,9 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	if form == "github" {
 		p.Palette = present.Palette{}
-		p.WriteString(present.Annotations(v.Problems, repo.root()))
 	}
-	_ = desired.Format(p, files, v.Problems, p.On) // a builder never fails
+	var shown strings.Builder
+	_ = desired.Format(&shown, files, v.Problems, desired.Look{Color: p.On, Width: p.Width}) // a builder never fails
 	for _, x := range v.NotYet {
 		p.Linef(0, "· %s", x.Brief())
 	}
@@ -127,5 +128,9 @@ func (a *app) renderValidate(v validateView, form string, repo repoFlags, files 
 		mark = p.Bad("✗ invalid:")
 	}
 	p.Linef(0, "%s %s", mark, strings.Join(parts, ", "))
-	return p.String()
+	text := shown.String() + p.String()
+	if form == "github" {
+		return present.Annotations(v.Problems, repo.root()) + foreign.Workflow(text)
+	}
+	return text
 }

@@ -36,6 +36,11 @@ func (a *app) why(ctx context.Context, f *roundFlags, function string) error {
 		return err
 	}
 	defer r.close()
+	if r.round.Store != nil {
+		if err := a.warnStranger(knowsRepository(ctx, r.round.Store, r.spec, r.round.Repository)); err != nil {
+			return err
+		}
+	}
 	answer, result, err := r.round.Why(ctx, function)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/window"
 )
 
 func (a *app) windowCommand() *cobra.Command {
@@ -46,7 +47,7 @@ func (a *app) windowCommand() *cobra.Command {
 	}
 	repo.add(cmd)
 	outputFlag(cmd, &output, "text", "json")
-	cmd.Flags().StringVar(&at, "at", "", `another instant: RFC 3339, or "2006-01-02 15:04" in the environment's zone`)
+	cmd.Flags().StringVar(&at, "at", "", `another instant: "2006-01-02 15:04" in the environment's zone, or with an offset, 2006-01-02T15:04+09:00`)
 	return cmd
 }
 
@@ -56,7 +57,10 @@ func parseAt(text string, zone *time.Location, now time.Time) (time.Time, error)
 	if text == "" {
 		return now, nil
 	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
+	if t, ok := window.Instant(text); ok {
+		if t.In(zone).Year() > 9999 {
+			return t, usage("give an earlier time", "--at %q is after the year 9999 in %s", text, zone)
+		}
 		return t, nil
 	}
 	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", time.DateOnly} {

@@ -57,8 +57,9 @@ func checkConfig(ctx context.Context, x *examination) {
 		return
 	}
 	x.daemon = &daemonExam{config: c, secrets: secrets}
-	for _, n := range c.Secrets() {
-		if _, err := secrets.Read(ctx, n.Secret); err != nil {
+	tests := namedSecrets(c, secrets)
+	for i, n := range c.Secrets() {
+		if err := tests[i].Read(ctx); err != nil {
 			x.wrong(n.Key, "put it there and let the daemon's user read it; doctor reads as whoever runs it", "%v", err)
 			continue
 		}
@@ -87,7 +88,11 @@ func (x *examination) source(ctx context.Context) (source, error) {
 	if err != nil {
 		return source{}, err
 	}
-	return x.app.sourceOf(ctx, commit, git.URL)
+	src, err := x.app.sourceOf(ctx, commit, git.URL)
+	if err == nil && len(x.daemon.config.Bounds) > 0 {
+		src.tree, err = x.app.want(ctx, src, desired.Options{Bounds: x.daemon.config.Desired()})
+	}
+	return src, err
 }
 
 // spec returns which store is examined: --store, else the daemon's, which does not

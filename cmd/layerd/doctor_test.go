@@ -62,7 +62,7 @@ func TestTryStore(t *testing.T) {
 }
 
 func TestWantedNumber(t *testing.T) {
-	versions := []state.LayerVersion{{Number: 9, Description: "x v1.4.2"}, {Number: 8, Description: "x v1.4.2"}, {Number: 7, Description: "x"}, {Number: 6, Description: "x v1.4.0"}}
+	versions := []state.LayerVersion{{Number: 9, Description: "v1.4.2 x"}, {Number: 8, Description: "v1.4.2 x"}, {Number: 7, Description: "x"}, {Number: 6, Description: "v1.4.0 x"}}
 	for _, tt := range []struct {
 		text  string
 		owned bool

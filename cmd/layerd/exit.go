@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -45,13 +46,17 @@ func worst(codes ...int) int {
 // into an exit code.
 type exitError struct {
 	code int
-	err  error  // nil: what there was to say is on standard output already
-	hint string // what to do about it; may be empty
+	err  error    // nil: what there was to say is on standard output already
+	list []string // what it consists of, a line each; may be empty
+	hint string   // what to do about it; may be empty
 }
 
 func (e *exitError) Error() string {
 	if e.err == nil {
 		return fmt.Sprintf("exit %d", e.code)
+	}
+	if len(e.list) > 0 {
+		return e.err.Error() + ": " + strings.Join(e.list, "; ")
 	}
 	return e.err.Error()
 }

@@ -17,6 +17,7 @@ import (
 type repoFlags struct {
 	repo, ref, path               string
 	tokenFile, sshKey, knownHosts string
+	maxBytes                      int64
 	argument                      bool // repo is the argument PATH|URL, not --repo
 }
 
@@ -41,6 +42,7 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 	fs.StringVar(&f.tokenFile, "git-token-file", "", "`FILE` with the token for HTTPS (default: the variable LAYERD_GIT_TOKEN)")
 	fs.StringVar(&f.sshKey, "ssh-key", "", "private key `FILE` for SSH (default: the SSH agent)")
 	fs.StringVar(&f.knownHosts, "known-hosts", "", "known_hosts `FILE` for SSH (default: the user's and the machine's)")
+	fs.Int64Var(&f.maxBytes, "git-max-bytes", 0, "how many `BYTES` may be fetched for a commit (default: 64 MiB)")
 }
 
 // asFlags returns the flags that name the repository, for commands that we suggest.

@@ -90,7 +90,7 @@ func newLoad(t *testing.T, functions int) *load {
 	w := awssim.New(awssim.Options{Region: testRegion})
 	var ours, theirs []string
 	for i := range 30 {
-		n := w.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common", Description: fmt.Sprintf("MAKOTO common v1.%d.0", i)})
+		n := w.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common", Description: fmt.Sprintf("makoto-common v1.%d.0", i)})
 		ours = append(ours, fmt.Sprintf("arn:aws:lambda:%s:123456789012:layer:makoto-common:%d", testRegion, n))
 	}
 	for _, name := range []string{"datadog", "powertools"} {

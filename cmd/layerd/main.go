@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/present"
 )
 
@@ -122,26 +123,50 @@ func (a *app) explain(err error) {
 	if !ok && interrupted(err) {
 		err = errInterrupted // whatever was being read then
 	}
-	a.say("%v", err)
+	if ok && len(e.list) > 0 && err == error(e) {
+		a.say("%v:", e.err)
+		for _, line := range e.list {
+			a.sayRaw(foreign.Linef("  %s\n", line))
+		}
+	} else {
+		a.say("%v", err)
+	}
 	if ok && e.hint != "" {
-		fmt.Fprintln(a.err, "  "+e.hint)
+		a.sayRaw(foreign.Linef("  %s\n", e.hint))
 	}
 }
 
 // say writes one line for the person at the terminal, never to standard output.
+// Errors have words of AWS, Git and people in them.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintf(a.err, "layerd: "+format+"\n", args...)
+	a.sayRaw(foreign.Linef("layerd: "+format+"\n", args...))
 }
 
-// sayRaw writes text that is laid out already to standard error.
-func (a *app) sayRaw(text string) { fmt.Fprint(a.err, text) }
+// sayRaw writes text that is laid out and cleaned already to standard error.
+func (a *app) sayRaw(text string) { fmt.Fprint(a.err, a.inJob(text)) }
+
+// inJob keeps text from commanding the machine of GitHub or of Azure Pipelines that
+// runs us: it reads both outputs of every command, whatever --output says.
+func (a *app) inJob(text string) string {
+	if a.env("GITHUB_ACTIONS") != "true" && a.env("TF_BUILD") == "" {
+		return text
+	}
+	return foreign.Workflow(text)
+}
 
 // logTo makes everything that is said from now on a line of the log.
 func (a *app) logTo(log *slog.Logger) { a.service.Store(log) }
 
 // print writes a whole result at once. A reader that has left is not an error
 // of the command.
-func (a *app) print(text string) error {
+func (a *app) print(text string) error { return a.printFor("text", text) }
+
+// printFor prints what was made for one kind of output. Of GitHub's the commands are
+// ours, and all else is none.
+func (a *app) printFor(output, text string) error {
+	if output != "github" {
+		text = a.inJob(text)
+	}
 	_, err := io.WriteString(a.out, text)
 	if errors.Is(err, syscall.EPIPE) {
 		return nil

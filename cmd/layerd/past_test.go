@@ -87,7 +87,7 @@ func putPastLayers(w *awssim.World, region, env string) {
 			continue
 		}
 		w.PutLayerVersion(awssim.LayerVersion{
-			Region: region, Name: "common-" + env, Number: n, Description: fmt.Sprintf("共通ライブラリ v1.%d.0", n),
+			Region: region, Name: "common-" + env, Number: n, Description: fmt.Sprintf("common v1.%d.0", n),
 			Created: time.Date(1999, 1, int(n), 0, 0, 0, 0, time.UTC),
 		})
 	}

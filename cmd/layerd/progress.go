@@ -7,8 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/round"
 )
 
@@ -41,7 +40,7 @@ func (a *app) startProgress() (func(round.Progress), func()) {
 }
 
 func (s *statusLine) report(p round.Progress) {
-	text := fmt.Sprintf("%s · %s  %s", p.Environment, p.Region, p.Phase)
+	text := foreign.Linef("%s · %s  %s", p.Environment, p.Region, p.Phase)
 	if p.Total > 0 {
 		text += fmt.Sprintf(" %d/%d", p.Done, p.Total)
 	}
@@ -57,7 +56,7 @@ func (s *statusLine) report(p round.Progress) {
 func (s *statusLine) note(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.draw(fit(text, s.width-1))
+	s.draw(fit(foreign.Clean(text), s.width-1))
 }
 
 // draw replaces the line. Callers hold mu. A terminal that is gone is no
@@ -92,13 +91,13 @@ func (s *statusLine) Write(b []byte) (int, error) {
 
 // fit cuts text to columns: a status line that wraps cannot be written over.
 func fit(text string, columns int) string {
-	if lipgloss.Width(text) <= columns {
+	if foreign.Width(text) <= columns {
 		return text
 	}
 	var b strings.Builder
 	left := columns - 1
 	for _, r := range text {
-		if left -= lipgloss.Width(string(r)); left < 0 {
+		if left -= foreign.Width(string(r)); left < 0 {
 			break
 		}
 		b.WriteRune(r)

@@ -94,7 +94,7 @@ func TestRollbackMeansWhatGitMeans(t *testing.T) {
 	}
 	wants("1.4.1", "")
 	run(exitOK, "apply") // 3 is 1.4.1
-	w.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "built again, v1.4.1", Runtimes: []string{"python3.12"}})
+	w.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "v1.4.1, built again", Runtimes: []string{"python3.12"}})
 	wants("1.4.2", "")
 	run(exitOK, "apply") // 4
 	run(exitOK, "rollback", "dev", "makoto-common", "--to", "1.4.1", "--dry-run")

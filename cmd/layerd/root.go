@@ -10,6 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/layerd/layerd/internal/daemon/metrics"
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // app is what all commands share: where to write, what surrounds the process,
@@ -28,6 +31,8 @@ type app struct {
 	inHand atomic.Bool
 	// service is the log of the daemon; nil for commands that talk to a person.
 	service atomic.Pointer[slog.Logger]
+	// metrics are the daemon's; nil for commands.
+	metrics atomic.Pointer[metrics.Metrics]
 }
 
 // groupAct are the commands that change something.
@@ -136,7 +141,7 @@ func (a *app) logger() *slog.Logger {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if isTerminal(a.err) {
-		return slog.New(slog.NewTextHandler(out, o))
+		return slog.New(slog.NewTextHandler(foreign.TextLog(out), o))
 	}
-	return slog.New(slog.NewJSONHandler(out, o))
+	return slog.New(slog.NewJSONHandler(foreign.JSONLog(out), o))
 }

@@ -61,7 +61,7 @@ func newWorld() *awssim.World {
 	for _, env := range []string{"dev", "prod"} {
 		for i, version := range []string{"1.3.0", "1.4.0", "1.4.1", "1.4.2"} {
 			w.PutLayerVersion(awssim.LayerVersion{
-				Name: "makoto-common-" + env, Description: "MAKOTO共通ライブラリ v" + version,
+				Name: "makoto-common-" + env, Description: "makoto-common v" + version,
 				Created: time.Now().AddDate(0, 0, -100+10*i), Runtimes: []string{"python3.12"},
 			})
 		}

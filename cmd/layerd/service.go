@@ -17,9 +17,12 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/daemon/config"
 	"github.com/layerd/layerd/internal/daemon/config/awssecrets"
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/daemon/systemd"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
+	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/slack"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -37,6 +40,7 @@ type service struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	manager *systemd.Manager
+	holder  *lease.Identity               // of all daemons, one after the other
 	current atomic.Pointer[daemon.Daemon] // whom /healthz asks
 	unit    *unit                         // what runs now
 }
@@ -47,7 +51,7 @@ type unit struct {
 	spec     store.Spec
 	store    store.Store
 	listener net.Listener
-	server   *http.Server
+	server   *daemon.Server
 	daemon   *daemon.Daemon
 }
 
@@ -57,9 +61,10 @@ func (a *app) serve(ctx context.Context, where string, hangup <-chan os.Signal) 
 	if err != nil {
 		return err
 	}
-	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New()}
+	s := &service{app: a, where: where, level: &slog.LevelVar{}, manager: systemd.New(), holder: lease.ThisProcess()}
+	a.metrics.Store(metrics.New(buildVersion().Version))
 	s.level.Set(c.Level())
-	s.log = slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.level}))
+	s.log = slog.New(slog.NewJSONHandler(foreign.JSONLog(a.err), &slog.HandlerOptions{Level: s.level}))
 	a.logTo(s.log)
 	if s.unit, err = s.assemble(ctx, c); err != nil {
 		return err
@@ -110,6 +115,7 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 		case next := <-coming:
 			coming, signals = nil, hangup
 			if next.err != nil {
+				s.metrics.Load().Reload(false, time.Now())
 				s.log.Error("configuration refused, the old one stays", "config", s.where, "err", next.err)
 				s.told(s.manager.Ready())
 				continue
@@ -120,6 +126,7 @@ func (s *service) life(ctx context.Context, hangup <-chan os.Signal) {
 			old := s.unit
 			s.unit = next.unit
 			old.close(s.unit)
+			s.metrics.Load().Reload(true, time.Now())
 			s.log.Info("configuration taken in", "config", s.where)
 			return
 		}
@@ -164,9 +171,13 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	if err != nil {
 		return nil, err
 	}
+	named := namedSecrets(c, secrets)
+	if err := checkSecrets(ctx, named); err != nil {
+		return nil, err
+	}
 	git, err := c.Git.Options(ctx, secrets)
 	if err != nil {
-		return nil, err
+		return nil, &exitError{code: exitInvalid, err: err}
 	}
 	repo, err := gitrepo.New(git)
 	if err != nil {
@@ -190,12 +201,15 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		u.store = s.unit.store // memory: would forget, and a file needs no second handle
 	} else if u.store, err = s.openStore(ctx, u.spec); err != nil {
 		return nil, err
+	} else {
+		s.holder.Reset() // beats of another store mean nothing in this one
 	}
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
-		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(),
-		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Log: s.log,
+		Bounds:   c.Desired(),
+		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
+		Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
 	})
 	if err != nil {
 		return nil, err
@@ -216,16 +230,13 @@ func (s *service) listen(ctx context.Context, u *unit) error {
 			hint: "is another layerd running here? name another port in http.listen"}
 	}
 	u.listener = listener
-	u.server = &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if d := s.current.Load(); d != nil {
-				d.Handler().ServeHTTP(w, r)
-				return
-			}
-			http.Error(w, "starting", http.StatusServiceUnavailable)
-		}),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute,
-	}
+	u.server = daemon.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d := s.current.Load(); d != nil {
+			d.Handler().ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "starting", http.StatusServiceUnavailable)
+	}), s.log)
 	s.log.Info("serving", "address", listener.Addr().String())
 	go func() {
 		if err := u.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -267,7 +278,9 @@ func slackTargets(c config.Config, secrets *config.Secrets) ([]notify.Target, ti
 		if i > 0 {
 			name = fmt.Sprintf("slack-%d", i+1)
 		}
-		t, err := slack.NewWebhook(slack.Options{Name: name, URL: secrets.Source(n.Slack.WebhookURL)})
+		t, err := slack.NewWebhook(slack.Options{
+			Name: name, URL: secrets.Source(n.Slack.WebhookURL), Refused: func() { secrets.Forget(n.Slack.WebhookURL) },
+		})
 		if err != nil {
 			return nil, 0, err
 		}

@@ -8,12 +8,16 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // source is a desired-state repository that was read.
@@ -21,9 +25,11 @@ type source struct {
 	tree       desired.Tree
 	files      fs.FS  // what tree was made of, for showing lines of it
 	revision   string // commit; "<commit>+dirty" or empty for a folder
+	edited     string // a file that is not as the commit has it; see gitrepo.Commit
 	author     string // of the commit, for the history
 	when       time.Time
 	repository string // identity, for the history
+	asked      func(environment, region string) desired.Asks
 }
 
 // remote is what Git takes for an address and not for a path: scheme://… or
@@ -43,11 +49,50 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 			return source{}, usage(f.repoName()+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", f.repoName(), f.repo)
 		}
 	}
-	commit, err := a.read(ctx, f)
+	commit, past, err := a.read(ctx, f)
 	if err != nil {
 		return source{}, err
 	}
-	return a.sourceOf(ctx, commit, f.repo)
+	src, err := a.sourceOf(ctx, commit, f.repo)
+	if err == nil {
+		src.asked = a.askedIn(ctx, commit, src.tree, past)
+	}
+	return src, err
+}
+
+// maxPast is how many commits are looked back for the one that asked for something.
+const maxPast = 50
+
+// askedIn returns what answers who asked for what, once something is to be changed: only
+// then is the past of the branch worth reading. Where it cannot be read, nobody knows.
+func (a *app) askedIn(ctx context.Context, c gitrepo.Commit, t desired.Tree, past func(context.Context) (gitrepo.Past, error)) func(environment, region string) desired.Asks {
+	if c.Hash == "" {
+		return nil
+	}
+	head, edited := strings.CutSuffix(c.Hash, "+dirty")
+	lineage := sync.OnceValue(func() *daemon.Lineage {
+		read, err := past(ctx)
+		if err != nil {
+			a.logger().Warn("commits before the newest not read", "revision", c.Hash, "err", err)
+		}
+		if edited && len(read.Commits) > 0 && read.Commits[0].Hash == head {
+			// What lies on disk comes after HEAD, and nobody has signed it.
+			read.Commits = append([]gitrepo.Commit{{Hash: c.Hash, Parent: head}}, read.Commits...)
+		}
+		return daemon.NewLineage(ctx, &daemon.Reader{}, read)
+	})
+	if edited {
+		c.Author, c.Subject = "", ""
+	}
+	return func(environment, region string) desired.Asks {
+		var envs []desired.Environment
+		for _, e := range t.Environments {
+			if e.Name == environment {
+				envs = append(envs, e)
+			}
+		}
+		return lineage().Asks(c, envs, region)
+	}
 }
 
 // sourceOf returns what a commit of the repository at address wants.
@@ -56,12 +101,43 @@ func (a *app) sourceOf(ctx context.Context, commit gitrepo.Commit, address strin
 	if err != nil {
 		return source{}, err
 	}
+	src := source{files: commit.Files, revision: commit.Hash, edited: commit.Edited, author: commit.Author, when: commit.When, repository: id}
+	src.tree, err = a.want(ctx, src, desired.Options{})
+	return src, err
+}
+
+// want returns what a commit asks for.
+func (a *app) want(ctx context.Context, src source, o desired.Options) (desired.Tree, error) {
 	var reader daemon.Reader
-	tree, err := reader.Load(ctx, commit.Hash, commit.Files, a.now())
-	if err != nil {
-		return source{}, err
+	o.Now = a.now()
+	return reader.Load(ctx, src.revision, src.files, o)
+}
+
+// settle decides with a store whose a layer is that two environments claim: a single
+// commit does not say who had it before.
+func (a *app) settle(ctx context.Context, src source, s store.Store) (source, error) {
+	if s == nil || !slices.ContainsFunc(src.tree.Problems, func(p desired.Problem) bool { return p.Code == "layer_owned_twice" }) {
+		return src, nil
 	}
-	return source{tree: tree, files: commit.Files, revision: commit.Hash, author: commit.Author, when: commit.When, repository: id}, nil
+	holders, err := daemon.Holders(ctx, s, src.repository)
+	if err == nil {
+		src.tree, err = a.want(ctx, src, desired.Options{Holders: holders})
+	}
+	return src, err
+}
+
+// committed refuses files that are in no commit: nobody has reviewed them, and
+// nobody finds them again.
+func (s source) committed() error {
+	hash, isDirty := strings.CutSuffix(s.revision, "+dirty")
+	if !isDirty {
+		return nil
+	}
+	what := "what lies in the folder"
+	if s.edited != "" {
+		what = s.edited
+	}
+	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
 }
 
 // repoHint returns which repository to name: the folder it is called in, where that
@@ -75,27 +151,29 @@ func (a *app) repoHint() string {
 	return "pass --repo PATH or --repo URL"
 }
 
-func (a *app) read(ctx context.Context, f repoFlags) (gitrepo.Commit, error) {
+// read reads the commit that the flags name. past reads what the branch was at before.
+func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past func(context.Context) (gitrepo.Past, error), err error) {
 	if f.ref == "" && isFolder(f.repo) {
 		if f.path != "" && !filepath.IsLocal(f.path) {
-			return gitrepo.Commit{}, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
+			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
-		commit, err := gitrepo.Dir(filepath.Join(f.repo, f.path))
+		folder := filepath.Join(f.repo, f.path)
+		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if !errors.Is(err, gitrepo.KindNotARepository) {
-			return commit, err
+			return commit, func(context.Context) (gitrepo.Past, error) { return gitrepo.DirPast(folder, commit.Hash, maxPast) }, err
 		}
 		// A bare repository has no files on disk: its branch is meant.
 	}
 	auth, err := a.gitAuth(f)
 	if err != nil {
-		return gitrepo.Commit{}, err
+		return gitrepo.Commit{}, nil, err
 	}
-	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Auth: auth})
+	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
-		return gitrepo.Commit{}, err
+		return gitrepo.Commit{}, nil, err
 	}
 	commit, _, err := repo.Pull(ctx, "")
-	return commit, err
+	return commit, func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, maxPast) }, err
 }
 
 func (a *app) gitAuth(f repoFlags) (gitrepo.Auth, error) {
@@ -143,11 +221,11 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 	if len(found) > 0 {
 		return found, nil
 	}
-	var b strings.Builder
+	var list []string
 	for _, p := range t.Problems {
 		if p.Severity != desired.Warning && concerns(p, []string{name}) {
-			b.WriteString("\n  " + p.Brief())
+			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid:%s", name, b.String())}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
 }

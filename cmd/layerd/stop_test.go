@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -66,7 +67,7 @@ func TestTheProcessEndsAfterAGrace(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var said strings.Builder
 			ended := make(chan int, 1)
-			a := &app{err: &said, end: func(code int) { ended <- code }}
+			a := &app{env: os.Getenv, err: &said, end: func(code int) { ended <- code }}
 			a.inHand.Store(tt.inHand)
 			began := time.Now()
 			a.endAnyway()

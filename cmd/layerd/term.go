@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
@@ -13,19 +14,26 @@ import (
 // plainWidth is how wide text is that does not go to a terminal.
 const plainWidth = 80
 
+// leastWidth is what no terminal goes below that says how wide it is.
+const leastWidth = 20
+
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width returns how many columns w has.
+// width returns how many columns w has; COLUMNS in the environment knows better than
+// the terminal, as for other programs.
 func width(w io.Writer) int {
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns >= leastWidth {
+		return columns
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return plainWidth
 	}
 	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 {
+	if err != nil || columns < leastWidth {
 		return plainWidth
 	}
 	return columns

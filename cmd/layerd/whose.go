@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // repositoryOf returns whose past and rulings are meant. Without --repo that is
@@ -32,26 +34,134 @@ func repositoryOf(ctx context.Context, s store.Store, repo string, kinds ...stri
 }
 
 // repositories lists the repositories that have anything below one of kinds,
-// sorted. It leaps from one to the next, so that it costs one look each however
-// much they did.
+// sorted.
 func repositories(ctx context.Context, s store.Store, kinds ...string) ([]string, error) {
 	var names []string
 	for _, kind := range kinds {
-		for after, more := "", true; more; {
-			more = false
-			for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix(kind), After: after, Limit: 1}) {
-				if err != nil {
-					return nil, err
-				}
-				segments, err := store.Split(v.Key)
-				if err != nil || len(segments) < 2 {
-					return nil, fmt.Errorf("unexpected key %s in the store", v.Key)
-				}
-				names = append(names, segments[1])
-				after, more = store.Prefix(kind, segments[1])+string(rune(0x10FFFF)), true
+		below, err := namesBelow(ctx, s, kind)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, below...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// namesBelow lists the names that follow path in the keys of the store, sorted. It
+// leaps from one to the next, so that it costs one look each however much lies below.
+func namesBelow(ctx context.Context, s store.Store, path ...string) ([]string, error) {
+	var names []string
+	for after, more := "", true; more; {
+		more = false
+		for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix(path...), After: after, Limit: 1}) {
+			if err != nil {
+				return nil, err
+			}
+			segments, err := store.Split(v.Key)
+			if err != nil || len(segments) <= len(path) {
+				return nil, fmt.Errorf("unexpected key %s in the store", v.Key)
+			}
+			name := segments[len(path)]
+			names = append(names, name)
+			after, more = v.Key, true // "prod-eu" lies between "prod" and what is below "prod"
+			if len(segments) > len(path)+1 {
+				after = store.Prefix(append(slices.Clone(path), name)...) + string(rune(0x10FFFF))
 			}
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// worked are the kinds of what layerd writes when it works on a repository, each with
+// the environments below it. What a person rules is not among them: the name may have
+// been a wrong one.
+var worked = [][]string{{"open"}, {"rollout"}, {"past", "function"}, {"past", "layer"}, {"past", "pruned"}, {"revisions"}, {"desired"}, {"alert"}, {"offer"}}
+
+// environmentsOf lists the environments of a repository that layerd has worked on.
+func environmentsOf(ctx context.Context, s store.Store, repository string) ([]string, error) {
+	var names []string
+	for _, kind := range worked {
+		path := append([]string{kind[0], repository}, kind[1:]...)
+		below, err := namesBelow(ctx, s, path...)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, below...)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" }) // what is told of the repository
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// strangerError is that of a store which is full of other repositories.
+type strangerError struct {
+	repository string
+	spec       store.Spec
+	known      []string
+}
+
+func (e *strangerError) Error() string {
+	return fmt.Sprintf("%s knows nothing of %s", e.spec, e.repository)
+}
+
+// hint names the repositories that the store knows.
+func (e *strangerError) hint() string {
+	return fmt.Sprintf("it knows %s: name that one with --repo, or another store with --store", words.Few(e.known))
+}
+
+// knowsRepository returns a *strangerError where layerd has never worked on the
+// repository in this store, and has on others: then one of the two is not the one
+// that was meant. A store that knows none may be new, as the repository.
+func knowsRepository(ctx context.Context, s store.Store, spec store.Spec, repository string) error {
+	var kinds []string
+	for _, kind := range worked {
+		if !slices.Contains(kinds, kind[0]) {
+			kinds = append(kinds, kind[0])
+		}
+	}
+	known, err := repositories(ctx, s, kinds...)
+	if err != nil || len(known) == 0 || slices.Contains(known, repository) {
+		return err
+	}
+	return &strangerError{repository, spec, known}
+}
+
+// knowsEnvironment returns a usage error where nobody has ever heard of an environment:
+// it has no file, as far as that was read, and layerd has never worked on it.
+func knowsEnvironment(ctx context.Context, s store.Store, spec store.Spec, repository, env string, files []string) error {
+	if slices.Contains(files, env) {
+		return nil
+	}
+	known, err := environmentsOf(ctx, s, repository)
+	if err != nil || slices.Contains(known, env) {
+		return err
+	}
+	known = append(known, files...)
+	slices.Sort(known)
+	known = slices.Compact(known)
+	if len(known) == 0 {
+		return nil // nobody knows any
+	}
+	return usage("environments: "+strings.Join(known, ", "), "no environment %q of %s in %s%s", env, repository, spec, didYouMean(env, known))
+}
+
+// refuseStranger makes the error of a store that does not know the repository one of
+// the command line.
+func refuseStranger(err error) error {
+	if stranger, ok := errors.AsType[*strangerError](err); ok {
+		return usage(stranger.hint(), "%w", err)
+	}
+	return err
+}
+
+// warnStranger says that the store does not know the repository, for commands that may
+// be the first of it.
+func (a *app) warnStranger(err error) error {
+	if stranger, ok := errors.AsType[*strangerError](err); ok {
+		a.say("warning: %v; %s", stranger, stranger.hint())
+		return nil
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -64,6 +65,14 @@ type Cloud interface {
 	Users(ctx context.Context) (map[state.LayerVersionARN]string, error)
 }
 
+// Writes are those calls of a Cloud that change something.
+type Writes interface {
+	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
+	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
+	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+}
+
 // Recorder keeps what is about to be done and how it ended. When Begin returns
 // an error nothing is done. Both may be called from many goroutines.
 type Recorder interface {
@@ -101,6 +110,9 @@ type Outcome struct {
 	// AliasAfter is the function version that the alias was moved to, or, in a
 	// canary, given weight; empty = it was not.
 	AliasAfter string
+	// Interrupted reports that whoever made the intent was killed before its end, which
+	// somebody else found out by looking: that it was not done is no failure of AWS.
+	Interrupted bool
 }
 
 // Progress is how far a round is.
@@ -124,10 +136,17 @@ type Options struct {
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
 	Decide func(fresh state.Function) []plan.Step
+	// Late reports whether a function goes after the others: AWS has refused it before,
+	// and they are not to wait for it. Nil: none does.
+	Late func(function string) bool
 	// Permit is asked before each function and each prune whether its steps may
 	// still be started; what it returns holds them, nil lets them go on. Nil:
 	// always.
 	Permit func(steps []plan.Step) *plan.Held
+	// While returns the writes of the Cloud, each sent only while check returns nil:
+	// it is asked at the last moment before each attempt, when what waits for the
+	// quota has its turn. Nil: the Cloud's own, which are asked for once.
+	While func(check func() error) Writes
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
@@ -143,26 +162,24 @@ type run struct {
 	Options
 	slots chan struct{} // one token a function that is looked at and written
 	plan  *plan.Region
-	cloud Cloud
+	cloud *gate
 	rec   Recorder
 	total int
 
 	// mu guards what follows, which all functions that are worked on share.
 	mu        sync.Mutex
 	done      int
-	recordErr error // why a record could not be written; nothing starts any more
-	// elsewhereErr is set when a call would have gone to another account, or was
-	// answered from one; nothing starts any more.
-	elsewhereErr error
-	stopped      bool // something was left undone because ctx ended
+	recordErr error           // why a record could not be written; nothing starts any more
+	stopped   bool            // something was left undone because ctx ended
+	told      map[string]bool // what was logged already, see firstTold
+	unlogged  []func()        // lines that are for the log unless the run was closed
 }
 
 // Run carries out the steps of plan that nothing holds and sets every step's
 // Result. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
-// returns one when the record could not be written, a *state.WrongAccountError or
-// *state.ForeignError when calls reach another account, and ctx's when ctx
-// ended before all was done.
+// returns one when the record could not be written, a *ClosedError when what one
+// function met is of all of them, and ctx's when ctx ended before all was done.
 func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o Options) ([]plan.Step, error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 16
@@ -174,7 +191,7 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	planned.Steps = slices.Clone(planned.Steps)
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: cloud, rec: rec}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While), rec: rec, told: map[string]bool{}}
 	repoints, jobs, prunes := r.groupSteps()
 	r.total = len(repoints) + len(jobs) + len(prunes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
@@ -183,11 +200,29 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
 	r.pruneAll(ctx, prunes)
-	err := cmp.Or(r.recordErr, r.elsewhereErr)
+	closed := r.cloud.whyClosed()
+	if closed != nil {
+		shareErrors(planned.Steps)
+	} else {
+		for _, line := range r.unlogged {
+			line()
+		}
+	}
+	err := cmp.Or(r.recordErr, closed)
 	if err == nil && r.stopped {
 		err = ctx.Err()
 	}
 	return planned.Steps, err
+}
+
+// shareErrors marks what may have been of one function only and turned out to be
+// of all.
+func shareErrors(steps []plan.Step) {
+	for _, s := range steps {
+		if s.Result != nil && s.Result.MayBeAll {
+			s.Result.Shared = true
+		}
+	}
 }
 
 // each works on all jobs, several at a time, and waits for them.
@@ -220,7 +255,7 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 			s.Result = &plan.Result{Status: plan.StatusHeld}
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
-		case isRepoint(*s):
+		case s.Points():
 			repoints = append(repoints, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
 			j := byName[s.Function]
@@ -233,6 +268,19 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 			j.steps = append(j.steps, *s)
 		}
 	}
+	if r.Late != nil {
+		order := func(a, b *job) int {
+			late := func(j *job) int {
+				if r.Late(j.name) {
+					return 1
+				}
+				return 0
+			}
+			return cmp.Compare(late(a), late(b))
+		}
+		slices.SortStableFunc(repoints, order)
+		slices.SortStableFunc(jobs, order)
+	}
 	return repoints, jobs, prunes
 }
 
@@ -240,13 +288,16 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 // steps with why not.
 func (r *run) mayStart(ctx context.Context, index []int) bool {
 	r.mu.Lock()
-	lost := cmp.Or(r.recordErr, r.elsewhereErr)
+	lost := r.recordErr
 	r.mu.Unlock()
+	closed := r.cloud.whyClosed()
 	var held *plan.Held
-	result := plan.Result{Status: plan.StatusSkipped}
+	result := plan.Result{Status: plan.StatusSkipped, Untried: true}
 	switch {
 	case lost != nil:
 		result.Error = "not begun: " + lost.Error()
+	case closed != nil:
+		result = notTried(closed)
 	case ctx.Err() != nil:
 		r.noteStopped()
 		result.Error = "not begun: stopped"
@@ -285,15 +336,25 @@ func (r *run) noteRecordError(err error) {
 	}
 }
 
-// noteElsewhere remembers an error after which nothing may start.
-func (r *run) noteElsewhere(err error) {
-	elsewhere := state.Elsewhere(err)
-	if elsewhere == nil {
-		return
+// atEnd keeps a line for the log until it is known whether it is of all.
+func (r *run) atEnd(line func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unlogged = append(r.unlogged, line)
+}
+
+// firstTold reports whether what an error is about has not been logged in this run
+// yet: a thousand functions that meet the same are one line.
+func (r *run) firstTold(err error) bool {
+	key := ""
+	if e, ok := errors.AsType[*state.Error](err); ok {
+		key = e.Op + " " + e.Code
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.elsewhereErr = cmp.Or(r.elsewhereErr, elsewhere)
+	first := !r.told[key]
+	r.told[key] = true
+	return first
 }
 
 // report reports one function or prune as done.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -43,6 +44,9 @@ type job struct {
 	// record; empty = it was not.
 	movedTo   string
 	requestID string
+	// revision is what the function was at when it was last looked at; empty = it may
+	// be at another since.
+	revision string
 	// release frees the slot, once: when the write was accepted, or at the end.
 	release func()
 }
@@ -87,10 +91,14 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 		if try > 0 {
 			pause(j.readContext(ctx, finishing), wait.NextBackOff())
 		}
+		if closed := j.cloud.whyClosed(); closed != nil && !j.outcomeUnknown() {
+			seen.Result = j.leftOff(closed)
+			return j.closeRecord(finishing, seen)
+		}
 		if ctx.Err() != nil && !j.outcomeUnknown() {
 			seen.Result = j.stoppedResult()
 			if seen.List != nil {
-				seen.Result = failed("stopped before callers had the new layers")
+				seen.Result = stoppedHalfWay()
 			}
 			return j.closeRecord(finishing, seen)
 		}
@@ -101,14 +109,43 @@ func (j *job) work(ctx, finishing context.Context) plan.Result {
 		if last = err; out.List != nil {
 			seen = out
 		}
-		j.Log.InfoContext(ctx, "function is looked at again", "function", j.name, "try", try+1, "err", err)
+		level := slog.LevelDebug
+		if j.firstTold(err) {
+			level = slog.LevelInfo
+		}
+		j.Log.Log(ctx, level, "function is looked at again", "function", j.name, "try", try+1, "err", err)
 	}
+	j.cloud.gaveUp(j.name, last)
 	seen.Result = givenUp(last)
 	return j.closeRecord(finishing, seen)
 }
 
+// notTried is the result of what was left out since another function met what is of
+// all.
+func notTried(closed error) plan.Result {
+	res := skipped("not tried: %s", closed)
+	res.Untried = true
+	return res
+}
+
+// leftOff is the result of a function that was begun with when that happened.
+func (j *job) leftOff(closed error) plan.Result {
+	res := notTried(closed)
+	switch {
+	case j.outcomeUnknown():
+		res = failed("sent, and left off before it was known how it ended: %s", closed)
+	case j.requestID != "" || j.movedTo != "":
+		res = failed("left off before callers had the new layers: %s", closed)
+	}
+	res.Shared, res.Untried = res.Status == plan.StatusFailed, true
+	return res
+}
+
 func givenUp(err error) plan.Result {
-	return failed("given up after %d tries: %s", maxTries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+	res := failed("given up after %d tries: %s", maxTries, strings.TrimPrefix(err.Error(), errAgain.Error()+": "))
+	kind := state.KindOf(err)
+	res.MayBeAll = kind == state.Again || kind == state.Unsure
+	return res
 }
 
 // outcomeUnknown reports whether something was sent of which the outcome is
@@ -130,6 +167,7 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 	if err != nil {
 		return j.handleError(ctx, err)
 	}
+	j.revision = fn.RevisionID
 	if j.id != "" && slices.Equal(fn.Layers, j.intent.After) {
 		// Our own write arrived although its answer did not.
 		return j.continueToServe(ctx, finishing, fn)
@@ -152,7 +190,7 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 		}
 	}
 	if err := j.openRecord(finishing, intent(steps, serve, listOf(fn), target)); err != nil {
-		return Outcome{Result: failed("nothing was changed: %s", err)}, nil
+		return Outcome{Result: unrecorded(err)}, nil
 	}
 	j.steps = steps
 	if inPlace {
@@ -184,10 +222,12 @@ func (j *job) write(ctx, finishing context.Context, target []state.LayerVersionA
 	if err != nil {
 		// A write that was cut off by our own end may have been made as well.
 		kind := state.KindOf(err)
-		j.sent = j.sent || kind == state.Unsure || kind == state.Stopped
+		if kind == state.Unsure || kind == state.Stopped {
+			j.sent, j.revision = true, ""
+		}
 		return j.handleError(ctx, err)
 	}
-	j.sent, j.requestID = true, id
+	j.sent, j.requestID, j.revision = true, id, ""
 	j.release()
 	fn, err := j.wait(finishing)
 	if err != nil {
@@ -267,7 +307,7 @@ func (j *job) decide(fn state.Function, first bool) (steps []plan.Step, why stri
 		return nil, why
 	}
 	for _, s := range j.Decide(fn) {
-		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !isRepoint(s) {
+		if s.Held == nil && s.Function == j.name && s.Kind != plan.KindPrune && !s.Points() {
 			steps = append(steps, s)
 		}
 	}
@@ -298,7 +338,7 @@ func (j *job) openRecord(ctx context.Context, in Intent) error {
 
 // verify compares what the function has with what was meant.
 func (j *job) verify(fn state.Function) Outcome {
-	j.sent = false
+	j.sent, j.revision = false, fn.RevisionID
 	out := Outcome{List: listOf(fn), Result: plan.Result{Status: plan.StatusApplied, RequestID: j.requestID}}
 	if fn.LastUpdateStatus == state.UpdateFailed {
 		out.Status = plan.StatusFailed
@@ -324,10 +364,13 @@ func (j *job) verify(fn state.Function) Outcome {
 
 // handleError turns an error into an end or, as errAgain, into another attempt.
 func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
-	j.noteElsewhere(err)
+	if closed, ok := errors.AsType[*ClosedError](err); ok {
+		return Outcome{Result: j.leftOff(closed)}, nil
+	}
 	res := failed("%s", err)
+	res.Shared = closes(err)
 	if e, ok := errors.AsType[*state.Error](err); ok {
-		res.RequestID = e.RequestID
+		res.RequestID, res.MayBeAll = e.RequestID, mayBeAll(e.Code)
 	}
 	switch state.KindOf(err) {
 	case state.Again, state.LookAgain, state.Unsure:
@@ -345,10 +388,26 @@ func (j *job) handleError(ctx context.Context, err error) (Outcome, error) {
 
 func (j *job) stoppedResult() plan.Result {
 	j.noteStopped()
+	res := skipped("stopped before it was changed")
 	if j.outcomeUnknown() {
-		return failed("stopped before AWS had finished")
+		res = failed("stopped before AWS had finished")
 	}
-	return skipped("stopped before it was changed")
+	res.Untried = true
+	return res
+}
+
+func stoppedHalfWay() plan.Result {
+	res := failed("stopped before callers had the new layers")
+	res.Untried = true
+	return res
+}
+
+// unrecorded is the result of a function that was left alone since what was to be
+// done could not be written down.
+func unrecorded(err error) plan.Result {
+	res := failed("nothing was changed: %s", err)
+	res.Untried = true
+	return res
 }
 
 // closeRecord closes the open record, if there is one and its end is known.
@@ -357,6 +416,7 @@ func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 		// Skipped would mean that nothing was changed, and a rollback leave it.
 		out.Status, out.Error = plan.StatusFailed, cmp.Or(out.Error, "another writer changed the function before this was through")
 	}
+	out.Revision = j.revision
 	switch {
 	case j.id == "":
 	case j.outcomeUnknown():
@@ -366,13 +426,26 @@ func (j *job) closeRecord(ctx context.Context, out Outcome) plan.Result {
 			out.Error = strings.TrimPrefix(out.Error+"; "+err.Error(), "; ")
 		}
 	}
-	log := j.Log.With("function", j.name, "changes", j.changes(), "status", out.Status, "request_id", out.RequestID)
-	if out.Error != "" {
-		log.WarnContext(ctx, "function is done", "err", out.Error)
-	} else {
-		log.InfoContext(ctx, "function is done")
-	}
+	j.logEnd(ctx, out.Result)
 	return out.Result
+}
+
+// logEnd logs how the function ended, but for what is of all functions: whoever
+// started the run has one line about that. Where it may be, that is known at the
+// end.
+func (j *job) logEnd(ctx context.Context, res plan.Result) {
+	log := j.Log.With("function", j.name, "changes", j.changes(), "status", res.Status, "request_id", res.RequestID)
+	warn := func() { log.WarnContext(ctx, "function is done", "err", res.Error) }
+	switch {
+	case res.Error == "":
+		log.InfoContext(ctx, "function is done")
+	case res.Shared, res.Status == plan.StatusSkipped && j.cloud.whyClosed() != nil:
+		log.DebugContext(ctx, "function is done", "err", res.Error)
+	case res.MayBeAll:
+		j.atEnd(warn)
+	default:
+		warn()
+	}
 }
 
 // changes returns for the log what was to be done to the function, and why:

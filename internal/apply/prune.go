@@ -91,17 +91,20 @@ func (r *run) delete(ctx, finishing context.Context, s plan.Step, sweep *sweeper
 			}
 		}
 		id, err := r.cloud.DeleteLayerVersion(finishing, s.From)
-		r.noteElsewhere(err)
 		kind := state.KindOf(err)
 		if err == nil || kind == state.Gone {
 			return plan.Result{Status: plan.StatusApplied, RequestID: id}, true
 		}
+		if closed, ok := errors.AsType[*ClosedError](err); ok {
+			return notTried(closed), known
+		}
 		res = failed("%s", err)
+		res.Shared = closes(err)
 		if e, ok := errors.AsType[*state.Error](err); ok {
 			res.RequestID = e.RequestID
 		}
 		known = known && kind != state.Unsure && kind != state.Stopped
-		if kind == state.Human || kind == state.Stopped {
+		if kind == state.Human || kind == state.Stopped || kind == state.Barred {
 			return res, known
 		}
 	}
@@ -118,7 +121,6 @@ func (r *run) unused(ctx context.Context, s plan.Step, sweep *sweeper) (plan.Res
 	if sweep.err == nil && (sweep.users == nil || time.Since(sweep.began) >= sweepMaxAge) {
 		sweep.began = time.Now()
 		sweep.users, sweep.err = r.cloud.Users(ctx)
-		r.noteElsewhere(sweep.err)
 		if sweep.err == nil && sweep.users == nil {
 			sweep.users = map[state.LayerVersionARN]string{}
 		}
@@ -127,6 +129,9 @@ func (r *run) unused(ctx context.Context, s plan.Step, sweep *sweeper) (plan.Res
 		}
 	}
 	if sweep.err != nil {
+		if closes(sweep.err) {
+			return notTried(sweep.err), false
+		}
 		if state.KindOf(sweep.err) == state.Stopped {
 			r.noteStopped()
 			return skipped("stopped before it was pruned"), false

@@ -21,12 +21,6 @@ func serveStep(steps []plan.Step) *plan.Step {
 	return nil
 }
 
-// isRepoint reports whether the step only points an alias at a version that
-// exists.
-func isRepoint(s plan.Step) bool {
-	return s.Kind == plan.KindServe && s.Serving.Version != ""
-}
-
 // serve publishes $LATEST, which has the list that was meant, and lets callers
 // have it. What is done twice after a lost answer does no harm: AWS returns the
 // same version again, and an alias that is there already is left alone.
@@ -41,7 +35,7 @@ func (j *job) serve(ctx, finishing context.Context, fn state.Function, step *pla
 	if err != nil {
 		return j.handleServeError(ctx, out, err)
 	}
-	j.requestID = id
+	j.requestID, j.revision = id, ""
 	j.release() // what follows are minutes of waiting, and one call
 	fresh, err := j.cloud.WaitActive(finishing, state.Qualified{Function: j.name, Qualifier: version})
 	switch {
@@ -73,7 +67,7 @@ func (j *job) repoint(ctx, finishing context.Context) plan.Result {
 	s := step.Serving
 	list := append([]state.LayerVersionARN{}, step.List...)
 	if err := j.openRecord(finishing, intent(j.steps, step, list, list)); err != nil {
-		return failed("nothing was changed: %s", err)
+		return unrecorded(err)
 	}
 	wait := newBackOff()
 	var out Outcome
@@ -87,6 +81,13 @@ func (j *job) repoint(ctx, finishing context.Context) plan.Result {
 			return j.closeRecord(finishing, out)
 		}
 		out.Result = givenUp(err)
+		if closed := j.cloud.whyClosed(); closed != nil {
+			out.Result = j.leftOff(closed)
+			break
+		}
+		if try == maxTries-1 {
+			j.cloud.gaveUp(j.name, err)
+		}
 	}
 	return j.closeRecord(finishing, out)
 }
@@ -171,7 +172,7 @@ func (j *job) handleServeError(ctx context.Context, known Outcome, err error) (O
 	case kind == state.Gone:
 		out.Result = failed("what callers use is gone: %s", err)
 	case kind == state.Stopped && ctx.Err() != nil:
-		out.Result = failed("stopped before callers had the new layers")
+		out.Result = stoppedHalfWay()
 	}
 	known.Result = out.Result
 	return known, nil

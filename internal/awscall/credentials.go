@@ -3,7 +3,6 @@ package awscall
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -40,10 +39,13 @@ type Caller struct {
 type Credentials struct {
 	account, region string
 
-	source aws.CredentialsProvider
-	sts    *sts.Client // signs with what source returns, unproven
+	renewal *renewal    // of the source
+	sts     *sts.Client // signs with what the source returns, unproven
 
 	last atomic.Pointer[proof]
+	// refused is the set that AWS refused last, while there is none newer. One call
+	// that was refused is enough to know it: the others are not sent.
+	refused atomic.Pointer[refusedSet]
 	// where is the place of the last credentials that were the account's. Its
 	// partition is a guess until the first ones were proven, before which nothing
 	// is asked.
@@ -70,20 +72,20 @@ func keyOf(c aws.Credentials) [sha256.Size]byte {
 // newCredentials makes no call. cfg is what the adapter's own clients are made
 // of, but for the credentials that this returns.
 func newCredentials(cfg aws.Config, o Options) *Credentials {
-	c := &Credentials{account: o.Account, region: cfg.Region, source: cfg.Credentials, asking: make(chan struct{}, 1)}
+	c := &Credentials{account: o.Account, region: cfg.Region, asking: make(chan struct{}, 1)}
 	c.asking <- struct{}{}
 	c.where.Store(new(NewPlace(cfg.Region, Caller{Account: o.Account})))
 	if o.Role != "" {
-		c.source = assumed(cfg, o)
 		cfg = cfg.Copy()
-		cfg.Credentials = c.source
+		cfg.Credentials = assumed(cfg, o)
 	}
+	c.renewal = newRenewal(cfg.Credentials)
 	c.sts = sts.NewFromConfig(cfg)
 	return c
 }
 
 func assumed(cfg aws.Config, o Options) aws.CredentialsProvider {
-	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), o.Role, func(a *stscreds.AssumeRoleOptions) {
+	provider := stscreds.NewAssumeRoleProvider(sts.NewFromConfig(renewing(cfg)), o.Role, func(a *stscreds.AssumeRoleOptions) {
 		a.RoleSessionName = "layerd"
 		if o.SessionName != "" {
 			a.RoleSessionName = o.SessionName
@@ -105,13 +107,14 @@ func (c *Credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 }
 
 // Check proves the present credentials and returns who they belong to. Ones
-// that were met as another account's are fetched anew first, so that a source
-// that keeps them until they expire cannot keep us from the right ones.
+// that were met as another account's, or that AWS refused, are fetched anew first,
+// so that a source that keeps them until they expire cannot keep us from the right
+// ones. Those that AWS refused and that are still the same are asked about again:
+// a refusal is not remembered longer than a round.
 func (c *Credentials) Check(ctx context.Context) (Caller, error) {
-	if p := c.last.Load(); p != nil && p.caller.Account != c.account {
-		if kept, ok := c.source.(interface{ Invalidate() }); ok {
-			kept.Invalidate()
-		}
+	p := c.last.Load()
+	if refused := c.refused.Swap(nil); refused != nil || p != nil && p.caller.Account != c.account {
+		c.renewal.invalidate()
 	}
 	return c.Caller(ctx)
 }
@@ -137,16 +140,15 @@ func (c *Credentials) Where() Place { return *c.where.Load() }
 func (c *Credentials) Ask(ctx context.Context) (Caller, error) { return c.ask(ctx) }
 
 func (c *Credentials) proven(ctx context.Context) (aws.Credentials, proof, error) {
-	creds, err := c.retrieve(ctx)
-	if err != nil {
-		return aws.Credentials{}, proof{}, &finalError{err}
+	creds, p, err := c.ofSource(ctx)
+	if err != nil && creds.HasKeys() && c.renewal.after(ctx, creds, err) {
+		creds, p, err = c.ofSource(ctx)
 	}
-	key := keyOf(creds)
-	p := c.last.Load()
-	if p == nil || p.key != key {
-		if p, err = c.prove(ctx, creds, key); err != nil {
-			return aws.Credentials{}, proof{}, &finalError{err}
+	if err != nil {
+		if creds.HasKeys() && refusesCredentials(err) {
+			c.refused.Store(newRefusedSet(creds, err))
 		}
+		return aws.Credentials{}, proof{}, &finalError{err}
 	}
 	if p.caller.Account != c.account {
 		return aws.Credentials{}, proof{}, &state.WrongAccountError{Want: c.account, Have: p.caller.Account}
@@ -154,15 +156,31 @@ func (c *Credentials) proven(ctx context.Context) (aws.Credentials, proof, error
 	return creds, *p, nil
 }
 
+// ofSource returns what the source has and AWS's answer about it. With an error,
+// the credentials are those that AWS has just answered about, if any.
+func (c *Credentials) ofSource(ctx context.Context) (aws.Credentials, *proof, error) {
+	creds, err := c.retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, nil, err
+	}
+	if r := c.refused.Load(); r != nil && r.set == setOf(creds) {
+		return aws.Credentials{}, nil, r.err // it is known, and nothing is fetched for it
+	}
+	key := keyOf(creds)
+	p := c.last.Load()
+	if p == nil || p.key != key {
+		if p, err = c.prove(ctx, creds, key); err != nil {
+			return creds, nil, err
+		}
+	}
+	return creds, p, nil
+}
+
 // retrieve asks the source. Its error looks as if GetCallerIdentity had found
 // no credentials to sign with: adapters tell by the operations in a chain
 // which call it really was that failed.
 func (c *Credentials) retrieve(ctx context.Context) (aws.Credentials, error) {
-	err := errors.New("no AWS credentials found")
-	var creds aws.Credentials
-	if c.source != nil {
-		creds, err = c.source.Retrieve(ctx)
-	}
+	creds, err := c.renewal.retrieve(ctx)
 	if err != nil {
 		err = &smithy.OperationError{ServiceID: sts.ServiceID, OperationName: "GetCallerIdentity", Err: fmt.Errorf("get identity: %w", err)}
 	}
@@ -220,10 +238,19 @@ func (c *Credentials) guard(s *middleware.Stack) error {
 	return BeforeAttempt("LayerdIdentity", func(
 		ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
 	) (middleware.FinalizeOutput, middleware.Metadata, error) {
-		if _, err := c.Retrieve(ctx); err != nil {
+		used, err := c.Retrieve(ctx)
+		if err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
-		return next.HandleFinalize(ctx, in)
+		out, meta, err := next.HandleFinalize(ctx, in)
+		switch {
+		case err == nil || !refusesCredentials(err):
+		case c.renewal.after(ctx, used, err):
+			err = &renewedError{err}
+		default:
+			c.refused.Store(newRefusedSet(used, err))
+		}
+		return out, meta, err
 	})(s)
 }
 

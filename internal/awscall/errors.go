@@ -55,11 +55,25 @@ func (s Sorter) sort(op, resource string, err error, changes bool) error {
 	case inner != nil && inner.ServiceID == "ec2imds":
 		// The last link of the chain: nothing else had credentials, and this
 		// is no instance, or one without a role.
-		return &state.Error{Op: op, Resource: resource, Kind: state.Human, Message: "no AWS credentials found"}
+		return &state.Error{Op: op, Resource: resource, Kind: state.Barred, Message: "no AWS credentials found"}
 	default:
 		e.Kind = s.Kind(e.Code, err, changes)
 	}
+	if e.Kind != state.Stopped && barred(e, inner, err) {
+		e.Kind = state.Barred
+	}
 	return e
+}
+
+// barred reports whether an error would meet every other call as well: its code is
+// about who asks, the credentials could not be had, or we ourselves let nothing
+// through. AWS's trouble in fetching them passes and is no such error.
+func barred(e *state.Error, inner *smithy.OperationError, err error) bool {
+	if _, ours := errors.AsType[*UnsentError](err); ours {
+		return true
+	}
+	fetched := inner != nil || e.Op == "GetCallerIdentity"
+	return state.OfCaller(e.Code) || fetched && (e.Kind == state.Human || e.Kind == state.Gone)
 }
 
 // Inner returns the operation that failed inside another, or nil: one that

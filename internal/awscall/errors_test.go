@@ -127,7 +127,7 @@ func TestCallInsideACall(t *testing.T) {
 	imds := &smithy.OperationError{ServiceID: "Lambda", OperationName: "GetFunction", Err: fmt.Errorf("get credentials: %w",
 		&smithy.OperationError{ServiceID: "ec2imds", OperationName: "GetMetadata", Err: errors.New("404 at http://169.254.169.254")})}
 	e, ok = errors.AsType[*state.Error](sorter(&got).Read("GetFunction", "f", imds))
-	if !ok || e.Op != "GetFunction" || e.Kind != state.Human || e.Message != "no AWS credentials found" {
+	if !ok || e.Op != "GetFunction" || e.Kind != state.Barred || e.Message != "no AWS credentials found" {
 		t.Errorf("%+v", e)
 	}
 	imds.Err = fmt.Errorf("%w: %w", imds.Err, context.Canceled)

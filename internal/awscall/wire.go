@@ -66,7 +66,24 @@ type Wire struct {
 // table that may be in another account, a secret. It makes no call. The retryer,
 // the logger and the log mode of cfg are replaced: bodies and signatures must not
 // reach a log.
-func (w Wire) Config(cfg aws.Config) aws.Config {
+//
+// What AWS refuses since its credentials have expired is tried once more with what
+// their source has by then.
+func (w Wire) Config(cfg aws.Config) aws.Config { return renewing(w.config(cfg)) }
+
+// renewing returns cfg for clients whose credentials are fetched anew once AWS has
+// refused them.
+func renewing(cfg aws.Config) aws.Config {
+	if cfg.Credentials == nil {
+		return cfg
+	}
+	cfg = cfg.Copy()
+	cfg.APIOptions = slices.Concat(cfg.APIOptions, []func(*middleware.Stack) error{newRenewal(cfg.Credentials).attempt})
+	return cfg
+}
+
+// config is Config for clients whose credentials are somebody else's matter.
+func (w Wire) config(cfg aws.Config) aws.Config {
 	cfg = cfg.Copy()
 	if cfg.AppID == "" {
 		cfg.AppID = appID
@@ -110,7 +127,7 @@ func (w Wire) Connect(cfg aws.Config, o Options) (aws.Config, *Credentials, erro
 	if w.Timeout <= 0 {
 		w.Timeout = defaultCallTimeout
 	}
-	cfg = w.Config(cfg)
+	cfg = w.config(cfg)
 	cfg.Region = o.Region
 	creds := o.Credentials
 	if creds == nil {

@@ -9,7 +9,9 @@
 //     is not found, whatever else says so;
 //   - the number it stood for when it was first applied in the environment, where
 //     that is live and Git does not call it something else by now;
-//   - the highest live number that says so in its Description.
+//   - the highest live number whose Description begins with it, or has it right
+//     after the layer's name or its title, or ends with layerd's stamp of it. A
+//     version further inside is a dependency's: it is named and not taken.
 //
 // What is promised: the same wish, snapshot and past give the same number; a
 // number is never taken for two versions; what is not live is never found.

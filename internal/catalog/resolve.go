@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,36 +13,6 @@ import (
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
 )
-
-// stamp is the end of a Description that layerd itself wrote.
-var stamp = regexp.MustCompile(` v(\S+) sha256:[0-9a-f]{12} git:[0-9a-f]{7}$`)
-
-// SemverOf reads a semantic version from a layer version's Description:
-// layerd's own stamp at the end, else the first word, delimited by white space
-// or brackets, that is v and a whole SemVer 2 version (DESIGN section 2,
-// version). It returns nil when there is none.
-func SemverOf(description string) *semver.Version {
-	if m := stamp.FindStringSubmatch(description); m != nil {
-		if v, err := semver.StrictNewVersion(m[1]); err == nil {
-			return v
-		}
-	}
-	for word := range strings.FieldsFuncSeq(description, isDelimiter) {
-		if !strings.HasPrefix(word, "v") {
-			continue
-		}
-		if v, err := semver.StrictNewVersion(word[1:]); err == nil {
-			return v
-		}
-	}
-	return nil
-}
-
-// isDelimiter takes the full-width forms too: the Descriptions are written by
-// people who type Japanese.
-func isDelimiter(r rune) bool {
-	return strings.ContainsRune(" \t\r\n\u3000\u00a0()[]{}<>（）［］｛｝〈〉「」【】", r)
-}
 
 // Catalog is one layer's live versions with what is known of their semantic
 // versions. A layer that is not listed (an arn wish) has no live versions to look
@@ -55,17 +24,25 @@ type Catalog struct {
 	semvers map[int64]*semver.Version
 	labels  map[int64]string // semvers as people write them, which takes time
 	fixed   map[string]int64 // numbers once applied, which stay
+	// inside has the versions that Descriptions name and do not begin with, of
+	// numbers that nothing else names.
+	inside map[int64]*semver.Version
 }
 
 // New returns the catalog of a wish's layer as it is in snap. applied is which
 // number a semantic version stood for when it was first applied; nil = nothing
 // was.
 func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Catalog {
-	c := Catalog{wish: w, semvers: map[int64]*semver.Version{}, fixed: applied}
+	c := Catalog{wish: w, semvers: map[int64]*semver.Version{}, inside: map[int64]*semver.Version{}, fixed: applied}
 	c.layer, c.listed = snap.Layer(w.Layer)
+	names := titles(w)
 	for _, v := range c.layer.Versions {
-		if sv := SemverOf(v.Description); sv != nil {
-			c.semvers[v.Number] = sv
+		own, inside := versionIn(v.Description, names)
+		if own != nil {
+			c.semvers[v.Number] = own
+		}
+		if inside != nil {
+			c.inside[v.Number] = inside
 		}
 	}
 	for n, sv := range highestOf(applied) {
@@ -81,6 +58,7 @@ func New(w desired.LayerWish, snap *state.Snapshot, applied map[string]int64) Ca
 	c.labels = make(map[int64]string, len(c.semvers))
 	for n, sv := range c.semvers {
 		c.labels[n] = sv.String()
+		delete(c.inside, n)
 	}
 	return c
 }
@@ -184,12 +162,22 @@ type Resolution struct {
 	Semver  string // canonical, "" when unknown
 	Twin    int64  // a newer live number that says it is the same version; 0 = none
 	Problem *desired.Problem
+	// NotTaken is about the newest live version whose Description names a version
+	// without beginning with it, where that might have led elsewhere; a sentence for a
+	// person, "" = there is none.
+	NotTaken string
 }
 
 // Resolve finds what v stands for. A number of a layer that is not listed is
 // taken at its word; whether it can be attached is probed when something is
 // about to change.
 func (c Catalog) Resolve(v desired.Version, at desired.Position) Resolution {
+	r := c.resolve(v, at)
+	r.NotTaken = c.notTaken(v, r)
+	return r
+}
+
+func (c Catalog) resolve(v desired.Version, at desired.Position) Resolution {
 	switch v.Kind {
 	case desired.None:
 		return Resolution{}
@@ -231,6 +219,21 @@ func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resoluti
 	return Resolution{Number: n, Semver: sv.String(), Twin: twin}
 }
 
+// notTaken is Resolution.NotTaken. An exact version or a number that was found needs
+// none but for itself; latest and a range may have passed over newer ones.
+func (c Catalog) notTaken(v desired.Version, r Resolution) string {
+	for _, live := range c.layer.Versions { // highest first
+		sv := c.inside[live.Number]
+		passed := (v.Kind == desired.Latest || v.Kind == desired.Range) && live.Number > r.Number
+		if sv == nil || r.Problem != nil || live.Number != r.Number && !passed {
+			continue
+		}
+		return fmt.Sprintf("%s: the Description of version %d names v%s and does not begin with it, so that it counts as a dependency's; if it is the layer's own, write known: {%s: {ENVIRONMENT: %d}} into its layer.yaml",
+			c.wish.Name, live.Number, sv, sv, live.Number)
+	}
+	return ""
+}
+
 // resolveHighest is latest of a layer whose versions say nothing: the highest
 // number.
 func (c Catalog) resolveHighest(at desired.Position) Resolution {
@@ -257,7 +260,7 @@ func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
 			live = append(live, "…")
 			break
 		}
-		live = append(live, c.Show(v.Number))
+		live = append(live, c.Show(v.Number)+c.doubt(v.Number))
 	}
 	if c.wish.HasArtifact {
 		return problem(at, text, "not_supported_yet", fmt.Sprintf(
@@ -269,6 +272,14 @@ func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
 			"publish it, or correct the layer's name")
 	}
 	return problem(at, text, "version_not_found", fmt.Sprintf("no live version of %s is %s", c.wish.Layer, text), liveList(live))
+}
+
+// doubt returns what is known of a number that has no version, for a list of numbers.
+func (c Catalog) doubt(n int64) string {
+	if sv := c.inside[n]; sv != nil {
+		return fmt.Sprintf(" (names v%s, but does not begin with it; known in layer.yaml settles it)", sv)
+	}
+	return ""
 }
 
 func liveList(live []string) string {

@@ -37,7 +37,12 @@ type account struct {
 	envs     map[string]*envState
 	rounds   int // rounds that were begun
 	loopedAt time.Time
-	holding  bool // the lease is ours
+	holding  bool  // the lease is ours
+	fence    int64 // the number of the last lease that was
+	// elsewhere is true while another daemon is known to have the lease, or to be
+	// about to. Where neither is, nobody looks after the account since alone.
+	elsewhere bool
+	alone     time.Time
 	// answers are who changed a function, by Region and name.
 	answers map[[2]string]actorAnswer
 }
@@ -55,12 +60,8 @@ type envState struct {
 	dueAt time.Time
 	// progressAt is when a round of it last made progress.
 	progressAt time.Time
-	// readAt is when AWS was last read completely for it, by the wall clock,
-	// and firstTried when that was first tried.
-	readAt, firstTried time.Time
-	// refused is why AWS, or an identity that is another account's, let its last
-	// round read nothing, where waiting mends nothing. Empty = it could.
-	refused string
+	look       look
+	figures    figures
 	// justTaken is true when the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be reported.
 	justTaken bool
@@ -74,7 +75,7 @@ type envState struct {
 }
 
 func newAccount(d *Daemon, id string) *account {
-	return &account{Daemon: d, id: id, woken: make(chan struct{}, 1), envs: map[string]*envState{}, answers: map[[2]string]actorAnswer{}, loopedAt: time.Now()}
+	return &account{Daemon: d, id: id, woken: make(chan struct{}, 1), envs: map[string]*envState{}, answers: map[[2]string]actorAnswer{}, loopedAt: time.Now(), alone: time.Now()}
 }
 
 func (a *account) wake() {
@@ -103,6 +104,9 @@ func (a *account) runDue(ctx context.Context) time.Duration {
 		if a.observing {
 			a.startDue(ctx, w, names)
 		}
+		if a.triedAt.IsZero() {
+			return lease.AfterEnd
+		}
 		return min(tick, a.keeper.Term()/6)
 	}
 	w, names = a.environments() // taking the lease may have changed it
@@ -124,7 +128,7 @@ func (a *account) environments() (*desiredView, []string) {
 	maps.DeleteFunc(a.envs, func(name string, d *envState) bool { return !d.busy && !slices.Contains(names, name) })
 	for _, name := range names {
 		if a.envs[name] == nil {
-			a.envs[name] = &envState{justTaken: true, firstTried: time.Now()}
+			a.envs[name] = &envState{justTaken: true, look: look{first: time.Now()}}
 		}
 	}
 	return w, names
@@ -213,6 +217,9 @@ func (a *account) noteProgress(p round.Progress) {
 	defer a.mu.Unlock()
 	if d := a.envs[p.Environment]; d != nil {
 		d.progressAt = time.Now()
+		if p.Phase == "apply" {
+			d.look.applied = d.progressAt
+		}
 	}
 }
 
@@ -256,6 +263,7 @@ func (a *account) runRound(ctx context.Context, w *desiredView, names []string, 
 
 // recordDecision records what is about to be begun.
 func (a *account) recordDecision(ctx context.Context, w *desiredView, planned plan.Plan) error {
+	a.noteLook(planned, false)
 	begins, _ := changeProgress(planned)
 	return a.updateRevisions(ctx, planned.Environment, func(m *revisions) {
 		m.Observed, m.Planned = w.newest, w.origins[planned.Environment].Revision
@@ -269,9 +277,11 @@ func (a *account) recordDecision(ctx context.Context, w *desiredView, planned pl
 // reports it.
 func (a *account) afterRound(ctx context.Context, w *desiredView, planned plan.Plan, took time.Duration) {
 	a.scheduleNext(planned)
+	a.countRound(planned, w.committed[planned.Environment], took)
 	if round.CutShort(planned) {
 		return // whoever comes next looks anew
 	}
+	a.noteLook(planned, true)
 	a.logPlan(planned, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
 		return // the next holder of the lease reports the outcome
@@ -318,13 +328,9 @@ func (a *account) scheduleNext(planned plan.Plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	d := a.envs[planned.Environment]
-	d.progressAt, d.refused = now, ""
-	whole, began := true, d.began.Round(0)
+	d.progressAt = now
+	began := d.began.Round(0)
 	for _, r := range planned.Regions {
-		whole = whole && r.Failure == nil
-		if f := r.Failure; f != nil && (f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused) {
-			d.refused = f.Message
-		}
 		// The opening itself, whatever waits for it: a window that is shorter
 		// than the interval is met as well. What came after the round began may
 		// be too late for its decision, and is then due at once.
@@ -333,9 +339,6 @@ func (a *account) scheduleNext(planned plan.Plan) {
 				d.dueAt = at
 			}
 		}
-	}
-	if whole {
-		d.readAt = now.Round(0)
 	}
 }
 
@@ -386,6 +389,7 @@ func (a *account) observeOnly(ctx context.Context, w *desiredView, names []strin
 	}
 	for _, planned := range result.Plans {
 		a.scheduleNext(planned)
+		a.noteLook(planned, false)
 		a.logPlan(planned, w, 0)
 		if wrong, known := w.problemsOf(planned); len(wrong) > 0 || known {
 			a.noteProblems(planned.Environment, wrong, time.Time{})

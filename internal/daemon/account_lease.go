@@ -27,11 +27,15 @@ func (a *account) shutdown(ctx context.Context) {
 	a.Log.Info("lease given back", "account", a.id, "fencing", a.lease.Fence())
 }
 
-// setHolding notes for other goroutines whether the lease is ours.
-func (a *account) setHolding(yes bool) {
+// setHolder notes for other goroutines whether the lease is ours, or another
+// daemon's.
+func (a *account) setHolder(ours, elsewhere bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.holding = yes
+	if !ours && !elsewhere && (a.holding || a.elsewhere) {
+		a.alone = time.Now()
+	}
+	a.holding, a.elsewhere = ours, elsewhere
 }
 
 // isFirst reports whether this daemon has the lease of the first account.
@@ -71,6 +75,14 @@ func (a *account) ensureLease(ctx context.Context) bool {
 	case taken:
 		a.storeWorks()
 		a.standBy(asking, held)
+		if held.Ended {
+			a.triedAt = time.Time{} // it is free in a moment
+		}
+		return false
+	case errors.Is(err, lease.ErrTwice):
+		// What runs on of the daemon before this one in the process: it ends, or
+		// its lease runs out.
+		a.Log.Warn("lease not taken", "account", a.id, "err", err)
 		return false
 	case err != nil:
 		a.storeFails(err)
@@ -87,7 +99,7 @@ func (a *account) onLeaseLost(ctx context.Context) {
 	err := a.lease.Check()
 	_ = a.lease.Release(ctx) // it is lost: this only ends the renewal
 	a.lease, a.triedAt = nil, time.Time{}
-	a.setHolding(false)
+	a.setHolder(false, false)
 	a.Log.Error("lease lost", "account", a.id, "err", err)
 	if errors.Is(err, store.ErrReplaced) {
 		a.storeFails(err) // one alert for one thing
@@ -113,7 +125,7 @@ func (a *account) release(ctx context.Context, why string) {
 		log.Info("lease given back")
 	}
 	a.lease, a.observing, a.triedAt = nil, false, time.Now()
-	a.setHolding(false)
+	a.setHolder(false, true)
 	a.forgetAlerts()
 }
 
@@ -125,6 +137,7 @@ func (a *account) standBy(ctx context.Context, held *lease.HeldError) {
 		a.forgetAlerts()
 	}
 	a.Daemon.noteHeld(a.id)
+	a.setHolder(false, !held.Ended)
 	if who := held.By.ID; who != a.loggedHolder {
 		a.loggedHolder = who
 		a.Log.Info("standing by", "account", a.id, "holder", held.By.Name, "fencing", held.Fence, "renewed", held.Renewed)
@@ -145,15 +158,17 @@ func (a *account) standBy(ctx context.Context, held *lease.HeldError) {
 func (a *account) onLeaseAcquired(ctx context.Context, l *lease.Lease) {
 	before, had := l.Previous()
 	a.lease, a.observing, a.loggedHolder = l, false, ""
-	a.setHolding(true)
+	a.setHolder(true, false)
 	a.Log.Info("lease taken", "account", a.id, "fencing", l.Fence(), "before", before.By.Name)
 	a.Daemon.noteHeld(a.id)
 	a.wakeDelivery() // the holder of the first account reports on the repository from now on
 	a.loadPredecessor(ctx, before.By.Name)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.fence = l.Fence()
 	for _, d := range a.envs {
 		d.justTaken, d.began = true, time.Time{} // due at once
+		d.figures = figures{}
 		if had && before.Renewed.After(d.servedUntil) {
 			d.servedUntil = before.Renewed
 		}

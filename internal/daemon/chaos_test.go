@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -31,6 +32,7 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
@@ -132,6 +134,10 @@ type simulation struct {
 	store store.Store
 	slack *reader
 	all   []*recordedProcess
+	// holder, when not nil, is the one process that all daemons are of, and log
+	// where they log as well.
+	holder *lease.Identity
+	log    io.Writer
 }
 
 // recordedProcess is a process with a list of its calls.
@@ -280,7 +286,7 @@ func (sim *simulation) approve(environment string) {
 // start runs the daemon, which dies at its n-th call.
 func (sim *simulation) start(n int, after bool) *recordedProcess {
 	ctx, cancel := context.WithCancel(sim.Context())
-	p := &recordedProcess{process: &process{name: fmt.Sprint("process-", len(sim.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after}}
+	p := &recordedProcess{process: &process{name: fmt.Sprint("process-", len(sim.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after, reload: sim.holder != nil}}
 	sim.all = append(sim.all, p)
 	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", sim.git.Transport()}})
 	if err != nil {
@@ -290,10 +296,14 @@ func (sim *simulation) start(n int, after bool) *recordedProcess {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient:  &http.Client{Transport: named{p, "aws", sim.world.Transport()}},
 	}
+	log := io.Writer(testLog{sim.T, p.name})
+	if sim.log != nil {
+		log = io.MultiWriter(log, sim.log)
+	}
 	d, err := daemon.New(daemon.Options{
-		Repository: "demo", Source: source, Store: namedDisk(sim.store, p), Name: p.name,
+		Repository: "demo", Source: source, Store: namedDisk(sim.store, p), Name: p.name, Holder: sim.holder,
 		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
-		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{sim.slack}, Log: slog.New(slog.NewTextHandler(testLog{sim.T, p.name}, nil)),
+		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{sim.slack}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
 		sim.Fatal(err)
@@ -350,7 +360,7 @@ func (sim *simulation) outcome(before map[string][]string) outcome {
 			// One that failed at the alias has changed the list all the same.
 			o.history[fmt.Sprintf("%s %d→%d", e.Function, e.FromNumber, e.ToNumber)]++
 		}
-		if strings.Contains(e.Error, "it was stopped") {
+		if e.Interrupted && e.Status != plan.StatusApplied {
 			o.settled++
 		}
 	}

@@ -120,7 +120,14 @@ func wrongWorlds(t *testing.T) map[string]fs.FS {
 	}
 	linked := dev("", wish("1.4.0"))
 	linked["layerd.yaml"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777}
+	held := dev("", wish("1.4.0"))
+	held["environments/qa.yaml"] = &fstest.MapFile{Data: []byte(fmt.Sprintf("account: %q\nregion: ap-northeast-1\nrollout: {smoke_test: {function: makoto-00}}\n"+
+		"layers: {neighbour: {version: 1, functions: [makoto-00], arn: %q}}\n", accountID, strings.TrimSuffix(layerARN(accountID, "neighbour", 1), ":1")))}
+	bounded := dev("", wish("1.4.0"))
+	bounded["layerd.yaml"] = &fstest.MapFile{Data: []byte("bounds: {dev: {functions: [\"*-dev\"]}}\n")}
 	maps.Copy(worlds, map[string]fs.FS{
+		"beyond_bounds":         bounded,
+		"smoke_test_held":       held,
 		"version_not_found":     dev("", wish("8.8.8")),
 		"version_yanked":        dev("yanked: {1.4.0: CVE-2026-1}\n", wish("4")),
 		"artifact":              dev("artifact: s3://b/${VERSION}.zip\n", wish("8.8.8")),
@@ -152,8 +159,9 @@ func (u unreadable) Open(name string) (fs.File, error) {
 	return u.MapFS.Open(name)
 }
 
-// Every error that plan prints is in the daemon's log, in readyz and in an
-// alert. A code that no world here has fails the test.
+// Every error that plan prints is in the daemon's log, in readyz, in the metrics and
+// in an alert. What else a person has to mend is in
+// problems_test.go. A code that no world here has fails the test.
 func TestEveryProblemIsHeardOf(t *testing.T) {
 	left := codesOf(t)
 	for name, files := range wrongWorlds(t) {
@@ -195,7 +203,7 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 		o.Source, o.Log = fixed{files}, slog.New(slog.NewTextHandler(&log, nil))
 	}, &d)
 	time.Sleep(4 * time.Minute)
-	reasons := strings.Join(d.Health().Reasons, "\n")
+	reasons, listed, scraped := strings.Join(d.Health().Reasons, "\n"), d.Problems(), scrape(t, &process{daemon: d})
 	stop()
 	var told []string
 	names, more := append([]string{""}, tree.Names...), false
@@ -217,6 +225,14 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 		}
 		if !strings.Contains(reasons, place+": "+p.Message+" ("+p.Code+")") && !strings.Contains(reasons, "problems more, since") {
 			t.Errorf("readyz has no %s: %s (%s)\nbut %s", place, p.Message, p.Code, reasons)
+		}
+		if !slices.ContainsFunc(listed, func(x daemon.Problem) bool {
+			return x.Place == place && x.Code == p.Code && x.Message == p.Message && !x.Since.IsZero()
+		}) {
+			t.Errorf("the list has no %s: %s (%s)", place, p.Message, p.Code)
+		}
+		if !strings.Contains(scraped, fmt.Sprintf("layerd_problems{code=%q,", p.Code)) {
+			t.Errorf("the metrics have no %s", p.Code)
 		}
 		if !slices.Contains(told, place) && !more {
 			t.Errorf("no alert is about %s (%s), but about %v", place, p.Code, told)

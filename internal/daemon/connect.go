@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
@@ -49,7 +50,7 @@ type Connection struct {
 }
 
 // While implements [round.Cloud].
-func (c Connection) While(check func() error) round.Writes { return c.Client.While(check) }
+func (c Connection) While(check func() error) apply.Writes { return c.Client.While(check) }
 
 // connections are those that were made with one configuration.
 type connections struct {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/history"
@@ -16,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -36,17 +38,25 @@ type Options struct {
 	StoreName string
 	Connect   func(context.Context, desired.Environment) (round.Cloud, error)
 	Rates     reconcile.Rates
+	// Bounds are what the environments' files may reach, before what layerd.yaml says.
+	Bounds desired.Bounds
 	// Interval is between two rounds of an environment, GitInterval between two
 	// looks at the branch; each is stretched or shortened by up to a tenth, so
 	// that many daemons do not ask in step. 0 = a minute.
 	Interval, GitInterval time.Duration
-	// Name is the holder that people see: host and process.
+	// Name is the holder that people see: host and process. Holder is the identity
+	// of the process, which one daemon hands on to the next that takes its place;
+	// nil = one that is this daemon's alone.
 	Name    string
+	Holder  *lease.Identity
 	Targets []notify.Target // where alerts go; none = nowhere
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
+	Secrets []Secret        // that the configuration names; see secrets.go
 	Term    time.Duration   // of leases; 0 = lease.Term
 	Log     *slog.Logger    // nil = no log
+	// Metrics are those of the process, handed on like Holder; nil = its own.
+	Metrics *metrics.Metrics
 }
 
 const (
@@ -87,7 +97,10 @@ type Daemon struct {
 	started         time.Time
 	head            head
 	loaded          loadedCommit                   // the newest commit that was read
+	lineage         *Lineage                       // of the newest commit; nil = not known
+	untraced        string                         // the commit of which that could not be read, as last logged
 	lastGood        map[string]*lastGood           // by environment: the last commit that was valid for it, and resolved
+	applied         map[state.LayerARN]string      // by layer: the environment that alone had it before this daemon started
 	verdicts        map[string]verdict             // by environment: what the newest commit came to in AWS
 	problems        map[string]environmentProblems // by environment; "" = of no environment
 	revisions       map[string]*revisions          // by environment: the four revisions
@@ -99,6 +112,10 @@ type Daemon struct {
 	lostLeases      map[string]lostLease           // accounts whose lease was lost and that no daemon is known to hold
 	reported        string                         // what tellRepository last reported, in short
 	reportedAt      time.Time
+	unreadable      map[string]unreadable // secrets that cannot be read, by key
+
+	// Only the delivery touches this: why a target takes no messages, as last logged.
+	loggedTargets map[string]string
 }
 
 // New checks the options and does nothing else.
@@ -120,9 +137,16 @@ func New(o Options) (*Daemon, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Holder == nil {
+		o.Holder = lease.NewIdentity()
+	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.New("")
+	}
+	o.Targets = counted(o.Targets, o.Metrics)
 	return &Daemon{
 		Options:    o,
-		keeper:     lease.New(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
+		keeper:     o.Holder.Keeper(o.Store, lease.Holder{Name: o.Name, Repository: o.Repository}, o.Term),
 		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history:    history.Open(o.Store, o.Repository),
 		cache:      round.NewCache(),
@@ -130,6 +154,7 @@ func New(o Options) (*Daemon, error) {
 		pullSlot:   make(chan struct{}, 1),
 		readSlot:   make(chan struct{}, 1),
 		lastGood:   map[string]*lastGood{}, verdicts: map[string]verdict{}, problems: map[string]environmentProblems{}, revisions: map[string]*revisions{}, accounts: map[string]*account{}, lostLeases: map[string]lostLease{},
+		unreadable: map[string]unreadable{}, loggedTargets: map[string]string{},
 	}, nil
 }
 
@@ -142,6 +167,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	d.started = time.Now()
 	d.head.triedSince = d.started
 	d.mu.Unlock()
+	d.Metrics.Watch(d.Status)
 	d.Log.Info("daemon starts", "repository", d.Repository, "name", d.Name, "interval", d.Interval.String())
 	var wg sync.WaitGroup
 	d.contain("start", func() { d.loadLastGood(ctx) })
@@ -149,7 +175,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.newest().Files == nil {
 		d.startRead(ctx, d.newest()) // the last good commits are followed
 	}
-	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.balanceLoop} {
+	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.secretsLoop, d.balanceLoop} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.runAccounts(ctx) })

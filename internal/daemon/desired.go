@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -27,6 +28,7 @@ type desiredView struct {
 	unattributed   []desired.Problem            // errors that no environment's invalid has
 	noEnvironments bool                         // the newest commit has no environment at all, or none was read
 	newest         string                       // the newest commit seen
+	lineage        *Lineage                     // of that; nil = not known
 	stale          bool                         // Git counted as not read
 }
 
@@ -51,7 +53,7 @@ func (d *Daemon) desired() *desiredView {
 func (d *Daemon) computeView(now time.Time) *desiredView {
 	w := &desiredView{
 		computedAt: now, origins: map[string]round.Origin{}, subjects: map[string]string{}, committed: map[string]time.Time{},
-		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.loaded.commit.Hash,
+		invalid: map[string][]desired.Problem{}, trials: map[string]trial{}, newest: d.loaded.commit.Hash, lineage: d.lineage,
 	}
 	tree := d.loaded.tree
 	w.tree = desired.Tree{Store: tree.Store, Names: tree.Names, Problems: tree.Problems}
@@ -148,8 +150,24 @@ func (d *Daemon) holdReason(name string, g lastGood, why string) string {
 func (w *desiredView) use(name string, envs []desired.Environment, g lastGood, held string) {
 	others := slices.DeleteFunc(slices.Clone(w.tree.Environments), func(e desired.Environment) bool { return e.Name == name })
 	w.tree.Environments = slices.Concat(others, envs)
-	w.origins[name] = round.Origin{Revision: g.hash, Author: g.author, Held: held}
+	followed := gitrepo.Commit{Hash: g.hash, Author: g.author, Subject: g.subject, When: g.when}
+	w.origins[name] = round.Origin{
+		Revision: g.hash, Author: g.author, Held: held, Asks: func(region string) desired.Asks { return w.lineage.Asks(followed, envs, region) },
+	}
 	w.subjects[name], w.committed[name] = g.subject, g.when
+}
+
+// zone is the one for messages about no single environment: that of all of them,
+// or UTC where they have several.
+func (w *desiredView) zone() *time.Location {
+	zone := time.UTC
+	for i, e := range w.tree.Environments {
+		if i > 0 && e.Zone.String() != zone.String() {
+			return time.UTC
+		}
+		zone = e.Zone
+	}
+	return zone
 }
 
 // accounts lists the accounts of all environments that are followed.

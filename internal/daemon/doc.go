@@ -14,14 +14,15 @@
 //	load.go      reads a commit, each environment within a deadline, off all locks
 //	desired.go   each environment as the head wants it, or as the last good commit did
 //	trial.go     the newest commit is on trial until it resolves in AWS
-//	problems.go  what is wrong with it: one list for the log, readyz and the alert
+//	problems.go  what a person has to mend: one list for the log, readyz, the metrics and alerts
+//	secrets.go   are the secrets of the configuration still there
 //	lastgood.go  keeps that commit in the store, for a start without Git
 //	account.go   one loop for each account: its environments and who is due
 //	account_lease.go  how it gets, loses and releases its lease; balance.go: shares accounts out
 //	replaced.go  a store that was deleted or replaced under the daemon
 //	revisions.go observed, planned, attempted, applied: four revisions
 //	tell.go      what a round found, to the notifiers; actors.go: who else changes a function
-//	health.go    is it alive, is it ready
+//	look.go      when AWS was last read, and why it was not; health.go: is it alive, is it ready
 //
 // # What is promised
 //

@@ -77,13 +77,18 @@ func (d *Daemon) pull(ctx context.Context) {
 	d.mu.Lock()
 	last := d.head.commit.Hash
 	d.mu.Unlock()
+	began := time.Now()
 	commit, changed, err := d.Source.Pull(ctx, last)
 	if ctx.Err() != nil {
 		return
 	}
+	d.Metrics.Poll(changed, err, time.Since(began))
 	read := true
 	if changed {
+		d.trace(ctx, commit)
 		read = d.startRead(ctx, commit)
+	} else if err == nil {
+		d.trace(ctx, d.newest()) // where that failed before
 	}
 	d.mu.Lock()
 	before := d.head
@@ -99,19 +104,7 @@ func (d *Daemon) pull(ctx context.Context) {
 		d.view = nil
 	}
 	d.mu.Unlock()
-	switch {
-	case err != nil && before.err == nil:
-		// Logged once, and again when it is something else: a line a minute for
-		// a weekend would bury what matters.
-		d.Log.Warn("git not read", "err", err)
-	case err != nil && before.err.Error() != err.Error():
-		d.Log.Warn("git not read", "err", err)
-	case err == nil && before.err != nil:
-		d.Log.Info("git read again", "revision", commit.Hash)
-	}
-	if g, ok := errors.AsType[*gitrepo.Error](err); ok && !g.Retryable() && before.err == nil {
-		d.Log.Error("git needs a person", "kind", string(g.Kind), "err", err)
-	}
+	d.logPull(commit.Hash, before.err, err)
 	if changed {
 		d.Log.Info("new commit", "revision", commit.Hash, "author", commit.Author, "subject", commit.Subject)
 		if named := d.desired().tree.Store; named != "" && d.StoreName != "" && named != d.StoreName {
@@ -119,6 +112,23 @@ func (d *Daemon) pull(ctx context.Context) {
 				"layerd_yaml", named, "daemon", d.StoreName)
 		}
 		d.wakeAll()
+	}
+}
+
+// logPull logs how a look at the branch ended, before being the error of the last one.
+func (d *Daemon) logPull(hash string, before, err error) {
+	switch {
+	case err != nil && before == nil:
+		// Logged once, and again when it is something else: a line a minute for
+		// a weekend would bury what matters.
+		d.Log.Warn("git not read", "err", err)
+	case err != nil && before.Error() != err.Error():
+		d.Log.Warn("git not read", "err", err)
+	case err == nil && before != nil:
+		d.Log.Info("git read again", "revision", hash)
+	}
+	if g, ok := errors.AsType[*gitrepo.Error](err); ok && !g.Retryable() && before == nil {
+		d.Log.Error("git needs a person", "kind", string(g.Kind), "err", err)
 	}
 }
 

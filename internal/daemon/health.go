@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/words"
 )
 
@@ -49,14 +50,14 @@ type EnvironmentHealth struct {
 // AWS.
 func (d *Daemon) Health() Health {
 	h := Health{Alive: true, Reasons: []string{}, Accounts: []AccountHealth{}}
-	w := d.desired()
+	w, targets := d.desired(), d.book.Targets()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	reason := func(format string, args ...any) { h.Reasons = append(h.Reasons, fmt.Sprintf(format, args...)) }
 	if d.started.IsZero() {
 		reason("not started")
 	} else if why := d.head.staleReason(); why != "" {
-		reason("%s", why)
+		reason("%s, since %s", why, stamp(later(d.head.readAt, d.head.triedSince)))
 	}
 	if d.head.unread {
 		reason("the newest commit %s is still being read", words.Commit(d.head.commit.Hash))
@@ -77,7 +78,7 @@ func (d *Daemon) Health() Health {
 		h.Alive = h.Alive && alive
 		h.Accounts = append(h.Accounts, view)
 	}
-	h.Reasons = append(h.Reasons, d.reasons(w)...)
+	h.Reasons = append(h.Reasons, d.reasons(w, targets)...)
 	slices.Sort(h.Reasons)
 	h.Ready = h.Alive && len(h.Reasons) == 0
 	return h
@@ -94,6 +95,9 @@ func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHe
 	if !alive {
 		reason("the loop of account %s stands still since %s", a.id, age(a.loopedAt))
 	}
+	if alive && !a.holding && !a.elsewhere {
+		reason("nobody is known to look after account %s since %s", a.id, stamp(a.alone))
+	}
 	for name, x := range a.envs {
 		e := EnvironmentHealth{Environment: name, Since: -1, LookedAt: -1}
 		if m := d.revisions[name]; m != nil {
@@ -102,21 +106,18 @@ func (a *account) health(d *Daemon, reason func(string, ...any)) (view AccountHe
 				e.Since = time.Since(m.Since).Round(time.Second).Seconds()
 			}
 		}
-		if !x.readAt.IsZero() {
-			e.LookedAt = time.Since(x.readAt).Round(time.Second).Seconds()
+		if !x.look.at.IsZero() {
+			e.LookedAt = time.Since(x.look.at).Round(time.Second).Seconds()
 		}
 		view.Environments = append(view.Environments, e)
 		if !a.holding {
 			continue
 		}
-		if x.refused != "" {
-			reason("nothing is read or changed for %s: %s", name, x.refused)
-		}
 		if overdue := time.Since(x.progressAt) - 3*d.Interval; overdue > 0 && !x.progressAt.IsZero() {
 			reason("the round of %s is overdue since %s", name, overdue.Round(time.Second))
 		}
-		if last := later(x.readAt, x.firstTried); time.Since(last) > staleAfter {
-			reason("AWS was not read completely for %s for %s", name, age(last))
+		if why := x.look.reason(name, d.Interval); why != "" {
+			reason("%s", why)
 		}
 	}
 	slices.SortFunc(view.Environments, func(x, y EnvironmentHealth) int {
@@ -138,7 +139,7 @@ func later(a, b time.Time) time.Time {
 func age(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
 
 // Handler serves /healthz and /readyz, each with Health as JSON and 200, or 503
-// when it is not alive or not ready.
+// when it is not alive or not ready, and /metrics.
 func (d *Daemon) Handler() http.Handler {
 	mux := http.NewServeMux()
 	answer := func(good func(Health) bool) http.HandlerFunc {
@@ -150,10 +151,11 @@ func (d *Daemon) Handler() http.Handler {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 			// The client may have left; nobody can be told of the error.
-			_ = json.NewEncoder(w).Encode(h)
+			_ = json.NewEncoder(foreign.JSONLog(w)).Encode(h)
 		}
 	}
 	mux.HandleFunc("GET /healthz", answer(func(h Health) bool { return h.Alive }))
 	mux.HandleFunc("GET /readyz", answer(func(h Health) bool { return h.Ready }))
+	mux.Handle("GET /metrics", d.Metrics.Handler())
 	return mux
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // lastGood is the last commit at which an environment was valid and resolved in
@@ -70,7 +71,7 @@ func (d *Daemon) saveLastGood(ctx context.Context, environment string) error {
 		return fmt.Errorf("read the last good commit of %s: %w", environment, err)
 	}
 	if old.Hash != g.hash || old.Hash == "" {
-		data, err := archive(g.files)
+		data, err := archive(g.files, environment)
 		if err != nil {
 			return fmt.Errorf("pack %s for %s: %w", g.hash, environment, err)
 		}
@@ -120,8 +121,12 @@ func (d *Daemon) loadLastGood(ctx context.Context) {
 			d.Log.Error("last good commit not read", "env", name, "err", err)
 		}
 	}
+	applied, err := appliers(asking, d.Store, d.Repository)
+	if err != nil && ctx.Err() == nil {
+		d.Log.Error("not read who has applied what", "err", err)
+	}
 	d.mu.Lock()
-	d.view = nil
+	d.view, d.applied = nil, applied
 	d.mu.Unlock()
 }
 
@@ -177,17 +182,27 @@ func (d *Daemon) loadLastGoodOf(ctx context.Context, environment string) error {
 	return nil
 }
 
-// archive packs the files that desired.Load may look at.
-func archive(files fs.FS) ([]byte, error) {
+// archive packs the files that desired.Load may look at for one environment. Of the
+// others only the names are needed: where one of their files cannot be read, it is
+// empty here, and so is a layer left out that this environment was valid without.
+func archive(files fs.FS, environment string) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
+	own := "environments/" + environment + ".yaml"
 	err := fs.WalkDir(files, ".", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || !isDesiredFile(name) {
+		switch {
+		case err != nil && name != "." && name != "environments":
+			return nil // what could not be read then was not needed
+		case err != nil || e.IsDir() || !isDesiredFile(name):
 			return err
 		}
-		data, err := fs.ReadFile(files, name)
-		if err != nil {
+		data, err := readDesired(files, name, e)
+		switch {
+		case err == nil:
+		case name == own || name == "layerd.yaml":
 			return err
+		case path.Dir(name) != "environments":
+			return nil
 		}
 		w, err := z.Create(name)
 		if err != nil {
@@ -200,6 +215,19 @@ func archive(files fs.FS) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// readDesired reads a file as desired.Load does: no link, and nothing that is too
+// large.
+func readDesired(files fs.FS, name string, e fs.DirEntry) ([]byte, error) {
+	if !e.Type().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
+	}
+	data, err := strictyaml.ReadFile(files, name)
+	if err == nil && len(data) > strictyaml.MaxFileBytes {
+		err = &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
+	}
+	return data, err
 }
 
 // isDesiredFile reports whether a file may be part of the desired state.

@@ -22,6 +22,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
@@ -56,6 +57,9 @@ type site struct {
 	// credentials, when not nil and what it returns is not, are those for an
 	// account.
 	credentials func(account string) aws.CredentialsProvider
+	// stranger is an account whose environments are reached with the keys of
+	// accountID.
+	stranger string
 }
 
 // reader is a target that keeps its messages.
@@ -151,6 +155,9 @@ type process struct {
 	daemon *daemon.Daemon
 	cancel context.CancelFunc
 	done   chan struct{}
+	began  time.Time
+	// metrics are those of the process.
+	metrics *metrics.Metrics
 
 	mu     sync.Mutex // guards the rest
 	dead   bool
@@ -158,6 +165,9 @@ type process struct {
 	calls  int
 	killAt int  // the call it dies at; 0 = none
 	after  bool // the last call has its effect
+	// reload: it does not die at that call but is told to stop, as for another
+	// configuration.
+	reload bool
 }
 
 type (
@@ -191,6 +201,13 @@ func (p *process) call(ctx context.Context) (do bool, err error) {
 	p.calls++
 	if p.killAt == 0 || p.calls < p.killAt {
 		return true, nil
+	}
+	if p.reload {
+		if p.calls == p.killAt {
+			p.cancel()
+		}
+		err := ctx.Err() // nil for what is done to the end
+		return err == nil || p.after && p.calls == p.killAt, err
 	}
 	p.dead = true
 	p.cancel()
@@ -263,7 +280,7 @@ func (s *site) start(name string) *process { return s.startDying(name, 0, false)
 func (s *site) startDying(name string, killAt int, after bool) *process {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	p := &process{name: name, cancel: cancel, done: make(chan struct{}), killAt: killAt, after: after}
+	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), metrics: metrics.New("test"), killAt: killAt, after: after}
 	git := s.git.Transport()
 	if s.wrapGit != nil {
 		git = s.wrapGit(git)
@@ -287,6 +304,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	d, err := daemon.New(daemon.Options{
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Metrics: p.metrics,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -305,6 +323,9 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 // user of each key is named after the process, so that the simulator's log of
 // calls names who made each.
 func (s *site) connector(p *process) connector {
+	if p.metrics == nil {
+		p.metrics = metrics.New("test")
+	}
 	byAccount := map[string]connector{}
 	for _, id := range []string{accountID, otherAccount} {
 		key := strings.ToUpper(p.name) + id
@@ -315,10 +336,13 @@ func (s *site) connector(p *process) connector {
 				signs = other
 			}
 		}
-		byAccount[id] = daemon.Connector(aws.Config{
+		byAccount[id] = daemon.Connector(p.metrics.CountCalls(aws.Config{
 			Credentials: signs,
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
-		}, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+		}), daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+	}
+	if s.stranger != "" {
+		byAccount[s.stranger] = byAccount[accountID]
 	}
 	return func(ctx context.Context, e environment) (round.Cloud, error) { return byAccount[e.Account](ctx, e) }
 }
@@ -414,7 +438,8 @@ func TestADay(t *testing.T) {
 			t.Errorf("three quiet hours, and it says:\n%s", msg)
 		}
 		for _, e := range s.entries() {
-			if e.Fencing == 0 || e.Status != plan.StatusApplied || e.Revision == "" {
+			// A heal is asked for by no commit (H2).
+			if e.Fencing == 0 || e.Status != plan.StatusApplied || e.Planned == "" || (e.Revision == "") != (e.Cause == plan.CauseDrift) {
 				t.Errorf("entry %+v", e)
 			}
 		}
@@ -431,7 +456,7 @@ func TestAnotherStoreIsSaid(t *testing.T) {
 	for named, warned := range map[string]bool{"dynamodb:layerd": true, "\"memory:\"": false} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, 1)
-			var log strings.Builder
+			var log logText
 			s.log = &log
 			s.commit("Name a store", map[string]string{"layerd.yaml": "store: " + named +
 				"\ndefaults:\n  region: ap-northeast-1\n  layers: {common: {functions: [\"makoto-*\"]}}\n"})

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/state"
 )
 
 const (
@@ -46,8 +48,8 @@ func (r *Reader) Left() int {
 
 // Load reads the environments of a commit, or those that only names. One that
 // does not end in time is that one's problem. The error is that of ctx.
-func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, now time.Time, only ...string) (desired.Tree, error) {
-	repo, ended := bounded(ctx, r, commit, func() *desired.Repository { return desired.Open(files, desired.Options{Now: now}) })
+func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, o desired.Options, only ...string) (desired.Tree, error) {
+	repo, ended := bounded(ctx, r, commit, func() *desired.Repository { return desired.Open(files, o) })
 	if ctx.Err() != nil {
 		return desired.Tree{}, ctx.Err()
 	}
@@ -148,18 +150,18 @@ func (d *Daemon) readCommit(ctx context.Context, c gitrepo.Commit) {
 		return
 	}
 	t := loadedCommit{commit: c, at: time.Now()}
+	d.readLastGood(ctx)
 	if c.Files != nil {
 		var err error
-		if t.tree, err = d.reader.Load(ctx, c.Hash, c.Files, t.at); err != nil {
+		if t.tree, err = d.reader.Load(ctx, c.Hash, c.Files, d.loadOptions(t.at)); err != nil {
 			return // to stop
 		}
 	}
-	d.readLastGood(ctx, t)
 	if n := d.reader.Left(); n > 0 {
 		d.Log.Error("reading does not end", "revision", c.Hash, "left_behind", n)
 	}
 	d.mu.Lock()
-	d.loaded, d.view = t, nil
+	d.loaded, d.view, d.lineage = t, nil, d.lineage.wanting(c.Hash, t.tree)
 	late := d.head.unread && c.Hash == d.head.commit.Hash
 	if late {
 		d.head.unread = false
@@ -170,21 +172,33 @@ func (d *Daemon) readCommit(ctx context.Context, c gitrepo.Commit) {
 	}
 }
 
-// readLastGood reads the last good commits that are older than t, as they were
-// when they were valid, since t may not load or not resolve: a pin that has
-// ended since would make them invalid as well, and must not move anything.
-func (d *Daemon) readLastGood(ctx context.Context, t loadedCommit) {
+// loadOptions are for a commit that is newer than the last good ones: who owns a
+// layer since then keeps it, whoever claims it as well.
+func (d *Daemon) loadOptions(at time.Time) desired.Options {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	o := desired.Options{Now: at, Bounds: d.Bounds, Holders: map[state.LayerARN]string{}}
+	maps.Copy(o.Holders, d.applied)
+	for _, g := range d.lastGood {
+		addHolders(o.Holders, g.envs)
+	}
+	return o
+}
+
+// readLastGood reads the last good commits that were not read yet, as they were
+// when they were valid, since a newer one may not load or not resolve: a pin that
+// has ended since would make them invalid as well, and must not move anything.
+func (d *Daemon) readLastGood(ctx context.Context) {
 	d.mu.Lock()
 	unread := map[string]lastGood{}
 	for name, g := range d.lastGood {
-		gone := len(t.tree.Names) > 0 && !slices.Contains(t.tree.Names, name)
-		if g.envs == nil && !gone && g.hash != t.commit.Hash {
+		if g.envs == nil {
 			unread[name] = *g
 		}
 	}
 	d.mu.Unlock()
 	for name, g := range unread {
-		tree, err := d.reader.Load(ctx, g.hash, g.files, g.at, name)
+		tree, err := d.reader.Load(ctx, g.hash, g.files, desired.Options{Now: g.at, Bounds: d.Bounds}, name)
 		if err != nil {
 			return
 		}

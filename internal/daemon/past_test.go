@@ -71,7 +71,7 @@ func TestPastCommitsAreRemembered(t *testing.T) {
 // sameArchive compares with what is kept in either slot.
 func sameArchive(t *testing.T, s store.Store, name string, files fs.FS) {
 	t.Helper()
-	data, err := archive(files)
+	data, err := archive(files, name)
 	if err != nil {
 		t.Fatal(err)
 	}

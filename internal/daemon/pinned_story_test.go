@@ -83,7 +83,7 @@ func pinnedFile(more, version string) string { return more + "layers: {common: "
 func (s *site) seed(env, region string) {
 	for n := 1; n <= 6; n++ {
 		s.world.PutLayerVersion(awssim.LayerVersion{
-			Region: region, Name: "common-" + env, Description: fmt.Sprintf("共通ライブラリ v1.%d.0", n), Created: time.Now().AddDate(-1, 0, n),
+			Region: region, Name: "common-" + env, Description: fmt.Sprintf("common v1.%d.0", n), Created: time.Now().AddDate(-1, 0, n),
 		})
 	}
 	functions := []string{"a", "b", "c"}

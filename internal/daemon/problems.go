@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 )
 
@@ -108,35 +109,102 @@ func (w *desiredView) unfollowed() []string {
 	return slices.DeleteFunc(slices.Clone(w.tree.Names), func(name string) bool { return len(named(w.tree.Environments, name)) > 0 })
 }
 
-// maxReasons bounds the problems of one environment that readyz lists.
-const maxReasons = 20
+// Problem is something that a person has to mend, as readyz, the metrics and an
+// alert have it. The log has it once, when it begins.
+type Problem struct {
+	Environment string // empty = of none
+	// Code is that of plan for what Git asks for, else the kind of the alert:
+	// delivery_failed or secret_unreadable.
+	Code       string
+	Severity   desired.Severity
+	Place      string // file:line:column, the name of a target, the key of a secret
+	Message    string
+	Suggestion string
+	Since      time.Time
+}
 
-// reasons returns why not all that Git asks for is followed, for readyz. It
-// needs the daemon's mu. Environments that another daemon looks after are left
-// to that one.
-func (d *Daemon) reasons(w *desiredView) []string {
-	var list []string
-	for name, t := range d.problems {
-		errs := errorsOnly(t.problems)
-		if len(errs) == 0 || name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
+// String is the problem as readyz has it.
+func (p Problem) String() string {
+	text := fmt.Sprintf("%s: %s (%s)", p.Place, p.Message, p.Code)
+	if p.Environment != "" {
+		text = p.Environment + ": " + text
+	}
+	if p.Suggestion != "" {
+		text += "; " + p.Suggestion
+	}
+	return text + ", since " + p.Since.UTC().Format(time.RFC3339)
+}
+
+// Problems lists everything that is wrong and that this daemon answers for:
+// what Git asks for, found in loading or in resolving, targets that take no
+// messages, and secrets that cannot be read. readyz and the metrics are made of
+// this list, so that nothing is in one and missing in the other.
+func (d *Daemon) Problems() []Problem {
+	w, targets := d.desired(), d.book.Targets()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.listProblems(w, targets)
+}
+
+// listProblems needs the daemon's mu. It returns the problems in the order of
+// their environments; those of the daemon itself come first, so that no list that
+// is cut loses them. Environments that another daemon looks after are left to that
+// one.
+func (d *Daemon) listProblems(w *desiredView, targets []notify.TargetStatus) (list []Problem) {
+	for _, t := range targets {
+		if !t.Since.IsZero() {
+			list = append(list, Problem{
+				Code: string(notify.DeliveryFailed), Severity: desired.Error, Place: t.Name, Since: t.Since,
+				Message: fmt.Sprintf("it takes no messages, %s: %s", waiting(t.Waiting), t.Reason),
+			})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.unreadable)) {
+		u := d.unreadable[key]
+		list = append(list, Problem{Code: string(notify.SecretUnreadable), Severity: desired.Error, Place: key, Message: u.why, Since: u.since})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.problems)) {
+		if name != "" && !(slices.Contains(w.tree.Names, name) && d.ours(w, name)) {
 			continue
 		}
-		prefix, since := "", t.since.UTC().Format(time.RFC3339)
-		if name != "" {
-			prefix = name + ": "
-		}
-		for _, p := range errs[:min(len(errs), maxReasons)] {
-			text := fmt.Sprintf("%s%s: %s (%s)", prefix, placeOfProblem(p), p.Message, p.Code)
-			if p.Suggestion != "" {
-				text += "; " + p.Suggestion
-			}
-			list = append(list, text+", since "+since)
-		}
-		if more := len(errs) - maxReasons; more > 0 {
-			list = append(list, fmt.Sprintf("%sand %d problems more, since %s", prefix, more, since))
+		for _, p := range d.problems[name].problems {
+			list = append(list, Problem{
+				Environment: name, Code: p.Code, Severity: p.Severity, Place: placeOfProblem(p), Message: p.Message, Suggestion: p.Suggestion, Since: d.problems[name].since,
+			})
 		}
 	}
 	return list
+}
+
+func waiting(n int) string {
+	if n == 1 {
+		return "1 message waits"
+	}
+	return fmt.Sprintf("%d messages wait", n)
+}
+
+// maxReasons bounds the problems of one environment that readyz lists.
+const maxReasons = 20
+
+// reasons returns the errors for readyz, of each environment only the first
+// ones. It needs the daemon's mu.
+func (d *Daemon) reasons(w *desiredView, targets []notify.TargetStatus) (list []string) {
+	shown, more := map[string]int{}, map[string]string{}
+	for _, p := range d.listProblems(w, targets) {
+		if p.Severity != desired.Error {
+			continue
+		}
+		if shown[p.Environment]++; shown[p.Environment] <= maxReasons {
+			list = append(list, p.String())
+			continue
+		}
+		prefix := ""
+		if p.Environment != "" {
+			prefix = p.Environment + ": "
+		}
+		more[p.Environment] = fmt.Sprintf("%sand %d problems more, since %s", prefix, shown[p.Environment]-maxReasons, p.Since.UTC().Format(time.RFC3339))
+	}
+	return slices.AppendSeq(list, maps.Values(more))
 }
 
 // ours reports whether an environment is in an account whose lease we have, or

@@ -21,12 +21,12 @@ import (
 type storeSite struct {
 	*site
 	path string
-	log  *strings.Builder
+	log  *logText
 }
 
 func newGround(t *testing.T) *storeSite {
 	t.Helper()
-	g := &storeSite{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &strings.Builder{}}
+	g := &storeSite{site: newSite(t, 8), path: filepath.Join(t.TempDir(), "state", "layerd.db"), log: &logText{}}
 	g.site.log = g.log
 	g.store = g.open()
 	return g
@@ -158,10 +158,10 @@ var lostFiles = map[string]struct {
 	},
 }
 
-// TestStoreIsReplaced: whatever becomes of the file and whenever, AWS is not
+// TestP1StoreIsReplaced: whatever becomes of the file and whenever, AWS is not
 // changed any more until it is opened anew; that is told once, and resolved; and
 // what is done afterwards is in the history that is there then.
-func TestStoreIsReplaced(t *testing.T) {
+func TestP1StoreIsReplaced(t *testing.T) {
 	for name, l := range lostFiles {
 		for _, when := range []string{"idle", "in a rollout"} {
 			t.Run(name+", "+when, func(t *testing.T) {
@@ -254,9 +254,9 @@ func checkRecorded(t *testing.T, g *storeSite, writes int) {
 	}
 }
 
-// TestStoreIsReplacedForASecond: while one has an account in a file that is gone,
+// TestP1StoreIsReplacedForASecond: while one has an account in a file that is gone,
 // another is let in to the new one: they never both act.
-func TestStoreIsReplacedForASecond(t *testing.T) {
+func TestP1StoreIsReplacedForASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGround(t)
 		g.site.log = nil // two would write to it at once
@@ -327,10 +327,10 @@ func (s table) List(ctx context.Context, q store.Query) iter.Seq2[store.Value, e
 	return s.now.Load().List(ctx, q)
 }
 
-// TestTableIsMadeAnew: a table that was deleted and made anew between two calls
+// TestP1TableIsMadeAnew: a table that was deleted and made anew between two calls
 // is no silent beginning: the lease is missed, that is told, and everything that
 // was known of the old one is dropped.
-func TestTableIsMadeAnew(t *testing.T) {
+func TestP1TableIsMadeAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 4)
 		at := &atomic.Pointer[store.Memory]{}

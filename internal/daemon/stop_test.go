@@ -2,7 +2,6 @@ package daemon_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,23 +58,30 @@ func TestStoppedInTheFirstLook(t *testing.T) {
 	}
 }
 
-// errorLog keeps what was logged as an error.
-type errorLog struct {
+// logText keeps what is logged, to be read while the daemon goes on.
+type logText struct {
 	mu   sync.Mutex // guards text
 	text strings.Builder
 }
 
-func (l *errorLog) Write(p []byte) (int, error) {
+func (l *logText) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if strings.Contains(string(p), "level=ERROR") {
-		fmt.Fprintf(&l.text, "%s", p)
-	}
-	return len(p), nil
+	return l.text.Write(p)
 }
 
-func (l *errorLog) String() string {
+func (l *logText) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// errorLog keeps what was logged as an error.
+type errorLog struct{ logText }
+
+func (l *errorLog) Write(p []byte) (int, error) {
+	if !strings.Contains(string(p), "level=ERROR") {
+		return len(p), nil
+	}
+	return l.logText.Write(p)
 }

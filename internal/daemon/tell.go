@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
@@ -24,6 +26,7 @@ type lostLease struct {
 // environments was reported. An environment that was never reported on begins
 // here.
 func (a *account) loadCursors(ctx context.Context, names []string) {
+	news := false
 	for _, name := range names {
 		told, err := a.book.Cursor(ctx, name)
 		if err == nil && told == "" {
@@ -37,9 +40,13 @@ func (a *account) loadCursors(ctx context.Context, names []string) {
 		}
 		a.mu.Lock()
 		if d := a.envs[name]; d.toldUpTo != told {
+			news = news || d.toldUpTo == "" // what another process could not deliver is ours now
 			d.toldUpTo, d.readUpTo = told, told
 		}
 		a.mu.Unlock()
+	}
+	if news {
+		a.wakeDelivery()
 	}
 }
 
@@ -54,13 +61,13 @@ func (a *account) tell(ctx context.Context, w *desiredView, planned plan.Plan) e
 	s := notify.Situation{
 		Environment: name, Zone: planned.Regions[0].Want.Zone, Now: now, Plan: &planned,
 		Revision: w.origins[name].Revision, Subject: w.subjects[name], Invalid: wrong,
-		LookedAt: d.readAt, StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
+		LookedAt: d.look.at.Round(0), StaleAfter: staleAfter, From: d.toldUpTo, Actors: a.actors(ctx, planned),
 	}
 	if w.newest != s.Revision {
 		s.Observed = w.newest
 	}
 	if s.LookedAt.IsZero() {
-		s.LookedAt = d.firstTried
+		s.LookedAt = d.look.first.Round(0)
 	}
 	if d.justTaken {
 		s.Missed = missed(planned, w.committed[name], d.servedUntil, now)
@@ -184,7 +191,11 @@ func (d *Daemon) storeWorks() {
 func (d *Daemon) noteLost(account string, why error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.lostLeases[account] = lostLease{time.Now().Round(0), why.Error()}
+	text := why.Error()
+	if held, ok := errors.AsType[*lease.HeldError](why); ok {
+		text = held.By.Name + " acts on it" // its whole text has a time in a zone of its own
+	}
+	d.lostLeases[account] = lostLease{time.Now().Round(0), text}
 }
 
 func (d *Daemon) noteHeld(account string) {
@@ -209,15 +220,36 @@ func (d *Daemon) deliverLoop(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.Log.Warn("delivery not noted", "err", err)
 		}
-		for _, f := range out.Failed {
-			d.Log.Warn("message not delivered", "target", f.Target, "title", f.Message.Title, "given_up", f.Dropped, "err", f.Err)
-		}
+		d.logDelivery(out)
 		pause := time.Minute
 		if !out.Next.IsZero() {
 			pause = min(pause, max(time.Until(out.Next), time.Second))
 		}
 		return pause
 	})
+}
+
+// logDelivery logs when a target begins or ceases to take messages, and each
+// message that is lost. The attempts in between are no news.
+func (d *Daemon) logDelivery(out notify.Delivery) {
+	for _, f := range out.Failed {
+		if f.Dropped {
+			d.Log.Error("message given up", "target", f.Target, "title", f.Message.Title, "err", f.Err)
+			continue
+		}
+		d.Log.Debug("message not delivered", "target", f.Target, "title", f.Message.Title, "err", f.Err)
+	}
+	for _, t := range d.book.Targets() {
+		switch before := d.loggedTargets[t.Name]; {
+		case t.Since.IsZero() && before != "":
+			d.Log.Info("target takes messages again", "target", t.Name)
+		case !t.Since.IsZero() && t.Reason != before:
+			d.Log.Error("target takes no messages", "target", t.Name, "since", t.Since, "waiting", t.Waiting, "err", t.Reason)
+		}
+		if d.loggedTargets[t.Name] = t.Reason; t.Since.IsZero() {
+			delete(d.loggedTargets, t.Name)
+		}
+	}
 }
 
 // reportEvery is how often the repository is reported on when nothing changed,
@@ -232,25 +264,14 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	defer cancel()
 	w := d.desired()
 	d.noteOtherProblems(w)
+	targets := d.book.Targets()
 	d.mu.Lock()
-	r := notify.Repository{
-		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
-		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError,
-	}
-	if d.head.err != nil {
-		r.Error = d.head.err.Error()
-	}
-	if r.ReadAt.IsZero() {
-		r.ReadAt = d.head.triedSince.Round(0)
-	}
-	for id, l := range d.lostLeases {
-		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
-	}
+	r := d.repositoryReport(w, targets)
 	speaks := d.storeError != "" || len(d.accounts) == 0
 	for _, a := range d.accounts {
 		speaks = speaks || a.isFirst(w)
 	}
-	news := fmt.Sprint(speaks, d.head.staleReason() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names)
+	news := fmt.Sprint(speaks, d.head.staleReason() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names, r.Unreachable(), slices.Sorted(maps.Keys(d.unreadable)))
 	same := news == d.reported && time.Since(d.reportedAt) < reportEvery
 	if !same {
 		d.reported, d.reportedAt = news, time.Now()
@@ -262,9 +283,6 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 			d.tellRemoved(asking, w) // somebody may have let it be forgotten
 		}
 		return
-	}
-	if len(w.tree.Environments) > 0 {
-		r.Zone = w.tree.Environments[0].Zone
 	}
 	if !speaks {
 		d.book.Forget("")
@@ -282,11 +300,33 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	}
 }
 
+// repositoryReport needs the daemon's mu. It returns what is known of Git, the store,
+// the leases, the targets and the secrets.
+func (d *Daemon) repositoryReport(w *desiredView, targets []notify.TargetStatus) notify.Repository {
+	r := notify.Repository{
+		Now: time.Now(), ReadAt: d.head.readAt.Round(0), StaleAfter: staleAfter, Revision: d.head.commit.Hash,
+		Invalid: w.unattributed, Followed: !w.noEnvironments, Store: d.storeError, Targets: targets, Zone: w.zone(),
+	}
+	if d.head.err != nil {
+		r.Error = d.head.err.Error()
+	}
+	if r.ReadAt.IsZero() {
+		r.ReadAt = d.head.triedSince.Round(0)
+	}
+	for id, l := range d.lostLeases {
+		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
+	}
+	for key, u := range d.unreadable {
+		r.Secrets = append(r.Secrets, notify.UnreadableSecret{Key: key, Since: u.since, Reason: u.why})
+	}
+	return r
+}
+
 // tellUnfollowed reports environments that were never valid, which no round
 // covers.
 func (d *Daemon) tellUnfollowed(ctx context.Context, w *desiredView) {
 	for _, name := range w.unfollowed() {
-		s := notify.Situation{Environment: name, Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name]}
+		s := notify.Situation{Environment: name, Zone: w.zone(), Now: time.Now(), Observed: w.newest, Invalid: w.invalid[name]}
 		if _, err := d.book.Tell(ctx, s); err != nil && ctx.Err() == nil {
 			d.Log.Warn("invalid environment not told", "env", name, "err", err)
 		}
@@ -330,7 +370,7 @@ func (d *Daemon) tellRemoved(ctx context.Context, w *desiredView) {
 		if err := d.dropLastGood(ctx, name); err != nil && ctx.Err() == nil {
 			d.Log.Warn("last good commit of a removed environment not dropped", "env", name, "err", err)
 		}
-		s := notify.Situation{Environment: name, Now: time.Now(), Removed: true}
+		s := notify.Situation{Environment: name, Zone: w.zone(), Now: time.Now(), Removed: true}
 		if gone {
 			s.Forgotten = &word
 		}

@@ -138,7 +138,7 @@ func TestHaltAndHandRollback(t *testing.T) {
 		}
 		text := ""
 		for _, section := range halt.Sections {
-			text += section.Text + " " + section.Code + "\n"
+			text += section.Text + " " + section.Detail + " " + section.Code + "\n"
 		}
 		for _, want := range []string{"No module named", "1 of 6 functions have it", `layerd retry dev --reason "…"`, `layerd rollback dev common --reason "…"`} {
 			if !strings.Contains(text, want) {
@@ -192,7 +192,7 @@ func TestTugOfWarIsTold(t *testing.T) {
 		}
 		text := ""
 		for _, section := range last.Sections {
-			text += section.Text + " " + strings.Join(section.Items, " ") + "\n"
+			text += section.Text + " " + section.Detail + " " + strings.Join(section.Items, " ") + "\n"
 		}
 		if len(messages) != 4 || last.Alert.Kind != notify.TugOfWar || !strings.Contains(last.Title, "another writer keeps changing common on 1 function") {
 			t.Fatalf("four times: %+v", messages)

@@ -20,7 +20,7 @@ func told(list []notify.Message, kind notify.Kind, status notify.Status) (n int,
 			n++
 			text += m.Title + "\n"
 			for _, s := range m.Sections {
-				text += s.Text + "\n"
+				text += s.Text + "\n" + s.Detail + "\n"
 			}
 		}
 	}
@@ -44,12 +44,12 @@ func unresolved() map[string]string {
 
 // A commit whose wish live versions do not answer is an invalid one: told once
 // everywhere with its place, while the last good one stays in force.
-func TestACommitThatDoesNotResolve(t *testing.T) {
+func TestQ1ACommitThatDoesNotResolve(t *testing.T) {
 	for name, file := range unresolved() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newSite(t, 6)
-				var log strings.Builder
+				var log logText
 				s.log = &log
 				p := s.start("one")
 				time.Sleep(2 * time.Minute)
@@ -66,6 +66,9 @@ func TestACommitThatDoesNotResolve(t *testing.T) {
 				h := p.daemon.Health()
 				if h.Ready || !strings.Contains(fmt.Sprint(h.Reasons), "environments/dev.yaml:") || !strings.Contains(fmt.Sprint(h.Reasons), "since 2000-01-01") {
 					t.Errorf("ready %v: %q", h.Ready, h.Reasons)
+				}
+				if text := scrape(t, p); !strings.Contains(text, "layerd_problems{code=") {
+					t.Errorf("the metrics have no problem:\n%s", text)
 				}
 				if got := strings.Count(log.String(), "desired state invalid"); got != 1 || !strings.Contains(log.String(), "file=environments/dev.yaml line=") {
 					t.Errorf("logged %d times", got)
@@ -180,13 +183,13 @@ func TestTheFirstCommitDoesNotResolve(t *testing.T) {
 }
 
 // Q2: a renamed file makes a layer's name that has no live version.
-func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
+func TestQ2ARenamedEnvironmentNamesTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 2)
 		for i := range 4 {
 			s.world.PutFunction(awssim.Function{Account: accountID, Name: fmt.Sprintf("makoto-image-%d", i), PackageType: "Image"})
 		}
-		var log strings.Builder
+		var log logText
 		s.log = &log
 		p := s.start("one")
 		defer p.stop()
@@ -204,6 +207,9 @@ func TestARenamedEnvironmentNamesTheCause(t *testing.T) {
 		for _, m := range s.slack.take() {
 			if m.Alert.Environment == "stage" && strings.Contains(m.Title, "first look") {
 				first = m.Sections[0].Text
+				if m.Severity != notify.Failure {
+					t.Errorf("the first look is only %s", m.Severity)
+				}
 			}
 		}
 		if !strings.Contains(first, cause) {
@@ -361,12 +367,13 @@ func TestATakeoverWhileACommitDoesNotResolve(t *testing.T) {
 func TestAProblemIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 1)
-		var log strings.Builder
+		var log logText
 		s.log = &log
 		p := s.start("one")
 		defer p.stop()
 		time.Sleep(2 * time.Minute)
 		logged := func(problems int) int {
+			synctest.Wait()
 			before := strings.Count(log.String(), "desired state invalid")
 			file := envFile(accountID, "1.4.0", "")
 			for i := range problems {
@@ -374,6 +381,7 @@ func TestAProblemIsLoggedOnce(t *testing.T) {
 			}
 			s.commit(fmt.Sprint(problems, " keys that do not exist"), map[string]string{"environments/dev.yaml": file})
 			time.Sleep(10 * time.Minute)
+			synctest.Wait()
 			return strings.Count(log.String(), "desired state invalid") - before
 		}
 		for _, tt := range []struct{ problems, want int }{{40, 40}, {41, 1}, {30, 0}, {0, 0}, {30, 30}} {

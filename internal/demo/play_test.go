@@ -96,7 +96,7 @@ func TestScreen(t *testing.T) {
 		},
 	}
 	want := strings.Join([]string{
-		"01:02:03  ! Reminder: prod: �[2Ja plan� waits",
+		"01:02:03  ! Reminder: prod: \\x1b[2Ja plan\\u202e waits",
 		"            The digest is 0123456789ab.",
 		"            $ layerd approve prod 0123456789ab --store $STORE",
 		"            makoto-embedding-worker-staging,",

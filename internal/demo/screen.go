@@ -8,11 +8,11 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
 
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/notify"
 )
 
@@ -48,9 +48,10 @@ func (s *screen) Send(_ context.Context, m notify.Message) error {
 	s.head(&b, m.At, mark, style, m.Headline())
 	for _, section := range m.Sections {
 		s.paragraph(&b, section.Text)
+		s.paragraph(&b, section.Detail)
 		s.paragraph(&b, names(section))
 		if section.Code != "" {
-			fmt.Fprintf(&b, "%s%s\n", indent, s.style(bold, "$ "+command(section.Code)))
+			fmt.Fprintf(&b, "%s%s\n", indent, s.style(bold, "$ "+foreign.Clean(command(section.Code))))
 		}
 	}
 	s.mu.Lock()
@@ -140,13 +141,7 @@ func (s *screen) paragraph(b *strings.Builder, text string) {
 // wrapped breaks text into lines that fit behind the clock. Others wrote parts
 // of it, and must not rewrite what the terminal shows.
 func (s *screen) wrapped(text string) []string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, text)
-	return wrap(text, s.Width-len(indent))
+	return wrap(foreign.Clean(text), s.Width-len(indent))
 }
 
 func (s *screen) style(style lipgloss.Style, text string) string {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // teller writes the story: a heading a chapter, sentences, and one line for
@@ -76,25 +78,12 @@ func (t *teller) truth() error {
 	return nil
 }
 
-// wrap breaks text at single spaces into lines of at most so many columns; a
-// longer word stands alone. Not lipgloss.Wrap, which breaks names at their
-// hyphens. More than one space is a column, and stays.
+// wrap breaks text into lines of at most so many columns; a longer word stands
+// alone. Not lipgloss.Wrap, which breaks names at their hyphens.
 func wrap(text string, width int) []string {
 	var lines []string
 	for paragraph := range strings.SplitSeq(text, "\n") {
-		line := ""
-		for word := range strings.SplitSeq(paragraph, " ") {
-			switch {
-			case line == "":
-				line = word
-			case lipgloss.Width(line)+1+lipgloss.Width(word) > width:
-				lines = append(lines, strings.TrimRight(line, " "))
-				line = word
-			default:
-				line += " " + word
-			}
-		}
-		lines = append(lines, strings.TrimRight(line, " "))
+		lines = append(lines, foreign.Wrap(paragraph, width, 0, 0)...)
 	}
 	return lines
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // builder makes one environment of one Region from its merged and expanded
@@ -22,7 +23,8 @@ type builder struct {
 	root               *node
 	file               environmentFile
 	layers             map[string]*layerInfo // by name
-	zone               *time.Location        // of the key timezone; nil = there is none
+	limits             limits
+	zone               *time.Location // of the key timezone; nil = there is none
 	problems           []Problem
 }
 
@@ -46,11 +48,8 @@ func (b *builder) form(n *node, e *formError) {
 	if e == nil {
 		return
 	}
-	at := n.Where()
-	if e.Offset >= 0 {
-		at = n.Inside(e.Offset)
-	}
-	b.problem(e.Code, at, e.Message, e.Suggestion)
+	p := e.At(n)
+	b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 }
 
 // positionOf is the place of a value, or the head of the environment's file
@@ -102,8 +101,11 @@ func (b *builder) environment() Environment {
 	}
 	e.Alias = f.Alias
 	e.Rollout = b.rollout(e)
+	b.inBounds(e)
 	b.environmentPins(e)
 	b.overrides()
+	b.doubts(e)
+	b.doubtRollout(e.Rollout)
 	e.Unsupported = b.unsupported()
 	return e
 }
@@ -197,7 +199,11 @@ func (b *builder) notices(c window.Calendar) {
 		switch n.Kind {
 		case window.NeverOpens:
 			b.problem("never_opens", b.positionOf(at), n.Message, "")
-		case window.LongClosed, window.EitherDay, window.Overlap, window.Skipped:
+		case window.Overlap:
+			if !neverCloses(c) { // which is said
+				b.warning("window_notice", at.Where(), n.Message, "")
+			}
+		case window.LongClosed, window.EitherDay, window.Skipped:
 			b.warning("window_notice", at.Where(), n.Message, "")
 		}
 	}
@@ -208,15 +214,20 @@ func (b *builder) until(at *node, text string) time.Time {
 	if text == "" {
 		return time.Time{}
 	}
-	zone := b.zone
-	if zone == nil {
-		zone = b.calendarZone()
-	}
-	t, err := parseUntil(text, zone)
+	t, err := parseUntil(text, b.timeZone())
 	if err != nil {
 		b.form(at, fromWindow("bad_date", err))
 	}
 	return t
+}
+
+// timeZone is the zone in which the file writes its times, and in which they are
+// shown.
+func (b *builder) timeZone() *time.Location {
+	if b.zone != nil {
+		return b.zone
+	}
+	return b.calendarZone()
 }
 
 // calendarZone is the zone of the first window, else UTC.
@@ -251,7 +262,7 @@ func (b *builder) overrides() {
 			}
 		}
 		if t := b.until(at.Get("until"), o.Until); b.expired(t) {
-			b.problem("expired", at.Get("until").Where(), "the override ended "+t.Format(time.RFC3339), "remove it")
+			b.doubt("means_otherwise", at.Get("until"), "the override ended "+words.Moment(t, b.timeZone())+" and ignores nothing any more", "")
 		}
 	}
 }
@@ -274,9 +285,9 @@ func (b *builder) unsupported() []Problem {
 	for _, key := range []string{"approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
-	for name, l := range b.file.Layers {
+	for name := range b.file.Layers {
 		add(b.root.Get("layers", name, "share_with"))
-		if info := b.layers[name]; info != nil && l.ARN == "" {
+		if info := b.layers[name]; info != nil && !b.root.Get("layers", name).Has("arn") {
 			add(info.root.Get("share_with"))
 		}
 	}

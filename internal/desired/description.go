@@ -48,10 +48,3 @@ func DescribeLayer(fsys fs.FS) (d LayerDescription, problems []Problem) {
 		Imports: texts(f.Imports), Exclude: f.Build.Exclude, Strip: f.Build.Strip, Run: f.Build.Run,
 	}, l.problems
 }
-
-func texts[T ~string](list []T) (out []string) {
-	for _, x := range list {
-		out = append(out, string(x))
-	}
-	return out
-}

@@ -2,7 +2,7 @@
 // layers/*/layer.yaml and environments/*.yaml from any fs.FS into one value.
 //
 //	tree := desired.Load(commit.Files, desired.Options{Now: now})
-//	desired.Format(os.Stderr, commit.Files, tree.Problems, color)
+//	desired.Format(os.Stderr, commit.Files, tree.Problems, desired.Look{Color: color})
 //	for _, env := range tree.Environments { // valid ones, one per Region
 //		for _, wish := range env.Layers {
 //			fmt.Println(env.Name, env.Region, wish.Layer, wish.Version)
@@ -31,6 +31,7 @@
 // # Codes of problems
 //
 //	after_cycle             environments wait for one another
+//	always_holds            (warning) a value with which something waits, or stays, for good
 //	ambiguous_value         readers of YAML disagree about it, and it is handed on as JSON
 //	anchor                  YAML anchors and aliases are not used; a glob that begins with * needs quotes
 //	arn_region              a layer's ARN is in another Region or partition
@@ -61,13 +62,15 @@
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form
 //	bad_window              not a window, or one that never opens
+//	beyond_bounds           what the bounds of an environment do not allow
 //	canary_needs_alias      a canary without an alias
+//	check_off               (warning) a value with which a check never says no
 //	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping
 //	duplicate_layer         two layer.yaml with one name
 //	duplicate_region        a Region twice in one environment
 //	empty_file              an environment with nothing in it
-//	expired                 a pin or override that has ended
+//	expired                 a pin that has ended
 //	file_too_large          more than 1 MiB
 //	full_width              a full-width character where its ASCII twin belongs
 //	internal                a mistake in layerd
@@ -75,8 +78,10 @@
 //	known_twice             one live number known as two versions
 //	layer_owned_twice       two environments own one layer of one account and Region
 //	layer_without_file      (warning) a layer that no layer.yaml describes
+//	means_otherwise         (warning) a value that means something else than it seems to
 //	merge_key               YAML merge keys (<<) are not used
 //	missing_account         an environment without account
+//	missing_arn             a layer of others without an ARN for a Region
 //	missing_functions       a layer without functions
 //	missing_key             a mapping without a key it needs
 //	missing_region          an environment without region or regions

@@ -27,7 +27,7 @@ func TestCodesAreDocumented(t *testing.T) {
 	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z_0-9]+)  +\S`).FindAllSubmatch(page, -1) {
 		documented[string(m[1])] = true
 	}
-	makers := []string{"problemAt", "NewProblem", "fileProblem", "problem", "warning", "add", "one", "report", "Shape", "fromWindow"}
+	makers := []string{"problemAt", "NewProblem", "fileProblem", "problem", "warning", "add", "one", "report", "Shape", "fromWindow", "doubt", "doubtNumber"}
 	made := map[string]bool{}
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -15,13 +15,13 @@ func TestFormatIsSafe(t *testing.T) {
 		t.Fatalf("problems %v", tree.Problems)
 	}
 	var plain, colour bytes.Buffer
-	if err := Format(&plain, files, tree.Problems, false); err != nil {
+	if err := Format(&plain, files, tree.Problems, Look{}); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsRune(plain.String(), '\x1b') {
 		t.Errorf("an escape got through:\n%q", plain.String())
 	}
-	if err := Format(&colour, files, tree.Problems, true); err != nil {
+	if err := Format(&colour, files, tree.Problems, Look{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(colour.String(), "\x1b[") || strings.Contains(colour.String(), "\x1b[2J") {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -24,6 +25,8 @@ func formats() map[string]strictyaml.Form {
 		"timezone":      zoneForm,
 		"exact-version": exactForm,
 		"store":         storeForm,
+		"account":       strictyaml.Shape("bad_account", `^[0-9]{12}$`, "is not an account: 12 digits"),
+		"bound-name":    strictyaml.Shape("bad_environment_name", `^(?:\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63})$`, "is not the name of an environment, nor * for all others"),
 		"principal":     strictyaml.Shape("bad_principal", `^(?:[0-9]{12}|o-[a-z0-9]{10,32}|\*)$`, "is neither an account (12 digits), an organization (o-…) nor *"),
 		"module":        strictyaml.Shape("bad_module", `^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`, "is not a module such as makoto_common.tenant"),
 		"runtime":       strictyaml.Shape("bad_runtime", `^[a-z][a-z0-9.]*$`, "is not a runtime such as python3.12"),
@@ -34,6 +37,9 @@ func formats() map[string]strictyaml.Form {
 		"window":        windowForm,
 		"cron":          cronForm,
 		"until":         untilForm,
+		"freeze-date":   freezeDateForm,
+		"window-length": windowLengthForm,
+		"timeout":       timeoutForm,
 		"retention":     retentionForm,
 		"percent":       strictyaml.Shape("bad_percentage", `^(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%$`, "is not a percentage such as 10%"),
 		"layer-arn":     arnForm,
@@ -42,6 +48,8 @@ func formats() map[string]strictyaml.Form {
 		"layer-name":    strictyaml.Shape("bad_layer_name", `^[A-Za-z0-9_-]{1,140}$`, "is not a layer name: up to 140 letters, digits, - and _"),
 		"function-glob": strictyaml.Shape("bad_selector", `^[A-Za-z0-9_*?-]{1,140}$`, "matches no function: names have letters, digits, - and _; * and ? are wildcards"),
 		"runtime-glob":  strictyaml.Shape("bad_selector", `^[a-z0-9.*?]+$`, "matches no runtime such as python3.12; * and ? are wildcards"),
+		"role-glob":     strictyaml.Shape("bad_role", `^(?:arn|\*)[!-~]*$`, "is not the ARN of a role; * and ? are wildcards"),
+		"bound-glob":    strictyaml.Shape("bad_selector", `^[A-Za-z0-9_*?-]{1,140}$`, "matches no name: names have letters, digits, - and _; * and ? are wildcards"),
 		"layer-glob":    strictyaml.Shape("bad_layer_glob", `^[A-Za-z0-9_:*?-]+$`, "matches no layer: write an ARN or a name, with * and ? as wildcards"),
 		"function-name": functionForm,
 		"qualifier":     strictyaml.Shape("bad_qualifier", `^(?:\$LATEST|[A-Za-z0-9_-]{1,128})$`, "is not an alias, a version or $LATEST"),
@@ -99,6 +107,43 @@ func untilForm(text string) *formError {
 	return fromWindow("bad_date", err)
 }
 
+func freezeDateForm(text string) *formError {
+	return withYear(fromWindow("bad_freeze", window.CheckPoint(text)))
+}
+
+// withYear takes away a suggestion that is right only where every is year.
+func withYear(e *formError) *formError {
+	if e != nil && len(e.Suggestion) == len("12-28") {
+		e.Suggestion = ""
+	}
+	return e
+}
+
+// timeoutForm judges the form of a smoke test's timeout; its bounds are judged with the
+// test.
+func timeoutForm(text string) *formError {
+	e := strictyaml.DurationForm(text)
+	if e != nil && !inTimeout(e.Suggestion) {
+		e.Suggestion = ""
+	}
+	return e
+}
+
+func inTimeout(text string) bool {
+	d, err := strictyaml.ParseDuration(text)
+	return err == nil && d >= minSmokeTimeout && d <= maxSmokeTimeout
+}
+
+// windowLengthForm judges how long a cron window may be.
+func windowLengthForm(text string) *formError {
+	d, err := strictyaml.ParseDuration(text)
+	if err != nil {
+		return strictyaml.DurationForm(text)
+	}
+	_, err = window.ParseCron("@daily", d, nil)
+	return fromWindow("bad_window", err)
+}
+
 // parseUntil returns the first instant after text, which is an instant or a day
 // that counts whole. The dates are those of a freeze, so one reader has both.
 func parseUntil(text string, zone *time.Location) (time.Time, error) {
@@ -114,7 +159,13 @@ func versionForm(text string) *formError {
 	if e := strictyaml.FullWidth(text); e != nil {
 		return e
 	}
-	return &formError{Code: "bad_version", Message: err.Error(), Offset: -1}
+	e := &formError{Code: "bad_version", Message: err.Error(), Offset: -1}
+	for _, whole := range []string{text + ".0", strings.TrimPrefix(text, "V"), strings.TrimSpace(text)} {
+		if v, err := ParseVersion(whole); err == nil && v.Kind == Exact {
+			e.Suggestion = whole
+		}
+	}
+	return e
 }
 
 func exactForm(text string) *formError {
@@ -138,21 +189,34 @@ func arnForm(text string) *formError {
 	}
 	e := &formError{Code: "bad_arn", Message: err.Error(), Offset: -1}
 	if layer, number, ok := state.LayerVersionARN(text).Split(); ok {
-		e.Suggestion = fmt.Sprintf("%s, and version: %d", layer, number)
+		e.Message += fmt.Sprintf("; that is version: %d", number)
+		e.Suggestion = string(layer)
 	}
 	return e
 }
 
 func storeForm(text string) *formError {
-	kind, rest, _ := strings.Cut(text, ":")
-	switch {
-	case text == "memory:", (kind == "sqlite" || kind == "dynamodb") && rest != "":
+	_, err := store.ParseSpec(text)
+	if err == nil {
 		return nil
-	case strictyaml.FullWidth(text) != nil:
-		return strictyaml.FullWidth(text)
 	}
-	return &formError{Code: "bad_store", Message: fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text),
-		Suggestion: nearest(kind, []string{"sqlite", "dynamodb", "memory"}), Offset: -1}
+	if e := strictyaml.FullWidth(text); e != nil {
+		return e
+	}
+	kind, rest, found := strings.Cut(text, ":")
+	e := &formError{Code: "bad_store", Message: err.Error(), Offset: -1}
+	if kind != store.KindSQLite && kind != store.KindDynamoDB {
+		e.Message = fmt.Sprintf("%q is not sqlite:PATH, dynamodb:TABLE or memory:", text)
+	}
+	switch near := nearest(kind, []string{"sqlite", "dynamodb", "memory"}); {
+	case near == "memory":
+		e.Suggestion = "memory:"
+	case near != "" && rest != "":
+		e.Suggestion = near + ":" + rest
+	case !found && strings.HasSuffix(text, ".db"):
+		e.Suggestion = "sqlite:" + text
+	}
+	return e
 }
 
 func retentionForm(text string) *formError {
@@ -198,7 +262,8 @@ func functionForm(text string) *formError {
 	switch {
 	case !functionName.MatchString(name):
 	case qualified:
-		e.Suggestion = fmt.Sprintf("%s, and qualifier: %q", name, qualifier)
+		e.Message += fmt.Sprintf("; after it stands qualifier: %q", qualifier)
+		e.Suggestion = name
 	default:
 		e.Suggestion = name
 	}

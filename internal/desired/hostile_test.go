@@ -96,7 +96,7 @@ func TestLinks(t *testing.T) {
 				t.Fatalf("no problem about the link: %v", tree.Problems)
 			}
 			var b bytes.Buffer
-			if err := Format(&b, files, tree.Problems, false); err != nil {
+			if err := Format(&b, files, tree.Problems, Look{}); err != nil {
 				t.Fatal(err)
 			}
 			if strings.Contains(b.String(), "leaked") {
@@ -221,7 +221,7 @@ func FuzzLoad(f *testing.F) {
 			if valid := len(tree.Environments) > 0; valid != (len(tree.Invalid()) == 0) {
 				t.Errorf("file %d: environments %d, invalid %v", i, len(tree.Environments), tree.Invalid())
 			}
-			if err := Format(io.Discard, files, tree.Problems, true); err != nil {
+			if err := Format(io.Discard, files, tree.Problems, Look{Color: true}); err != nil {
 				t.Error(err)
 			}
 		}

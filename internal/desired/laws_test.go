@@ -51,7 +51,7 @@ func pair(r *rand.Rand, a, b string) string {
 // world writes one repository, the keys of its files in an order of r.
 func world(r *rand.Rand) fstest.MapFS {
 	files := fstest.MapFS{
-		"layerd.yaml": {Data: []byte(shuffled(r, "", entry{"timezone", "Asia/Tokyo"}, entry{"store", `"memory:"`},
+		"layerd.yaml": {Data: []byte(shuffled(r, "", entry{"timezone", "Asia/Tokyo"}, entry{"store", "sqlite:/var/lib/layerd.db"},
 			entry{"freezes", "[{from: 12-28, until: 01-03, every: year, reason: new year}]"},
 			entry{"defaults", "\n" + shuffled(r, "  ", entry{"region", "ap-northeast-1"}, entry{"layer_name", "${NAME}-${ENVIRONMENT}"},
 				entry{"retention", "{versions_to_keep: 9, grace: 48h}"},

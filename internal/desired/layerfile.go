@@ -11,23 +11,23 @@ type layerFile struct {
 	Name string `json:"name" jsonschema:"required,pattern=^[A-Za-z0-9_-]{1\\,140}$"`
 	// For people, and the beginning of each published version's Description.
 	Description string `json:"description"`
-	// Runtimes the layer is made for.
+	// Runtimes the layer is made for; an empty list is every runtime.
 	CompatibleRuntimes []runtimeName `json:"compatible_runtimes" jsonschema:"maxItems=15"`
-	// Architectures the layer is made for.
+	// Architectures the layer is made for; an empty list is every architecture.
 	CompatibleArchitectures []architecture `json:"compatible_architectures" jsonschema:"maxItems=2"`
 	// An SPDX identifier, a URL or the text of the license.
 	License string `json:"license" jsonschema:"maxLength=512"`
-	// How many versions to keep where the environment does not say.
+	// How many versions to keep where the environment does not say, at least 2.
 	RetentionPolicy retentionEntry `json:"retention_policy"`
 	// Shown; tags of the parameters layerd writes.
 	Metadata map[string]any `json:"metadata"`
 	// Where the archive comes from: an s3:// address or a path in this repository.
 	Artifact string `json:"artifact" jsonschema:"format=plain"`
-	// Accounts or organizations that may use the layer.
+	// Accounts or organizations that may use the layer; * is every AWS account.
 	ShareWith []principal `json:"share_with"`
 	// Semantic version to environment to live number, for versions whose Description says nothing.
 	Known map[string]map[string]numberEntry `json:"known"`
-	// Versions that are never attached again, and why.
+	// Versions that are never attached again, and why; a pin keeps one that is there.
 	Yanked map[string]string `json:"yanked"`
 	// Modules of Python that the layer has to have: layerd build looks for them.
 	Imports []moduleName `json:"imports"`
@@ -46,9 +46,13 @@ type buildFile struct {
 }
 
 type (
-	moduleName   string
-	runtimeName  string
-	architecture string
+	moduleName    string
+	runtimeName   string
+	architecture  string
+	accountNumber string
+	roleGlob      string
+	functionGlob  string
+	layerNameGlob string
 	// numberEntry is a layer version number, or a map from Region to one.
 	numberEntry struct {
 		number   int64
@@ -67,10 +71,27 @@ func (e *numberEntry) UnmarshalJSON(data []byte) error {
 type layerdFile struct {
 	// IANA time zone of environments that name none.
 	Timezone string `json:"timezone" jsonschema:"format=timezone"`
-	// Where all commands keep the past: sqlite:PATH, dynamodb:TABLE or memory:.
+	// Where all commands keep the past: sqlite:PATH, dynamodb:TABLE or memory:, which forgets approvals, quarantines and what was applied when the command ends.
 	Store string `json:"store" jsonschema:"format=store"`
 	// Keys of every environment.
 	Defaults environmentFile `json:"defaults"`
-	// Times in which no change may start anywhere.
+	// Times in which no change may start anywhere; no environment can take one away.
 	Freezes []freezeFile `json:"freezes"`
+	// What an environment's own file may reach, by environment; beyond it is a problem of that file. "*" is for environments without an entry, which are free otherwise.
+	Bounds map[string]boundFile `json:"bounds"`
+}
+
+// boundFile is what one environment's file may reach. A key that is left out is no
+// bound.
+type boundFile struct {
+	// Accounts.
+	Accounts []accountNumber `json:"accounts"`
+	// Regions.
+	Regions []regionName `json:"regions"`
+	// ARNs of roles, with * and ?. An environment without a role is beyond them: it would act with all that the daemon may.
+	Roles []roleGlob `json:"roles"`
+	// Globs on the names of functions: nothing that a selector could match may be beyond them, so each selector needs a name; nor what smoke tests call.
+	Functions []functionGlob `json:"functions"`
+	// Globs on what layers of the environment's own account are called live, by name or by arn.
+	LayerNames []layerNameGlob `json:"layer_names"`
 }

@@ -19,6 +19,11 @@ type Options struct {
 	// Now decides whether a pin is expired and whether a calendar ever opens
 	// again. When it is zero neither is checked.
 	Now time.Time
+	// Holders are the environments that own layers since before this commit: who
+	// claims one of them as well is the newcomer. Nil = nothing is known.
+	Holders map[state.LayerARN]string
+	// Bounds are those of the daemon's own file, which win.
+	Bounds Bounds
 }
 
 const (
@@ -38,7 +43,11 @@ type loader struct {
 	names    []string
 	problems []Problem
 
-	defaults *node // of layerd.yaml, normalised; nil without
+	holders  map[state.LayerARN]string
+	bounds   Bounds // of layerd.yaml
+	boundsAt *node
+	daemon   Bounds // of the daemon's own file
+	defaults *node  // of layerd.yaml, normalised; nil without
 	store    string
 	layers   []*layerInfo
 	byName   map[string]*layerInfo
@@ -140,7 +149,7 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 		l.fileProblem("not_a_file", file, env, "is not a file", "")
 		return nil, true
 	}
-	if l.bytes += info.Size(); l.bytes > maxTotalBytes {
+	if l.bytes += counted(info); l.bytes > maxTotalBytes {
 		l.fileProblem("too_many_files", file, env, fmt.Sprintf("all files together have more than %d bytes", maxTotalBytes), "")
 		return nil, true
 	}
@@ -167,6 +176,10 @@ func (l *loader) read(file, schema, env string) (root *node, found bool) {
 	return root, true
 }
 
+// counted is what a file adds to the size of all: what is read of it, so that one that
+// is too large is its own matter.
+func counted(info fs.FileInfo) int64 { return min(info.Size(), strictyaml.MaxFileBytes+1) }
+
 // readLayerd reads layerd.yaml. What stands there for the whole repository
 // becomes a default like the others.
 func (l *loader) readLayerd() {
@@ -181,6 +194,13 @@ func (l *loader) readLayerd() {
 		return
 	}
 	l.store = f.Store
+	l.boundsAt = root.Get("bounds")
+	l.readBounds(f.Bounds)
+	if f.Store == "memory:" {
+		p := problemAt("check_off", root.Get("store").Where(), "memory: keeps nothing: each command forgets approvals, quarantines and what was applied when it ends", "")
+		p.Severity = Warning
+		l.add(p)
+	}
 	base := &node{Position: root.Position, Kind: mapping}
 	for _, key := range []string{"timezone", "freezes"} {
 		if n := root.Get(key); n != nil {
@@ -214,6 +234,9 @@ func (l *loader) listEnvironments() []environmentPath {
 		switch {
 		case strings.HasPrefix(base, "."), lower != ".yaml" && lower != ".yml" && !e.IsDir():
 			continue // a README, an editor's backup
+		case e.IsDir() && ext == ".yaml" && environmentName.MatchString(name):
+			// A folder or a submodule in its place does not remove an environment.
+			l.fileProblem("not_a_file", full, name, "is not a file", "put the file itself here")
 		case e.IsDir():
 			p := problemAt("not_a_file", Position{File: full, Line: 1, Column: 1, Length: 1}, "folders in here are not read; each environment is a file", "")
 			p.Severity = Warning
@@ -227,7 +250,7 @@ func (l *loader) listEnvironments() []environmentPath {
 		default:
 			files = append(files, environmentPath{name, full, bytes})
 			if info, err := e.Info(); err == nil {
-				bytes += info.Size()
+				bytes += counted(info)
 			}
 		}
 		l.names = append(l.names, name)
@@ -258,7 +281,7 @@ func (l *loader) environment(name, file string, root *node) {
 	if a := root.Get("after", "environment"); a != nil {
 		l.after[name] = a
 		if !slices.Contains(l.names, a.Text) {
-			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, l.names))
+			report("unknown_environment", a.Where(), fmt.Sprintf("there is no environment %q", a.Text), nearest(a.Text, slices.DeleteFunc(slices.Clone(l.names), func(other string) bool { return other == name })))
 		}
 	}
 	var places []*node
@@ -290,7 +313,7 @@ func (l *loader) region(name, file, region string, root *node) {
 	}
 	// What was right with its variables may be wrong with their values.
 	expanded, problems := l.check.Check("environment", expandEnvironment(root, values))
-	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName}
+	b := &builder{name: name, path: file, region: region, now: l.now, root: expanded, layers: l.byName, limits: limits{l.bounds.entry(name, values), l.daemon.entry(name, values)}}
 	for _, p := range problems {
 		b.problem(p.Code, p.Position, p.Message, p.Suggestion)
 	}
@@ -298,9 +321,9 @@ func (l *loader) region(name, file, region string, root *node) {
 		b.problem("internal", expanded.Position, err.Error(), "")
 	}
 	e := built{Environment: b.environment()}
-	for layer, f := range b.file.Layers {
+	for layer := range b.file.Layers {
 		e.uses = append(e.uses, layer)
-		e.loose = e.loose || f.ARN == "" && l.byName[layer] == nil
+		e.loose = e.loose || !expanded.Get("layers", layer).Has("arn") && l.byName[layer] == nil
 	}
 	l.wishes = append(l.wishes, e)
 	l.add(b.problems...)

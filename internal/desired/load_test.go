@@ -55,7 +55,7 @@ func TestMistakes(t *testing.T) {
 				got.WriteString("invalid " + name + "\n")
 			}
 			got.WriteString("\n")
-			if err := Format(&got, files, tree.Problems, false); err != nil {
+			if err := Format(&got, files, tree.Problems, Look{}); err != nil {
 				t.Fatal(err)
 			}
 			have := strings.TrimRight(got.String(), "\n") + "\n"

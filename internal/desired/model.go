@@ -83,6 +83,9 @@ type LayerWish struct {
 	Runtimes      []string // compatible_runtimes; empty = not said
 	Architectures []string // compatible_architectures; empty = not said
 	Description   string   // layer.yaml's, for people
+	// Title is the Description up to ${VERSION}: what that of a live version may have
+	// before the version that it is.
+	Title string
 	// Known maps semantic versions to live numbers in this environment and
 	// Region where the live Description does not name the version. Keys are
 	// canonical ("1.4.2").

@@ -26,6 +26,14 @@ type Repository struct {
 	broken *Problem // a panic while the repository was opened
 }
 
+// ReadPaths returns the patterns, as path.Match has them, of the files that matter:
+// those whose content is read, and those that would be under the right name, which
+// are problems. What else is in a repository never matters, whatever and however
+// large it is.
+func ReadPaths() []string {
+	return []string{"layerd.y*ml", "layers/*/layer.y*ml", "environments/*.[yY]*[mM][lL]"}
+}
+
 // environmentPath is the file of an environment. before is how many bytes were
 // counted before it: that all files together are too long must not depend on the
 // order in which they are read.
@@ -45,7 +53,7 @@ type Part struct {
 // of this package it never panics and returns no error: what is wrong is in the
 // Tree.
 func Open(fsys fs.FS, o Options) (r *Repository) {
-	l := &loader{fsys: fsys, now: o.Now, byName: map[string]*layerInfo{}, after: map[string]*node{}}
+	l := &loader{fsys: fsys, now: o.Now, holders: o.Holders, daemon: o.Bounds, byName: map[string]*layerInfo{}, after: map[string]*node{}}
 	r = &Repository{shared: l}
 	defer func() {
 		if p := recover(); p != nil {
@@ -62,6 +70,7 @@ func Open(fsys fs.FS, o Options) (r *Repository) {
 	l.readLayers()
 	r.files = l.listEnvironments()
 	l.knownNames()
+	l.boundNames()
 	return r
 }
 
@@ -98,6 +107,7 @@ func (r *Repository) Read(name string) (p Part) {
 		}
 	}()
 	if root, _ := l.read(f.path, "environment", f.name); root != nil {
+		l.nothingRemoved(f.name, root)
 		l.environment(f.name, f.path, inherit(l.defaults, normalise(root)))
 	}
 	return Part{problems: l.problems, wishes: l.wishes, after: l.after}

@@ -3,12 +3,17 @@ package desired
 import (
 	"fmt"
 	"io/fs"
+	"path"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // trapped panics when one file is opened, as a bug in what reads it would.
@@ -27,7 +32,7 @@ func (t trapped) Open(name string) (fs.File, error) {
 func twenty() fstest.MapFS {
 	files := fstest.MapFS{"layerd.yaml": {Data: []byte("timezone: Asia/Tokyo\nfreezes: [{from: 12-28, until: 01-03, every: year, reason: x}]\ndefaults:\n  layer_name: ${NAME}-${ENVIRONMENT}\n  freezes: [{from: 2027-04-29, until: 2027-05-05, reason: y}]\n")}}
 	for i := range 20 {
-		files[fmt.Sprintf("environments/e%02d.yaml", i)] = &fstest.MapFile{Data: []byte(account + "freezes: [{from: 2026-12-20, until: 2099-12-31, reason: z}]\nlayers: {a: {version: 1.0.0, functions: [x]}}\n")}
+		files[fmt.Sprintf("environments/e%02d.yaml", i)] = &fstest.MapFile{Data: []byte(account + "freezes: [{from: 2026-12-20, until: 2027-12-01, reason: z}]\nlayers: {a: {version: 1.0.0, functions: [x]}}\n")}
 	}
 	return files
 }
@@ -100,5 +105,72 @@ func TestALongFreezeIsValidAtAnyTime(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// D4: a file that is too large is that environment's problem, wherever it stands in the
+// order in which the sizes of files are added up.
+func TestD4AFileThatIsTooLargeIsItsOwnProblem(t *testing.T) {
+	files := estate("", "layers: {common: 1.4.1}\n"+strings.Repeat("#", maxTotalBytes))
+	tree := Load(files, Options{Now: now()})
+	if got := tree.Invalid(); !slices.Equal(got, []string{"dev"}) {
+		t.Errorf("invalid %v: %v", got, tree.Problems)
+	}
+	if codes := codesOf(tree, "dev"); !slices.Equal(codes, []string{"file_too_large"}) {
+		t.Errorf("dev has %v", codes)
+	}
+}
+
+// noted notes which files are opened.
+type noted struct {
+	fstest.MapFS
+	mu     *sync.Mutex
+	opened map[string]bool
+}
+
+func (n noted) Open(name string) (fs.File, error) {
+	f, err := n.MapFS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		n.mu.Lock()
+		n.opened[name] = true
+		n.mu.Unlock()
+	}
+	return f, nil
+}
+
+// G4, G5: ReadPaths is all that is read, so that all else may be left out, be a
+// submodule, or be as large as it likes.
+func TestG5NothingButReadPathsIsRead(t *testing.T) {
+	archives, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("no archives: %v", err)
+	}
+	used := map[string]bool{}
+	for _, archive := range archives {
+		a, err := txtar.ParseFile(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := repository(a)
+		files := text.(fstest.MapFS)
+		for _, more := range []string{"README.md", "docs/layer.yaml", "layers/README.md", "layers/common/1.4.2.zip", "layers/common/deep/layer.yaml", "environments/README.md", "environments/prod.yml", "environments/.prod.yaml.swp", "environments/old/prod.yaml"} {
+			files[more] = &fstest.MapFile{Data: []byte("x")}
+		}
+		n := noted{files, &sync.Mutex{}, map[string]bool{}}
+		Load(n, Options{Now: now()})
+		for name := range n.opened {
+			i := slices.IndexFunc(ReadPaths(), func(pattern string) bool { ok, err := path.Match(pattern, name); return ok && err == nil })
+			if i < 0 {
+				t.Errorf("%s: %s is read", archive, name)
+				continue
+			}
+			used[ReadPaths()[i]] = true
+		}
+	}
+	if len(used) != len(ReadPaths()) {
+		t.Errorf("only %v are ever read", used)
 	}
 }

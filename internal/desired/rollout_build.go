@@ -71,6 +71,8 @@ func (b *builder) waves(at *node) []Wave {
 			w.Share, before.Share, is = v, v, v
 		}
 		switch {
+		case before.Share == 1 && len(all) > 0 && all[len(all)-1].Share == 1:
+			b.warning("wave_adds_nothing", n.Where(), "the wave before it has all functions already", "")
 		case *last == nil:
 		case is < was:
 			b.problem("waves_decrease", n.Where(), fmt.Sprintf("%s is less than %s before it; a wave counts all that have changed when it is over", n.Text, (*last).Text), "")
@@ -145,11 +147,7 @@ func (b *builder) canaryNeedsBake(at *node, bake time.Duration) {
 	if bake >= time.Minute || canary.Has("bake") && canary.Get("bake") == nil || at.Get("max_error_rate") == nil && at.Get("max_throttles") == nil {
 		return
 	}
-	where := b.positionOf(canary)
-	if n := canary.Get("bake"); n != nil {
-		where = b.positionOf(n)
-	}
-	b.problem("needs_bake", where, "metrics are judged over the bake of a canary too, which needs a whole minute at least"+b.originOf(canary), "bake: 5m")
+	b.tooShort(canary.Get("bake"), canary.Get("weight"), "metrics are judged over the bake of a canary too, which needs a whole minute at least", "5m")
 }
 
 // needsBake wants time for metrics to be in: they come a minute at a time.
@@ -159,9 +157,19 @@ func (b *builder) needsBake(at *node, bake time.Duration) {
 	}
 	for _, key := range []string{"max_error_rate", "max_throttles"} {
 		if n := at.Get(key); n != nil {
-			b.problem("needs_bake", b.positionOf(n.Key), "metrics are judged over the bake, which needs a whole minute at least"+b.originOf(n), "bake: 10m")
+			b.tooShort(at.Get("bake"), n, "metrics are judged over the bake, which needs a whole minute at least", "10m")
 		}
 	}
+}
+
+// tooShort is the problem of a bake that is too short, at its place, or at that of the
+// value beside which it is missing.
+func (b *builder) tooShort(bake, beside *node, message, enough string) {
+	if bake != nil {
+		b.problem("needs_bake", b.positionOf(bake), message+b.originOf(bake), enough)
+		return
+	}
+	b.problem("needs_bake", b.positionOf(beside.Key), message+b.originOf(beside), "bake: "+enough)
 }
 
 const (
@@ -192,7 +200,7 @@ func (b *builder) smokeTests(layer string, at *node, files []smokeTestFile, wish
 			t.Expect = raw
 		}
 		if f.Timeout != "" {
-			t.Timeout = length(f.Timeout)
+			t.Timeout = length(durationEntry(f.Timeout))
 		}
 		if t.Timeout < minSmokeTimeout || t.Timeout > maxSmokeTimeout {
 			b.problem("out_of_range", n.Get("timeout").Where(), fmt.Sprintf("a timeout of %s is not between 1s and 15m", f.Timeout), "")
@@ -200,6 +208,7 @@ func (b *builder) smokeTests(layer string, at *node, files []smokeTestFile, wish
 		if function := n.Get("function"); function != nil && !strings.Contains(f.Function, "${") {
 			b.selected(t, function, wishes)
 		}
+		b.doubtTest(n)
 		all = append(all, t)
 	}
 	return all

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/layerd/layerd/internal/strictyaml"
@@ -28,7 +27,7 @@ var compiled = sync.OnceValues(func() (*strictyaml.Checker, error) {
 	return strictyaml.NewChecker(schemaJSON, []string{"layerd", "layer", "environment"}, strictyaml.Rules{
 		Forms:   formats(),
 		Explain: explain,
-		Quote:   quoteFor,
+		Offer:   meant,
 		Meant: map[string]string{"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64",
 			"stop": "halt", "pause": "halt", "wait": "halt", "ask": "halt", "revert": "rollback", "undo": "rollback", "ignore": "continue", "go_on": "continue"},
 	})
@@ -58,16 +57,8 @@ func explainShare(n *node) (*node, *formError) {
 		return nil, nil
 	}
 	v, err := strconv.ParseFloat(n.Text, 64)
-	if err != nil || v <= 1 || v > 100 {
+	if err != nil || v <= 1 || v > 100 || v == 100 && n.Key.Text == "weight" {
 		return nil, nil
 	}
 	return n, &formError{Code: "out_of_range", Message: fmt.Sprintf("%s is more than 1, which is all calls", n.Text), Suggestion: n.Text + "%", Offset: -1}
-}
-
-// quoteFor is n as the text that its key takes.
-func quoteFor(n *node) string {
-	if n.Key != nil && strings.HasPrefix(n.Key.Text, "retention") {
-		return n.Text + " versions"
-	}
-	return fmt.Sprintf("%q", n.Text)
 }

@@ -37,24 +37,43 @@ func mapOf(names, values *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "object", PropertyNames: names, AdditionalProperties: values}
 }
 
-func (regionName) JSONSchema() *jsonschema.Schema   { return text("region") }
-func (layerGlob) JSONSchema() *jsonschema.Schema    { return text("layer-glob") }
-func (plainText) JSONSchema() *jsonschema.Schema    { return text("plain") }
-func (principal) JSONSchema() *jsonschema.Schema    { return text("principal") }
-func (moduleName) JSONSchema() *jsonschema.Schema   { return text("module") }
-func (runtimeName) JSONSchema() *jsonschema.Schema  { return text("runtime") }
-func (architecture) JSONSchema() *jsonschema.Schema { return enum("x86_64", "arm64") }
+func (regionName) JSONSchema() *jsonschema.Schema    { return text("region") }
+func (layerGlob) JSONSchema() *jsonschema.Schema     { return text("layer-glob") }
+func (plainText) JSONSchema() *jsonschema.Schema     { return text("plain") }
+func (principal) JSONSchema() *jsonschema.Schema     { return text("principal") }
+func (moduleName) JSONSchema() *jsonschema.Schema    { return text("module") }
+func (runtimeName) JSONSchema() *jsonschema.Schema   { return text("runtime") }
+func (architecture) JSONSchema() *jsonschema.Schema  { return enum("x86_64", "arm64") }
+func (accountNumber) JSONSchema() *jsonschema.Schema { return text("account") }
+func (roleGlob) JSONSchema() *jsonschema.Schema      { return text("role-glob") }
+func (functionGlob) JSONSchema() *jsonschema.Schema  { return text("bound-glob") }
+func (layerNameGlob) JSONSchema() *jsonschema.Schema { return text("bound-glob") }
+func (boundFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.MinProperties = new(uint64(1))
+}
+func (layerdFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	p, _ := s.Properties.Get("bounds")
+	p.PropertyNames = text("bound-name")
+}
 func (ignorable) JSONSchema() *jsonschema.Schema {
 	return enum("window", "freeze", "approval", "order", "health")
 }
 func (durationEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("length"), &jsonschema.Schema{Type: "integer", Const: 0})
 }
+func (timeoutEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("timeout"), &jsonschema.Schema{Type: "integer", Const: 0})
+}
 func (pinVersion) JSONSchema() *jsonschema.Schema { return anyOf(text("version"), number("1")) }
 func (versionEntry) JSONSchema() *jsonschema.Schema {
 	byRegion := mapOf(text("region"), ref("pinVersion"))
 	byRegion.MinProperties = new(uint64(1))
 	return anyOf(text("version"), number("1"), byRegion)
+}
+func (arnEntry) JSONSchema() *jsonschema.Schema {
+	byRegion := mapOf(text("region"), text("layer-arn"))
+	byRegion.MinProperties = new(uint64(1))
+	return anyOf(text("layer-arn"), byRegion)
 }
 func (numberEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(number("1"), mapOf(text("region"), number("1")))
@@ -78,10 +97,14 @@ func (selectorEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("function-glob"), ref("selector"))
 }
 func (approversEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(arrayOf(&jsonschema.Schema{Type: "string"}), ref("approvers"))
+	teams := arrayOf(&jsonschema.Schema{Type: "string"})
+	teams.MinItems = new(uint64(1))
+	return anyOf(teams, ref("approvers"))
 }
 func (calendarEntry) JSONSchema() *jsonschema.Schema {
-	return anyOf(text("plain"), arrayOf(text("plain")), ref("changeCalendar"))
+	several := arrayOf(text("plain"))
+	several.MinItems = new(uint64(1))
+	return anyOf(text("plain"), several, ref("changeCalendar"))
 }
 func (rateEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("percent"), &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"})
@@ -96,7 +119,7 @@ func (smokeTestsEntry) JSONSchema() *jsonschema.Schema {
 }
 func (selectorFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.MinProperties = new(uint64(1))
-	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now."})
+	s.Properties.Set("attached", &jsonschema.Schema{Type: "boolean", Const: true, Description: "Has any version of this layer now; to leave such out, use except."})
 }
 func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	set := func(key string, f func(*jsonschema.Schema)) {
@@ -131,11 +154,16 @@ func generate(t *testing.T) []byte {
 	return b.Bytes()
 }
 
+// forEditors is the copy that the files of the example name in their first line.
+const forEditors = "../../examples/repo/schema/layerd.schema.json"
+
 func TestSchemaIsGenerated(t *testing.T) {
 	want := generate(t)
 	if *update {
-		if err := os.WriteFile("schema.json", want, 0o666); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{"schema.json", forEditors} {
+			if err := os.WriteFile(file, want, 0o666); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return
 	}

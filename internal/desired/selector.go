@@ -44,6 +44,17 @@ func (w *LayerWish) Selects(f state.Function) bool {
 	return matchAny(w.Functions, &f, w.Layer) && !matchAny(w.Except, &f, w.Layer)
 }
 
+// Selects reports whether any layer of the environment chooses f.
+func (e Environment) Selects(f *state.Function) bool {
+	for i := range e.Layers {
+		w := &e.Layers[i]
+		if matchAny(w.Functions, f, w.Layer) && !matchAny(w.Except, f, w.Layer) {
+			return true
+		}
+	}
+	return false
+}
+
 func matchAny(list []Selector, f *state.Function, layer state.LayerARN) bool {
 	for i := range list {
 		if list[i].match(f, layer) {

@@ -16,6 +16,8 @@ type (
 	Severity = strictyaml.Severity
 	// Problem is one thing wrong in the repository.
 	Problem = strictyaml.Problem
+	// Look is how problems are shown.
+	Look = strictyaml.Look
 
 	node      = strictyaml.Node
 	formError = strictyaml.FormError
@@ -38,8 +40,8 @@ func Errors(problems []Problem) bool { return strictyaml.Errors(problems) }
 
 // Format writes problems for people, with the lines of the files in fsys that
 // they are about. An error is one of w.
-func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
-	return strictyaml.Format(w, fsys, problems, color)
+func Format(w io.Writer, fsys fs.FS, problems []Problem, look Look) error {
+	return strictyaml.Format(w, fsys, problems, look)
 }
 
 // FormatGitHub writes problems as workflow commands, which GitHub shows beside

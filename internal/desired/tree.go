@@ -29,9 +29,14 @@ func (c claim) place() Position {
 }
 
 // ownership reports layers that two environments would publish and prune, and
-// two names for one layer within an environment. Each environment gets its own
-// problem, since each is invalid.
+// two names for one layer within an environment. Who owned the layer before keeps
+// it, and each newcomer has the problem; where that is not known, all have, but for
+// those that only share the layer with files that are invalid anyway.
 func (l *loader) ownership() {
+	wrong := map[string]bool{}
+	for _, p := range l.problems {
+		wrong[p.Environment] = wrong[p.Environment] || p.Severity == Error
+	}
 	claims := map[state.LayerARN][]claim{}
 	for _, e := range l.wishes {
 		for _, w := range e.Layers {
@@ -42,12 +47,19 @@ func (l *loader) ownership() {
 		for i, a := range list {
 			for j, b := range list {
 				same := a.env.Name == b.env.Name
-				if i == j || !same && !(a.wish.Owned && b.wish.Owned) || same && i < j {
+				switch {
+				case i == j, same && i < j:
+					continue
+				case same:
+				case !a.wish.Owned, !b.wish.Owned, l.holders[arn] == a.env.Name, wrong[b.env.Name] && !wrong[a.env.Name]:
 					continue
 				}
 				p := problemAt("layer_owned_twice", a.place(), "", "")
 				p.Environment = a.env.Name
 				p.Message = fmt.Sprintf("%s also owns %s in %s, %s", b.env.File, arn.Name(), a.env.Account, a.env.Region)
+				if l.holders[arn] == b.env.Name {
+					p.Message = fmt.Sprintf("%s has owned %s in %s, %s since before", b.env.File, arn.Name(), a.env.Account, a.env.Region)
+				}
 				p.Suggestion = "put ${ENVIRONMENT} into layer_name"
 				if same {
 					p.Message = fmt.Sprintf("layer %q and layer %q are both %s", a.wish.Name, b.wish.Name, arn)
@@ -55,8 +67,26 @@ func (l *loader) ownership() {
 				}
 				l.add(p)
 			}
+			if holder := l.holders[arn]; a.wish.Owned && holder != a.env.Name && l.unread(holder, wrong[holder]) {
+				l.ownedUnread(holder, a)
+			}
 		}
 	}
+}
+
+// unread reports whether the environment has a file of which it is not known what it
+// asks for.
+func (l *loader) unread(name string, wrong bool) bool {
+	return slices.Contains(l.names, name) && (wrong || !slices.ContainsFunc(l.wishes, func(e built) bool { return e.Name == name }))
+}
+
+// ownedUnread reports a layer whose owner's file cannot be read now: that one keeps
+// what it had.
+func (l *loader) ownedUnread(holder string, c claim) {
+	p := problemAt("layer_owned_twice", c.place(), fmt.Sprintf("environments/%s.yaml has owned %s in %s, %s since before, and that file is invalid now",
+		holder, c.wish.Layer.Name(), c.env.Account, c.env.Region), "put ${ENVIRONMENT} into layer_name")
+	p.Environment = c.env.Name
+	l.add(p)
 }
 
 // afterCycles reports environments that wait for one another.

@@ -50,7 +50,7 @@ func TestContractExample(t *testing.T) {
 				Version: Version{Kind: Exact, Text: "1.4.2"}, Functions: []Selector{{Name: "makoto-*-prod"}},
 				Retention: Retention{Keep: 20, OlderThan: 90 * 24 * time.Hour, Grace: 24 * time.Hour, FunctionVersions: 5},
 				Runtimes:  []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
-				Description: "MAKOTO共通ライブラリ", Known: map[string]int64{"1.4.2": 12}, Yanked: map[string]string{"1.4.1": "CVE-2026-1234"}, HasArtifact: true},
+				Description: "MAKOTO共通ライブラリ", Title: "MAKOTO共通ライブラリ", Known: map[string]int64{"1.4.2": 12}, Yanked: map[string]string{"1.4.1": "CVE-2026-1234"}, HasArtifact: true},
 		},
 	}
 	calendar := prod.Calendar
@@ -195,7 +195,7 @@ account: "210987654321"
 // Without a clock nothing is expired and no calendar is searched.
 func TestNoClock(t *testing.T) {
 	files := fstest.MapFS{"environments/dev.yaml": {Data: []byte(account +
-		"change_window: \"Sat 02:00-02:30\"\ncutoff: 1h\nlayers: {a: {version: 1, functions: [x], pins: [{functions: [y], version: 2, until: 2020-01-01}]}}\n")}}
+		"change_window: \"Sat 02:00-02:30\"\ncutoff: 1h\nlayers: {a: {version: 1, functions: [x], pins: [{functions: [x], version: 2, until: 2020-01-01}]}}\n")}}
 	if tree := Load(files, Options{}); Errors(tree.Problems) {
 		t.Errorf("problems %v", tree.Problems)
 	}
@@ -214,5 +214,47 @@ func TestRegionShape(t *testing.T) {
 		if regionForm(r) == nil {
 			t.Errorf("%q passes for a Region", r)
 		}
+	}
+}
+
+// V3: what a Description may begin with before its version is the layer's
+// description up to ${VERSION}.
+func TestV3Title(t *testing.T) {
+	for description, want := range map[string]string{
+		"MAKOTO共通": "MAKOTO共通", "": "", "lib v${VERSION}": "lib", "lib ${VERSION} for ${ENVIRONMENT}": "lib",
+		"lib of ${ENVIRONMENT} (v${VERSION})": "lib of dev (", "${NAME}": "a", "v${VERSION}": "", "pandas v2.2.0": "pandas v2.2.0",
+	} {
+		tree := Load(fstest.MapFS{
+			"layers/a/layer.yaml":   {Data: []byte("name: a\ndescription: \"" + description + "\"\n")},
+			"environments/dev.yaml": {Data: []byte(account + "layers: {a: {version: 1.4.2, functions: [x]}}\n")},
+		}, Options{})
+		if len(tree.Environments) != 1 || tree.Environments[0].Layers[0].Title != want {
+			t.Errorf("%q: %+v, problems %v, want %q", description, tree.Environments, tree.Problems, want)
+		}
+	}
+}
+
+// O6: an arn by Region is each Region's own, and maps of defaults and environment
+// are one.
+func TestO6ArnByRegion(t *testing.T) {
+	tree := load(t, `
+-- layerd.yaml --
+defaults:
+  layers: {vendor: {arn: {us-east-1: "arn:aws:lambda:us-east-1:111122223333:layer:vendor"}, functions: ["*"]}}
+-- environments/dev.yaml --
+account: "123456789012"
+regions: [us-east-1, eu-west-1]
+layers: {vendor: {arn: {eu-west-1: "arn:${PARTITION}:lambda:${REGION}:444455556666:layer:vendor"}, version: {us-east-1: 3, eu-west-1: 7}}}
+`)
+	var got []string
+	for _, e := range tree.Environments {
+		got = append(got, string(e.Layers[0].Layer)+" "+e.Layers[0].Version.Text)
+		if e.Layers[0].Owned {
+			t.Errorf("%s owns it", e.Region)
+		}
+	}
+	want := []string{"arn:aws:lambda:us-east-1:111122223333:layer:vendor 3", "arn:aws:lambda:eu-west-1:444455556666:layer:vendor 7"}
+	if diff := cmp.Diff(got, want); diff != "" {
+		t.Errorf("layers (-have +want):\n%s", diff)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // wish makes one layer of an environment. ok is false when too little is right
@@ -31,6 +32,8 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 		b.foreignLayer(&w, f, at, e)
 	}
 	w.Pins = b.pins(name, f, at, w)
+	b.doubtLayer(w, at, info)
+	b.doubtPins(w)
 	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
 		b.problem("yanked_version", b.positionOf(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
 	}
@@ -112,6 +115,11 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	}
 	values["ENVIRONMENT"], values["REGION"], values["PARTITION"], values["ACCOUNT"] = e.Name, e.Region, e.Partition, e.Account
 	w.Description = expandText(info.file.Description, values)
+	title, _, versioned := strings.Cut(info.file.Description, "${VERSION}")
+	if versioned {
+		title = strings.TrimSuffix(title, "v")
+	}
+	w.Title = strings.TrimSpace(expandText(title, values))
 	for _, r := range info.file.CompatibleRuntimes {
 		w.Runtimes = append(w.Runtimes, string(r))
 	}
@@ -134,17 +142,24 @@ func (b *builder) foreignLayer(w *LayerWish, f layerEntry, at *node, e Environme
 	if w.Version.Text != "" && w.Version.Kind != Number && w.Version.Kind != None {
 		b.problem("needs_number", b.positionOf(at.Get("version")), fmt.Sprintf("layer %q is published by others and needs a number (or none), not %s", w.Name, w.Version), "")
 	}
-	if f.ARN == "" || strings.Contains(f.ARN, "${") {
+	n, text := at.Get("arn"), f.ARN.text
+	if f.ARN.byRegion != nil {
+		if text = f.ARN.byRegion[b.region]; text == "" && !n.Damaged {
+			b.problem("missing_arn", b.positionOf(n), fmt.Sprintf("layer %q has no arn for %s", w.Name, b.region)+b.originOf(n), "")
+		}
+		n = n.Nearest(b.region)
+	}
+	if text == "" || strings.Contains(text, "${") {
 		return
 	}
-	arn, err := state.ParseLayerARN(f.ARN)
+	arn, err := state.ParseLayerARN(text)
 	if err != nil {
-		b.form(at.Get("arn"), arnForm(f.ARN))
+		b.form(n, arnForm(text))
 		return
 	}
-	partition := strings.Split(f.ARN, ":")[1]
+	partition := strings.Split(text, ":")[1]
 	if r := arn.Region(); r != "" && (r != e.Region || partition != e.Partition) {
-		b.problem("arn_region", at.Get("arn").Where(), fmt.Sprintf("a function in %s (%s) cannot use a layer in %s (%s)", e.Region, e.Partition, r, partition), "write ${REGION} and ${PARTITION}")
+		b.problem("arn_region", n.Where(), fmt.Sprintf("a function in %s (%s) cannot use a layer in %s (%s)", e.Region, e.Partition, r, partition), "write ${REGION} and ${PARTITION}")
 	}
 	w.Layer = arn
 }
@@ -195,7 +210,7 @@ func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
 	p.Version = v
 	p.Until = b.until(n.Get("until"), f.Until)
 	if b.expired(p.Until) {
-		b.problem("expired", n.Get("until").Where(), "the pin ended "+p.Until.Format(time.RFC3339), "remove it, or set a later date")
+		b.problem("expired", n.Get("until").Where(), "the pin ended "+words.Moment(p.Until, b.timeZone()), "remove it, or set a later date")
 	}
 	return p
 }
@@ -228,7 +243,11 @@ func (b *builder) retention(name string, info *layerInfo) Retention {
 	}
 	r := Retention{Keep: *m.VersionsToKeep, Grace: 24 * time.Hour, FunctionVersions: 5}
 	if r.Keep < 2 {
-		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d", r.Keep), "2")
+		two := "2"
+		if keepAt.Inner == 0 { // the short form
+			two = "2 versions"
+		}
+		b.warning("retention_too_small", keepAt.Where(), fmt.Sprintf("2 versions are kept, not %d: the newest and what a rollback goes to; without the key nothing is pruned", r.Keep), two)
 		r.Keep = 2
 	}
 	if m.DeleteOlderThanDays != nil {

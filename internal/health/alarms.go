@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	wording "github.com/layerd/layerd/internal/words"
 )
 
 // alarmsAtOnce is how many names one DescribeAlarms takes.
@@ -13,8 +15,8 @@ const alarmsAtOnce = 100
 // name, in the order given; a name that comes twice is looked at once. ALARM is
 // bad, and so is a name that does not exist: a gate that was never closed is open.
 // OK is good. INSUFFICIENT_DATA is unknown, and so are all names of a call that
-// AWS did not answer or refused.
-func Alarms(ctx context.Context, src Source, names []string) []Finding {
+// AWS did not answer or refused. Times are worded in zone; nil = UTC.
+func Alarms(ctx context.Context, src Source, names []string, zone *time.Location) []Finding {
 	var unique []string
 	for _, name := range names {
 		if !slices.Contains(unique, name) {
@@ -30,7 +32,7 @@ func Alarms(ctx context.Context, src Source, names []string) []Finding {
 				f.Sentence, f.Unread = f.About+" is not known: "+words(err.Error()), true
 			} else {
 				a, exists := alarms[name]
-				f.Status, f.Sentence = judgeAlarm(f.About, a, exists)
+				f.Status, f.Sentence = judgeAlarm(f.About, a, exists, zone)
 			}
 			findings = append(findings, f)
 		}
@@ -38,13 +40,13 @@ func Alarms(ctx context.Context, src Source, names []string) []Finding {
 	return findings
 }
 
-func judgeAlarm(about string, a Alarm, exists bool) (Status, string) {
+func judgeAlarm(about string, a Alarm, exists bool, zone *time.Location) (Status, string) {
 	if !exists {
 		return Bad, about + " does not exist"
 	}
 	says := about + " is " + a.State
 	if !a.Since.IsZero() {
-		says += " since " + a.Since.UTC().Format(time.RFC3339)
+		says += " since " + wording.Moment(a.Since, zone)
 	}
 	if a.State == "OK" {
 		return Good, says

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -105,14 +104,7 @@ func aboutUs(err error) bool {
 		return true
 	}
 	e, ok := errors.AsType[*state.Error](err)
-	return ok && (e.Op != "Invoke" || e.Kind == state.Human && e.Code == "" || slices.Contains(badCredentials, e.Code))
-}
-
-// badCredentials are the codes of a request that AWS did not look at any
-// further.
-var badCredentials = []string{
-	"ExpiredToken", "ExpiredTokenException", "RequestExpired", "IncompleteSignature", "InvalidSignatureException",
-	"SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+	return ok && (e.Op != "Invoke" || e.Kind == state.Barred || e.Kind == state.Human && e.Code == "" || state.OfCaller(e.Code))
 }
 
 // complaint is a failed function's own error, as all runtimes write it.

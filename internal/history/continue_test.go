@@ -165,6 +165,7 @@ func TestValuesFromBeforeRollouts(t *testing.T) {
 		want := plan.Past{
 			Functions: map[string]plan.FunctionPast{"chat": {
 				List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}, Original: map[state.LayerARN]int64{common: 11},
+				Account: account,
 			}},
 			Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{11, 12}, Numbers: map[string]int64{"1.12.0": 12}, Selected: 3}},
 		}

@@ -12,7 +12,8 @@
 //	round, err := log.BeginRound(ctx, history.Round{Environment: "prod", …})
 //	err = apply.Run(ctx, &plan.Regions[0], cloud, round, options)
 //	err = round.FinishRound(ctx)
-//	for e, err := range log.Entries(ctx, history.Query{Environment: "prod", Limit: 20}) { … }
+//	for e, err := range log.Entries(ctx, history.Query{Environment: "prod"}) { … }
+//	page, err := log.Page(ctx, history.Query{Environment: "prod"}, 20) // groups, each whole
 //	entries, cursor, err = log.CompletedSince(ctx, cursor)    // what has ended since
 //
 // What people decide is part of it: a Log is the journal of the repository's

@@ -53,6 +53,38 @@ type functionDoc struct {
 	Drift  map[state.LayerARN]sightDoc `json:"drift,omitempty"`
 	Heals  map[state.LayerARN]healDoc  `json:"heals,omitempty"`
 	Fences fencing                     `json:"fencing,omitempty"`
+	// Refused has each aim at most once.
+	Refused []refusalDoc `json:"refused,omitempty"`
+	// Since, Kept and Released are those of plan.FunctionPast.
+	Since    *time.Time `json:"since,omitempty"`
+	Kept     bool       `json:"kept,omitempty"`
+	Released bool       `json:"released,omitempty"`
+}
+
+// take notes that the environment holds the function, from at on if it did not yet,
+// and reports whether that is new. What was held before this was remembered has no
+// beginning.
+func (d *functionDoc) take(at time.Time) bool {
+	if !d.Released && (d.Since != nil || len(d.Layers) > 0) {
+		return false
+	}
+	d.Since, d.Released = new(at.UTC()), false
+	return true
+}
+
+// hold notes whose the function is by what was observed, and reports whether that is
+// new.
+func (d *functionDoc) hold(o observation) (changed bool) {
+	if len(o.adopted) > 0 || o.kept {
+		changed = d.take(o.at)
+	}
+	if o.kept && !d.Kept {
+		d.Kept, changed = true, true
+	}
+	if o.released && !d.Released {
+		d.Released, d.Kept, changed = true, false, true
+	}
+	return changed
 }
 
 // slotDoc is one layer of one function.

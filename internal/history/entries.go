@@ -18,7 +18,8 @@ type Query struct {
 	Function            string
 	Layer               string    // the name in Git, or an ARN without version
 	Since, Until        time.Time // begun at or after, and before
-	Limit               int       // at most so many entries; 0 = all
+	// Only selects further; nil = all. It is asked about what the rest selects.
+	Only func(Entry) bool
 }
 
 // match: a ruling is of all Regions of its environment, and of no layer, unless
@@ -27,7 +28,8 @@ func (q Query) match(e Entry) bool {
 	return (q.Environment == "" || q.Environment == e.Environment) &&
 		(q.Region == "" || q.Region == e.Region || e.Cause == CauseRuling && e.Region == "") &&
 		(q.Function == "" || q.Function == e.Function && e.Cause != CauseRuling) &&
-		(q.Layer == "" || q.Layer == e.Layer || q.Layer == string(e.LayerARN))
+		(q.Layer == "" || q.Layer == e.Layer || q.Layer == string(e.LayerARN)) &&
+		(q.Only == nil || q.Only(e))
 }
 
 // Entries yields what was done and what people ruled, newest first. An error
@@ -43,7 +45,6 @@ func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 		since = q.Since.UTC().Format(idTime)
 	}
 	return func(yield func(Entry, error) bool) {
-		left := q.Limit
 		for v := range l.lines(ctx, list) {
 			if v.err != nil {
 				yield(Entry{}, fmt.Errorf("read the history: %w", v.err))
@@ -57,9 +58,6 @@ func (l *Log) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 					continue
 				}
 				if !yield(e, nil) {
-					return
-				}
-				if left--; left == 0 {
 					return
 				}
 			}

@@ -136,6 +136,7 @@ func unfinished(t *testing.T, l *history.Log) []history.Entry {
 
 func TestAnAppliedStepBecomesThePast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now().UTC()
 		l := history.Open(store.NewMemory(), repo)
 		r := begin(t, l)
 		id, err := r.Begin(t.Context(), attach("chat", 12, 13))
@@ -159,6 +160,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 			Functions: map[string]plan.FunctionPast{"chat": {
 				List:    list{vendor.Version(9), common.Version(13)},
 				Applied: map[state.LayerARN]int64{common: 13}, Original: map[state.LayerARN]int64{common: 12},
+				Since: begun,
 			}},
 			Layers: map[state.LayerARN]plan.LayerPast{common: {Applied: []int64{13}, Numbers: map[string]int64{"1.13.0": 13}}},
 		}
@@ -182,7 +184,7 @@ func TestAnAppliedStepBecomesThePast(t *testing.T) {
 			},
 			ID: id, RoundID: e.RoundID, FromNumber: 12, ToNumber: 13, Before: list{vendor.Version(9), common.Version(12)},
 			After: list{vendor.Version(9), common.Version(13)}, Status: plan.StatusApplied, RequestID: "req-1", Started: e.Started,
-			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second,
+			Ended: e.Started.Add(3 * time.Second), Duration: 3 * time.Second, Planned: "c0ffee",
 		}
 		if diff := cmp.Diff(wantEntry, e); diff != "" {
 			t.Errorf("entry (-want +got):\n%s", diff)
@@ -260,8 +262,8 @@ func TestLearningTwiceWritesNothing(t *testing.T) {
 		}
 		want := plan.Past{
 			Functions: map[string]plan.FunctionPast{
-				"chat": {List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}},
-				"none": {Applied: map[state.LayerARN]int64{common: 0}},
+				"chat": {List: list{common.Version(12)}, Applied: map[state.LayerARN]int64{common: 12}, Since: since.UTC()},
+				"none": {Applied: map[state.LayerARN]int64{common: 0}, Since: since.UTC()},
 				"mail": {Applied: map[state.LayerARN]int64{}, Drift: map[state.LayerARN]plan.Sighting{
 					common: {Function: "mail", Layer: common, Have: common.Version(9), Since: since.UTC()},
 					"":     {Function: "mail", Have: "a b", Since: since.UTC()},
@@ -374,13 +376,12 @@ func TestEntriesAreNewestFirst(t *testing.T) {
 		}{
 			{"all", history.Query{}, "c4 a3 b2 a1"},
 			{"a function", history.Query{Function: "a"}, "a3 a1"},
-			{"the last two", history.Query{Limit: 2}, "c4 a3"},
-			{"the last one of a function", history.Query{Function: "a", Limit: 1}, "a3"},
+			{"a choice", history.Query{Only: func(e history.Entry) bool { return e.Function != "a" }}, "c4 b2"},
 			{"since", history.Query{Since: began[2]}, "c4 a3"},
 			{"until", history.Query{Until: began[2]}, "b2 a1"},
 			{"between", history.Query{Since: began[1], Until: began[3]}, "a3 b2"},
-			{"a layer by name", history.Query{Layer: "makoto-common", Limit: 1}, "c4"},
-			{"a layer by arn", history.Query{Layer: string(common), Limit: 1}, "c4"},
+			{"a layer by name", history.Query{Layer: "makoto-common"}, "c4 a3 b2 a1"},
+			{"a layer by arn", history.Query{Layer: string(common)}, "c4 a3 b2 a1"},
 			{"another layer", history.Query{Layer: "makoto"}, ""},
 			{"another environment", history.Query{Environment: "dev"}, ""},
 			{"this environment", history.Query{Environment: env, Region: region}, "c4 a3 b2 a1"},

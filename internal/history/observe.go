@@ -55,7 +55,7 @@ func (l *Log) RecordObservationsSince(ctx context.Context, environment, region s
 // upToDate reports whether past has all that was observed of functions, and no
 // drift that has ended. It must find new whatever functionDoc.observe does.
 func upToDate(past plan.Past, learned plan.Learned) bool {
-	if len(learned.Adopted) > 0 {
+	if len(learned.Adopted)+len(learned.Refused)+len(learned.Kept)+len(learned.Released) > 0 {
 		return false
 	}
 	drifts := 0
@@ -77,11 +77,16 @@ func upToDate(past plan.Past, learned plan.Learned) bool {
 
 // observation is what was found on one function.
 type observation struct {
-	adopted []plan.Adoption
-	drift   map[state.LayerARN]sightDoc
+	adopted        []plan.Adoption
+	drift          map[state.LayerARN]sightDoc
+	kept, released bool
+	// revision is what the function is at, where it was refused at one that was not
+	// known; empty = nothing to add.
+	revision string
+	at       time.Time
 }
 
-func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+func functionObservations(learned plan.Learned, now time.Time) map[string]observation {
 	observations := map[string]observation{}
 	for _, a := range learned.Adopted {
 		o := observations[a.Function]
@@ -100,7 +105,30 @@ func (l *Log) recordFunctions(ctx context.Context, environment, region string, l
 		o.drift[s.Layer] = sightDoc{Have: s.Have, Since: since}
 		observations[s.Function] = o
 	}
+	for _, r := range learned.Refused {
+		o := observations[r.Function]
+		o.revision = r.Revision
+		observations[r.Function] = o
+	}
+	for _, name := range learned.Kept {
+		o := observations[name]
+		o.kept = true
+		observations[name] = o
+	}
+	for _, name := range learned.Released {
+		o := observations[name]
+		o.released = true
+		observations[name] = o
+	}
+	for name, o := range observations {
+		o.at = now
+		observations[name] = o
+	}
+	return observations
+}
 
+func (l *Log) recordFunctions(ctx context.Context, environment, region string, learned plan.Learned, now time.Time) error {
+	observations := functionObservations(learned, now)
 	// Write after the list was read: a store need not like both at once.
 	pending := map[string]*store.Value{}
 	known := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
@@ -135,9 +163,10 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 	if by.number > 0 && d.Fences.staleFor(by) {
 		return false
 	}
-	changed := false
 	d.V = version
+	changed := d.hold(o)
 	for _, a := range o.adopted {
+		d.Kept = false
 		slot, known := d.Layers[a.Layer]
 		if !known || slot.Applied != a.Number {
 			if d.Layers == nil {
@@ -159,6 +188,11 @@ func (d *functionDoc) observe(o observation, by fence) bool {
 			slot.Original = 0 // another writer's template names another number now
 			d.Layers[layer] = slot
 			changed = true
+		}
+	}
+	for i := range d.Refused {
+		if r := &d.Refused[i]; r.Revision == "" && o.revision != "" {
+			r.Revision, changed = o.revision, true
 		}
 	}
 	same := func(a, b sightDoc) bool { return a.Have == b.Have && a.Since.Equal(b.Since) }

@@ -72,6 +72,33 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 	return past, nil
 }
 
+// Appliers returns which environments a layer was applied or found in, by layer, each
+// once and sorted.
+func (l *Log) Appliers(ctx context.Context) (map[state.LayerARN][]string, error) {
+	all := map[state.LayerARN][]string{}
+	prefix := store.Prefix("past", l.repository, "layer")
+	for v, err := range l.store.List(ctx, store.Query{Prefix: prefix}) {
+		if err != nil {
+			return nil, err
+		}
+		segments, err := store.Split(v.Key)
+		if err != nil {
+			return nil, err
+		}
+		var d layerDoc
+		if err := decode(v, &d); err != nil {
+			return nil, err
+		}
+		if environment, layer := segments[3], state.LayerARN(segments[len(segments)-1]); len(d.Applied) > 0 && !slices.Contains(all[layer], environment) {
+			all[layer] = append(all[layer], environment)
+		}
+	}
+	for _, list := range all {
+		slices.Sort(list)
+	}
+	return all, nil
+}
+
 // interner has one copy of each name of a layer: thousands of functions have
 // the same few.
 type interner map[string]string
@@ -85,7 +112,7 @@ func (in interner) intern(s string) string {
 }
 
 func (d functionDoc) past(name string, in interner) plan.FunctionPast {
-	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers))}
+	p := plan.FunctionPast{List: d.List, Applied: make(map[state.LayerARN]int64, len(d.Layers)), Refusals: d.refusals()}
 	for i, version := range d.List {
 		d.List[i] = state.LayerVersionARN(in.intern(string(version)))
 	}
@@ -97,6 +124,15 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 				p.Original = map[state.LayerARN]int64{}
 			}
 			p.Original[layer] = slot.Original
+		}
+	}
+	if d.Since != nil {
+		p.Since = *d.Since
+	}
+	p.Kept, p.Released = d.Kept, d.Released
+	for account := range d.Fences {
+		if p.Account = in.intern(account); len(d.Fences) > 1 {
+			p.Account = ""
 		}
 	}
 	for layer, s := range d.Drift {
@@ -197,6 +233,8 @@ func (d *functionDoc) apply(id string, rec record, list []state.LayerVersionARN,
 	// was asleep before this and has something older.
 	changed := d.Fences.advance(by) || !slices.Equal(d.List, list)
 	d.V, d.List = version, list
+	changed = d.take(rec.Started) || changed
+	d.Kept = false // it has what it waited for
 	if d.Layers == nil {
 		d.Layers = map[state.LayerARN]slotDoc{}
 	}

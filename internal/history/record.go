@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
@@ -43,6 +44,7 @@ type Action struct {
 	Cause       plan.Cause            `json:"cause"`
 	AnyTime     bool                  `json:"any_time,omitempty"` // of no rollout: it brought what all others had
 	Reason      string                `json:"reason,omitempty"`
+	Asked       *desired.Asked        `json:"asked,omitempty"` // of a change; nil = whoever the round says
 }
 
 type endDoc struct {
@@ -54,6 +56,8 @@ type endDoc struct {
 	List       []state.LayerVersionARN `json:"list,omitzero"`
 	AliasAfter string                  `json:"alias_after,omitempty"`
 	Ended      time.Time               `json:"ended"`
+	// Interrupted: whoever made the record was killed, and somebody else ended it.
+	Interrupted bool `json:"interrupted,omitempty"`
 }
 
 // maxText bounds what AWS or a person wrote; a record must always fit.
@@ -69,11 +73,24 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
 		rec.Steps = append(rec.Steps, Action{
 			Step: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason),
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason), Asked: truncatedAsked(s.Asked),
 		})
 	}
 	return rec
 }
+
+// truncatedAsked bounds what a commit says of itself.
+func truncatedAsked(a *desired.Asked) *desired.Asked {
+	if a == nil {
+		return nil
+	}
+	short := *a
+	short.Author, short.Subject = words.Truncate(a.Author, maxSubject), words.Truncate(a.Subject, maxSubject)
+	return &short
+}
+
+// maxSubject bounds the author and the subject of a commit.
+const maxSubject = 300
 
 // Entry is one step of one write. Ended is zero while nobody knows how it ended.
 //
@@ -93,7 +110,10 @@ type Entry struct {
 	Alias, AliasBefore   string                  // the alias that was to be moved, and the function version it served; empty = none
 	AliasAfter           string                  // what it was moved to; empty = it was not, or nobody knows
 	Canary               bool                    // the alias was to be given weights only
+	Planned              string                  // the commit that the round was decided from
+	Subject              string                  // of Revision, where it is known
 	Status               plan.Status             // empty without an end
+	Interrupted          bool                    // whoever began it was killed; the end was found out by looking
 	Error, RequestID     string
 	Findings             []string  // of a rollout: what its checks said, and the end of a function's log
 	Steps                int       // of a ruling: how many steps it releases; of a rollout: its functions; 0 = not known
@@ -110,14 +130,29 @@ func (rec record) entries(id string) []Entry {
 			Alias: rec.Alias, AliasBefore: rec.AliasBefore, Canary: rec.Canary,
 			FromNumber: s.From.Number(), ToNumber: s.To.Number(), Before: rec.Before, After: rec.After, Started: rec.Started,
 		}
+		e.Planned = rec.Revision
+		e.attribute()
 		if end := rec.End; end != nil {
 			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
-			e.AliasAfter = end.AliasAfter
+			e.AliasAfter, e.Interrupted = end.AliasAfter, end.Interrupted
 			e.Ended, e.Duration = end.Ended, end.Ended.Sub(rec.Started)
 		}
 		list = append(list, e)
 	}
 	return list
+}
+
+// attribute makes Revision and Author those of the commit that asked for the step. No
+// commit did for a heal, a rollback or a prune, whichever was followed at the time.
+func (e *Entry) attribute() {
+	switch {
+	case e.Cause != plan.CauseChange:
+		e.Revision, e.Author = "", ""
+	case e.Asked != nil && (e.Asked.Earlier || e.Asked.Published):
+		e.Revision, e.Author = "", ""
+	case e.Asked != nil:
+		e.Revision, e.Author, e.Subject = e.Asked.Revision, e.Asked.Author, e.Asked.Subject
+	}
 }
 
 // idTime orders IDs by time: fixed width, UTC, nanoseconds.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -78,6 +79,11 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
 	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
+	var asked []desired.Asked
+	for _, a := range r.Asked {
+		asked = append(asked, *truncatedAsked(&a))
+	}
+	r.Asked = asked
 	r.Reason, r.Findings = truncate(r.Reason), findings(r.Findings)
 	return rolloutDoc{head: head{version}, Rollout: r}
 }

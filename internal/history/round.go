@@ -44,10 +44,13 @@ type Round struct {
 	Environment string `json:"environment"`
 	Region      string `json:"region"`
 	Account     string `json:"account,omitempty"`
-	Revision    string `json:"revision,omitempty"` // the commit that asked for it
-	Author      string `json:"author,omitempty"`   // of the commit
-	Digest      string `json:"digest,omitempty"`   // of the plan
-	Window      string `json:"window,omitempty"`   // why it is open
+	// Revision is the commit that the round was decided from, and Author who wrote it.
+	// They asked for those changes of which no Action.Asked says otherwise. In an Entry
+	// they are who asked for it, and empty where no commit did.
+	Revision string `json:"revision,omitempty"`
+	Author   string `json:"author,omitempty"`
+	Digest   string `json:"digest,omitempty"` // of the plan
+	Window   string `json:"window,omitempty"` // why it is open
 	// Approval is the digest that was approved, and ApprovedBy by whom; empty =
 	// none was needed.
 	Approval   string `json:"approval,omitempty"`
@@ -244,7 +247,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		// lease who has gone on since: what we know is not the latest.
 		return nil
 	}
-	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Ended: time.Now().UTC()}
+	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Interrupted: out.Interrupted, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}

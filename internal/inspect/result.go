@@ -48,7 +48,7 @@ func Permission(action, resource string, err error) Result {
 	switch {
 	case !ours:
 		r.Verdict, r.Reason, r.Fix = Unknown, "not tried: "+err.Error(), "make the checks above it right first"
-	case denied(e.Code):
+	case state.Denied(e.Code):
 		r.Verdict, r.Reason = Failed, "denied: "+e.Message
 		r.Fix = fmt.Sprintf("allow %s on %s", action, resource)
 	case e.Kind == state.Gone:
@@ -74,12 +74,6 @@ func Readable(v state.LayerVersionARN, account string, err error) Result {
 	return r
 }
 
-// denied reports whether a code means that a right is missing, in the words of all
-// services that layerd asks. An organization's policy (SCP) uses the same ones.
-func denied(code string) bool {
-	return slices.Contains([]string{"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "AuthorizationError"}, code)
-}
-
 // Skipped returns the result of a check that depends on one that failed.
 func Skipped(check, because string) Result {
 	return Result{Check: check, Verdict: Unknown, Reason: "not tried: " + because, Fix: "make that right first"}
@@ -96,7 +90,7 @@ func Identity(account, role, haveAccount, haveARN string, err error) Result {
 	r := Result{Check: "identity", Verdict: OK, Reason: haveARN}
 	e, _ := errors.AsType[*state.Error](err)
 	switch {
-	case err != nil && e != nil && role != "" && denied(e.Code):
+	case err != nil && e != nil && role != "" && state.Denied(e.Code):
 		r.Verdict, r.Reason = Failed, "the role cannot be assumed: "+e.Message
 		r.Fix = "allow sts:AssumeRole on " + role + ", and let the role's trust policy name the caller, with the environment's external_id where it asks for one"
 	case err != nil && e != nil && (e.Kind == state.Again || e.Kind == state.Stopped):

@@ -30,7 +30,14 @@
 //     releasing keeps the value.
 //   - What Bind returns ends a third of a term before the lease does, Check
 //     fails from then on, and Until is when nothing may be on its way any more.
-//   - An answer of the store that got lost is found out, not guessed.
+//   - An answer of the store that got lost is found out, not guessed. A caller
+//     that does not want the lease any more when it has it leaves it to the next
+//     one in the same process (Identity).
+//   - A holder whose process provably has ended is no holder, and its lease is
+//     free two seconds later: the same boot of the same kernel, the same
+//     namespaces, and no process of that number and start; or an earlier boot of
+//     the same EC2 instance. Whatever is not known proves nothing, and then it is
+//     a term.
 //   - A holder whose store was replaced (store.ErrReplaced) has lost its lease:
 //     before the next change where the store can notice by itself, and at the
 //     next renewal where the lease is missing or older than it was.
@@ -43,6 +50,10 @@
 // the one who asked. When to ask is the caller's business.
 //
 // # What is not
+//
+// A machine that is copied while it runs, memory and all, has copies with one boot
+// and one name. Where those share a store that is not copied with them, a holder
+// on one of them looks like a process that has ended on the other.
 //
 // AWS does not know the fencing number. Between Check and the arrival of a
 // request there is a moment that nothing can guard; that is why every write but

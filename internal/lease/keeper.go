@@ -3,10 +3,8 @@ package lease
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/store"
@@ -15,6 +13,11 @@ import (
 // Term is how long a lease outlives its last renewal, unless told
 // otherwise. A holder that is killed is followed within two of these.
 const Term = time.Minute
+
+// AfterEnd is how long a lease is left alone whose holder has provably ended: what
+// that sent last may be on its way to AWS or be carried out there, and whoever comes
+// next is to find it done.
+const AfterEnd = 2 * time.Second
 
 // ErrLost: the lease is not ours any more, or cannot be shown to be.
 var ErrLost = errors.New("the lease is lost")
@@ -27,6 +30,8 @@ type Holder struct {
 	Name string `json:"name"`
 	// Repository is the identity of the desired state that the holder follows.
 	Repository string `json:"repository"`
+	// Process is which process it is; nil = not known, as older layerds left it.
+	Process *Process `json:"process,omitempty"`
 }
 
 // View is a lease as somebody sees it who may not have it.
@@ -47,11 +52,16 @@ type HeldError struct {
 	View
 	// Reserved: it has no holder, and was released for one who asked.
 	Reserved bool
+	// Ended: its holder is a process that has ended. It is free in a moment.
+	Ended bool
 }
 
 func (e *HeldError) Error() string {
-	if e.Reserved {
+	switch {
+	case e.Reserved:
 		return fmt.Sprintf("the lease of account %s is being handed over by %s", e.Account, e.By.Name)
+	case e.Ended:
+		return fmt.Sprintf("%s, which acted on account %s, has just ended (lease %d)", e.By.Name, e.Account, e.Fence)
 	}
 	return fmt.Sprintf("%s acts on account %s (lease %d, renewed %s)", e.By.Name, e.Account, e.Fence, e.Renewed.Format(time.RFC3339))
 }
@@ -85,30 +95,16 @@ func (d doc) view() View {
 // Keeper takes leases for one process. All methods may be called from many
 // goroutines.
 type Keeper struct {
+	*Identity
 	store store.Store
 	me    Holder
 	term  time.Duration
-
-	mu   sync.Mutex // guards both: rounds of several accounts ask at once
-	seen map[string]sight
-	held map[string]bool // the accounts whose leases this process has not released
 }
 
-// sight is a beat and since when it has been seen.
-type sight struct {
-	fence, beat int64
-	since       instant
-}
-
-// New returns a Keeper. A term that is not positive means Term.
+// New returns a Keeper with an identity of its own. A term that is not positive
+// means Term.
 func New(s store.Store, me Holder, term time.Duration) *Keeper {
-	if me.ID == "" {
-		me.ID = rand.Text()
-	}
-	if term <= 0 {
-		term = Term
-	}
-	return &Keeper{store: s, me: me, term: term, seen: map[string]sight{}, held: map[string]bool{}}
+	return NewIdentity().Keeper(s, me, term)
 }
 
 // Term returns how long the leases of this Keeper last.
@@ -148,21 +144,32 @@ func (k *Keeper) Look(ctx context.Context, account string) (View, bool, error) {
 	return d.view(), rev != "", err
 }
 
-// Try takes the lease if it is free, or if its holder has not been heard of for
-// a whole term that this Keeper has watched; call it several times a term.
-// Otherwise the error is a *HeldError. It waits for nothing but the store.
+// Try takes the lease if it is free, if its holder has provably ended, or has not
+// been heard of for a whole term that this Keeper has watched; call it several
+// times a term. Otherwise the error is a *HeldError, or ErrTwice. It waits for
+// nothing but the store.
 func (k *Keeper) Try(ctx context.Context, account string) (*Lease, error) {
-	if !k.claim(account) {
-		return nil, fmt.Errorf("take the lease of %s: %w", account, errTwice)
+	c, free := k.claim(account)
+	if !free {
+		return nil, fmt.Errorf("take the lease of %s: %w", account, ErrTwice)
 	}
 	l, err := k.take(ctx, account)
 	if err != nil {
-		k.forget(account)
+		k.drop(account, c)
+		return nil, err
 	}
-	return l, err
+	l.claim = c
+	k.fill(c, l)
+	return l, nil
 }
 
+// ErrTwice: somebody in this process has the lease already and has not released it.
+var ErrTwice = errors.New("this process has it already")
+
 func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
+	// Before the first look: what another call of this process, cancelled since,
+	// still had on its way cannot have arrived earlier, and may be what we get.
+	asked := now()
 	before, rev, err := k.read(ctx, account)
 	if err != nil {
 		return nil, err
@@ -172,15 +179,17 @@ func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
 			return nil, err
 		}
 	}
-	asked := now()
 	mine := doc{
 		Holder: k.me, Fence: before.Fence + 1, Seconds: k.term.Seconds(), Renewed: asked.awake.UTC().Round(0),
 	}
 	got, err := k.write(ctx, account, rev, mine)
 	if err != nil {
 		// Somebody was faster, or it is ours and the answer got lost: the value
-		// says which. The ID is that of this process alone.
-		after, now, again := k.read(ctx, account)
+		// says which. The ID is that of this process alone. A caller that does not
+		// want it any more is told all the same, and releases it.
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), k.term/20)
+		defer cancel()
+		after, now, again := k.read(asking, account)
 		switch {
 		case again != nil:
 			return nil, fmt.Errorf("take the lease of %s: %w", account, err)
@@ -196,58 +205,20 @@ func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
 	return k.begin(account, mine, got, asked, before), nil
 }
 
-// errTwice: whoever had it last in this process has not released it.
-var errTwice = errors.New("this process has it already")
-
-// claim reports whether the caller may take the lease: one call at a time does,
-// until the lease is released.
-func (k *Keeper) claim(account string) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	free := !k.held[account]
-	k.held[account] = true
-	return free
-}
-
-func (k *Keeper) forget(account string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	delete(k.held, account)
-}
-
-// Reset forgets every beat that was seen: in a store that was opened anew it may
-// come again, and would seem to have stood still all the while.
-func (k *Keeper) Reset() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	clear(k.seen)
-}
-
 // refusal returns why a lease that there is cannot be taken now. One that is still
-// ours can always: it was lost for want of an answer, and released.
+// ours can always: it was lost for want of an answer, and released, or whoever
+// took it in this process did not learn that it had it.
 func (k *Keeper) refusal(account string, d doc) error {
-	watched := k.watch(account, d)
+	watched, ended := k.watch(account, d), k.ended(d.Holder)
 	switch {
-	case d.Released && d.Next != nil && d.Next.ID != k.me.ID && watched < k.term:
+	case d.Released && d.Next != nil && d.Next.ID != k.me.ID && watched < k.term && !k.ended(*d.Next):
 		return &HeldError{Account: account, View: d.view(), Reserved: true}
-	case d.Released, d.ID == k.me.ID:
+	case d.Released, d.ID == k.me.ID, ended && watched >= AfterEnd:
 		return nil
 	case watched < max(d.term(), k.term):
-		return &HeldError{Account: account, View: d.view()}
+		return &HeldError{Account: account, View: d.view(), Ended: ended}
 	}
 	return nil
-}
-
-// watch notes what was seen and returns for how long it has been the same.
-func (k *Keeper) watch(account string, d doc) time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	s, ok := k.seen[account]
-	if !ok || s.fence != d.Fence || s.beat != d.Beat {
-		s = sight{fence: d.Fence, beat: d.Beat, since: now()}
-		k.seen[account] = s
-	}
-	return s.since.atLeast()
 }
 
 // Ask leaves a wish for a lease that another has. The latest wish counts; it
@@ -306,7 +277,7 @@ func (k *Keeper) Acquire(ctx context.Context, account string, patience time.Dura
 			return l, err
 		}
 		// Renewed is by another clock: good enough for giving up early.
-		alive := time.Since(held.Renewed) < max(held.Term, k.term) || first != nil && !first.Renewed.Equal(held.Renewed)
+		alive := !held.Ended && (time.Since(held.Renewed) < max(held.Term, k.term) || first != nil && !first.Renewed.Equal(held.Renewed))
 		if alive && time.Since(began) >= patience {
 			return nil, held
 		}

@@ -17,6 +17,7 @@ type Lease struct {
 	account  string
 	fence    int64
 	previous View // who had it before; zero: it was never held
+	claim    *claim
 
 	stop context.CancelFunc // ends the renewal
 	done chan struct{}      // closed by keep when it has ended
@@ -73,6 +74,14 @@ func (l *Lease) left() time.Duration {
 		return 0
 	}
 	return l.keeper.term - l.renewed.atMost()
+}
+
+// ranOut reports whether the lease has ended by itself: no request that was sent
+// under it can be on its way any more.
+func (l *Lease) ranOut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.keeper.term <= l.renewed.atMost()
 }
 
 // Until returns when the lease ends if it is not renewed any more. A request that
@@ -133,7 +142,7 @@ func (l *Lease) Bind(parent context.Context) (context.Context, context.CancelFun
 func (l *Lease) Release(ctx context.Context) error {
 	l.stop()
 	<-l.done
-	defer l.keeper.forget(l.account)
+	defer l.keeper.drop(l.account, l.claim)
 	if l.left() <= l.margin() {
 		// It is lost, and what was sent before may still be on its way: it runs
 		// out by itself, and no other holder has it earlier.
@@ -259,6 +268,7 @@ func (l *Lease) reread(ctx context.Context) error {
 	case d.ID != l.keeper.me.ID || d.Fence != l.fence:
 		return fmt.Errorf("%w: %s has it now", ErrLost, d.Name)
 	}
+	d.Process = l.keeper.me.Process // an older layerd that asked does not know it
 	l.doc, l.rev = d, rev
 	if d.Beat == l.sent.beat {
 		l.renewed = l.sent.since

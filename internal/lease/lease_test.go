@@ -120,7 +120,7 @@ func TestAnotherProcessMustNotTakeTwice(t *testing.T) {
 		s := store.NewMemory()
 		a := keeper(s, "a")
 		l := take(t, a)
-		if _, err := a.Try(t.Context(), account); !errors.Is(err, errTwice) {
+		if _, err := a.Try(t.Context(), account); !errors.Is(err, ErrTwice) {
 			t.Errorf("a second time in one process: %v", err)
 		}
 		_ = l.Release(t.Context())

@@ -82,7 +82,7 @@ func older(t *testing.T, from store.Store) store.Store {
 
 // A holder whose store was replaced learns it: at once, or with its next
 // renewal, and reports why.
-func TestTheStoreIsReplaced(t *testing.T) {
+func TestP1TheStoreIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, at *fickle) store.Store{
 		"by an empty one": func(*testing.T, *fickle) store.Store { return store.NewMemory() },
 		"by an older copy": func(t *testing.T, at *fickle) store.Store {

@@ -45,8 +45,10 @@ type Book struct {
 	// sent are messages that a target has and that could not be taken out of
 	// the outbox, by ID and target.
 	sent map[[2]string]bool
-	// backoffUntil is until when a target is left alone.
-	backoffUntil map[string]time.Time
+	// states are what is known of the targets, and suspects of messages that were
+	// refused, by ID and target.
+	states   map[string]*targetState
+	suspects map[[2]string]suspicion
 }
 
 // NewBook returns the book that s keeps for a repository. It reads and writes
@@ -57,23 +59,33 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 	}
 	return &Book{
 		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, suffix: o.Suffix, sending: make(chan struct{}, 1),
-		docs: map[string]document{}, sent: map[[2]string]bool{}, backoffUntil: map[string]time.Time{},
+		docs: map[string]document{}, sent: map[[2]string]bool{}, states: map[string]*targetState{}, suspects: map[[2]string]suspicion{},
 	}
 }
 
 // Cursor is how far the history of an environment was told; empty = nothing was
-// told of it yet, and only what ends from now on is wanted.
+// told of it yet, and only what ends from now on is wanted. What an earlier
+// process could not deliver is delivered from now on.
 func (b *Book) Cursor(ctx context.Context, environment string) (history.Cursor, error) {
 	d, err := b.read(ctx, environment)
-	return d.Cursor, err
+	if err != nil {
+		return "", err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.docs[environment]; !ok { // else one of later may be there
+		b.docs[environment] = d
+	}
+	return d.Cursor, nil
 }
 
 // Forget leaves the delivery of what was told of an environment to somebody
 // else. What waits stays in the store.
 func (b *Book) Forget(environment string) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	delete(b.docs, environment)
+	b.mu.Unlock()
+	b.forgetIdle()
 }
 
 // Reset forgets what was read: the store is another one. What is told without
@@ -101,6 +113,9 @@ func (b *Book) Tell(ctx context.Context, s Situation) ([]Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep what is told of %s: %w", s.Environment, err)
 	}
+	if len(events) > 0 {
+		b.retryNow()
+	}
 	return events, nil
 }
 
@@ -108,6 +123,9 @@ func (b *Book) Tell(ctx context.Context, s Situation) ([]Event, error) {
 // fails is kept in memory: a restart may tell it once more.
 func (b *Book) TellRepository(ctx context.Context, r Repository) ([]Event, error) {
 	events := b.tellStore(r)
+	if len(events) > 0 {
+		b.retryNow()
+	}
 	if r.Store != "" {
 		return events, nil
 	}
@@ -119,6 +137,9 @@ func (b *Book) TellRepository(ctx context.Context, r Repository) ([]Event, error
 	if err != nil {
 		return events, fmt.Errorf("keep what is told of the repository: %w", err)
 	}
+	if len(more) > 0 {
+		b.retryNow()
+	}
 	return append(events, more...), nil
 }
 
@@ -129,7 +150,8 @@ func (b *Book) tellStore(r Repository) []Event {
 	b.memory.Alerts = alerts
 	for _, e := range events {
 		// The number starts again with each process, the time does not.
-		b.memory.queue(compose(e, b.repository, r.Now, r.Zone), fmt.Sprintf("store/%s/%d", r.Instance, r.Now.UnixNano()), b.names())
+		o := origin{owner: fmt.Sprintf("store/%s/%d", r.Instance, r.Now.UnixNano()), context: b.repository, now: r.Now, zone: r.Zone}
+		b.memory.enqueue(e, o, b.names())
 	}
 	return events
 }
@@ -180,10 +202,12 @@ func (b *Book) read(ctx context.Context, environment string) (document, error) {
 // update lets change alter a document and writes it, unless change reports that
 // nothing is different.
 func (b *Book) update(ctx context.Context, environment string, change func(*document) bool) error {
-	var kept *document // encoding may fold: what is cached is what is stored
+	var kept *document // encoding may drop messages: what is cached is what is stored
+	var noted [][2]string
 	err := documents(b.store).Update(ctx, b.key(environment), func(d *document) bool {
 		kept = d
-		return change(d)
+		noted = b.noteSent(d)
+		return change(d) || len(noted) > 0
 	})
 	if err != nil {
 		return err
@@ -191,12 +215,28 @@ func (b *Book) update(ctx context.Context, environment string, change func(*docu
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.docs[environment] = *kept
+	for _, key := range noted {
+		delete(b.sent, key)
+	}
 	return nil
+}
+
+// noteSent takes what targets have out of a document, where that could not be
+// noted at once: nothing that they have must be taken for unsent.
+func (b *Book) noteSent(d *document) (noted [][2]string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key := range b.sent {
+		if d.delivered(key[0], key[1]) {
+			noted = append(noted, key)
+		}
+	}
+	return noted
 }
 
 // tell is what Tell does to the document.
 func (d *document) tell(s Situation, targets []string, repeat time.Duration) (events []Event, changed bool) {
-	s.Ended, s.Missed = d.fresh(s), d.unmissed(s.Missed)
+	s.Ended, s.Missed = d.fresh(s), d.newMissed(s.Missed)
 	found := Facts(s)
 	if s.Removed && d.Baseline.IsZero() {
 		found.Facts = nil // it was never looked after, and its alerts are over
@@ -212,12 +252,12 @@ func (d *document) tell(s Situation, targets []string, repeat time.Duration) (ev
 		events = firstLook(events, s, s.Now)
 		d.Baseline = s.Now.UTC()
 	}
-	context := commit(s.Revision, s.Subject)
+	o := origin{owner: s.Environment, context: commit(s.Revision, s.Subject), now: s.Now, zone: s.Zone}
 	if s.Plan == nil && s.Revision == "" {
-		context = ""
+		o.context = ""
 	}
 	for _, e := range events {
-		d.queue(compose(e, context, s.Now, s.Zone), s.Environment, targets)
+		d.enqueue(e, o, targets)
 	}
 	dropped := d.forget(targets, s.Now)
 	changed = dropped || afresh || len(events) > 0 || len(s.Ended) > 0 || len(s.Missed) > 0 || d.Cursor == "" && s.To != ""
@@ -236,7 +276,7 @@ func (d *document) tellRepository(r Repository, repository string, targets []str
 	d.Alerts = append(d.Alerts, others...)
 	slices.SortFunc(d.Alerts, byID)
 	for _, e := range events {
-		d.queue(compose(e, repository, r.Now, r.Zone), "", targets)
+		d.enqueue(e, origin{context: repository, now: r.Now, zone: r.Zone}, targets)
 	}
 	dropped := d.forget(targets, r.Now)
 	return events, dropped || len(events) > 0

@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
 )
 
@@ -27,11 +25,23 @@ func (m Message) Headline() string {
 	}
 }
 
-// compose words an event. context is one line about where it comes from.
-func compose(e Event, context string, now time.Time, zone *time.Location) Message {
+// severity returns how loud an event is.
+func (e Event) severity() Severity {
+	if e.Fact != nil && e.Fact.Severity != "" {
+		return e.Fact.Severity
+	}
+	return e.Alert.Kind.severity()
+}
+
+// compose words an event.
+func compose(e Event, o origin) Message {
+	now, zone := o.now, o.zone
+	if e.Alert.Kind == Drift || e.Fact != nil && e.Fact.ElsewhereAsked {
+		o.context = "" // no commit asks for a heal
+	}
 	m := Message{
-		Status: e.Status, Severity: e.Alert.Kind.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
-		Context: strings.TrimPrefix(context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
+		Status: e.Status, Severity: e.severity(), Alert: e.Alert.ID, Title: e.Alert.Title,
+		Context: strings.TrimPrefix(o.context+" · "+words.Moment(now, zone), " · "), At: now.UTC(),
 	}
 	switch e.Status {
 	case Updated:
@@ -98,61 +108,6 @@ func changes(before, after Alert) string {
 	return strings.Join(parts, " ")
 }
 
-// firstLook makes one event of all that the first look at an environment
-// found. What is over is reported as always: it was reported before there was a
-// decision.
-func firstLook(events []Event, s Situation, now time.Time) []Event {
-	f := &observer{Situation: s}
-	x := Fact{ID: f.id(Baseline, "", ""), OneShot: true}
-	var cause []Event // what Git asks for is wrong: all else may follow from it
-	events = slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
-		wrong := e.Alert.Kind == DesiredInvalid && e.Fact != nil
-		if wrong {
-			cause = append(cause, e)
-			x.Sections = append(x.Sections, e.Fact.Sections...)
-		}
-		return wrong
-	})
-	inSync := true
-	for _, r := range f.regions() {
-		x.Sections = append(x.Sections, Section{Text: regionSummary(r)})
-		inSync = inSync && r.InSync
-	}
-	x.Title = "first look: not in sync"
-	if inSync {
-		x.Title = "first look: in sync"
-	}
-	for _, e := range cause {
-		_, what, _ := strings.Cut(e.Fact.Title, ": ")
-		x.Title = "first look: " + what
-	}
-	var kept []Event
-	left := 0
-	for _, e := range events {
-		switch {
-		case e.Status == Resolved:
-			kept = append(kept, e)
-			continue
-		case left > 0 || len(x.Sections) >= maxItems:
-			left++
-		default:
-			x.Sections = append(x.Sections, Section{Text: e.Fact.Title + "\n" + words.Truncate(e.Fact.Sections[0].Text, maxText/2)})
-		}
-		for _, section := range e.Fact.Sections {
-			if section.Code != "" {
-				x.Sections = append(x.Sections, section)
-			}
-		}
-	}
-	if left > 0 {
-		x.Sections = append(x.Sections, Section{Text: fmt.Sprintf("And %s more.", words.Count(left, "alert"))})
-	}
-	x.Sections = append(x.Sections, Section{Text: "From now on layerd reports what changes."})
-	f.add(x)
-	x = f.out.Facts[0]
-	return append(kept, Event{Status: Told, Alert: newAlert(&x, now), Fact: &x})
-}
-
 // forgotten adds to the end of an alert who ended it: that the file is gone is as
 // true as before.
 func forgotten(events []Event, s Situation) []Event {
@@ -166,65 +121,4 @@ func forgotten(events []Event, s Situation) []Event {
 		}
 	}
 	return events
-}
-
-// never returns the words for n differences that stay.
-func never(n int) string {
-	if n == 1 {
-		return " that is never healed"
-	}
-	return " that are never healed"
-}
-
-// regionSummary returns in one sentence the state of a Region.
-func regionSummary(r plan.Region) string {
-	if r.ObservedAt.IsZero() {
-		if r.Failure == nil {
-			return r.Want.Region + ": not read yet."
-		}
-		return words.Sentence(r.Want.Region + ": could not be read: " + r.Failure.Message)
-	}
-	parts := []string{"not in sync"}
-	if r.InSync {
-		parts[0] = "in sync"
-	}
-	var changes, held, prunes, drift, foreignDrift, blocked, permanent int
-	for _, s := range r.Steps {
-		switch {
-		case s.Kind == plan.KindPrune:
-			prunes++
-		case s.Cause != plan.CauseDrift:
-			changes++
-			if s.Held != nil {
-				held++
-			}
-		}
-	}
-	for _, d := range r.Drift {
-		if neverHealed(d) {
-			foreignDrift++
-		} else {
-			drift++
-		}
-	}
-	for _, b := range r.Blocked {
-		if b.Permanent {
-			permanent++
-		} else {
-			blocked++
-		}
-	}
-	for _, p := range []struct {
-		n    int
-		noun string
-		rest string
-	}{
-		{changes, "change", fmt.Sprintf(" (%d held)", held)}, {drift, "drift", ""}, {foreignDrift, "difference", never(foreignDrift)},
-		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
-	} {
-		if p.n > 0 {
-			parts = append(parts, words.Count(p.n, p.noun)+p.rest)
-		}
-	}
-	return r.Want.Region + ": " + strings.Join(parts, ", ") + "."
 }

@@ -27,7 +27,8 @@
 //
 // An alert is updated at most every five minutes, and one that is over does not
 // open again for five minutes; what changes back meanwhile is never reported. The
-// first look at an environment is one message that sums up everything it found.
+// first look at an environment is one message that sums up everything it found,
+// what is risky first: functions that would get a layer for the first time.
 // Functions that can never have layers, unknown layers and changed orders are
 // reported when they change, and never repeated. A message
 // about what was done also ends the alerts that it settles.
@@ -49,12 +50,23 @@
 //
 // Alerts and the messages that wait for delivery are one value in the store, so
 // that a message is never decided and lost. What targets did not take is tried
-// again, the oldest first and for each target on its own, for seven days.
+// again for seven days, for each target on its own: a minute apart at most, or as
+// it asks but at most an hour, and at once after a start and when a message is new.
+// Nothing of that wait is stored.
+//
+// The loudest is next, by severity and then by age; the messages of one alert keep
+// their order. A target that still waits for what was said of an alert gets one
+// message in place of all that: what the alert is by now, or that it came and went.
+// A message that is refused again and again lets one other try in its place, which
+// shows whether it is the message or the target.
+//
+// A target that takes nothing has a state for people (Targets), and is an alert,
+// delivery_failed, for the other targets.
 //
 // Delivery is at least once: when the process dies between a target's answer
 // and our note of it, that one message is sent again. Messages of an environment
 // are bounded (200, and 200 KiB). When more wait, the oldest of the same alert
-// are dropped, and the next one counts them.
+// are dropped, the least loud first, and the next one counts them.
 //
 // That the store fails is kept in memory only, since there is no other place.
 //
@@ -71,7 +83,9 @@
 //   - facts.go, planned.go, ended.go, repository.go: from a situation to facts
 //   - rollout.go, rolledback.go, tug.go: the same for rollouts
 //   - events.go: the life of an alert
-//   - compose.go, words.go: from an event to a message
-//   - document.go: the cursor, the outbox and its bounds
-//   - book.go, deliver.go: the store and the targets
+//   - compose.go, firstlook.go, words.go: from an event to a message
+//   - document.go: the cursor and what is stored
+//   - outbox.go: what waits, what takes the place of what, and its bounds
+//   - book.go, deliver.go: the store and what is sent next
+//   - targets.go: what is known of a target, and when it is tried again
 package notify

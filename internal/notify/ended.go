@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
@@ -17,8 +18,9 @@ import (
 func (f *observer) ended() {
 	applied := map[ID][]history.Entry{}
 	failed := map[ID][]attempt{}
+	elsewhere := f.leftOff() // what is told by another fact
 	for _, e := range f.latest() {
-		if f.coveredByRollout(e) {
+		if f.coveredByRollout(e) || e.Status == plan.StatusFailed && elsewhere[[3]string{e.Region, e.Layer, subject(e)}] {
 			continue
 		}
 		switch e.Status {
@@ -26,13 +28,16 @@ func (f *observer) ended() {
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
+			if e.Interrupted {
+				continue // layerd was killed, and goes on: AWS refused nothing
+			}
 			a := attempt{kind: e.Kind, region: e.Region, layer: e.Layer, name: subject(e), to: string(e.To), err: e.Error, request: e.RequestID}
 			failed[f.failedID(a)] = append(failed[f.failedID(a)], a)
 		}
 	}
 	for _, r := range f.regions() {
 		for _, s := range r.Steps {
-			if s.Result == nil || s.Result.Status != plan.StatusFailed || f.rollingBack(r.Want.Region) {
+			if s.Result == nil || s.Result.Status != plan.StatusFailed || s.Result.Shared || s.Refused != "" || f.rollingBack(r.Want.Region) {
 				continue
 			}
 			a := attemptOf(r.Want.Region, s)
@@ -45,6 +50,57 @@ func (f *observer) ended() {
 	for id, list := range failed {
 		f.failed(id, list)
 	}
+}
+
+// leftOff is one fact for each Region where what one function met was of all: one
+// cause has one alert, however many functions wait for its end. It returns the
+// region, layer and function of the steps that are told by another fact.
+func (f *observer) leftOff() map[[3]string]bool {
+	shared := map[[3]string]bool{}
+	for _, r := range f.regions() {
+		for _, s := range r.Steps {
+			if s.Result != nil && s.Result.Shared || s.Refused != "" { // refused once more: it is blocked as before
+				shared[[3]string{r.Want.Region, s.Layer, attemptOf(r.Want.Region, s).name}] = true
+			}
+		}
+		if !stopsAll(r) {
+			continue
+		}
+		done, waiting := map[string]bool{}, map[string]bool{}
+		for _, s := range r.Steps {
+			switch {
+			case s.Function == "":
+			case s.Done():
+				done[s.Function] = true
+			case s.Held == nil:
+				waiting[s.Function] = true
+			}
+		}
+		if barred(r) {
+			continue // no read is let through either, which is one alert with this
+		}
+		text := "It is about all functions, so that nothing more was tried. " +
+			words.Plural(len(waiting), "function is still to be changed", "functions are still to be changed")
+		if len(done) > 0 {
+			text += fmt.Sprintf(", and %s changed before", words.Plural(len(done), "was", "were"))
+		}
+		f.add(Fact{
+			ID: f.id(ApplyFailed, r.Want.Region, ""), Items: []Item{{Code: r.Failure.Code}}, Title: "left off: " + r.Failure.Message,
+			Sections: []Section{{Text: text + ". layerd tries again in the next round."}},
+		})
+	}
+	return shared
+}
+
+// stopsAll reports whether a Region was left off since a step met what is of all.
+func stopsAll(r plan.Region) bool {
+	return r.Failure != nil && slices.ContainsFunc(r.Steps, func(s plan.Step) bool { return s.Result != nil && s.Result.Shared })
+}
+
+// barred reports whether a Region was left off since AWS lets no call through,
+// whatever it asks, or another account answers.
+func barred(r plan.Region) bool {
+	return stopsAll(r) && (r.Failure.Code == "aws_refused" || r.Failure.Code == "wrong_account")
 }
 
 // latest returns the last end of every step, in the order of their names: a
@@ -93,6 +149,7 @@ func (f *observer) applied(id ID, list []history.Entry) {
 		move := e.From.Label(e.FromVersion) + " → " + e.To.Label(e.ToVersion)
 		descriptions.add(move+f.reasonText(e), subject(e))
 		moved = append(moved, move)
+		x.ElsewhereAsked = x.ElsewhereAsked || e.Cause == plan.CauseChange && e.Revision != f.Revision
 		if e.Started.Before(first) {
 			first = e.Started
 		}
@@ -139,20 +196,36 @@ func (f *observer) applied(id ID, list []history.Entry) {
 
 // reasonText returns who asked for a step.
 func (f *observer) reasonText(e history.Entry) string {
-	subject := ""
-	if e.Revision == f.Revision {
-		subject = f.Subject
+	text := ""
+	switch e.Cause {
+	case plan.CauseDrift:
+		return ", restored to what layerd had applied."
+	case plan.CauseChange:
+		asked := desired.Asked{Revision: e.Revision, Author: e.Author, Subject: e.Subject}
+		if e.Asked != nil {
+			asked = *e.Asked
+		}
+		text = ", asked for by " + f.askedText(asked)
 	}
-	text := ", restored to what layerd had applied."
-	if e.Cause != plan.CauseDrift {
-		text = ", asked for by " + commit(e.Revision, subject)
-		if e.Author != "" {
-			text += " of " + e.Author
-		}
-		if e.ApprovedBy != "" {
-			text += ", approved by " + e.ApprovedBy
-		}
-		text += "."
+	if e.ApprovedBy != "" {
+		text += ", approved by " + e.ApprovedBy
+	}
+	return text + "."
+}
+
+// askedText names who asked for a change.
+func (f *observer) askedText(a desired.Asked) string {
+	switch {
+	case a.Published:
+		return "a new version in the range that Git names"
+	case a.Earlier:
+		return commit(a.Revision, "") + " or one before it"
+	case a.Subject == "" && a.Revision == f.Revision:
+		a.Subject = f.Subject
+	}
+	text := commit(a.Revision, a.Subject)
+	if a.Author != "" {
+		text += " of " + a.Author
 	}
 	return text
 }

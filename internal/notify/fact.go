@@ -87,6 +87,17 @@ type Repository struct {
 	// Lost are the accounts whose lease ended before this daemon renewed it,
 	// and that no daemon is known to hold.
 	Lost []LostLease
+	// Targets are those that take no messages. The others are told.
+	Targets []TargetStatus
+	// Secrets are those that the configuration names and that cannot be read.
+	Secrets []UnreadableSecret
+}
+
+// UnreadableSecret is a secret that the configuration names.
+type UnreadableSecret struct {
+	Key    string // "git.auth.token"
+	Since  time.Time
+	Reason string // names the place, and nothing of the secret
 }
 
 // LostLease is an account that this daemon had to leave alone.
@@ -126,6 +137,11 @@ type Fact struct {
 	// message of their own.
 	Closes []Scope
 
+	// ElsewhereAsked reports that another commit than the newest asked for it: that one
+	// is named in the sections, and the newest would look like it below them.
+	ElsewhereAsked bool
+	// Severity is how loud it is, where that is not its kind's.
+	Severity Severity
 	Title    string    // one line
 	Sections []Section // what, since when, and what comes next
 }

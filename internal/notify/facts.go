@@ -64,6 +64,7 @@ func (f *observer) add(x Fact) {
 	x.Items = slices.Compact(slices.SortedFunc(slices.Values(x.Items), Item.compare))
 	for i := range x.Sections {
 		x.Sections[i].Text = words.Truncate(x.Sections[i].Text, maxText)
+		x.Sections[i].Detail = words.Truncate(x.Sections[i].Detail, maxText)
 	}
 	f.out.Facts = append(f.out.Facts, x)
 }
@@ -176,11 +177,11 @@ func problems(list []desired.Problem) (items []Item, sections []Section) {
 		if i >= maxGroups {
 			continue
 		}
-		text := at + ": " + p.Message
+		section := Section{Text: at + ": " + p.Message}
 		if p.Suggestion != "" {
-			text += "\nSuggestion: " + p.Suggestion
+			section.Detail = "Suggestion: " + p.Suggestion
 		}
-		sections = append(sections, Section{Text: text})
+		sections = append(sections, section)
 	}
 	if left := len(list) - maxGroups; left > 0 {
 		sections = append(sections, Section{Text: fmt.Sprintf("And %s more; layerd validate lists them all.", words.Count(left, "problem"))})
@@ -196,7 +197,7 @@ func (f *observer) aws() {
 	var sections []Section
 	refused, damaged := false, true
 	for _, r := range f.regions() {
-		if r.Failure == nil || !r.ObservedAt.IsZero() {
+		if r.Failure == nil || !r.ObservedAt.IsZero() && !barred(r) {
 			continue
 		}
 		damaged = damaged && r.Failure.Code == "store_failed"

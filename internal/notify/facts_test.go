@@ -1,10 +1,13 @@
 package notify_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/notify"
@@ -27,7 +30,7 @@ func find(f notify.Findings, kind notify.Kind) (list []notify.Fact) {
 func words(x notify.Fact) string {
 	var b strings.Builder
 	for _, s := range x.Sections {
-		b.WriteString(s.Text + "\n" + strings.Join(s.Items, " ") + "\n" + s.Code + "\n")
+		b.WriteString(s.Text + "\n" + s.Detail + "\n" + strings.Join(s.Items, " ") + "\n" + s.Code + "\n")
 	}
 	return b.String()
 }
@@ -91,6 +94,12 @@ func TestTheLastEndCounts(t *testing.T) {
 	s.Ended = []history.Entry{failed, applied}
 	if f := notify.Facts(s); len(find(f, notify.ApplyFailed)) != 1 {
 		t.Errorf("it failed last: %+v", f.Facts)
+	}
+	// H3: AWS refused nothing when layerd was killed.
+	failed.Interrupted = true
+	s.Ended = []history.Entry{failed, applied}
+	if f := notify.Facts(s); len(find(f, notify.ApplyFailed)) != 0 {
+		t.Errorf("it was interrupted: %+v", f.Facts)
 	}
 }
 
@@ -217,6 +226,31 @@ func TestFirstLookCounts(t *testing.T) {
 		}
 		if len(events) != 1 || !strings.HasSuffix(events[0].Fact.Sections[0].Text, want) {
 			t.Errorf("%d functions: %+v, want %q", n, events, want)
+		}
+	}
+}
+
+// A section is kept as it was before it had two fields, and an end of line that
+// somebody wrote is none of ours.
+func TestT1SectionsAreKeptAsText(t *testing.T) {
+	for _, tc := range []struct {
+		section, back notify.Section
+		kept          string
+	}{
+		{notify.Section{Text: "a"}, notify.Section{Text: "a"}, `{"text":"a"}`},
+		{notify.Section{Text: "a", Detail: "b", Code: "c"}, notify.Section{Text: "a", Detail: "b", Code: "c"}, `{"text":"a\nb","code":"c"}`},
+		{notify.Section{Text: "a\nb\x1b[8m", Detail: "c\nd"}, notify.Section{Text: `a\nb\x1b[8m`, Detail: `c\nd`}, `{"text":"a\\nb\\x1b[8m\nc\\nd"}`},
+	} {
+		data, err := json.Marshal(tc.section)
+		if err != nil || string(data) != tc.kept {
+			t.Errorf("kept as %s, %v; want %s", data, err, tc.kept)
+		}
+		var back notify.Section
+		if err := json.Unmarshal(data, &back); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(back, tc.back); diff != "" {
+			t.Errorf("read back (-got +want):\n%s", diff)
 		}
 	}
 }

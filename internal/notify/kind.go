@@ -1,5 +1,7 @@
 package notify
 
+import "slices"
+
 // Kind is what an alert is about. The names are part of the contract (DESIGN
 // section 5).
 type Kind string
@@ -28,6 +30,9 @@ const (
 	Quarantined        Kind = "quarantined"    // one that nothing was rolled back for
 	TugOfWar           Kind = "tug_of_war"
 
+	DeliveryFailed   Kind = "delivery_failed"   // a target takes no messages
+	SecretUnreadable Kind = "secret_unreadable" // one that the configuration names
+
 	RulingEnding Kind = "ruling_ending"
 )
 
@@ -41,10 +46,13 @@ const (
 	Failure Severity = "failure" // something does not work
 )
 
+// rank returns how loud a severity is: the higher, the louder.
+func (s Severity) rank() int { return slices.Index([]Severity{Info, Warning, Failure}, s) }
+
 // severity returns the severity of an open alert; a resolved one is Info.
 func (k Kind) severity() Severity {
 	switch k {
-	case ApplyFailed, DesiredInvalid, GitStale, AWSStale, StoreFailed, LeaseLost, RolloutFailed, Quarantined:
+	case ApplyFailed, DesiredInvalid, GitStale, AWSStale, StoreFailed, LeaseLost, RolloutFailed, Quarantined, DeliveryFailed, SecretUnreadable:
 		return Failure
 	case Drift, ApprovalNeeded, Blocked, PruneBlocked, EnvironmentRemoved, WindowMissed, RolledBack, TugOfWar, RulingEnding:
 		return Warning

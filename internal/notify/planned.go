@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
@@ -150,9 +151,10 @@ func (f *observer) heldText(h plan.Held) string {
 		holders = others
 	}
 	for _, x := range holders {
-		// The reason of a window repeats when it opens.
-		reason, _ := strings.CutPrefix(x.Reason, "closed, opens "+words.Moment(h.Until, f.Zone)+" ")
-		by, why = append(by, string(x.By)), append(why, string(x.By)+": "+strings.Trim(reason, "()"))
+		by = append(by, string(x.By))
+		if reason := f.holderReason(x, h.Until); reason != "" {
+			why = append(why, string(x.By)+": "+reason)
+		}
 	}
 	text := "Held by " + strings.Join(by, " and ")
 	switch {
@@ -162,7 +164,37 @@ func (f *observer) heldText(h plan.Held) string {
 	default:
 		text += " until " + words.Moment(h.Until, f.Zone)
 	}
+	if len(why) == 0 {
+		return text + "."
+	}
 	return text + " (" + strings.Join(why, "; ") + ")."
+}
+
+// holderReason returns why one holder holds a step, without what the sentence says
+// already: that a window opens at until, and its own words where those are of
+// another zone.
+func (f *observer) holderReason(x plan.Held, until time.Time) string {
+	reason := x.Reason
+	if x.By == plan.ByWindow && f.foreignWindow() {
+		reason, _, _ = strings.Cut(reason, " (")
+	}
+	if rest, ok := strings.CutPrefix(reason, "closed, opens "+words.Moment(until, f.Zone)); ok {
+		reason = strings.TrimSpace(rest)
+	}
+	return strings.Trim(reason, "()")
+}
+
+// foreignWindow reports whether a change window is written in another zone than the
+// one of the message, where its own words would be a second one.
+func (f *observer) foreignWindow() bool {
+	for _, r := range f.regions() {
+		for _, w := range r.Want.Calendar.Windows {
+			if f.Zone == nil || w.Zone().String() != f.Zone.String() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // toldElsewhere reports whether an alert of another kind is about why the step
@@ -261,6 +293,21 @@ func (f *observer) approval() {
 	f.add(x)
 }
 
+// stillBlocked returns the blocked functions, and those that were tried once more in
+// this round and refused again: that is no news.
+func stillBlocked(r plan.Region) []plan.Blocked {
+	list := slices.Clone(r.Blocked)
+	seen := map[string]bool{}
+	for _, s := range r.Steps {
+		if s.Refused == "" || s.Done() || seen[s.Function] {
+			continue
+		}
+		seen[s.Function] = true
+		list = append(list, plan.Blocked{Function: s.Function, Layer: s.Layer, Reason: s.Refused, Refused: true})
+	}
+	return list
+}
+
 // blocked is one fact for the functions of a Region that cannot be changed,
 // and a quiet one for those that never can.
 func (f *observer) blocked(r *plan.Region) {
@@ -270,8 +317,11 @@ func (f *observer) blocked(r *plan.Region) {
 	}
 	now, forGood := Fact{ID: f.id(Blocked, r.Want.Region, "")}, Fact{ID: f.id(Blocked, r.Want.Region, "permanent"), NoReminder: true}
 	reasons, never := groups{}, groups{}
-	for _, b := range r.Blocked {
+	for _, b := range stillBlocked(*r) {
 		item := Item{Name: b.Function, Layer: b.Layer}
+		if b.Refused { // that it could not be changed is the same fact, told better
+			now.Closes = append(now.Closes, Scope{Kind: ApplyFailed, Region: r.Want.Region, Key: b.Layer})
+		}
 		switch {
 		case b.Permanent:
 			forGood.Items = append(forGood.Items, item)
@@ -286,7 +336,7 @@ func (f *observer) blocked(r *plan.Region) {
 	forGood.Sections = never.sections("function", text)
 	now.Title = words.Count(names(now.Items), "function") + " cannot be changed"
 	now.Sections = reasons.sections("function", text)
-	if r.Failure != nil {
+	if r.Failure != nil && !stopsAll(*r) {
 		now.Title = "nothing is changed: " + r.Failure.Message
 		now.Items = append(now.Items, Item{Code: r.Failure.Code})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/layerd/layerd/internal/words"
 )
@@ -17,6 +18,8 @@ func RepositoryFacts(r Repository) Findings {
 	r.invalid(f)
 	r.stale(f)
 	r.lost(f)
+	r.unreachable(f)
+	r.unreadable(f)
 	slices.SortStableFunc(f.out.Facts, func(a, b Fact) int { return a.compare(b.ID) })
 	return f.out
 }
@@ -96,6 +99,56 @@ func (r Repository) lost(f *observer) {
 		x.Sections = append(x.Sections, Section{Text: "And " + words.Count(left, "account") + " more."})
 	}
 	x.Sections = append(x.Sections, Section{Text: "Nothing is changed there until a layerd holds the lease again."})
+	f.add(x)
+}
+
+// deliveryGrace is for how long a target may take nothing before the others are
+// told: it is no news that Slack hiccups.
+const deliveryGrace = 5 * time.Minute
+
+// Unreachable are the targets that have taken no messages for so long that the
+// others are told, by name.
+func (r Repository) Unreachable() (names []string) {
+	for _, t := range r.Targets {
+		if !t.Since.IsZero() && r.Now.Sub(t.Since) >= deliveryGrace {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// unreachable finds the targets that take no messages.
+func (r Repository) unreachable(f *observer) {
+	late := r.Unreachable()
+	if len(late) == 0 {
+		return
+	}
+	x := Fact{ID: ID{Kind: DeliveryFailed, Key: r.Instance}, Title: "no messages arrive at " + words.Count(len(late), "target") + on(r.Instance)}
+	for _, t := range r.Targets {
+		if !slices.Contains(late, t.Name) {
+			continue
+		}
+		x.Items = append(x.Items, Item{Name: t.Name})
+		x.Sections = append(x.Sections, Section{Text: words.Sentence(fmt.Sprintf("%s takes nothing since %s: %s",
+			t.Name, words.Moment(t.Since, r.Zone), words.Truncate(t.Reason, maxText/2)))})
+	}
+	x.Sections = append(x.Sections, Section{Text: "What waits there is kept for seven days and tried every minute."})
+	f.add(x)
+}
+
+// unreadable finds the secrets that cannot be read.
+func (r Repository) unreadable(f *observer) {
+	if len(r.Secrets) == 0 {
+		return
+	}
+	x := Fact{ID: ID{Kind: SecretUnreadable, Key: r.Instance}}
+	for _, s := range slices.SortedFunc(slices.Values(r.Secrets), func(a, b UnreadableSecret) int { return cmp.Compare(a.Key, b.Key) }) {
+		x.Items = append(x.Items, Item{Name: s.Key})
+		x.Sections = append(x.Sections, Section{Text: words.Sentence(fmt.Sprintf("%s, since %s: %s",
+			s.Key, words.Moment(s.Since, r.Zone), words.Truncate(s.Reason, maxText/2)))})
+	}
+	x.Title = fmt.Sprintf("%s of the configuration cannot be read%s", words.Count(len(r.Secrets), "secret"), on(r.Instance))
+	x.Sections = append(x.Sections, Section{Text: "layerd reads it again every few seconds. A restart would be refused until it can be read."})
 	f.add(x)
 }
 

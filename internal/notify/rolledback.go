@@ -91,7 +91,7 @@ func (f *observer) rolledBackByHealth(r *plan.Region, id string, list []ruling.Q
 			code, title = "going back", fmt.Sprintf("%s is being rolled back on %s", versionsText(list), on)
 			text = fmt.Sprintf("%s on the way back to the previous layers.", words.Count(n, "function"))
 		}
-		x.Sections = append(x.Sections, Section{Text: text + " " + f.askedBy(ro)})
+		x.Sections, x.ElsewhereAsked = append(x.Sections, Section{Text: text + " " + f.askedBy(ro)}), f.elsewhereAsked(ro)
 		x.Sections = append(x.Sections, leftAlone(st.LeftAlone, &x)...)
 	}
 	x.Title = title

@@ -100,6 +100,7 @@ func (f *observer) inProgress(r *plan.Region, st *plan.RolloutStatus) {
 		text = fmt.Sprintf("Wave %d of %d has it%s.", ro.Wave, ro.Waves, until)
 	}
 	x.Sections = []Section{{Text: text + " The outcome follows in one message at the end."}, {Text: f.askedBy(ro)}}
+	x.ElsewhereAsked = f.elsewhereAsked(ro)
 	f.add(x)
 }
 
@@ -145,6 +146,7 @@ func (f *observer) succeeded(r *plan.Region, st *plan.RolloutStatus) {
 		x.Sections = append(x.Sections, Section{Text: "Its alarms are watched until " + words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone) + "."})
 	}
 	x.Sections = append(x.Sections, Section{Text: f.askedBy(ro)}, Section{Text: f.doneText(ro.Begun, ended)})
+	x.ElsewhereAsked = f.elsewhereAsked(ro)
 	f.add(x)
 }
 
@@ -173,7 +175,7 @@ func (f *observer) superseded(r *plan.Region, st *plan.RolloutStatus) {
 	}
 	f.add(Fact{
 		ID: f.id(ChangeApplied, r.Want.Region, ro.ID), Items: items(*ro, "superseded"), OneShot: true, OnlyIfOpen: !f.recordedNow(r.Want.Region, ro),
-		Title: title, Sections: []Section{{Text: f.askedBy(ro)}, {Text: f.doneText(ro.Begun, ro.Ended)}},
+		Title: title, Sections: []Section{{Text: f.askedBy(ro)}, {Text: f.doneText(ro.Begun, ro.Ended)}}, ElsewhereAsked: f.elsewhereAsked(ro),
 		Closes: append(f.closesAtEnd(r.Want.Region, ro), Scope{Kind: ChangeApplied, Region: r.Want.Region, Key: ro.ID},
 			Scope{Kind: RolloutFailed, Region: r.Want.Region, Key: ro.ID}),
 	})
@@ -189,7 +191,7 @@ func (f *observer) halted(r *plan.Region, st *plan.RolloutStatus) {
 	x := Fact{
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "halted"),
 		Title:    fmt.Sprintf("%s halted in wave %d of %d", rolloutText(st), ro.Wave, ro.Waves),
-		Sections: append(verdictSections(ro), Section{Text: has + " " + f.askedBy(ro)}),
+		Sections: append(verdictSections(ro), Section{Text: has + " " + f.askedBy(ro)}), ElsewhereAsked: f.elsewhereAsked(ro),
 	}
 	x.Sections = append(x.Sections, Section{Text: "To check again and continue:", Code: f.command("retry", "--reason", `"…"`)})
 	for _, t := range ro.Introduced(st.Changed) {
@@ -241,7 +243,7 @@ func (f *observer) alarmAfter(r *plan.Region, st *plan.RolloutStatus) {
 		ID: f.id(RolloutFailed, r.Want.Region, ro.ID), Items: items(*ro, "watching"),
 		Title: fmt.Sprintf("an alarm fired after %s on %s", rolloutText(st), words.Count(changedBy(st), "function")),
 		Sections: append(verdictSections(ro), Section{Text: fmt.Sprintf("The rollout was complete and healthy %s; its alarms are watched until %s. layerd changes nothing by itself. %s",
-			words.Moment(ro.Since, f.Zone), words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}),
+			words.Moment(ro.Since, f.Zone), words.Moment(ro.VerdictDue(r.Want.Rules()), f.Zone), f.askedBy(ro))}), ElsewhereAsked: f.elsewhereAsked(ro),
 	}
 	for _, t := range introduced(st) {
 		args := []string{t.Name}
@@ -331,13 +333,21 @@ func completed(ro *rollout.Rollout) bool {
 	return ro.Stage == rollout.StageDone || ro.Stage == rollout.StageWatching
 }
 
-// askedBy names the commit of a rollout.
+// elsewhereAsked reports whether another commit than the newest asked for a rollout.
+func (f *observer) elsewhereAsked(ro *rollout.Rollout) bool {
+	return ro.Revision != f.Revision || len(ro.Asked) > 1
+}
+
+// askedBy names the commits of a rollout.
 func (f *observer) askedBy(ro *rollout.Rollout) string {
-	subject := ""
-	if ro.Revision == f.Revision {
-		subject = f.Subject
+	if len(ro.Asked) == 0 {
+		return "Asked for by " + f.askedText(desired.Asked{Revision: ro.Revision}) + "."
 	}
-	return "Asked for by " + commit(ro.Revision, subject) + "."
+	var list []string
+	for _, a := range ro.Asked {
+		list = append(list, f.askedText(a))
+	}
+	return "Asked for by " + strings.Join(list, ", and by ") + "."
 }
 
 // items are what a rollout brings, and its state.
@@ -451,11 +461,11 @@ func verdictSections(ro *rollout.Rollout) []Section {
 func findingSection(text string, list []string) []Section {
 	var sections []Section
 	for i, line := range list[:min(len(list), maxFindings)] {
-		line = words.Truncate(line, maxText/2)
+		section := Section{Text: words.Truncate(line, maxText/2)}
 		if i == 0 {
-			line = text + "\n" + line
+			section = Section{Text: text, Detail: section.Text}
 		}
-		sections = append(sections, Section{Text: line})
+		sections = append(sections, section)
 	}
 	if left := len(list) - maxFindings; left > 0 {
 		sections = append(sections, Section{Text: fmt.Sprintf("And %d more.", left)})

@@ -22,6 +22,9 @@ func show(m notify.Message) string {
 	fmt.Fprintf(&b, "## %s (%s %s)\n\n", m.Headline(), m.Severity, m.Alert.Kind)
 	for _, s := range m.Sections {
 		b.WriteString(s.Text)
+		if s.Detail != "" {
+			b.WriteString("\n" + s.Detail)
+		}
 		if len(s.Items) > 0 {
 			b.WriteString("\n  " + strings.Join(s.Items, "\n  "))
 		}
@@ -40,7 +43,7 @@ func show(m notify.Message) string {
 func TestStories(t *testing.T) {
 	for _, s := range notifytest.Stories() {
 		t.Run(s.Name, func(t *testing.T) {
-			messages, err := s.Messages(t.Context())
+			messages, err := s.Messages()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -41,10 +41,11 @@ type SendError struct {
 
 func (e *SendError) Error() string { return e.Reason }
 
-// verdict sorts the error of a Send; what a target did not sort is tried again.
-func verdict(err error) (v Verdict, retryAfter time.Duration) {
+// sendError returns the error of a Send as a target sorted it; one that it did not
+// sort is tried again.
+func sendError(err error) *SendError {
 	if e, ok := errors.AsType[*SendError](err); ok {
-		return e.Verdict, e.RetryAfter
+		return e
 	}
-	return Later, 0
+	return &SendError{Verdict: Later, Reason: err.Error()}
 }

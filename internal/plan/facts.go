@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/rollout"
 )
 
@@ -18,8 +19,29 @@ func Begins(p Region, before *rollout.Rollout, id, revision string, now time.Tim
 	for _, w := range p.Waves {
 		total += w.Functions
 	}
-	return rollout.New(before, id, revision, p.Targets, len(p.Waves), total, p.Want.Rules(), now)
+	asked := askedBy(p.Steps)
+	if len(asked) == 1 && asked[0].Revision != "" {
+		revision = asked[0].Revision
+	}
+	r := rollout.New(before, id, revision, p.Targets, len(p.Waves), total, p.Want.Rules(), now)
+	r.Asked = asked
+	return r
 }
+
+// askedBy returns who asked for what a rollout is to do, each once, in the order of the
+// steps.
+func askedBy(steps []Step) []desired.Asked {
+	var list []desired.Asked
+	for _, s := range steps {
+		if s.InRollout() && s.Asked != nil && !slices.Contains(list, *s.Asked) && len(list) < maxAsked {
+			list = append(list, *s.Asked)
+		}
+	}
+	return list
+}
+
+// maxAsked bounds how many commits a rollout names.
+const maxAsked = 10
 
 // lower returns the lower of two waves, of which 0 is none.
 func lower(a, b int) int {

@@ -14,7 +14,13 @@ type Learned struct {
 	Candidates []Candidate    // versions that nothing protects, old and new
 	Numbers    []PinnedNumber // which number a semantic version was found at
 	Selected   []Selection    // how many functions each layer selects
+	Kept       []string       // functions that this environment holds, and that wait for their first layer
+	Released   []string       // functions that it held and selects no more
+	Refused    []Revised      // at which revision a function was refused
 }
+
+// Revised is a function with a refusal of which the revision was not known.
+type Revised struct{ Function, Revision string }
 
 // Adoption is a function that already has what is wanted.
 type Adoption struct {

@@ -33,6 +33,34 @@ type FunctionPast struct {
 	// Heals counts, by layer, how often drift was healed that came back within
 	// a day; absent = never, or not since Git last changed it.
 	Heals map[state.LayerARN]Heals
+	// Refusals are what AWS refused to do to it, each at most once; nil = nothing.
+	Refusals []Refusal
+	// Account is where the function is; empty = unknown, or in several as the
+	// environment moved.
+	Account string
+	// Since is when the environment last began to hold the function; zero = before
+	// that was remembered.
+	Since time.Time
+	// Kept: it was the first to select the function, and has waited since to
+	// apply a layer. Released: it has selected it no more.
+	Kept, Released bool
+}
+
+// Holds reports whether the environment had the function of an account when it was last
+// looked at: it applied or found a layer there, or waits to be the first.
+func (p FunctionPast) Holds(account string) bool {
+	if p.Released || p.Account != "" && p.Account != account {
+		return false
+	}
+	if p.Kept {
+		return true
+	}
+	for _, n := range p.Applied {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Heals is how often a drift that comes back was healed.

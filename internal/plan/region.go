@@ -141,6 +141,10 @@ type Blocked struct {
 	// Permanent reports that the function's kind is the reason (an image, an
 	// edge replica): nothing to wait for, and not out of sync.
 	Permanent bool
+	// Refused reports that AWS refused it again and again, and Until when it is tried
+	// again at the latest; zero = unknown.
+	Refused bool
+	Until   time.Time
 }
 
 // Kept is a version that retention does not prune, and why.

@@ -3,6 +3,7 @@ package plan
 import (
 	"strconv"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
@@ -51,6 +52,17 @@ type Result struct {
 	// Unwell reports that AWS could not start what was published: the rollout is
 	// not well, whatever its checks say.
 	Unwell bool
+	// Shared reports that the error is not about this step: it is of all, and stands
+	// as the Failure of the Region.
+	Shared bool
+	// MayBeAll reports that the error may be of one function or of all: a right is
+	// missing, or no answer came.
+	MayBeAll bool
+	// Untried reports that the step was left out, for something that is not its own:
+	// it was stopped, or another met what is of all.
+	Untried bool
+	// Revision is the function's when AWS refused it; empty = not known.
+	Revision string
 }
 
 // Step is one thing to do to one function, or one version to prune.
@@ -66,7 +78,8 @@ type Step struct {
 	FromVersion, ToVersion string
 	New                    bool // the function gets this layer for the first time
 	Cause                  Cause
-	Reason                 string // a sentence for a person
+	Reason                 string         // a sentence for a person
+	Asked                  *desired.Asked // of a change: who asked for it; nil = not known, or of another cause
 	Wave                   int
 	Held                   *Held // nil: may run now
 	Result                 *Result
@@ -84,6 +97,9 @@ type Step struct {
 	// Whole is the list that going back by health restores, whatever the
 	// slots; nil = what Fold makes of the steps.
 	Whole []state.LayerVersionARN
+	// Refused is why the function was blocked until now, and is tried once more; empty
+	// = it was not.
+	Refused string
 	// Tug is why a drift that comes back again and again is left alone.
 	Tug string
 	// Quarantined is why the version must not come to the function.

@@ -15,8 +15,9 @@
 //
 //   - Every function is a function of its arguments: it reads no clock, no terminal and
 //     no environment, so that the same result reads the same wherever it is shown.
-//   - What others wrote cannot rewrite a terminal, call people by name or end an
-//     annotation: Harmless, and escape.
+//   - What others wrote cannot rewrite a terminal, call people by name or begin a
+//     command of a job: all of it goes through package foreign, in the only ways into
+//     a Page, a comment and an annotation.
 //   - Colour never carries a meaning alone, and JSON lists are never null.
 //   - The suggested commands are given, in Commands: only who stands at the door knows
 //     whether a reader has flags or buttons.

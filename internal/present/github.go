@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -17,7 +18,8 @@ import (
 type annotations struct{ strings.Builder }
 
 // GitHub returns annotations and then the text, for the log of a job. root is the
-// folder of the desired state inside the repository.
+// folder of the desired state inside the repository. Only the annotations are commands:
+// no line of the text is one.
 func GitHub(r plan.Report, v Options, root string) string {
 	var a annotations
 	a.problems(r.Problems, root)
@@ -27,7 +29,7 @@ func GitHub(r plan.Report, v Options, root string) string {
 		}
 	}
 	v.Palette = Palette{}
-	return a.String() + Text(r, v)
+	return a.String() + foreign.Workflow(Text(r, v))
 }
 
 func (a *annotations) region(r plan.Region, v Options, root string) {
@@ -83,15 +85,5 @@ func (a *annotations) problems(list []desired.Problem, root string) {
 }
 
 func (a *annotations) add(kind, title, text string) {
-	fmt.Fprintf(a, "::%s title=%s::%s\n", kind, property(title), data(text))
-}
-
-// data and property escape text the way GitHub's runner reads it back; a line end in
-// a message would end the command and let it begin another.
-func data(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
-}
-
-func property(s string) string {
-	return strings.NewReplacer(":", "%3A", ",", "%2C").Replace(data(s))
+	fmt.Fprintf(a, "::%s title=%s::%s\n", kind, foreign.WorkflowProperty(title), foreign.WorkflowData(text))
 }

@@ -1,110 +1,32 @@
 package present
 
 import (
-	"encoding/csv"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
 )
 
-// historyView is the JSON of history.
-type historyView struct {
-	FormatVersion string      `json:"format_version"`
-	Entries       []entryView `json:"entries"`
-}
-
-// entryView is one step that was carried out, or was about to be. Its status
-// is "open" while nobody knows how it ended. A ruling has kind "approval",
-// "forget", "quarantine" or "retry", cause "ruling" and status "given", and of the
-// rest what a person's decision has: a quarantine goes from the bad version to
-// the one to go back to, and its function is a glob.
-type entryView struct {
-	ID          string   `json:"id"`
-	Round       string   `json:"round"`
-	Environment string   `json:"environment"`
-	Account     string   `json:"account"`
-	Region      string   `json:"region"`
-	Step        string   `json:"step"`
-	Kind        string   `json:"kind"`
-	Cause       string   `json:"cause"`
-	Reason      string   `json:"reason"`
-	Layer       string   `json:"layer"`
-	Function    string   `json:"function"`
-	From        string   `json:"from"`
-	To          string   `json:"to"`
-	FromVersion string   `json:"from_version"`
-	ToVersion   string   `json:"to_version"`
-	Before      []string `json:"before"`
-	After       []string `json:"after"`
-	Found       []string `json:"found,omitempty"` // what was there at the end, where that is not after
-	Status      string   `json:"status"`
-	Error       string   `json:"error,omitempty"`
-	RequestID   string   `json:"request_id,omitempty"`
-	StartedAt   string   `json:"started_at"`
-	EndedAt     string   `json:"ended_at,omitempty"`
-	Seconds     float64  `json:"seconds"`
-	Revision    string   `json:"revision"`
-	Author      string   `json:"author"`
-	Digest      string   `json:"digest"`
-	Approval    string   `json:"approval"` // the digest that was approved
-	ApprovedBy  string   `json:"approved_by"`
-	Window      string   `json:"window"`
-	Fencing     int64    `json:"fencing"`         // the lease's token; 0 = without a lease
-	Steps       int      `json:"steps,omitempty"` // of a ruling: how many steps it releases; of a rollout: its functions
-	Rollout     string   `json:"rollout,omitempty"`
-	Wave        int      `json:"wave,omitempty"`
-	Alias       string   `json:"alias,omitempty"` // that was to be moved, between function versions
-	AliasBefore string   `json:"alias_before,omitempty"`
-	AliasAfter  string   `json:"alias_after,omitempty"` // absent = it was not moved, or nobody knows
-	Canary      bool     `json:"canary,omitempty"`      // it was to be given weights only
-	Findings    []string `json:"findings,omitempty"`    // of a rollout: what its checks said
-}
-
-// openStatus is what is said of a record without an end.
-const openStatus = "open"
-
-// HistoryDocument returns entries for other programs.
-func HistoryDocument(entries []history.Entry) any {
-	return historyView{FormatVersion: "1", Entries: plan.Views(entries, viewEntry)}
-}
-
-func viewEntry(e history.Entry) entryView {
-	v := entryView{
-		ID: e.ID, Round: e.RoundID, Environment: e.Environment, Account: e.Account, Region: e.Region, Step: e.Step,
-		Kind: string(e.Kind), Cause: string(e.Cause), Reason: e.Reason, Layer: e.Layer, Function: e.Function,
-		From: string(e.From), To: string(e.To), FromVersion: e.FromVersion, ToVersion: e.ToVersion,
-		Before: texts(e.Before), After: texts(e.After), Status: statusOf(e), Error: e.Error, RequestID: e.RequestID,
-		StartedAt: plan.Timestamp(e.Started), EndedAt: plan.Timestamp(e.Ended), Seconds: e.Duration.Seconds(), Revision: e.Revision,
-		Author: e.Author, Digest: e.Digest, Approval: e.Approval, ApprovedBy: e.ApprovedBy, Window: e.Window,
-		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
-		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings,
+// statusWord returns for people how a step ended.
+func statusWord(e history.Entry) string {
+	if e.Interrupted && e.Status != plan.StatusApplied {
+		return "interrupted"
 	}
-	if e.Found != nil {
-		v.Found = texts(e.Found)
-	}
-	return v
-}
-
-func texts[S ~string](list []S) []string {
-	return plan.Views(list, func(s S) string { return string(s) })
-}
-
-func statusOf(e history.Entry) string {
-	if e.Status == "" {
-		return openStatus
-	}
-	return string(e.Status)
+	return statusOf(e)
 }
 
 // mark draws how a step ended.
-func (p Palette) mark(e history.Entry) string {
-	switch statusOf(e) {
+func (p Palette) mark(e history.Entry) foreign.Styled {
+	switch statusWord(e) {
+	case "interrupted":
+		return p.Warn("!")
 	case string(plan.StatusApplied):
 		return p.Good("✓")
 	case string(plan.StatusFailed):
@@ -115,73 +37,91 @@ func (p Palette) mark(e history.Entry) string {
 	return "·"
 }
 
-// HistoryCSV returns entries for spreadsheets and auditors. A cell that begins like a
-// formula is quoted with an apostrophe: names of functions and people's words
-// are in there.
-func HistoryCSV(entries []history.Entry) string {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	rows := [][]string{{"started_at", "ended_at", "environment", "account", "region", "kind", "cause", "layer", "function",
-		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
-		// New columns come last: people have spreadsheets that count them.
-		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps",
-		"rollout", "wave", "alias", "alias_before", "alias_after", "canary"}}
-	for _, e := range entries {
-		v := viewEntry(e)
-		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
-			number(e.FromNumber), v.FromVersion, number(e.ToNumber), v.ToVersion, v.Status, v.Error, v.Reason, v.Revision,
-			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
-			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
-			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps)),
-			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, map[bool]string{true: "true"}[v.Canary]})
-	}
-	for _, row := range rows {
-		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
-			}
-		}
-		_ = w.Write(row) // a builder never fails
-	}
-	w.Flush()
-	return b.String()
-}
-
-func number(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.FormatInt(n, 10)
-}
-
 // historyPage is a history that is being written.
 type historyPage struct{ Page }
 
-// History returns entries for people, in their order; what one round did to many
-// functions is one line.
-func History(entries []history.Entry, zone *time.Location, v Options) string {
+// History returns a page for people, the newest first; what was done to many functions
+// in one rollout or round is one line. all is the command that shows what the page
+// leaves out.
+func History(page history.Page, all string, zone *time.Location, v Options) string {
 	pg := &historyPage{Page{Palette: v.Palette, Width: v.Width}}
 	day := ""
-	for i := 0; i < len(entries); {
-		n := 1
-		for i+n < len(entries) && together(entries[i], entries[i+n]) {
-			n++
-		}
-		if d := entries[i].Started.In(zone).Format("Mon 2006-01-02 MST"); d != day {
+	for _, line := range historyLines(page.Entries) {
+		if d := shownAt(line[0]).In(zone).Format("Mon 2006-01-02 MST"); d != day {
 			day = d
 			pg.Linef(0, "%s", pg.Bold(d))
 		}
-		pg.change(entries[i:i+n], v.Verbose, zone)
-		i += n
+		pg.change(line, v.Verbose, zone)
+	}
+	if left := LeftOut(page); left != "" {
+		pg.Linef(0, "%s; all of them:", left)
+		pg.Copy(2, all)
 	}
 	return pg.String()
 }
 
-// together reports whether two neighbours are the same change of two functions.
-func together(a, b history.Entry) bool {
-	return a.Cause != history.CauseRuling && a.Environment == b.Environment && a.Region == b.Region && a.Revision == b.Revision && a.Kind == b.Kind &&
-		a.Cause == b.Cause && a.Layer == b.Layer && a.From == b.From && a.To == b.To && statusOf(a) == statusOf(b) &&
-		a.Error == b.Error && a.Digest == b.Digest && a.Rollout == b.Rollout && a.Wave == b.Wave && a.Canary == b.Canary
+// same is what the entries of one line have in common.
+type same struct {
+	group, environment, region, layer, status, err, digest, asked, alias string
+	kind                                                                 plan.Kind
+	cause                                                                plan.Cause
+	from, to                                                             state.LayerVersionARN
+	wave                                                                 int
+	canary                                                               bool
+	decision                                                             int // each is its own; 0 = it is none
+}
+
+// historyLines returns the entries that are one line for a person, in the order of
+// the newest of each. Functions that are worked on at the same time are recorded in
+// any order, and those of several layers by turns: not only neighbours belong
+// together.
+func historyLines(entries []history.Entry) [][]history.Entry {
+	var lines grouped[same, history.Entry]
+	for i, e := range entries {
+		key := same{
+			group: e.Group(), environment: e.Environment, region: e.Region, layer: e.Layer, status: statusWord(e), err: e.Error,
+			digest: e.Digest, asked: askedBy(e), kind: e.Kind, cause: e.Cause, from: e.From, to: e.To, wave: e.Wave, canary: e.Canary,
+		}
+		switch {
+		case e.Cause == history.CauseRuling:
+			key = same{decision: i + 1}
+		case e.Kind == plan.KindServe:
+			key.alias = e.Alias
+		}
+		lines.add(key, e)
+	}
+	var list [][]history.Entry
+	for _, key := range lines.keys {
+		list = append(list, lines.of[key])
+	}
+	return list
+}
+
+// subjectsOf returns the functions of a line, or the versions that were pruned: one that
+// was tried again is no second one.
+func subjectsOf(line []history.Entry) []string {
+	var names grouped[string, struct{}]
+	for _, e := range line {
+		names.add(subjectOf(e), struct{}{})
+	}
+	return names.keys
+}
+
+// timesText returns how often a line was done, where that is more than once to each;
+// else "".
+func timesText(line []history.Entry, subjects int, zone *time.Location) string {
+	if len(line) == subjects {
+		return ""
+	}
+	return fmt.Sprintf("  %d times since %s", len(line), words.Moment(line[len(line)-1].Started, zone))
+}
+
+// shownAt is the instant that an entry is shown with: of a rollout, when it ended.
+func shownAt(e history.Entry) time.Time {
+	if e.Kind == history.KindRollout {
+		return e.Ended
+	}
+	return e.Started
 }
 
 // change writes one change of one function or of many.
@@ -191,18 +131,21 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 		p.ruling(e, zone)
 		return
 	}
-	noun := "function"
+	noun, names := "function", subjectsOf(entries)
 	if e.Kind == plan.KindPrune {
 		noun = "version"
 	}
-	p.Line(2, 10, fmt.Sprintf("%s %s %s · %s  %s %s  %s  %s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
-		statusOf(e), e.Kind, words.Count(len(entries), noun), whatOf(e)))
-	p.Line(10, 2, p.Faint(forWhom(e)+rolloutOf(e)))
+	p.Hangf(2, 10, "%s %s %s · %s  %s %s  %s  %s%s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
+		statusWord(e), e.Kind, words.Count(len(names), noun), whatOf(e), timesText(entries, len(names), zone))
+	p.Linef(10, "%s", p.Faint(forWhom(e)+rolloutOf(e)))
 	if e.Error != "" {
 		p.Linef(10, "%s", e.Error)
 	}
-	if !verbose && len(entries) > 1 {
+	if !verbose && len(names) > 1 {
 		return
+	}
+	if !verbose {
+		entries = entries[:1]
 	}
 	for _, e := range entries {
 		p.Linef(10, "%s  %s", subjectOf(e), p.Faint(e.Reason))
@@ -223,10 +166,36 @@ func whatOf(e history.Entry) string {
 
 // forWhat returns for what a step was done: "for change, revision ab12cd3 by sato".
 func forWhat(e history.Entry) string {
-	if e.Revision == "" {
-		return "for " + string(e.Cause)
+	text := "for " + string(e.Cause)
+	if who := askedBy(e); who != "" {
+		text += ", " + who
 	}
-	return "for " + string(e.Cause) + ", revision " + words.Commit(e.Revision) + by(e.Author)
+	return text
+}
+
+// askedBy returns who asked for a change: "revision ab12cd3 by sato, “Raise it”".
+func askedBy(e history.Entry) string {
+	asked := desired.Asked{Revision: e.Revision, Author: e.Author, Subject: e.Subject}
+	if e.Asked != nil {
+		asked = *e.Asked
+	}
+	return askedText(asked)
+}
+
+func askedText(a desired.Asked) string {
+	switch {
+	case a.Published:
+		return "a new version of the range in Git"
+	case a.Revision == "":
+		return ""
+	case a.Earlier:
+		return "revision " + words.Commit(a.Revision) + " or one before it"
+	}
+	text := "revision " + words.Commit(a.Revision) + by(a.Author)
+	if a.Subject != "" {
+		text += ", “" + words.Truncate(a.Subject, 72) + "”"
+	}
+	return text
 }
 
 // forWhom returns for what a step was done, and by whose word.
@@ -282,16 +251,15 @@ func (p *historyPage) ruling(e history.Entry, zone *time.Location) {
 		p.rollout(e, zone)
 		return
 	}
-	text := fmt.Sprintf("%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	if e.Steps > 0 {
-		text += "  " + words.Count(e.Steps, "step")
+		what += "  " + words.Count(e.Steps, "step")
 	}
-	p.Line(2, 10, text)
+	p.Hangf(2, 10, "%s %s %s  %s", e.Started.In(zone).Format("15:04"), p.Good("✓"), where, what)
 	by := "by " + e.ApprovedBy
 	if e.Reason != "" {
 		by += ": " + e.Reason
 	}
-	p.Line(10, 2, p.Faint(by))
+	p.Linef(10, "%s", p.Faint(by))
 }
 
 // rollout writes how a rollout ended, and the findings of its checks.
@@ -300,15 +268,14 @@ func (p *historyPage) rollout(e history.Entry, zone *time.Location) {
 	if rollout.Stage(e.Status).Failed() {
 		mark = p.Bad("✗")
 	}
-	text := fmt.Sprintf("%s %s %s · %s  rollout %s in wave %d  %s", e.Ended.In(zone).Format("15:04"), mark, e.Environment, e.Region,
+	p.Hangf(2, 10, "%s %s %s · %s  rollout %s in wave %d  %s", shownAt(e).In(zone).Format("15:04"), mark, e.Environment, e.Region,
 		strings.ReplaceAll(string(e.Status), "_", " "), e.Wave, words.Count(e.Steps, "function"))
-	p.Line(2, 10, text)
 	if e.Reason != "" {
-		p.Line(10, 2, p.Faint(e.Reason))
+		p.Linef(10, "%s", p.Faint(e.Reason))
 	}
 	for _, f := range e.Findings {
 		if f != e.Reason {
-			p.Line(10, 2, p.Faint(f))
+			p.Linef(10, "%s", p.Faint(f))
 		}
 	}
 }

@@ -74,6 +74,7 @@ func TestHistoryViews(t *testing.T) {
 		"approved_by": "鈴木", "digest": "d", "request_id": "req", "seconds": "2.300", "before": string(layer("x", 1) + " " + layer("y", 7)),
 		"after": string(layer("x", 2) + " " + layer("y", 7)), "approval": "a", "window": "Saturday", "fencing": "57", "id": "i", "round": "r", "steps": "",
 		"rollout": "t-R", "wave": "2", "alias": "live", "alias_before": "7", "alias_after": "8", "canary": "true",
+		"interrupted": "", "subject": "", "asked": "", "planned": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("csv (-want +got):\n%s", diff)
@@ -100,7 +101,7 @@ func TestHistoryCSV(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != "a, \"b\"\nc" || rows[2][13] != openStatus {
+	if len(rows) != 3 || rows[1][8] != `'=HYPERLINK("x")` || rows[2][8] != "'-1" || rows[1][15] != `a, "b"\nc` || rows[2][13] != openStatus {
 		t.Errorf("%q", rows)
 	}
 }
@@ -131,7 +132,33 @@ func TestRenderHistory(t *testing.T) {
 	for _, f := range functions(30) {
 		list = append(list, entry(f, testNow.Add(-time.Hour), plan.StatusApplied, ""))
 	}
-	golden(t, "history.txt", History(list, tokyo(t), Options{Width: 80}))
+	page := history.Page{Entries: list}
+	golden(t, "history.txt", History(page, "", tokyo(t), Options{Width: 80}))
+	golden(t, "history-40.txt", History(page, "", tokyo(t), Options{Width: 40}))
+}
+
+// H3: what was interrupted has a word and a mark of its own in each form, and is no
+// failure.
+func TestH3InterruptedIsNoFailure(t *testing.T) {
+	e := history.Entry{
+		Round: history.Round{Environment: "prod", Region: testRegion}, Started: testNow, Interrupted: true,
+		Action: history.Action{
+			Kind: plan.KindAttach, Cause: plan.CauseChange, Layer: "common", Function: "f", From: layer("common", 4), To: layer("common", 5),
+		},
+		Status: plan.StatusSkipped, Error: "interrupted, not done: layerd was stopped before AWS had changed the function",
+	}
+	page := history.Page{Entries: []history.Entry{e}}
+	text := History(page, "", time.UTC, Options{})
+	if strings.Contains(text, "failed") || strings.Contains(text, "✗") || !strings.Contains(text, "! prod · ap-northeast-1  interrupted attach  1 function  common 4 → 5\n") {
+		t.Errorf("text:\n%s", text)
+	}
+	data, err := json.Marshal(HistoryDocument(page, 0, ""))
+	if err != nil || !strings.Contains(string(data), `"status":"skipped","interrupted":true,"error":"interrupted, not done`) {
+		t.Errorf("json: %s, %v", data, err)
+	}
+	if table := HistoryCSV(page.Entries); !strings.Contains(table, ",skipped,") || !strings.HasSuffix(table, ",true,,,\n") {
+		t.Errorf("csv: %s", table)
+	}
 }
 
 // A rollout by waves, a function behind an alias, and what people said of it.
@@ -183,5 +210,5 @@ func TestRenderHistoryOfARollout(t *testing.T) {
 			Status: history.StatusGiven, Started: testNow.Add(-2 * time.Hour),
 		},
 	}
-	golden(t, "history_rollout.txt", History(list, tokyo(t), Options{Width: 80}))
+	golden(t, "history_rollout.txt", History(history.Page{Entries: list}, "", tokyo(t), Options{Width: 80}))
 }

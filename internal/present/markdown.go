@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -30,7 +31,8 @@ func Markdown(r plan.Report, v Options) string {
 	text := markdown(r, v, 0, max(tooMany-1, 0))
 	if len(text) > markdownLimit {
 		const end = "\n\n… the rest is left out; run `layerd plan`.\n"
-		text = strings.ToValidUTF8(text[:markdownLimit-len(end)], "") + end
+		text = text[:markdownLimit-len(end)]
+		text = text[:max(0, strings.LastIndexByte(text, '\n'))] + end // in the middle of a line it could end within a mark
 	}
 	return text
 }
@@ -38,60 +40,65 @@ func Markdown(r plan.Report, v Options) string {
 // markdown writes the details of the first detailed environments, with at most
 // names functions per group.
 func markdown(r plan.Report, v Options, names, detailed int) string {
-	var b strings.Builder
+	var b comment
 	for _, planned := range r.Plans {
-		fmt.Fprintf(&b, "<!-- layerd:plan:%s -->\n", planned.Environment)
+		b.f("<!-- layerd:plan:%s -->\n", planned.Environment)
 	}
 	verb := "plan"
 	if v.Applied {
 		verb = "apply"
 	}
 	p := &planPage{Options: v}
-	fmt.Fprintf(&b, "## layerd %s\n\n%s\n\n", verb, escape(p.summary(r)))
+	b.f("## layerd %s\n\n%s\n\n", verb, p.summary(r))
 	if r.Revision != "" {
-		fmt.Fprintf(&b, "Revision `%s`, past: %s.\n\n", words.Commit(r.Revision), r.Past)
+		b.f("Revision %s, past: %s.\n\n", foreign.Code(words.Commit(r.Revision)), r.Past)
 	}
-	markdownProblems(&b, r.Problems)
-	markdownTable(&b, r, v)
+	b.problems(r.Problems)
+	b.table(r, v)
 	for i, planned := range r.Plans {
 		if i >= detailed {
-			fmt.Fprintf(&b, "\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
+			b.f("\nThe details of %s are left out here, they are too long; run `layerd plan`.\n",
 				words.Count(len(r.Plans)-i, "environment"))
 			break
 		}
 		m := markdownPlan{Options: v, names: names}
-		b.WriteString("\n" + m.environment(planned))
+		b.f("\n%s", m.environment(planned))
 	}
-	return b.String()
+	return b.text.String()
 }
 
-func markdownProblems(b *strings.Builder, problems []desired.Problem) {
-	const most = 20
+// comment is Markdown that is being written. What others wrote is escaped by its only
+// way in.
+type comment struct{ text strings.Builder }
+
+func (b *comment) f(format string, args ...any) {
+	b.text.WriteString(string(foreign.Markedf(format, args...)))
+}
+
+func (b *comment) problems(problems []desired.Problem) {
+	const most, longest = 20, 1000 // so that twenty of them fit
 	for i, p := range problems {
 		if i == most {
-			fmt.Fprintf(b, "- … and %d more\n", len(problems)-most)
+			b.f("- … and %d more\n", len(problems)-most)
 			break
 		}
-		mark := "❌"
-		if p.Severity == desired.Warning {
-			mark = "⚠️"
-		}
+		b.f("- %s ", map[bool]string{true: "⚠️", false: "❌"}[p.Severity == desired.Warning])
 		if place := p.Place(); place != "" {
-			mark += " `" + place + "`"
+			b.f("%s ", foreign.Code(place))
 		}
-		fmt.Fprintf(b, "- %s %s (`%s`)", mark, escape(p.Message), p.Code)
+		b.f("%s (%s)", words.Truncate(p.Message, longest), foreign.Code(p.Code))
 		if p.Suggestion != "" {
-			fmt.Fprintf(b, ": %s", escape(p.Suggestion))
+			b.f(": %s", words.Truncate(p.Suggestion, longest))
 		}
-		b.WriteByte('\n')
+		b.f("\n")
 	}
 	if len(problems) > 0 {
-		b.WriteByte('\n')
+		b.f("\n")
 	}
 }
 
-func markdownTable(b *strings.Builder, r plan.Report, v Options) {
-	b.WriteString("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
+func (b *comment) table(r plan.Report, v Options) {
+	b.f("| environment | Region | steps | waiting for | drift | blocked |\n|---|---|---|---|---|---|\n")
 	for _, planned := range r.Plans {
 		for _, region := range planned.Regions {
 			t := totals(plan.Report{Plans: []plan.Plan{{Regions: []plan.Region{region}}}})
@@ -105,12 +112,12 @@ func markdownTable(b *strings.Builder, r plan.Report, v Options) {
 			case region.InSync && t.steps == 0:
 				steps = "✅ in sync"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %d |\n", planned.Environment, region.Want.Region, escape(steps),
-				escape(waitingFor(region, v)), t.drift, t.blocked)
+			b.f("| %s | %s | %s | %s | %d | %d |\n", planned.Environment, region.Want.Region, steps,
+				waitingFor(region, v), t.drift, t.blocked)
 		}
 	}
 	for _, name := range r.Skipped {
-		fmt.Fprintf(b, "| %s | | ❌ invalid, not looked at | | | |\n", name)
+		b.f("| %s | | ❌ invalid, not looked at | | | |\n", name)
 	}
 }
 
@@ -141,85 +148,91 @@ type markdownPlan struct {
 	names int // functions named per group
 }
 
-func (m markdownPlan) environment(planned plan.Plan) string {
-	var b strings.Builder
+func (m markdownPlan) environment(planned plan.Plan) foreign.Marked {
+	var b comment
 	for _, r := range planned.Regions {
 		if r.InSync && r.Rollout == nil && len(r.Steps)+len(r.Drift)+len(r.Blocked)+len(r.Behind)+len(r.Notes) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "<details><summary><b>%s</b> · %s</summary>\n\n", planned.Environment, r.Want.Region)
+		b.f("<details><summary><b>%s</b> · %s</summary>\n\n", planned.Environment, r.Want.Region)
 		m.region(&b, r)
-		b.WriteString("</details>\n\n")
+		b.f("</details>\n\n")
 	}
 	if len(planned.Lines) > 0 && m.Commands.Approve != nil && approvable(planned) {
-		fmt.Fprintf(&b, "To release the plan of **%s**:\n\n```sh\n%s\n```\n", planned.Environment, m.Commands.Approve(planned.Environment, planned.Digest))
+		b.f("To release the plan of **%s**:\n\n%s", planned.Environment,
+			foreign.Fenced("sh", m.Commands.Approve(planned.Environment, planned.Digest)+"\n"))
 	}
-	return b.String()
+	return foreign.Marked(b.text.String())
 }
 
-func (m markdownPlan) region(b *strings.Builder, r plan.Region) {
+func (m markdownPlan) region(b *comment, r plan.Region) {
 	if r.Window.Reason != "" {
-		fmt.Fprintf(b, "Change window: %s\n\n", escape(r.Window.Reason))
+		b.f("Change window: %s\n\n", r.Window.Reason)
 	}
-	markdownRollout(b, r, m.Options)
+	b.rollout(r, m.Options)
 	if f := r.Failure; f != nil {
-		fmt.Fprintf(b, "❌ %s (`%s`)\n\n", escape(f.Message), f.Code)
+		b.f("❌ %s (%s)\n\n", f.Message, foreign.Code(f.Code))
 	}
-	markdownProblems(b, r.Problems)
+	b.problems(r.Problems)
 	if len(r.Steps) > 0 {
-		b.WriteString("```diff\n" + strings.ReplaceAll(m.diff(r), "```", "'''") + "```\n\n")
+		b.f("%s\n", foreign.Fenced("diff", m.diff(r)))
 	}
 	drift, extra := splitDrift(r.Drift)
 	if len(extra) > 0 {
-		fmt.Fprintf(b, "- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extra), "layer"))
+		b.f("- %s attached that neither Git nor `unmanaged` names, left as it is\n", words.Count(len(extraByLayer(extra)), "layer"))
 	}
 	for _, d := range drift {
-		fmt.Fprintf(b, "- ⚠️ drift `%s` on `%s`: %s, since %s\n", d.Kind, d.Function, escape(d.Reason), words.Moment(d.Since, r.Want.Zone))
+		b.f("- ⚠️ drift %s on %s: %s, since %s\n", foreign.Code(d.Kind), foreign.Code(d.Function), d.Reason, words.Moment(d.Since, r.Want.Zone))
 	}
 	blocked := blockedByReason(r)
 	for _, reason := range blocked.keys {
-		fmt.Fprintf(b, "- ⛔ blocked, %s: %s\n", escape(reason), m.list(blocked.of[reason]))
+		b.f("- ⛔ blocked, %s: %s\n", reason, m.list(blocked.of[reason]))
 	}
 	for _, a := range r.Behind {
-		fmt.Fprintf(b, "- ⚠️ `%s:%s` serves %s while `$LATEST` gets %s\n", a.Function, a.Alias, layerServed(a), a.Latest.Label(""))
+		b.f("- ⚠️ %s serves %s while `$LATEST` gets %s\n", foreign.Code(a.Function+":"+a.Alias), layerServed(a), a.Latest.Label(""))
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(b, "- %s\n", escape(n.Message))
+		b.f("- %s\n", n.Message)
 	}
 	if r.Cost.Calls > 0 && !m.Applied {
-		fmt.Fprintf(b, "\n%s\n", costText(r.Cost, m.Rate))
+		b.f("\n%s\n", costText(r.Cost, m.Rate))
 	}
-	b.WriteByte('\n')
+	b.f("\n")
 }
 
 // diff uses GitHub's colours: + green, - red, ! orange, # grey.
 func (m markdownPlan) diff(r plan.Region) string {
-	var b strings.Builder
+	var b block
 	runs, waits := split(r.Steps)
 	m.groups(&b, groupSteps(runs))
 	for _, w := range waits {
-		fmt.Fprintf(&b, "# %s\n", waitsFor(w.held, m.Now, r.Want.Zone))
+		b.f("# %s\n", waitsFor(w.held, m.Now, r.Want.Zone))
 		for _, h := range w.explained(r) {
-			fmt.Fprintf(&b, "#   %s: %s\n", h.By, oneLine(h.Reason))
+			b.f("#   %s: %s\n", h.By, h.Reason)
 		}
 		m.groups(&b, w.groups)
 	}
 	return b.String()
 }
 
-func (m markdownPlan) groups(b *strings.Builder, groups []group) {
+// block is lines of code that are being written, each of which we begin.
+type block struct{ strings.Builder }
+
+func (b *block) f(format string, args ...any) { b.WriteString(foreign.Linef(format, args...)) }
+
+func (m markdownPlan) groups(b *block, groups []group) {
 	for _, g := range groups {
 		symbol := g.symbol
 		if symbol != "+" && symbol != "-" {
 			symbol = "!"
 		}
-		fmt.Fprintf(b, "%s %s %s  %s\n", symbol, Pad(g.verb, 8), padLeft(words.Count(len(g.steps), g.noun), widest(groups)), g.what)
+		b.f("%s %s %s  %s\n", symbol, Pad(g.verb, 8), padLeft(words.Count(len(g.steps), g.noun), widest(groups)), g.what)
 		if names := g.names(); len(names) > 0 && m.names > 0 {
-			fmt.Fprintf(b, "    %s\n", m.list(names))
+			b.f("    %s\n", m.list(names))
 		}
 		for _, s := range g.steps {
 			if s.Result != nil && s.Result.Error != "" {
-				fmt.Fprintf(b, "- %s %s: %s\n", s.Result.Status, subject(s), oneLine(s.Result.Error))
+				b.f("- %s %s: %s\n", s.Result.Status, subject(s), s.Result.Error)
 			}
 		}
 	}
@@ -236,11 +249,3 @@ func (m markdownPlan) list(names []string) string {
 	}
 	return text
 }
-
-// escape keeps what others wrote from being read as Markdown tables or HTML,
-// and from calling people by @name.
-func escape(s string) string {
-	return strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;", "@", "&#64;").Replace(oneLine(s))
-}
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,95 +1,81 @@
 package present
 
 import (
-	"fmt"
-	"regexp"
 	"strings"
-	"unicode"
 
-	"charm.land/lipgloss/v2"
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // Page is text for a terminal. Lines are broken between words and never cut:
 // a function's name that does not fit stands out over the edge, where it can
-// still be copied.
+// still be copied. What others wrote is cleaned by whatever takes it: only a
+// Styled may hold colours.
 type Page struct {
-	strings.Builder
+	text strings.Builder
 	Palette
 	Width int // in columns; 0 = lines are not broken
 }
 
-// Line writes text behind indent spaces; what does not fit goes on hang
+// String returns all that was written.
+func (p *Page) String() string { return p.text.String() }
+
+// narrow is the least that is left of a line for text behind its hanging indent.
+const narrow = 28
+
+// Line writes text of anybody behind indent spaces; what does not fit goes on hang
 // spaces further in. Spaces within a line stay as many as they are.
-func (p *Page) Line(indent, hang int, text string) {
-	text = Harmless(text)
-	column, gap := indent, 0
-	p.WriteString(strings.Repeat(" ", indent))
-	for i, word := range strings.Split(text, " ") {
-		if i > 0 {
-			gap++
-		}
-		if word == "" {
-			continue
-		}
-		w := lipgloss.Width(word)
-		if p.Width > 0 && gap > 0 && column+gap+w > p.Width {
-			p.WriteString("\n" + strings.Repeat(" ", indent+hang))
-			column, gap = indent+hang, 0
-		}
-		p.WriteString(strings.Repeat(" ", gap) + word)
-		column, gap = column+gap+w, 0
-	}
-	p.WriteByte('\n')
+func (p *Page) Line(indent, hang int, text string) { p.line(indent, hang, foreign.Style(text)) }
+
+// Hangf is Line of what foreign.Styledf returns.
+func (p *Page) Hangf(indent, hang int, format string, args ...any) {
+	p.line(indent, hang, foreign.Styledf(format, args...))
 }
 
-// Linef is Line with a hanging indent of two.
+// Linef is Hangf with a hanging indent of two.
 func (p *Page) Linef(indent int, format string, args ...any) {
-	p.Line(indent, 2, fmt.Sprintf(format, args...))
+	p.line(indent, 2, foreign.Styledf(format, args...))
+}
+
+func (p *Page) line(indent, hang int, text foreign.Styled) {
+	if p.Width > 0 && p.Width-indent-hang < narrow {
+		hang = min(hang, 2) // a column of words is worse than no column
+	}
+	lines := foreign.Wrap(string(text), p.Width, indent, indent+hang)
+	for i, line := range lines {
+		in := indent
+		if i > 0 {
+			in += hang
+		}
+		p.text.WriteString(strings.Repeat(" ", in) + line + "\n")
+	}
+}
+
+// Copy writes a command that a reader copies: in one piece, however wide.
+func (p *Page) Copy(indent int, command string) {
+	p.text.WriteString(strings.Repeat(" ", indent) + foreign.Clean(command) + "\n")
 }
 
 // Blank writes an empty line.
-func (p *Page) Blank() { p.WriteByte('\n') }
+func (p *Page) Blank() { p.text.WriteByte('\n') }
 
-// Ends pushes right to the right edge where both fit, else puts it after left.
-func (p *Page) Ends(left, right string) {
-	gap := p.Width - lipgloss.Width(left) - lipgloss.Width(right)
-	p.WriteString(left + strings.Repeat(" ", max(gap, 2)) + right + "\n")
-}
-
-// escapes are the control sequences that we write ourselves: colours.
-var escapes = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
-// Harmless replaces control characters. A repository and AWS are written by
-// many, and what they wrote must not rewrite what a terminal shows. Colours
-// pass, ours and theirs: they harm nobody.
-func Harmless(text string) string {
-	if strings.IndexFunc(text, unicode.IsControl) < 0 {
-		return text
+// Ends pushes right to the right edge where both fit, else puts it below left.
+func (p *Page) Ends(left, right foreign.Styled) {
+	gap := p.Width - foreign.Width(string(left)) - foreign.Width(string(right))
+	if p.Width > 0 && gap < 2 {
+		p.line(0, 2, left)
+		p.line(2, 2, right)
+		return
 	}
-	clean := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return '\uFFFD'
-			}
-			return r
-		}, s)
-	}
-	var b strings.Builder
-	last := 0
-	for _, at := range escapes.FindAllStringIndex(text, -1) {
-		b.WriteString(clean(text[last:at[0]]) + text[at[0]:at[1]])
-		last = at[1]
-	}
-	return b.String() + clean(text[last:])
+	p.text.WriteString(string(left) + strings.Repeat(" ", max(gap, 2)) + string(right) + "\n")
 }
 
 // Pad fills s with spaces up to n columns, as a terminal counts them: a
 // Japanese character takes two.
-func Pad(s string, n int) string {
-	return s + strings.Repeat(" ", max(0, n-lipgloss.Width(s)))
+func Pad[S ~string](s S, n int) S {
+	return s + S(strings.Repeat(" ", max(0, n-foreign.Width(string(s)))))
 }
 
 // padLeft is Pad for numbers.
 func padLeft(s string, n int) string {
-	return strings.Repeat(" ", max(0, n-lipgloss.Width(s))) + s
+	return strings.Repeat(" ", max(0, n-foreign.Width(s))) + s
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -46,12 +47,16 @@ func (p *planPage) preface(r plan.Report) {
 			past += " (" + p.Store + " is not there)"
 		}
 	}
-	p.Line(0, 2, p.Page.Faint(revision+", "+past))
+	p.Linef(0, "%s", p.Page.Faint(revision+", "+past))
 	p.Blank()
 	for _, x := range r.Problems {
 		p.problem(0, x)
 	}
-	if r.Interrupted > 0 {
+	switch {
+	case r.Interrupted > 0 && !p.Applied:
+		p.Linef(0, "%s begun and %s no end yet: layerd is at work there, or was interrupted, and that is no drift",
+			words.Plural(r.Interrupted, "step was", "steps were"), map[bool]string{true: "has", false: "have"}[r.Interrupted == 1])
+	case r.Interrupted > 0:
 		p.Linef(0, "%s of an earlier, interrupted apply had no end and %s compared with AWS",
 			words.Count(r.Interrupted, "record"), map[bool]string{true: "was", false: "were"}[r.Interrupted == 1])
 	}
@@ -79,15 +84,14 @@ func (p *planPage) environment(planned plan.Plan) {
 		return
 	}
 	p.Linef(2, "%s to release this plan, after looking at it:", p.Page.Held("?"))
-	// Not wrapped: it is there to be copied.
-	p.WriteString("      " + p.Commands.Approve(planned.Environment, planned.Digest) + "\n")
+	p.Copy(6, p.Commands.Approve(planned.Environment, planned.Digest))
 }
 
 // region shows one environment in one Region; a calm one takes one line.
 func (p *planPage) region(r plan.Region) {
-	name := p.Page.Bold(r.Want.Name) + " · " + r.Want.Region
+	name := foreign.Styledf("%s · %s", p.Page.Bold(r.Want.Name), r.Want.Region)
 	if p.calm(r) {
-		p.Ends(p.Page.Good("✓")+" "+name+"  in sync, "+words.Count(len(r.Want.Layers), "layer"), p.Page.Faint(r.Want.Account))
+		p.Ends(foreign.Styledf("%s %s  in sync, %s", p.Page.Good("✓"), name, words.Count(len(r.Want.Layers), "layer")), p.Page.Faint(r.Want.Account))
 		p.asides(r)
 		return
 	}
@@ -147,7 +151,7 @@ func (p *planPage) circumstances(r plan.Region) {
 	}
 }
 
-func (p *planPage) approvalState(r plan.Region) string {
+func (p *planPage) approvalState(r plan.Region) foreign.Styled {
 	changes := 0
 	for _, s := range r.Steps {
 		if s.HeldBy(plan.ByApproval) {
@@ -194,16 +198,15 @@ func widest(groups []group) int {
 
 // group is one line, and the names below it where they were asked for or
 // there is one only.
-func (p *planPage) group(indent int, symbol, verb string, counted int, g group) {
+func (p *planPage) group(indent int, symbol foreign.Styled, verb string, counted int, g group) {
 	names := g.names()
-	head := symbol + " " + Pad(verb, 8) + "  " + padLeft(words.Count(len(g.steps), g.noun), counted) + "  "
 	text := g.what
 	explained := g.steps[0].Result != nil && g.steps[0].Result.Error != "" // which names it again
 	if len(names) == 1 && !p.Verbose && !explained {
 		text += "  " + names[0]
 	}
 	hang := 2 + 8 + 2 + counted + 2
-	p.Line(indent, hang, head+text)
+	p.Hangf(indent, hang, "%s %s  %s  %s", symbol, Pad(verb, 8), padLeft(words.Count(len(g.steps), g.noun), counted), text)
 	if !p.Verbose {
 		return
 	}
@@ -227,7 +230,7 @@ func subject(s plan.Step) string {
 	return s.Layer + " " + s.From.Label(s.FromVersion)
 }
 
-func (p *planPage) symbol(g group) string {
+func (p *planPage) symbol(g group) foreign.Styled {
 	switch g.symbol {
 	case "+":
 		return p.Page.Good(g.symbol)
@@ -240,7 +243,7 @@ func (p *planPage) symbol(g group) string {
 
 // waiting shows what is held, by whom, why and until when.
 func (p *planPage) waiting(r plan.Region, w waiting) {
-	p.Line(2, 4, p.Page.Held("… "+waitsFor(w.held, p.Now, r.Want.Zone)))
+	p.Hangf(2, 4, "%s", p.Page.Held("… "+waitsFor(w.held, p.Now, r.Want.Zone)))
 	for _, h := range w.explained(r) {
 		p.Linef(6, "%s: %s", h.By, h.Reason)
 	}

@@ -22,6 +22,43 @@ func TestRenderText(t *testing.T) {
 	verbose := testView()
 	verbose.Verbose = true
 	golden(t, "plan-verbose.txt", Text(small, verbose))
+	golden(t, "plan-40.txt", Text(busyWorld(t), narrowView()))
+}
+
+// narrowView is of half a terminal.
+func narrowView() Options {
+	v := testView()
+	v.Width = 40
+	return v
+}
+
+// O4: a layer that nobody named is one line, however many versions of it and
+// functions there are.
+func TestO4ExtrasAreGroupedByLayer(t *testing.T) {
+	r := testRegionPlan(t, "prod")
+	for i, f := range functions(22) {
+		r.Drift = append(r.Drift, plan.Drift{Kind: plan.DriftExtra, Function: f, Have: string(layer("makoto-common-dev", int64(i%7+1)))})
+	}
+	r.Drift = append(r.Drift,
+		plan.Drift{Kind: plan.DriftExtra, Function: "a", Have: string(layer("agent", 3))}, plan.Drift{Kind: plan.DriftExtra, Function: "b", Have: string(layer("agent", 3))},
+		plan.Drift{Kind: plan.DriftExtra, Function: "a", Have: "no ARN"})
+	text := Text(plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}, Options{Width: 200, Now: testNow})
+	arn := "arn:aws:lambda:ap-northeast-1:123456789012:layer:"
+	for _, line := range []string{
+		"    ! extra  22 functions  " + arn + "makoto-common-dev, versions 7, 6, 5, 4, 3 and 2 more\n",
+		"    ! extra  2 functions  " + arn + "agent:3\n",
+		"    ! extra  1 function  no ARN\n",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("%q is not in\n%s", line, text)
+		}
+	}
+	if n := strings.Count(text, "! extra"); n != 3 {
+		t.Errorf("%d lines:\n%s", n, text)
+	}
+	if text := Markdown(plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}, testView()); !strings.Contains(text, "- 3 layers attached that") {
+		t.Error(text)
+	}
 }
 
 func TestRenderRollouts(t *testing.T) {
@@ -80,7 +117,7 @@ func TestRenderMarkdownOfManyFindings(t *testing.T) {
 
 // Nothing is wider than the terminal but what has no space to break at.
 func TestRenderWidth(t *testing.T) {
-	for _, width := range []int{60, 80, 120} {
+	for _, width := range []int{40, 60, 80, 120} {
 		v := testView()
 		v.Width = width
 		for line := range strings.Lines(Text(busyWorld(t), v) + Text(rolloutWorld(t), v)) {
@@ -92,7 +129,7 @@ func TestRenderWidth(t *testing.T) {
 			if strings.Contains(line, "layerd approve") {
 				continue // is not broken, to be copied
 			}
-			if w := lipgloss.Width(line); w > width && longest < width/2 {
+			if w := lipgloss.Width(line); w > width && longest < width-16 {
 				t.Errorf("width %d: %d columns: %q", width, w, line)
 			}
 		}
@@ -170,13 +207,9 @@ func TestRenderMarkdownLimit(t *testing.T) {
 
 // What people wrote cannot break out of where it is shown.
 func TestEscapes(t *testing.T) {
-	evil := "a|b <img> @team\n::error::x"
-	if got := escape(evil); strings.ContainsAny(got, "<>@\n") {
-		t.Errorf("escape = %q", got)
-	}
 	var a annotations
 	a.add("error", "t,x:y", "50% of\n::error::x")
-	if got, want := a.String(), "::error title=t%2Cx%3Ay::50%25 of%0A::error::x\n"; got != want {
+	if got, want := a.String(), "::error title=t%2Cx%3Ay::50%25 of\\n::error::x\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
 )
 
@@ -52,23 +54,59 @@ func splitDrift(all []plan.Drift) (drift, extra []plan.Drift) {
 	return drift, extra
 }
 
-// extra groups layers that nobody named by version: a team's agent is on every
-// function, and one line is enough.
+// extra groups what nobody named by layer: a team's agent is on every function, in
+// many versions, and one line is enough.
 func (p *planPage) extra(extra []plan.Drift) {
 	if len(extra) == 0 {
 		return
 	}
 	p.Linef(2, "also attached, named neither by Git nor by unmanaged; left as it is")
-	functions := map[string][]string{}
-	for _, d := range extra {
-		functions[d.Have] = append(functions[d.Have], d.Function)
-	}
-	for _, arn := range slices.Sorted(maps.Keys(functions)) {
-		p.Linef(4, "%s extra  %s  %s", p.Page.Warn("!"), words.Count(len(functions[arn]), "function"), arn)
+	layers := extraByLayer(extra)
+	arns := slices.Sorted(maps.Keys(layers))
+	shown := p.some(len(arns))
+	for _, arn := range arns[:shown] {
+		names, versions := map[string]bool{}, map[int64]bool{}
+		for _, d := range layers[arn] {
+			names[d.Function] = true
+			versions[state.LayerVersionARN(d.Have).Number()] = true
+		}
+		what := layers[arn][0].Have // whole, for unmanaged
+		if len(versions) > 1 {
+			what = fmt.Sprintf("%s, versions %s", arn, someVersions(versions))
+		}
+		p.Linef(4, "%s extra  %s  %s", p.Page.Warn("!"), words.Count(len(names), "function"), what)
 		if p.Verbose {
-			p.Line(6, 0, strings.Join(functions[arn], " "))
+			p.Line(6, 0, strings.Join(slices.Sorted(maps.Keys(names)), " "))
 		}
 	}
+	p.more(4, len(arns)-shown)
+}
+
+// extraByLayer returns what is attached besides, by the ARN of its layer.
+func extraByLayer(extra []plan.Drift) map[state.LayerARN][]plan.Drift {
+	layers := map[state.LayerARN][]plan.Drift{}
+	for _, d := range extra {
+		l := state.LayerVersionARN(d.Have).Layer()
+		layers[l] = append(layers[l], d)
+	}
+	return layers
+}
+
+// someVersions returns the newest numbers of a layer that are attached, and how many
+// more there are.
+func someVersions(versions map[int64]bool) string {
+	const most = 5
+	list := slices.Sorted(maps.Keys(versions))
+	slices.Reverse(list)
+	var texts []string
+	for _, n := range list[:min(len(list), most)] {
+		texts = append(texts, strconv.FormatInt(n, 10))
+	}
+	text := strings.Join(texts, ", ")
+	if more := len(list) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // blocked groups functions by why they cannot be changed. Those that never can
@@ -80,8 +118,7 @@ func (p *planPage) blocked(r plan.Region) {
 	}
 	for _, reason := range byReason.keys {
 		names := byReason.of[reason]
-		text := fmt.Sprintf("%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
-		p.Linef(4, "%s", text)
+		p.Linef(4, "%s %s: %s", p.Page.Bad("✗"), words.Count(len(names), "function"), reason)
 		shown := p.some(len(names))
 		p.Line(6, 0, strings.Join(names[:shown], " "))
 		p.more(6, len(names)-shown)
@@ -186,7 +223,7 @@ func (p *planPage) cost(r plan.Region) {
 	if r.Cost.Calls == 0 || p.Applied {
 		return
 	}
-	p.Line(2, 2, p.Page.Faint(costText(r.Cost, p.Rate)))
+	p.Linef(2, "%s", p.Page.Faint(costText(r.Cost, p.Rate)))
 }
 
 // costText returns "21 calls, about 4 s at 5 requests/s".

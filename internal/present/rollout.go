@@ -20,11 +20,11 @@ func (p *planPage) rollout(r plan.Region) {
 		case ro.Open():
 			draw = p.Page.Held
 		}
-		text := draw(stageText(r))
-		if ro.Reason != "" {
-			text += ": " + ro.Reason
+		reason := ro.Reason
+		if reason != "" {
+			reason = ": " + reason
 		}
-		p.Linef(2, "rollout: %s", text)
+		p.Linef(2, "rollout: %s%s", draw(stageText(r)), reason)
 		p.Linef(4, "%s", p.Page.Faint(begunText(r)))
 		if len(ro.Findings) > 1 {
 			shown := p.some(len(ro.Findings))
@@ -122,26 +122,26 @@ func unwell(r plan.Report) []string {
 	return parts
 }
 
-func markdownRollout(b *strings.Builder, r plan.Region, v Options) {
+func (b *comment) rollout(r plan.Region, v Options) {
 	if ro := r.Rollout; ro != nil {
 		mark := "🌊"
 		if ro.Failed() {
 			mark = "❌"
 		}
-		fmt.Fprintf(b, "%s %s (%s)\n\n", mark, escape(rolloutText(r)), escape(begunText(r)))
+		b.f("%s %s (%s)\n\n", mark, rolloutText(r), begunText(r))
 		if len(ro.Findings) > 1 {
 			shown := min(len(ro.Findings), someItems)
 			for _, f := range ro.Findings[:shown] {
-				fmt.Fprintf(b, "- %s\n", escape(f))
+				b.f("- %s\n", f)
 			}
 			if more := len(ro.Findings) - shown; more > 0 {
-				fmt.Fprintf(b, "- … and %d more\n", more)
+				b.f("- … and %d more\n", more)
 			}
-			b.WriteByte('\n')
+			b.f("\n")
 		}
 	}
 	if text := wavesText(r); text != "" && !v.Applied {
-		fmt.Fprintf(b, "Rollout: %s\n\n", text)
+		b.f("Rollout: %s\n\n", text)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/why"
@@ -35,7 +36,7 @@ func Why(a why.Answer, of plan.Report, v Options) string {
 
 func (p *whyPage) environment(function string, e why.Environment, of plan.Report) {
 	r := e.Region
-	p.Ends(p.Page.Bold(function), fmt.Sprintf("%s · %s · %s", r.Want.Name, r.Want.Account, r.Want.Region))
+	p.Ends(p.Page.Bold(function), foreign.Styledf("%s · %s · %s", r.Want.Name, r.Want.Account, r.Want.Region))
 	if of.Revision != "" {
 		p.Linef(2, "%s", p.Page.Faint("as Git is at revision "+words.Commit(of.Revision)))
 	}
@@ -154,6 +155,9 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 		return
 	}
 	p.Linef(4, "%s for %s: %s", l.Step.Kind, l.Step.Cause, l.Step.Reason)
+	if a := l.Step.Asked; a != nil {
+		p.Linef(4, "asked for by %s", askedText(*a))
+	}
 	if a := l.Approval; a != nil {
 		reason := ""
 		if a.Reason != "" {
@@ -172,7 +176,7 @@ func (p *whyPage) step(e why.Environment, l why.Layer) {
 	}
 	if l.Approvable && p.Commands.Approve != nil {
 		p.Linef(4, "release it:")
-		p.WriteString("      " + p.Commands.Approve(e.Region.Want.Name, e.Digest) + "\n") // whole, to be copied
+		p.Copy(6, p.Commands.Approve(e.Region.Want.Name, e.Digest))
 	}
 }
 
@@ -218,10 +222,10 @@ func (p *whyPage) changes(changes []history.Entry, past string) {
 		if moved := aliasOf(c); c.Kind == plan.KindServe && moved != "" {
 			what = moved
 		}
-		text := fmt.Sprintf("%s %s  %s %s  %s  %s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusOf(c), c.Kind, what, forWhat(c))
+		reason := ""
 		if c.Error != "" {
-			text += ": " + c.Error
+			reason = ": " + c.Error
 		}
-		p.Line(4, 4, text)
+		p.Hangf(4, 4, "%s %s  %s %s  %s  %s%s", p.Page.mark(c), words.Moment(c.Started, p.zone), statusWord(c), c.Kind, what, forWhat(c), reason)
 	}
 }

@@ -48,7 +48,7 @@ func whyWorld(t *testing.T) why.Place {
 	r.Blocked = []plan.Blocked{{Function: whyFunction, Layer: "makoto-third", Reason: "it would have 6 layers, and AWS allows 5"}}
 	vendor := state.LayerVersionARN("arn:aws:lambda:ap-northeast-1:464622532012:layer:Datadog:98")
 	f := state.Function{Name: whyFunction, Runtime: "python3.11", Layers: []state.LayerVersionARN{layer("makoto-common-prod", 11), vendor, layer("makoto-ml-prod", 4), layer("stray", 1)}}
-	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "ML v1.9.0"}}}}}
+	snap := &state.Snapshot{Functions: []state.Function{f}, Layers: []state.Layer{{ARN: arn("makoto-ml-prod"), Versions: []state.LayerVersion{{Number: 4, Description: "v1.9.0 ML"}}}}}
 	put := history.Entry{
 		Round: history.Round{
 			Environment: "prod", Region: testRegion, Revision: strings.Repeat("cd34", 10), Author: "佐藤", ApprovedBy: "鈴木",
@@ -113,6 +113,7 @@ func TestRenderWhy(t *testing.T) {
 	a, of := why.Ask(whyFunction, []why.Place{place}), plan.Report{Past: "store", Revision: strings.Repeat("ab12", 10)}
 	text := Why(a, of, testView())
 	golden(t, "why.txt", text)
+	golden(t, "why-40.txt", Why(a, of, narrowView()))
 	for line := range strings.Lines(text) {
 		if lipgloss.Width(strings.TrimRight(line, "\n")) > 80 && !strings.Contains(line, "layerd approve") {
 			t.Errorf("wider than 80 columns: %s", line)

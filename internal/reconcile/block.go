@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
@@ -61,38 +60,18 @@ func (r *world) wish(name string) *wish {
 	return nil
 }
 
-// rival is another environment's wish for a layer that this one wants too.
-type rival struct {
-	environment string
-	wish        *wish
-}
-
-// findRivals resolves what other environments of this account and Region want
-// of the same layers.
-func (r *world) findRivals() map[state.LayerARN][]rival {
-	out := map[state.LayerARN][]rival{}
-	for _, o := range r.others {
-		for _, lw := range o.Layers {
-			w := &wish{LayerWish: lw, catalog: catalog.New(lw, r.snap, nil)}
-			w.target = targetOf(w.catalog.Resolve(lw.Version, lw.At))
-			for _, p := range lw.Pins {
-				w.pins = append(w.pins, targetOf(w.catalog.Resolve(p.Version, p.At)))
+// conflict: two environments that both hold it want different versions of one layer
+// on it.
+func (r *region) conflict(w *wish, f *state.Function, s plan.Step) string {
+	for _, o := range r.contest(f).shares {
+		for _, other := range o.wishes {
+			if other.Layer != w.Layer || !other.Selects(*f) {
+				continue
 			}
-			out[lw.Layer] = append(out[lw.Layer], rival{environment: o.Name, wish: w})
-		}
-	}
-	return out
-}
-
-// conflict: two environments that want different versions of one layer on it.
-func (r *world) conflict(w *wish, f *state.Function, s plan.Step) string {
-	for _, o := range r.rivals[w.Layer] {
-		if !o.wish.Selects(*f) {
-			continue
-		}
-		if theirs, _ := o.wish.wants(f); theirs.number != s.To.Number() {
-			return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
-				r.want.Name, o.environment, w.Name, w.show(s.To.Number()), words.Version(theirs.number, theirs.semver))
+			if theirs, _ := other.wants(f); theirs.number != s.To.Number() {
+				return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
+					r.want.Name, o.Want.Name, w.Name, w.show(s.To.Number()), words.Version(theirs.number, theirs.semver))
+			}
 		}
 	}
 	return ""
@@ -191,7 +170,10 @@ func (r *world) anyMatch(s desired.Selector, layer state.LayerARN) bool {
 
 // unselected counts a function that no wish selects, if it has what layerd
 // applied. It stays as it is.
-func (r *region) unselected(past plan.FunctionPast) {
+func (r *region) unselected(f *state.Function, past plan.FunctionPast) {
+	if past.Holds(r.want.Account) {
+		r.plan.Learned.Released = append(r.plan.Learned.Released, f.Name)
+	}
 	for l, n := range past.Applied {
 		if n > 0 && r.named[l] {
 			r.plan.Unselected++

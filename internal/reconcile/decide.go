@@ -31,6 +31,7 @@ func Decide(in Input) plan.Plan {
 	}
 	m.all(regions)
 	for i, r := range regions {
+		r.blockWaiting()
 		r.finish()
 		if err := in.Regions[i].Refused; err != nil {
 			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "not_everything_read", Message: err.Error()})
@@ -66,9 +67,10 @@ func Redecide(in Input, i int, fresh state.Function) []plan.Step {
 // decide drafts the plan of one Region. Passes read the world and add to the draft;
 // where one reads what another has added, the order matters, and is this:
 // functions are decided after those that are rolled back are known; canaries are
-// ended, and notes are written, once all steps are there; the selection is counted
-// once every function was asked; versions are pruned only beside the problems and
-// the steps of all; and too many blocked functions fail the whole.
+// ended once it is known whom AWS refuses, which it may refuse too; notes are
+// written once all steps are there; the selection is counted once every function
+// was asked; versions are pruned only beside the problems and the steps of all; and
+// too many blocked functions fail the whole.
 func (r *region) decide() {
 	if r.snap == nil {
 		return
@@ -77,7 +79,9 @@ func (r *region) decide() {
 	r.liftAnswered()
 	r.undo()
 	r.decideFunctions()
+	r.dropRefused()
 	r.endOrphanedCanaries()
+	r.dropRefused()
 	r.aliasNotes()
 	r.noteUnmoved()
 	r.sizeNote()
@@ -107,6 +111,7 @@ func (r *region) decideFunctions() {
 		}
 		for i := range list {
 			r.decided = from + i + 1
+			r.noteRefused(&list[i], pasts[i])
 			r.decideFunction(&list[i], pasts[i], slots[i*len(r.wishes):(i+1)*len(r.wishes)])
 		}
 	}
@@ -200,13 +205,17 @@ func (r *region) sort() {
 	slices.SortStableFunc(r.plan.Drift, func(a, b plan.Drift) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(a.Kind, b.Kind))
 	})
-	slices.SortStableFunc(r.plan.Blocked, func(a, b plan.Blocked) int {
-		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Layer, b.Layer))
-	})
+	r.sortBlocked()
 	slices.SortStableFunc(r.plan.Notes, func(a, b plan.Note) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	r.plan.Notes = slices.Compact(r.plan.Notes)
+}
+
+func (r *region) sortBlocked() {
+	slices.SortStableFunc(r.plan.Blocked, func(a, b plan.Blocked) int {
+		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Reason, b.Reason))
+	})
 }
 
 // sortedSteps returns steps in a stable order. Steps are large, so it moves each

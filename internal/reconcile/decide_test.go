@@ -115,12 +115,13 @@ func TestResolve(t *testing.T) {
 		yanked        map[string]string
 		want          int64 // 0 = a problem
 	}{
-		{name: "exact", version: "1.4.0", descriptions: []string{"v1.3.0", "x v1.4.0"}, want: 2},
+		{name: "exact", version: "1.4.0", descriptions: []string{"v1.3.0", "common v1.4.0"}, want: 2},
+		{name: "V3 a version further inside is a dependency's", version: "1.4.0", descriptions: []string{"adds x v1.4.0"}, want: 0},
 		{name: "written with v", version: "v1.4.0", descriptions: []string{"v1.4.0"}, want: 1},
 		{name: "1.10 is more than 1.9", version: "latest", descriptions: []string{"v1.10.0", "v1.9.0"}, want: 1},
 		{name: "the stamp at the end wins", version: "2.0.0", descriptions: []string{"after v1.0.0 v2.0.0 sha256:0123456789ab git:0123abc"}, want: 1},
-		{name: "the first version word wins", version: "1.0.0", descriptions: []string{"(v1.0.0) was v0.9.0"}, want: 1},
-		{name: "full-width brackets delimit", version: "1.0.0", descriptions: []string{"共通（v1.0.0）"}, want: 1},
+		{name: "the version that leads wins", version: "1.0.0", descriptions: []string{"(v1.0.0) was v0.9.0"}, want: 1},
+		{name: "full-width brackets delimit", version: "1.0.0", descriptions: []string{"common（v1.0.0）"}, want: 1},
 		{name: "not inside a word", version: "1.0.0", descriptions: []string{"libv1.0.0"}, want: 0},
 		{name: "whole SemVer grammar", version: "1.0.0-rc.1+b.5", descriptions: []string{"v1.0.0-rc.1+b.5"}, want: 1},
 		{name: "a half version is none", version: "1.0.0", descriptions: []string{"v1.0"}, want: 0},
@@ -159,6 +160,27 @@ func TestResolve(t *testing.T) {
 				t.Errorf("got %d and problems %v, want %d", got, r.Problems, tc.want)
 			}
 		})
+	}
+}
+
+// V3: the plan says which version it did not take for the layer's own, once.
+func TestV3ThePlanNamesWhatItDoesNotTake(t *testing.T) {
+	in := scene("latest", 4, unknown)
+	in.Regions[0].Want.Layers[0].Pins = []desired.Pin{{Version: mustVersion("6")}}
+	l := &in.Regions[0].Have.Layers[0]
+	l.Versions = slices.Insert(l.Versions, 0, state.LayerVersion{Number: 6, Description: "adds pandas v9.0.0", Created: noon})
+	r := only(t, in)
+	if len(r.Steps) == 0 || r.Steps[0].To.Number() != 5 {
+		t.Errorf("steps %v, want the attaching of 5", r.Steps)
+	}
+	var said []string
+	for _, n := range r.Notes {
+		if n.Code == "version_not_taken" {
+			said = append(said, n.Message)
+		}
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "version 6 names v9.0.0") {
+		t.Errorf("notes are %q", said)
 	}
 }
 
@@ -212,7 +234,7 @@ func TestBlocked(t *testing.T) {
 			theirs := *w
 			theirs.Version, theirs.Owned = mustVersion("2"), false
 			other.Layers = []desired.LayerWish{theirs}
-			in.Others = append(in.Others, other)
+			in.Others = append(in.Others, Other{Want: other, Past: in.Regions[0].Past})
 		}, "prod and staging want different versions", false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -345,7 +367,7 @@ func TestRetention(t *testing.T) {
 			w := in.Regions[0].Want.Layers[0]
 			w.Owned, w.Version, w.Functions = false, mustVersion("3"), nil
 			other.Layers = []desired.LayerWish{w}
-			in.Others = []desired.Environment{other}
+			in.Others = []Other{{Want: other}}
 		}, []int64{1, 2}, map[int64]string{3: "wanted by staging"}},
 		{"an invalid file anywhere", func(in *Input) { in.PruneStop = "environments/dev.yaml is invalid" }, nil, map[int64]string{1: "dev.yaml is invalid"}},
 		{"a version that cannot be found", func(in *Input) { in.Regions[0].Want.Layers[0].Version = mustVersion("9.9.9") }, nil, map[int64]string{1: "cannot be found"}},

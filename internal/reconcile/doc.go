@@ -25,6 +25,7 @@
 //   - function.go: the table of causes; drift
 //   - back.go: where a person may take a layer back to
 //   - block.go: why a function cannot be changed; selections
+//   - holder.go: which environment has a function that several select
 //   - retention.go: why a version is kept
 //   - permit.go: who holds a step, and until when
 //   - serve.go: what callers get through an alias, and when it is moved
@@ -57,6 +58,10 @@
 //     layerd or before the rollout under way, not what going back means, not one
 //     that is shared or about which something is unknown.
 //   - What Git does not name appears in no step.
+//   - Of two worlds that differ in one environment's file only, the plans of all other
+//     environments are equal, but for the versions that a file keeps by naming them;
+//     and nothing that another one holds is in a step of that environment
+//     (holder_law_test.go).
 //   - An attach keeps the neighbours and their order, and no function ends with
 //     a list that is neither the old nor the new one.
 //   - Shuffled input gives the same plan.

@@ -111,6 +111,9 @@ func (r *region) finish() {
 	}
 	for _, b := range p.Blocked {
 		p.InSync = p.InSync && b.Permanent
+		if !b.Until.IsZero() && (p.Next.IsZero() || b.Until.Before(p.Next)) {
+			p.Next = b.Until
+		}
 	}
 	if len(p.Waves) > 0 {
 		p.Remaining = r.duration()
@@ -131,6 +134,7 @@ func (r *region) finish() {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Qualifier, b.Qualifier))
 	})
 	p.Needs.Served = slices.Compact(p.Needs.Served)
+	r.keep()
 	r.cost()
 }
 

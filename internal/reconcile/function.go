@@ -19,6 +19,10 @@ const maxLayers = 5
 // be done the function is blocked as a whole: layers of one commit wait for
 // each other. slots are what is remembered of each wish's layer on it.
 func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots []layerPast) {
+	shares, ours := r.ours(f)
+	if !ours {
+		return
+	}
 	steps := r.scratch[:0] // of this function only
 	var behind []*wish
 	var sv *serving
@@ -45,7 +49,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 	}
 	r.scratch = steps
 	if !chosen {
-		r.unselected(past)
+		r.unselected(f, past)
 		return
 	}
 	if f.Image || f.Edge {
@@ -56,7 +60,7 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: "what " + sv.qualifier + " serves could not be read"})
 		return
 	}
-	r.foreign(f, past)
+	r.foreign(f, past, shares)
 	if r.undone[f.Name] {
 		return // until all are back, nothing else is asked of it
 	}
@@ -130,7 +134,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 		if served != t.number {
 			return steps, r.aliasLags(w, f, t, past, sv)
 		}
-		if !past.known || past.number != t.number {
+		if !past.known || past.number != t.number || before.Released {
 			r.adopt(w, f, have)
 		}
 		return steps, false
@@ -138,6 +142,7 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	since := r.in.Now
 	switch {
 	case !past.known || have == past.number:
+	case r.begun(f.Name, w.Layer, have):
 	case isBack(r.quarantine(w.Layer, t.number, f.Name), have, served):
 		r.adopt(w, f, have)
 	default:
@@ -147,14 +152,14 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	switch {
 	case why != nil && why.cause == plan.CauseRollback:
 		s.Cause, s.Reason = plan.CauseRollback, why.reason
-	case past.known && t.number == past.number:
+	case past.known && t.number == past.number && !r.begun(f.Name, w.Layer, have):
 		s.Cause = plan.CauseDrift
 		if r.want.Drift.Report {
 			return steps, false
 		}
 		s.Reason = fmt.Sprintf("layerd applied %s here and the function has %s: changed by somebody else",
 			w.show(past.number), w.show(have))
-		s.Tug = tugOfWar(before.Heals[w.Layer])
+		s.Tug = tugOfWar(before.Heals[w.Layer], r.want.Zone)
 		r.graceOfDrift(&s, since)
 	default:
 		s.Cause = plan.CauseChange
@@ -167,6 +172,11 @@ func (r *region) decideLayer(steps []plan.Step, w *wish, f *state.Function, befo
 	s.Back = s.Kind == plan.KindRollback && past.known && r.wasApplied(w.Layer, t.number)
 	s.ID = string(s.Kind) + "/" + w.Name + "/" + f.Name
 	return append(steps, s), false
+}
+
+// begun reports whether another layerd, which is at work, gave the function this number.
+func (r *region) begun(function string, layer state.LayerARN, number int64) bool {
+	return slices.ContainsFunc(r.begunLists[function], func(l state.Layers) bool { return l.Number(layer) == number })
 }
 
 // wasApplied reports whether a version was applied here once, and not only by the
@@ -346,9 +356,9 @@ func (r *region) deleted(w *wish, f *state.Function) {
 
 // foreign reports attached layers that nobody named, and a changed order;
 // both are told and never healed.
-func (r *region) foreign(f *state.Function, past plan.FunctionPast) {
+func (r *region) foreign(f *state.Function, past plan.FunctionPast, shares []*other) {
 	for _, v := range f.Layers {
-		if r.expected(v) {
+		if r.expected(v) || slices.ContainsFunc(shares, func(o *other) bool { return o.names(v.Layer()) }) {
 			continue
 		}
 		l := v.Layer()

@@ -16,9 +16,9 @@ type Input struct {
 	// Regions are those of one environment, in the order in which they are taken;
 	// never empty.
 	Regions []Region
-	// Others are all other environments of the repository, for layers they
-	// want in the same account and Region.
-	Others []desired.Environment
+	// Others are the other environments of the repository, one element a Region,
+	// for the layers and functions that they have in the same account and Region.
+	Others []Other
 	// Quarantines are those of this environment that hold.
 	Quarantines []ruling.Quarantine
 	// Approvals are those of this environment, ended ones included.
@@ -44,6 +44,9 @@ type Region struct {
 	Have   *state.Snapshot
 	Unread *plan.Failure
 	Past   plan.Past // the zero value: nothing is known
+	// Begun has, by function, the lists that another layerd, at work right now, has left
+	// there since Past was read, or is about to: found on the function they are no drift.
+	Begun map[string][]state.Layers
 	// Rollout is the one that is under way or was the last; nil = there was
 	// none. Changed is what it did by function, and what those did that it took
 	// over from, while it is under way.
@@ -55,6 +58,16 @@ type Region struct {
 	Calls   int
 	// Unwell is why no change may start (an alarm rings); empty = it may.
 	Unwell string
+}
+
+// Other is another environment in one Region.
+type Other struct {
+	Want desired.Environment
+	// Past is needed where both select a function: whoever had it first holds it.
+	Past plan.Past
+	// Unread: the environment's file cannot be read and there is no last good one.
+	// It is not known what it selects; Want has its name, account and Region only.
+	Unread bool
 }
 
 // name is the environment's.

@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // permit decides of each step whether it may run now, and if not, by whom and
@@ -271,7 +272,7 @@ func (r *world) needsApproval(s plan.Step) bool {
 func (m *permit) approvalReason(r *region) string {
 	for _, a := range m.in.Approvals {
 		if a.Digest == m.digest && a.Ended.IsZero() && !a.Valid(r.want.Calendar, m.in.Now) {
-			return fmt.Sprintf("the approval by %s expired %s", a.By, a.Expires(r.want.Calendar).UTC().Format(time.RFC3339))
+			return fmt.Sprintf("the approval by %s expired %s", a.By, words.Moment(a.Expires(r.want.Calendar), r.want.Zone))
 		}
 	}
 	return "needs an approval of this plan"

@@ -55,7 +55,7 @@ func (r *world) noUpdates(f *state.Function) string {
 func (r *region) smokeTests() {
 	for _, t := range r.want.Rollout.SmokeTests {
 		f, ok := r.snap.Function(t.Function)
-		code, message := "", ""
+		code, message, suggestion := "", "", "name a function that the layer is attached to"
 		switch {
 		case !ok:
 			code, message = "smoke_test_function", fmt.Sprintf("there is no function %s in %s for the smoke test", t.Function, r.want.Region)
@@ -67,11 +67,15 @@ func (r *region) smokeTests() {
 				layer = "any layer of the environment"
 			}
 			code, message = "smoke_test_unselected", fmt.Sprintf("the smoke test's function %s does not get %s", t.Function, layer)
+		case r.contest(&f).by != nil:
+			suggestion = "name a function of this environment's own"
+			code, message = "smoke_test_held", fmt.Sprintf("the smoke test's function %s is not for this environment to call: environment %s %s it",
+				t.Function, r.contest(&f).by.Want.Name, r.contest(&f).verb())
 		default:
 			continue
 		}
 		r.plan.Problems = append(r.plan.Problems, desired.Problem{
-			Position: t.At, Code: code, Message: message, Suggestion: "name a function that the layer is attached to",
+			Position: t.At, Code: code, Message: message, Suggestion: suggestion,
 			Environment: r.want.Name, Severity: desired.Error,
 		})
 	}

@@ -36,6 +36,9 @@ func (r *region) fallbackTarget(w *wish, f *state.Function, t target, past layer
 		return back(q.RevertTo), &fallback{plan.CauseRollback, rolledBack(q)}
 	}
 	if past.known && past.number != t.number && (have != past.number || served != past.number) {
+		if _, refused := r.refusals[f.Name]; refused {
+			return back(past.number), &fallback{plan.CauseRollback, "AWS refused to return it with the others: " + q.Reason}
+		}
 		return back(past.number), nil // changed by somebody else since it was returned
 	}
 	return t, nil
@@ -110,11 +113,11 @@ func (w *wish) wantsNumber(n int64) bool {
 const mostHeals = 3
 
 // tugOfWar returns why a drift is not healed once more; empty = it is.
-func tugOfWar(h plan.Heals) string {
+func tugOfWar(h plan.Heals, zone *time.Location) string {
 	if h.Count < mostHeals {
 		return ""
 	}
 	return fmt.Sprintf("another writer changed it back %d times, the last time after %s: it is left alone until Git changes. "+
 		"Where Terraform owns the function, add lifecycle { ignore_changes = [layers] } there; where SAM or CloudFormation does, take Layers out of its template",
-		h.Count, h.Last.UTC().Format(time.RFC3339))
+		h.Count, words.Moment(h.Last, zone))
 }

@@ -102,10 +102,15 @@ func (r *region) protectWanted(w *wish, protect func(int64, string)) {
 	for _, p := range w.pins {
 		protect(p.number, "pinned in "+r.want.Name)
 	}
-	for _, o := range r.rivals[w.Layer] {
-		protect(o.wish.target.number, "wanted by "+o.environment)
-		for _, p := range o.wish.pins {
-			protect(p.number, "pinned in "+o.environment)
+	for _, o := range r.others {
+		for _, other := range o.wishes {
+			if other.Layer != w.Layer {
+				continue
+			}
+			protect(other.target.number, "wanted by "+o.Want.Name)
+			for _, p := range other.pins {
+				protect(p.number, "pinned in "+o.Want.Name)
+			}
 		}
 	}
 	if len(r.plan.Problems) > 0 {

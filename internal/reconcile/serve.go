@@ -126,7 +126,7 @@ func (r *region) addLagged(step *plan.Step, w *wish, f *state.Function, s *servi
 		cause = why.cause
 	case past.known && past.number == t.number && !r.halfChanged(f.Name):
 		cause = plan.CauseDrift
-		step.Tug = cmp.Or(step.Tug, tugOfWar(before.Heals[w.Layer]))
+		step.Tug = cmp.Or(step.Tug, tugOfWar(before.Heals[w.Layer], r.want.Zone))
 	}
 	step.Cause = weightier(step.Cause, cause)
 	step.Quarantined = cmp.Or(step.Quarantined, r.quarantineReason(plan.Step{

@@ -71,7 +71,7 @@ func (r *region) undoFunction(c rollout.Changed, f *state.Function) (steps []pla
 	case slices.Equal(f.Layers, c.Before):
 		return steps, true
 	case !slices.Equal(f.Layers, c.After):
-		return nil, false
+		return nil, slices.ContainsFunc(r.begunLists[c.Function], func(l state.Layers) bool { return slices.Equal(l, f.Layers) })
 	}
 	return append(steps, r.undoLayers(c, f)...), true
 }

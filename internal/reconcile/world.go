@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -15,20 +16,25 @@ import (
 // world is everything that is known of one Region while it is decided about. It is
 // made once, and nobody writes to it: what comes of it is a draft.
 type world struct {
-	in      Input
-	want    desired.Environment
-	others  []desired.Environment // those of the same account and Region
-	snap    *state.Snapshot       // nil = the Region could not be read
-	past    plan.Past
-	rollout *rollout.Rollout // the one under way; nil = none
-	changed []rollout.Changed
-	unwell  string // why no change may start; empty = it may
+	in     Input
+	want   desired.Environment
+	others []*other        // those of the same account and Region
+	snap   *state.Snapshot // nil = the Region could not be read
+	past   plan.Past
+	// begunLists are Region.Begun.
+	begunLists map[string][]state.Layers
+	rollout    *rollout.Rollout // the one under way; nil = none
+	changed    []rollout.Changed
+	unwell     string // why no change may start; empty = it may
 
-	open    window.Status // of the calendar, now
-	freezes window.Status // what the calendar says now to steps that no window holds
-	wishes  []*wish       // the layers of the environment
-	named   map[state.LayerARN]bool
-	rivals  map[state.LayerARN][]rival // what other environments want of the same layers
+	open    window.Status           // of the calendar, now
+	freezes window.Status           // what the calendar says now to steps that no window holds
+	wishes  []*wish                 // the layers of the environment
+	named   map[state.LayerARN]bool // their ARNs
+	// overlaps is by whom the functions that another environment selects as well are
+	// held elsewhere, see elsewhere.
+	overlaps map[*other]overlap
+	settled  map[*desired.Selector]bool // by which an environment has functions, see established
 }
 
 // wish is one layer of the environment, resolved.
@@ -68,13 +74,14 @@ type draft struct {
 	plan    plan.Region
 	tallies []tally // by place of the wish
 
-	decided  int                 // functions so far
-	newSteps int                 // that attach a layer for the first time
-	unserved int                 // functions without the alias
-	sizeless int                 // functions whose size with their layers is not known
-	undone   map[string]bool     // functions of a rollout that goes back, returned or not
-	unmoved  map[string][]string // functions that a person's word does not move, by why
-	shrunk   map[string]string   // layer name to why its selection is doubted
+	decided  int                    // functions so far
+	newSteps int                    // that attach a layer for the first time
+	unserved int                    // functions without the alias
+	sizeless int                    // functions whose size with their layers is not known
+	undone   map[string]bool        // functions of a rollout that goes back, returned or not
+	refusals map[string]refusedPast // functions on which AWS has refused something; nil = none
+	unmoved  map[string][]string    // functions that a person's word does not move, by why
+	shrunk   map[string]string      // layer name to why its selection is doubted
 
 	// What is written or found out once for a whole fleet.
 	expects map[state.LayerVersionARN]bool // see expected
@@ -100,9 +107,9 @@ type region struct {
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	w := &world{
-		in: in, want: given.Want, snap: given.Have, past: given.Past, changed: given.Changed, unwell: given.Unwell,
+		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
-		named: map[state.LayerARN]bool{},
+		named: map[state.LayerARN]bool{}, overlaps: map[*other]overlap{}, settled: map[*desired.Selector]bool{},
 	}
 	r := &region{w, draft{
 		plan:   plan.Region{Want: given.Want, Window: w.open, Cost: plan.Cost{Calls: given.Calls}},
@@ -116,21 +123,22 @@ func newRegion(in Input, i int) *region {
 		r.plan.Rollout = given.Rollout
 	}
 	for _, o := range in.Others {
-		if o.Account == w.want.Account && o.Region == w.want.Region {
-			w.others = append(w.others, o)
+		if o.Want.Account == w.want.Account && o.Want.Region == w.want.Region {
+			w.others = append(w.others, &other{Other: o})
 		}
 	}
+	slices.SortFunc(w.others, func(a, b *other) int { return cmp.Compare(a.Want.Name, b.Want.Name) })
 	if w.snap == nil {
 		r.plan.Failure = given.Unread
 		return r
 	}
 	r.plan.ObservedAt = w.snap.ObservedAt
-	for _, env := range append([]desired.Environment{w.want}, w.others...) {
-		for _, l := range env.Layers {
-			w.named[l.Layer] = true
-		}
+	for _, l := range w.want.Layers {
+		w.named[l.Layer] = true
 	}
-	w.rivals = w.findRivals()
+	for _, o := range w.others {
+		o.resolve(w.snap)
+	}
 	for place, l := range w.want.Layers {
 		w.wishes = append(w.wishes, r.resolve(place, l))
 	}
@@ -139,15 +147,25 @@ func newRegion(in Input, i int) *region {
 	return r
 }
 
+// listing is what is known of a wish's layer from a list of its versions: of those of
+// others nothing, even where another environment, whose own it is, had it listed.
+func listing(lw desired.LayerWish, snap *state.Snapshot) *state.Snapshot {
+	if lw.Owned {
+		return snap
+	}
+	return &state.Snapshot{}
+}
+
 // resolve finds the live numbers that a wish and its pins stand for, and notes
 // what cannot be found as problems of the whole environment.
 func (r *region) resolve(place int, lw desired.LayerWish) *wish {
-	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, r.snap, r.past.Layers[lw.Layer].Numbers), ok: true}
+	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, listing(lw, r.snap), r.past.Layers[lw.Layer].Numbers), ok: true}
 	take := func(v desired.Version, at desired.Position) target {
 		res := w.catalog.Resolve(v, at)
 		if res.Problem == nil {
 			res.Problem = r.refused(w, res.Number, at)
 		}
+		r.misnamed(w, res.Problem)
 		if res.Problem != nil {
 			w.ok = false
 			res.Problem.Environment = r.want.Name
@@ -156,6 +174,9 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		if res.Twin > 0 {
 			r.plan.Notes = append(r.plan.Notes, plan.Note{Code: "newer_twin", Message: fmt.Sprintf(
 				"%s: version %d also says it is %s; layerd stays at %d, which was applied first", lw.Name, res.Twin, res.Semver, res.Number)})
+		}
+		if n := (plan.Note{Code: "version_not_taken", Message: res.NotTaken}); res.NotTaken != "" && !slices.Contains(r.plan.Notes, n) {
+			r.plan.Notes = append(r.plan.Notes, n)
 		}
 		return targetOf(res)
 	}

@@ -133,7 +133,7 @@ func (w *scenario) answer(i int, n state.Needs) {
 
 func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 	t.Helper()
-	found, _ := Resolve(Input{Regions: w.in.Regions, Now: w.in.Now})
+	found, _ := Resolve(Input{Regions: w.in.Regions, Others: w.in.Others, Now: w.in.Now})
 	for i, r := range p.Regions {
 		problems, read := found[r.Want.Region]
 		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Regions[i].Have != nil) {
@@ -503,8 +503,12 @@ func generate(r *rand.Rand) *scenario {
 		for i := range other.Layers {
 			other.Layers[i].Owned = false
 		}
-		w.in.Others = append(w.in.Others, other, generateEnvironment(r, "elsewhere"))
-		w.in.Others[1].Region = "us-east-1"
+		elsewhere := generateEnvironment(r, "elsewhere")
+		elsewhere.Region = "us-east-1"
+		w.in.Others = append(w.in.Others, Other{Want: other}, Other{Want: elsewhere})
+		if chance(r, 50) {
+			w.in.Others[0].Past = generatePast(r, w.in.Now, snap)
+		}
 	}
 	if chance(r, 20) {
 		w.in.Stale = "Git was not read for 20m"
@@ -540,7 +544,7 @@ func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 			continue
 		}
 		v := state.LayerVersion{Number: n, Created: w.in.Now.Add(-time.Duration(r.IntN(200)) * 24 * time.Hour)}
-		v.Description = pick(r, "", fmt.Sprintf("x v1.%d.0", n), fmt.Sprintf("MAKOTO（v1.%d.0）", n), "v1.4.0", "v1.5.0-rc.1")
+		v.Description = pick(r, "", fmt.Sprintf("%s v1.%d.0", name, n), fmt.Sprintf("（v1.%d.0）MAKOTO", n), "v1.4.0", "v1.5.0-rc.1")
 		if chance(r, 10) {
 			v.Runtimes = []string{"nodejs20.x"}
 		}

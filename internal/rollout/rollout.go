@@ -35,16 +35,18 @@ type Rollout struct {
 	ID string `json:"id"` // sorts by time; part of each of its records
 	// Chain has the rollouts that this one took over from before they were
 	// through, the oldest first: rolling back undoes them as well.
-	Chain    []string  `json:"chain,omitempty"`
-	Revision string    `json:"revision,omitempty"` // the commit
-	Targets  []Target  `json:"targets,omitempty"`  // by layer
-	Stage    Stage     `json:"stage"`
-	Wave     int       `json:"wave,omitempty"`  // the one under way, from 1
-	Waves    int       `json:"waves,omitempty"` // how many there are
-	Total    int       `json:"total,omitempty"` // functions, as counted when it began
-	Begun    time.Time `json:"begun"`
-	Since    time.Time `json:"since"`          // when Stage began
-	Ended    time.Time `json:"ended,omitzero"` // zero = it has not
+	Chain    []string `json:"chain,omitempty"`
+	Revision string   `json:"revision,omitempty"` // the commit that asked for all of it, else the one it was decided from
+	// Asked are those who asked for what it brings, each once; empty = not known.
+	Asked   []desired.Asked `json:"asked,omitempty"`
+	Targets []Target        `json:"targets,omitempty"` // by layer
+	Stage   Stage           `json:"stage"`
+	Wave    int             `json:"wave,omitempty"`  // the one under way, from 1
+	Waves   int             `json:"waves,omitempty"` // how many there are
+	Total   int             `json:"total,omitempty"` // functions, as counted when it began
+	Begun   time.Time       `json:"begun"`
+	Since   time.Time       `json:"since"`          // when Stage began
+	Ended   time.Time       `json:"ended,omitzero"` // zero = it has not
 	// Smoked reports that the smoke tests of this wave passed.
 	Smoked bool `json:"smoked,omitempty"`
 	// Findings are the sentences of the last verdict, and Reason is why the

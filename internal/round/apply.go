@@ -177,8 +177,10 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	decided := *in
 	options := apply.Options{
 		InHand: r.Want.Rollout.Parallel,
-		Decide: func(fresh state.Function) []plan.Step { return p.chosenOf(reconcile.Redecide(decided, i, fresh)) },
+		Decide: func(fresh state.Function) []plan.Step { return p.redecide(decided, i, fresh) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Late:   func(function string) bool { return len(decided.Regions[i].Past.Functions[function].Refusals) > 0 },
+		While:  p.cloud(r.Want).While,
 		Log:    p.Log.With("env", planned.Environment, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: planned.Environment, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
@@ -197,8 +199,8 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	}
 	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, options)
 	done.Steps, done.Applied = steps, true
-	if elsewhere := state.Elsewhere(runErr); elsewhere != nil {
-		done.Failure, runErr = awsFailure(ctx, elsewhere), nil
+	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
+		done.Failure, runErr = closedFailure(ctx, closed.Err), nil
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)
@@ -212,10 +214,29 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	if err := rec.FinishRound(endCtx); err != nil {
 		return errors.Join(runErr, fmt.Errorf("finish the record of %s: %w", planned.Environment, err))
 	}
+	if err := p.recordAttempts(endCtx, in.Regions[i], steps); err != nil {
+		return errors.Join(runErr, err)
+	}
 	if ctx.Err() != nil {
 		return nil // whoever ended ctx says so
 	}
 	return runErr
+}
+
+// recordAttempts remembers what AWS refused, so that it is not tried for ever.
+func (p *Run) recordAttempts(ctx context.Context, r reconcile.Region, steps []plan.Step) error {
+	err := p.history(r.Want.Account).RecordAttempts(ctx, r.Want.Name, r.Want.Region, r.Past, plan.Attempts(steps, p.Now()))
+	if err != nil {
+		return fmt.Errorf("remember what AWS refused in %s: %w", r.Want.Name, err)
+	}
+	return nil
+}
+
+// redecide decides one function again, as it was read just now.
+func (p *Run) redecide(in reconcile.Input, i int, fresh state.Function) []plan.Step {
+	steps := p.chosenOf(reconcile.Redecide(in, i, fresh))
+	p.attributeSteps(&in, i, steps, &fresh)
+	return steps
 }
 
 // finish notes what the whole round came to: who is woken, how the rollouts stand,
@@ -235,8 +256,8 @@ func (p *Run) finish(ctx context.Context, in *reconcile.Input, planned plan.Plan
 }
 
 // cloud is where an environment is changed: only while the lease lasts.
-func (p *Run) cloud(e desired.Environment) apply.Cloud {
-	cloud := p.regions[PlaceOf(e)].cloud
+func (p *Run) cloud(e desired.Environment) Cloud {
+	cloud := p.seenFor(e).cloud
 	if l := p.leases[e.Account]; l != nil {
 		return leased{cloud, l}
 	}
@@ -292,6 +313,7 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 // that was not read may still hold some of it, and ends nothing.
 func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan.Plan) error {
 	left := map[string]bool{}
+	blocked := map[string]bool{} // what AWS refuses is tried again, under the same word
 	for i, r := range planned.Regions {
 		if in.Regions[i].Have == nil {
 			return nil
@@ -301,8 +323,18 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 				left[plan.Line(r.Want.Region, s)] = true
 			}
 		}
+		for _, b := range r.Blocked {
+			if b.Refused {
+				blocked[r.Want.Region+" "+b.Function] = true
+			}
+		}
 	}
 	for _, a := range in.Approvals {
+		for _, line := range a.Scope {
+			if region, function := ruling.Subject(line); blocked[region+" "+function] {
+				left[line] = true
+			}
+		}
 		if len(a.Scope) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Scope, left) {
 			continue
 		}

@@ -102,15 +102,26 @@ func (l *Cache) Past(e desired.Environment, fence int64, now time.Time) (plan.Pa
 	if l == nil {
 		return plan.Past{}, false
 	}
+	past, ours := l.peekPast(e, fence, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := [2]string{e.Name, e.Region}
 	p := l.pasts[key]
-	age := now.Sub(p.at)
-	ours := fence != 0 && p.fence == fence && p.account == e.Account && age >= 0 && age < pastAge
 	p.fence = 0
 	l.pasts[key] = p
-	return p.Past, ours
+	return past, ours
+}
+
+// peekPast is Past for a look that is not followed by a write: the past stays trusted.
+func (l *Cache) peekPast(e desired.Environment, fence int64, now time.Time) (plan.Past, bool) {
+	if l == nil {
+		return plan.Past{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.pasts[[2]string{e.Name, e.Region}]
+	age := now.Sub(p.at)
+	return p.Past, fence != 0 && p.fence == fence && p.account == e.Account && age >= 0 && age < pastAge
 }
 
 // putPast remembers what was read.

@@ -22,13 +22,5 @@ type Cloud interface {
 	Calls() state.Stats
 	// While returns the calls that change something, each sent only while check
 	// returns nil: it is asked at the last moment before each attempt.
-	While(check func() error) Writes
-}
-
-// Writes are the calls that change something; see apply.Cloud.
-type Writes interface {
-	SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (requestID string, err error)
-	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
-	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
-	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+	While(check func() error) apply.Writes
 }

@@ -18,6 +18,8 @@ const (
 	CodeWrongAccount = "wrong_account"
 	// CodeRefused: AWS answers so each time.
 	CodeRefused = "aws_refused"
+	// CodeDenied: AWS answers so to each write, and reads go on.
+	CodeDenied = "aws_denied"
 
 	codeStore       = "store_failed"
 	codeInterrupted = "interrupted" // it was told to stop
@@ -62,12 +64,25 @@ func awsFailure(ctx context.Context, err error) *plan.Failure {
 	if cut := interrupted(ctx); cut != nil {
 		return cut
 	}
+	if errors.Is(err, lease.ErrLost) {
+		return lost(err)
+	}
 	switch state.KindOf(err) {
 	case state.Again, state.Stopped, state.Unsure:
 		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
 	default:
 		return &plan.Failure{Code: CodeRefused, Message: err.Error()}
 	}
+}
+
+// closedFailure is awsFailure for what closed a round while it was carried out. A
+// right that is missing for a write is not missing for all that is asked.
+func closedFailure(ctx context.Context, err error) *plan.Failure {
+	failure := awsFailure(ctx, err)
+	if failure.Code == CodeRefused && state.KindOf(err) != state.Barred {
+		failure.Code = CodeDenied
+	}
+	return failure
 }
 
 // storeFailure is why an environment was left alone whose past or rulings could

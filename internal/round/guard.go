@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -31,47 +32,81 @@ type leased struct {
 // not sent.
 func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
 	if err := g.lease.Check(); err != nil {
-		// Again, and not Stopped: it is known that nothing was sent.
-		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: err.Error(), Err: err}
+		// Barred, and not Stopped: it is known that nothing was sent, and that nothing
+		// else may be.
+		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Barred, Message: err.Error(), Err: err}
 	}
 	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
 	return ctx, cancel, nil
 }
 
 func (g leased) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
-	ctx, cancel, err := g.allowed(ctx, "UpdateFunctionConfiguration", name)
-	if err != nil {
-		return "", err
-	}
-	defer cancel()
-	return g.While(g.lease.Check).SetLayers(ctx, name, layers, revision)
+	return g.While(nil).SetLayers(ctx, name, layers, revision)
 }
 
 func (g leased) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
-	ctx, cancel, err := g.allowed(ctx, "DeleteLayerVersion", string(v))
+	return g.While(nil).DeleteLayerVersion(ctx, v)
+}
+
+func (g leased) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
+	return g.While(nil).Publish(ctx, q, code, revision)
+}
+
+func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
+	return g.While(nil).MoveAlias(ctx, q, version, weights, revision)
+}
+
+// While returns the writes, each sent only while the lease lasts and check, if it is
+// not nil, returns nil.
+func (g leased) While(check func() error) apply.Writes {
+	return leasedWrites{g, g.Cloud.While(func() error {
+		err := g.lease.Check()
+		if err == nil && check != nil {
+			err = check()
+		}
+		return err
+	})}
+}
+
+type leasedWrites struct {
+	leased
+	sends apply.Writes
+}
+
+func (w leasedWrites) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
+	ctx, cancel, err := w.allowed(ctx, "UpdateFunctionConfiguration", name)
 	if err != nil {
 		return "", err
 	}
 	defer cancel()
-	return g.While(g.lease.Check).DeleteLayerVersion(ctx, v)
+	return w.sends.SetLayers(ctx, name, layers, revision)
 }
 
-func (g leased) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
-	ctx, cancel, err := g.allowed(ctx, "PublishVersion", q.Function)
+func (w leasedWrites) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
+	ctx, cancel, err := w.allowed(ctx, "DeleteLayerVersion", string(v))
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return w.sends.DeleteLayerVersion(ctx, v)
+}
+
+func (w leasedWrites) Publish(ctx context.Context, q state.Qualified, code, revision string) (string, string, error) {
+	ctx, cancel, err := w.allowed(ctx, "PublishVersion", q.Function)
 	if err != nil {
 		return "", "", err
 	}
 	defer cancel()
-	return g.While(g.lease.Check).Publish(ctx, q, code, revision)
+	return w.sends.Publish(ctx, q, code, revision)
 }
 
-func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
-	ctx, cancel, err := g.allowed(ctx, "UpdateAlias", q.String())
+func (w leasedWrites) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
+	ctx, cancel, err := w.allowed(ctx, "UpdateAlias", q.String())
 	if err != nil {
 		return "", err
 	}
 	defer cancel()
-	return g.While(g.lease.Check).MoveAlias(ctx, q, version, weights, revision)
+	return w.sends.MoveAlias(ctx, q, version, weights, revision)
 }
 
 // history is the history as whoever holds the account's lease writes it.

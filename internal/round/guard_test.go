@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -20,7 +21,7 @@ type deadlines struct {
 	until map[string]time.Time
 }
 
-func (d deadlines) While(func() error) Writes { return d }
+func (d deadlines) While(func() error) apply.Writes { return d }
 
 func (d deadlines) note(ctx context.Context, op string) {
 	d.until[op], _ = ctx.Deadline()
@@ -84,7 +85,7 @@ func TestChangesAreKeptToTheLease(t *testing.T) {
 	lost := errors.New("the lease was lost")
 	sent = deadlines{until: map[string]time.Time{}}
 	for op, err := range writes(t.Context(), leased{sent, tenure{lost: lost, until: until}}) {
-		if state.KindOf(err) != state.Again || !errors.Is(err, lost) {
+		if state.KindOf(err) != state.Barred || !errors.Is(err, lost) {
 			t.Errorf("%s without the lease: %v", op, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	if !checks.Alarms {
 		return nil
 	}
-	findings := health.Alarms(ctx, p.regions[PlaceOf(in.Regions[i].Want)].cloud, rules.Alarms)
+	findings := health.Alarms(ctx, p.seenFor(in.Regions[i].Want).cloud, rules.Alarms, in.Regions[i].Want.Zone)
 	if ro.Stage == rollout.StageWatching {
 		return alarmsRead(findings)
 	}
@@ -39,7 +40,7 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	}
 	smoked := false
 	if checks.Smoke {
-		found := p.smoke(ctx, in, i)
+		found := p.smoke(ctx, in, r.Problems, i)
 		v := health.Judge(found)
 		if v.Status == health.Bad {
 			return failed(rules, v)
@@ -110,12 +111,17 @@ func headline(sentences []string) string {
 	return fmt.Sprintf("%s (and %d more)", sentences[0], len(sentences)-1)
 }
 
-// smoke calls the smoke tests of the environment.
-func (p *Run) smoke(ctx context.Context, in *reconcile.Input, i int) []health.Finding {
+// smoke calls the smoke tests of the environment, but for those that are a problem:
+// their function is another environment's, or is not there.
+func (p *Run) smoke(ctx context.Context, in *reconcile.Input, problems []desired.Problem, i int) []health.Finding {
 	e := in.Regions[i].Want
 	var findings []health.Finding
-	src := p.regions[PlaceOf(e)].cloud
+	src := p.seenFor(e).cloud
 	for _, test := range e.Rollout.SmokeTests {
+		if at := slices.IndexFunc(problems, func(p desired.Problem) bool { return p.Position == test.At }); at >= 0 {
+			findings = append(findings, health.Finding{About: test.Function, Status: health.Unknown, Code: health.CodeSmoke, Unread: true, Sentence: problems[at].Message})
+			continue
+		}
 		qualifier := cmp.Or(test.Qualifier, e.Alias)
 		if test.Qualifier == "" && e.Alias != "" {
 			if s, ok := in.Regions[i].Have.Served[state.Qualified{Function: test.Function, Qualifier: e.Alias}]; ok && s.Version == "" {
@@ -142,7 +148,7 @@ func (p *Run) rates(ctx context.Context, in *reconcile.Input, i int, judged time
 	for _, c := range in.Regions[i].Changed {
 		q.Functions = append(q.Functions, health.Watched{Function: c.Function, Qualifier: qualifierOf(c)})
 	}
-	return health.Rates(ctx, p.regions[PlaceOf(e)].cloud, q)
+	return health.Rates(ctx, p.seenFor(e).cloud, q)
 }
 
 // qualifierOf is through what a changed function is called and measured.
@@ -162,8 +168,8 @@ func (p *Run) checkAlarms(ctx context.Context, in *reconcile.Input, planned plan
 		if in.Regions[i].Have == nil || len(alarms) == 0 || in.Regions[i].Rollout.Open() || !r.Brings() {
 			continue
 		}
-		src := p.regions[PlaceOf(r.Want)].cloud
-		findings := health.Alarms(ctx, src, alarms)
+		src := p.seenFor(r.Want).cloud
+		findings := health.Alarms(ctx, src, alarms, r.Want.Zone)
 		if cut := interrupted(ctx); cut != nil {
 			in.Regions[i].Have, in.Regions[i].Unread = nil, cut
 			asked = true

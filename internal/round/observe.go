@@ -38,6 +38,7 @@ func (s *seen) snapshot() *state.Snapshot {
 func (p *Run) observe(ctx context.Context) {
 	queries := map[Place]*state.Query{}
 	first := map[Place]desired.Environment{}
+	own := map[apart]*state.Query{}
 	for _, env := range p.chosen {
 		for _, e := range slices.Concat(env, p.Trials[env[0].Name]) {
 			at := PlaceOf(e)
@@ -49,14 +50,11 @@ func (p *Run) observe(ctx context.Context) {
 				p.regions[at] = &seen{}
 				p.tell(Progress{Environment: e.Name, Region: e.Region, Phase: "look"})
 			}
-			q := queries[at]
-			q.Tags = q.Tags || e.NeedsTags()
-			q.Settings = q.Settings || e.Alias != "" // compared with what the alias serves
-			for _, w := range e.Layers {
-				if w.Owned {
-					q.Layers = append(q.Layers, w.Layer)
-				}
+			if own[apart{at, e.Name}] == nil {
+				own[apart{at, e.Name}] = &state.Query{}
 			}
+			addTo(queries[at], e)
+			addTo(own[apart{at, e.Name}], e)
 		}
 	}
 	var g errgroup.Group
@@ -68,6 +66,60 @@ func (p *Run) observe(ctx context.Context) {
 		})
 	}
 	_ = g.Wait() // see returns no error; it is in seen
+	p.observeApart(ctx, own)
+}
+
+// addTo adds to a query what one environment asks of a place.
+func addTo(q *state.Query, e desired.Environment) {
+	q.Tags = q.Tags || e.NeedsTags()
+	q.Settings = q.Settings || e.Alias != "" // compared with what the alias serves
+	for _, w := range e.Layers {
+		if w.Owned {
+			q.Layers = append(q.Layers, w.Layer)
+		}
+	}
+}
+
+// apart is an environment in a place.
+type apart struct {
+	place       Place
+	environment string
+}
+
+// observeApart looks at a place for each environment by itself where AWS refused to
+// be looked at for all of them: what is refused may be asked for by one of them only,
+// such as tags, or a layer of another name.
+func (p *Run) observeApart(ctx context.Context, own map[apart]*state.Query) {
+	shared := map[Place]int{}
+	for key := range own {
+		shared[key.place]++
+	}
+	var g errgroup.Group
+	p.apart = map[apart]*seen{}
+	for _, env := range p.chosen {
+		for _, e := range slices.Concat(env, p.Trials[env[0].Name]) {
+			key := apart{PlaceOf(e), e.Name}
+			whole := p.regions[key.place]
+			if shared[key.place] < 2 || whole.failure == nil || whole.failure.Code != CodeRefused || p.apart[key] != nil {
+				continue
+			}
+			s := &seen{}
+			p.apart[key] = s
+			g.Go(func() error {
+				p.see(ctx, e, *own[key], s)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait()
+}
+
+// seenFor returns what was observed for an environment; nil where nothing was.
+func (p *Run) seenFor(e desired.Environment) *seen {
+	if s := p.apart[apart{PlaceOf(e), e.Name}]; s != nil {
+		return s
+	}
+	return p.regions[PlaceOf(e)]
 }
 
 func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s *seen) {
@@ -90,7 +142,7 @@ func (p *Run) see(ctx context.Context, env desired.Environment, q state.Query, s
 	}
 	s.failure = awsFailure(ctx, err)
 	if ctx.Err() == nil {
-		p.Log.Error("region not read", "env", env.Name, "region", env.Region, "err", err)
+		p.Log.Debug("region not read", "env", env.Name, "region", env.Region, "err", err)
 	}
 }
 
@@ -106,6 +158,7 @@ func (p *Run) decide(ctx context.Context, in *reconcile.Input) plan.Plan {
 		in.Regions = before
 		planned, _ = p.ask(ctx, in, nil)
 	}
+	p.attribute(in, planned)
 	return planned
 }
 
@@ -163,7 +216,7 @@ func (p *Run) decideOnce(in *reconcile.Input) plan.Plan {
 // acted on. recalled reports that some of it was looked up by an earlier round.
 func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, cache *Cache) (recalled bool, err error) {
 	at := PlaceOf(in.Regions[i].Want)
-	s := p.regions[at]
+	s := p.seenFor(in.Regions[i].Want)
 	snap := *in.Regions[i].Have
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	snap.Served = maps.Clone(snap.Served)
@@ -181,7 +234,7 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 	case err == nil:
 	case ctx.Err() != nil && state.Elsewhere(err) == nil: // it was not refused, and is not noted beside the failure
 		in.Regions[i].Have, in.Regions[i].Unread, err = nil, interrupted(ctx), nil
-	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, state.Elsewhere(err) != nil:
+	case kind == state.Again, kind == state.Stopped, kind == state.Unsure, kind == state.Barred, state.Elsewhere(err) != nil:
 		in.Regions[i].Have, in.Regions[i].Unread = nil, awsFailure(ctx, err)
 	}
 	return recalled, err
@@ -190,7 +243,7 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 // callsOf is what looking at the place of an environment has cost in this
 // round.
 func (p *Run) callsOf(e desired.Environment) int {
-	if s := p.regions[PlaceOf(e)]; s != nil && s.cloud != nil {
+	if s := p.seenFor(e); s != nil && s.cloud != nil {
 		return s.cloud.Calls().Total() - s.before
 	}
 	return 0

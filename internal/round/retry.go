@@ -22,6 +22,13 @@ type Retry struct {
 type Retried struct {
 	Lifted  []ruling.Quarantine
 	Resumed []Resumed
+	Tried   []Tried
+}
+
+// Tried are functions that AWS has refused, and that are tried again at once.
+type Tried struct {
+	Environment desired.Environment
+	Functions   []string // never empty
 }
 
 // Resumed is a rollout that halted and goes on.
@@ -31,7 +38,8 @@ type Resumed struct {
 }
 
 // Retry lifts the quarantines of an environment, or of one of its layers, and lets
-// a rollout go on that halted: its wave is judged once more. It asks AWS nothing;
+// a rollout go on that halted: its wave is judged once more. What AWS has refused is
+// tried again, whatever the layer: a function is refused as a whole. It asks AWS nothing;
 // what follows is for the next round. Where it is refused nothing is written, and
 // the error is a *Refusal.
 func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
@@ -71,6 +79,13 @@ func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 		}
 		if err := done.resume(ctx, log, e, ask); err != nil {
 			return done, err
+		}
+		names, err := log.ForgetRefusals(ctx, e.Name, e.Region)
+		if err != nil {
+			return done, err
+		}
+		if len(names) > 0 {
+			done.Tried = append(done.Tried, Tried{e, names})
 		}
 	}
 	return done, nil

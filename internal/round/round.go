@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -23,6 +24,8 @@ type Round struct {
 	// Revision and Author are of the commit that Tree was read from; they go
 	// into the record. Repository is its identity, part of every key.
 	Revision, Author, Repository string
+	// Asked is Origin.Asks of all environments that Origins does not name.
+	Asked func(environment, region string) desired.Asks
 	// Origins names the environments that come from another commit than that,
 	// or that must not change although they are valid.
 	Origins map[string]Origin
@@ -71,6 +74,10 @@ type Origin struct {
 	// Held is why nothing new may start there although what is wanted is
 	// known; empty = it may.
 	Held string
+	// Asks returns what this commit and those before it asked for in a Region; nil =
+	// nobody knows, and Revision counts as who asked. It is called only where
+	// something is to be changed.
+	Asks func(region string) desired.Asks
 }
 
 // Progress is what a round is doing right now.
@@ -88,6 +95,9 @@ type Run struct {
 	result  Result
 	chosen  [][]desired.Environment // by environment, its Regions in order
 	regions map[Place]*seen
+	apart   map[apart]*seen          // of environments that had to be looked at by themselves
+	unread  sync.Map                 // pasts of environments whose file cannot be read, by name and Region
+	beside  *beside                  // nil where nobody else can be at work
 	leases  map[string]Lease         // by account; nil without Lease
 	refused map[string]*plan.Failure // accounts whose lease was not to be had
 }
@@ -126,10 +136,20 @@ func (r Round) beginWith(ctx context.Context, leases map[string]Lease, refused m
 		if err != nil {
 			return nil, fmt.Errorf("read what earlier rounds left: %w", err)
 		}
-		p.result.Unfinished = slices.DeleteFunc(unfinished, func(e history.Entry) bool { return !p.has(e.Environment) })
-		p.result.Interrupted = len(p.result.Unfinished)
+		p.setUnfinished(unfinished)
+	}
+	alone := p.log == nil || leases != nil // nobody else is at work, or nothing is known of it
+	if !alone {
+		if err := p.lookBefore(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p.observe(ctx)
+	if !alone {
+		if err := p.lookAgain(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if len(p.Trials) > 0 {
 		p.Tree, p.Origins = p.Judged(p.try(ctx))
 		p.choose()
@@ -225,7 +245,11 @@ func (p *Run) origin(environment string) Origin {
 	if o, ok := p.Origins[environment]; ok {
 		return o
 	}
-	return Origin{Revision: p.Revision, Author: p.Author}
+	o := Origin{Revision: p.Revision, Author: p.Author}
+	if p.Asked != nil {
+		o.Asks = func(region string) desired.Asks { return p.Asked(environment, region) }
+	}
+	return o
 }
 
 // input gathers everything a decision about one environment looks at.
@@ -233,15 +257,10 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	in := reconcile.Input{
 		Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held, Unleased: p.Watching,
 	}
-	for _, o := range p.Tree.Environments {
-		if o.Name != env[0].Name {
-			in.Others = append(in.Others, o)
-		}
-	}
 	for _, e := range env {
-		r := reconcile.Region{Want: e, Unread: p.refused[e.Account]}
+		r := reconcile.Region{Want: e, Unread: p.refused[e.Account], Begun: p.begunIn(e)}
 		if r.Unread == nil {
-			s := p.regions[PlaceOf(e)]
+			s := p.seenFor(e)
 			r.Have, r.Unread = s.snapshot(), s.failure
 		}
 		var err error
@@ -249,6 +268,10 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 			return in, fmt.Errorf("read the past of %s: %w", e.Name, err)
 		}
 		in.Regions = append(in.Regions, r)
+	}
+	var err error
+	if in.Others, err = p.others(ctx, in.Regions); err != nil {
+		return in, err
 	}
 	if err := p.rollouts(ctx, &in); err != nil {
 		return in, fmt.Errorf("read the rollouts of %s: %w", env[0].Name, err)
@@ -267,6 +290,11 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 func (p *Run) past(ctx context.Context, e desired.Environment) (plan.Past, error) {
 	if p.log == nil {
 		return p.Cache.lastPast(e.Name, e.Region), nil
+	}
+	if p.beside != nil {
+		if past, known := p.beside.pasts[placeName(e)]; known {
+			return past, nil
+		}
 	}
 	if past, ours := p.Cache.Past(e, p.fence(e.Account), p.Now()); ours {
 		return past, nil

@@ -42,7 +42,7 @@ func (p *Run) seen(environment, region string) *seen {
 	for _, env := range p.chosen {
 		for _, want := range env {
 			if want.Name == environment && want.Region == region {
-				return p.regions[PlaceOf(want)]
+				return p.seenFor(want)
 			}
 		}
 	}
@@ -50,17 +50,15 @@ func (p *Run) seen(environment, region string) *seen {
 }
 
 // settled returns how a write without an end ended: what was meant is there, or
-// it is not. Somebody else may have made it so since; the outcome is the same.
-// known is false while that cannot be told.
+// nothing of it, or somebody else has been there since. Whoever made it was killed: that
+// what was meant is not there is no failure, and is tried again as if it had never
+// begun. known is false while that cannot be told.
 func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
-	failed := func(why string) apply.Outcome {
-		return apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: why}}
-	}
 	if e.Kind == plan.KindPrune {
 		layer, n, _ := e.From.Split()
 		l, listed := s.snapshot().Layer(layer)
 		if _, live := l.Version(n); live || !listed {
-			return failed("it was stopped before the version was deleted"), true
+			return notDone("layerd was stopped before the version was deleted"), true
 		}
 		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}, true
 	}
@@ -69,31 +67,97 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	f, err := s.cloud.Function(ctx, e.Function)
 	switch {
 	case state.KindOf(err) == state.Gone:
-		return failed("the function is gone"), true
+		return notDone("the function is gone"), true
 	case err != nil || f.LastUpdateStatus == state.UpdateInProgress:
 		return apply.Outcome{}, false
-	case !slices.Equal(f.Layers, e.After):
-		out = failed("it was stopped, and the function does not have what was meant")
-	case f.LastUpdateStatus == state.UpdateFailed:
-		out = failed("AWS could not finish the update: " + f.StatusReason)
-	case e.Alias != "":
-		var known bool
-		if out, known = settledAlias(ctx, s, e); !known {
-			return apply.Outcome{}, false
-		}
-	default:
-		out.Status = plan.StatusApplied
 	}
+	out, known = settledFunction(ctx, s, e, f)
 	out.List = append([]state.LayerVersionARN{}, f.Layers...)
+	return out, known
+}
+
+// settledFunction is settled for a function that is there, and that nobody is updating.
+func settledFunction(ctx context.Context, s *seen, e history.Entry, f state.Function) (out apply.Outcome, known bool) {
+	switch done, begun := written(e, f.Layers); {
+	case !done && !begun:
+		return notBegun(ctx, s, e, f)
+	case !done:
+		return changedSince(e, ""), true
+	case f.LastUpdateStatus == state.UpdateFailed:
+		return apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "AWS could not finish the update: " + f.StatusReason}}, true
+	case e.Alias != "":
+		return settledAlias(ctx, s, e)
+	}
+	out.Status = plan.StatusApplied
+	if !slices.Equal(f.Layers, e.After) {
+		out.Error = "another writer changed other layers of the function meanwhile"
+	}
 	return out, true
 }
 
+// written reports whether a function has all of the layers that the write was to
+// change as it was to leave them, and whether it has any of them not as they were.
+// Those of others do not count: somebody may have changed them since.
+func written(e history.Entry, now state.Layers) (done, begun bool) {
+	before, after := state.Layers(e.Before), state.Layers(e.After)
+	changes := before.Differ(after)
+	if len(changes) == 0 {
+		return true, false // it was to move an alias, or to change the order
+	}
+	done = true
+	for _, layer := range changes {
+		has := now.Of(layer)
+		done, begun = done && has == after.Of(layer), begun || has != before.Of(layer)
+	}
+	return done, begun
+}
+
+// notBegun is what became of a write of which $LATEST shows nothing. Where an alias
+// was to be moved it may have been, and somebody else have taken the layers back since.
+func notBegun(ctx context.Context, s *seen, e history.Entry, f state.Function) (out apply.Outcome, known bool) {
+	if e.Alias != "" {
+		served, err := s.cloud.Served(ctx, state.Qualified{Function: e.Function, Qualifier: e.Alias})
+		switch {
+		case state.KindOf(err) == state.Gone:
+		case err != nil || served.State == state.StatePending:
+			return apply.Outcome{}, false
+		case served.Version != e.AliasBefore:
+			return changedSince(e, served.Version), true
+		}
+	}
+	out = notDone("layerd was stopped before AWS had changed the function")
+	if f.LastUpdateStatus == state.UpdateFailed {
+		out.Error += "; its last update failed: " + f.StatusReason
+	}
+	return out, true
+}
+
+// notDone is the outcome of what was begun, and of which nothing was done.
+func notDone(why string) apply.Outcome {
+	return apply.Outcome{Interrupted: true, Result: plan.Result{Status: plan.StatusSkipped, Error: "interrupted, not done: " + why}}
+}
+
+// changedSince is the outcome where what there is came from somebody else. It is a
+// failed one: a rollback has to look at the function.
+func changedSince(e history.Entry, serves string) apply.Outcome {
+	what := "the function"
+	if serves != "" {
+		what = e.Alias
+	}
+	return apply.Outcome{Interrupted: true, AliasAfter: serves, Result: plan.Result{
+		Status: plan.StatusFailed, Error: "interrupted, and somebody else has changed " + what + " since: what layerd did is not known",
+	}}
+}
+
 // settledAlias reports whether callers got what a write without an end meant for
-// them.
+// them. One whose layers are there and whose callers have the old ones counts as failed,
+// so that a rollback takes the layers away again.
 func settledAlias(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
 	q := state.Qualified{Function: e.Function, Qualifier: e.Alias}
 	served, err := s.cloud.Served(ctx, q)
-	stopped := apply.Outcome{Result: plan.Result{Status: plan.StatusFailed, Error: "it was stopped before " + e.Alias + " served the new layers"}}
+	stopped := apply.Outcome{Interrupted: true, Result: plan.Result{
+		Status: plan.StatusFailed, Error: "interrupted: layerd was stopped before " + e.Alias + " served the new layers",
+	}}
 	switch {
 	case state.KindOf(err) == state.Gone:
 		return stopped, true

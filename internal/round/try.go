@@ -25,7 +25,11 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 					return plan.Plan{}, err
 				}
 				p.Cache.MarkFresh(e, p.fence(e.Account)) // nothing is written between this and the decision
-				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.regions[PlaceOf(e)].snapshot()})
+				in.Regions = append(in.Regions, reconcile.Region{Want: e, Past: past, Have: p.seenFor(e).snapshot()})
+			}
+			var err error
+			if in.Others, err = p.others(ctx, in.Regions); err != nil {
+				return plan.Plan{}, err
 			}
 			problems, needs := reconcile.Resolve(in)
 			asked := false

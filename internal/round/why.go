@@ -49,7 +49,7 @@ func (p *Run) place(ctx context.Context, d Decision, i int, function string) (wh
 	if known, ok := d.Region(i); ok {
 		place.Have = known.Have
 		if f, ok := place.Function(function); ok && place.Wanted(f) {
-			place.Aliases, place.Unread = aliasesOf(ctx, p.regions[PlaceOf(region.Want)].cloud, function)
+			place.Aliases, place.Unread = aliasesOf(ctx, p.seenFor(region.Want).cloud, function)
 		}
 	}
 	if p.log == nil {

@@ -39,6 +39,14 @@ func ApprovalLine(region, kind string, layer state.LayerARN, function, target st
 	return strings.Join([]string{region, kind, string(layer), function, target}, " ")
 }
 
+// Subject returns the Region and the function of a line.
+func Subject(line string) (region, function string) {
+	if parts := strings.Split(line, " "); len(parts) == 5 {
+		return parts[0], parts[3]
+	}
+	return "", ""
+}
+
 // Digest is the lower-case hex SHA-256 of the lines, sorted, each ended by a
 // newline: what `sort | sha256sum` prints for them. The order given does not
 // matter.

@@ -25,6 +25,10 @@ const (
 	Unsure
 	// Stopped: our own context ended. Not a failure of anything.
 	Stopped
+	// Barred: it is not about the call. The credentials, the account or our own
+	// lease let no call through, so that every other one would end alike. Begin
+	// nothing more, and tell once.
+	Barred
 	// None: there was no error. It is not the zero value, so that an Error that
 	// was made without a kind is for a person and never passes for success.
 	None
@@ -42,6 +46,8 @@ func (k Kind) String() string {
 		return "may have happened"
 	case Stopped:
 		return "stopped"
+	case Barred:
+		return "no call is let through"
 	case None:
 		return "no error"
 	default:

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
@@ -26,9 +25,10 @@ type Rules struct {
 	// node to blame and a message about it, or nil to leave the words to us. A
 	// node is blamed once. nil explains nothing.
 	Explain func(keyword string, path []string, root *Node) (*Node, *FormError)
-	// Quote returns what to write for a number that should be text; nil is the
-	// number in quotes.
-	Quote func(n *Node) string
+	// Offer returns what a value of the wrong type may have been meant as, in YAML,
+	// the likeliest first, where quotes alone do not make it right. What the schema
+	// refuses there is not suggested, so that a guess may be a wild one.
+	Offer func(n *Node) []string
 	// Meant maps words to the allowed value that they are another name for, where
 	// that is allowed.
 	Meant map[string]string
@@ -89,8 +89,9 @@ func (c *Checker) Check(name string, root *Node) (*Node, []Problem) {
 		found := leaves(top)
 		// Unknown keys first: a misspelt key is not missing as well.
 		slices.SortStableFunc(found, func(a, b *jsonschema.ValidationError) int { return cmp.Compare(rank(a), rank(b)) })
+		t := &trial{c, c.schemas[name], root, maxAccepts}
 		for _, e := range found {
-			problems = append(problems, c.problems(e, root, bad)...)
+			problems = append(problems, c.problems(e, t, bad)...)
 		}
 	} else if err != nil {
 		problems = append(problems, NewProblem("internal", root.Position, err.Error(), ""))
@@ -138,57 +139,63 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 }
 
 // problems turns one error of the validator into problems at their places.
-func (c *Checker) problems(e *jsonschema.ValidationError, root *Node, bad map[*Node]bool) []Problem {
-	n := root.Nearest(e.InstanceLocation...)
-	one := func(code string, at Position, message, suggestion string) []Problem {
-		bad[n] = true
-		return []Problem{NewProblem(code, at, message, suggestion)}
-	}
+func (c *Checker) problems(e *jsonschema.ValidationError, t *trial, bad map[*Node]bool) []Problem {
+	f := finding{t, e, t.root.Nearest(e.InstanceLocation...), bad}
 	if words := e.ErrorKind.KeywordPath(); c.rules.Explain != nil && len(words) > 0 {
-		if blamed, f := c.rules.Explain(words[len(words)-1], e.InstanceLocation, root); f != nil {
+		if blamed, explained := c.rules.Explain(words[len(words)-1], e.InstanceLocation, t.root); explained != nil {
 			if bad[blamed] {
 				return nil
 			}
-			bad[blamed] = true
-			return []Problem{f.at(blamed)}
+			return f.form(blamed, explained)
 		}
 	}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
-		return c.unknownKeys(k.Properties, e.SchemaURL, n, bad)
+		return c.unknownKeys(k.Properties, e.SchemaURL, f.n, bad)
 	case *kind.Required:
 		missing := slices.DeleteFunc(k.Missing, func(key string) bool {
-			return n.Has(key) || slices.ContainsFunc(n.Items, func(v *Node) bool { return v.meant == key })
+			return f.n.Has(key) || slices.ContainsFunc(f.n.Items, func(v *Node) bool { return v.meant == key })
 		})
 		if len(missing) == 0 {
 			return nil
 		}
-		return one("missing_key", n.Where(), "has no "+strings.Join(missing, ", "), "")
+		return f.one("missing_key", f.n.Where(), "has no "+strings.Join(missing, ", "))
+	case *kind.PropertyNames:
+		return c.badNames(e, k, t.root, bad)
+	}
+	return c.wrongValue(f)
+}
+
+// wrongValue returns what is wrong with a value.
+func (c *Checker) wrongValue(f finding) []Problem {
+	n := f.n
+	switch k := f.e.ErrorKind.(type) {
+	case *kind.MinItems, *kind.MinProperties:
+		if n.Damaged { // what was there is reported, and is left out
+			f.bad[n] = true
+			return nil
+		}
 	case *kind.Type:
-		return one(c.wrongType(n, k.Want))
+		code, at, message := wrongType(n, k.Want)
+		return f.one(code, at, message, c.instead(n, k.Want)...)
 	case *kind.Enum:
-		return one(c.notAllowed(n, k.Want))
+		return f.one(c.notAllowed(n, k.Want))
 	case *kind.Const:
 		if n.Tag == "!!int" { // 0, the one duration that needs no unit
-			e := DurationForm(n.Text)
-			return one("bad_duration", n.Where(), e.Message, n.Text+"m")
+			return f.one("bad_duration", n.Where(), DurationForm(n.Text).Message, c.instead(n, []string{"string"})...)
 		}
-		return one(c.notAllowed(n, []any{k.Want}))
+		return f.one(c.notAllowed(n, []any{k.Want}))
 	case *kind.Format:
-		if f, ok := errors.AsType[*FormError](k.Err); ok {
-			bad[n] = true
-			return []Problem{f.at(n)}
+		if e, ok := errors.AsType[*FormError](k.Err); ok {
+			return f.form(n, e)
 		}
-	case *kind.PropertyNames:
-		return badNames(e, k, root, bad)
 	case *kind.Pattern:
-		if f := FullWidth(n.Text); f != nil {
-			bad[n] = true
-			return []Problem{f.at(n)}
+		if e := FullWidth(n.Text); e != nil {
+			return f.form(n, e)
 		}
 	}
-	code, message := outOfRange(e.ErrorKind, n)
-	return one(code, n.Where(), message, "")
+	code, message := outOfRange(f.e.ErrorKind, n)
+	return f.one(code, n.Where(), message)
 }
 
 // outOfRange returns the problem with a number, a length or a count, or with
@@ -225,12 +232,15 @@ func decimal(r *big.Rat) string {
 // badNames returns the problem with a key that has a form, such as the version in
 // known. The validator (v6.0.3) lets later steps overwrite the location in this one
 // kind of error; its length is right, so the key is looked for at that depth.
-func badNames(e *jsonschema.ValidationError, k *kind.PropertyNames, root *Node, bad map[*Node]bool) []Problem {
+func (c *Checker) badNames(e *jsonschema.ValidationError, k *kind.PropertyNames, root *Node, bad map[*Node]bool) []Problem {
 	code, message, suggestion := "bad_key", fmt.Sprintf("key %q is not of the right form", k.Property), ""
 	for _, cause := range e.Causes {
 		if format, ok := cause.ErrorKind.(*kind.Format); ok {
 			if f, ok := errors.AsType[*FormError](format.Err); ok {
-				code, message, suggestion = f.Code, f.Message, f.Suggestion
+				code, message = f.Code, f.Message
+				if judge := c.rules.Forms[format.Want]; f.Suggestion != "" && judge(f.Suggestion) == nil {
+					suggestion = f.Suggestion
+				}
 			}
 		}
 	}
@@ -270,6 +280,9 @@ func (c *Checker) unknownKeys(keys []string, url string, n *Node, bad map[*Node]
 		bad[v] = true
 		message, suggestion := fmt.Sprintf("unknown key %q", k), Nearest(k, known)
 		v.meant = suggestion
+		if suggestion != "" && n.Has(suggestion) { // twice would be wrong too
+			suggestion += " is there already; remove this one"
+		}
 		if suggestion == "" && len(known) <= 12 {
 			message += "; known are " + strings.Join(known, ", ")
 		}
@@ -303,46 +316,31 @@ func (c *Checker) lookup(url string) map[string]any {
 }
 
 // wrongType explains a value of another type than the key takes.
-func (c *Checker) wrongType(n *Node, want []string) (code string, at Position, message, suggestion string) {
+func wrongType(n *Node, want []string) (code string, at Position, message string) {
 	at = n.Where()
 	text := slices.Contains(want, "string")
 	switch {
 	case n.Kind == Scalar && n.Tag == "!!null":
-		return "wrong_type", at, "has no value", ""
+		return "wrong_type", at, "has no value"
 	case n.Kind == Scalar && n.Tag == "!!float" && text:
 		shown, _ := strconv.ParseFloat(n.Text, 64)
-		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as the number %s; text must be in quotes", n.Text, strconv.FormatFloat(shown, 'f', -1, 64)), c.quoted(n)
+		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as the number %s; text must be in quotes", n.Text, strconv.FormatFloat(shown, 'f', -1, 64))
 	case n.Kind == Scalar && n.Tag == "!!int" && text:
 		octal := ""
-		if n.Text[0] == '0' {
+		if n.Text[0] == '0' && len(n.Text) > 1 {
 			octal = ", some readers in octal"
 		}
-		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as a number%s; text must be in quotes", n.Text, octal), c.quoted(n)
+		return "unquoted_number", at, fmt.Sprintf("YAML reads %s as a number%s; text must be in quotes", n.Text, octal)
 	case n.Kind == Scalar && n.Tag == "!!bool" && text:
-		return "wrong_type", at, fmt.Sprintf("YAML reads %s as true or false; text must be in quotes", n.Text), c.quoted(n)
+		return "wrong_type", at, fmt.Sprintf("YAML reads %s as true or false; text must be in quotes", n.Text)
 	case n.Kind == Scalar && n.Tag == "!!int" && slices.Contains(want, "integer"):
-		return "wrong_type", at, fmt.Sprintf("readers of YAML disagree about %s; write plain decimal digits", n.Text), ""
+		return "wrong_type", at, fmt.Sprintf("readers of YAML disagree about %s; write plain decimal digits", n.Text)
 	}
 	message = "must be " + wanted(want)
-	if slices.Contains(want, "boolean") && n.Kind == Scalar {
-		suggestion = map[string]string{"yes": "true", "on": "true", "y": "true", "true": "true",
-			"no": "false", "off": "false", "n": "false", "false": "false"}[strings.ToLower(n.Text)]
-	}
 	if slices.Contains(want, "integer") && n.Tag == "!!str" && plainInt.MatchString(n.Text) {
-		message, suggestion = message+", without quotes", n.Text
+		message += ", without quotes"
 	}
-	if slices.Contains(want, "array") && n.Kind == Scalar {
-		suggestion = "[" + strconv.Quote(n.Text) + "]"
-	}
-	return "wrong_type", at, message, suggestion
-}
-
-// quoted returns n as the text that its key takes.
-func (c *Checker) quoted(n *Node) string {
-	if c.rules.Quote != nil {
-		return c.rules.Quote(n)
-	}
-	return strconv.Quote(n.Text)
+	return "wrong_type", at, message
 }
 
 func wanted(want []string) string {
@@ -378,21 +376,4 @@ func (c *Checker) notAllowed(n *Node, want []any) (code string, at Position, mes
 		suggestion = Nearest(n.Text, texts)
 	}
 	return "not_allowed", n.Where(), fmt.Sprintf("%q is not %s", n.Text, strings.Join(texts, " or ")), suggestion
-}
-
-// Nearest returns the candidate within two edits of text, letter case and - for _
-// aside; "" when there is none or text is too short to tell.
-func Nearest(text string, candidates []string) string {
-	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
-	if len(text) > 200 {
-		return ""
-	}
-	best, distance := "", 3
-	for _, c := range candidates {
-		d := levenshtein.Distance(fold(text), fold(c), nil)
-		if d < distance && d < len([]rune(c)) && d < max(2, len([]rune(text))) {
-			best, distance = c, d
-		}
-	}
-	return best
 }

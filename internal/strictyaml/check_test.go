@@ -126,10 +126,10 @@ func TestAnchorsAreRefused(t *testing.T) {
 func TestFormatTextShowsWhatItIsGiven(t *testing.T) {
 	p := []Problem{NewProblem("code", Position{File: "/etc/x.yaml", Line: 1, Column: 4, Length: 1}, "message", "")}
 	var shown, hidden bytes.Buffer
-	if err := FormatText(&shown, func(string) []byte { return []byte("a: b\n") }, p, false); err != nil {
+	if err := FormatText(&shown, func(string) []byte { return []byte("a: b\n") }, p, Look{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := FormatText(&hidden, func(string) []byte { return nil }, p, false); err != nil {
+	if err := FormatText(&hidden, func(string) []byte { return nil }, p, Look{}); err != nil {
 		t.Fatal(err)
 	}
 	if want := "error[code]: message\n --> /etc/x.yaml:1:4\n  |\n1 | a: b\n  |    ^\n\n"; shown.String() != want {

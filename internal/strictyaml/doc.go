@@ -7,7 +7,7 @@
 //		problems = append(problems, more...)
 //		err := root.Decode(&config)
 //	}
-//	strictyaml.Format(os.Stderr, files, problems, color)
+//	strictyaml.Format(os.Stderr, files, problems, strictyaml.Look{Color: color})
 //
 // Text becomes nodes (parse.go): one document of mappings, lists and scalars in
 // UTF-8. What two readers of YAML see two different things in is refused:

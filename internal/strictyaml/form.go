@@ -12,19 +12,24 @@ import (
 type FormError struct {
 	Code       string
 	Message    string
-	Suggestion string
-	Offset     int // in characters, of the place; -1 = all of it
+	Suggestion string // the whole text that was meant; "" when there is no good guess
+	Advice     string // what to do where no text is meant; before Suggestion
+	Offset     int    // in characters, of the place; -1 = all of it
 }
 
 func (e *FormError) Error() string { return e.Message }
 
-// at returns e as a problem at the place of n.
-func (e *FormError) at(n *Node) Problem {
+// At returns e as a problem at the place of n.
+func (e *FormError) At(n *Node) Problem {
 	at := n.Where()
 	if e.Offset >= 0 {
 		at = n.Inside(e.Offset)
 	}
-	return NewProblem(e.Code, at, e.Message, e.Suggestion)
+	suggestion := e.Advice
+	if suggestion == "" && e.Suggestion != "" {
+		suggestion = Source(e.Suggestion)
+	}
+	return NewProblem(e.Code, at, e.Message, suggestion)
 }
 
 // Form judges a text; the problem is a *FormError, nil when there is none.
@@ -132,23 +137,25 @@ func ParseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// likelyDuration guesses at "30 min", "1 hour", "7 days", "2w".
+// likelyDuration guesses at "30 min", "1 hour", "7 days", "2w". A month is none, and
+// a millisecond is too little.
 func likelyDuration(text string) string {
 	digits := strings.TrimRight(text, " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 	n, err := strconv.Atoi(digits)
 	if err != nil || n < 0 || n > 3650 {
 		return ""
 	}
-	unit := strings.ToLower(strings.TrimSpace(text[len(digits):]))
-	switch {
-	case unit == "":
-		return ""
-	case strings.HasPrefix(unit, "w"):
+	switch strings.ToLower(strings.TrimSpace(text[len(digits):])) {
+	case "w", "wk", "wks", "week", "weeks":
 		return strconv.Itoa(n*7) + "d"
-	case unit == "mo" || strings.HasPrefix(unit, "month"):
-		return ""
-	case strings.ContainsRune("smhd", rune(unit[0])):
-		return digits + unit[:1]
+	case "d", "day", "days":
+		return digits + "d"
+	case "h", "hr", "hrs", "hour", "hours":
+		return digits + "h"
+	case "m", "min", "mins", "minute", "minutes":
+		return digits + "m"
+	case "s", "sec", "secs", "second", "seconds":
+		return digits + "s"
 	}
 	return ""
 }

@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
-	"github.com/clipperhouse/displaywidth"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // MarshalJSON returns the form of problems in all JSON output.
@@ -26,59 +26,120 @@ func (p Problem) MarshalJSON() ([]byte, error) {
 	}{p.Code, p.File, p.Line, p.Column, p.Message, p.Suggestion, p.Severity})
 }
 
+// Look is how problems are shown.
+type Look struct {
+	Color bool
+	Width int // in columns; 0 = as wide as it is
+}
+
 // Format writes problems for people: what is wrong, where, the line of the file
 // with a mark below the place, and what to write instead. fsys is where the
 // files are. An error is one of w.
-func Format(w io.Writer, fsys fs.FS, problems []Problem, color bool) error {
-	return FormatText(w, func(file string) []byte { return sourceOf(fsys, file) }, problems, color)
+func Format(w io.Writer, fsys fs.FS, problems []Problem, look Look) error {
+	return FormatText(w, func(file string) []byte { return sourceOf(fsys, file) }, problems, look)
 }
 
 // FormatText writes problems as Format does, for files that are not in a file
 // system or must not be shown as they are: text returns what may be seen of one,
 // nil for nothing.
-func FormatText(w io.Writer, text func(file string) []byte, problems []Problem, color bool) error {
-	style := func(s lipgloss.Style, text string) string {
-		if !color {
-			return text
-		}
-		return s.Render(text)
-	}
-	plain := lipgloss.NewStyle()
+func FormatText(w io.Writer, text func(file string) []byte, problems []Problem, look Look) error {
 	files := map[string][][]rune{}
 	for _, p := range problems {
-		tone := plain.Foreground(lipgloss.Red).Bold(true)
-		if p.Severity == Warning {
-			tone = plain.Foreground(lipgloss.Yellow).Bold(true)
-		}
-		rail := func(text string) string { return style(plain.Foreground(lipgloss.Blue), text) }
-		number := strconv.Itoa(p.Line)
-		gap := strings.Repeat(" ", len(number))
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s: %s\n", style(tone, fmt.Sprintf("%s[%s]", p.Severity, p.Code)), clean(p.Message))
-		if p.File != "" {
-			fmt.Fprintf(&b, "%s%s %s:%d:%d\n", gap, rail("-->"), clean(p.File), p.Line, p.Column)
-		}
 		lines, read := files[p.File]
 		if !read {
 			lines = split(text(p.File))
 			files[p.File] = lines
 		}
-		help := clean(p.Suggestion)
-		if help != "" {
-			help = " help: " + help
+		var line []rune
+		if p.Line >= 1 && p.Line <= len(lines) {
+			line = lines[p.Line-1]
 		}
-		if p.Line >= 1 && p.Line <= len(lines) && len(lines[p.Line-1]) > 0 {
-			line, before, marks := excerpt(lines[p.Line-1], p.Column, p.Length)
-			fmt.Fprintf(&b, "%s %s\n%s %s %s\n", gap, rail("|"), rail(number), rail("|"), line)
-			fmt.Fprintf(&b, "%s %s %s%s\n", gap, rail("|"), before, style(tone, marks)+help)
-		} else if help != "" {
-			fmt.Fprintf(&b, "%s %s%s\n", gap, rail("="), help)
-		}
-		if _, err := fmt.Fprintln(w, b.String()); err != nil {
+		n := notice{Problem: p, Look: look, gap: strings.Repeat(" ", len(strconv.Itoa(p.Line)))}
+		if _, err := io.WriteString(w, n.text(line)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// notice is one problem as people see it.
+type notice struct {
+	Problem
+	Look
+	gap string // as wide as the number of the line
+	strings.Builder
+}
+
+// text returns the whole of it; line is the one it is about, if it can be shown.
+func (n *notice) text(line []rune) string {
+	n.wrapped("", 2, foreign.Styledf("%s: %s", n.loud(fmt.Sprintf("%s[%s]", n.Severity, n.Code)), n.Message))
+	if n.File != "" {
+		fmt.Fprintf(n, "%s%s %s:%d:%d\n", n.gap, n.rail("-->"), foreign.Clean(n.File), n.Line, n.Column)
+	}
+	help := foreign.Style(n.Suggestion)
+	if help != "" {
+		help = "help: " + help
+	}
+	if len(line) > 0 {
+		beside := n.excerpt(line)
+		if help != "" && n.fits(beside, help) {
+			n.WriteString(" " + string(help))
+			help = ""
+		}
+		n.WriteByte('\n')
+	}
+	if help != "" {
+		n.wrapped(n.gap+" "+n.rail("=")+" ", len(n.gap)+len(" = help: "), help)
+	}
+	return n.String() + "\n"
+}
+
+// wrapped writes a line behind head, and what does not fit hang columns further in.
+func (n *notice) wrapped(head string, hang int, text foreign.Styled) {
+	for i, line := range foreign.Wrap(string(text), n.Width, foreign.Width(head), hang) {
+		if i > 0 {
+			head = strings.Repeat(" ", hang)
+		}
+		n.WriteString(head + line + "\n")
+	}
+}
+
+func (n *notice) fits(column int, help foreign.Styled) bool {
+	return n.Width == 0 || column+1+foreign.Width(string(help)) <= n.Width
+}
+
+// excerpt writes the line and the marks below its place, and returns in which column
+// the marks end.
+func (n *notice) excerpt(line []rune) int {
+	room := 180
+	if n.Width > 0 {
+		room = max(n.Width-len(n.gap)-len(" | "), 24)
+	}
+	shown, before, marks := excerpt(line, n.Column, n.Length, room)
+	fmt.Fprintf(n, "%s %s\n%s %s %s\n", n.gap, n.rail("|"), n.rail(strconv.Itoa(n.Line)), n.rail("|"), shown)
+	fmt.Fprintf(n, "%s %s %s%s", n.gap, n.rail("|"), before, n.loud(marks))
+	return len(n.gap) + len(" | ") + len(before) + len(marks)
+}
+
+func (n *notice) rail(text string) string {
+	return string(n.styled(lipgloss.NewStyle().Foreground(lipgloss.Blue), text))
+}
+
+// loud draws what the eye is to find first.
+func (n *notice) loud(text string) foreign.Styled {
+	color := lipgloss.Red
+	if n.Severity == Warning {
+		color = lipgloss.Yellow
+	}
+	return n.styled(lipgloss.NewStyle().Foreground(color).Bold(true), text)
+}
+
+func (n *notice) styled(s lipgloss.Style, text string) foreign.Styled {
+	text = foreign.Clean(text)
+	if n.Color {
+		text = s.Render(text)
+	}
+	return foreign.Styled(text)
 }
 
 // sourceOf reads a file for excerpts; nil when it cannot be read, or is a link
@@ -99,21 +160,30 @@ func sourceOf(fsys fs.FS, file string) []byte {
 }
 
 // excerpt returns the part of a line around a column as a terminal shows it, the
-// spaces that lead to the column, and the marks below it. Tabs are four cells,
-// wide characters two.
-func excerpt(line []rune, column, length int) (shown, before, marks string) {
-	const around = 60
+// spaces that lead to the column, and the marks below it. What does not fit into room
+// columns is cut, so that a third of them is in front of the place. Tabs are four
+// cells, wide characters two.
+func excerpt(line []rune, column, length, room int) (shown, before, marks string) {
 	start := min(max(0, column-1), len(line))
 	end := min(start+max(1, length), len(line))
-	from, to := 0, len(line)
-	if start > 2*around {
-		from = start - around
+	from := start
+	for from > 0 && cells(line[from-1:start]) <= room*2/3 {
+		from--
 	}
-	if to > start+2*around {
-		to = start + 2*around
+	if from > 0 { // too much stands before it
+		for from = start; cells(line[from-1:start]) <= room/3; {
+			from--
+		}
+	}
+	room -= cells(line[from:start]) + min(from, 1)
+	to := start
+	for to < len(line) && cells(line[start:to+1]) <= room {
+		to++
+	}
+	if to < len(line) && to > start && cells(line[start:to]) == room {
+		to-- // for the mark of what is cut
 	}
 	end = min(end, to)
-	cells := func(r []rune) int { return displaywidth.String(printable(r)) }
 	shown = printable(line[from:to])
 	if from > 0 {
 		shown = "…" + shown
@@ -125,44 +195,30 @@ func excerpt(line []rune, column, length int) (shown, before, marks string) {
 	return shown, before, strings.Repeat("^", max(1, cells(line[start:end])))
 }
 
-// printable makes text safe to show: a repository is written by many, and
-// control characters could rewrite what a terminal showed before.
-func printable(text []rune) string {
-	var b strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\t':
-			b.WriteString("    ")
-		case unicode.IsPrint(r) || r == '　':
-			b.WriteRune(r)
-		default:
-			b.WriteRune('�')
-		}
-	}
-	return b.String()
-}
+func cells(text []rune) int { return foreign.Width(printable(text)) }
 
-func clean(text string) string { return printable([]rune(text)) }
+// printable returns part of a line as it is shown, and as its columns are counted.
+func printable(text []rune) string {
+	return foreign.Clean(strings.ReplaceAll(string(text), "\t", "    "))
+}
 
 // FormatGitHub writes problems as workflow commands, which GitHub shows beside
 // the lines of a pull request; it shows ten of each kind per step, so that a
 // log needs Format too. An error is one of w.
 func FormatGitHub(w io.Writer, problems []Problem) error {
-	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	for _, p := range problems {
-		message := p.Message
+		message := foreign.WorkflowData(p.Message)
 		if p.Suggestion != "" {
-			message += "\nhelp: " + p.Suggestion
+			message += foreign.WorkflowLine + foreign.WorkflowData("help: "+p.Suggestion)
 		}
 		place := ""
 		if p.File != "" {
-			place = fmt.Sprintf("file=%s,line=%d,col=%d,", property.Replace(p.File), p.Line, p.Column)
+			place = fmt.Sprintf("file=%s,line=%d,col=%d,", foreign.WorkflowProperty(p.File), p.Line, p.Column)
 			if p.Length > 1 {
 				place += fmt.Sprintf("endColumn=%d,", p.Column+p.Length)
 			}
 		}
-		if _, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", p.Severity, place, property.Replace(p.Code), data.Replace(message)); err != nil {
+		if _, err := fmt.Fprintf(w, "::%s %stitle=%s::%s\n", p.Severity, place, foreign.WorkflowProperty(p.Code), message); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func TestFormatGitHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "::error file=environments/a%2Cb%3Ac.yaml,line=4,col=3,endColumn=10,title=unknown_key::50%25: x%0A::error::y%0Ahelp: z\n" +
+	want := "::error file=environments/a%2Cb%3Ac.yaml,line=4,col=3,endColumn=10,title=unknown_key::50%25: x\\n::error::y%0Ahelp: z\n" +
 		"::warning title=no_environment::none\n"
 	if diff := cmp.Diff(b.String(), want); diff != "" {
 		t.Errorf("annotations (-have +want):\n%s", diff)
@@ -50,12 +50,12 @@ func TestExcerpt(t *testing.T) {
 		{"tabs", "\ta: b", 5, 1, "    a: b", "       ^"},
 		{"past the end", "a:", 3, 1, "a:", "  ^"},
 		{"beyond the line", "a: b", 4, 99, "a: b", "   ^"},
-		{"control characters", "a: \x1b[31mx", 9, 1, "a: �[31mx", "        ^"},
-		{"the end of a long line", long, 300, 1, "…" + strings.Repeat("あ", 61), strings.Repeat(" ", 121) + "^^"},
-		{"the start of a long line", long, 1, 1, strings.Repeat("あ", 120) + "…", "^^"},
+		{"control characters", "a: \x1b[31mx", 9, 1, `a: \x1b[31mx`, "           ^"},
+		{"the end of a long line", long, 300, 1, "…" + strings.Repeat("あ", 11), strings.Repeat(" ", 21) + "^^"},
+		{"the start of a long line", long, 1, 1, strings.Repeat("あ", 29) + "…", "^^"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			shown, before, marks := excerpt([]rune(tt.line), tt.column, tt.length)
+			shown, before, marks := excerpt([]rune(tt.line), tt.column, tt.length, 60)
 			if diff := cmp.Diff([]string{shown, before + marks}, []string{tt.shown, tt.below}); diff != "" {
 				t.Errorf("excerpt (-have +want):\n%s", diff)
 			}

@@ -203,6 +203,7 @@ func (s *source) alias(text string, near Position, words string) {
 		if end := strings.IndexAny(rest, " \t,]}"); end > 0 {
 			rest = rest[:end]
 		}
+		rest = strings.TrimSuffix(rest, ":") // of a key
 		s.add("anchor", s.at(i+1, column+1, utf8.RuneCountInString(rest)),
 			fmt.Sprintf("YAML reads %s as an alias; aliases are not used here", rest), strconv.Quote(rest))
 		return

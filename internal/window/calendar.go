@@ -50,8 +50,9 @@ type Status struct {
 
 // An Opening is a time in which the calendar is open, half-open. The length of
 // an Opening is End-Start; a zero End means that it does not close within 400
-// days. Start is never zero: an opening that began more than 400 days before it
-// was asked about, or never, starts at the instant asked about.
+// days, or not before the year 10000. Start is never zero: an opening that began more
+// than 400 days before it was asked about, or never, starts at the instant asked
+// about.
 type Opening struct{ Start, End time.Time }
 
 // At reports whether a change may start now, why, and when that changes. It costs
@@ -99,7 +100,7 @@ func (c Calendar) Next(from time.Time, n int) []Opening {
 	}
 	frozen := c.frozen(from)
 	for o := range c.openings(from, frozen) {
-		if len(next) >= n {
+		if len(next) >= n || c.beyond(later(o.start, from)) {
 			break
 		}
 		if o.contains(from) {
@@ -115,13 +116,16 @@ func (c Calendar) startable(o span, t time.Time) bool {
 	return o.end.Equal(endOfTime()) || t.Before(o.end.Add(-max(c.Cutoff, 0)))
 }
 
-// inZone returns t in the zone of the calendar, and zero for the end of time.
+// inZone returns t in the zone of the calendar, and zero for what comes after the
+// year 9999 there: no later time can be written, and people mean "for good".
 func (c Calendar) inZone(t time.Time) time.Time {
-	if t.Equal(endOfTime()) {
+	if c.beyond(t) {
 		return time.Time{}
 	}
 	return t.In(c.zone())
 }
+
+func (c Calendar) beyond(t time.Time) bool { return t.In(c.zone()).Year() > 9999 }
 
 func (c Calendar) zone() *time.Location {
 	switch {

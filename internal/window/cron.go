@@ -21,11 +21,15 @@ const maxLength = 31 * 24 * time.Hour
 // with an optional step. The parser we use takes more, such as "*-5" for "*".
 var cronPart = regexp.MustCompile(`^(?:\*|[0-9]+|[A-Z]{3}|(?:[0-9]+|[A-Z]{3})-(?:[0-9]+|[A-Z]{3}))(?:/[0-9]+)?$`)
 
+// ordinalOfDay is the number in SAT#1.
+var ordinalOfDay = regexp.MustCompile(`#[0-9]`)
+
 // ParseCron returns the window that opens whenever the five fields of expr
 // (minute, hour, day of month, month, day of week) match the clocks of zone, for
 // an elapsed length of whole seconds from a minute to 31 days. It knows @hourly,
-// @daily, @weekly and @monthly, 7 for Sunday, and ? for * in the two day fields.
-// A nil zone is UTC. The error is a *ParseError.
+// @daily, @weekly and @monthly, 7 for Sunday, ? for * in the two day fields, and of
+// Quartz SAT#1 for the first Saturday of a month, SATL for the last, and L for the
+// last day of a month. A nil zone is UTC. The error is a *ParseError.
 //
 // When both day fields are restricted cron opens on a day that matches either;
 // Calendar.Check warns of that.
@@ -36,7 +40,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 	if length < time.Minute || length > maxLength || length%time.Second != 0 {
 		return Window{}, &ParseError{Field: "duration", Text: words.Duration(length), Problem: "a window lasts whole seconds, from 1m to 744h"}
 	}
-	fields, e := cronFields(expr)
+	fields, beyond, e := cronFields(expr)
 	if e != nil {
 		if e.Suggestion != "" {
 			if _, err := ParseCron(e.Suggestion, length, zone); err != nil {
@@ -48,21 +52,21 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 	for i := range fields {
 		// Each field is tried alone, so that the message can point at it.
 		alone := [5]string{"*", "*", "*", "*", "*"}
-		alone[i] = fields[i].text
+		alone[i] = fields[i].plain
 		if _, err := parseSpec(strings.Join(alone[:], " ")); err != nil {
 			return Window{}, cronProblem(expr, fields[i].offset, fmt.Sprintf("%s: %v", fieldNames()[i], err), "")
 		}
 	}
-	var texts []string
+	var texts, plain []string
 	for _, f := range fields {
-		texts = append(texts, f.text)
+		texts, plain = append(texts, f.text), append(plain, f.plain)
 	}
 	text := strings.Join(texts, " ")
-	spec, err := parseSpec(text)
+	spec, err := parseSpec(strings.Join(plain, " "))
 	if err != nil {
 		return Window{}, cronProblem(expr, 0, err.Error(), "")
 	}
-	w := Window{text: "cron " + text + " for " + words.Duration(length), zone: zone, cron: spec, length: length, starts: minutesOf(spec)}
+	w := Window{text: "cron " + text + " for " + words.Duration(length), zone: zone, cron: datesOf(spec, beyond), length: length, starts: minutesOf(spec)}
 	w.runs = runsOf(w.starts, length)
 	if !w.opens() {
 		return Window{}, cronProblem(expr, 0, "never opens: no date matches", "")
@@ -73,6 +77,7 @@ func ParseCron(expr string, length time.Duration, zone *time.Location) (Window, 
 // A cronField is one of the five, normalised, and where it was.
 type cronField struct {
 	text   string
+	plain  string // without what the parser has no words for
 	offset int
 }
 
@@ -82,51 +87,59 @@ func fieldNames() [5]string {
 
 // cronFields splits and normalises an expression: upper case, macros written
 // out, ? as *, Sunday as 0. What it returns is of a shape that the parser can be
-// trusted with, though not yet valid.
-func cronFields(expr string) ([5]cronField, *ParseError) {
-	var fields [5]cronField
+// trusted with, though not yet valid, and what the parser has no words for.
+func cronFields(expr string) (fields [5]cronField, beyond cronDates, e *ParseError) {
 	if e := foreign("cron", expr); e != nil {
-		return fields, e
+		return fields, beyond, e
 	}
 	if i := strings.Index(expr, "TZ="); i >= 0 { // "CRON_TZ=UTC" makes the parser panic
-		return fields, cronProblem(expr, i, "the time zone belongs into its own key, timezone", "")
+		return fields, beyond, cronProblem(expr, i, "the time zone belongs into its own key, timezone", "")
 	}
 	source := expr
 	if name := strings.TrimSpace(expr); strings.HasPrefix(name, "@") {
 		if source = macro(name); source == "" {
 			suggestion := map[string]string{"@midnight": "@daily", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *"}[name]
-			return fields, cronProblem(expr, strings.Index(expr, "@"), "only @hourly, @daily, @weekly and @monthly are known", suggestion)
+			return fields, beyond, cronProblem(expr, strings.Index(expr, "@"), "only @hourly, @daily, @weekly and @monthly are known", suggestion)
 		}
 	}
 	texts := strings.Fields(source)
 	if len(texts) != 5 {
 		problem := fmt.Sprintf("has %d fields, not the five of minute, hour, day of month, month and day of week", len(texts))
-		return fields, cronProblem(expr, len(expr), problem, withoutSixth(texts))
+		return fields, beyond, cronProblem(expr, len(expr), problem, withoutSixth(texts))
 	}
 	at := 0
 	for i, text := range texts {
 		at += strings.Index(source[at:], text)
-		fields[i] = cronField{strings.ToUpper(text), min(at, len(expr))}
+		fields[i] = cronField{text: strings.ToUpper(text), offset: min(at, len(expr))}
 		if source != expr {
 			fields[i].offset = 0
 		}
 		at += len(text)
-		if e := normaliseField(expr, i, &fields[i]); e != nil {
-			return fields, e
+		if e := normaliseField(expr, i, &fields[i], &beyond); e != nil {
+			return fields, beyond, e
 		}
 	}
-	return fields, nil
+	return fields, beyond, lateHour(expr, fields)
 }
 
 // normaliseField checks the shape of the i-th field and writes it as the parser
-// wants it.
-func normaliseField(expr string, i int, f *cronField) *ParseError {
+// wants it, and takes what that has no words for.
+func normaliseField(expr string, i int, f *cronField, beyond *cronDates) *ParseError {
 	dayField := i == 2 || i == 4
 	if dayField && f.text == "?" {
 		f.text = "*"
 	}
+	f.plain = f.text
+	if i == 2 {
+		beyond.takeMonthEnd(f)
+	}
+	if i == 4 {
+		if e := beyond.takeMonthly(expr, f); e != nil {
+			return e
+		}
+	}
 	at := f.offset
-	parts := strings.Split(f.text, ",")
+	parts := strings.Split(f.plain, ",")
 	for j, part := range parts {
 		if !cronPart.MatchString(part) {
 			return cronProblem(expr, at, fmt.Sprintf("%s: %q is not *, a value or a range", fieldNames()[i], part), "")
@@ -136,7 +149,10 @@ func normaliseField(expr string, i int, f *cronField) *ParseError {
 		}
 		at += len(part) + 1
 	}
-	f.text = strings.Join(parts, ",")
+	if whole := f.plain == f.text; whole {
+		f.text = strings.Join(parts, ",")
+	}
+	f.plain = strings.Join(parts, ",")
 	return nil
 }
 
@@ -206,7 +222,8 @@ func withoutSixth(fields []string) string {
 	} else if fields[0] != "0" {
 		return ""
 	}
-	if strings.ContainsAny(five[4], "0123456789") {
+	// In SAT#1 the number is not that of a day.
+	if days := ordinalOfDay.ReplaceAllString(five[4], ""); strings.ContainsAny(days, "0123456789") {
 		return ""
 	}
 	return strings.Join(five, " ")
@@ -228,14 +245,6 @@ func parseSpec(text string) (spec *cron.SpecSchedule, err error) {
 		return nil, err
 	}
 	return schedule.(*cron.SpecSchedule), nil // five fields always make one
-}
-
-// starBit is how the parser marks a field that was * (robfig/cron, spec.go).
-const starBit = 1 << 63
-
-// eitherDay reports whether a day has to match only one of the two day fields.
-func eitherDay(s *cron.SpecSchedule) bool {
-	return s.Dom&starBit == 0 && s.Dow&starBit == 0
 }
 
 // minutesOf returns the minutes of the day that the minute and hour fields name.

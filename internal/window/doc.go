@@ -1,7 +1,7 @@
 // Package window answers one question: may a change start now, and if not, when?
 //
-// A [Window] recurs: "Saturday 02:00-06:00 JST", or a cron expression with a
-// length. A [Freeze] forbids. A [Calendar] is what an environment has of both,
+// A [Window] recurs: "Saturday 02:00-06:00 JST", "first Saturday 02:00-06:00", or a
+// cron expression with a length. A [Freeze] forbids. A [Calendar] is what an environment has of both,
 // and its open time is the union of all windows minus all freezes, half-open:
 // the first instant is inside, the last one is not.
 //
@@ -36,7 +36,9 @@
 //
 // An overnight window belongs to the day on which it started: "Fri 22:00-04:00"
 // is Friday night, never the small hours of Friday. 24:00 is the midnight that
-// ends a day and may only be an end; "Sat 00:00-24:00" is a whole Saturday. A
+// ends a day and may only be an end; "Sat 00:00-24:00" is a whole Saturday. Later
+// hours are the next day's: for "Sat 25:00-30:00", as Japanese timetables write it,
+// "Sunday 01:00-06:00" is offered. A
 // freeze errs to the safe side: it begins when its first time is first shown
 // and ends when its last time has passed for good.
 //
@@ -49,7 +51,7 @@
 // # Not promised
 //
 // The future is searched for 400 days and no further: what happens later is
-// reported as never. Seconds do not exist in a window; a Freeze and a cutoff
+// reported as never, and so is what happens after the year 9999. Seconds do not exist in a window; a Freeze and a cutoff
 // may have any precision. The rules of a zone are those of the time zone
 // database of this machine, or of time/tzdata where the program embeds it.
 package window

@@ -61,6 +61,10 @@ func foreign(field, text string) *ParseError {
 // toASCII rewrites a text of full-width characters and Japanese day names in
 // ASCII, or returns "" when something is left over.
 func toASCII(text string) string {
+	text = strings.NewReplacer("毎月", "", "翌日", "", "翌", "", "・", ",", "最終", "last ",
+		"第1", "first ", "第１", "first ", "第一", "first ", "第2", "second ", "第２", "second ", "第二", "second ",
+		"第3", "third ", "第３", "third ", "第三", "third ", "第4", "fourth ", "第４", "fourth ", "第四", "fourth ",
+		"第5", "fifth ", "第５", "fifth ", "第五", "fifth ").Replace(text)
 	for _, r := range []struct{ japanese, english string }{
 		{"毎日", "daily "}, {"平日", "Mon-Fri "}, {"週末", "Sat,Sun "},
 		{"月曜", "Mon"}, {"火曜", "Tue"}, {"水曜", "Wed"}, {"木曜", "Thu"},

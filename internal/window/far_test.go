@@ -119,3 +119,101 @@ func TestASearchThroughManyWindowsIsBounded(t *testing.T) {
 	c.Next(now, 5) // minutes, without a bound
 	c.Check(now)
 }
+
+// S1: every search ends, and what it says holds, over all that a calendar may have:
+// windows of weeks, of months and of cron, freezes that come once and every year, of
+// which one ends or begins at the odd day itself, and a cutoff. All zones with
+// LAYERD_ZONES=all, else a few of each kind.
+func TestS1EverySearchEndsInEveryZoneOnOddDays(t *testing.T) {
+	for _, name := range zonesToWalk(t) {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		windows := []window.Window{oddWindow(t, "Saturday 02:00-06:00", z), oddWindow(t, "first Saturday 22:00-04:00", z), oddWindow(t, "last Sunday 00:00-24:00", z), oddWindow(t, "30 2 * * FRI#5", z), oddWindow(t, "0 0 L 2 *", z)}
+		for i, at := range oddDays() {
+			c := window.Calendar{Zone: z, Windows: windows[i%len(windows):], Cutoff: time.Duration(i%3) * 30 * time.Minute, Freezes: oddFreezes(t, at, z)}
+			checkFar(t, c, at)
+			c.Windows = nil
+			checkFar(t, c, at)
+		}
+	}
+}
+
+func oddWindow(t *testing.T, text string, z *time.Location) window.Window {
+	t.Helper()
+	w, err := window.Parse(text, z)
+	if text[0] < 'A' {
+		w, err = window.ParseCron(text, 3*time.Hour, z)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// oddFreezes are freezes around an instant, as far as dates can be written there.
+func oddFreezes(t *testing.T, at time.Time, z *time.Location) (all []window.Freeze) {
+	t.Helper()
+	day := func(years, days int) string { return at.In(z).AddDate(years, 0, days).Format(time.DateOnly) }
+	for _, f := range [][3]string{
+		{day(0, -3), day(0, 0), ""}, {day(0, 0), day(0, 0), "year"}, {day(0, 1) + " 01:30", day(0, 2) + "T02:30", "year"},
+		{day(0, 20), day(13, 0), ""}, {"02-29", "03-01", "year"}, {"12-28", "01-03", "year"}, {"2026-12-20", "9999-12-31", ""},
+	} {
+		parsed, err := window.ParseFreeze(f[0], f[1], f[2], z)
+		if err != nil {
+			continue // before 1970, or after 9999
+		}
+		if f[1] != "9999-12-31" || at.Year() == 2040 {
+			all = append(all, parsed)
+		}
+	}
+	return all
+}
+
+// checkFar: what is announced happens, in order, at times that can be written.
+func checkFar(t *testing.T, c window.Calendar, at time.Time) {
+	t.Helper()
+	s := c.At(at)
+	if (s.By == "") != s.Open || s.Reason == "" {
+		t.Fatalf("%s at %s: %+v", c.Zone, at, s)
+	}
+	if !s.NextOpen.IsZero() && (!s.NextOpen.After(at) || !c.At(s.NextOpen).Open || c.At(s.NextOpen.Add(-time.Second)).Open) {
+		t.Fatalf("%s at %s: opens %s, where it is %+v after %+v", c.Zone, at, s.NextOpen, c.At(s.NextOpen), c.At(s.NextOpen.Add(-time.Second)))
+	}
+	times := []time.Time{s.NextOpen, s.ClosesAt}
+	end := time.Time{}
+	for i, o := range c.Next(at, 4) {
+		if o.Start.IsZero() || i > 0 && (end.IsZero() || o.Start.Before(end)) || !o.End.IsZero() && !o.End.After(o.Start) {
+			t.Fatalf("%s at %s: %+v after %s", c.Zone, at, o, end)
+		}
+		end = o.End
+		times = append(times, o.Start, o.End)
+	}
+	for _, n := range c.Check(at) {
+		times = append(times, n.At)
+	}
+	for _, u := range times {
+		if _, err := u.MarshalJSON(); err != nil {
+			t.Fatalf("%s at %s: %v", c.Zone, at, err)
+		}
+	}
+}
+
+// S1: what is asked in the last hours of the last year that can be written is
+// answered, and nothing is announced for later.
+func TestS1TheLastDaysThatCanBeWritten(t *testing.T) {
+	for _, name := range []string{"UTC", "Asia/Tokyo", newYork, "Pacific/Kiritimati", "Pacific/Niue"} {
+		z := zone(t, name)
+		for _, at := range []time.Time{
+			time.Date(9998, 6, 1, 0, 0, 0, 0, z), time.Date(9999, 1, 1, 0, 0, 0, 0, z), time.Date(9999, 12, 1, 12, 0, 0, 0, z), time.Date(9999, 12, 31, 0, 0, 0, 0, z),
+			time.Date(9999, 12, 31, 13, 0, 0, 0, z), time.Date(9999, 12, 31, 23, 59, 59, 0, z),
+		} {
+			for _, windows := range [][]window.Window{nil, {oddWindow(t, "daily 12:00-18:00", z)}, {oddWindow(t, "daily 22:00-04:00", z)}, {oddWindow(t, "first Saturday 22:00-04:00", z)}, {oddWindow(t, "0 * * * *", z)}} {
+				for _, freezes := range [][]window.Freeze{nil, {freeze(t, "12-28", "01-03", "year", name)}, {freeze(t, "2026-12-20", "9999-12-31", "", name)}, {freeze(t, "9999-12-30", "9999-12-31", "", name)}} {
+					checkFar(t, window.Calendar{Zone: z, Windows: windows, Freezes: freezes, Cutoff: 15 * time.Minute}, at)
+				}
+			}
+		}
+	}
+}

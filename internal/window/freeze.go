@@ -1,7 +1,6 @@
 package window
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -25,17 +24,13 @@ type Freeze struct {
 // is a leap year, so that 02-29 can be written.
 const anchorYear = 2000
 
-// firstYear is the first that a date may name. An earlier one is a slip of the
-// pen, and year 1 begins with what package time takes for no time at all.
-const firstYear = 1970
-
 // lastInstant is the end of a freeze until 9999-12-31, which is how people write
 // "for good". A later one could not be written in RFC 3339, whatever the zone.
 func lastInstant() time.Time { return time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC) }
 
 // ParseFreeze reads a freeze. from and until are dates (2006-01-02), which mean
-// whole days, both ends included, or times (2006-01-02 15:04 in zone, or RFC
-// 3339). every is "" or "year", and with the latter the year may be left out
+// whole days, both ends included, or times (2006-01-02 15:04 in zone, or with an
+// offset, 2006-01-02T15:04+09:00). every is "" or "year", and with the latter the year may be left out
 // (12-28), and the end may be in the next year. A nil zone is UTC. The error is a
 // *ParseError.
 //
@@ -53,11 +48,11 @@ func ParseFreeze(from, until, every string, zone *time.Location) (Freeze, error)
 		}
 		return Freeze{}, e
 	}
-	a, e := parsePoint("from", from, every, zone)
+	a, e := parsePoint("from", from, every)
 	if e != nil {
 		return Freeze{}, e
 	}
-	b, e := parsePoint("until", until, every, zone)
+	b, e := parsePoint("until", until, every)
 	if e != nil {
 		return Freeze{}, e
 	}
@@ -82,73 +77,6 @@ func ParseFreeze(from, until, every string, zone *time.Location) (Freeze, error)
 		return Freeze{}, freezeProblem("until", until, "a freeze of a year or more that comes every year never ends", "")
 	}
 	return f, nil
-}
-
-// A point is one end of a freeze as it was written.
-type point struct {
-	at     time.Time // a wall time, in UTC; an instant when exact
-	exact  bool      // written with an offset
-	date   bool      // written without a time
-	noYear bool
-}
-
-// instant is where a freeze begins that begins at p.
-func (p point) instant(zone *time.Location) time.Time {
-	if p.exact {
-		return p.at.In(zone)
-	}
-	return first(p.at.Unix(), zone)
-}
-
-// past is the wall time at which p is over: that of p, or the end of its day.
-func (p point) past() int64 {
-	if p.date {
-		return p.at.Unix() + day
-	}
-	return p.at.Unix()
-}
-
-// parsePoint reads one end of a freeze.
-func parsePoint(field, text, every string, zone *time.Location) (point, *ParseError) {
-	p, e := readPoint(field, text, every, zone)
-	if e == nil && !p.noYear && p.at.Year() < firstYear {
-		return point{}, freezeProblem(field, text, fmt.Sprintf("a year before %d", firstYear), "")
-	}
-	return p, e
-}
-
-func readPoint(field, text, every string, zone *time.Location) (point, *ParseError) {
-	if e := foreign(field, text); e != nil {
-		if _, again := parsePoint(field, e.Suggestion, every, zone); again != nil {
-			e.Suggestion = ""
-		}
-		return point{}, e
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return point{at: t, exact: true}, nil
-	}
-	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return point{at: t}, nil
-		}
-	}
-	if t, err := time.Parse("2006-01-02", text); err == nil {
-		return point{at: t, date: true}, nil
-	}
-	short, shortErr := time.Parse("01-02", text)
-	if shortErr == nil && every == "year" {
-		return point{at: short, date: true, noYear: true}, nil
-	}
-	if shortErr == nil {
-		return point{}, freezeProblem(field, text, "a date without a year needs every: year", "")
-	}
-	suggestion := strings.NewReplacer("/", "-", ".", "-").Replace(text)
-	if suggestion == text {
-		suggestion = ""
-	} else if _, e := parsePoint(field, suggestion, every, zone); e != nil {
-		suggestion = ""
-	}
-	return point{}, freezeProblem(field, text, "not a date (2006-01-02) or time (2006-01-02 15:04, or RFC 3339)", suggestion)
 }
 
 // anchored returns two dates without a year in the years nearest to anchorYear in

@@ -49,6 +49,7 @@ func (c Calendar) Check(now time.Time) []Notice {
 			notices = append(notices, w.checkJump(now, j)...)
 		}
 	}
+	notices = slices.DeleteFunc(notices, func(n Notice) bool { return c.beyond(n.At) })
 	slices.SortStableFunc(notices, func(a, b Notice) int { return a.At.Compare(b.At) })
 	return notices
 }
@@ -128,7 +129,7 @@ func (c Calendar) whyLong(now time.Time, s Status) string {
 // checkCron finds what a cron expression means but its writer may not.
 func (w Window) checkCron(now time.Time) []Notice {
 	var notices []Notice
-	if eitherDay(w.cron) {
+	if w.cron.either {
 		notices = append(notices, Notice{Kind: EitherDay, Window: w.String(), Message: fmt.Sprintf(
 			"%s opens on each day that matches the day of month or the day of week, not only on those that match both", w)})
 	}
@@ -207,7 +208,7 @@ func (w Window) checkMoved(d int64, j jump) []Notice {
 // checkLength compares the HH:MM occurrence of a day with what it is on others.
 func (w Window) checkLength(d int64, j jump) Notice {
 	o := w.clock(d)
-	usual := time.Duration(w.to-w.starts[0]) * time.Minute
+	usual := w.Length()
 	n := Notice{Window: w.String(), At: o.start}
 	date := wallString(d * day)[:len("2006-01-02")]
 	switch length := o.end.Sub(o.start); {

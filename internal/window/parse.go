@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/agext/levenshtein"
 )
 
 // Parse reads a window of the form "DAYS HH:MM-HH:MM [ZONE]". DAYS is "daily" or
 // weekdays, whole or by three letters, in a comma-separated list of days and
-// ranges. An end that is not after the start is on the next day; 24:00 is the end
+// ranges, or days of a month in a list of their own: "first Saturday",
+// "first,third Sat,last Friday". An end that is not after the start is on the next day; 24:00 is the end
 // of the starting day. Without ZONE the window is in defaultZone, and in UTC when
 // that is nil. The error is a *ParseError.
 func Parse(text string, defaultZone *time.Location) (Window, error) {
@@ -37,124 +36,46 @@ type parser struct {
 }
 
 func (p *parser) window(zone *time.Location) (Window, *ParseError) {
-	days, e := p.days()
+	on, e := p.days()
 	if e != nil {
 		return Window{}, e
 	}
 	start := p.pos
-	from, e := p.clock(false)
+	from, e := p.clock()
 	if e != nil {
 		return Window{}, e
 	}
 	if !p.take('-') {
 		return Window{}, p.problem(p.pos, "expected a - and the end, as in 02:00-06:00", "")
 	}
-	to, e := p.clock(true)
+	p.space()
+	end := p.pos
+	to, e := p.clock()
 	if e != nil {
 		return Window{}, e
 	}
-	if from == to {
+	switch {
+	case from >= 24*60 || to > 24*60:
+		return Window{}, p.tooLate(on, hours{start, end, from, to})
+	case from == to:
 		return Window{}, p.problem(start, "start and end are equal; a whole day is 00:00-24:00", p.replaced(start, p.pos, "00:00-24:00"))
 	}
 	zone, e = p.zone(zone)
 	if e != nil {
 		return Window{}, e
 	}
-	return newClock(days, from, to, zone), nil
+	return newClock(on, from, to, zone), nil
 }
 
-// days reads "daily" or a list such as "Mon-Wed,Sat".
-func (p *parser) days() (weekdays, *ParseError) {
-	var days weekdays
-	for {
-		p.space()
-		start := p.pos
-		from, e := p.weekday(days == 0)
-		if e != nil {
-			return 0, e
-		}
-		if from == everyDay {
-			p.space()
-			return from, nil
-		}
-		added := from
-		if p.take('-') {
-			p.space()
-			to, e := p.weekday(false)
-			if e != nil {
-				return 0, e
-			}
-			if to == from {
-				return 0, p.problem(start, "a range from a day to itself is one day or all seven", "")
-			}
-			for d := from; d != to; {
-				d = (d<<1 | d>>6) & everyDay
-				added |= d
-			}
-		}
-		if days&added != 0 {
-			return 0, p.problem(start, fmt.Sprintf("%s is in the list twice", days&added), "")
-		}
-		days |= added
-		if !p.take(',') {
-			return days, nil
-		}
-	}
-}
-
-// weekday reads one name of a day, or "daily" where that is possible.
-func (p *parser) weekday(daily bool) (weekdays, *ParseError) {
-	start := p.pos
-	for p.pos < len(p.text) && isLetter(p.text[p.pos]) {
-		p.pos++
-	}
-	word := p.text[start:p.pos]
-	if word == "" {
-		suggestion := ""
-		if start == len(p.text)-len(strings.TrimLeft(p.text, " ")) && start < len(p.text) {
-			suggestion = "daily " + p.text[start:]
-		}
-		return 0, p.problem(start, "expected a day of the week or daily", p.checked(suggestion))
-	}
-	if daily && strings.EqualFold(word, "daily") {
-		return everyDay, nil
-	}
-	if len(word) > 16 {
-		return 0, p.problem(start, "expected a day of the week or daily", "")
-	}
-	best, score := "", 0.6
-	for d := time.Sunday; d <= time.Saturday; d++ {
-		for _, name := range []string{d.String(), d.String()[:3]} {
-			if strings.EqualFold(word, name) {
-				return 1 << d, nil
-			}
-			if s := levenshtein.Similarity(strings.ToLower(word), strings.ToLower(name), nil); s > score {
-				best, score = name, s
-			}
-		}
-	}
-	switch strings.ToLower(word) {
-	case "weekday", "weekdays", "workdays":
-		best = "Mon-Fri"
-	case "weekend", "weekends":
-		best = "Sat,Sun"
-	case "everyday", "always", "nightly":
-		best = "daily"
-	}
-	if best == "" {
-		return 0, p.problem(start, fmt.Sprintf("%q is not a day of the week or daily", word), "")
-	}
-	return 0, p.problem(start, fmt.Sprintf("%q is not a day of the week or daily", word), p.replaced(start, p.pos, best))
-}
-
-// clock reads HH:MM into minutes. Only an end may be 24:00.
-func (p *parser) clock(end bool) (int, *ParseError) {
+// clock reads HH:MM into minutes, up to 47:59 for those who count the hours of a
+// night on (tooLate).
+func (p *parser) clock() (int, *ParseError) {
 	p.space()
 	start := p.pos
 	hour, hourDigits := p.number()
 	colon := p.pos < len(p.text) && p.text[p.pos] == ':'
 	if hourDigits == 0 || hourDigits > 2 || !colon {
-		return 0, p.problem(start, "expected a time as HH:MM, from 00:00 to 24:00", "")
+		return 0, p.problem(start, "expected a time as HH:MM, from 00:00 to 24:00", p.withoutMonth(start))
 	}
 	p.pos++
 	minute, minuteDigits := p.number()
@@ -164,15 +85,50 @@ func (p *parser) clock(end bool) (int, *ParseError) {
 	if p.pos < len(p.text) && (isLetter(p.text[p.pos]) || p.text[p.pos] == ':') {
 		return 0, p.problem(p.pos, "a time is HH:MM on the 24-hour clock, without seconds, am or pm", "")
 	}
-	late := hour*60 + minute
-	switch {
-	case late < 24*60 || late == 24*60 && end:
-		return late, nil
-	case hour < 30: // 25:00 is how Japanese timetables write 01:00 of the next day
-		return 0, p.problem(start, "there is no hour after 24:00", p.replaced(start, p.pos, fmt.Sprintf("%02d:%02d", hour-24, minute)))
+	if hour >= 48 {
+		return 0, p.problem(start, "there is no such hour", "")
 	}
-	return 0, p.problem(start, "there is no such hour", "")
+	return hour*60 + minute, nil
 }
+
+// hours are the two times of a window, and where they stand.
+type hours struct {
+	startAt, endAt int
+	from, to       int // minutes
+}
+
+// tooLate returns the problem with hours after midnight that are counted on from
+// those of the day before, as in Japanese timetables: 25:00 of a Saturday is 01:00 of
+// Sunday. What is offered is the window that opens and closes at these instants.
+func (p *parser) tooLate(on days, h hours) *ParseError {
+	rest := p.text[p.pos:]
+	if h.from < 24*60 {
+		after := h.to - 24*60
+		problem := fmt.Sprintf("there is no hour after 24:00; %s is %s of the next day", clockText(h.to), clockText(after))
+		if after >= h.from {
+			return p.problem(h.endAt, problem+", and a window ends within 24 hours; write two", "")
+		}
+		return p.problem(h.endAt, problem, p.replaced(h.endAt, p.pos, clockText(after)))
+	}
+	problem := fmt.Sprintf("there is no hour after 24:00; %s is %s of the next day", clockText(h.from), clockText(h.from-24*60))
+	next := on.weekly.next()
+	if on.weekly == 0 { // the day after the first Saturday may be the second Sunday
+		return p.problem(h.startAt, problem, "")
+	}
+	if next != everyDay {
+		problem += ", " + next.String()
+	}
+	to := h.to
+	if to >= 24*60 { // 24:00 is the beginning of the day that h.from is on
+		to -= 24 * 60
+	}
+	if to <= h.from-24*60 {
+		return p.problem(h.startAt, problem, "")
+	}
+	return p.problem(h.startAt, problem, p.checked(fmt.Sprintf("%s %s-%s%s", next, clockText(h.from-24*60), clockText(to), rest)))
+}
+
+func clockText(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
 
 // zone reads what is left of the text.
 func (p *parser) zone(otherwise *time.Location) (*time.Location, *ParseError) {

@@ -3,10 +3,7 @@ package window
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/robfig/cron/v3"
 )
 
 // A Window is one recurring time of permission. The zero Window never opens.
@@ -21,22 +18,15 @@ type Window struct {
 	starts []int
 
 	// An HH:MM window has days and to, a cron window has cron and length.
-	days   weekdays
+	days   days
 	to     int // minute of the starting day; above 1440 it is on the next one
-	cron   *cron.SpecSchedule
+	cron   *cronDates
 	length time.Duration // elapsed
 
 	// runs has, for each of the starts of a cron window, the index of the last
 	// one that is reached without a pause while the clock does not jump.
 	runs []int
 }
-
-// weekdays is a set; bit 0 is Sunday, as in time.Weekday.
-type weekdays uint8
-
-const everyDay weekdays = 1<<7 - 1
-
-func (d weekdays) has(w time.Weekday) bool { return d&(1<<w) != 0 }
 
 // String returns the window in one normal form that Parse reads again, such as
 // "Saturday 02:00-06:00 Asia/Tokyo", or, of a cron window,
@@ -61,7 +51,7 @@ func (w Window) Zone() *time.Location {
 
 // newClock returns an HH:MM window. from and to are minutes of the day, to up to
 // 1440; one that is not after from is on the next day.
-func newClock(days weekdays, from, to int, zone *time.Location) Window {
+func newClock(on days, from, to int, zone *time.Location) Window {
 	if to <= from {
 		to += 24 * 60
 	}
@@ -69,62 +59,38 @@ func newClock(days weekdays, from, to int, zone *time.Location) Window {
 	if to == 24*60 {
 		end = "24:00"
 	}
-	text := fmt.Sprintf("%s %02d:%02d-%s", days, from/60, from%60, end)
-	return Window{text: text, zone: zone, starts: []int{from}, days: days, to: to}
+	text := fmt.Sprintf("%s %02d:%02d-%s", on, from/60, from%60, end)
+	return Window{text: text, zone: zone, starts: []int{from}, days: on, to: to}
 }
 
-// String names the days as Parse reads them: "daily", "Saturday", "Mon-Fri",
-// "Mon,Wed,Sat,Sun". The week begins on Monday.
-func (d weekdays) String() string {
-	if d == everyDay {
-		return "daily"
+// Length returns how long an occurrence lasts while the clocks do not jump.
+func (w Window) Length() time.Duration {
+	if w.cron == nil && len(w.starts) > 0 {
+		return time.Duration(w.to-w.starts[0]) * time.Minute
 	}
-	var parts []string
-	for i := 0; i < 7; i++ {
-		j := i
-		for j < 7 && d.has(time.Weekday((j+1)%7)) {
-			j++
-		}
-		if run := j - i; run > 2 {
-			parts = append(parts, short(i)+"-"+short(j-1))
-			i = j
-		} else if run > 0 {
-			parts = append(parts, short(i))
-		}
-	}
-	if len(parts) == 1 && len(parts[0]) == 3 {
-		for w := time.Sunday; w <= time.Saturday; w++ {
-			if d.has(w) {
-				return w.String()
-			}
-		}
-	}
-	return strings.Join(parts, ",")
+	return w.length
 }
 
-// short abbreviates the i-th day of a week that begins on Monday.
-func short(i int) string { return time.Weekday((i + 1) % 7).String()[:3] }
+// Swapped returns the window with start and end exchanged, for one that ends on the day
+// after it starts; ok is false for any other.
+func (w Window) Swapped() (other Window, ok bool) {
+	if w.cron != nil || w.to <= 24*60 {
+		return Window{}, false
+	}
+	return newClock(w.days, w.to-24*60, w.starts[0], w.zone), true
+}
 
 // always reports whether the window has no outside at all.
 func (w Window) always() bool {
-	return w.days == everyDay && w.starts[0] == 0 && w.to == 24*60
+	return w.days.weekly == everyDay && w.starts[0] == 0 && w.to == 24*60
 }
 
 // on reports whether occurrences are scheduled on a numbered day.
 func (w Window) on(number int64) bool {
 	if w.cron == nil {
-		return w.days.has(weekdayOf(number))
+		return w.days.has(number)
 	}
-	_, month, dom := time.Unix(number*day, 0).UTC().Date()
-	if w.cron.Month&(1<<month) == 0 {
-		return false
-	}
-	inMonth := w.cron.Dom&(1<<dom) != 0
-	inWeek := w.cron.Dow&(1<<weekdayOf(number)) != 0
-	if eitherDay(w.cron) {
-		return inMonth || inWeek
-	}
-	return inMonth && inWeek
+	return w.cron.has(number)
 }
 
 // A span is open or frozen time, half-open.

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // moment is with the day of the week, because windows are about weekdays, and
@@ -57,10 +59,10 @@ func Version(n int64, semver string) string {
 }
 
 // Moment returns an instant in a zone; nil is UTC.
-func Moment(t time.Time, zone *time.Location) string { return in(t, zone).Format(moment) }
+func Moment(t time.Time, zone *time.Location) string { return format(in(t, zone), moment) }
 
 // Clock returns the weekday and the time of a near instant: "Sat 02:00 JST".
-func Clock(t time.Time, zone *time.Location) string { return in(t, zone).Format("Mon 15:04 MST") }
+func Clock(t time.Time, zone *time.Location) string { return format(in(t, zone), "Mon 15:04 MST") }
 
 // Until returns Moment and how far away it is.
 func Until(t, now time.Time, zone *time.Location) string {
@@ -74,9 +76,18 @@ func Until(t, now time.Time, zone *time.Location) string {
 func Opening(start, end time.Time, zone *time.Location) string {
 	start, end = in(start, zone), in(end, zone)
 	if start.Format(time.DateOnly+"MST") != end.Format(time.DateOnly+"MST") {
-		return start.Format(moment) + " to " + end.Format(moment)
+		return format(start, moment) + " to " + format(end, moment)
 	}
-	return start.Format("Mon 2006-01-02 15:04") + end.Format("-15:04 MST")
+	return start.Format("Mon 2006-01-02 15:04") + format(end, "-15:04 MST")
+}
+
+// format is t.Format, with a name for zones that have none: "14:00 -03" reads as
+// anything but a zone.
+func format(t time.Time, layout string) string {
+	if name, _ := t.Zone(); strings.HasPrefix(name, "-") || strings.HasPrefix(name, "+") {
+		layout = strings.Replace(layout, "MST", "UTC-07:00", 1)
+	}
+	return t.Format(layout)
 }
 
 func in(t time.Time, zone *time.Location) time.Time {
@@ -167,11 +178,11 @@ func Truncate(text string, n int) string {
 		}
 		cut = i
 	}
-	return text[:cut] + "…"
+	return strings.TrimRight(text[:cut], "\u200c\u200d") + "…" // a joiner joins nothing any more
 }
 
 // ShellQuote returns s as a shell reads it back, for commands to be copied: plain
-// words as they are, the rest in quotes.
+// words as they are, the rest in quotes, and what nobody would see as the bytes it is.
 func ShellQuote(s string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@+=,", r)
@@ -179,7 +190,21 @@ func ShellQuote(s string) string {
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s
 	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	if s == foreign.Clean(s) {
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "$'" + b.String() + "'"
 }
 
 // plain is a first word that is no name of anything.

@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,18 @@ func TestWords(t *testing.T) {
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
+func TestZonesWithoutAName(t *testing.T) {
+	at := time.Date(2026, 11, 28, 2, 0, 0, 0, time.UTC)
+	for offset, want := range map[int]string{-3: "UTC-03:00", 4: "UTC+04:00"} {
+		zone := time.FixedZone(fmt.Sprintf("%+03d", offset), offset*3600)
+		for _, got := range []string{Moment(at, zone), Clock(at, zone), Opening(at, at.Add(time.Hour), zone)} {
+			if !strings.HasSuffix(got, " "+want) {
+				t.Errorf("%q does not end with %s", got, want)
+			}
 		}
 	}
 }
@@ -67,6 +80,7 @@ func TestShellQuote(t *testing.T) {
 	for s, want := range map[string]string{
 		"prod": "prod", "https://github.com/acme/x.git": "https://github.com/acme/x.git", "": "''",
 		"my repo": "'my repo'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "日本": "'日本'",
+		"a\nb\x1b[8m'\\": `$'a\x0ab\x1b[8m\'\\'`, "\u202ex": `$'\xe2\x80\xaex'`, "\xffé": `$'\xff\xc3\xa9'`,
 	} {
 		if got := ShellQuote(s); got != want {
 			t.Errorf("ShellQuote(%q) = %s, want %s", s, got, want)

@@ -110,7 +110,9 @@ var errNoInstaller = errors.New("neither uv nor pip is there")
 // installer returns what gets packages: uv where it is, else pip.
 func (b *build) installer() (getter, string, error) {
 	if uv, err := exec.LookPath("uv"); err == nil {
-		return func(ctx context.Context, t target, dir string) (map[string]string, error) { return b.uv(ctx, uv, t, dir) }, "uv", nil
+		return func(ctx context.Context, t target, dir string) (map[string]string, error) {
+			return b.uv(ctx, uv, t, dir)
+		}, "uv", nil
 	}
 	for _, name := range []string{"python3", "python"} {
 		python, err := exec.LookPath(name)

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
@@ -33,12 +35,47 @@ type Config struct {
 	AWS AWS `json:"aws"`
 	// The address that health checks, people and machines ask.
 	HTTP HTTP `json:"http"`
-	// Who is told about drift, held work and outcomes; nobody by default, and
-	// then only the log and the command line say what happens.
+	// Who is told about drift, held work and outcomes; nobody by default, or
+	// with an empty list, and then only the log and the command line say what happens.
 	Notify []Notify `json:"notify"`
+	// What an environment's own file in the repository may reach, by environment;
+	// beyond it is a problem of that file, and its last good commit is followed.
+	// It is like bounds in the repository's layerd.yaml and wins over it, list by
+	// list: whoever may merge there cannot widen it. "*" is for environments
+	// without an entry, which are free otherwise. Too narrow a bound stops an
+	// environment from following Git.
+	Bounds map[string]Bound `json:"bounds"`
 	// What is logged to standard error: debug, info, warn or error; info by
 	// default, which is a line per round and per change.
 	LogLevel string `json:"log_level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
+}
+
+// Bound is what one environment's file may reach. A list that is left out is no
+// bound, and an empty one allows nothing. ${ENVIRONMENT}, ${ACCOUNT}, ${REGION} and
+// ${PARTITION} work in all but accounts and regions.
+type Bound struct {
+	// Accounts, 12 digits in quotes.
+	Accounts []string `json:"accounts"`
+	// Regions.
+	Regions []string `json:"regions"`
+	// ARNs of roles, with * and ?. An environment without a role is beyond them:
+	// it would act with all that the daemon itself may.
+	Roles []string `json:"roles"`
+	// Globs on the names of functions. Nothing that a selector could match may be
+	// beyond them, so that each selector needs a name; nor what smoke tests call.
+	Functions []string `json:"functions"`
+	// Globs on what layers of the environment's own account are called live, by
+	// name or by arn.
+	LayerNames []string `json:"layer_names"`
+}
+
+// Desired returns the bounds as package desired takes them.
+func (c Config) Desired() desired.Bounds {
+	all := desired.Bounds{}
+	for name, b := range c.Bounds {
+		all[name] = desired.Bound(b)
+	}
+	return all
 }
 
 // Git says which branch is followed and how it is reached.
@@ -54,11 +91,17 @@ type Git struct {
 	Path string `json:"path"`
 	// Time between two looks at the branch: 10s to 1h, 60s by default. When the
 	// branch could not be read for 15 minutes no change begins, so more than a
-	// few minutes leaves little room for a server that is away.
+	// few minutes leaves little room for a server that is away, and from 15m on
+	// nothing begins for a part of the time.
 	Interval Duration `json:"interval"`
 	// How long one look may take: 1s to 10m, 60s by default. Too short for a
 	// large repository over a slow line means that it is never read.
 	Timeout Duration `json:"timeout"`
+	// How many bytes a commit may have, as it comes and unpacked: 1048576 (1 MiB)
+	// to 4294967296 (4 GiB), 67108864 (64 MiB) by default. layerd holds them in
+	// memory for the moment in which it reads. Of a server that can leave files
+	// out, as GitHub and GitLab can, only those that layerd reads count.
+	MaxBytes int64 `json:"max_bytes" jsonschema:"minimum=1048576,maximum=4294967296"`
 	// How layerd proves who it is; a public repository needs nothing.
 	Auth GitAuth `json:"auth"`
 	// Whose signatures a commit must bear. Not supported yet.
@@ -102,7 +145,7 @@ type AWS struct {
 	GetFunctionPerSecond float64 `json:"get_function_per_second" jsonschema:"minimum=0.01,maximum=100"`
 }
 
-// HTTP is the address of /healthz, /readyz and of what comes later.
+// HTTP is the address of /healthz, /readyz, /metrics and of what comes later.
 type HTTP struct {
 	// HOST:PORT, 127.0.0.1:8080 by default. On another address than loopback
 	// whoever reaches it can read what runs where; nobody can change anything.
@@ -183,6 +226,9 @@ func (c Config) withDefaults() Config {
 	text(&c.Git.Path, ".")
 	duration(&c.Git.Interval, time.Minute)
 	duration(&c.Git.Timeout, time.Minute)
+	if c.Git.MaxBytes == 0 {
+		c.Git.MaxBytes = gitrepo.DefaultMaxBytes
+	}
 	rate(&c.AWS.RequestsPerSecond, 5)
 	rate(&c.AWS.GetFunctionPerSecond, 60)
 	text(&c.HTTP.Listen, "127.0.0.1:8080")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 )
 
@@ -11,7 +12,7 @@ import (
 // that is a file, are read at each use; a key from elsewhere and the passphrase
 // are read now, since gitrepo takes them as they are.
 func (g Git) Options(ctx context.Context, secrets *Secrets) (gitrepo.Options, error) {
-	o := gitrepo.Options{URL: g.URL, Branch: g.Branch, Path: g.Path, Timeout: g.Timeout.Duration, Auth: gitrepo.Auth{
+	o := gitrepo.Options{URL: g.URL, Branch: g.Branch, Path: g.Path, Read: desired.ReadPaths(), Timeout: g.Timeout.Duration, MaxBytes: g.MaxBytes, Auth: gitrepo.Auth{
 		Token: secrets.Source(g.Auth.Token), User: g.Auth.User, KnownHosts: g.Auth.KnownHosts,
 	}}
 	switch key := g.Auth.SSHKey; {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
@@ -29,7 +31,7 @@ func forms() map[string]strictyaml.Form {
 			return form(text)
 		}
 	}
-	return map[string]strictyaml.Form{
+	all := map[string]strictyaml.Form{
 		"length": strictyaml.DurationForm,
 		"store":  storeForm,
 		"listen": listenForm,
@@ -42,6 +44,8 @@ func forms() map[string]strictyaml.Form {
 		"secret-key":     named(`^[^\x00-\x1f]{1,256}$`),
 		"parameter-name": named(`^[A-Za-z0-9_./:-]+$`),
 	}
+	maps.Copy(all, desired.BoundForms())
+	return all
 }
 
 func storeForm(text string) *strictyaml.FormError {
@@ -68,7 +72,8 @@ func listenForm(text string) *strictyaml.FormError {
 	}
 	if host == "" {
 		bad.Message = fmt.Sprintf("%q names no host", text)
-		bad.Suggestion = "127.0.0.1:" + port + ", or 0.0.0.0:" + port + " for every address"
+		bad.Message += "; 0.0.0.0 is every address"
+		bad.Suggestion = "127.0.0.1:" + port
 		return bad
 	}
 	if _, err := netip.ParseAddr(host); err != nil && !hostName.MatchString(host) {
@@ -84,16 +89,13 @@ func pathForm(text string) *strictyaml.FormError {
 	return &strictyaml.FormError{Code: "bad_path", Message: fmt.Sprintf("%q is not a path; ~ is not expanded here", text), Offset: -1}
 }
 
-// withUnit returns what was meant by a number where text belongs: for the keys
-// that are lengths of time, seconds.
-func withUnit(n *strictyaml.Node) string {
-	if n.Key != nil && (strings.HasSuffix(n.Key.Text, "interval") || n.Key.Text == "timeout") {
-		return n.Text + "s"
+// withUnit returns what may be meant by a number where text belongs: seconds for a
+// length of time, a port for an address.
+func withUnit(n *strictyaml.Node) []string {
+	if n.Tag != "!!int" && n.Tag != "!!float" {
+		return nil
 	}
-	if n.Key != nil && n.Key.Text == "listen" {
-		return "127.0.0.1:" + n.Text
-	}
-	return strconv.Quote(n.Text)
+	return []string{n.Text + "s", "127.0.0.1:" + n.Text}
 }
 
 // judge finds what the schema cannot express.
@@ -106,16 +108,18 @@ func (d *document) judge() {
 		{10 * time.Second, time.Hour, []string{"git", "interval"}},
 		{time.Second, 10 * time.Minute, []string{"git", "timeout"}},
 	} {
-		d.between(d.good.Get(b.path...), b.low, b.high)
+		d.between(b.path, b.low, b.high)
 	}
+	d.doubts()
 	for _, key := range []string{"verify", "webhook_secret"} {
 		d.notYet(d.root.Get("git", key))
 	}
 	d.notYet(d.root.Get("http", "tokens"))
 	d.judgeGit(d.good.Get("git"))
 	if notify := d.root.Get("notify"); notify != nil {
-		for _, n := range notify.Items {
+		for i, n := range notify.Items {
 			d.judgeNotify(n)
+			d.between([]string{"notify", strconv.Itoa(i), "slack", "repeat_interval"}, 10*time.Minute, 30*24*time.Hour)
 		}
 	}
 }
@@ -130,9 +134,36 @@ func (d *document) notYet(n *strictyaml.Node) {
 	}
 }
 
-// between checks the bounds of a length of time whose form is right.
-func (d *document) between(n *strictyaml.Node, low, high time.Duration) {
+// doubts warns of values that are right, and that switch off or hold more than their
+// writer may have thought. The description of each key has the same answer.
+func (d *document) doubts() {
+	doubt := func(code string, n *strictyaml.Node, message, instead string) {
+		p := strictyaml.NewProblem(code, n.Where(), message, instead)
+		p.Severity = strictyaml.Warning
+		d.problems = append(d.problems, p)
+	}
+	if n := d.good.Get("git", "interval"); n != nil {
+		if interval, err := strictyaml.ParseDuration(n.Text); err == nil && interval >= staleGit && interval <= time.Hour {
+			doubt("always_holds", n, n.Text+" is as long as Git may be away: between two looks no change begins", "1m")
+		}
+	}
+	if n := d.good.Get("store"); n != nil && n.Text == "memory:" {
+		doubt("check_off", n, "memory: forgets approvals, quarantines and what was applied at every restart", "")
+	}
+	if n := d.good.Get("notify"); n != nil && len(n.Items) == 0 && !n.Damaged {
+		doubt("check_off", n, "an empty list: nobody is told, as without the key", "")
+	}
+}
+
+// staleGit is how long Git may be away before no change begins any more.
+const staleGit = 15 * time.Minute
+
+// between checks the bounds of a length of time whose form is right, and of what is
+// offered in place of a wrong one.
+func (d *document) between(path []string, low, high time.Duration) {
+	n := d.good.Get(path...)
 	if n == nil {
+		d.offerBetween(d.root.Get(path...), low, high)
 		return
 	}
 	length, err := strictyaml.ParseDuration(n.Text)
@@ -142,6 +173,18 @@ func (d *document) between(n *strictyaml.Node, low, high time.Duration) {
 		d.add("out_of_range", n.Where(), fmt.Sprintf("%s is less than %s", n.Text, short(low)), short(low))
 	case length > high:
 		d.add("out_of_range", n.Where(), fmt.Sprintf("%s is more than %s", n.Text, short(high)), short(high))
+	}
+}
+
+func (d *document) offerBetween(n *strictyaml.Node, low, high time.Duration) {
+	for i := range d.problems {
+		p := &d.problems[i]
+		if n == nil || p.Line != n.Line || p.Column < n.Column || p.Column >= n.Column+max(1, n.Length) {
+			continue
+		}
+		if length, err := strictyaml.ParseDuration(strings.Trim(p.Suggestion, `"`)); err == nil && (length < low || length > high) {
+			p.Suggestion = ""
+		}
 	}
 }
 
@@ -225,12 +268,11 @@ func (d *document) judgeNotify(n *strictyaml.Node) {
 	}
 	d.notYet(slack.Get("token"))
 	d.notYet(slack.Get("channel"))
-	d.between(slack.Get("repeat_interval"), 10*time.Minute, 30*24*time.Hour)
 	misspelt := false
 	for _, k := range slack.Keys {
 		misspelt = misspelt || strictyaml.Nearest(k.Text, []string{"webhook_url"}) != ""
 	}
 	if !misspelt && !slack.Has("token") {
-		d.add("missing_key", slack.Where(), "has no webhook_url", "webhook_url: {file: PATH}, {env: NAME}, …")
+		d.add("missing_key", slack.Where(), "has no webhook_url", "webhook_url: {env: SLACK_WEBHOOK_URL}")
 	}
 }

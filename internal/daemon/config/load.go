@@ -27,7 +27,7 @@ var compiled = sync.OnceValues(func() (*strictyaml.Checker, error) {
 	return strictyaml.NewChecker(schemaJSON, []string{"Config"}, strictyaml.Rules{
 		Forms:   forms(),
 		Explain: explain,
-		Quote:   withUnit,
+		Offer:   withUnit,
 		Meant:   map[string]string{"warning": "warn", "trace": "debug", "fatal": "error"},
 	})
 })
@@ -82,14 +82,14 @@ func Listen(name string, data []byte) string {
 // Format writes problems for people, with the lines of the file they are about
 // as far as nothing in them may be a secret. name and data are as for Load. An
 // error is one of w.
-func Format(w io.Writer, name string, data []byte, problems []strictyaml.Problem, color bool) error {
+func Format(w io.Writer, name string, data []byte, problems []strictyaml.Problem, look strictyaml.Look) error {
 	shown := read(name, data).shown
 	return strictyaml.FormatText(w, func(file string) []byte {
 		if file == name {
 			return shown
 		}
 		return nil
-	}, problems, color)
+	}, problems, look)
 }
 
 // document is a configuration while it is read.

@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := Config{
 		Interval: Duration{time.Minute},
-		Git:      Git{URL: "https://github.com/acme/layers.git", Branch: "main", Path: ".", Interval: Duration{time.Minute}, Timeout: Duration{time.Minute}},
+		Git:      Git{URL: "https://github.com/acme/layers.git", Branch: "main", Path: ".", Interval: Duration{time.Minute}, Timeout: Duration{time.Minute}, MaxBytes: 64 << 20},
 		AWS:      AWS{RequestsPerSecond: 5, GetFunctionPerSecond: 60},
 		HTTP:     HTTP{Listen: "127.0.0.1:8080"},
 		Notify:   []Notify{{Slack: &Slack{WebhookURL: Secret{Env: "HOOK"}, RepeatInterval: Duration{24 * time.Hour}}}},
@@ -60,6 +60,7 @@ git:
   path: fleet
   interval: 2m
   timeout: 30s
+  max_bytes: 268435456
   auth: {ssh_key: {credential: key}, ssh_passphrase: {secretsmanager: layerd/git, key: passphrase}, known_hosts: /etc/layerd/known_hosts}
 store: dynamodb:layerd
 aws: {requests_per_second: 7.5, get_function_per_second: 20}
@@ -74,7 +75,7 @@ log_level: debug
 	}
 	want := Config{
 		Interval: Duration{90 * time.Second},
-		Git: Git{URL: "ssh://git@github.com/acme/layers.git", Branch: "live", Path: "fleet", Interval: Duration{2 * time.Minute}, Timeout: Duration{30 * time.Second},
+		Git: Git{URL: "ssh://git@github.com/acme/layers.git", Branch: "live", Path: "fleet", Interval: Duration{2 * time.Minute}, Timeout: Duration{30 * time.Second}, MaxBytes: 256 << 20,
 			Auth: GitAuth{SSHKey: Secret{Credential: "key"}, SSHPassphrase: Secret{SecretsManager: "layerd/git", Key: "passphrase"}, KnownHosts: "/etc/layerd/known_hosts"}},
 		Store: "dynamodb:layerd",
 		AWS:   AWS{RequestsPerSecond: 7.5, GetFunctionPerSecond: 20},
@@ -91,7 +92,7 @@ log_level: debug
 	}
 }
 
-const places5 = "{file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
+const places5 = "write {file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
 
 // Each mistake gets its place, its code and a way out; nothing else is said.
 func TestMistakes(t *testing.T) {
@@ -106,6 +107,9 @@ func TestMistakes(t *testing.T) {
 		{"too often", git + "interval: 9s", "2:11 out_of_range: 9s is less than 10s | 10s\n"},
 		{"too seldom", git + "interval: 61m", "2:11 out_of_range: 61m is more than 1h | 1h\n"},
 		{"git too often", "git: {url: /srv, interval: 1s, timeout: 11m}", "1:28 out_of_range: 1s is less than 10s | 10s\n1:41 out_of_range: 11m is more than 10m | 10m\n"},
+		{"G4 too small", "git: {url: /srv, max_bytes: 1000}", "1:29 out_of_range: 1000 is less than 1048576\n"},
+		{"G4 without a limit", "git: {url: /srv, max_bytes: 0}", "1:29 out_of_range: 0 is less than 1048576\n"},
+		{"G4 more than a machine has", "git: {url: /srv, max_bytes: 5000000000}", "1:29 out_of_range: 5000000000 is more than 4294967296\n"},
 		{"too fast", git + "aws: {requests_per_second: 16, get_function_per_second: 101}", "2:28 out_of_range: 16 is more than 15\n2:57 out_of_range: 101 is more than 100\n"},
 		{"not at all", git + "aws: {requests_per_second: 0, get_function_per_second: 0.0}", "2:28 out_of_range: 0 is less than 0.01\n2:56 out_of_range: 0.0 is less than 0.01\n"},
 		{"a bad branch", "git: {url: /srv, branch: a..b}", "1:26 bad_branch: \"a..b\" is no name of a branch\n"},
@@ -115,11 +119,11 @@ func TestMistakes(t *testing.T) {
 		{"auth that is not used", "git: {url: \"ssh://git@h/x\", auth: {token: {env: T}, user: me}}", "1:36 auth_not_used: token is for https, which git.url is not\n1:53 auth_not_used: user is for https, which git.url is not\n"},
 		{"a bad store", git + "store: sqlte:/x", "2:8 bad_store: store \"sqlte:/x\": no kind of store is called \"sqlte\"; did you mean \"sqlite:/x\"?\n"},
 		{"a port only", git + "http: {listen: 8080}", "2:16 unquoted_number: YAML reads 8080 as a number; text must be in quotes | 127.0.0.1:8080\n"},
-		{"no host", git + "http: {listen: \":8080\"}", "2:16 bad_address: \":8080\" names no host | 127.0.0.1:8080, or 0.0.0.0:8080 for every address\n"},
+		{"no host", git + "http: {listen: \":8080\"}", "2:16 bad_address: \":8080\" names no host; 0.0.0.0 is every address | 127.0.0.1:8080\n"},
 		{"no port", git + "http: {listen: localhost}", "2:16 bad_address: \"localhost\" is not HOST:PORT | 127.0.0.1:8080\n"},
 		{"a large port", git + "http: {listen: \"localhost:65536\"}", "2:16 bad_address: \"localhost:65536\" is not HOST:PORT | 127.0.0.1:8080\n"},
 		{"an empty list element", git + "notify: [{}]", "2:10 one_target: must have exactly one of slack, webhook and sns\n"},
-		{"a channel that is nowhere", git + "notify: [{slack: {}}]", "2:11 missing_key: has no webhook_url | webhook_url: {file: PATH}, {env: NAME}, …\n"},
+		{"a channel that is nowhere", git + "notify: [{slack: {}}]", "2:11 missing_key: has no webhook_url | webhook_url: {env: SLACK_WEBHOOK_URL}\n"},
 		{"reminders too often", git + "notify: [{slack: {webhook_url: {env: X}, repeat_interval: 1m}}]", "2:59 out_of_range: 1m is less than 10m | 10m\n"},
 		{"a log level", git + "log_level: warning", "2:12 not_allowed: \"warning\" is not debug or info or warn or error | warn\n"},
 		{"not yet", "git: {url: /srv, verify: {keys: [x]}, webhook_secret: {env: X}}\nhttp: {tokens: [{a: b}]}\nnotify: [{slack: {token: {env: T}, channel: ops}}, {webhook: {url: x}}, {sns: {topic: x}}]",
@@ -208,7 +212,7 @@ func TestFormat(t *testing.T) {
 	data := []byte("git: {url: /srv}\ninterval: 5 min\n")
 	_, problems := Load("/etc/layerd/layerd.yaml", data)
 	var b bytes.Buffer
-	if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, false); err != nil {
+	if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, strictyaml.Look{}); err != nil {
 		t.Fatal(err)
 	}
 	want := `error[bad_duration]: "5 min" is not a duration such as 30m, 24h or 7d, up to ten years

@@ -69,8 +69,8 @@ func wherein() []string { return []string{"file", "env", "credential", "secretsm
 // explain speaks for everything that is wrong with the place of a secret, once,
 // and repeats no part of the text.
 func explain(keyword string, path []string, root *strictyaml.Node) (*strictyaml.Node, *strictyaml.FormError) {
-	say := func(n *strictyaml.Node, code, message, suggestion string) (*strictyaml.Node, *strictyaml.FormError) {
-		return n, &strictyaml.FormError{Code: code, Message: message, Suggestion: suggestion, Offset: -1}
+	say := func(n *strictyaml.Node, code, message, advice string) (*strictyaml.Node, *strictyaml.FormError) {
+		return n, &strictyaml.FormError{Code: code, Message: message, Advice: advice, Offset: -1}
 	}
 	if strings.HasSuffix(keyword, "Properties") && keyword != "additionalProperties" && len(path) == 2 && path[0] == "notify" {
 		return say(root.Get(path...), "one_target", "must have exactly one of slack, webhook and sns", "")
@@ -80,7 +80,7 @@ func explain(keyword string, path []string, root *strictyaml.Node) (*strictyaml.
 		return nil, nil
 	}
 	n := root.Get(at...)
-	all := "{file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
+	all := "write {file: PATH}, {env: NAME}, {credential: NAME}, {secretsmanager: NAME} or {ssm: NAME}"
 	if n.Kind == strictyaml.Scalar && n.Tag == "!!null" {
 		return say(n, "bad_secret", "does not say where the secret is", all)
 	}

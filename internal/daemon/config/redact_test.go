@@ -17,7 +17,7 @@ func everything(t interface{ Fatal(...any) }, data []byte) string {
 	cfg, problems := Load("/etc/layerd/layerd.yaml", data)
 	var b bytes.Buffer
 	for _, color := range []bool{false, true} {
-		if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, color); err != nil {
+		if err := Format(&b, "/etc/layerd/layerd.yaml", data, problems, strictyaml.Look{Color: color}); err != nil {
 			t.Fatal(err)
 		}
 	}

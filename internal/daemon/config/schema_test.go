@@ -40,6 +40,19 @@ func (Secret) JSONSchema() *jsonschema.Schema {
 	return s
 }
 
+func (Bound) JSONSchemaExtend(s *jsonschema.Schema) {
+	s.MinProperties = new(uint64(1))
+	for key, format := range map[string]string{"accounts": "account", "regions": "region", "roles": "role-glob", "functions": "bound-glob", "layer_names": "bound-glob"} {
+		p, _ := s.Properties.Get(key)
+		p.Items = &jsonschema.Schema{Type: "string", Format: format}
+	}
+}
+
+func (Config) JSONSchemaExtend(s *jsonschema.Schema) {
+	p, _ := s.Properties.Get("bounds")
+	p.PropertyNames = &jsonschema.Schema{Type: "string", Format: "bound-name"}
+}
+
 func (Notify) JSONSchemaExtend(s *jsonschema.Schema) {
 	s.MinProperties, s.MaxProperties = new(uint64(1)), new(uint64(1))
 }

@@ -57,6 +57,12 @@ func (s Secret) String() string {
 // LogValue is String, whatever the handler makes of structs.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
+// UnreachableError is why a store of secrets did not answer: it may in a moment.
+type UnreachableError struct{ Err error }
+
+func (e *UnreachableError) Error() string { return e.Err.Error() }
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
 // Lookup fetches a secret by the name or ARN that stands in the file.
 type Lookup func(ctx context.Context, name string) (string, error)
 
@@ -202,6 +208,10 @@ func field(value, key string) (string, error) {
 // readSmall reads a file that should hold a secret. The error of the disk is
 // told without the path, which the caller names.
 func readSmall(path string) (string, error) {
+	// A pipe would keep whoever opens it waiting, and has its content only once.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return "", errors.New("it is not a regular file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", withoutPath(err)

@@ -18,10 +18,11 @@ package systemd
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 // Manager is the service manager that started this process, if any.
@@ -62,7 +63,7 @@ func (*Manager) Stopping() error { return notify(daemon.SdNotifyStopping) }
 // Status sets the line that systemctl status shows. A line end in it would
 // begin another message, so there is none.
 func (*Manager) Status(text string) error {
-	return notify("STATUS=" + strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == 0 }), " "))
+	return notify("STATUS=" + foreign.Clean(text))
 }
 
 // Watchdog notifies that the daemon is alive. A daemon that calls it from a

@@ -51,7 +51,7 @@ func TestMessages(t *testing.T) {
 			{m.Stopping, "STOPPING=1"},
 			{m.Watchdog, "WATCHDOG=1"},
 			{func() error { return m.Status("prod: in sync") }, "STATUS=prod: in sync"},
-			{func() error { return m.Status("a\nREADY=1\r\nb") }, "STATUS=a READY=1 b"},
+			{func() error { return m.Status("a\nREADY=1\r\nb") }, `STATUS=a\nREADY=1\r\nb`},
 		} {
 			if err := tt.say(); err != nil {
 				t.Fatal(err)

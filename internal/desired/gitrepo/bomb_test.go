@@ -111,6 +111,67 @@ func TestInflatedSizeOfADelta(t *testing.T) {
 	}
 }
 
+// G1: deltas by hash, in whatever order, upon deltas, and upon what came earlier.
+func TestG1DeltasInAnyOrder(t *testing.T) {
+	texts := []string{strings.Repeat("base ", 100)}
+	blob := func(text string) []byte { return packed(kindBlob, len(text), nil, []byte(text)) }
+	upon := func(from, to string) []byte { // copies all of from and adds the rest
+		base := plumbing.ComputeHash(plumbing.BlobObject, []byte(from))
+		d := append(varint(len(from)), varint(len(to))...)
+		d = append(d, 0xb0, byte(len(from)), byte(len(from)>>8))
+		d = append(append(d, byte(len(to)-len(from))), to[len(from):]...)
+		return packed(kindRefDelta, len(d), base[:], d)
+	}
+	objects := [][]byte{blob(texts[0])}
+	for i := range 5 {
+		texts = append(texts, texts[i]+fmt.Sprintf("more %d", i))
+		objects = append(objects, upon(texts[i], texts[i+1]))
+	}
+	holds := func(store *memory.Storage) {
+		t.Helper()
+		for _, text := range texts {
+			if store.HasEncodedObject(plumbing.ComputeHash(plumbing.BlobObject, []byte(text))) != nil {
+				t.Errorf("%.20s… of %d bytes is missing", text, len(text))
+			}
+		}
+	}
+	op := func() *operation { return &operation{Repo: &Repo{max: 1 << 20}} }
+	for _, order := range [][]int{{0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}, {3, 5, 0, 1, 4, 2}, {2, 2, 0, 1, 3, 4, 5, 0}} {
+		var some [][]byte
+		for _, i := range order {
+			some = append(some, objects[i])
+		}
+		store, err := op().unpack(packOf(some...))
+		if err != nil {
+			t.Fatalf("%v: %v", order, err)
+		}
+		holds(store)
+	}
+	store, err := op().unpack(packOf(objects[0]))
+	check(t, err)
+	check(t, op().unpackInto(store, packOf(objects[2], objects[1], objects[5], objects[4], objects[3])))
+	holds(store)
+	for name, pack := range map[string][]byte{
+		"without a base": packOf(objects[2], objects[1]),
+		"in part":        packOf(objects[0], objects[1], objects[3]),
+	} {
+		if _, err := op().unpack(pack); err == nil {
+			t.Errorf("%s: no error", name)
+		} else {
+			assertKind(t, err, KindCorrupt)
+		}
+	}
+}
+
+// The limit is for all packs of one commit together.
+func TestBombsInParts(t *testing.T) {
+	op := &operation{Repo: &Repo{max: 100 << 10}}
+	half := func(b string) []byte { return packOf(packed(kindBlob, 60<<10, nil, []byte(strings.Repeat(b, 60<<10)))) }
+	store, err := op.unpack(half("a"))
+	check(t, err)
+	assertKind(t, op.unpackInto(store, half("b")), KindTooLarge)
+}
+
 // nested writes a commit whose tree names one subtree many times over, to a depth.
 func nested(t *testing.T, width, depth int, leaf object.TreeEntry) (*memory.Storage, plumbing.Hash) {
 	t.Helper()

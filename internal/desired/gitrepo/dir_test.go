@@ -9,12 +9,13 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo/treefs"
 )
 
 func dirHash(t *testing.T, path string) string {
 	t.Helper()
-	c, err := Dir(path)
+	c, err := Dir(path, desired.ReadPaths())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func dirHash(t *testing.T, path string) string {
 
 func TestDirReadsWhatLiesOnDisk(t *testing.T) {
 	dir := worktree(t, desiredFiles())
-	c, err := Dir(dir)
+	c, err := Dir(dir, desired.ReadPaths())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,11 +45,10 @@ func TestDirReadsWhatLiesOnDisk(t *testing.T) {
 
 func TestDirDirty(t *testing.T) {
 	for name, change := range map[string]func(t *testing.T, dir string){
-		"edited":     func(t *testing.T, dir string) { write(t, dir, "layerd.yaml", "x\n") },
-		"new":        func(t *testing.T, dir string) { write(t, dir, "environments/new.yaml", "x\n") },
-		"staged":     func(t *testing.T, dir string) { write(t, dir, "layerd.yaml", "x\n"); gitCLI(t, dir, "add", "-A") },
-		"executable": func(t *testing.T, dir string) { check(t, os.Chmod(filepath.Join(dir, "layerd.yaml"), 0o755)) },
-		"deleted":    func(t *testing.T, dir string) { check(t, os.Remove(filepath.Join(dir, "layerd.yaml"))) },
+		"edited":  func(t *testing.T, dir string) { write(t, dir, "layerd.yaml", "x\n") },
+		"new":     func(t *testing.T, dir string) { write(t, dir, "environments/new.yaml", "x\n") },
+		"staged":  func(t *testing.T, dir string) { write(t, dir, "layerd.yaml", "x\n"); gitCLI(t, dir, "add", "-A") },
+		"deleted": func(t *testing.T, dir string) { check(t, os.Remove(filepath.Join(dir, "layerd.yaml"))) },
 		"linked": func(t *testing.T, dir string) {
 			check(t, os.Remove(filepath.Join(dir, "layerd.yaml")))
 			check(t, os.Symlink("README.md", filepath.Join(dir, "layerd.yaml")))
@@ -92,7 +92,7 @@ func TestDirIgnoredIsNotDirty(t *testing.T) {
 func TestDirWithoutGit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "layerd.yaml", "x\n")
-	c, err := Dir(dir)
+	c, err := Dir(dir, desired.ReadPaths())
 	if err != nil || c.Hash != "" || readFile(t, c.Files, "layerd.yaml") != "x\n" {
 		t.Errorf("no git: %+v, %v", c, err)
 	}
@@ -103,15 +103,15 @@ func TestDirWithoutGit(t *testing.T) {
 }
 
 func TestDirRefuses(t *testing.T) {
-	_, err := Dir(filepath.Join(t.TempDir(), "nothing"))
+	_, err := Dir(filepath.Join(t.TempDir(), "nothing"), desired.ReadPaths())
 	assertKind(t, err, KindPathGone)
 	file := filepath.Join(t.TempDir(), "file")
 	write(t, filepath.Dir(file), "file", "x")
-	_, err = Dir(file)
+	_, err = Dir(file, desired.ReadPaths())
 	assertKind(t, err, KindPathGone)
 	bare := filepath.Join(t.TempDir(), "x.git")
 	gitCLI(t, t.TempDir(), "clone", "-q", "--bare", worktree(t, desiredFiles()), bare)
-	_, err = Dir(bare)
+	_, err = Dir(bare, desired.ReadPaths())
 	assertKind(t, err, KindNotARepository)
 }
 
@@ -120,7 +120,7 @@ func TestDirLinks(t *testing.T) {
 	check(t, os.Symlink("/etc/passwd", filepath.Join(dir, "environments", "evil.yaml")))
 	linked := filepath.Join(t.TempDir(), "current") // the folder itself may be named by a link
 	check(t, os.Symlink(dir, linked))
-	c, err := Dir(linked)
+	c, err := Dir(linked, desired.ReadPaths())
 	check(t, err)
 	if _, err := fs.ReadFile(c.Files, "environments/evil.yaml"); !errors.Is(err, treefs.ErrLink) {
 		t.Errorf("read through a link: %v", err)
@@ -182,11 +182,11 @@ func TestLocalRefuses(t *testing.T) {
 	gitCLI(t, dir, "config", "core.repositoryformatversion", "1")
 	gitCLI(t, dir, "config", "extensions.refStorage", "reftable")
 	failBoth(t, open(t, Options{URL: dir}), KindUnsupported)
-	_, err := Dir(dir)
+	_, err := Dir(dir, desired.ReadPaths())
 	assertKind(t, err, KindUnsupported)
 	write(t, plain, ".git", "nonsense")
 	failBoth(t, open(t, Options{URL: plain}), KindNotARepository)
-	_, err = Dir(plain)
+	_, err = Dir(plain, desired.ReadPaths())
 	assertKind(t, err, KindCorrupt)
 }
 

@@ -17,12 +17,22 @@
 // # How it works
 //
 // A look that finds nothing new costs 65 bytes over HTTP: protocol 2's ls-refs
-// for one branch. A server that does not speak it, and SSH, send all their refs.
+// for one branch. A server that does not speak it sends all its refs.
 // A new commit is fetched at depth 1 into memory from scratch: with go-git 5 a
 // second shallow fetch into the same store downloads the whole tree again and
 // keeps the old one, so there is nothing to gain from keeping it, and a force
-// push needs no special care. Of what was fetched only the files below Path
-// stay in memory, as long as the Commit does.
+// push needs no special care.
+//
+// Options.Read are the files that will be read. Where the server can filter, the
+// commit comes with its trees and without a single file, and a second request
+// brings those; where it cannot, all come and the others are dropped. Trees are
+// walked only where one of those files may lie: what is elsewhere, be it large,
+// broken or a submodule, never matters.
+//
+// The protocol is spoken here (talk, server, packets, unpacker), since go-git 5
+// knows no protocol 2 and no filter and keeps multi_ack from servers that insist on
+// it. Repositories on this machine are read with go-git's object store, but their
+// configuration and their refs by what is needed of them only.
 //
 // # What is promised
 //
@@ -39,7 +49,7 @@
 //
 // # What is not
 //
-// Submodules below Path are refused, and a file that Git LFS keeps elsewhere is
-// listed but cannot be read. Repositories with SHA-256 names are not supported
-// by go-git 5. ~/.ssh/config is not read: a daemon should not depend on it.
+// A submodule, and a file that Git LFS keeps elsewhere, is listed but cannot be
+// read. Repositories with SHA-256 names or reftable are refused, and so are packs
+// with an index of version 1. ~/.ssh/config is not read: a daemon should not depend on it.
 package gitrepo

@@ -46,6 +46,9 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Op == "" {
+		return e.Message // about one file, whose reader names it
+	}
 	if e.Repo == "" {
 		return fmt.Sprintf("%s: %s", e.Op, e.Message)
 	}

@@ -1,11 +1,13 @@
 package gitrepo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -169,7 +171,7 @@ func TestSilentServer(t *testing.T) {
 			hold := make(chan struct{})
 			repo, url := serve(t, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-					protocol2 := req.Header.Get("Git-Protocol") != ""
+					protocol2 := req.Method == http.MethodPost && req.Header.Get("Git-Protocol") != ""
 					if strings.HasSuffix(req.URL.Path, place) && (place == "" || !protocol2) {
 						_, _ = io.Copy(io.Discard, req.Body)
 						w.WriteHeader(http.StatusOK)
@@ -252,17 +254,23 @@ func TestDamagedPack(t *testing.T) {
 	}
 }
 
+func copyAnswer(w http.ResponseWriter, rec *httptest.ResponseRecorder) {
+	maps.Copy(w.Header(), rec.Header())
+	w.WriteHeader(rec.Code)
+	_, _ = w.Write(rec.Body.Bytes())
+}
+
 // The connection breaks while a Content-Length promises more.
 func TestBrokenConnection(t *testing.T) {
 	dir := worktree(t, desiredFiles())
 	url := backend(t, dir, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if req.Method != http.MethodPost || req.Header.Get("Git-Protocol") != "" {
-				next.ServeHTTP(w, req)
-				return
-			}
 			rec := httptest.NewRecorder()
 			next.ServeHTTP(rec, req)
+			if !bytes.Contains(rec.Body.Bytes(), []byte("PACK")) {
+				copyAnswer(w, rec)
+				return
+			}
 			w.Header().Set("Content-Type", rec.Header().Get("Content-Type"))
 			w.Header().Set("Content-Length", fmt.Sprint(rec.Body.Len()))
 			_, _ = w.Write(rec.Body.Bytes()[:rec.Body.Len()/2])

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -34,11 +35,16 @@ type Options struct {
 	// Path is the folder of the repository that holds the desired state,
 	// slash-separated; empty means its root.
 	Path string
+	// Read are patterns, as path.Match has them, of the files below Path that
+	// will be read; nil means all. What lies elsewhere is listed at most, and
+	// fetched only from a server that cannot leave it out.
+	Read []string
 	Auth Auth
 	// Timeout bounds every call as a whole; zero means DefaultTimeout.
 	Timeout time.Duration
 	// MaxBytes bounds what is received and what it unpacks to, in bytes; zero
-	// means DefaultMaxBytes. It counts the whole tree, not only Path.
+	// means DefaultMaxBytes. Of a server that cannot leave out what is not read it
+	// counts the whole tree.
 	MaxBytes int64
 	// HTTP makes the requests; nil means Go's own transport, with TLS 1.2 and
 	// the proxies of the environment.
@@ -81,7 +87,7 @@ func New(o Options) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{endpoint: ep, name: display(ep), auth: o.Auth, timeout: o.Timeout, max: o.MaxBytes}
+	r := &Repo{endpoint: ep, name: display(ep), read: o.Read, auth: o.Auth, timeout: o.Timeout, max: o.MaxBytes}
 	invalid := func(format string, args ...any) (*Repo, error) {
 		return nil, &Error{Op: "open", Repo: r.name, Kind: KindInvalid, Message: fmt.Sprintf(format, args...)}
 	}
@@ -106,6 +112,11 @@ func New(o Options) (*Repo, error) {
 	if !fs.ValidPath(r.path) {
 		return invalid("path %q is no folder inside the repository", o.Path)
 	}
+	for _, pattern := range o.Read {
+		if _, err := path.Match(pattern, ""); err != nil || !fs.ValidPath(pattern) {
+			return invalid("%q is no pattern for files in the repository", pattern)
+		}
+	}
 	if ep.Protocol == "http" && (o.Auth.Token != nil || ep.User != "") && !isLoopback(ep.Host) {
 		return invalid("a token is not sent over plain http to another machine; use https")
 	}
@@ -126,6 +137,14 @@ func parseURL(raw string) (*transport.Endpoint, error) {
 	}
 	if strings.ContainsFunc(raw, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return invalid("the URL contains a control character")
+	}
+	if helper := helperOf(raw); helper != "" {
+		message := fmt.Sprintf("this is a form for git-remote-%s, a program that layerd does not run: use https, ssh or a path", helper)
+		if helper == "codecommit" {
+			to := cmp.Or(codecommitURL(raw), "https://git-codecommit.REGION.amazonaws.com/v1/repos/REPOSITORY")
+			message = fmt.Sprintf("this is a form for git-remote-codecommit, a program that layerd does not run; use %s with the Git credentials of an IAM user", to)
+		}
+		return invalid(message)
 	}
 	ep, err := transport.NewEndpoint(raw)
 	if err != nil {
@@ -184,4 +203,46 @@ func hostPort(ep *transport.Endpoint, port int) string {
 		port = ep.Port
 	}
 	return net.JoinHostPort(strings.Trim(ep.Host, "[]"), fmt.Sprint(port))
+}
+
+// helperOf returns which program git would run for an address, as in ext::…; ""
+// when it reads it itself.
+func helperOf(raw string) string {
+	if strings.HasPrefix(raw, "codecommit://") {
+		return "codecommit"
+	}
+	name, _, ok := strings.Cut(raw, "::")
+	if !ok || name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isKeyRune(r) && r != '+' }) {
+		return ""
+	}
+	return name
+}
+
+// codecommitURL returns the https form of an address for git-remote-codecommit,
+// codecommit::REGION://[PROFILE@]REPOSITORY; "" for any other. Without a Region it
+// names a placeholder.
+func codecommitURL(raw string) string {
+	rest, ok := strings.CutPrefix(raw, "codecommit:")
+	if !ok {
+		return ""
+	}
+	region, name, found := strings.Cut(strings.TrimPrefix(rest, ":"), "://")
+	if !found { // codecommit://x
+		region, name = "", strings.TrimPrefix(rest, "//")
+	}
+	if _, after, profiled := strings.Cut(name, "@"); profiled {
+		name = after
+	}
+	domain := "amazonaws.com"
+	switch {
+	case region == "":
+		region = "REGION"
+	case strings.HasPrefix(region, "cn-"):
+		domain += ".cn"
+	}
+	name = strings.Trim(name, "/")
+	if name == "" || strings.ContainsFunc(region+name, func(r rune) bool { return !isKeyRune(r) && r != '.' && r != '_' }) {
+		return ""
+	}
+	return "https://git-codecommit." + region + "." + domain + "/v1/repos/" + name
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/desired/gitrepo/treefs"
 )
@@ -202,18 +203,36 @@ func TestLinksAreShownAndNotFollowed(t *testing.T) {
 	}
 }
 
-func TestSubmodule(t *testing.T) {
+// G5: a submodule where something is read is an error of that place; elsewhere it
+// is a folder, of which nothing is known.
+func TestG5Submodule(t *testing.T) {
 	dir := worktree(t, desiredFiles())
 	head := gitCLI(t, dir, "rev-parse", "HEAD")
-	gitCLI(t, dir, "update-index", "--add", "--cacheinfo", "160000,"+head+",vendor/sub")
-	gitCLI(t, dir, "commit", "-q", "-m", "add a submodule")
-	for _, path := range []string{"", "vendor", "vendor/sub"} {
-		_, _, err := open(t, Options{URL: dir, Path: path}).Pull(t.Context(), "")
-		assertKind(t, err, KindSubmodule)
+	for _, at := range []string{"vendor/sub", "docs/theme", "layers/theme", "layers/common/vendor", "environments/more"} {
+		gitCLI(t, dir, "update-index", "--add", "--cacheinfo", "160000,"+head+","+at)
 	}
-	// Beside the path it is nobody's business.
-	if c := pull(t, open(t, Options{URL: dir, Path: "teams/a"})); c.Files == nil {
-		t.Error("no files")
+	gitCLI(t, dir, "commit", "-q", "-m", "add submodules")
+	for _, url := range []string{dir, backend(t, dir, nil)} {
+		_, _, err := open(t, Options{URL: url, Path: "vendor/sub"}).Pull(t.Context(), "")
+		assertKind(t, err, KindSubmodule)
+		all := pull(t, open(t, Options{URL: url})).Files
+		some := pull(t, open(t, Options{URL: url, Read: desired.ReadPaths()})).Files
+		for at, sealed := range map[string]fs.FS{"vendor/sub": all, "docs/theme": all, "layers/theme": some} {
+			_, err := fs.ReadDir(sealed, at)
+			if !errors.Is(err, KindSubmodule) {
+				t.Errorf("%s is read: %v", at, err)
+			}
+			if _, err = fs.Lstat(sealed, at+"/layer.yaml"); !errors.Is(err, KindSubmodule) || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("below %s: %v", at, err)
+			}
+			assertNoSecret(t, err)
+		}
+		for _, at := range []string{"docs", "vendor", "layers/common/vendor", "environments/more"} {
+			if entries, err := fs.ReadDir(some, at); err != nil || len(entries) > 0 {
+				t.Errorf("%s, which is not read: %v, %v", at, entries, err)
+			}
+		}
+		readFile(t, some, "layers/common/layer.yaml")
 	}
 }
 

@@ -20,6 +20,7 @@ type Repo struct {
 	name     string              // for messages, without credentials
 	branch   plumbing.ReferenceName
 	path     string // as fs.ValidPath wants it
+	read     selection
 	auth     Auth
 	timeout  time.Duration
 	max      int64
@@ -34,10 +35,18 @@ type Repo struct {
 type Commit struct {
 	// Hash is the full hexadecimal name; of Dir also "<hash>+dirty" or empty.
 	Hash string
+	// Edited names a file of Dir that is not as the commit has it; empty when there
+	// is none, or when that cannot be found out.
+	Edited string
 	// Author, Email and Subject are as somebody wrote them: not to be trusted,
 	// but valid UTF-8 and without line ends.
 	Author, Email, Subject string
 	When                   time.Time // of the commit, not of the authoring
+	// Parent is the hash of the first parent: what the branch was at before. Empty =
+	// there is none, or nobody knows.
+	Parent string
+	// Tree names what Files holds: equal ones are the same files. Only of a Past.
+	Tree string
 	// Files is rooted at Options.Path. It implements fs.ReadDirFS,
 	// fs.ReadFileFS, fs.StatFS and fs.ReadLinkFS.
 	Files fs.FS
@@ -74,8 +83,12 @@ type operation struct {
 	secrets secrets
 	hostErr error // what the check of the SSH host key said
 	status  int   // of the last HTTP response
-	wireErr error // of the last HTTP request, which go-git may have hidden in a text
+	// unpacked is how many bytes the packs that came so far hold.
+	unpacked   int64
+	unfiltered bool  // files came that nobody reads, since the server cannot leave them out
+	wireErr    error // of the last HTTP request, which go-git may have hidden in a text
 
+	partial   bool // a clone on this machine that lacks objects on purpose
 	spoken    bool // it was Git that answered
 	v2Refused bool // the server answered, but not the question in protocol 2
 }
@@ -144,17 +157,16 @@ func (op *operation) tip(ctx context.Context) (plumbing.Hash, error) {
 		}
 		return local.tip(op)
 	case "http", "https":
-		if hash, ok, err := op.lsRefs(ctx); ok || err != nil {
+		if hash, ok, err := op.glance(ctx); ok || err != nil {
 			return hash, err
 		}
 	}
-	session, err := op.connect(ctx)
+	s, err := op.dial(ctx)
 	if err != nil {
 		return plumbing.ZeroHash, err
 	}
-	defer session.Close()
-	hash, _, err := op.advertised(ctx, session)
-	return hash, err
+	defer s.talk.Close()
+	return s.find(ctx, op)
 }
 
 // pull answers the zero Commit when the branch is still at last.
@@ -163,29 +175,22 @@ func (op *operation) pull(ctx context.Context, last string) (Commit, error) {
 		return op.pullLocal(last)
 	}
 	if last != "" && op.endpoint.Protocol != "ssh" {
-		hash, ok, err := op.lsRefs(ctx)
+		hash, ok, err := op.glance(ctx)
 		if err != nil || ok && hash.String() == last {
 			return Commit{}, err
 		}
 	}
-	session, err := op.connect(ctx)
+	s, err := op.dial(ctx)
 	if err != nil {
 		return Commit{}, err
 	}
-	defer session.Close()
-	// What this connection advertises is what is fetched: the branch may have
-	// moved since the look.
-	hash, refs, err := op.advertised(ctx, session)
+	defer s.talk.Close()
+	// What this connection says is what is fetched: the branch may have moved since
+	// the look.
+	hash, err := s.find(ctx, op)
 	if err != nil || hash.String() == last {
 		return Commit{}, err
 	}
-	pack, err := op.receive(ctx, session, refs, hash)
-	if err != nil {
-		return Commit{}, err
-	}
-	objects, err := op.unpack(pack)
-	if err != nil {
-		return Commit{}, err
-	}
-	return op.commit(objects, hash)
+	op.budget.reset(op.max) // the list of refs was counted apart
+	return op.receive(ctx, s, hash)
 }

@@ -7,37 +7,33 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
+	"time"
 
-	"github.com/go-git/go-git/v5/plumbing/format/pktline"
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 	gitssh "github.com/go-git/go-git/v5/plumbing/transport/ssh"
-	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
 	"golang.org/x/net/proxy"
 )
 
 var errDenied = errors.New("access denied")
 
-// sshSession is git-upload-pack at the other end of an SSH connection.
+// sshTalk is git-upload-pack at the other end of an SSH connection.
 //
-// It is ours and not go-git's because that one ignores the context while it
-// connects, so that a server which accepts and stays silent holds it for ever.
-type sshSession struct {
+// Closing the connection at the end of the context ends every wait, also for a
+// server that accepts and stays silent.
+type sshTalk struct {
 	close  []func() error // in this order
 	run    *ssh.Session
 	in     io.WriteCloser
 	out    io.Reader
 	stderr *stderr
-	packed bool
+	done   bool // nothing more will be asked
 }
 
 // connectSSH dials, checks the host key, logs in and starts git-upload-pack.
-func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
-	s := &sshSession{stderr: &stderr{}}
+func (op *operation) connectSSH(ctx context.Context) (_ talk, err error) {
+	s := &sshTalk{stderr: &stderr{}}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -71,6 +67,8 @@ func (op *operation) connectSSH(ctx context.Context) (_ session, err error) {
 	if s.out, err = s.run.StdoutPipe(); err != nil {
 		return nil, err
 	}
+	// What git sends, and no server has to heed: then it greets in protocol 0.
+	_, _ = s.run.SendRequest("env", false, ssh.Marshal(struct{ Name, Value string }{"GIT_PROTOCOL", "version=2"}))
 	return s, s.run.Start("git-upload-pack " + quote(remotePath(op.endpoint.Path)))
 }
 
@@ -87,103 +85,72 @@ func quote(s string) string {
 	return "'" + strings.NewReplacer("'", `'\''`, "!", `'\!'`).Replace(s) + "'"
 }
 
-func (op *operation) sshConfig(ctx context.Context, s *sshSession, addr string) (*ssh.ClientConfig, error) {
+func (op *operation) sshConfig(ctx context.Context, s *sshTalk, addr string) (*ssh.ClientConfig, error) {
 	auth, err := op.sshAuth(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	var files []string
-	if op.auth.KnownHosts != "" {
-		files = []string{op.auth.KnownHosts}
-	}
-	hosts, err := gitssh.NewKnownHostsDb(files...)
+	hosts, err := op.knownHosts()
 	if err != nil {
-		return nil, op.fail(KindHostKey, "read known_hosts: %v; `ssh-keyscan %s` writes one to be checked", err, op.endpoint.Host)
+		return nil, err
 	}
 	user := op.endpoint.User
 	if user == "" {
 		user = gitssh.DefaultUsername
 	}
-	check := hosts.HostKeyCallback()
 	return &ssh.ClientConfig{
 		User: user,
 		Auth: []ssh.AuthMethod{auth},
 		// Without this list the server may choose a key of another type than
 		// known_hosts has, and a good host looks like a changed one.
-		HostKeyAlgorithms: hosts.HostKeyAlgorithms(addr),
-		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
-			op.hostErr = check(host, remote, key)
-			return op.hostErr
+		HostKeyAlgorithms: hosts.Algorithms(addr),
+		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+			if err := hosts.Check(addr, key, time.Now()); err != nil {
+				op.hostErr = op.explainHostKey(hosts, key, err)
+				return op.hostErr
+			}
+			return nil
 		},
 	}, nil
 }
 
-// sshAuth finds the key: given, in a file, or held by the user's agent.
-func (op *operation) sshAuth(ctx context.Context, s *sshSession) (ssh.AuthMethod, error) {
-	op.secrets.add("", op.auth.Passphrase)
-	pem := op.auth.SSHKey
-	if len(pem) == 0 && op.auth.SSHKeyFile != "" {
-		var err error
-		if pem, err = os.ReadFile(op.auth.SSHKeyFile); err != nil {
-			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
+// greet returns the server's words; the context is watched by the connection.
+func (s *sshTalk) greet(context.Context) (io.ReadCloser, error) { return io.NopCloser(s.out), nil }
+
+func (s *sshTalk) ask(_ context.Context, body []byte, v2 bool) (io.ReadCloser, error) {
+	if _, err := s.in.Write(body); err != nil {
+		return nil, err
+	}
+	if !v2 { // protocol 0 has one question
+		s.done = true
+		if err := s.in.Close(); err != nil {
+			return nil, err
 		}
 	}
-	if len(pem) > 0 {
-		keys, err := gitssh.NewPublicKeys("", pem, op.auth.Passphrase)
-		if err != nil {
-			return nil, op.fail(KindAuth, "read the SSH key: %v", err)
-		}
-		return ssh.PublicKeys(keys.Signer), nil
-	}
-	socket := os.Getenv("SSH_AUTH_SOCK")
-	if socket == "" {
-		return nil, op.fail(KindAuth, "no SSH key is configured and no agent runs (SSH_AUTH_SOCK)")
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return nil, op.fail(KindAuth, "ask the SSH agent: %v", err)
-	}
-	s.close = append(s.close, conn.Close)
-	return ssh.PublicKeysCallback(agent.NewClient(conn).Signers), nil
+	return io.NopCloser(s.out), nil
 }
 
-func (op *operation) explainHostKey(err error) *Error {
-	host := op.endpoint.Host
-	switch {
-	case knownhosts.IsHostUnknown(err):
-		return op.fail(KindHostKey, "known_hosts does not list %s; `ssh-keyscan %s` writes a line to be checked", host, host)
-	case knownhosts.IsHostKeyChanged(err):
-		return op.fail(KindHostKey, "the host key of %s is not the one in known_hosts: either the server was given a new key, or somebody else answers", host)
+// complaint waits for all that the server has to say aside.
+func (s *sshTalk) complaint(err error) error {
+	if _, no := errors.AsType[*refusal](err); no {
+		return err
 	}
-	return op.fail(KindHostKey, "the host key of %s was not accepted: %v", host, err)
+	_ = s.in.Close() // some servers wait for our end before they give theirs
+	_ = s.run.Wait() // until all of stderr is here, or the connection ends
+	if text := s.stderr.String(); text != "" {
+		return &refusal{text}
+	}
+	return err
 }
 
-// AdvertisedReferencesContext reads the refs; the context is watched by the
-// connection.
-func (s *sshSession) AdvertisedReferencesContext(context.Context) (*packp.AdvRefs, error) {
-	refs := packp.NewAdvRefs()
-	err := refs.Decode(s.out)
-	var line *pktline.ErrorLine
-	switch {
-	case errors.Is(err, packp.ErrEmptyAdvRefs):
-		return nil, transport.ErrEmptyRemoteRepository
-	case errors.As(err, &line):
-		return nil, refusal(line.Text, err)
-	case err != nil:
-		_ = s.in.Close() // some servers wait for our end before they give theirs
-		_ = s.run.Wait() // until all of stderr is here, or the connection ends
-		return nil, refusal(s.stderr.String(), err)
-	case refs.IsEmpty():
-		return nil, transport.ErrEmptyRemoteRepository
+// refused sorts what a server says when it does not hand out a repository; there is
+// no code for it, only these sentences.
+func refused(err error) error {
+	no, ok := errors.AsType[*refusal](err)
+	if !ok {
+		return err
 	}
-	transport.FilterUnsupportedCapabilities(refs.Capabilities)
-	return refs, nil
-}
-
-// refusal reads what a server says when it does not hand out a repository;
-// there is no code for it, only these sentences.
-func refusal(text string, err error) error {
-	lower := strings.ToLower(text)
+	lower := strings.ToLower(no.text)
 	for _, said := range []string{"not found", "does not exist", "not appear to be a git repository", "not be found", "no such"} {
 		if strings.Contains(lower, said) {
 			return transport.ErrRepositoryNotFound
@@ -191,38 +158,16 @@ func refusal(text string, err error) error {
 	}
 	for _, said := range []string{"denied", "permission", "not allowed", "unauthorized", "access"} {
 		if strings.Contains(lower, said) {
-			return fmt.Errorf("%w: %s", errDenied, text)
+			return fmt.Errorf("%w: %s", errDenied, no.text)
 		}
-	}
-	if text != "" {
-		return errors.New(text)
 	}
 	return err
 }
 
-// UploadPack asks for the pack and leaves the answer to be read.
-func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest) (*packp.UploadPackResponse, error) {
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
-	s.packed = true
-	if err := req.UploadRequest.Encode(s.in); err != nil {
-		return nil, err
-	}
-	if err := pktline.NewEncoder(s.in).EncodeString("done\n"); err != nil {
-		return nil, err
-	}
-	if err := s.in.Close(); err != nil {
-		return nil, err
-	}
-	res := packp.NewUploadPackResponse(req)
-	return res, res.Decode(io.NopCloser(s.out))
-}
-
 // Close says good-bye when nothing was fetched, and ends the connection.
-func (s *sshSession) Close() error {
-	if s.in != nil && !s.packed {
-		_, _ = s.in.Write(pktline.FlushPkt)
+func (s *sshTalk) Close() error {
+	if s.in != nil && !s.done {
+		_, _ = s.in.Write([]byte("0000"))
 	}
 	var err error
 	for _, shut := range s.close {

@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -116,24 +115,27 @@ func gitShell(t *testing.T) func(gliderssh.Session) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
 	}
-	return func(s gliderssh.Session) {
-		cmd := exec.CommandContext(s.Context(), "sh", "-c", s.RawCommand())
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
-		cmd.Stdout, cmd.Stderr = s, s.Stderr()
-		// Through a pipe of its own: like sshd, do not wait for the client to
-		// hang up once git is through.
-		in, err := cmd.StdinPipe()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		go func() { _, _ = io.Copy(in, s); _ = in.Close() }()
-		if err := cmd.Run(); err != nil {
-			_ = s.Exit(1)
-			return
-		}
-		_ = s.Exit(0)
+	return func(s gliderssh.Session) { runShell(t, s, nil) }
+}
+
+func runShell(t *testing.T, s gliderssh.Session, env []string) {
+	cmd := exec.CommandContext(s.Context(), "sh", "-c", s.RawCommand())
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr = s, s.Stderr()
+	// Through a pipe of its own: like sshd, do not wait for the client to hang up
+	// once git is through.
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Error(err)
+		return
 	}
+	go func() { _, _ = io.Copy(in, s); _ = in.Close() }()
+	if err := cmd.Run(); err != nil {
+		_ = s.Exit(1)
+		return
+	}
+	_ = s.Exit(0)
 }
 
 // A known_hosts file with one type of key is enough, whichever the server
@@ -176,26 +178,6 @@ func TestSSHSpellings(t *testing.T) {
 	if got := remotePath("/~me/x"); got != "~me/x" {
 		t.Errorf("a home folder becomes %q", got)
 	}
-}
-
-func TestSSHWrongHostKey(t *testing.T) {
-	w := startSSH(t, func(gliderssh.Session) {})
-	o := w.options(t, "/x", "ed25519")
-	o.Auth.KnownHosts = knownHosts(t, w.addr, signer(t, newKey(t, "ed25519")).PublicKey())
-	if e := failBoth(t, open(t, o), KindHostKey); !strings.Contains(e.Message, "somebody else") {
-		t.Errorf("message %q", e.Message)
-	}
-}
-
-func TestSSHUnknownHost(t *testing.T) {
-	w := startSSH(t, func(gliderssh.Session) {})
-	o := w.options(t, "/x", "ed25519")
-	o.Auth.KnownHosts = knownHosts(t, "example.com", w.hostKeys["ed25519"].PublicKey())
-	if e := failBoth(t, open(t, o), KindHostKey); !strings.Contains(e.Message, "ssh-keyscan") {
-		t.Errorf("message %q", e.Message)
-	}
-	o.Auth.KnownHosts = filepath.Join(t.TempDir(), "nothing")
-	failBoth(t, open(t, o), KindHostKey)
 }
 
 func TestSSHKeys(t *testing.T) {

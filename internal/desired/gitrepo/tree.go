@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/format/idxfile"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
 
@@ -30,27 +31,90 @@ const (
 	lfsPointerMax = 1024
 )
 
+// survey is a commit of which the trees were read, and no file yet.
+type survey struct {
+	op      *operation
+	objects storer.EncodedObjectStorer
+	commit  Commit
+	leaves  []leaf
+}
+
+// leaf is an entry of a tree at the bottom of what was walked: a file, a link, a
+// submodule, or a folder that nothing is read from.
+type leaf struct {
+	name string
+	mode filemode.FileMode
+	hash plumbing.Hash
+	read bool // its content matters
+}
+
 // commit makes the Commit: its words, and the files below the path.
 func (op *operation) commit(objects storer.EncodedObjectStorer, hash plumbing.Hash) (Commit, error) {
-	c, err := object.GetCommit(objects, hash)
-	if err != nil {
-		return Commit{}, op.missing("commit", hash, err)
-	}
-	commit := describe(c)
-	tree, err := op.folder(objects, c.TreeHash)
+	s, err := op.survey(objects, hash)
 	if err != nil {
 		return Commit{}, err
+	}
+	return s.build()
+}
+
+// survey reads the commit and the trees that lead to what is read.
+func (op *operation) survey(objects storer.EncodedObjectStorer, hash plumbing.Hash) (*survey, error) {
+	c, err := object.GetCommit(objects, hash)
+	if err != nil {
+		return nil, op.missing("commit", hash, err)
+	}
+	s := &survey{op: op, objects: objects, commit: describe(c)}
+	tree, err := op.folder(objects, c.TreeHash)
+	if err != nil {
+		return nil, err
 	}
 	w := walker{op: op, objects: objects}
 	if err := w.walk(tree, "", 0); err != nil {
-		return Commit{}, err
+		return nil, err
 	}
-	files, err := treefs.Build(w.files, commit.When)
+	s.leaves = w.leaves
+	return s, nil
+}
+
+// absent returns the files that are read and not in the store.
+func (s *survey) absent() []plumbing.Hash {
+	seen := map[plumbing.Hash]bool{}
+	var hashes []plumbing.Hash
+	for _, l := range s.leaves {
+		if l.read && l.mode != filemode.Submodule && !seen[l.hash] && s.objects.HasEncodedObject(l.hash) != nil {
+			seen[l.hash] = true
+			hashes = append(hashes, l.hash)
+		}
+	}
+	return hashes
+}
+
+// build reads the files.
+func (s *survey) build() (Commit, error) {
+	var files []treefs.File
+	var total int64
+	for _, l := range s.leaves {
+		if l.read && l.mode != filemode.Submodule {
+			bytes, err := s.objects.EncodedObjectSize(l.hash)
+			if err != nil {
+				return Commit{}, s.op.missing("file "+l.name, l.hash, err)
+			}
+			if total += bytes; bytes < 0 || total > s.op.max {
+				return Commit{}, s.op.fail(KindTooLarge, "the files that are read are larger than %s together, at %q; %s", size(s.op.max), l.name, s.op.raiseLimit())
+			}
+		}
+		file, err := s.file(l)
+		if err != nil {
+			return Commit{}, err
+		}
+		files = append(files, file)
+	}
+	tree, err := treefs.Build(files, s.commit.When)
 	if err != nil {
-		return Commit{}, op.fail(KindCorrupt, "the tree of %s is malformed: %v", hash, err)
+		return Commit{}, s.op.fail(KindCorrupt, "the tree of %s is malformed: %v", s.commit.Hash, err)
 	}
-	commit.Files = files
-	return commit, nil
+	s.commit.Files = tree
+	return s.commit, nil
 }
 
 func describe(c *object.Commit) Commit {
@@ -58,14 +122,26 @@ func describe(c *object.Commit) Commit {
 	line := func(s string) string {
 		return strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(s, "\r", ""), "\uFFFD"))
 	}
-	return Commit{Hash: c.Hash.String(), Author: line(c.Author.Name), Email: line(c.Author.Email), Subject: line(subject), When: c.Committer.When}
+	parent := ""
+	if len(c.ParentHashes) > 0 {
+		parent = c.ParentHashes[0].String()
+	}
+	return Commit{
+		Hash: c.Hash.String(), Author: line(c.Author.Name), Email: line(c.Author.Email), Subject: line(subject), When: c.Committer.When, Parent: parent,
+	}
 }
 
 // missing explains an object that cannot be had. In a partial clone that is
 // normal; elsewhere something is broken.
 func (op *operation) missing(what string, hash plumbing.Hash, err error) *Error {
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
-		return op.fail(KindCorrupt, "%s %s is not in the repository: is it damaged, or a partial clone?", what, hash)
+		if op.partial {
+			return op.fail(KindCorrupt, "%s %s is not in this partial clone, and layerd fetches nothing into it; `git fetch --refetch --no-filter` brings all, or name the URL that it was cloned from", what, hash)
+		}
+		return op.fail(KindCorrupt, "%s %s is not in the repository, which is damaged; `git fsck` finds what else is missing", what, hash)
+	}
+	if errors.Is(err, idxfile.ErrMalformedIdxFile) || errors.Is(err, idxfile.ErrUnsupportedVersion) {
+		return op.fail(KindUnsupported, "a pack has an index of version 1, or a damaged one, which layerd does not read; `git -c pack.indexVersion=2 repack -ad` writes it anew")
 	}
 	return op.fail(KindCorrupt, "%s %s: %v", what, hash, err)
 }
@@ -106,13 +182,13 @@ func (op *operation) folder(objects storer.EncodedObjectStorer, root plumbing.Ha
 	return tree, nil
 }
 
-// walker collects the files of a tree.
+// walker lists what lies in a tree. It enters only folders that something is read
+// from: what lies in the others never matters.
 type walker struct {
 	op      *operation
 	objects storer.EncodedObjectStorer
-	files   []treefs.File
+	leaves  []leaf
 	entries int
-	bytes   int64
 }
 
 func (w *walker) walk(tree *object.Tree, prefix string, depth int) error {
@@ -126,49 +202,66 @@ func (w *walker) walk(tree *object.Tree, prefix string, depth int) error {
 		// A name in another encoding is shown damaged rather than not at all:
 		// a file that is silently missing could mean a wish that is missing.
 		name := path.Join(prefix, strings.ToValidUTF8(e.Name, "\uFFFD"))
-		if err := w.entry(e, name, depth); err != nil {
+		if e.Mode != filemode.Dir || !w.op.read.folder(name) {
+			w.leaves = append(w.leaves, w.op.leaf(e, name))
+			continue
+		}
+		below, err := object.GetTree(w.objects, e.Hash)
+		if err != nil {
+			return w.op.missing("tree", e.Hash, err)
+		}
+		if err := w.walk(below, name, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walker) entry(e object.TreeEntry, name string, depth int) error {
+func (op *operation) leaf(e object.TreeEntry, name string) leaf {
+	l := leaf{name: name, mode: e.Mode, hash: e.Hash}
 	switch e.Mode {
-	case filemode.Submodule:
-		return w.op.fail(KindSubmodule, "%q is a submodule; desired state must lie in the repository itself", name)
 	case filemode.Dir:
-		tree, err := object.GetTree(w.objects, e.Hash)
-		if err != nil {
-			return w.op.missing("tree", e.Hash, err)
-		}
-		return w.walk(tree, name, depth+1)
+	case filemode.Submodule:
+		l.read = op.read.folder(name)
+	case filemode.Symlink: // also one in the place of a folder
+		l.read = op.read.file(name) || op.read.folder(name)
+	default:
+		l.read = op.read.file(name)
 	}
-	bytes, err := sizeOf(w.objects, e.Hash)
-	if err != nil {
-		return w.op.missing("file "+name, e.Hash, err)
-	}
-	if w.bytes += bytes; bytes < 0 || w.bytes > w.op.max {
-		return w.op.fail(KindTooLarge, "the files are larger than %s together, at %q; keep large files out of this repository, or raise the limit", size(w.op.max), name)
-	}
-	file, err := w.file(e, name)
-	if err == nil {
-		w.files = append(w.files, file)
-	}
-	return err
+	return l
 }
 
-func (w *walker) file(e object.TreeEntry, name string) (treefs.File, error) {
-	blob, err := hold(w.objects, e.Hash)
-	if err != nil {
-		return treefs.File{}, w.op.missing("file "+name, e.Hash, err)
-	}
-	file := treefs.File{Path: name, Mode: 0o444, Size: blob.Size(), Open: blob.Reader}
-	switch e.Mode {
+// elsewhere is an error about one entry, for whoever reads it.
+func elsewhere(kind Kind, message string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return nil, &Error{Kind: kind, Message: message} }
+}
+
+const submodule = "is a submodule; desired state must lie in the repository itself"
+
+func (s *survey) file(l leaf) (treefs.File, error) {
+	file := treefs.File{Path: l.name, Mode: 0o444}
+	switch l.mode {
+	case filemode.Submodule, filemode.Dir:
+		file.Mode = fs.ModeDir
+		if l.read {
+			file.Open = elsewhere(KindSubmodule, submodule)
+		}
+		return file, nil
 	case filemode.Executable:
 		file.Mode = 0o555
 	case filemode.Symlink:
 		file.Mode = fs.ModeSymlink | 0o777
+	}
+	if !l.read {
+		file.Open = elsewhere(KindUnsupported, "is not among the files that layerd reads")
+		return file, nil
+	}
+	blob, err := hold(s.objects, l.hash)
+	if err != nil {
+		return treefs.File{}, s.op.missing("file "+l.name, l.hash, err)
+	}
+	file.Size, file.Open = blob.Size(), blob.Reader
+	if l.mode == filemode.Symlink {
 		target, err := content(blob)
 		file.Link = string(target)
 		return file, err
@@ -179,24 +272,9 @@ func (w *walker) file(e object.TreeEntry, name string) (treefs.File, error) {
 	if text, err := content(blob); err != nil {
 		return file, err
 	} else if bytes.HasPrefix(text, []byte(lfsPointer)) {
-		taken := w.op.fail(KindLFS, "%q is kept by Git LFS and not in the repository; store it elsewhere, or without LFS", name)
-		file.Open = func() (io.ReadCloser, error) { return nil, taken }
+		file.Open = elsewhere(KindLFS, "is kept by Git LFS and not in the repository; store it elsewhere, or without LFS")
 	}
 	return file, nil
-}
-
-// sizeOf is how large a blob is, without reading it where that is possible:
-// go-git does not look for sizes in the shared objects of another repository.
-func sizeOf(objects storer.EncodedObjectStorer, hash plumbing.Hash) (int64, error) {
-	bytes, err := objects.EncodedObjectSize(hash)
-	if !errors.Is(err, plumbing.ErrObjectNotFound) {
-		return bytes, err
-	}
-	blob, err := objects.EncodedObject(plumbing.BlobObject, hash)
-	if err != nil {
-		return 0, err
-	}
-	return blob.Size(), nil
 }
 
 // hold returns a blob that lives in memory: what was fetched lies there already,

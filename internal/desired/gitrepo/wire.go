@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
@@ -87,11 +86,11 @@ func (op *operation) explain(ctx context.Context, err error) error {
 	case errors.As(err, &known):
 		return known
 	case op.budget.blown.Load():
-		return op.fail(KindTooLarge, "more than %s came; keep large files out of this repository, or raise the limit", size(op.max))
+		return op.fail(KindTooLarge, "more than %s came; %s", size(op.max), op.raiseLimit())
 	case ctx.Err() != nil:
 		return ended(ctx, op.Repo, op.verb)
 	case op.hostErr != nil:
-		return op.explainHostKey(op.hostErr)
+		return op.hostErr
 	case op.status >= 400:
 		return op.explainStatus(err)
 	}
@@ -110,11 +109,9 @@ func (op *operation) explain(ctx context.Context, err error) error {
 		return op.fail(KindAuth, "the SSH key may not read this repository: %s", text)
 	case strings.Contains(text, "unable to authenticate"):
 		return op.fail(KindAuth, "the server does not accept the SSH key: %s", text)
-	case errors.Is(err, transport.ErrEmptyRemoteRepository):
-		return op.fail(KindEmpty, "the repository is empty: nobody has pushed a commit yet")
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return op.fail(KindNotARepository, "there is no such repository, or these credentials may not see it")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, packp.ErrEmptyInput),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, net.ErrClosed), errors.As(err, &network), op.wireErr != nil:
 		return op.fail(KindUnreachable, "the connection failed: %s", text)
 	}
@@ -141,8 +138,17 @@ func (op *operation) explainStatus(err error) *Error {
 	case s == http.StatusTooManyRequests, s == http.StatusRequestTimeout, s >= 500:
 		return op.fail(KindUnreachable, "the server answered %d %s", s, http.StatusText(s))
 	default:
-		return op.fail(KindNotARepository, "the server answered %d %s where a repository should be", s, http.StatusText(s))
+		return op.fail(KindNotARepository, "the server answered %d %s where a repository should be: %s", s, http.StatusText(s), text)
 	}
+}
+
+// raiseLimit returns what helps when a repository is larger than the limit.
+func (op *operation) raiseLimit() string {
+	help := "keep large files out of this repository, or raise the limit: git.max_bytes in the daemon's file, --git-max-bytes for a command"
+	if op.unfiltered {
+		return "this server does not leave out the files that layerd does not read, so " + help
+	}
+	return help
 }
 
 // size writes a limit the way it is configured.

@@ -26,17 +26,15 @@ func kindOf(code string, err error, runs bool) state.Kind {
 		return state.Gone
 	case "InvalidNextToken":
 		return state.Again // it was of a page that is too old
-	// What Invoke answers with a 502 before anything ran: the function's own
-	// faults, then those of the place it would run in.
-	case "InvalidRuntimeException", "InvalidZipFileException", "InvalidSecurityGroupIDException", "InvalidSubnetIDException",
-		"KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException",
-		"EC2AccessDeniedException", "EFSMountFailureException", "EFSMountConnectivityException", "SnapStartException":
-		return state.Human
+	// What Invoke answers with a 502 before anything ran: of the place it would run
+	// in, which passes.
 	case "EC2ThrottledException", "EC2UnexpectedException", "ENILimitReachedException", "SubnetIPAddressLimitReachedException",
 		"EFSIOException", "EFSMountTimeoutException", "ResourceNotReadyException", "SnapStartNotReadyException", "SnapStartTimeoutException":
 		return state.Again
 	}
 	switch {
+	case state.OfFunction(code): // answered as a 502 too, before anything ran
+		return state.Human
 	case awscall.Throttled(err), awscall.NeverSent(err), awscall.StatusOf(err) == http.StatusRequestTimeout:
 		return state.Again
 	case awscall.Lost(err), awscall.TimedOut(err):

@@ -293,7 +293,7 @@ func Monsters() map[string]notify.Message {
 		many.Sections = append(many.Sections, notify.Section{Text: "They are many:", Items: names, More: 987})
 	}
 	many.Sections = append(many.Sections, notify.Section{Text: "To release it:", Code: "layerd approve prod 0123456789abcdef"})
-	hostile := "<!channel> <!here> <@U0001> <#C0001> <https://evil.example|click me> @channel @here *bold* ``` & \x00\x1b[31m \u202eevil \xff"
+	hostile := "<!channel> <!here> <@U0001> <#C0001> <https://evil.example|click me> @channel @here *bold* ``` & \x00\x1b[31m \u202eevil \u2066\u009b8m\u200b\ufeff\U000e0041\u2028\r\n\b\x7f \xff"
 	clever.Title, clever.Context = hostile, hostile
 	clever.Sections = []notify.Section{{Text: hostile, Items: []string{hostile, hostile}, Code: hostile}}
 	var lines []notify.Section

@@ -2,6 +2,7 @@ package notifytest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,17 +39,13 @@ func (t *Teller) Send(_ context.Context, m notify.Message) error {
 }
 
 // Messages returns the messages of a story, in order.
-func (s Story) Messages(ctx context.Context) ([]notify.Message, error) {
+func (s Story) Messages() ([]notify.Message, error) {
 	t := &Teller{World: NewWorld()}
 	t.book = notify.NewBook(store.NewMemory(), "https://github.com/acme/layers.git", notify.Options{
 		Targets: []notify.Target{t}, Suffix: "--repo https://github.com/acme/layers.git --store dynamodb:layerd",
 	})
 	s.Tell(t)
-	if t.err != nil {
-		return nil, t.err
-	}
-	_, err := t.book.Deliver(ctx)
-	return t.messages, err
+	return t.messages, t.err
 }
 
 // Later makes a round after d.
@@ -63,25 +60,27 @@ func (t *Teller) Said(d time.Duration, what func(*notify.Situation)) {
 }
 
 func (t *Teller) tell(s notify.Situation) {
-	if _, err := t.book.Tell(context.Background(), s); err != nil && t.err == nil {
-		t.err = err
+	_, err := t.book.Tell(context.Background(), s)
+	t.deliver(err)
+}
+
+// deliver delivers what a round queued, as the daemon does.
+func (t *Teller) deliver(err error) {
+	if _, failed := t.book.Deliver(context.Background()); t.err == nil {
+		t.err = errors.Join(err, failed)
 	}
 }
 
 func (t *Teller) repository(d time.Duration, r notify.Repository) {
 	t.World.Now = t.World.Now.Add(d)
 	r.Now, r.Zone = t.World.Now, t.World.Zone
-	if _, err := t.book.TellRepository(context.Background(), r); err != nil && t.err == nil {
-		t.err = err
-	}
+	_, err := t.book.TellRepository(context.Background(), r)
+	t.deliver(err)
 }
 
 // quietly makes the first round, whose message another story shows.
 func (t *Teller) quietly() {
 	t.Later(0)
-	if _, err := t.book.Deliver(context.Background()); err != nil {
-		t.err = err
-	}
 	t.messages = nil
 }
 
@@ -95,6 +94,13 @@ func Stories() []Story {
 			t.World.Meddle("makoto-api", Common.Version(10), Foreign.Version(3))
 			t.World.Functions["makoto-ocr"] = nil
 			t.World.Images = []string{"makoto-ocr"}
+			t.Later(0)
+		}},
+		{"first-look-reaches-too-far", func(t *Teller) {
+			for i := range 30 {
+				t.World.Functions[fmt.Sprintf("makoto-new-%02d", i)] = nil
+			}
+			t.World.Meddle("makoto-api", Common.Version(10))
 			t.Later(0)
 		}},
 		{"drift-waits-for-the-window", func(t *Teller) {

@@ -45,9 +45,10 @@ func judge(resp *http.Response, answer, address string) error {
 		e.Reason += ": " + code
 	}
 	switch {
-	case status >= 200 && status < 300 && !foreign(answer):
+	case status >= 200 && status < 300 && strings.TrimSpace(answer) == "ok":
 		return nil
-	case status >= 200 && status < 300:
+	case status >= 200 && status < 300 && code == "":
+		// Something between us and Slack answered: a page to log in, an empty page.
 		e.Verdict = notify.Later
 		e.Reason += ", but the answer is not Slack's"
 	case status >= 300 && status < 400:
@@ -56,23 +57,16 @@ func judge(resp *http.Response, answer, address string) error {
 		e.Verdict, e.RetryAfter = notify.Later, retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		e.Verdict = notify.Later
-	case slices.Contains(badMessage, code), status == http.StatusRequestEntityTooLarge:
+	case status >= 400 && slices.Contains(badMessage, code), status == http.StatusRequestEntityTooLarge:
 		e.Verdict = notify.Never
 	}
 	return e
 }
 
-// foreign reports whether something between us and Slack answered: a page to
-// log in, or another API that refuses.
-func foreign(answer string) bool {
-	answer = strings.TrimSpace(answer)
-	return strings.HasPrefix(answer, "<") || strings.HasPrefix(answer, "{") && strings.Contains(strings.ReplaceAll(answer, " ", ""), `"ok":false`)
-}
-
 // retryAfter reads seconds or a date; 0 = there is none.
 func retryAfter(text string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(text); err == nil && n > 0 && n < 1<<20 {
-		return time.Duration(n) * time.Second
+	if n, err := strconv.Atoi(text); err == nil && n > 0 {
+		return time.Duration(min(n, 1<<20)) * time.Second
 	}
 	if at, err := http.ParseTime(text); err == nil && at.After(now) {
 		return at.Sub(now)

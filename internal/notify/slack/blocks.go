@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf16"
 
+	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/notify"
 )
 
@@ -26,6 +26,7 @@ type message struct {
 	Parse     string  `json:"parse"`      // none: what looks like a name is no mention
 	LinkNames bool    `json:"link_names"` // nor is @here
 	Unfurl    bool    `json:"unfurl_links"`
+	Media     bool    `json:"unfurl_media"` // pictures of others are none of our messages
 }
 
 type block struct {
@@ -45,10 +46,10 @@ type text struct {
 
 // payload writes a message as Slack takes it.
 func payload(m notify.Message) ([]byte, error) {
-	headline := mark(m) + " " + strings.Join(strings.Fields(m.Headline()), " ")
+	headline := mark(m) + " " + strings.TrimSpace(m.Headline())
 	blocks := []block{}
-	if whole := escape(headline); size(whole) > mostHeader {
-		blocks = append(blocks, paragraph("*"+fit(escape(m.Headline()), mostSection-2)+"*", false))
+	if whole := foreign.Slack(headline); size(whole) > mostHeader {
+		blocks = append(blocks, paragraph("*"+fit(foreign.Slack(m.Headline()), mostSection-2)+"*", false))
 	}
 	for _, s := range m.Sections {
 		if text := body(s); text != "" {
@@ -59,17 +60,17 @@ func payload(m notify.Message) ([]byte, error) {
 	if m.Folded > 0 {
 		context += fmt.Sprintf(" · %d earlier messages about this could not be delivered and were dropped", m.Folded)
 	}
-	header := block{Type: "header", Text: &text{Type: "plain_text", Text: fit(escape(headline), mostHeader), Emoji: true}}
-	footer := block{Type: "context", Elements: []text{{Type: "mrkdwn", Text: fit(escape(context), mostSection), Verbatim: true}}}
-	fallback := headline
+	header := block{Type: "header", Text: &text{Type: "plain_text", Text: fit(foreign.Slack(headline), mostHeader), Emoji: true}}
+	footer := block{Type: "context", Elements: []text{{Type: "mrkdwn", Text: fit(foreign.Slack(context), mostSection), Verbatim: true}}}
+	fallback := foreign.Slack(headline)
 	if len(m.Sections) > 0 {
-		fallback += "\n" + m.Sections[0].Text
+		fallback += "\n" + lines(m.Sections[0])
 	}
 	all := append([]block{header}, fill(blocks, header.size()+footer.size())...)
 	if context != "" {
 		all = append(all, footer)
 	}
-	return json.Marshal(message{Text: fit(escape(fallback), mostText), Blocks: all, Parse: "none"})
+	return json.Marshal(message{Text: fit(fallback, mostText), Blocks: all, Parse: "none"})
 }
 
 // mark is what one sees first.
@@ -106,15 +107,15 @@ func (b block) size() int {
 func body(s notify.Section) string {
 	code := ""
 	if s.Code != "" {
-		code = "```" + fit(strings.ReplaceAll(escape(s.Code), "`", "'"), mostSection/2) + "```"
+		code = "```" + fit(foreign.Slack(s.Code), mostSection/2) + "```"
 	}
 	const tail = 40 // " and 1234567 more" and line ends
 	left := mostSection - size(code) - tail
-	out := fit(escape(s.Text), left)
+	out := fit(lines(s), left)
 	var items strings.Builder
 	shown := 0
 	for _, item := range s.Items {
-		item = fit(escape(item), 300)
+		item = fit(foreign.Slack(item), 300)
 		if size(out)+size(items.String())+size(item)+2 > left {
 			break
 		}
@@ -132,6 +133,15 @@ func body(s notify.Section) string {
 	}
 	parts := slices.DeleteFunc([]string{out, items.String(), code}, func(s string) bool { return s == "" })
 	return strings.Join(parts, "\n")
+}
+
+// lines returns what a section says, without its names.
+func lines(s notify.Section) string {
+	text := foreign.Slack(s.Text)
+	if s.Detail != "" {
+		text += "\n" + foreign.Slack(s.Detail)
+	}
+	return text
 }
 
 // fill takes as many blocks as Slack does, in order. What is left out is
@@ -161,19 +171,6 @@ func fill(blocks []block, used int) []block {
 		out = append(out, paragraph(fmt.Sprintf("…and %d more paragraphs that do not fit here.", dropped), false))
 	}
 	return out
-}
-
-// escape makes text harmless: Slack reads <!channel>, <@U1> and <http://…> as
-// more than text, and control characters and those that turn the direction of
-// writing show something else than is there.
-func escape(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r) {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
 }
 
 // size counts characters the way browsers do, in which an emoji is two: the

@@ -19,6 +19,8 @@
 //     the network are named by their kind, and answers only where they are one
 //     of Slack's own words; proxies like to repeat what they were asked.
 //   - At most one message a second; a 429 is passed on with its Retry-After.
+//   - Only a 200 that says ok, and no more, is taken for delivered. An answer that
+//     does not end within the ten seconds or 4 KiB is none.
 //   - Redirects are not followed: they would carry the message elsewhere.
 //
 // The limits are Slack's as measured and documented by others; a test holds

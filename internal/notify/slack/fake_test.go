@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf16"
+
+	"github.com/layerd/layerd/internal/foreign"
 )
 
 const (
@@ -31,6 +33,7 @@ type payload struct {
 	Parse     string  `json:"parse"`
 	LinkNames bool    `json:"link_names"`
 	Unfurl    bool    `json:"unfurl_links"`
+	Media     *bool   `json:"unfurl_media"`
 }
 
 type block struct {
@@ -128,7 +131,7 @@ func (p payload) dislike() error {
 		if strings.ContainsAny(s, "<>") || strings.Contains(entity.ReplaceAllString(s, ""), "&") {
 			return fmt.Errorf("not escaped: %q", s)
 		}
-		if strings.ContainsAny(s, "\x00\x1b\u202e") {
+		if line := strings.ReplaceAll(s, "\n", " "); foreign.Clean(line) != line {
 			return fmt.Errorf("not harmless: %q", s)
 		}
 	}
@@ -139,7 +142,7 @@ func (p payload) dislike() error {
 	if total > 10_000 {
 		return fmt.Errorf("%d characters, and our own limit is 10,000", total)
 	}
-	if p.Parse != "none" || p.LinkNames || p.Unfurl {
+	if p.Parse != "none" || p.LinkNames || p.Unfurl || p.Media == nil || *p.Media { // Slack shows pictures unless it is told not to
 		return fmt.Errorf("Slack would link names")
 	}
 	return nil

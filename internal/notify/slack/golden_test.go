@@ -15,7 +15,7 @@ func TestStories(t *testing.T) {
 	for _, s := range notifytest.Stories() {
 		t.Run(s.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				messages, err := s.Messages(t.Context())
+				messages, err := s.Messages()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -21,8 +21,8 @@ const (
 	pace = time.Second
 	// timeout is how long one message may take.
 	timeout = 10 * time.Second
-	// mostAnswer is how much of an answer is read.
-	mostAnswer = 4 << 10
+	// maxAnswer is how much of an answer is read.
+	maxAnswer = 4 << 10
 )
 
 // Options are where a Webhook sends to. URL is required.
@@ -30,7 +30,10 @@ type Options struct {
 	Name string // among the targets; empty = "slack"
 	// URL returns the webhook's address. It is asked before each message, so that
 	// a new address needs no restart.
-	URL       func(context.Context) (string, error)
+	URL func(context.Context) (string, error)
+	// Refused is called when Slack refuses the address; nil = nobody is. Whoever
+	// remembers it for a while should read it again.
+	Refused   func()
 	Transport http.RoundTripper // nil = http.DefaultTransport
 	Timeout   time.Duration     // for one message; 0 = 10 s
 }
@@ -41,6 +44,7 @@ type Webhook struct {
 	url     func(context.Context) (string, error)
 	client  *http.Client
 	timeout time.Duration
+	refused func()
 
 	// turn holds one token for whoever may send, and guards next: a mutex would
 	// be held while waiting, which a context must be able to end.
@@ -56,7 +60,7 @@ func NewWebhook(o Options) (*Webhook, error) {
 		return nil, errors.New("slack: the address of the webhook is missing")
 	}
 	w := &Webhook{
-		name: o.Name, url: o.URL, timeout: o.Timeout, turn: make(chan struct{}, 1),
+		name: o.Name, url: o.URL, timeout: o.Timeout, refused: o.Refused, turn: make(chan struct{}, 1),
 		client: &http.Client{
 			Transport:     o.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -88,6 +92,9 @@ func (w *Webhook) Send(ctx context.Context, m notify.Message) error {
 	err = w.post(ctx, body)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if e, ok := errors.AsType[*notify.SendError](err); ok && e.Verdict == notify.Broken && w.refused != nil {
+		w.refused()
 	}
 	return err
 }
@@ -139,12 +146,22 @@ func (w *Webhook) post(ctx context.Context, body []byte) error {
 		return &notify.SendError{Verdict: notify.Later, Reason: "slack: " + kindOf(err, w.timeout)}
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
-	if err != nil && resp.StatusCode < 300 {
-		// Slack had taken the message when it began to answer.
-		answer = []byte("ok")
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if resp.StatusCode < 300 && (err != nil || len(answer) > maxAnswer) {
+		// Whatever it began with, nobody knows what it would have said. That
+		// the message arrives twice is the lesser evil.
+		return &notify.SendError{Verdict: notify.Later, Reason: fmt.Sprintf("slack: %d, but the answer does not end", resp.StatusCode)}
 	}
 	return judge(resp, string(answer), address)
+}
+
+// Usable returns why the address of a webhook cannot be used, without a word of
+// it; nil when it may be.
+func Usable(address string) error {
+	if !safe(strings.TrimSpace(address)) {
+		return errors.New("it is not an https URL, as the address of a webhook is")
+	}
+	return nil
 }
 
 // safe reports whether the secret may be sent to the address: encrypted, or not

@@ -109,6 +109,145 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// P7: only `ok` is ok, whatever the code says; and an answer that does not end is
+// waited for no longer than for one that does not begin.
+func TestP7OnlyOkIsOk(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body  io.Reader
+		want  notify.Verdict // empty = it is taken
+		shown string
+	}{
+		"ok":                     {strings.NewReader("ok"), "", ""},
+		"ok and a line end":      {strings.NewReader("ok\n"), "", ""},
+		"a refusal":              {strings.NewReader("no_service"), notify.Broken, "no_service"},
+		"another refusal":        {strings.NewReader("invalid_token\n"), notify.Broken, "invalid_token"},
+		"a refused message":      {strings.NewReader("invalid_payload"), notify.Broken, "invalid_payload"},
+		"nothing":                {strings.NewReader(""), notify.Later, "not Slack's"},
+		"OK":                     {strings.NewReader("OK"), notify.Later, "not Slack's"},
+		"ok with more":           {strings.NewReader("ok, sort of"), notify.Later, "not Slack's"},
+		"ok in quotes":           {strings.NewReader(`"ok"`), notify.Later, "not Slack's"},
+		"JSON":                   {strings.NewReader(`{"ok":true}`), notify.Later, "not Slack's"},
+		"JSON that refuses":      {strings.NewReader(`{ "ok" : false }`), notify.Later, "not Slack's"},
+		"a page":                 {strings.NewReader("<html>ok</html>"), notify.Later, "not Slack's"},
+		"ok and far too much":    {io.MultiReader(strings.NewReader("ok"), strings.NewReader(strings.Repeat(" ", 1<<20))), notify.Later, "does not end"},
+		"no end":                 {endless{}, notify.Later, "does not end"},
+		"no end of ok":           {io.MultiReader(strings.NewReader("ok"), endless{}), notify.Later, "does not end"},
+		"silence":                {hanging{}, notify.Later, "does not end"},
+		"ok and silence":         {io.MultiReader(strings.NewReader("ok"), hanging{}), notify.Later, "does not end"},
+		"a byte every second":    {dripping{}, notify.Later, "does not end"},
+		"a connection that ends": {io.MultiReader(strings.NewReader("o"), broken{}), notify.Later, "does not end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := open(t, roundTrip(func(r *http.Request) (*http.Response, error) {
+					body := struct {
+						io.Reader
+						io.Closer
+					}{ending{r.Context(), tt.body}, io.NopCloser(nil)}
+					return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, Request: r}, nil
+				}))
+				began := time.Now()
+				defer time.Sleep(2 * time.Hour) // for what hangs
+				err := w.Send(t.Context(), notifytest.Plain())
+				if took := time.Since(began); took > 10*time.Second {
+					t.Errorf("it took %s", took)
+				}
+				if tt.want == "" {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				e, ok := errors.AsType[*notify.SendError](err)
+				if !ok || e.Verdict != tt.want || !strings.Contains(e.Error(), tt.shown) || !strings.Contains(e.Error(), "200") {
+					t.Errorf("%+v", err)
+				}
+			})
+		})
+	}
+	for _, status := range []int{201, 202, 204} {
+		synctest.Test(t, func(t *testing.T) {
+			if err := open(t, answer(status, "")).Send(t.Context(), notifytest.Plain()); err == nil {
+				t.Errorf("%d without a word is taken for Slack's", status)
+			}
+		})
+	}
+}
+
+// What an answer may be made of.
+type (
+	endless  struct{} // as much as one likes
+	hanging  struct{} // nothing, for ever
+	dripping struct{} // a byte a second
+	broken   struct{} // the connection ends
+	ending   struct { // what a transport does when the context ends
+		ctx  context.Context
+		body io.Reader
+	}
+)
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func (hanging) Read([]byte) (int, error) {
+	time.Sleep(time.Hour)
+	return 0, nil
+}
+
+func (dripping) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	p[0] = ' '
+	return 1, nil
+}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func (e ending) Read(p []byte) (int, error) {
+	type result struct {
+		n   int
+		err error
+	}
+	done, own := make(chan result, 1), make([]byte, len(p))
+	go func() {
+		n, err := e.body.Read(own)
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		copy(p, own[:r.n])
+		return r.n, r.err
+	case <-e.ctx.Done():
+		return 0, e.ctx.Err()
+	}
+}
+
+// Q4: a webhook that Slack refuses has its address read anew; one that is away has
+// not.
+func TestQ4ARefusedAddressIsReadAnew(t *testing.T) {
+	for status, want := range map[int]int{404: 1, 403: 1, 410: 1, 500: 0, 429: 0, 200: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			refused := 0
+			w, err := slack.NewWebhook(slack.Options{
+				Transport: answer(status, "ok"), Refused: func() { refused++ },
+				URL: func(context.Context) (string, error) { return address, nil },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Send(t.Context(), notifytest.Plain()); (err == nil) != (status == 200) {
+				t.Errorf("%d: %v", status, err)
+			}
+			if refused != want {
+				t.Errorf("%d: read anew %d times, want %d", status, refused, want)
+			}
+		})
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -98,7 +98,7 @@ func TestIdentityIsAskedAgainAfterAFailure(t *testing.T) {
 		return reply(403, `<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid</Message></Error></ErrorResponse>`, "Content-Type", "text/xml")
 	}), good)
 	c := w.client(t)
-	if e := kindIs(t, c.Check(t.Context()), state.Human); e.Code != "InvalidClientTokenId" {
+	if e := kindIs(t, c.Check(t.Context()), state.Barred); e.Code != "InvalidClientTokenId" {
 		t.Errorf("code %q", e.Code)
 	}
 	if err := c.Check(t.Context()); err != nil {
@@ -190,7 +190,7 @@ func TestDeniedRole(t *testing.T) {
 		}
 		pass(t, time.Hour)
 		_, err := c.SetLayers(t.Context(), "f", nil, "r")
-		if e := kindIs(t, err, state.Human); e.Op != "AssumeRole" || e.Code != "AccessDenied" {
+		if e := kindIs(t, err, state.Barred); e.Op != "AssumeRole" || e.Code != "AccessDenied" {
 			t.Errorf("got %+v", e)
 		}
 		_, err = c.SetLayers(t.Context(), "f", nil, "r")

@@ -24,11 +24,45 @@ func fails(status int, code, message string) handler {
 	return always(func() *http.Response { return failure(status, code, message) })
 }
 
+// What AWS refuses for the credentials is told with the call that met it, and bars
+// the others: they are not sent.
+func TestO1CredentialsBarAllCalls(t *testing.T) {
+	for _, code := range []string{
+		"ExpiredTokenException", "ExpiredToken", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException",
+		"SignatureDoesNotMatch", "MissingAuthenticationTokenException", "IncompleteSignatureException",
+	} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire()
+				refused := fails(403, code, "The security token included in the request is expired")
+				w.answer["GetFunction"], w.answer["UpdateFunctionConfiguration"] = refused, refused
+				cl := w.client(t)
+				_, err := cl.SetLayers(t.Context(), "f", nil, "r1")
+				if e := kindIs(t, err, state.Barred); e.Op != "UpdateFunctionConfiguration" || e.Resource != "f" || e.Code != code {
+					t.Errorf("%+v", e)
+				}
+				for range 3 {
+					_, err = cl.Function(t.Context(), "f")
+					kindIs(t, err, state.Barred)
+					_, err = cl.SetLayers(t.Context(), "g", nil, "r1")
+					if e := kindIs(t, err, state.Barred); e.Code != code {
+						t.Errorf("%+v", e)
+					}
+				}
+				if n := w.count("UpdateFunctionConfiguration") + w.count("GetFunction"); n != 1 {
+					t.Errorf("%d calls were sent", n)
+				}
+			})
+		})
+	}
+}
+
 // One row for each answer that Lambda, STS and the network are known to give:
 // what a read makes of it, what a write makes of it, and how often a write is
 // sent.
 func TestErrorKinds(t *testing.T) {
 	const h, a, l, g, u = state.Human, state.Again, state.LookAgain, state.Gone, state.Unsure
+	const b = state.Barred
 	dial := &url.Error{Op: "Put", URL: "https://x", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
 	for _, c := range []struct {
 		name        string
@@ -57,9 +91,14 @@ func TestErrorKinds(t *testing.T) {
 		{"403 AccessDeniedException", fails(403, "AccessDeniedException", "User is not authorized"), h, h, 1},
 		{"403 AccessDenied", fails(403, "AccessDenied", "User is not authorized"), h, h, 1},
 		{"400 Validation", fails(400, "ValidationException", "1 validation error detected"), h, h, 1},
-		{"400 ExpiredToken", fails(400, "ExpiredTokenException", "The security token included in the request is expired"), h, h, 1},
-		{"403 UnrecognizedClient", fails(403, "UnrecognizedClientException", "The security token is invalid"), h, h, 1},
-		{"403 InvalidSignature", fails(403, "InvalidSignatureException", "does not match"), h, h, 1},
+		{"400 SubscriptionRequired", fails(400, "SubscriptionRequiredException", "The AWS Access Key Id needs a subscription for the service"), b, b, 1},
+		{"403 OptInRequired", fails(403, "OptInRequired", ""), b, b, 1},
+		// Of one function's key, network and files.
+		{"502 KMSAccessDenied", fails(502, "KMSAccessDeniedException", "Lambda was unable to decrypt the environment variables"), h, h, 1},
+		{"502 KMSDisabled", fails(502, "KMSDisabledException", ""), h, h, 1},
+		{"502 KMSInvalidState", fails(502, "KMSInvalidStateException", ""), h, h, 1},
+		{"502 KMSNotFound", fails(502, "KMSNotFoundException", ""), h, h, 1},
+		{"502 InvalidSubnet", fails(502, "InvalidSubnetIDException", ""), h, h, 1},
 		{"413", fails(413, "RequestEntityTooLargeException", ""), h, h, 1},
 		{"418 of the future", fails(418, "TeapotException", ""), h, h, 1},
 		// Refusals of UpdateFunctionConfiguration.
@@ -193,7 +232,7 @@ func TestNoCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = c.Check(t.Context())
-	if e := kindIs(t, err, state.Human); !strings.Contains(e.Message, "no such profile") || w.total() != 0 {
+	if e := kindIs(t, err, state.Barred); !strings.Contains(e.Message, "no such profile") || w.total() != 0 {
 		t.Errorf("got %v after %d calls", e, w.total())
 	}
 }

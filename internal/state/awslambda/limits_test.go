@@ -252,7 +252,7 @@ func TestTheCheckHasTheLastWord(t *testing.T) {
 			t.Errorf("while it was allowed: %v", got[:2])
 		}
 		for _, err := range got[2:] {
-			if state.KindOf(err) != state.Again || !errors.Is(err, lost) {
+			if state.KindOf(err) != state.Barred || !errors.Is(err, lost) {
 				t.Errorf("afterwards: %v", err)
 			}
 		}

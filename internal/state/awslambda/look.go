@@ -137,7 +137,7 @@ func merge[K comparable, V any](into *map[K]V, found map[K]V) {
 // answers.
 func (l *look) failed(err error) error {
 	switch state.KindOf(err) {
-	case state.Again, state.Stopped:
+	case state.Again, state.Stopped, state.Barred:
 		return err
 	}
 	if state.Elsewhere(err) != nil {

@@ -186,13 +186,28 @@ func TestNoPolicyIsPrivate(t *testing.T) {
 	}
 }
 
+// What bars every call is no answer about one: the look ends, and nothing of it
+// becomes known.
+func TestBarredEndsTheLook(t *testing.T) {
+	for _, code := range []string{"UnrecognizedClientException", "ExpiredTokenException", "SubscriptionRequiredException", "OptInRequired"} {
+		w := newWire()
+		w.answer["GetLayerVersionByArn"] = fails(403, code, "the token is invalid")
+		v := layerARN("z").Version(1)
+		var s state.Snapshot
+		err := w.client(t).Look(t.Context(), &s, state.Needs{Probes: []state.LayerVersionARN{v}})
+		if state.KindOf(err) != state.Barred || !strings.Contains(err.Error(), code) || len(s.Probes) != 0 {
+			t.Errorf("%v, %+v", err, s.Probes)
+		}
+	}
+}
+
 // What was refused stays unread: unknown is never private, unused or usable.
 func TestRefusedStaysUnread(t *testing.T) {
 	w := newWire()
 	denied := fails(403, "AccessDeniedException", "not authorized")
 	w.answer["ListFunctions"], w.answer["ListAliases"], w.answer["GetLayerVersionPolicy"] = denied, denied, denied
 	w.answer["ListCodeSigningConfigs"], w.answer["GetFunction"] = denied, denied
-	w.answer["GetLayerVersionByArn"] = fails(403, "UnrecognizedClientException", "the token is invalid")
+	w.answer["GetLayerVersionByArn"] = fails(400, "RequestEntityTooLargeException", "it is too large")
 	v := layerARN("z").Version(1)
 	var s state.Snapshot
 	err := w.client(t).Look(t.Context(), &s, state.Needs{

@@ -376,7 +376,7 @@ func TestAssumeRoleWithExternalID(t *testing.T) {
 			t.Errorf("caller %s", last.Caller)
 		}
 		_, err := role("guess").Observe(t.Context(), state.Query{})
-		if e := kindIs(t, err, state.Human); e.Op != "AssumeRole" || e.Code != "AccessDenied" {
+		if e := kindIs(t, err, state.Barred); e.Op != "AssumeRole" || e.Code != "AccessDenied" {
 			t.Errorf("got %+v", e)
 		}
 		// Without the role these are the hub's own credentials.

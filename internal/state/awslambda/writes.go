@@ -13,7 +13,7 @@ type Writes struct {
 }
 
 // While returns the writes of c, each of which asks check before each attempt
-// whether it may still be sent; an error is state.Again. check is asked when the
+// whether it may still be sent; an error is state.Barred. check is asked when the
 // limiter has let the attempt through: a process that was stopped wakes up there,
 // what allowed the call before is minutes old then, and the timer that would end
 // its context may come a moment later than that of the limiter.

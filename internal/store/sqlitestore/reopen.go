@@ -100,8 +100,7 @@ func (s *Store) leave(ctx context.Context, before fs.FileInfo) error {
 		return err // not a whole database: nothing is touched until there is one
 	case !now.laid && now.id == s.known.id && now.generation >= s.known.merged && (ours && !cut || log == nil):
 		// Our log belongs to it: what is only there must not be lost with its name.
-		_, err := s.write.ExecContext(ctx, `PRAGMA wal_checkpoint(FULL)`)
-		return err
+		return mergeAll(ctx, s.write)
 	}
 	if err := replaceByCopy(ctx, s.known.real, before); err != nil {
 		return err
@@ -113,6 +112,19 @@ func (s *Store) leave(ctx context.Context, before fs.FileInfo) error {
 		err = errors.Join(err, gone)
 	}
 	return err
+}
+
+// mergeAll merges the whole log into the file. That somebody still reads what was
+// there before is no error to SQLite, which then leaves the rest in the log.
+func mergeAll(ctx context.Context, db querier) error {
+	var busy, inLog, merged int
+	if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(FULL)`).Scan(&busy, &inLog, &merged); err != nil {
+		return err
+	}
+	if busy != 0 || merged < inLog {
+		return fmt.Errorf("%w: somebody reads it, and its log cannot be merged", store.ErrBusy)
+	}
+	return nil
 }
 
 // replaceByCopy gives the file at path another inode. Reading it drops our locks

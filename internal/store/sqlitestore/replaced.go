@@ -258,10 +258,31 @@ func (o *opened) follows(ctx context.Context, now origin, err error) error {
 		if ended := ctx.Err(); ended != nil {
 			return ended
 		}
-		return o.noted(err)
+		return o.noted(tableGone(err))
 	}
 	o.written = now.generation
 	return nil
+}
+
+// tableGone returns ErrReplaced for an error of a statement of ours that has worked
+// before: a table that it names is not there any more.
+func tableGone(err error) error {
+	if kindOf(err) == lib.SQLITE_ERROR {
+		return replaced("it has lost its tables: %w", err)
+	}
+	return err
+}
+
+// lost is tableGone for a statement in an open store, which remembers it. It needs
+// one of calls.
+func (s *Store) lost(err error) error {
+	err = tableGone(err)
+	if s.known.Mutex == nil || !errors.Is(err, store.ErrReplaced) {
+		return err
+	}
+	s.known.Lock()
+	defer s.known.Unlock()
+	return s.known.noted(err)
 }
 
 func (o *opened) wrote(generation int64) {

@@ -86,6 +86,11 @@ func losses() []loss {
 			sqlFile(`UPDATE entry SET data = CAST('old' AS BLOB) WHERE key = 'a'; UPDATE origin SET generation = 1`)(t, path)
 		}, "old"},
 		{"its identity deleted", func(t *testing.T, path, copied string) { sqlFile("DELETE FROM origin")(t, path) }, ""},
+		{"the table of its identity dropped", func(t *testing.T, path, copied string) { sqlFile("DROP TABLE origin")(t, path) }, ""},
+		{"the table of its identity renamed", func(t *testing.T, path, copied string) {
+			sqlFile("ALTER TABLE origin RENAME TO was")(t, path)
+		}, ""},
+		{"the table of its values dropped", func(t *testing.T, path, copied string) { sqlFile("DROP TABLE entry")(t, path) }, ""},
 	}
 }
 
@@ -151,9 +156,9 @@ func lived(t *testing.T) (s *Store, path, copied string, rev store.Revision) {
 	return s, path, copied, rev
 }
 
-// TestReplaced: whichever way the file was lost, nothing is acknowledged after
+// TestP1Replaced: whichever way the file was lost, nothing is acknowledged after
 // it; and what lies there afterwards is opened anew, if it is a store.
-func TestReplaced(t *testing.T) {
+func TestP1Replaced(t *testing.T) {
 	for _, l := range losses() {
 		t.Run(l.name, func(t *testing.T) {
 			s, path, copied, rev := lived(t)
@@ -245,6 +250,64 @@ func checkWorks(t *testing.T, s *Store, path string) {
 		t.Errorf("at the next start: %q, %v", v.Data, err)
 	}
 	checkIntegrity(t, s)
+}
+
+// TestTablesGone: who only reads learns it as well, and reads no empty store.
+func TestTablesGone(t *testing.T) {
+	s, path, _, _ := lived(t)
+	sqlFile("DROP TABLE entry")(t, path)
+	if v, err := s.Get(t.Context(), "a"); !errors.Is(err, store.ErrReplaced) {
+		t.Errorf("Get = %q, %v, want ErrReplaced", v.Data, err)
+	}
+	for v, err := range s.List(t.Context(), store.Query{}) {
+		if !errors.Is(err, store.ErrReplaced) {
+			t.Errorf("List = %q, %v, want ErrReplaced", v.Key, err)
+		}
+	}
+	if err := s.Check(); !errors.Is(err, store.ErrReplaced) {
+		t.Errorf("Check: %v, want ErrReplaced", err)
+	}
+}
+
+// TestReopenWaitsForReaders: what is in the log alone is not left behind because
+// somebody still reads what was there before.
+func TestReopenWaitsForReaders(t *testing.T) {
+	s, path, _, rev := lived(t)
+	reader, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	tx, err := reader.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it was, below
+	var n int
+	if err := tx.QueryRow("SELECT count(*) FROM entry").Scan(&n); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if _, err := s.Replace(t.Context(), "a", rev, []byte("latest")); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, path+"-shm")
+	s.busy = 0
+	if _, err := s.write.ExecContext(t.Context(), "PRAGMA busy_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reopen(t.Context()); !errors.Is(err, store.ErrReplaced) || !errors.Is(err, store.ErrBusy) {
+		t.Errorf("Reopen while somebody reads: %v, want ErrReplaced and ErrBusy", err)
+	}
+	if err := errors.Join(tx.Rollback(), reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reopen(t.Context()); err != nil {
+		t.Fatalf("Reopen: %v", err)
+	}
+	if v, err := s.Get(t.Context(), "a"); err != nil || string(v.Data) != "latest" {
+		t.Errorf("Get after Reopen = %q, %v, want latest", v.Data, err)
+	}
+	checkWorks(t, s, path)
 }
 
 // TestNotReplaced: what is usual is no loss.

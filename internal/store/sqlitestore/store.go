@@ -68,7 +68,7 @@ func (s *Store) Get(ctx context.Context, key string) (store.Value, error) {
 		err = s.moved() // a connection that is new would begin another log
 	}
 	if err == nil {
-		err = s.read.QueryRowContext(ctx, sqlGet, key).Scan(&v.Data, &v.Revision)
+		err = s.lost(s.read.QueryRowContext(ctx, sqlGet, key).Scan(&v.Data, &v.Revision))
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = store.ErrNotFound
@@ -135,7 +135,7 @@ func (s *Store) swap(ctx context.Context, lost error, statement string, args ...
 	}
 	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
-		return err
+		return s.lost(err)
 	}
 	switch n, err := result.RowsAffected(); {
 	case err != nil:
@@ -183,7 +183,7 @@ func (s *Store) scan(ctx context.Context, q store.Query) ([]store.Value, bool, e
 	statement, args := listStatement(q, limit)
 	rows, err := s.read.QueryContext(ctx, statement, args...)
 	if err != nil {
-		return nil, false, err
+		return nil, false, s.lost(err)
 	}
 	defer rows.Close()
 	var values []store.Value

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/daemon/config"
@@ -77,12 +78,20 @@ func regionOf(name, otherwise string) string {
 }
 
 // plain is what AWS said, without the SDK's account of how it was asked. An
-// error that is not from AWS, such as no credentials, stays whole.
+// error that is not from AWS, such as no credentials, stays whole. What may be
+// another one in a moment is a *config.UnreachableError.
 func plain(call string, err error) error {
-	if e, ok := errors.AsType[smithy.APIError](err); ok {
-		return fmt.Errorf("%s: %w", call, refusal{e})
+	e, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return &config.UnreachableError{Err: fmt.Errorf("%s: %w", call, err)}
 	}
-	return fmt.Errorf("%s: %w", call, err)
+	response, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	_, throttled := retry.DefaultThrottleErrorCodes[e.ErrorCode()]
+	err = fmt.Errorf("%s: %w", call, refusal{e})
+	if throttled || answered && response.HTTPStatusCode() >= 500 {
+		return &config.UnreachableError{Err: err}
+	}
+	return err
 }
 
 // refusal is what AWS said, as it may be shown: of a signature that does not match

@@ -20,8 +20,9 @@ var errIrregular = errors.New("is neither a file nor a folder")
 // folder even when entries are swapped while they are looked at; on top of
 // that no link is followed, also not one that stays inside.
 type Disk struct {
-	root *os.Root // closed by the garbage collector: a Commit has no Close
-	max  int64
+	root   *os.Root // closed by the garbage collector: a Commit has no Close
+	max    int64
+	sealed map[string]error // folders that are not read, and why
 }
 
 var (
@@ -41,7 +42,12 @@ func OpenDisk(dir string, max int64) (*Disk, error) {
 	return &Disk{root: root, max: max}, nil
 }
 
-// look describes name and refuses to pass through a link on the way to it.
+// Seal makes reading a folder, or anything below it, fail with the error that is
+// given for its path. It must be called before the Disk is read.
+func (d *Disk) Seal(folders map[string]error) { d.sealed = folders }
+
+// look describes name and refuses to pass through a link or a sealed folder on
+// the way to it.
 func (d *Disk) look(op, name string) (fs.FileInfo, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -59,6 +65,9 @@ func (d *Disk) look(op, name string) (fs.FileInfo, error) {
 		}
 		if info.Mode()&fs.ModeSymlink != 0 && i < len(parts)-1 {
 			return nil, &fs.PathError{Op: op, Path: at, Err: ErrLink}
+		}
+		if err := d.sealed[at]; err != nil && i < len(parts)-1 {
+			return nil, &fs.PathError{Op: op, Path: at, Err: err}
 		}
 	}
 	return info, nil
@@ -118,6 +127,9 @@ func (d *Disk) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 func (d *Disk) list(name string) ([]fs.DirEntry, error) {
+	if err := d.sealed[name]; err != nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+	}
 	f, err := d.root.Open(name)
 	if err != nil {
 		return nil, err

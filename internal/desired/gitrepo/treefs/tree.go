@@ -15,7 +15,7 @@ import (
 var ErrLink = errors.New("is a symbolic link, which is not followed")
 
 // File is one file or symbolic link to build a Tree from. Folders follow from
-// the paths.
+// the paths; one that nothing lies in is named with fs.ModeDir.
 type File struct {
 	Path string      // slash-separated, as fs.ValidPath wants it
 	Mode fs.FileMode // permissions, and fs.ModeSymlink for a link
@@ -23,7 +23,9 @@ type File struct {
 	Link string      // where a link points; only told, never followed
 
 	// Open delivers the content and is called once per reader, from any
-	// goroutine. It may fail: then the file is listed, and reading it fails.
+	// goroutine. It may fail: then the file is listed, and reading it fails. Of a
+	// folder it fails always: then the folder is listed, and reading it, or
+	// anything below it, fails. nil is an ordinary folder.
 	Open func() (io.ReadCloser, error)
 }
 
@@ -57,7 +59,17 @@ func (n *node) Sys() any                   { return nil }
 func (n *node) Type() fs.FileMode          { return n.file.Mode.Type() }
 func (n *node) Info() (fs.FileInfo, error) { return n, nil }
 func (n *node) String() string             { return fs.FormatFileInfo(n) }
-func (n *node) isLink() bool               { return n.file.Mode&fs.ModeSymlink != 0 }
+
+// sealed returns why a folder cannot be read; nil when it can.
+func (n *node) sealed() error {
+	if !n.IsDir() || n.file.Open == nil {
+		return nil
+	}
+	_, err := n.file.Open()
+	return err
+}
+
+func (n *node) isLink() bool { return n.file.Mode&fs.ModeSymlink != 0 }
 
 // Build makes a Tree of files, all stamped with one time. It refuses a path
 // that no fs.FS may have, and one path that is there twice or is both a file
@@ -71,6 +83,9 @@ func Build(files []File, when time.Time) (*Tree, error) {
 		}
 		if t.nodes[f.Path] != nil {
 			return nil, fmt.Errorf("%q is there twice", f.Path)
+		}
+		if f.Mode.IsDir() {
+			f.Mode |= 0o555
 		}
 		parent, err := t.folder(path.Dir(f.Path), when)
 		if err != nil {
@@ -122,8 +137,12 @@ func (t *Tree) find(op, name string) (*node, error) {
 		return n, nil
 	}
 	for up := path.Dir(name); up != "."; up = path.Dir(up) {
-		if n := t.nodes[up]; n != nil && n.isLink() {
+		switch n := t.nodes[up]; {
+		case n == nil:
+		case n.isLink():
 			return nil, &fs.PathError{Op: op, Path: up, Err: ErrLink}
+		case n.IsDir() && n.file.Open != nil:
+			return nil, &fs.PathError{Op: op, Path: up, Err: n.sealed()}
 		}
 	}
 	return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
@@ -134,6 +153,9 @@ func (t *Tree) Open(name string) (fs.File, error) {
 	n, err := t.find("open", name)
 	if err != nil {
 		return nil, err
+	}
+	if err := n.sealed(); err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	if n.IsDir() {
 		return &openFolder{info: n, path: name, rest: n.entries}, nil
@@ -176,6 +198,9 @@ func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	if !n.IsDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errNoFolder}
+	}
+	if err := n.sealed(); err != nil {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 	}
 	return slices.Clone(n.entries), nil
 }

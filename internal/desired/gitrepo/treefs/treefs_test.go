@@ -272,3 +272,46 @@ func TestOpenDiskNeedsAFolder(t *testing.T) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
+
+// G5: a folder whose content is elsewhere is listed, in both; reading it, or anything
+// below it, fails with the reason, which is not "does not exist".
+func TestG5SealedFolders(t *testing.T) {
+	disk := buildDisk(t)
+	disk.Seal(map[string]error{"layers/common": errUnreadable})
+	tree, err := Build([]File{
+		text("layerd.yaml", "x"),
+		{Path: "layers/common", Mode: fs.ModeDir, Open: func() (io.ReadCloser, error) { return nil, errUnreadable }},
+		{Path: "docs", Mode: fs.ModeDir},
+	}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, fsys := range map[string]fs.FS{"disk": disk, "tree": tree} {
+		info, err := fs.Stat(fsys, "layers/common")
+		if err != nil || !info.IsDir() {
+			t.Errorf("%s: the folder is %v, %v", name, info, err)
+		}
+		_, list := fs.ReadDir(fsys, "layers/common")
+		_, open := fsys.Open("layers/common")
+		_, below := fs.Lstat(fsys, "layers/common/layer.yaml")
+		_, read := fs.ReadFile(fsys, "layers/common/layer.yaml")
+		for what, err := range map[string]error{"list": list, "open": open, "below": below, "read": read} {
+			if !errors.Is(err, errUnreadable) || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %s: %v", name, what, err)
+			}
+		}
+	}
+	if entries, err := fs.ReadDir(tree, "docs"); err != nil || len(entries) > 0 {
+		t.Errorf("a folder without files: %v, %v", entries, err)
+	}
+	if err := fstest.TestFS(must(Build([]File{text("a/b", "x"), {Path: "docs", Mode: fs.ModeDir}}, time.Now())), "a/b", "docs"); err != nil {
+		t.Error(err)
+	}
+}
+
+func must(t *Tree, err error) *Tree {
+	if err != nil {
+		panic(err)
+	}
+	return t
+}

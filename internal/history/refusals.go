@@ -1,0 +1,125 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
+)
+
+// refusalDoc is how often AWS refused in a row to bring a function to the same.
+// Stored: names and meanings stay.
+type refusalDoc struct {
+	Aim      string    `json:"aim"`
+	Count    int       `json:"count"`
+	Last     time.Time `json:"last"`
+	Own      bool      `json:"own,omitempty"`
+	Revision string    `json:"revision,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// maxReason bounds AWS's words in a document that is read in every round.
+const maxReason = 1 << 10
+
+func refusalDocs(list []plan.Refusal) []refusalDoc {
+	var docs []refusalDoc
+	for _, r := range list {
+		docs = append(docs, refusalDoc{r.Aim, r.Count, r.Last.UTC(), r.Own, r.Revision, words.Truncate(r.Reason, maxReason)})
+	}
+	return docs
+}
+
+func (d functionDoc) refusals() []plan.Refusal {
+	var list []plan.Refusal
+	for _, r := range d.Refused {
+		list = append(list, plan.Refusal{Aim: r.Aim, Count: r.Count, Last: r.Last, Own: r.Own, Revision: r.Revision, Reason: r.Reason})
+	}
+	return list
+}
+
+// RecordAttempts remembers what AWS refused, for the functions that a round tried,
+// and forgets what it does not refuse any more. past is what was read of them
+// before the round. It writes a function only where something is new.
+func (l *Log) RecordAttempts(ctx context.Context, environment, region string, past plan.Past, tried []plan.Attempt) error {
+	through := plan.LetThrough(tried)
+	in := map[string][]plan.Attempt{}
+	var names []string
+	for _, a := range tried {
+		if !a.Done || len(past.Functions[a.Function].Refusals) > 0 {
+			in[a.Function] = append(in[a.Function], a)
+			names = append(names, a.Function)
+		}
+	}
+	if through {
+		for name, f := range past.Functions {
+			if in[name] == nil && len(plan.Proven(f.Refusals)) != len(f.Refusals) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		err := l.updateRefusals(ctx, environment, region, name, func(list []plan.Refusal) []plan.Refusal {
+			if through && in[name] == nil {
+				list = plan.Proven(list)
+			}
+			for _, a := range in[name] {
+				list = a.After(list, through)
+			}
+			return list
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ForgetRefusals lets what AWS refused be tried again at once, and returns the
+// functions that this is about.
+func (l *Log) ForgetRefusals(ctx context.Context, environment, region string) (names []string, err error) {
+	functions := store.Query{Prefix: store.Prefix("past", l.repository, "function", environment, region)}
+	for d, err := range docs[functionDoc](l).List(ctx, functions) {
+		if err != nil {
+			return nil, fmt.Errorf("read what AWS refused in %s: %w", environment, err)
+		}
+		if len(d.Doc.Refused) > 0 {
+			names = append(names, d.Name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		none := func([]plan.Refusal) []plan.Refusal { return nil }
+		if err := l.updateRefusals(ctx, environment, region, name, none); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func (l *Log) updateRefusals(ctx context.Context, environment, region, name string, next func([]plan.Refusal) []plan.Refusal) error {
+	err := docs[functionDoc](l).Update(ctx, l.functionKey(environment, region, name), func(d *functionDoc) bool {
+		if l.held.number > 0 && d.Fences.staleFor(l.held) {
+			return false
+		}
+		list := refusalDocs(next(d.refusals()))
+		if slices.EqualFunc(list, d.Refused, func(a, b refusalDoc) bool {
+			last := a.Last.Equal(b.Last)
+			a.Last, b.Last = time.Time{}, time.Time{}
+			return last && a == b
+		}) {
+			return false
+		}
+		d.V, d.Refused = version, list
+		d.Fences.advance(l.held)
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("remember what AWS refused on %s: %w", name, err)
+	}
+	return nil
+}
