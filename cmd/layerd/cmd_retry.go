@@ -108,7 +108,7 @@ func (a *app) tellRetried(r round.Retried, e desired.Environment, layer string) 
 		p.Linef(2, "it halted %s: %s", words.Moment(x.Rollout.Since, e.Zone), x.Rollout.Reason)
 	}
 	for _, x := range r.Tried {
-		p.Linef(0, "%s %s · %s  what AWS refused is tried again on %s: %s", p.Good("✓"), p.Bold(x.Environment.Name), x.Environment.Region,
+		p.Linef(0, "%s %s · %s  what was refused, or left alone, is tried again on %s: %s", p.Good("✓"), p.Bold(x.Environment.Name), x.Environment.Region,
 			words.Count(len(x.Functions), "function"), words.Few(x.Functions))
 	}
 	p.Linef(2, "the daemon goes on in its next round; without one: layerd apply")

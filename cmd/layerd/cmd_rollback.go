@@ -152,7 +152,12 @@ func (a *app) notWritten(f *rollbackFlags, r prepared, back round.Return, err er
 
 // writtenBack ends a rollback whose word is written, however much of it was done.
 func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err error) error {
-	code := func() int { return applyCode(back.Report, f.round.envs) }
+	code := func() int {
+		if c := applyCode(back.Report, f.round.envs); c != exitOK || !keepsBad(back) {
+			return c
+		}
+		return exitFailed // callers have what was to go away, and nobody may read the list
+	}
 	err = a.finish(&f.round, r, back.Report, err, code)
 	q := back.Back[0]
 	switch {
@@ -168,6 +173,18 @@ func (a *app) writtenBack(f *rollbackFlags, r prepared, back round.Return, err e
 			words.Version(q.Number, q.Semver), q.Environment, words.ShellQuote(q.Environment), words.ShellQuote(q.Name))
 	}
 	return err
+}
+
+// keepsBad reports whether a function could not be brought back.
+func keepsBad(back round.Return) bool {
+	name := back.Back[0].Name
+	return slices.ContainsFunc(back.Plans, func(p plan.Plan) bool {
+		return slices.ContainsFunc(p.Regions, func(r plan.Region) bool {
+			return slices.ContainsFunc(r.Blocked, func(b plan.Blocked) bool {
+				return !b.Permanent && (b.Layer == "" || slices.Contains(strings.Split(b.Layer, "+"), name))
+			})
+		})
+	})
 }
 
 func leaseHeld(result plan.Report) bool {

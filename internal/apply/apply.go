@@ -191,7 +191,7 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	planned.Steps = slices.Clone(planned.Steps)
-	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While), rec: rec, told: map[string]bool{}}
+	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While, ctx.Done()), rec: rec, told: map[string]bool{}}
 	repoints, jobs, prunes := r.groupSteps()
 	r.total = len(repoints) + len(jobs) + len(prunes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })

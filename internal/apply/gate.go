@@ -27,6 +27,9 @@ func (e *ClosedError) Unwrap() error { return e.Err }
 type gate struct {
 	Cloud
 	sends Writes // of Cloud, while the gate is open
+	// stopped is closed when nothing more may be begun: what still waits for its turn
+	// then has not begun.
+	stopped <-chan struct{}
 
 	mu     sync.Mutex        // guards what follows
 	closed error             // a *ClosedError; nil = open
@@ -55,8 +58,8 @@ const (
 	opUsers     = "ListFunctions"
 )
 
-func newGate(c Cloud, while func(check func() error) Writes) *gate {
-	g := &gate{Cloud: c, denied: map[string]string{}, lost: map[string]string{}, writes: map[string]*writing{}}
+func newGate(c Cloud, while func(check func() error) Writes, stopped <-chan struct{}) *gate {
+	g := &gate{Cloud: c, stopped: stopped, denied: map[string]string{}, lost: map[string]string{}, writes: map[string]*writing{}}
 	for _, op := range []string{opSetLayers, opPublish, opMoveAlias, opDelete} {
 		w := &writing{turn: make(chan struct{}, 1)}
 		w.turn <- struct{}{}
@@ -93,15 +96,21 @@ func (g *gate) close(err error) error {
 func (g *gate) write(ctx context.Context, op, about string, do func() error) error {
 	w := g.writes[op]
 	if !w.letThrough.Load() {
+		unsent := &state.Error{Op: op, Resource: about, Kind: state.Again, Message: "not sent: stopped"}
 		select {
 		case <-w.turn:
 			if w.letThrough.Load() {
 				w.turn <- struct{}{}
-				break
+			} else {
+				defer func() { w.turn <- struct{}{} }()
 			}
-			defer func() { w.turn <- struct{}{} }()
 		case <-ctx.Done():
-			return &state.Error{Op: op, Resource: about, Kind: state.Again, Message: "not sent: " + ctx.Err().Error(), Err: ctx.Err()}
+			return unsent
+		}
+		select {
+		case <-g.stopped:
+			return unsent
+		default:
 		}
 	}
 	if err := g.whyClosed(); err != nil {

@@ -87,6 +87,15 @@ func (w *World) DropFunction(name string) {
 	}
 }
 
+// DropAlias deletes an alias, if it is there.
+func (w *World) DropAlias(function, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f, _ := w.find(function); f != nil {
+		delete(f.aliases, name)
+	}
+}
+
 // DropLayerVersion deletes a layer version by its ARN, whoever's it is.
 func (w *World) DropLayerVersion(arn string) {
 	w.mu.Lock()

@@ -29,7 +29,10 @@ type Finding struct {
 	Code     string
 	Sentence string // for a person, in one line; without secrets
 	Unread   bool   // AWS did not answer or refused: nothing was looked at; the Status is Unknown
-	Detail   string // the end of a function's log, in lines, without secrets; mostly empty
+	// Decides reports that no other finding makes up for an Unknown: what was to be
+	// looked at is not what was set.
+	Decides bool
+	Detail  string // the end of a function's log, in lines, without secrets; mostly empty
 }
 
 // Verdict is what all findings come to.
@@ -42,7 +45,8 @@ type Verdict struct {
 
 // Judge is the rule: one bad finding is bad; when nothing is good and
 // something is unknown, the whole is unknown, and that is for on_unknown; one good
-// finding carries those that are unknown, which are reported. Nothing looked at is
+// finding carries those that are unknown, which are reported, but for one that
+// decides. Nothing looked at is
 // good, since nothing was asked for.
 func Judge(findings []Finding) Verdict {
 	v := Verdict{Status: Good, Findings: slices.Clone(findings)}
@@ -52,7 +56,7 @@ func Judge(findings []Finding) Verdict {
 	switch {
 	case has(Bad):
 		v.Status = Bad
-	case len(findings) > 0 && !has(Good):
+	case len(findings) > 0 && !has(Good), slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == Unknown && f.Decides }):
 		v.Status = Unknown
 	}
 	first := func(f Finding) int {

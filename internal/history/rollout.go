@@ -78,7 +78,7 @@ func (l *Log) SaveRollout(ctx context.Context, environment, region string, r rol
 // that the same compares equal.
 func newRolloutDoc(r rollout.Rollout) rolloutDoc {
 	r.Begun, r.Since, r.Ended = stored(r.Begun), stored(r.Since), stored(r.Ended)
-	r.Chain, r.Targets = slices.Concat(r.Chain), slices.Concat(r.Targets)
+	r.Chain, r.Targets, r.Left = slices.Concat(r.Chain), slices.Concat(r.Targets), slices.Concat(r.Left)
 	var asked []desired.Asked
 	for _, a := range r.Asked {
 		asked = append(asked, *truncatedAsked(&a))

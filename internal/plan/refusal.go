@@ -15,6 +15,9 @@ const (
 	// refuses it for may be beside the function, where nobody sees it change.
 	mostRefusals = 3
 	retryAfter   = 24 * time.Hour
+	// sharedAfter is how far apart refusals count that may be of all functions: while the
+	// account is being mended none is blocked for it, and none is tried for ever.
+	sharedAfter = time.Hour
 	// mostAims bounds what is remembered of one function.
 	mostAims = 4
 )
@@ -158,11 +161,17 @@ func (a Attempt) After(list []Refusal, letThrough bool) []Refusal {
 	if before.Revision != "" && a.Revision != "" && before.Revision != a.Revision {
 		before.Count, before.Own = 0, false // it was another function then
 	}
+	// Others that were let through before all were refused prove nothing, unless it
+	// was refused in an earlier round as well.
+	proven := letThrough && (!a.Shared || !before.Last.IsZero())
 	next := Refusal{
-		Aim: a.Aim, Count: before.Count, Last: a.At, Own: before.Own || !a.MayBeAll || letThrough, Revision: a.Revision, Reason: a.Reason,
+		Aim: a.Aim, Count: before.Count, Last: a.At, Own: before.Own || !a.MayBeAll || proven, Revision: a.Revision, Reason: a.Reason,
 	}
-	if next.Own || !a.Shared {
+	switch {
+	case next.Own || !a.Shared || !before.Last.IsZero() && a.At.Sub(before.Last) >= sharedAfter:
 		next.Count++
+	case !before.Last.IsZero():
+		next.Last = before.Last // it counts once in a while
 	}
 	if over := len(kept) + 1 - mostAims; over > 0 {
 		slices.SortFunc(kept, func(a, b Refusal) int { return a.Last.Compare(b.Last) })

@@ -52,6 +52,9 @@ type Region struct {
 	// LeftAlone names functions that are not returned with the rest of a
 	// rollout, since somebody else has changed them meanwhile.
 	LeftAlone []string
+	// Altered are functions whose alias somebody else has changed while the rollout
+	// under way shared out its calls.
+	Altered []string
 	// Lifted are quarantines that hold no more: Git wants another number.
 	Lifted []ruling.Quarantine
 	// RolloutStatus is how the rollouts stand once the plan was carried out, for
@@ -78,7 +81,7 @@ type Region struct {
 func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	f := rollout.Facts{
 		Observed: !p.ObservedAt.IsZero(), Failed: p.Failure != nil, Waves: len(p.Waves),
-		NewerCommit: p.NewerCommit, AllChanged: p.AllChanged, NothingChanged: len(changed) == 0,
+		Altered: p.Altered, NewerCommit: p.NewerCommit, AllChanged: p.AllChanged, NothingChanged: len(changed) == 0,
 		NoCanary:    !slices.ContainsFunc(changed, func(c rollout.Changed) bool { return c.Canary }),
 		UndoPlanned: p.Rollout != nil && p.Rollout.Stage == rollout.StageRollingBack,
 		Applied:     p.Applied,

@@ -20,7 +20,7 @@ func (r *region) endOrphanedCanaries() {
 	if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {
 		return // they go back with the rest
 	}
-	for _, c := range r.changed {
+	for _, c := range r.shared {
 		if c.Canary && c.AliasAfter != "" && c.Alias != state.LatestPublished && !r.stillRollingOut(c) {
 			r.resetWeights(c)
 		}
@@ -46,7 +46,7 @@ func (r *region) resetWeights(c rollout.Changed) {
 		return
 	}
 	a, known := r.alias(c.Function, c.Alias)
-	if !known || len(a.Weights) != 1 || a.Weights[c.AliasAfter] == 0 || a.Version != cmp.Or(c.AliasServes, c.AliasBefore) {
+	if !known || len(a.Weights) != 1 || a.Weights[c.AliasAfter] == 0 || a.Version != cmp.Or(c.AliasServes, c.AliasBefore) || c.Altered(&a, r.want.Rules()) != "" {
 		return // not ours, or not any more
 	}
 	r.plan.Steps = append(r.plan.Steps, plan.Step{

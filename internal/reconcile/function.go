@@ -34,6 +34,9 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		r.tallies[w.place].selected++
 		if !chosen {
 			chosen, sv = true, r.servedThrough(f)
+			if sv == nil && r.lostAlias(f) {
+				continue
+			}
 		}
 		if f.Image || f.Edge || sv != nil && !sv.known {
 			continue
@@ -80,6 +83,19 @@ func (r *region) decideFunction(f *state.Function, past plan.FunctionPast, slots
 		}
 	}
 	r.add(steps)
+}
+
+// lostAlias blocks a function whose alias is gone through which a rollout of what Git
+// asks for shared out its calls.
+func (r *region) lostAlias(f *state.Function) bool {
+	if r.want.Alias == "" || r.snap.Served[state.Qualified{Function: f.Name, Qualifier: r.want.Alias}].Version != "" {
+		return false
+	}
+	why := r.altered(f.Name, nil)
+	if why != "" {
+		r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{Function: f.Name, Reason: why})
+	}
+	return why != ""
 }
 
 // add appends the steps of one function. Room is made for as many as the functions

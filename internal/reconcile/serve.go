@@ -218,7 +218,39 @@ func (r *region) notServable(f *state.Function, step plan.Step) string {
 		return ""
 	}
 	s.Alias = a // what carrying it out is guarded by
+	if why := r.altered(f.Name, &a); why != "" {
+		return why
+	}
 	return r.othersCanary(f.Name, a)
+}
+
+// altered returns what somebody else has made of an alias to which the rollout under
+// way gave a share of calls, or did so before it was over; empty = nothing.
+func (r *region) altered(function string, a *state.Alias) string {
+	why := ""
+	if c := r.changedHere(function); c != nil && c.Wave > 0 && (r.rollout == nil || r.rollout.Stage != rollout.StageRollingBack) {
+		why = c.Altered(a, r.want.Rules())
+	}
+	if why != "" && !slices.Contains(r.plan.Altered, function) {
+		r.plan.Altered = append(r.plan.Altered, function)
+	}
+	if why == "" && r.leftAlone(function) {
+		why = "its alias was changed by somebody else while a rollout of this shared out its calls"
+	}
+	if why != "" {
+		why += "; it is left alone until Git asks for something else, or until layerd retry"
+	}
+	return why
+}
+
+// leftAlone reports whether the last rollout brought what Git asks for still, and
+// left the function alone.
+func (r *world) leftAlone(function string) bool {
+	last := r.last
+	if last == nil || !slices.Contains(last.Left, function) {
+		return false
+	}
+	return last.SameTargets(r.targets())
 }
 
 // alias returns an alias of a function, or asks for the function's aliases.

@@ -24,8 +24,10 @@ type world struct {
 	// begunLists are Region.Begun.
 	begunLists map[string][]state.Layers
 	rollout    *rollout.Rollout // the one under way; nil = none
+	last       *rollout.Rollout // that, or the one that was the last; nil = there was none
 	changed    []rollout.Changed
-	unwell     string // why no change may start; empty = it may
+	shared     []rollout.Changed // that, or what a rollout did that was rolled back, whose shares of calls may be left
+	unwell     string            // why no change may start; empty = it may
 
 	open    window.Status           // of the calendar, now
 	freezes window.Status           // what the calendar says now to steps that no window holds
@@ -107,7 +109,7 @@ type region struct {
 func newRegion(in Input, i int) *region {
 	given := in.Regions[i]
 	w := &world{
-		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell,
+		in: in, want: given.Want, snap: given.Have, past: given.Past, begunLists: given.Begun, changed: given.Changed, unwell: given.Unwell, last: given.Rollout,
 		open: given.Want.Calendar.At(in.Now), freezes: plan.Step{AnyTime: true}.Obeys(given.Want.Calendar).At(in.Now),
 		named: map[state.LayerARN]bool{}, overlaps: map[*other]overlap{}, settled: map[*desired.Selector]bool{},
 	}
@@ -116,6 +118,10 @@ func newRegion(in Input, i int) *region {
 		undone: map[string]bool{}, unmoved: map[string][]string{}, shrunk: map[string]string{},
 		expects: map[state.LayerVersionARN]bool{}, reasons: map[reasonKey]string{},
 	}}
+	w.shared = w.changed
+	if given.Rollout != nil && given.Rollout.Stage == rollout.StageRolledBack {
+		w.changed = nil
+	}
 	if given.Rollout.Open() {
 		w.rollout = given.Rollout
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -24,6 +25,9 @@ type Facts struct {
 	// NothingChanged reports that the rollout has changed no function, and
 	// AllChanged that it has changed as many as it began with.
 	NothingChanged, AllChanged bool
+	// Altered are functions whose alias somebody else has changed while it shared out
+	// its calls.
+	Altered []string
 	// NoCanary reports that no function shares its calls out: there is nothing
 	// to watch in a canary.
 	NoCanary bool
@@ -221,6 +225,7 @@ func (r Rollout) passed(e Passed, rules desired.Rollout, now time.Time) Rollout 
 		r.Findings = e.Findings
 	}
 	f := e.Facts
+	r.leave(f.Altered)
 	switch {
 	case !f.Observed:
 	case r.Stage == StageWatching:
@@ -246,6 +251,16 @@ func (r Rollout) passed(e Passed, rules desired.Rollout, now time.Time) Rollout 
 		}
 	}
 	return r
+}
+
+// leave adds functions to those that are left alone.
+func (r *Rollout) leave(names []string) {
+	if len(names) == 0 || !r.changes() {
+		return
+	}
+	all := slices.Concat(r.Left, names)
+	slices.Sort(all)
+	r.Left = slices.Compact(all)
 }
 
 // failed undoes all of the rollout, or halts it and a person is asked.

@@ -53,6 +53,9 @@ type Rollout struct {
 	// rollout halted or goes back; empty = it does not.
 	Findings []string `json:"findings,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
+	// Left are functions whose alias somebody else has changed while the rollout shared
+	// out its calls: they are left alone for as long as Git asks for the same; sorted.
+	Left []string `json:"left,omitempty"`
 	// Attempts counts the rounds in which rolling back left something to do.
 	Attempts int `json:"attempts,omitempty"`
 }
@@ -126,7 +129,7 @@ func (r *Rollout) SameTargets(targets []Target) bool {
 func (r Rollout) Moved(next Rollout) bool {
 	return r.ID != next.ID || r.Stage != next.Stage || r.Wave != next.Wave || r.Waves != next.Waves || r.Reason != next.Reason ||
 		r.Smoked != next.Smoked || r.Attempts != next.Attempts || !r.Since.Equal(next.Since) || !r.Ended.Equal(next.Ended) ||
-		!slices.Equal(r.Findings, next.Findings)
+		!slices.Equal(r.Findings, next.Findings) || !slices.Equal(r.Left, next.Left)
 }
 
 // New returns the rollout that begins at now. before is the last one there was:

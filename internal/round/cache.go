@@ -274,6 +274,17 @@ func keepMap[K comparable, V any](into *map[K]V, found map[K]V) {
 // forgetAliases forgets the aliases of functions for which something was done: they
 // have another revision now, and a canary other weights.
 func (l *Cache) forgetAliases(at Place, r plan.Region) {
+	var names []string
+	for _, s := range r.Steps {
+		if s.Kind == plan.KindServe && s.Result != nil && s.Result.Status != plan.StatusHeld {
+			names = append(names, s.Function)
+		}
+	}
+	l.forgetAliasesOf(at, names...)
+}
+
+// forgetAliasesOf forgets the aliases of functions.
+func (l *Cache) forgetAliasesOf(at Place, functions ...string) {
 	if l == nil {
 		return
 	}
@@ -284,10 +295,8 @@ func (l *Cache) forgetAliases(at Place, r plan.Region) {
 		return
 	}
 	aliases := maps.Clone(k.aliases)
-	for _, s := range r.Steps {
-		if s.Kind == plan.KindServe && s.Result != nil && s.Result.Status != plan.StatusHeld {
-			delete(aliases, s.Function)
-		}
+	for _, name := range functions {
+		delete(aliases, name)
 	}
 	k.aliases = aliases
 }

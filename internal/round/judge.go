@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,10 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 			return rollout.SmokePassed{}
 		}
 		return nil
+	}
+	if ro.Stage == rollout.StageCanaryBake {
+		found, altered := p.canaries(ctx, in, i)
+		findings, facts.Altered = append(findings, found...), append(facts.Altered, altered...)
 	}
 	findings = append(findings, p.rates(ctx, in, i, ro.VerdictDue(rules))...)
 	if ctx.Err() != nil {
@@ -109,6 +114,59 @@ func headline(sentences []string) string {
 		return sentences[0]
 	}
 	return fmt.Sprintf("%s (and %d more)", sentences[0], len(sentences)-1)
+}
+
+// canaries looks at the aliases through which calls are shared out, each itself and
+// not what was kept of it: one that somebody else has changed shows nothing about
+// the new version. It is known to what is decided from then on.
+func (p *Run) canaries(ctx context.Context, in *reconcile.Input, i int) (findings []health.Finding, altered []string) {
+	r := &in.Regions[i]
+	rules := r.Want.Rules()
+	for _, c := range r.Changed {
+		if c.Wave == 0 || c.Altered(nil, rules) == "" {
+			continue // it has no share
+		}
+		a, err := p.seenFor(r.Want).cloud.Alias(ctx, state.Qualified{Function: c.Function, Qualifier: c.Alias})
+		why := ""
+		switch {
+		case err == nil:
+			why = c.Altered(&a, rules)
+			p.learnAlias(in, i, c.Function, c.Alias, &a)
+		case state.KindOf(err) == state.Gone:
+			why = c.Altered(nil, rules)
+			p.learnAlias(in, i, c.Function, c.Alias, nil)
+		default:
+			findings = append(findings, health.Finding{About: c.Function, Status: health.Unknown, Unread: true, Sentence: "its canary could not be read: " + err.Error()})
+		}
+		if why != "" {
+			altered = append(altered, c.Function)
+			findings = append(findings, health.Finding{About: c.Function, Status: health.Unknown, Decides: true, Sentence: c.Function + ": " + why})
+		}
+	}
+	return findings, altered
+}
+
+// learnAlias puts an alias as it was just read in the place of what was known of it;
+// nil = it is gone.
+func (p *Run) learnAlias(in *reconcile.Input, i int, function, name string, a *state.Alias) {
+	p.Cache.forgetAliasesOf(PlaceOf(in.Regions[i].Want), function)
+	snap := *in.Regions[i].Have
+	known, ok := snap.Aliases[function]
+	if !ok {
+		return // it is asked for when it is needed
+	}
+	list := slices.DeleteFunc(slices.Clone(known), func(o state.Alias) bool {
+		if a != nil && o.Name == name {
+			a.Provisioned = o.Provisioned
+		}
+		return o.Name == name
+	})
+	if a != nil {
+		list = append(list, *a)
+	}
+	snap.Aliases = maps.Clone(snap.Aliases)
+	snap.Aliases[function] = list
+	in.Regions[i].Have = &snap
 }
 
 // smoke calls the smoke tests of the environment, but for those that are a problem:

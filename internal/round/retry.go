@@ -25,7 +25,8 @@ type Retried struct {
 	Tried   []Tried
 }
 
-// Tried are functions that AWS has refused, and that are tried again at once.
+// Tried are functions that AWS has refused, or whose alias somebody else had changed,
+// and that are tried again at once.
 type Tried struct {
 	Environment desired.Environment
 	Functions   []string // never empty
@@ -94,6 +95,11 @@ func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 // resume lets a rollout that halted go on, where it brings the layer.
 func (r *Retried) resume(ctx context.Context, log *history.Log, e desired.Environment, ask Retry) error {
 	ro, err := log.Rollout(ctx, e.Name, e.Region)
+	if err == nil && ro != nil && !ro.Ended.IsZero() && len(ro.Left) > 0 {
+		r.Tried = append(r.Tried, Tried{e, ro.Left})
+		ro.Left = nil
+		return log.SaveRollout(ctx, e.Name, e.Region, *ro)
+	}
 	if err != nil || ro == nil || ro.Stage != rollout.StageHalted {
 		return err
 	}

@@ -35,8 +35,10 @@ func (p *Run) rollouts(ctx context.Context, in *reconcile.Input) error {
 		}
 		r.Rollout = ro
 		// Of one that a newer commit took over from as well: it is undone with
-		// that, and a share of calls that it gave is ours.
-		if ro.Open() || ro != nil && ro.Stage == rollout.StageSuperseded {
+		// that, and a share of calls that it gave is ours. So is one of a rollout that was
+		// rolled back, where taking it back failed.
+		back := ro != nil && ro.Stage == rollout.StageRolledBack && r.Want.Alias != ""
+		if ro.Open() || back || ro != nil && ro.Stage == rollout.StageSuperseded {
 			if r.Changed, err = p.changed(ctx, r.Want, ro); err != nil {
 				return err
 			}
