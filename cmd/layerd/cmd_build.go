@@ -114,6 +114,11 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	if layer.Version == "" {
 		view.Problems = append(view.Problems, unversioned())
 	}
+	commit, doubts, err := layerCommit(dir, layer)
+	if err != nil {
+		return err
+	}
+	layer.Commit, view.Commit, view.Problems = commit, commit, append(view.Problems, doubts...)
 	work, err := os.MkdirTemp("", "layerd-build-")
 	if err != nil {
 		return fmt.Errorf("make room for the build: %w", err)
