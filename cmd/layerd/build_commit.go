@@ -26,6 +26,9 @@ func layerCommit(dir string, layer archive.Layer) (string, []archive.Problem, er
 	if err != nil {
 		return "", nil, err
 	}
+	if !change.Found() {
+		return "", warn("not_committed", "", "the folder is in no commit: the archive names none", "commit it, before somebody publishes the archive"), nil
+	}
 	edited, err := notIn(change, dir, layer)
 	switch {
 	case err != nil:

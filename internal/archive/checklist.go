@@ -102,8 +102,12 @@ func (c *Contents) compressed() bool {
 }
 
 func (c *Contents) ratio() string {
+	var compressed int64
+	for _, m := range c.Files {
+		compressed += m.Compressed
+	}
 	if c.Unzipped == 0 {
 		return "nothing in it"
 	}
-	return fmt.Sprintf("%d%% of its size", (c.Size*100+c.Unzipped/2)/c.Unzipped)
+	return fmt.Sprintf("to %d%% of its size", (min(compressed, c.Unzipped)*100+c.Unzipped/2)/c.Unzipped)
 }

@@ -35,7 +35,7 @@ func Pack(out io.Writer, files []File, progress func(unzipped int64)) (Packed, e
 	sum := sha256.New()
 	counted := &counter{w: io.MultiWriter(out, sum)}
 	z := zip.NewWriter(counted)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	z.RegisterCompressor(zip.Deflate, deflater())
 	packed := Packed{Files: len(files)}
 	sorted := slices.Clone(files)
 	slices.SortFunc(sorted, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
@@ -53,6 +53,21 @@ func Pack(out io.Writer, files []File, progress func(unzipped int64)) (Packed, e
 	}
 	packed.Size, packed.SHA256 = counted.n, hex.EncodeToString(sum.Sum(nil))
 	return packed, nil
+}
+
+// deflater returns a compressor that is one for all files, which are written one after
+// the other: making it takes longer than compressing most of them.
+func deflater() zip.Compressor {
+	var one *flate.Writer
+	return func(w io.Writer) (io.WriteCloser, error) {
+		if one != nil {
+			one.Reset(w)
+			return one, nil
+		}
+		var err error
+		one, err = flate.NewWriter(w, flate.BestCompression)
+		return one, err
+	}
 }
 
 func pack(z *zip.Writer, f File) error {

@@ -20,6 +20,9 @@ type Change struct {
 	tree *object.Tree
 }
 
+// Found reports whether the folder is in a commit at all.
+func (c Change) Found() bool { return c.tree != nil }
+
 // Holds reports whether a file of the folder, named with slashes, is in the commit with
 // this content.
 func (c Change) Holds(name string, content []byte) bool {
