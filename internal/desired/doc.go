@@ -48,6 +48,7 @@
 //	bad_key                 a key that is not plain text, or not of the right form
 //	bad_layer_glob          a pattern that no layer's name or ARN can match
 //	bad_layer_name          not what AWS allows as a layer's name
+//	bad_module              not a module of Python
 //	bad_percentage          not a percentage such as 10%
 //	bad_principal           not an account, an organization or *
 //	bad_qualifier           not an alias, a version or $LATEST
@@ -92,6 +93,7 @@
 //	never_opens             changes could not start at any time
 //	no_environment          a repository without any environment
 //	no_functions            (warning) an empty list of functions
+//	no_layer                a folder without layer.yaml (layerd build)
 //	not_a_file              a folder where a file belongs, or the reverse
 //	not_allowed             not one of the allowed values
 //	not_ours                a key that does not apply to a layer of others

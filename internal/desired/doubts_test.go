@@ -218,6 +218,11 @@ func answers() []said {
 
 		{"layerd.timezone", inLayerd + "timezone: UTC", "", ""},
 		{"layerd.store", inLayerd + `store: "memory:"`, "check_off", "forgets approvals"},
+		{"layer.imports", inLayerFile + "imports: []", "", ""},
+		{"layer.build", inLayerFile + "build: {}", "", ""},
+		{"build.exclude", inLayerFile + "build: {exclude: []}", "", ""},
+		{"build.strip", inLayerFile + "build: {strip: false}", "", ""},
+		{"build.run", inLayerFile + `build: {run: ./build.sh}`, "", ""},
 		{"layerd.bounds", inLayerd + "bounds: {}", "", ""},
 		{"bound.accounts", inLayerd + `bounds: {dev: {accounts: ["999999999999"]}}`, "beyond_bounds", ""},
 		{"bound.regions", inLayerd + "bounds: {dev: {regions: [us-west-1]}}", "beyond_bounds", ""},

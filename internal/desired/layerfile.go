@@ -29,9 +29,24 @@ type layerFile struct {
 	Known map[string]map[string]numberEntry `json:"known"`
 	// Versions that are never attached again, and why; a pin keeps one that is there.
 	Yanked map[string]string `json:"yanked"`
+	// Modules of Python that the layer has to have: layerd build looks for them.
+	Imports []moduleName `json:"imports"`
+	// How layerd build makes the archive, beyond the usual layout, which needs no key.
+	Build buildFile `json:"build"`
+}
+
+// buildFile is how a layer's archive is made.
+type buildFile struct {
+	// Globs of what is left out, as in a .gitignore: on the path in the archive or below its top folder.
+	Exclude []string `json:"exclude"`
+	// Whether symbols are stripped from native libraries; the archive then depends on the version of strip.
+	Strip bool `json:"strip"`
+	// A command of the layer's own, run in its folder, that puts the content into the folder $LAYERD_OUT; instead of pip, uv and npm.
+	Run string `json:"run" jsonschema:"minLength=1,format=plain"`
 }
 
 type (
+	moduleName    string
 	runtimeName   string
 	architecture  string
 	accountNumber string

@@ -41,6 +41,7 @@ func (regionName) JSONSchema() *jsonschema.Schema    { return text("region") }
 func (layerGlob) JSONSchema() *jsonschema.Schema     { return text("layer-glob") }
 func (plainText) JSONSchema() *jsonschema.Schema     { return text("plain") }
 func (principal) JSONSchema() *jsonschema.Schema     { return text("principal") }
+func (moduleName) JSONSchema() *jsonschema.Schema    { return text("module") }
 func (runtimeName) JSONSchema() *jsonschema.Schema   { return text("runtime") }
 func (architecture) JSONSchema() *jsonschema.Schema  { return enum("x86_64", "arm64") }
 func (accountNumber) JSONSchema() *jsonschema.Schema { return text("account") }

@@ -111,14 +111,20 @@ func DirPast(folder string, read []string, hash string, most int) (Past, error) 
 	if err != nil || l == nil {
 		return Past{}, err
 	}
+	op.path = below(l.worktree, abs)
+	hash = strings.TrimSuffix(hash, dirty)
+	return op.past(l, plumbing.NewHash(hash), hash, most)
+}
+
+// below returns where a folder is in its working tree; "." where it has none.
+func below(worktree, abs string) string {
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
 	}
-	if below, err := filepath.Rel(l.worktree, abs); err == nil && l.worktree != "" && filepath.IsLocal(below) {
-		op.path = filepath.ToSlash(below)
+	if rel, err := filepath.Rel(worktree, abs); err == nil && worktree != "" && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
 	}
-	hash = strings.TrimSuffix(hash, dirty)
-	return op.past(l, plumbing.NewHash(hash), hash, most)
+	return "."
 }
 
 // past walks along the first parents of tip. A commit that is missing ends it: the clone

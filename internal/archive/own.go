@@ -1,0 +1,70 @@
+package archive
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// known are the top-level folders that some runtime looks at.
+var known = []string{"python", "nodejs", "ruby", "java", "dotnetcore", "dotnet", "bin", "lib", "extensions"}
+
+// aside are files that stand beside a layer's content where all of its folder is that.
+var aside = []string{"layer.yaml", "VERSION", "build.sh", "Dockerfile", "Makefile", "dist"}
+
+// Own returns the files of a layer's own folder: what is in those folders that runtimes
+// look at, and where it has none of them everything but what tells how it is built. What
+// installers read is not in it: requirements.txt, and nodejs/node_modules, which npm
+// makes anew.
+func Own(root *os.Root) (files []File, problems []Problem, err error) {
+	d, err := root.Open(".")
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
+	}
+	names, err := d.Readdirnames(-1)
+	_ = d.Close() // it was only read
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
+	}
+	laidOut := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(known, n) })
+	files, problems, err = Collect(root, "", func(name string, _ bool) bool {
+		top, below, _ := strings.Cut(name, "/")
+		switch {
+		case laidOut && !slices.Contains(known, top):
+			return true
+		case !laidOut && (slices.Contains(aside, top) || strings.HasPrefix(top, ".") || strings.HasPrefix(top, "README") || strings.HasPrefix(top, "CHANGELOG")):
+			return true
+		}
+		return top == "python" && below == "requirements.txt" || top == "nodejs" && below == "node_modules"
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
+	}
+	return files, problems, nil
+}
+
+// Packages returns the packages of others among files, by what they say of themselves.
+func Packages(files []File) (list []Package, err error) {
+	for _, f := range files {
+		parse := pythonPackage
+		switch {
+		case f.Size > maxMetadata:
+			continue
+		case strings.HasSuffix(f.Name, ".dist-info/METADATA"):
+		case strings.HasSuffix(f.Name, "/package.json"):
+			parse = nodePackage
+		default:
+			continue
+		}
+		data, err := content(f)
+		if err != nil {
+			return nil, err
+		}
+		if p, ok := parse(f.Name, data); ok {
+			list = append(list, p)
+		}
+	}
+	sortPackages(list)
+	return list, nil
+}

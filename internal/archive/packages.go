@@ -1,0 +1,152 @@
+package archive
+
+import (
+	"archive/zip"
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"net/textproto"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// PackageKind is where a package comes from.
+type PackageKind string
+
+// The kinds of packages that are known by their own files.
+const (
+	PyPI PackageKind = "pypi"
+	NPM  PackageKind = "npm"
+)
+
+// Package is a package of others that a layer carries.
+type Package struct {
+	Kind    PackageKind
+	Name    string // as its ecosystem compares names
+	Version string
+	License string // as it says itself; empty = it does not say
+	Size    int64  // bytes of its files, unzipped
+
+	requires []string // Requires-Dist
+	dir      string   // of what says so, in the archive
+}
+
+func sortPackages(list []Package) {
+	slices.SortFunc(list, func(a, b Package) int {
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name), strings.Compare(a.Version, b.Version), strings.Compare(a.dir, b.dir))
+	})
+}
+
+// canonical writes a name of PyPI as all compare it (PEP 503).
+func canonical(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
+
+var separators = regexp.MustCompile(`[-_.]+`)
+
+// pythonPackage reads the METADATA of a dist-info folder.
+func pythonPackage(name string, data []byte) (Package, bool) {
+	// The header ends at the first empty line; without one it is all header.
+	h, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(data, "\n\n"...)))).ReadMIMEHeader()
+	p := Package{Kind: PyPI, Name: canonical(h.Get("Name")), Version: h.Get("Version"), requires: h["Requires-Dist"], dir: path.Dir(name)}
+	p.License = h.Get("License-Expression")
+	if p.License == "" && !strings.ContainsAny(h.Get("License"), "\n") && len(h.Get("License")) < 100 {
+		p.License = h.Get("License")
+	}
+	for _, c := range h["Classifier"] {
+		if rest, ok := strings.CutPrefix(c, "License :: "); ok && (p.License == "" || strings.EqualFold(p.License, "unknown")) {
+			p.License = rest[strings.LastIndex(rest, ":: ")+1:]
+			p.License = strings.TrimSpace(strings.TrimPrefix(p.License, ":"))
+		}
+	}
+	return p, p.Name != "" && p.Version != ""
+}
+
+// nodePackage reads a package.json that stands in a folder of node_modules; others are
+// the layer's own.
+func nodePackage(name string, data []byte) (Package, bool) {
+	dir := path.Dir(name)
+	_, below, ok := cutLast("/"+dir, "/node_modules/")
+	if !ok || strings.Count(below, "/") > strings.Count(below[:min(1, len(below))], "@") {
+		return Package{}, false
+	}
+	var file struct {
+		Name    string          `json:"name"`
+		Version string          `json:"version"`
+		License json.RawMessage `json:"license"`
+	}
+	if json.Unmarshal(data, &file) != nil || file.Name == "" || file.Version == "" {
+		return Package{}, false
+	}
+	p := Package{Kind: NPM, Name: file.Name, Version: file.Version, dir: dir}
+	if json.Unmarshal(file.License, &p.License) != nil {
+		var old struct{ Type string }
+		_ = json.Unmarshal(file.License, &old) // how it was written until 2015
+		p.License = old.Type
+	}
+	return p, true
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
+
+// weigh adds up what each package's files take: of Python what its RECORD lists, of
+// Node what is in its folder.
+func (c *Contents) weigh(z *zip.Reader) {
+	sizes := make(map[string]int64, len(c.Files))
+	for _, m := range c.Files {
+		sizes[m.Name] = m.Size
+	}
+	records := map[string]*zip.File{}
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, ".dist-info/RECORD") {
+			records[path.Dir(f.Name)] = f
+		}
+	}
+	for i := range c.Packages {
+		p := &c.Packages[i]
+		if p.Kind == NPM {
+			for _, m := range c.Files {
+				if rest, in := strings.CutPrefix(m.Name, p.dir+"/"); in && !strings.Contains("/"+rest, "/node_modules/") {
+					p.Size += m.Size
+				}
+			}
+			continue
+		}
+		if r := records[p.dir]; r != nil {
+			data, err := read(r, maxMetadata)
+			if err != nil {
+				continue // it weighs nothing that is known
+			}
+			for _, name := range recorded(data) {
+				p.Size += sizes[path.Join(path.Dir(p.dir), name)]
+			}
+		}
+	}
+}
+
+// recorded returns the paths in a RECORD, which are relative to where its package stands.
+func recorded(data []byte) (names []string) {
+	r := csv.NewReader(bytes.NewReader(data))
+	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
+	for {
+		row, err := r.Read()
+		if err != nil {
+			return names
+		}
+		names = append(names, row[0])
+	}
+}
+
+// Largest returns the n packages that weigh most, the heaviest first.
+func (c *Contents) Largest(n int) []Package {
+	list := slices.Clone(c.Packages)
+	slices.SortStableFunc(list, func(a, b Package) int { return int(b.Size - a.Size) })
+	return list[:min(n, len(list))]
+}
