@@ -1,14 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/spf13/cobra"
@@ -125,11 +127,11 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	}
 	defer os.RemoveAll(work)
 	o := toolchain.Options{Dir: dir, Layer: layer, Run: d.Run, Strip: d.Strip, Locked: f.locked, Work: work}
-	o.Progress, o.Log = a.buildProgress()
+	_, end := a.startProgress()
+	o.Progress = func(what string) { a.shown.wait(what, time.Time{}) }
+	o.Log = &toolLog{log: a.logger()}
 	built, err := toolchain.Build(ctx, o)
-	if a.progress != nil {
-		a.progress.clear()
-	}
+	end()
 	defer built.Close() // what it has was read by then
 	if err != nil {
 		return err
@@ -210,17 +212,20 @@ func (a *app) pack(layer archive.Layer, files []archive.File, out string, view *
 	return nil
 }
 
-// buildProgress returns who is told what a build does: the status line of a terminal,
-// and in the log what tools print.
-func (a *app) buildProgress() (func(string), io.Writer) {
-	var log io.Writer
-	if a.logLevel.value == "debug" {
-		log = a.err
+// toolLog logs what a tool prints, line by line.
+type toolLog struct {
+	log  *slog.Logger
+	rest []byte // of a line that has no end yet
+}
+
+func (t *toolLog) Write(p []byte) (int, error) {
+	t.rest = append(t.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(t.rest, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		t.log.Debug("build", "line", string(line))
+		t.rest = bytes.Clone(rest)
 	}
-	if !isTerminal(a.err) {
-		return nil, log
-	}
-	s := &statusLine{out: a.err, width: width(a.err), now: a.now}
-	a.progress = s
-	return s.note, log
 }
