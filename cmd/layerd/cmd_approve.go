@@ -138,15 +138,15 @@ func findDigest(ctx context.Context, s store.Store, spec store.Spec, repository,
 	case 1:
 		return matches[0].Digest, nil
 	default:
-		hint := "give all 64 digits: "
-		for i, m := range matches {
-			if i == mostDigests {
-				hint += fmt.Sprintf(" and %d more", len(matches)-i)
-				break
-			}
-			hint += strings.Repeat(" or ", min(i, 1)) + m.Digest
+		var digests []string
+		for _, m := range matches[:min(len(matches), mostDigests)] {
+			digests = append(digests, m.Digest)
 		}
-		return "", usage(hint, "%d plans of %s begin with %s", len(matches), env, digest)
+		more := ""
+		if n := len(matches) - len(digests); n > 0 {
+			more = fmt.Sprintf(" and %d more", n)
+		}
+		return "", usage("give all 64 digits: "+strings.Join(digests, " or ")+more, "%d plans of %s begin with %s", len(matches), env, digest)
 	}
 }
 

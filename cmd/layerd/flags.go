@@ -51,14 +51,14 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 // the repository and the store as this command line does. What is a word and what are
 // several is known here alone; someReason stands for what they have to write.
 func suggest(repo repoFlags, s storeFlags, command ...string) string {
-	text := "layerd"
+	parts := []string{"layerd"}
 	for _, word := range command {
 		if word != someReason {
 			word = words.ShellQuote(word)
 		}
-		text += " " + word
+		parts = append(parts, word)
 	}
-	text += repo.asFlags()
+	text := strings.Join(parts, " ") + repo.asFlags()
 	if s.store != "" {
 		text += " --store " + words.ShellQuote(s.store)
 	}

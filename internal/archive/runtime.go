@@ -163,7 +163,7 @@ func (l Layer) Pythons() (list []string) {
 			list = append(list, r.Version)
 		}
 	}
-	slices.SortFunc(list, func(a, b string) int { return compareVersions(a, b) })
+	slices.SortFunc(list, compareVersions)
 	return list
 }
 

@@ -44,7 +44,7 @@ var arrived = map[string]string{
 
 func fields(s string) map[string]bool {
 	set := map[string]bool{}
-	for _, name := range strings.Fields(s) {
+	for name := range strings.FieldsSeq(s) {
 		set[name] = true
 	}
 	return set

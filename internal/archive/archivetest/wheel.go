@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,8 +19,8 @@ func Wheel(t *testing.T, dir, name, version, tag string, files map[string]string
 	t.Helper()
 	info := fmt.Sprintf("%s-%s.dist-info/", name, version)
 	meta := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\nLicense: MIT\n", name, version)
-	for _, r := range requires {
-		meta += "Requires-Dist: " + r + "\n"
+	if len(requires) > 0 {
+		meta += "Requires-Dist: " + strings.Join(requires, "\nRequires-Dist: ") + "\n"
 	}
 	all := map[string]string{
 		info + "METADATA": meta + "\nIt is made for a test.\n",

@@ -43,7 +43,7 @@ func (b *build) targets() (list []target) {
 // python gets the packages of requirements.txt for each target, and takes them if they
 // are the same for all.
 func (b *build) python(ctx context.Context, files *[]archive.File) error {
-	get, tool, err := b.installer()
+	get, tool, err := b.installer(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ type getter func(ctx context.Context, t target, dir string) (map[string]string, 
 var errNoInstaller = errors.New("neither uv nor pip is there")
 
 // installer returns what gets packages: uv where it is, else pip.
-func (b *build) installer() (getter, string, error) {
+func (b *build) installer(ctx context.Context) (getter, string, error) {
 	if uv, err := exec.LookPath("uv"); err == nil {
 		return func(ctx context.Context, t target, dir string) (map[string]string, error) {
 			return b.uv(ctx, uv, t, dir)
@@ -116,7 +116,7 @@ func (b *build) installer() (getter, string, error) {
 	}
 	for _, name := range []string{"python3", "python"} {
 		python, err := exec.LookPath(name)
-		if err == nil && exec.Command(python, "-m", "pip", "--version").Run() == nil {
+		if err == nil && exec.CommandContext(ctx, python, "-m", "pip", "--version").Run() == nil {
 			return func(ctx context.Context, t target, dir string) (map[string]string, error) {
 				return b.pip(ctx, []string{python, "-m", "pip"}, t, dir)
 			}, "pip", nil
