@@ -53,14 +53,14 @@ func (f *observer) id(k Kind, region, key string) ID {
 
 // command writes one for people to paste: what others named is quoted for the shell.
 func (f *observer) command(verb string, args ...string) string {
-	text := "layerd " + verb
+	parts := []string{"layerd", verb}
 	for _, arg := range append([]string{f.Environment}, args...) {
 		if arg != someReason {
 			arg = words.ShellQuote(arg)
 		}
-		text += " " + arg
+		parts = append(parts, arg)
 	}
-	return strings.TrimSpace(text + " " + f.Suffix)
+	return strings.TrimSpace(strings.Join(parts, " ") + " " + f.Suffix)
 }
 
 // someReason stands where whoever pastes a command has to write why.

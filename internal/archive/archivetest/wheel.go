@@ -27,11 +27,8 @@ func Wheel(t *testing.T, dir, name, version, tag string, files map[string]string
 		info + "WHEEL":    fmt.Sprintf("Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: %s\n", tag),
 	}
 	maps.Copy(all, files)
-	record := info + "RECORD,,\n"
-	for _, n := range sorted(all) {
-		record += n + ",,\n"
-	}
-	all[info+"RECORD"] = record
+	names := append(sorted(all), info+"RECORD")
+	all[info+"RECORD"] = strings.Join(names, ",,\n") + ",,\n"
 	at := filepath.Join(dir, fmt.Sprintf("%s-%s-%s.whl", name, version, tag))
 	Zip(t, at, all)
 	return at
