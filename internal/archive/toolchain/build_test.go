@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/layerd/layerd/internal/archive"
@@ -24,9 +25,11 @@ type site struct {
 	o           toolchain.Options
 }
 
+var havePip = sync.OnceValue(func() bool { return exec.Command("python3", "-c", "import pip").Run() == nil })
+
 func newSite(t *testing.T, runtimes ...string) *site {
 	t.Helper()
-	if exec.Command("python3", "-m", "pip", "--version").Run() != nil {
+	if !havePip() {
 		t.Skip("no pip")
 	}
 	s := &site{dir: t.TempDir(), wheels: t.TempDir()}

@@ -116,7 +116,7 @@ func (b *build) installer(ctx context.Context) (getter, string, error) {
 	}
 	for _, name := range []string{"python3", "python"} {
 		python, err := exec.LookPath(name)
-		if err == nil && exec.CommandContext(ctx, python, "-m", "pip", "--version").Run() == nil {
+		if err == nil && exec.CommandContext(ctx, python, "-c", "import pip").Run() == nil {
 			return func(ctx context.Context, t target, dir string) (map[string]string, error) {
 				return b.pip(ctx, []string{python, "-m", "pip"}, t, dir)
 			}, "pip", nil
