@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -277,25 +279,28 @@ func TestManyAlikeErrorsAreOneLine(t *testing.T) {
 
 // When AWS is out of reach, the rest is not tried one by one.
 func TestLookStopsWhenAWSIsAway(t *testing.T) {
-	w := newWire()
-	w.answer["ListAliases"] = func(r *http.Request, _ string) (*http.Response, error) {
-		if strings.Contains(r.URL.Path, "/bad/") {
-			return pageReply("Aliases", nil, "same"), nil
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		w.answer["ListAliases"] = func(r *http.Request, _ string) (*http.Response, error) {
+			if strings.Contains(r.URL.Path, "/bad/") {
+				return pageReply("Aliases", nil, "same"), nil
+			}
+			time.Sleep(time.Second) // the others have not answered when this one has failed
+			return pageReply("Aliases", nil, ""), nil
 		}
-		return pageReply("Aliases", nil, ""), nil
-	}
-	n := state.Needs{Aliases: []string{"bad"}}
-	for i := range 500 {
-		n.Aliases = append(n.Aliases, fmt.Sprintf("f-%03d", i))
-	}
-	var s state.Snapshot
-	err := w.client(t).Look(t.Context(), &s, n)
-	if state.KindOf(err) != state.Again {
-		t.Errorf("got %v", err)
-	}
-	if _, read := s.Aliases["bad"]; read || w.count("ListAliases") > 400 {
-		t.Errorf("bad was read: %v; %d calls were made", read, w.count("ListAliases"))
-	}
+		n := state.Needs{Aliases: []string{"bad"}}
+		for i := range 500 {
+			n.Aliases = append(n.Aliases, fmt.Sprintf("f-%03d", i))
+		}
+		var s state.Snapshot
+		err := w.client(t).Look(t.Context(), &s, n)
+		if state.KindOf(err) != state.Again {
+			t.Errorf("got %v", err)
+		}
+		if _, read := s.Aliases["bad"]; read || w.count("ListAliases") > 400 {
+			t.Errorf("bad was read: %v; %d calls were made", read, w.count("ListAliases"))
+		}
+	})
 }
 
 func TestAliasesOfADeletedFunctionAreNone(t *testing.T) {
