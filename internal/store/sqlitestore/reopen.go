@@ -97,7 +97,7 @@ func (s *Store) leave(ctx context.Context, before fs.FileInfo) error {
 	}
 	ours := err == nil && os.SameFile(log, s.known.log)
 	cut := ours && log.Size() < s.known.log.Size()
-	settled, now, err := s.known.settled(s.path, before)
+	settled, now, err := s.known.settled(s.path, before, 0)
 	switch {
 	case !settled:
 		return errors.New("it is being written")

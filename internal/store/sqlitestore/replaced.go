@@ -172,7 +172,7 @@ func (o *opened) compare(path string) error {
 	if cut {
 		least = o.written // what was in the log has to be in the file now
 	}
-	settled, now, err := o.settled(path, file)
+	settled, now, err := o.settled(path, file, log.Size())
 	if err != nil || !settled {
 		return err // while it is being written, nobody can tell: at the next call
 	}
@@ -183,8 +183,9 @@ func (o *opened) compare(path string) error {
 	return nil
 }
 
-// settled reads the origin in the file, unless it is being written meanwhile.
-func (o *opened) settled(path string, before fs.FileInfo) (bool, origin, error) {
+// settled reads the origin in the file, unless it is being written meanwhile. logged is
+// how many bytes of its log may belong to it.
+func (o *opened) settled(path string, before fs.FileInfo, logged int64) (bool, origin, error) {
 	now, err := originInFile(context.Background(), o.real)
 	after, statErr := os.Stat(path)
 	switch {
@@ -195,6 +196,12 @@ func (o *opened) settled(path string, before fs.FileInfo) (bool, origin, error) 
 	}
 	if before.Size() > 0 && o.merged < 0 && kindOf(err) == lib.SQLITE_ERROR {
 		return false, now, nil // it was in the log alone until now
+	}
+	if kindOf(err) == lib.SQLITE_CORRUPT && logged > 0 && before.Size() >= o.file.Size() {
+		// Who was killed while merging leaves pages in the file that go with others in
+		// the log: without it they make no sense, and with it nothing is lost. So do
+		// pages that are merged at this moment, within one tick of the file's time. Merging never makes the file smaller.
+		return false, now, nil
 	}
 	switch kindOf(err) {
 	case lib.SQLITE_ERROR, lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB: // ERROR: no such table
