@@ -82,7 +82,7 @@ func newProgressLines(now func() time.Time, say func(string)) *progressLines {
 	return &progressLines{now: now, say: say, busy: now()}
 }
 
-// report says what is being done where nothing was said for a while.
+// report shows what is being done where nothing was shown for a while.
 func (l *progressLines) report(p round.Progress) {
 	l.stop()
 	l.mu.Lock()
@@ -97,7 +97,7 @@ func (l *progressLines) report(p round.Progress) {
 	}
 }
 
-// wait says at once what is new, and again what lasts.
+// wait shows at once what is new, and again what lasts.
 func (l *progressLines) wait(text string, until time.Time) {
 	l.stop()
 	show := func() time.Duration {

@@ -212,7 +212,7 @@ func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
 	}
 }
 
-// edit gives a function one layer by hand.
+// edit attaches one layer to a function by hand.
 func (s *site) edit(function, layer string, version int) {
 	s.world.EditFunction(fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", region, accountID, function), func(f *awssim.Function) {
 		f.Layers = []string{layerARN(accountID, layer, version)}

@@ -68,7 +68,7 @@ func (i *Identity) claim(account string) (*claim, bool) {
 	return c, true
 }
 
-// drop gives a claim back; one that went to somebody else meanwhile stays there.
+// drop releases a claim; one that went to somebody else meanwhile stays there.
 func (i *Identity) drop(account string, c *claim) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -38,7 +38,7 @@ type Built struct {
 	roots []*os.Root // the folders that Files are opened through
 }
 
-// Close gives up the folders that the files are read from, after which none can be
+// Close closes the folders that the files are read from, after which none can be
 // opened.
 func (b Built) Close() error {
 	var errs []error

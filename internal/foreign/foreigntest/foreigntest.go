@@ -38,7 +38,7 @@ func Compose(picks []byte) string {
 	return b.String()
 }
 
-// Seed gives a fuzz target every piece alone, beside others, and behind a word.
+// Seed adds to a fuzz target every piece alone, beside others, and behind a word.
 func Seed(f *testing.F) {
 	for i := range hostile {
 		f.Add([]byte{byte(i)}, "")
@@ -47,7 +47,7 @@ func Seed(f *testing.F) {
 	}
 }
 
-// SeedFew gives every piece to a target that takes long, five in a text.
+// SeedFew adds every piece to a target that takes long, five in a text.
 func SeedFew(f *testing.F) {
 	for _, picks := range few() {
 		f.Add(picks, "a b")
