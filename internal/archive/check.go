@@ -275,7 +275,7 @@ func (c *Contents) contradictions() (list []Problem) {
 			if err != nil || d.Environment != "" || d.Constraint == "" {
 				continue
 			}
-			got, ok := have[canonical(d.Name)]
+			got, ok := have[pypi.CanonPackageName(d.Name)]
 			if !ok || satisfies(got.Version, d.Constraint) {
 				continue
 			}

@@ -9,9 +9,10 @@ import (
 	"encoding/json"
 	"net/textproto"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"deps.dev/util/pypi"
 )
 
 // PackageKind is where a package comes from.
@@ -41,16 +42,11 @@ func sortPackages(list []Package) {
 	})
 }
 
-// canonical writes a name of PyPI as all compare it (PEP 503).
-func canonical(name string) string { return strings.ToLower(separators.ReplaceAllString(name, "-")) }
-
-var separators = regexp.MustCompile(`[-_.]+`)
-
 // pythonPackage reads the METADATA of a dist-info folder.
 func pythonPackage(name string, data []byte) (Package, bool) {
 	// The header ends at the first empty line; without one it is all header.
 	h, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(data, "\n\n"...)))).ReadMIMEHeader()
-	p := Package{Kind: PyPI, Name: canonical(h.Get("Name")), Version: h.Get("Version"), requires: h["Requires-Dist"], dir: path.Dir(name)}
+	p := Package{Kind: PyPI, Name: pypi.CanonPackageName(h.Get("Name")), Version: h.Get("Version"), requires: h["Requires-Dist"], dir: path.Dir(name)}
 	p.License = h.Get("License-Expression")
 	if p.License == "" && !strings.ContainsAny(h.Get("License"), "\n") && len(h.Get("License")) < 100 {
 		p.License = h.Get("License")

@@ -95,7 +95,7 @@ func parseRequirement(line string, at strictyaml.Position) Requirement {
 	r := Requirement{At: at, Text: line}
 	bare := options.ReplaceAllString(line, "")
 	if name, url, ok := strings.Cut(bare, " @ "); ok {
-		r.Name = canonical(strings.TrimSpace(strings.Split(name, "[")[0]))
+		r.Name = pypi.CanonPackageName(strings.TrimSpace(strings.Split(name, "[")[0]))
 		r.Pinned = strings.Contains(url, "#sha256=") || strings.Contains(line, "--hash=sha256:")
 		return r
 	}
@@ -103,7 +103,7 @@ func parseRequirement(line string, at strictyaml.Position) Requirement {
 	if err != nil {
 		return r
 	}
-	r.Name = canonical(d.Name)
+	r.Name = pypi.CanonPackageName(d.Name)
 	r.Pinned = exactly.MatchString(strings.ReplaceAll(strings.Trim(d.Constraint, "()"), " ", ""))
 	return r
 }
