@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/round"
 )
 
 // look is when AWS was last read for an environment, all of it, and why it was not
@@ -56,7 +55,7 @@ const codeMaxBlocked = "max_blocked"
 
 // lasting reports whether waiting does not mend a failure.
 func lasting(f *plan.Failure) bool {
-	return f.Code == round.CodeWrongAccount || f.Code == round.CodeRefused || f.Code == round.CodeDenied || f.Code == codeMaxBlocked
+	return f.Code == plan.CodeWrongAccount || f.Code == plan.CodeRefused || f.Code == plan.CodeDenied || f.Code == codeMaxBlocked
 }
 
 // reason returns why an environment is not looked at as it should be, and since

@@ -100,7 +100,7 @@ func stopsAll(r plan.Region) bool {
 // barred reports whether a Region was left off since AWS lets no call through,
 // whatever it asks, or another account answers.
 func barred(r plan.Region) bool {
-	return stopsAll(r) && (r.Failure.Code == "aws_refused" || r.Failure.Code == "wrong_account")
+	return stopsAll(r) && (r.Failure.Code == plan.CodeRefused || r.Failure.Code == plan.CodeWrongAccount)
 }
 
 // latest returns the last end of every step, in the order of their names: a

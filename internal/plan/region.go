@@ -185,6 +185,16 @@ type Failure struct {
 	Retryable bool
 }
 
+// The codes of a Failure that others branch on.
+const (
+	// CodeWrongAccount: the credentials, or the answers, are another account's.
+	CodeWrongAccount = "wrong_account"
+	// CodeRefused: AWS answers so each time.
+	CodeRefused = "aws_refused"
+	// CodeDenied: AWS answers so to each write, and reads go on.
+	CodeDenied = "aws_denied"
+)
+
 // Cost is what a plan takes.
 type Cost struct {
 	Calls   int     // AWS calls made so far and those the runnable steps will make

@@ -12,15 +12,8 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// The codes of a failure that others branch on.
+// The codes of a failure that only a round branches on, see plan.CodeRefused.
 const (
-	// CodeWrongAccount: the credentials, or the answers, are another account's.
-	CodeWrongAccount = "wrong_account"
-	// CodeRefused: AWS answers so each time.
-	CodeRefused = "aws_refused"
-	// CodeDenied: AWS answers so to each write, and reads go on.
-	CodeDenied = "aws_denied"
-
 	codeStore       = "store_failed"
 	codeInterrupted = "interrupted" // it was told to stop
 	codeLeaseLost   = "lease_lost"  // it may not go on
@@ -59,7 +52,7 @@ func lost(err error) *plan.Failure {
 // awsFailure sorts an error of AWS into what the reader can do about it.
 func awsFailure(ctx context.Context, err error) *plan.Failure {
 	if elsewhere := state.Elsewhere(err); elsewhere != nil {
-		return &plan.Failure{Code: CodeWrongAccount, Message: elsewhere.Error()}
+		return &plan.Failure{Code: plan.CodeWrongAccount, Message: elsewhere.Error()}
 	}
 	if cut := interrupted(ctx); cut != nil {
 		return cut
@@ -71,7 +64,7 @@ func awsFailure(ctx context.Context, err error) *plan.Failure {
 	case state.Again, state.Stopped, state.Unsure:
 		return &plan.Failure{Code: "aws_unreachable", Message: err.Error(), Retryable: true}
 	default:
-		return &plan.Failure{Code: CodeRefused, Message: err.Error()}
+		return &plan.Failure{Code: plan.CodeRefused, Message: err.Error()}
 	}
 }
 
@@ -79,8 +72,8 @@ func awsFailure(ctx context.Context, err error) *plan.Failure {
 // right that is missing for a write is not missing for all that is asked.
 func closedFailure(ctx context.Context, err error) *plan.Failure {
 	failure := awsFailure(ctx, err)
-	if failure.Code == CodeRefused && state.KindOf(err) != state.Barred {
-		failure.Code = CodeDenied
+	if failure.Code == plan.CodeRefused && state.KindOf(err) != state.Barred {
+		failure.Code = plan.CodeDenied
 	}
 	return failure
 }

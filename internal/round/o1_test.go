@@ -14,7 +14,6 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
-	"github.com/layerd/layerd/internal/round"
 )
 
 // answers is an answer of AWS for every call, with a code.
@@ -38,15 +37,15 @@ func TestO1OneCauseEndsTheRound(t *testing.T) {
 		sent  int // writes that AWS gets of it at the most
 		code  string
 	}{
-		{"ExpiredToken", answers(403, "ExpiredTokenException"), true, 1, round.CodeRefused},
-		{"ExpiredToken of writes", answers(400, "ExpiredToken"), false, 1, round.CodeRefused},
-		{"InvalidClientTokenId", answers(403, "InvalidClientTokenId"), true, 1, round.CodeRefused},
-		{"UnrecognizedClient", answers(403, "UnrecognizedClientException"), true, 1, round.CodeRefused},
-		{"SubscriptionRequired", answers(400, "SubscriptionRequiredException"), true, 1, round.CodeRefused},
-		{"OptInRequired", answers(403, "OptInRequired"), true, 1, round.CodeRefused},
-		{"AccountProblem", answers(403, "AccountProblem"), false, 1, round.CodeRefused},
-		{"AccessDenied", awssim.Denied, false, 2, round.CodeDenied},
-		{"AccessDenied everything", awssim.Denied, true, 2, round.CodeDenied},
+		{"ExpiredToken", answers(403, "ExpiredTokenException"), true, 1, plan.CodeRefused},
+		{"ExpiredToken of writes", answers(400, "ExpiredToken"), false, 1, plan.CodeRefused},
+		{"InvalidClientTokenId", answers(403, "InvalidClientTokenId"), true, 1, plan.CodeRefused},
+		{"UnrecognizedClient", answers(403, "UnrecognizedClientException"), true, 1, plan.CodeRefused},
+		{"SubscriptionRequired", answers(400, "SubscriptionRequiredException"), true, 1, plan.CodeRefused},
+		{"OptInRequired", answers(403, "OptInRequired"), true, 1, plan.CodeRefused},
+		{"AccountProblem", answers(403, "AccountProblem"), false, 1, plan.CodeRefused},
+		{"AccessDenied", awssim.Denied, false, 2, plan.CodeDenied},
+		{"AccessDenied everything", awssim.Denied, true, 2, plan.CodeDenied},
 		{"throttled for good", func(awssim.Call) awssim.Fault { return awssim.Throttle() }, false, 13 * 5 * 8, "aws_unreachable"},
 		{"no network", func(awssim.Call) awssim.Fault { return awssim.Reset() }, true, 13 * 5 * 8, "aws_unreachable"},
 		{"500 for all", func(awssim.Call) awssim.Fault { return awssim.ServerError() }, true, 13 * 5 * 8, "aws_unreachable"},

@@ -101,7 +101,7 @@ func (p *Run) observeApart(ctx context.Context, own map[apart]*state.Query) {
 		for _, e := range slices.Concat(env, p.Trials[env[0].Name]) {
 			key := apart{PlaceOf(e), e.Name}
 			whole := p.regions[key.place]
-			if shared[key.place] < 2 || whole.failure == nil || whole.failure.Code != CodeRefused || p.apart[key] != nil {
+			if shared[key.place] < 2 || whole.failure == nil || whole.failure.Code != plan.CodeRefused || p.apart[key] != nil {
 				continue
 			}
 			s := &seen{}
