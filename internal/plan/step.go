@@ -25,6 +25,8 @@ type Kind string
 
 // The kinds of steps that this release makes.
 const (
+	KindPublish  Kind = "publish" // a version of a layer that AWS lacks
+	KindShare    Kind = "share"   // let others use a version, or no longer
 	KindAttach   Kind = "attach"
 	KindDetach   Kind = "detach"
 	KindRollback Kind = "rollback" // attach a number lower than the one applied last
@@ -94,6 +96,11 @@ type Step struct {
 	// Serving is what a serve step starts from and what it leads to; nil for
 	// every other kind.
 	Serving *Serving
+	// Publishing is what a publish step makes; nil for every other kind. To is then
+	// what LayerARN.Unpublished returns, as it is in the steps that wait for it.
+	Publishing *Publishing
+	// Sharing is what a share step grants or takes back; nil for every other kind.
+	Sharing *Sharing
 	// Whole is the list that going back by health restores, whatever the
 	// slots; nil = what Fold makes of the steps.
 	Whole []state.LayerVersionARN
@@ -107,6 +114,34 @@ type Step struct {
 	// AnyTime reports that no change window holds the step (new_functions: now);
 	// a freeze does, and everything else that holds steps.
 	AnyTime bool
+}
+
+// Publishing is a layer version that is about to be made.
+type Publishing struct {
+	Artifact state.Artifact
+	Content  state.Content
+	// Description is whole, with the stamp that says which version it is; at most 256
+	// characters. The rest is layer.yaml's; empty = not said.
+	Description             string
+	License                 string
+	Runtimes, Architectures []string
+}
+
+// Sharing is one grant on one version of a layer: To is the version that is shared,
+// From the one that is no longer.
+type Sharing struct {
+	Sid string // layerd-…
+	// Principal is an account id, or * for everybody in Organization, or, where that
+	// is empty, for everybody.
+	Principal, Organization string
+}
+
+// String returns whom it is about: an account id, o-…, or *.
+func (s Sharing) String() string {
+	if s.Organization != "" {
+		return s.Organization
+	}
+	return s.Principal
 }
 
 // Obeys returns the calendar by which the step may start. Where no window
@@ -131,14 +166,29 @@ func (s Step) Done() bool {
 // gets what all others have, and a heal, bring nothing new.
 func (s Step) InRollout() bool { return s.Cause == CauseChange && !s.AnyTime && s.Function != "" }
 
-// Line returns a step of a Region the way a digest is made of it.
+// Line returns a step of a Region the way a digest is made of it. A version that is not
+// published yet stands with its content, sha256:…; a grant stands as the number of the
+// version and whom it is about, with a - where it is taken back.
 func Line(region string, s Step) string {
-	if s.Kind == KindServe {
+	switch {
+	case s.Kind == KindServe:
 		return ruling.ApprovalLine(region, string(s.Kind), "", s.Function, s.Serving.Qualifier)
+	case s.Kind == KindShare && s.To == "":
+		return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, "-"+s.Sharing.String(), target(s.From))
+	case s.Kind == KindShare:
+		return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Sharing.String(), target(s.To))
 	}
-	to := ""
-	if n := s.To.Number(); n > 0 {
-		to = strconv.FormatInt(n, 10)
+	return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Function, target(s.To))
+}
+
+// target returns a version as a line has it: its number, or sha256:… before it has one;
+// empty for none.
+func target(v state.LayerVersionARN) string {
+	if n := v.Number(); n > 0 {
+		return strconv.FormatInt(n, 10)
 	}
-	return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Function, to)
+	if sha256 := v.Content(); sha256 != "" {
+		return "sha256:" + sha256
+	}
+	return ""
 }

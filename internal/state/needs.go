@@ -13,6 +13,8 @@ type Needs struct {
 	Probes   []LayerVersionARN // versions to try, sorted
 	Served   []Qualified       // what they serve, by function; one GetFunction each
 	Signing  bool              // which functions take signed layers only
+	// Artifacts are archives to look into, of which nothing is known.
+	Artifacts []Artifact
 }
 
 // Without returns what of n is not in asked.
@@ -22,6 +24,7 @@ func (n Needs) Without(asked Needs) Needs {
 	n.Policies = without(n.Policies, asked.Policies)
 	n.Probes = without(n.Probes, asked.Probes)
 	n.Served = without(n.Served, asked.Served)
+	n.Artifacts = without(n.Artifacts, asked.Artifacts)
 	return n
 }
 
@@ -32,6 +35,7 @@ func (n Needs) And(o Needs) Needs {
 	n.Policies = slices.Concat(n.Policies, o.Policies)
 	n.Probes = slices.Concat(n.Probes, o.Probes)
 	n.Served = slices.Concat(n.Served, o.Served)
+	n.Artifacts = slices.Concat(n.Artifacts, o.Artifacts)
 	return n
 }
 
@@ -48,5 +52,5 @@ func without[T comparable](list, known []T) []T {
 
 // Empty reports whether nothing is wanted.
 func (n Needs) Empty() bool {
-	return !n.Uses && !n.Signing && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0
+	return !n.Uses && !n.Signing && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0 && len(n.Artifacts) == 0
 }

@@ -34,6 +34,8 @@ type Snapshot struct {
 	// Signing holds the functions that take signed layers only; nil when nobody
 	// asked. A function that is not in it takes any.
 	Signing map[string]Signing
+	// Contents are what archives are that may be published, for those asked for.
+	Contents map[Artifact]Content
 }
 
 // Function is one function's $LATEST, as far as deciding about layers goes.
