@@ -147,6 +147,10 @@ type Options struct {
 	// it is asked at the last moment before each attempt, when what waits for the
 	// quota has its turn. Nil: the Cloud's own, which are asked for once.
 	While func(check func() error) Writes
+	// Open returns the archive that a publish step is made of. It is asked right before
+	// the version is published, and an error is why it is not. Nil: nothing can be
+	// published.
+	Open func(ctx context.Context, p plan.Publishing) (Source, error)
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
