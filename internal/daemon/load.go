@@ -46,11 +46,9 @@ func (r *Reader) Left() int {
 	return len(r.running)
 }
 
-// Load reads the environments of a commit, which Options.Commit need not name, or those
-// that only names. One that does not end in time is that one's problem. The error is
-// that of ctx.
+// Load reads the environments of a commit, or those that only names. One that
+// does not end in time is that one's problem. The error is that of ctx.
 func (r *Reader) Load(ctx context.Context, commit string, files fs.FS, o desired.Options, only ...string) (desired.Tree, error) {
-	o.Commit = commit
 	repo, ended := bounded(ctx, r, commit, func() *desired.Repository { return desired.Open(files, o) })
 	if ctx.Err() != nil {
 		return desired.Tree{}, ctx.Err()

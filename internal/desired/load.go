@@ -24,9 +24,6 @@ type Options struct {
 	Holders map[state.LayerARN]string
 	// Bounds are those of the daemon's own file, which win.
 	Bounds Bounds
-	// Commit is that of the files, where paths in the repository are read; empty =
-	// they belong to none, and lie on a disk.
-	Commit string
 }
 
 const (
@@ -41,7 +38,6 @@ var environmentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 type loader struct {
 	fsys     fs.FS
 	now      time.Time
-	commit   string // of the files
 	check    *strictyaml.Checker
 	bytes    int64 // read so far
 	names    []string

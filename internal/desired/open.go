@@ -62,7 +62,7 @@ type Part struct {
 // of this package it never panics and returns no error: what is wrong is in the
 // Tree.
 func Open(fsys fs.FS, o Options) (r *Repository) {
-	l := &loader{fsys: fsys, now: o.Now, commit: o.Commit, holders: o.Holders, daemon: o.Bounds, byName: map[string]*layerInfo{}, after: map[string]*node{}}
+	l := &loader{fsys: fsys, now: o.Now, holders: o.Holders, daemon: o.Bounds, byName: map[string]*layerInfo{}, after: map[string]*node{}}
 	r = &Repository{shared: l}
 	defer func() {
 		if p := recover(); p != nil {
