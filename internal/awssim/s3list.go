@@ -53,11 +53,8 @@ func (c *call) listObjects(req *s3Request, b *bucket) (any, *apiError) {
 	if size == 0 {
 		return c.s3Document(doc), nil
 	}
-	after := q.Get("start-after")
-	if token != nil {
-		after = "" // the token knows better
-	}
-	lines, next, ok := cut(c, b.lines(q.Get("prefix"), q.Get("delimiter"), after), func(l listLine) string { return l.key }, token, min(size, 1000))
+	all := b.lines(q.Get("prefix"), q.Get("delimiter"), q.Get("start-after"))
+	lines, next, ok := cut(c, all, func(l listLine) string { return l.key }, token, min(size, 1000))
 	if !ok {
 		return nil, refuse(400, "InvalidArgument", "The continuation token provided is incorrect")
 	}
