@@ -203,6 +203,7 @@ func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 				b.doubt("means_otherwise", n, "an empty list is "+each+", as without the key", "")
 			}
 		}
+		b.doubtSource(w.Source)
 	}
 	for _, s := range slices.Concat(w.Functions, w.Except) {
 		if s.Name == "" && len(s.Tags) == 0 && s.Runtime == "" && s.Architecture == "" && !s.Attached {
@@ -222,6 +223,13 @@ func (b *builder) doubtShare(at *node) {
 		if n.Text == "*" {
 			b.doubt("check_off", n, "* shares the layer with every AWS account", "")
 		}
+	}
+}
+
+// doubtSource warns of one object for all versions.
+func (b *builder) doubtSource(s *Source) {
+	if s != nil && strings.HasPrefix(s.Location, "s3://") && !strings.Contains(s.Location, "${") {
+		b.warning("means_otherwise", s.At, "without ${VERSION} all versions are published from one object, whatever it holds by then", "")
 	}
 }
 

@@ -212,6 +212,12 @@ func answers() []said {
 		{"layer.retention_policy", inLayerFile + "retention_policy: {versions_to_keep: 5, grace: 0}", "check_off", "cannot be had again"},
 		{"layer.metadata", inLayerFile + "metadata: {}", "", ""},
 		{"layer.artifact", inLayerFile + "artifact: ''", "bad_value", ""},
+		{"layer.artifact", inLayerFile + "artifact: s3://bucket/${VERSION}.zip", "", ""},
+		{"layer.artifact", inLayerFile + "artifact: s3://bucket/latest.zip", "means_otherwise", "one object"},
+		{"layer.artifact", inLayerFile + "artifact: layers/a/dist.zip", "", ""}, // of the commit that asks for the version
+		{"artifact.location", inLayerFile + "artifact: {location: s3://bucket/latest.zip}", "means_otherwise", "one object"},
+		{"artifact.sha256", inLayerFile + "artifact: {location: layers/a, sha256: {}}", "", ""},
+		{"artifact.sha256", inLayerFile + "artifact: {location: layers/a, sha256: {1.4.2: ''}}", "bad_sha256", "64 hex digits"},
 		{"layer.share_with", inLayerFile + `share_with: ["*"]`, "check_off", "every AWS account"},
 		{"layer.known", inLayerFile + "known: {1.4.2: {deb: 3}}", "unknown_environment", "no environment"},
 		{"layer.yanked", inLayerFile + "yanked: {1.4.2: ''}", "yanked_version", "is yanked"},

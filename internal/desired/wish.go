@@ -126,7 +126,8 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	for _, a := range info.file.CompatibleArchitectures {
 		w.Architectures = append(w.Architectures, string(a))
 	}
-	w.HasArtifact = info.file.Artifact != ""
+	delete(values, "VERSION") // a pin publishes another one
+	b.source(w, info, values)
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked = info.yanked()
 	w.Retention = b.retention(w.Name, info)
