@@ -28,8 +28,7 @@
 //
 // # Codes
 //
-// They are problems of an environment; internal/desired/doc.go lists them with the
-// others:
+// They are problems of an environment that are found when its wish is resolved:
 //
 //	artifact_changed         other content than the SHA-256 in Git
 //	artifact_denied          S3 does not let it be read

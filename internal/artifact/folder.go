@@ -97,7 +97,7 @@ func pack(a state.Artifact, layer archive.Layer, folder fs.FS) (state.Content, [
 	}
 	out := &limited{left: maxSent}
 	if _, err := archive.Pack(out, files, nil); errors.Is(err, errFull) {
-		return tooLarge(a, maxSent+1, maxSent, useS3), nil
+		return tooLarge(a, maxSent+1, maxSent, UseS3), nil
 	} else if err != nil {
 		return unreadable(a, err), nil
 	}

@@ -19,7 +19,8 @@ import (
 // 2.3).
 const maxSent = archive.WarnZipped
 
-const useS3 = "let CI upload it, and name it as s3://BUCKET/KEY in layer.yaml"
+// UseS3 is the advice about an archive that is too much for the repository.
+const UseS3 = "let CI upload it, and name it as s3://BUCKET/KEY in layer.yaml"
 
 // lookAtPath returns what lies at a path of the repository, and with bytes the zip. A
 // folder on a disk may change at any time, and so nothing of it is remembered.
@@ -67,7 +68,7 @@ func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content,
 	case !info.Mode().IsRegular():
 		return refuse(state.Content{}, "artifact_invalid", a.Location+" is neither a file nor a folder; links are not followed", "put the zip itself there"), nil, nil
 	case info.Size() > maxSent:
-		return tooLarge(a, info.Size(), maxSent, useS3), nil, nil
+		return tooLarge(a, info.Size(), maxSent, UseS3), nil, nil
 	}
 	data, err := fs.ReadFile(files, a.Location)
 	if err != nil {
@@ -90,7 +91,7 @@ func unreadable(a state.Artifact, err error) state.Content {
 	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
 	}
-	return refuse(state.Content{}, "artifact_invalid", fmt.Sprintf("%s cannot be read: %s", a.Location, err), "commit the file itself; "+useS3)
+	return refuse(state.Content{}, "artifact_invalid", fmt.Sprintf("%s cannot be read: %s", a.Location, err), "commit the file itself; "+UseS3)
 }
 
 func judgeBytes(a state.Artifact, zip []byte) state.Content {
