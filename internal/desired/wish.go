@@ -130,6 +130,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked = info.yanked()
 	w.Retention = b.retention(w.Name, info)
+	b.shareWith(w, info, e.Account)
 }
 
 // foreignLayer fills in a layer that others publish.
