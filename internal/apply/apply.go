@@ -26,6 +26,9 @@ const (
 	maxTries = 5
 )
 
+// Source is the archive that a layer version is published from.
+type Source = state.Source
+
 // Cloud is what applying needs of AWS. All errors carry a state.Kind.
 type Cloud interface {
 	// Function reads one function anew; state.Gone when there is none.
@@ -47,6 +50,17 @@ type Cloud interface {
 	// has changed since. For a function on managed instances with the target
 	// $LATEST.PUBLISHED it renews that instead.
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	// PublishLayer makes a version of an own layer and returns its number and the
+	// SHA-256 that AWS has of it, in lower-case hex. The same asked twice makes two
+	// versions: it is sent once, and after state.Unsure LayerVersions shows whether it
+	// was done.
+	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
+	// LayerVersions lists the live versions of an own layer anew, all of them, the
+	// newest first.
+	LayerVersions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error)
+	// LayerContent returns the SHA-256 of a version's zip, in lower-case hex; state.Gone
+	// when there is none.
+	LayerContent(ctx context.Context, v state.LayerVersionARN) (sha256 string, err error)
 	// WaitActive waits until a version is no longer Pending (SnapStart takes
 	// minutes) and returns it, also when it Failed.
 	WaitActive(ctx context.Context, q state.Qualified) (state.Served, error)
@@ -71,6 +85,7 @@ type Writes interface {
 	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
 	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
 }
 
 // Recorder keeps what is about to be done and how it ended. When Begin returns
@@ -147,6 +162,10 @@ type Options struct {
 	// it is asked at the last moment before each attempt, when what waits for the
 	// quota has its turn. Nil: the Cloud's own, which are asked for once.
 	While func(check func() error) Writes
+	// Open returns the archive that a publish step is made of. It is asked right before
+	// the version is published, and an error is why it is not. Nil: nothing can be
+	// published.
+	Open func(ctx context.Context, p plan.Publishing) (Source, error)
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
