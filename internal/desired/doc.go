@@ -50,7 +50,7 @@
 //	bad_layer_name          not what AWS allows as a layer's name
 //	bad_module              not a module of Python
 //	bad_percentage          not a percentage such as 10%
-//	bad_principal           not an account, an organization or *
+//	bad_principal           not an account or an organization, or public without a reason
 //	bad_qualifier           not an alias, a version or $LATEST
 //	bad_region              not a Region
 //	bad_retention           not of the form "20 versions"

@@ -156,6 +156,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked, w.Deprecated = byVersion(info.file.Yanked), byVersion(info.file.Deprecated)
 	w.Retention = b.retention(w.Name, info)
+	b.shareWith(w, info, e.Account)
 }
 
 // foreignLayer fills in a layer that others publish.
