@@ -124,6 +124,14 @@ func motoDeviations() map[string]string {
 		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",
 		"an invocation with more than six megabytes is refused":   "a 500 with a page of HTML",
 
+		"a statement id has its shape":                                       noShapes,
+		"a principal is an account, its root or everybody":                   noShapes,
+		"an organization is granted with everybody only":                     noShapes,
+		"a policy has the order of its grants and every change a RevisionId": policyAsSent,
+		"removing with a stale RevisionId is refused and removes nothing":    "412 in other words",
+		"what a layer version that is gone grants cannot be changed":         otherWords,
+		"a policy of more than twenty kilobytes is refused":                  policyAsSent,
+
 		"an object whose checksum does not fit is refused":                          noShapes,
 		"a bucket in another Region sends away":                                     noRegions,
 		"a bucket name with capitals is refused":                                    noShapes,
