@@ -132,6 +132,16 @@ func motoDeviations() map[string]string {
 		"what a layer version that is gone grants cannot be changed":         otherWords,
 		"a policy of more than twenty kilobytes is refused":                  policyAsSent,
 
+		"a new parameter needs a type and an old one does not": noShapes,
+		"a tag of a parameter that begins with aws is refused": noShapes,
+		"a parameter has at most fifty tags":                   "tags are not counted",
+		"a parameter name has its shape":                       noShapes,
+		"a parameter name has at most fifteen levels":          noShapes,
+		"a parameter of more than 4096 characters is refused":  noShapes,
+		"GetParametersByPath follows tokens to the end":        "a token that is none is a 500 with a page of HTML",
+		"a page of more than ten parameters is refused":        noShapes,
+		"a path that does not begin with a slash is refused":   noShapes,
+
 		"an object whose checksum does not fit is refused":                          noShapes,
 		"a bucket in another Region sends away":                                     noRegions,
 		"a bucket name with capitals is refused":                                    noShapes,
