@@ -67,3 +67,14 @@ func (p *Run) lookIntoOne(ctx context.Context, env desired.Environment, a state.
 	}
 	return p.Artifacts.Look(ctx, env, a)
 }
+
+// opener returns what opens the archives that an environment publishes; nil = nothing
+// can be published.
+func (p *Run) opener(e desired.Environment) func(context.Context, plan.Publishing) (apply.Source, error) {
+	if p.Artifacts == nil {
+		return nil
+	}
+	return func(ctx context.Context, pub plan.Publishing) (apply.Source, error) {
+		return p.Artifacts.Open(ctx, e, pub.Artifact, pub.Content)
+	}
+}
