@@ -56,6 +56,10 @@ func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string
 	return g.While(nil).MoveAlias(ctx, q, version, weights, revision)
 }
 
+func (g leased) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
+	return g.While(nil).PublishLayer(ctx, layer, r)
+}
+
 // While returns the writes, each sent only while the lease lasts and check, if it is
 // not nil, returns nil.
 func (g leased) While(check func() error) apply.Writes {
@@ -107,6 +111,15 @@ func (w leasedWrites) MoveAlias(ctx context.Context, q state.Qualified, version 
 	}
 	defer cancel()
 	return w.sends.MoveAlias(ctx, q, version, weights, revision)
+}
+
+func (w leasedWrites) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
+	ctx, cancel, err := w.allowed(ctx, "PublishLayerVersion", string(layer))
+	if err != nil {
+		return 0, "", "", err
+	}
+	defer cancel()
+	return w.sends.PublishLayer(ctx, layer, r)
 }
 
 // history is the history as whoever holds the account's lease writes it.

@@ -35,6 +35,7 @@ type World struct {
 	deleted   map[state.LayerVersionARN]bool
 	versions  map[state.Qualified]*version
 	aliases   map[state.Qualified]*alias
+	layers    map[state.LayerARN][]made
 	calls     []string // "SetLayers chat", in order
 	revision  int
 	fault     []string
@@ -57,6 +58,7 @@ func New(lists map[string][]state.LayerVersionARN) *World {
 	w := &World{
 		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{},
 		versions: map[state.Qualified]*version{}, aliases: map[state.Qualified]*alias{},
+		layers: map[state.LayerARN][]made{},
 	}
 	for name, list := range lists {
 		f := &function{Function: state.Function{

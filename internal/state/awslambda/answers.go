@@ -28,6 +28,10 @@ func answers(in, out any, own func(*string)) {
 		for i := range out.LayerVersions {
 			own(out.LayerVersions[i].LayerVersionArn)
 		}
+	case *lambda.PublishLayerVersionOutput:
+		own(out.LayerVersionArn)
+	case *lambda.GetLayerVersionOutput:
+		own(out.LayerVersionArn)
 	case *lambda.GetLayerVersionByArnOutput:
 		// It may be asked about a layer of others, and has to answer about theirs.
 		if asked := in.(*lambda.GetLayerVersionByArnInput).Arn; !sameOwner(asked, out.LayerVersionArn) {

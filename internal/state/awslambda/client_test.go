@@ -54,6 +54,12 @@ func TestWrongAccountStopsEverything(t *testing.T) {
 		"WaitProvisioned":    func(ctx context.Context, c *Client) error { return c.WaitProvisioned(ctx, live) },
 		"WaitUpdated":        func(ctx context.Context, c *Client) error { _, err := c.WaitUpdated(ctx, "f"); return err },
 		"DeleteLayerVersion": func(ctx context.Context, c *Client) error { _, err := c.DeleteLayerVersion(ctx, v); return err },
+		"PublishLayer": func(ctx context.Context, c *Client) error {
+			_, _, _, err := c.PublishLayer(ctx, layerARN("z"), state.Release{})
+			return err
+		},
+		"LayerVersions": func(ctx context.Context, c *Client) error { _, err := c.LayerVersions(ctx, layerARN("z")); return err },
+		"LayerContent":  func(ctx context.Context, c *Client) error { _, err := c.LayerContent(ctx, v); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire()
