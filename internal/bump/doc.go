@@ -10,9 +10,8 @@
 // called, a patch. What was reverted before it was released decides nothing.
 //
 // There is no rule of its own for 0.x: a breaking change of 0.9.0 makes 1.0.0. One rule
-// for all versions is what people remember, and it is what makes the other one right
-// that goes by it: two versions with one major number are compatible (package catalog,
-// Requirements). Without any version before, the first is 1.0.0, for the same reason.
+// for all versions is what people remember, and it is the one by which two versions of
+// one major number are compatible. Without any version before, the first is 1.0.0.
 //
 // Promised, and checked over generated histories: the version is higher than the last
 // one and than each that is taken, it is never a prerelease, the order in which the
