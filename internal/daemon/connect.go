@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/health/cloudwatch"
+	"github.com/layerd/layerd/internal/parameters/ssm"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -43,10 +44,12 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 	return newConnections(cfg, o).connect
 }
 
-// Connection is one account, Region and role: its functions, and their health.
+// Connection is one account, Region and role: its functions, their health, and the
+// parameters in which others read what stands.
 type Connection struct {
 	*awslambda.Client
 	health.Source
+	*ssm.Store
 }
 
 // While implements [round.Cloud].
@@ -90,7 +93,11 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source}
+	kept, err := ssm.New(c.cfg, reach)
+	if err != nil {
+		return Connection{}, err
+	}
+	c.clients[p] = Connection{client, source, kept}
 	return c.clients[p], nil
 }
 

@@ -58,6 +58,7 @@
 //	bad_runtime             not a runtime
 //	bad_selector            a pattern that no function or runtime can match
 //	bad_store               not sqlite:PATH, dynamodb:TABLE or memory:
+//	bad_tag                 (warning) metadata that cannot be a tag
 //	bad_timezone            not a time zone
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form

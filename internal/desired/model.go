@@ -95,7 +95,11 @@ type LayerWish struct {
 	Yanked map[string]string
 	// HasArtifact is true when layer.yaml names an artifact to publish from.
 	HasArtifact bool
-	At          Position // where the version stands, for problems found at plan time
+	// Parameters is true when what is applied and proven is written to SSM parameters,
+	// with the tags that Tags returns.
+	Parameters bool
+	Metadata   map[string]string // layer.yaml's, as far as it can be tags; ${VERSION} is not filled in yet
+	At         Position          // where the version stands, for problems found at plan time
 }
 
 // Pin keeps some functions at a version other than the layer's.

@@ -127,6 +127,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 		w.Architectures = append(w.Architectures, string(a))
 	}
 	w.HasArtifact = info.file.Artifact != ""
+	b.announce(w, info, e)
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked = info.yanked()
 	w.Retention = b.retention(w.Name, info)
@@ -134,7 +135,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 
 // foreignLayer fills in a layer that others publish.
 func (b *builder) foreignLayer(w *LayerWish, f layerEntry, at *node, e Environment) {
-	for _, key := range []string{"retention", "share_with"} {
+	for _, key := range []string{"retention", "share_with", "parameters"} {
 		if n := at.Get(key); n != nil {
 			b.problem("not_ours", n.Key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
 		}

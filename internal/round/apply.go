@@ -123,6 +123,9 @@ func (p *Run) environment(ctx context.Context, env []desired.Environment, in *re
 		}
 	}
 	if err == nil && p.Only == nil {
+		err = p.announce(ctx, in, planned, done, quiet)
+	}
+	if err == nil && p.Only == nil {
 		err = p.finish(ctx, in, planned, done, quiet)
 	}
 	return planned.After(done), err
