@@ -214,6 +214,7 @@ func answers() []said {
 		{"layer.artifact", inLayerFile + "artifact: ''", "bad_value", ""},
 		{"layer.share_with", inLayerFile + `share_with: ["*"]`, "check_off", "every AWS account"},
 		{"layer.known", inLayerFile + "known: {1.4.2: {deb: 3}}", "unknown_environment", "no environment"},
+		{"layer.deprecated", inLayerFile + "deprecated: {1.4.2: ''}", "deprecated_version", "is deprecated"},
 		{"layer.yanked", inLayerFile + "yanked: {1.4.2: ''}", "yanked_version", "is yanked"},
 
 		{"layerd.timezone", inLayerd + "timezone: UTC", "", ""},
