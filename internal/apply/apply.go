@@ -61,6 +61,15 @@ type Cloud interface {
 	// LayerContent returns the SHA-256 of a version's zip, in lower-case hex; state.Gone
 	// when there is none.
 	LayerContent(ctx context.Context, v state.LayerVersionARN) (sha256 string, err error)
+	// LayerPolicy reads who may use a version of an own layer; state.Gone when there is
+	// no such version.
+	LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error)
+	// GrantLayer adds one statement to the policy of a version; state.LookAgain when
+	// there is one with its Sid, whatever that grants.
+	GrantLayer(ctx context.Context, v state.LayerVersionARN, g state.Grant) (requestID string, err error)
+	// RevokeLayer takes one statement out, if the policy still is at revision;
+	// state.Gone when it is not there.
+	RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (requestID string, err error)
 	// WaitActive waits until a version is no longer Pending (SnapStart takes
 	// minutes) and returns it, also when it Failed.
 	WaitActive(ctx context.Context, q state.Qualified) (state.Served, error)
@@ -86,6 +95,8 @@ type Writes interface {
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
 	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
 	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
+	GrantLayer(ctx context.Context, v state.LayerVersionARN, g state.Grant) (requestID string, err error)
+	RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (requestID string, err error)
 }
 
 // Recorder keeps what is about to be done and how it ended. When Begin returns
@@ -97,10 +108,10 @@ type Recorder interface {
 
 // Intent is one write that is about to be made.
 type Intent struct {
-	// Steps are all of one function, or exactly one prune or publish.
+	// Steps are all of one function, or exactly one publish, grant or prune.
 	Steps []plan.Step
 	// Before is the function's whole list, After what it is about to be; both
-	// nil for a prune and a publish.
+	// nil for a step of no function.
 	Before, After []state.LayerVersionARN
 	// Alias is what is about to be moved as well, and AliasBefore the version
 	// it serves; empty = no alias is touched. Canary: it will only be
@@ -109,7 +120,7 @@ type Intent struct {
 	Canary             bool
 }
 
-// Function names the function that the intent changes; empty for a prune and a publish.
+// Function names the function that the intent changes; empty for a step of none.
 func (in Intent) Function() string {
 	if len(in.Steps) == 0 {
 		return ""
@@ -132,7 +143,7 @@ type Outcome struct {
 
 // Progress is how far a round is.
 type Progress struct {
-	Done, Total int // functions and versions to publish or prune
+	Done, Total int // functions, grants, and versions to publish or prune
 	Name        string
 	Status      plan.Status
 }
@@ -195,7 +206,7 @@ type run struct {
 }
 
 // Run carries out the steps of plan that nothing holds and sets every step's
-// Result. Steps that were decided anew replace those they stand for; ones that
+// Result; those that have one stay as they are. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
 // returns one when the record could not be written, a *ClosedError when what one
 // function met is of all of them, and ctx's when ctx ended before all was done.
@@ -211,14 +222,15 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 	}
 	planned.Steps = slices.Clone(planned.Steps)
 	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While, ctx.Done()), rec: rec, told: map[string]bool{}}
-	publishes, repoints, jobs, prunes := r.groupSteps()
-	r.total = len(publishes) + len(repoints) + len(jobs) + len(prunes)
+	publishes, repoints, jobs, shares, prunes := r.groupSteps()
+	r.total = len(publishes) + len(repoints) + len(jobs) + len(shares) + len(prunes)
 	r.publishAll(ctx, publishes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
 	r.each(jobs, func(j *job) { j.runOne(ctx, j.work) })
 	for _, j := range jobs {
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
+	r.shareAll(ctx, shares)
 	r.pruneAll(ctx, prunes)
 	closed := r.cloud.whyClosed()
 	if closed != nil {
@@ -266,17 +278,20 @@ func (r *run) each(jobs []*job, do func(*job)) {
 // and marks those that are held. Aliases that are pointed back at a version
 // that is there already are jobs of their own: they come first, since one call
 // each brings all callers back to what worked before.
-func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, prunes []int) {
+func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, shares, prunes []int) {
 	byName := map[string]*job{}
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
+		case s.Result != nil: // the round has done it already
 		case s.Held != nil:
 			s.Result = &plan.Result{Status: plan.StatusHeld}
 		case s.Kind == plan.KindPublish:
 			publishes = append(publishes, i)
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
+		case s.Kind == plan.KindShare:
+			shares = append(shares, i)
 		case s.Points():
 			repoints = append(repoints, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
@@ -303,7 +318,7 @@ func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, prunes []int
 		slices.SortStableFunc(repoints, order)
 		slices.SortStableFunc(jobs, order)
 	}
-	return publishes, repoints, jobs, prunes
+	return publishes, repoints, jobs, shares, prunes
 }
 
 // mayStart reports whether one more thing may be started; otherwise it marks the

@@ -280,6 +280,40 @@ func (g *gate) LayerContent(ctx context.Context, v state.LayerVersionARN) (strin
 	return sha256, err
 }
 
+func (g *gate) LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error) {
+	p, err := g.Cloud.LayerPolicy(ctx, v)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return p, err
+}
+
+// GrantLayer has no turn to wait for: grants are made one after the other, and whoever
+// makes them leaves off once one is denied. Sharing is a right of its own, without which
+// everything else goes on.
+func (g *gate) GrantLayer(ctx context.Context, v state.LayerVersionARN, grant state.Grant) (string, error) {
+	if err := g.whyClosed(); err != nil {
+		return "", err
+	}
+	id, err := g.sends.GrantLayer(ctx, v, grant)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return id, err
+}
+
+// RevokeLayer is as GrantLayer.
+func (g *gate) RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (string, error) {
+	if err := g.whyClosed(); err != nil {
+		return "", err
+	}
+	id, err := g.sends.RevokeLayer(ctx, v, sid, revision)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return id, err
+}
+
 func (g *gate) Users(ctx context.Context) (map[state.LayerVersionARN]string, error) {
 	users, err := g.Cloud.Users(ctx)
 	return users, g.note(opUsers, "", err)

@@ -194,15 +194,14 @@ func (b *builder) doubtRetention(at *node) {
 // doubtLayer judges the values of one layer of the environment.
 func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 	b.doubtRetention(at.Get("retention"))
-	b.doubtShare(at.Get("share_with"))
 	if info != nil && w.Owned {
 		b.doubtRetention(info.root.Get("retention_policy"))
-		b.doubtShare(info.root.Get("share_with"))
 		for key, each := range map[string]string{"compatible_runtimes": "every runtime", "compatible_architectures": "every architecture"} {
 			if n := info.root.Get(key); n != nil && len(n.Items) == 0 && !n.Damaged {
 				b.doubt("means_otherwise", n, "an empty list is "+each+", as without the key", "")
 			}
 		}
+		b.doubtSource(w.Source)
 	}
 	for _, s := range slices.Concat(w.Functions, w.Except) {
 		if s.Name == "" && len(s.Tags) == 0 && s.Runtime == "" && s.Architecture == "" && !s.Attached {
@@ -214,14 +213,10 @@ func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 	}
 }
 
-func (b *builder) doubtShare(at *node) {
-	if at == nil {
-		return
-	}
-	for _, n := range at.Items {
-		if n.Text == "*" {
-			b.doubt("check_off", n, "* shares the layer with every AWS account", "")
-		}
+// doubtSource warns of one object for all versions.
+func (b *builder) doubtSource(s *Source) {
+	if s != nil && strings.HasPrefix(s.Location, "s3://") && !strings.Contains(s.Location, "${") {
+		b.warning("means_otherwise", s.At, "without ${VERSION} all versions are published from one object, whatever it holds by then", "")
 	}
 }
 

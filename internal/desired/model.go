@@ -77,6 +77,11 @@ type LayerWish struct {
 	First     bool       // position: first; a new slot goes to the front
 	Pins      []Pin
 	Retention Retention
+	// ShareWith are those whom every version that is kept is shared with, each once.
+	ShareWith []Share
+	// Shared reports that share_with is written: then ShareWith is whole, and what
+	// layerd has granted to anybody else is taken back.
+	Shared bool
 	// AllowRuntime permits detaching from OS-only runtimes, whose layers may
 	// hold the runtime itself.
 	AllowRuntime  bool
@@ -96,9 +101,10 @@ type LayerWish struct {
 	// Deprecated maps canonical semantic versions that people should leave to what
 	// to do instead.
 	Deprecated map[string]string
-	// HasArtifact is true when layer.yaml names an artifact to publish from.
-	HasArtifact bool
-	At          Position // where the version stands, for problems found at plan time
+	// Source is what versions that AWS lacks are published from; nil = layer.yaml names
+	// no artifact.
+	Source *Source
+	At     Position // where the version stands, for problems found at plan time
 }
 
 // Pin keeps some functions at a version other than the layer's.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -110,6 +111,9 @@ type Step struct {
 	// Refused is why the function was blocked until now, and is tried once more; empty
 	// = it was not.
 	Refused string
+	// Content is the SHA-256 of the zip of To where it has a number and was published by
+	// layerd, in lower-case hex; empty = not known.
+	Content string
 	// Tug is why a drift that comes back again and again is left alone.
 	Tug string
 	// Quarantined is why the version must not come to the function.
@@ -131,21 +135,21 @@ type Publishing struct {
 }
 
 // Sharing is one grant on one version of a layer: To is the version that is shared,
-// From the one that is no longer.
+// From the one that is no longer. Stored: names and meanings stay.
 type Sharing struct {
-	Sid string // layerd-…
+	Sid string `json:"sid"` // layerd-…
 	// Principal is an account id, or * for everybody in Organization, or, where that
 	// is empty, for everybody.
-	Principal, Organization string
+	Principal    string `json:"principal"`
+	Organization string `json:"organization,omitempty"`
 }
 
-// String returns whom it is about: an account id, o-…, or *.
-func (s Sharing) String() string {
-	if s.Organization != "" {
-		return s.Organization
-	}
-	return s.Principal
-}
+// String returns whom it is about: an account id, o-…, or *; the Sid where nobody can
+// tell.
+func (s Sharing) String() string { return cmp.Or(state.Grant(s).To(), s.Sid) }
+
+// Whom returns whom it is about, in words.
+func (s Sharing) Whom() string { return state.Grant(s).Whom() }
 
 // Obeys returns the calendar by which the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.
@@ -153,11 +157,15 @@ func (s Step) Obeys(c window.Calendar) window.Calendar {
 	switch {
 	case s.Cause == CauseRollback:
 		return window.Calendar{Zone: c.Zone} // passes windows and freezes
-	case s.AnyTime:
+	case s.Windowless():
 		c.Windows, c.Cutoff = nil, 0
 	}
 	return c
 }
+
+// Windowless reports whether no change window holds the step: what changes no function
+// needs none. A freeze does hold it.
+func (s Step) Windowless() bool { return s.AnyTime || s.Kind == KindPublish || s.Kind == KindShare }
 
 // Done reports whether the step was applied, or whether there was nothing left to
 // do. One that changed AWS and has an error is not: somebody has to look.
@@ -182,6 +190,16 @@ func Line(region string, s Step) string {
 		return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Sharing.String(), target(s.To))
 	}
 	return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Function, target(s.To))
+}
+
+// LineBefore returns the line that a step had before the version it brings got its
+// number; empty where that is not known.
+func LineBefore(region string, s Step) string {
+	if s.Content == "" || s.To.Number() == 0 {
+		return ""
+	}
+	s.To = s.LayerARN.Unpublished(s.Content)
+	return Line(region, s)
 }
 
 // target returns a version as a line has it: its number, or sha256:… before it has one;

@@ -36,6 +36,7 @@ type World struct {
 	versions  map[state.Qualified]*version
 	aliases   map[state.Qualified]*alias
 	layers    map[state.LayerARN][]made
+	policies  map[state.LayerVersionARN]state.Policy
 	calls     []string // "SetLayers chat", in order
 	revision  int
 	fault     []string
@@ -58,7 +59,7 @@ func New(lists map[string][]state.LayerVersionARN) *World {
 	w := &World{
 		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{},
 		versions: map[state.Qualified]*version{}, aliases: map[state.Qualified]*alias{},
-		layers: map[state.LayerARN][]made{},
+		layers: map[state.LayerARN][]made{}, policies: map[state.LayerVersionARN]state.Policy{},
 	}
 	for name, list := range lists {
 		f := &function{Function: state.Function{

@@ -148,6 +148,10 @@ func operation(r *http.Request, body string) string {
 		return "UpdateFunctionConfiguration"
 	case parts[len(parts)-1] == "aliases":
 		return "ListAliases"
+	case parts[len(parts)-1] == "policy" && r.Method == http.MethodPost:
+		return "AddLayerVersionPermission"
+	case len(parts) == 7 && parts[5] == "policy":
+		return "RemoveLayerVersionPermission"
 	case parts[len(parts)-1] == "policy":
 		return "GetLayerVersionPolicy"
 	case parts[len(parts)-1] == "versions":
