@@ -160,11 +160,16 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 		}
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange {
-				to := ""
+				to, subject := "", s.Function
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
 				}
-				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
+				if s.Kind == plan.KindShare {
+					if subject = s.Sharing.String(); to == "" {
+						subject, to = "-"+subject, strconv.FormatInt(s.From.Number(), 10)
+					}
+				}
+				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, subject, to))
 			}
 			if s.New {
 				news++
@@ -210,6 +215,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
+	if s.Kind == plan.KindShare {
+		checkShare(t, w, i, r, s)
+	}
 	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(plan.ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(plan.ByWindow) {
 		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewFunctionsNow, st, s.Held)
 	}
@@ -240,6 +248,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
 func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
+	if s.Kind == plan.KindShare {
+		return true // it changes no function
+	}
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
 	return r.Want.NewFunctionsNow && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
 		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
@@ -445,6 +456,7 @@ func (w *scenario) apply(i int, r plan.Region) {
 		}
 		past.Functions[name] = fp
 	}
+	w.applyShares(&snap, past, r)
 	for _, s := range r.Steps {
 		if s.Kind != plan.KindPrune || s.Held != nil {
 			continue
@@ -548,9 +560,7 @@ func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 		if chance(r, 10) {
 			v.Runtimes = []string{"nodejs20.x"}
 		}
-		if chance(r, 10) {
-			w.grants[l.ARN.Version(n)] = state.Policy{Principals: []string{"210987654321"}}
-		}
+		w.grants[l.ARN.Version(n)] = generatePolicy(r)
 		l.Versions = append(l.Versions, v)
 	}
 	return l
@@ -617,6 +627,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 		if chance(r, 40) {
 			lp.Numbers["1.4.0"] = int64(1 + r.IntN(8))
 		}
+		generateShares(r, now, &lp)
 		p.Layers[arnOf(name)] = lp
 	}
 	for range pick(r, 0, 0, 3, 20, 25) {
@@ -668,6 +679,7 @@ func generateEnvironment(r *rand.Rand, name string) desired.Environment {
 		if chance(r, 20) {
 			w.Runtimes = []string{"python3.12"}
 		}
+		w.ShareWith, w.Shared = generateShareWith(r)
 		e.Layers = append(e.Layers, w)
 	}
 	return e
