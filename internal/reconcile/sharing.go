@@ -55,7 +55,7 @@ type sharing struct {
 	past  plan.LayerPast
 	named map[string]desired.Share // by Sid, of those whom Git names
 	due   bool                     // the policies are to be read whatever the past says
-	whole bool                     // each that was wanted is known
+	whole bool                     // each that was wanted is known, and nothing is left to do
 
 	ours    map[string][]int64 // what layerd has granted, by Sid: the numbers, ascending
 	others  map[string][]int64 // what others have, by whom it is for
@@ -137,6 +137,7 @@ func (s *sharing) grant(n int64, x desired.Share, taken bool) {
 	}
 	s.ours[x.Sid] = append(s.ours[x.Sid], n) // until it is there again, it is known as taken back by others
 	if s.want.Drift.Report {
+		s.whole = false
 		s.missing[x.Sid] = append(s.missing[x.Sid], n)
 		return
 	}
@@ -146,6 +147,7 @@ func (s *sharing) grant(n int64, x desired.Share, taken bool) {
 // step adds a step that grants or takes back.
 func (s *sharing) step(n int64, g state.Grant, granting bool, cause plan.Cause, reason string) {
 	w := s.wish
+	s.whole = false // it may wait, or fail, and must not be forgotten for six hours
 	step := plan.Step{
 		ID: fmt.Sprintf("share/%s/%d/%s", w.Name, n, g.Key()), Kind: plan.KindShare, Layer: w.Name, LayerARN: w.Layer,
 		To: w.version(n), ToVersion: w.catalog.Label(n), Cause: cause, Reason: reason,

@@ -124,14 +124,20 @@ func checkShare(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	}
 }
 
+// learn does what internal/history does with what was learned of grants.
+func (w *scenario) learn(r plan.Region) {
+	layers := maps.Clone(w.in.Regions[0].Past.Layers)
+	for _, l := range r.Learned.Shares {
+		lp := layers[l.Layer]
+		lp.Shares, lp.OtherShares, lp.SharesRead = cloned(l.Ours), cloned(l.Others), l.Read
+		layers[l.Layer] = lp
+	}
+	w.in.Regions[0].Past.Layers = layers
+}
+
 // applyShares does what internal/apply and internal/history do with grants, on values.
 func (w *scenario) applyShares(snap *state.Snapshot, past *plan.Past, r plan.Region) {
-	past.Layers = maps.Clone(past.Layers)
-	for _, l := range r.Learned.Shares {
-		lp := past.Layers[l.Layer]
-		lp.Shares, lp.OtherShares, lp.SharesRead = cloned(l.Ours), cloned(l.Others), l.Read
-		past.Layers[l.Layer] = lp
-	}
+	w.learn(r)
 	snap.Policies = maps.Clone(snap.Policies)
 	for _, s := range r.Steps {
 		if s.Kind != plan.KindShare || s.Held != nil {
@@ -385,6 +391,7 @@ func TestSharesAreReadNowAndThen(t *testing.T) {
 		t.Errorf("at first %v", got)
 	}
 	w.settle()
+	w.settle() // what was done is looked at once
 	if got := asked(w); got != nil || !Decide(w.in).Regions[0].InSync {
 		t.Errorf("right after %v", got)
 	}
@@ -453,6 +460,7 @@ func TestShareNotes(t *testing.T) {
 	if got := notes(); !slices.Equal(got, []string{foreign}) {
 		t.Errorf("right after %v", got)
 	}
+	w.forget()
 	w.put(1, byHand)
 	w.in.Now, w.in.Regions[0].Want.Drift.Report = noon.Add(7*time.Hour), true
 	missing := "grant_missing: common 1: layerd had shared it with 210987654321, and somebody else has taken that back; drift is set to report"
@@ -479,5 +487,34 @@ func TestShareManyVersions(t *testing.T) {
 	w.settle()
 	if p := w.decide(); len(p.Regions[0].Steps) > 0 || !p.Regions[0].InSync {
 		t.Errorf("then %v", sharesOf(p))
+	}
+}
+
+// What waits, or failed, is in the next plan as well: that it was read is no reason to
+// forget it for six hours.
+func TestShareThatWasNotDoneStays(t *testing.T) {
+	for name, change := range map[string]func(w *scenario){
+		"taken back by hand":         func(w *scenario) { w.put(2) },
+		"the Sid is somebody else's": func(w *scenario) { w.put(2, disguised) },
+		"of a former partner":        func(w *scenario) { w.put(2, partner, former) },
+		"a new partner": func(w *scenario) {
+			w.wish().ShareWith = append(w.wish().ShareWith, desired.Share{Grant: company})
+		},
+		"no partner":        func(w *scenario) { w.wish().ShareWith = nil },
+		"no key and no one": func(w *scenario) { w.wish().ShareWith, w.wish().Shared = nil, false },
+	} {
+		w := sharingWorld(partner)
+		w.settle()
+		change(w)
+		w.in.Now = noon.Add(7 * time.Hour)
+		first := w.decide()
+		for range 3 {
+			p := w.decide()
+			if diff := cmp.Diff(sharesOf(p), sharesOf(first)); diff != "" || len(p.Regions[0].Steps) == 0 {
+				t.Errorf("%s: steps (-now +first):\n%s", name, diff)
+			}
+			w.learn(p.Regions[0])
+			w.forget()
+		}
 	}
 }
