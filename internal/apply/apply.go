@@ -100,7 +100,7 @@ type Writes interface {
 }
 
 // Recorder keeps what is about to be done and how it ended. When Begin returns
-// an error nothing is done. Both may be called from many goroutines.
+// an error nothing is done; after a *RefusedError that is so of this intent alone. Both may be called from many goroutines.
 type Recorder interface {
 	Begin(ctx context.Context, in Intent) (id string, err error)
 	Finish(ctx context.Context, id string, out Outcome) error
@@ -108,10 +108,10 @@ type Recorder interface {
 
 // Intent is one write that is about to be made.
 type Intent struct {
-	// Steps are all of one function, or exactly one prune, or one grant.
+	// Steps are all of one function, or exactly one publish, grant or prune.
 	Steps []plan.Step
 	// Before is the function's whole list, After what it is about to be; both
-	// nil for a prune and a grant.
+	// nil for a step of no function.
 	Before, After []state.LayerVersionARN
 	// Alias is what is about to be moved as well, and AliasBefore the version
 	// it serves; empty = no alias is touched. Canary: it will only be
@@ -120,7 +120,7 @@ type Intent struct {
 	Canary             bool
 }
 
-// Function names the function that the intent changes; empty for a prune and a grant.
+// Function names the function that the intent changes; empty for a step of none.
 func (in Intent) Function() string {
 	if len(in.Steps) == 0 {
 		return ""
@@ -143,7 +143,7 @@ type Outcome struct {
 
 // Progress is how far a round is.
 type Progress struct {
-	Done, Total int // functions, grants and versions to prune
+	Done, Total int // functions, grants, and versions to publish or prune
 	Name        string
 	Status      plan.Status
 }
@@ -222,8 +222,9 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 	}
 	planned.Steps = slices.Clone(planned.Steps)
 	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While, ctx.Done()), rec: rec, told: map[string]bool{}}
-	repoints, jobs, shares, prunes := r.groupSteps()
-	r.total = len(repoints) + len(jobs) + len(shares) + len(prunes)
+	publishes, repoints, jobs, shares, prunes := r.groupSteps()
+	r.total = len(publishes) + len(repoints) + len(jobs) + len(shares) + len(prunes)
+	r.publishAll(ctx, publishes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
 	r.each(jobs, func(j *job) { j.runOne(ctx, j.work) })
 	for _, j := range jobs {
@@ -277,13 +278,15 @@ func (r *run) each(jobs []*job, do func(*job)) {
 // and marks those that are held. Aliases that are pointed back at a version
 // that is there already are jobs of their own: they come first, since one call
 // each brings all callers back to what worked before.
-func (r *run) groupSteps() (repoints, jobs []*job, shares, prunes []int) {
+func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, shares, prunes []int) {
 	byName := map[string]*job{}
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 			s.Result = &plan.Result{Status: plan.StatusHeld}
+		case s.Kind == plan.KindPublish:
+			publishes = append(publishes, i)
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
 		case s.Kind == plan.KindShare:
@@ -314,7 +317,7 @@ func (r *run) groupSteps() (repoints, jobs []*job, shares, prunes []int) {
 		slices.SortStableFunc(repoints, order)
 		slices.SortStableFunc(jobs, order)
 	}
-	return repoints, jobs, shares, prunes
+	return publishes, repoints, jobs, shares, prunes
 }
 
 // mayStart reports whether one more thing may be started; otherwise it marks the
@@ -405,7 +408,7 @@ func (r *run) begin(ctx context.Context, in Intent) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	id, err := r.rec.Begin(ctx, in)
-	if err != nil {
+	if _, refused := errors.AsType[*RefusedError](err); err != nil && !refused {
 		err = fmt.Errorf("record the intent: %w", err)
 		r.noteRecordError(err)
 	}

@@ -13,9 +13,6 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 )
 
-// stamp is the end of a Description that layerd itself wrote.
-var stamp = regexp.MustCompile(`(?:^| )v(\S+) sha256:[0-9a-f]{12} git:[0-9a-f]{7}$`)
-
 // mention is what may be a version anywhere in a text.
 var mention = regexp.MustCompile(`v[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*`)
 
@@ -25,10 +22,8 @@ var mention = regexp.MustCompile(`v[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*`)
 // none, and then inside is the first version that stands elsewhere: as likely as not
 // that of a dependency, so that it is named and never taken.
 func versionIn(description string, titles []string) (own, inside *semver.Version) {
-	if m := stamp.FindStringSubmatch(description); m != nil {
-		if v, err := semver.StrictNewVersion(m[1]); err == nil {
-			return v, nil
-		}
+	if s, ok := ReadStamp(description); ok {
+		return s.Version, nil
 	}
 	if v := leading(description, titles); v != nil {
 		return v, nil

@@ -65,6 +65,7 @@
 //	beyond_bounds           what the bounds of an environment do not allow
 //	canary_needs_alias      a canary without an alias
 //	check_off               (warning) a value with which a check never says no
+//	deprecated_version      (warning) a version that people should leave
 //	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping
 //	duplicate_layer         two layer.yaml with one name

@@ -227,6 +227,7 @@ func answers() []said {
 		{"layer.share_with", inLayerFile + `share_with: ["123456789012"]`, "", ""}, // meant for other environments
 		{"layer.share_with", inLayerFile + `share_with: [{public: true}]`, "wrong_type", ""},
 		{"layer.known", inLayerFile + "known: {1.4.2: {deb: 3}}", "unknown_environment", "no environment"},
+		{"layer.deprecated", inLayerFile + "deprecated: {1.4.2: ''}", "deprecated_version", "is deprecated"},
 		{"layer.yanked", inLayerFile + "yanked: {1.4.2: ''}", "yanked_version", "is yanked"},
 
 		{"layerd.timezone", inLayerd + "timezone: UTC", "", ""},

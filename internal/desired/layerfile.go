@@ -29,6 +29,8 @@ type layerFile struct {
 	Known map[string]map[string]numberEntry `json:"known"`
 	// Versions that are never attached again, and why; a pin keeps one that is there.
 	Yanked map[string]string `json:"yanked"`
+	// Versions that people should leave, and what to use instead; told wherever they show, and nothing waits for it.
+	Deprecated map[string]string `json:"deprecated"`
 	// Modules of Python that the layer has to have: layerd build looks for them.
 	Imports []moduleName `json:"imports"`
 	// How layerd build makes the archive, beyond the usual layout, which needs no key.

@@ -98,6 +98,9 @@ type LayerWish struct {
 	// Yanked maps canonical semantic versions that are never attached again to
 	// the reason.
 	Yanked map[string]string
+	// Deprecated maps canonical semantic versions that people should leave to what
+	// to do instead.
+	Deprecated map[string]string
 	// HasArtifact is true when layer.yaml names an artifact to publish from.
 	HasArtifact bool
 	At          Position // where the version stands, for problems found at plan time

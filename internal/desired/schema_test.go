@@ -132,6 +132,7 @@ func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	set("metadata", func(p *jsonschema.Schema) { p.AdditionalProperties = scalar })
 	set("known", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
 	set("yanked", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
+	set("deprecated", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
 }
 
 // generate makes the schema document from the file types.

@@ -66,6 +66,9 @@ type Result struct {
 	Untried bool
 	// Revision is the function's when AWS refused it; empty = not known.
 	Revision string
+	// Published is the version that a publish step made or found, with its number; with
+	// an Error, one that must not be used. Empty = there is none.
+	Published state.LayerVersionARN
 }
 
 // Step is one thing to do to one function, or one version to prune.
