@@ -88,6 +88,7 @@ func (r *region) decide() {
 	r.noteWithdrawn()
 	r.countSelection()
 	r.pinNumbers()
+	r.publish()
 	r.retention()
 	r.share()
 	r.checkBlocked()
@@ -128,7 +129,7 @@ func Resolve(in Input) (found map[string][]desired.Problem, needs []state.Needs)
 	for i, given := range in.Regions {
 		if r := newRegion(in, i); r.snap != nil {
 			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
-			needs[i].Probes = r.untried()
+			needs[i].Probes, needs[i].Artifacts = r.untried(), r.plan.Needs.Artifacts
 		}
 	}
 	return found, needs
@@ -178,10 +179,10 @@ func (r *region) lines() []string {
 
 func (r *world) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 
-// sort orders the plan: first what goes back, the newest wave first, then
-// functions by layer and name, then grants by version, what is taken back before what
-// is made in its place, then prunes, the oldest first. What gives callers new layers
-// comes after what attaches them.
+// sort orders the plan: first what goes back, the newest wave first, then what is
+// published, which others need, then functions by layer and name, then grants by
+// version, what is taken back before what is made in its place, then prunes, the oldest
+// first. What gives callers new layers comes after what attaches them.
 func (r *region) sort() {
 	rank := func(s *plan.Step) int {
 		switch {
@@ -190,7 +191,9 @@ func (r *region) sort() {
 		case s.Kind == plan.KindShare:
 			return 1
 		case s.Cause == plan.CauseRollback:
-			return -s.Wave
+			return -2 * s.Wave
+		case s.Kind == plan.KindPublish:
+			return -1
 		}
 		return 0
 	}
@@ -207,7 +210,7 @@ func (r *region) sort() {
 		if a.Kind == plan.KindShare && b.Kind == plan.KindShare {
 			return compareShares(a, b)
 		}
-		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	}
 	r.plan.Steps = sortedSteps(r.plan.Steps, compare)
 	slices.SortStableFunc(r.plan.Drift, func(a, b plan.Drift) int {

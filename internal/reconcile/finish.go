@@ -159,13 +159,15 @@ func (r *region) doubted(l state.LayerARN) bool {
 // cost counts what the steps that may run now take, a sweep and a delete per prune, and
 // the grants; what is taken back is read before.
 func (r *region) cost() {
-	functions, prunes, shares := map[string]bool{}, 0, 0
+	functions, prunes, publishes, shares := map[string]bool{}, 0, 0, 0
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 		case s.Kind == plan.KindPrune:
 			prunes++
+		case s.Kind == plan.KindPublish:
+			publishes++
 		case s.Kind == plan.KindShare && s.To == "":
 			shares += 2
 		case s.Kind == plan.KindShare:
@@ -175,7 +177,7 @@ func (r *region) cost() {
 		}
 	}
 	writes, reads := r.calls(len(functions))
-	writes += prunes + shares // all of the quota of writes
+	writes += prunes + 2*publishes + shares // the versions are listed just before, so that none is published twice
 	if prunes > 0 && r.snap != nil {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}

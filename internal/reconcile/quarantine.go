@@ -70,6 +70,9 @@ func (r *world) quarantineReason(s plan.Step) string {
 		s.Kind == plan.KindShare && (s.Cause == plan.CauseDrift || s.To == "") {
 		return "" // a heal would bring it to a function that was left alone
 	}
+	if s.To.Content() != "" {
+		return "" // what has no number is not the one that failed, nor none
+	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
 	if q == nil {
 		return ""
