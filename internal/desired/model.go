@@ -101,9 +101,10 @@ type LayerWish struct {
 	// Deprecated maps canonical semantic versions that people should leave to what
 	// to do instead.
 	Deprecated map[string]string
-	// HasArtifact is true when layer.yaml names an artifact to publish from.
-	HasArtifact bool
-	At          Position // where the version stands, for problems found at plan time
+	// Source is what versions that AWS lacks are published from; nil = layer.yaml names
+	// no artifact.
+	Source *Source
+	At     Position // where the version stands, for problems found at plan time
 }
 
 // Pin keeps some functions at a version other than the layer's.

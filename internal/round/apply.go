@@ -304,6 +304,7 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange && s.Held == nil {
 				begins[plan.Line(r.Want.Region, s)] = true
+				begins[plan.LineBefore(r.Want.Region, s)] = true
 			}
 			waits = waits || s.HeldBy(plan.ByApproval) || s.HeldBy(plan.ByLimit)
 		}
@@ -352,6 +353,7 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 		for _, s := range r.Steps {
 			if !s.Done() {
 				left[plan.Line(r.Want.Region, s)] = true
+				left[plan.LineBefore(r.Want.Region, s)] = true
 			}
 		}
 		for _, b := range r.Blocked {

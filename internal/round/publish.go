@@ -204,7 +204,7 @@ func (p *Run) published(ctx context.Context, regions []reconcile.Region) (map[st
 	}
 	for _, r := range regions {
 		for _, w := range r.Want.Layers {
-			if !w.HasArtifact || all[w.Name] != nil {
+			if w.Source == nil || all[w.Name] != nil {
 				continue
 			}
 			found, err := p.log.Published(ctx, w.Name, exactly(w)...)
