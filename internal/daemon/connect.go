@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/archive/s3"
+	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
@@ -43,11 +45,16 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 	return newConnections(cfg, o).connect
 }
 
-// Connection is one account, Region and role: its functions, and their health.
+// Connection is one account, Region and role: its functions, their health, and what it
+// may read from S3.
 type Connection struct {
 	*awslambda.Client
 	health.Source
+	objects *s3.Client
 }
+
+// Objects reads S3.
+func (c Connection) Objects() artifact.Objects { return c.objects }
 
 // While implements [round.Cloud].
 func (c Connection) While(check func() error) apply.Writes { return c.Client.While(check) }
@@ -90,7 +97,11 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source}
+	objects, err := s3.New(c.cfg, reach)
+	if err != nil {
+		return Connection{}, err
+	}
+	c.clients[p] = Connection{client, source, objects}
 	return c.clients[p], nil
 }
 
