@@ -5,6 +5,8 @@ GOLANGCI_LINT_VERSION := v2.15.0
 # It is of the Go it was built with: an older one refuses newer code.
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/layerd-tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(shell go env GOVERSION)
+ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)-$(shell go env GOVERSION)
 FUZZTIME ?= 5s
 LONG ?= 60s
 # The fuzz targets that read what others have written. Where the others draw
@@ -94,16 +96,27 @@ demo: ## play the story on a simulated AWS
 ci: ## all that has to hold before a change lands
 	.ci/run
 
-.PHONY: tools
-tools: $(LINT) ## install the pinned linter, once for all clones
+.PHONY: workflows
+workflows: $(ACTIONLINT) ## judge deploy/github as it is in a team's .github
+	@set -e; as=$$(mktemp -d); trap 'rm -rf "$$as"' EXIT; \
+		mkdir "$$as/.git" && cp -r deploy/github "$$as/.github" && cd "$$as" && $(ACTIONLINT)
 
-# Built by itself, as its authors advise: its dependencies are its own.
-# Two clones may build it at once.
+.PHONY: tools
+tools: $(LINT) $(ACTIONLINT) ## install the pinned linters, once for all clones
+
+# Each is built by itself, as golangci-lint's authors advise: its dependencies are its
+# own. Two clones may build it at once.
+define install
+@mkdir -p $(TOOLS)
+@set -e; new=$$(mktemp -d $(TOOLS)/new.XXXXXX); trap 'rm -rf "$$new"' EXIT; \
+	GOBIN=$$new go install $(1); mv "$$new"/* $@
+endef
+
 $(LINT):
-	@mkdir -p $(TOOLS)
-	@set -e; new=$$(mktemp -d $(TOOLS)/new.XXXXXX); trap 'rm -rf "$$new"' EXIT; \
-		GOBIN=$$new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION); \
-		mv "$$new/golangci-lint" $(LINT)
+	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
+
+$(ACTIONLINT):
+	$(call install,github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION))
 
 .PHONY: vuln
 vuln: ## look for known vulnerabilities (needs the internet)

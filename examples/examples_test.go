@@ -3,7 +3,10 @@ package examples
 import (
 	"bytes"
 	"io/fs"
+	"os"
+	"os/exec"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +61,40 @@ func TestEveryFileNamesItsSchema(t *testing.T) {
 			t.Errorf("%s begins with %q, which names no schema that is there", name, line)
 		}
 		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTheLayersOwnTests plays the tests that stand beside makoto-common, which are
+// written so that they need nothing but Python.
+func TestTheLayersOwnTests(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3")
+	}
+	dir := t.TempDir() // Python writes caches, and what is embedded is the folder as it lies here
+	if err := os.CopyFS(dir, Repo()); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), python, "-W", "error", "-m", "unittest", "discover", "-s", "tests")
+	cmd.Dir = filepath.Join(dir, "layers", "common")
+	cmd.Env = append(os.Environ(), "PYTHONPATH=python")
+	out, err := cmd.CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("Ran 0 tests")) {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestNoCacheIsEmbedded: whoever runs a layer's tests in this folder leaves files in it
+// that would be part of the demo.
+func TestNoCacheIsEmbedded(t *testing.T) {
+	err := fs.WalkDir(Repo(), ".", func(name string, d fs.DirEntry, err error) error {
+		if strings.HasSuffix(name, "_cache") || path.Base(name) == "__pycache__" {
+			t.Errorf("remove %s", name)
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func notIn(change gitrepo.Change, dir string, layer archive.Layer) (string, erro
 		return "", fmt.Errorf("read the layer's folder: %w", err)
 	}
 	defer root.Close()
-	own, _, err := archive.Own(root) // what is wrong is found by the build
+	own, _, err := archive.Own(root.FS()) // what is wrong is found by the build
 	if err != nil {
 		return "", err
 	}

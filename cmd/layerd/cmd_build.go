@@ -128,10 +128,10 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	defer os.RemoveAll(work)
 	o := toolchain.Options{Dir: dir, Layer: layer, Run: d.Run, Strip: d.Strip, Locked: f.locked, Work: work}
 	_, end := a.startProgress()
+	defer end()
 	o.Progress = func(what string) { a.shown.wait(what, time.Time{}) }
 	o.Log = &toolLog{log: a.logger()}
 	built, err := toolchain.Build(ctx, o)
-	end()
 	defer built.Close() // what it has was read by then
 	if err != nil {
 		return err
@@ -183,10 +183,11 @@ func (a *app) pack(layer archive.Layer, files []archive.File, out string, view *
 	}
 	defer os.Remove(tmp.Name()) // gone already when all went well
 	defer tmp.Close()
-	packed, err := archive.Pack(tmp, files, nil)
+	packed, err := archive.Pack(tmp, files, a.packing(files))
 	if err != nil {
 		return err
 	}
+	a.shown.work("checking what is in the archive", false)
 	contents, err := archive.Open(tmp, packed.Size)
 	if err != nil {
 		return err
@@ -210,6 +211,17 @@ func (a *app) pack(layer archive.Layer, files []archive.File, out string, view *
 	}
 	view.Archive, view.SBOM = out, sbom
 	return nil
+}
+
+// packing returns what shows how far an archive of files has come.
+func (a *app) packing(files []archive.File) func(done int, bytes int64) {
+	var all int64
+	for _, f := range files {
+		all += f.Size
+	}
+	return func(done int, bytes int64) {
+		a.shown.work(fmt.Sprintf("packing %d/%d files, %s of %s", done, len(files), words.Bytes(bytes), words.Bytes(all)), done == len(files))
+	}
 }
 
 // toolLog logs what a tool prints, line by line.

@@ -14,6 +14,9 @@ import (
 // progress shows what is being done, and what is waited for, to whoever waits.
 type progress interface {
 	report(p round.Progress)
+	// work shows how far something has come, at most as often as anybody reads it;
+	// done is for the last of it.
+	work(text string, done bool)
 	// wait shows what is waited for, and how long still, until something else is shown.
 	wait(text string, until time.Time)
 	clear()
@@ -66,14 +69,17 @@ func doing(p round.Progress) string {
 	return text
 }
 
-func (s *statusLine) report(p round.Progress) {
+func (s *statusLine) report(p round.Progress) { s.work(doing(p), allDone(p)) }
+
+func allDone(p round.Progress) bool { return p.Total > 0 && p.Done == p.Total }
+
+func (s *statusLine) work(text string, done bool) {
 	s.stop()
-	text := doing(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if now := s.now(); now.Sub(s.last) >= refresh || p.Total > 0 && p.Done == p.Total {
+	if now := s.now(); now.Sub(s.last) >= refresh || done {
 		s.last = now
-		s.draw(fit(text, s.width-1))
+		s.draw(fit(foreign.Clean(text), s.width-1))
 	}
 }
 

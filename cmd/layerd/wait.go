@@ -82,8 +82,11 @@ func newProgressLines(now func() time.Time, say func(string)) *progressLines {
 	return &progressLines{now: now, say: say, busy: now()}
 }
 
-// report shows what is being done where nothing was shown for a while.
-func (l *progressLines) report(p round.Progress) {
+func (l *progressLines) report(p round.Progress) { l.work(doing(p), allDone(p)) }
+
+// work shows what is being done where nothing was shown for a while; that it is done
+// is seen by what comes next.
+func (l *progressLines) work(text string, _ bool) {
 	l.stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,7 +96,7 @@ func (l *progressLines) report(p round.Progress) {
 	}
 	if min(now.Sub(l.last), now.Sub(l.busy)) >= leastBetween {
 		l.last, l.said = now, ""
-		l.say(doing(p))
+		l.say(text)
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 	maxTries = 5
 )
 
+// Source is the archive that a layer version is published from.
+type Source = state.Source
+
 // Cloud is what applying needs of AWS. All errors carry a state.Kind.
 type Cloud interface {
 	// Function reads one function anew; state.Gone when there is none.
@@ -47,6 +50,26 @@ type Cloud interface {
 	// has changed since. For a function on managed instances with the target
 	// $LATEST.PUBLISHED it renews that instead.
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
+	// PublishLayer makes a version of an own layer and returns its number and the
+	// SHA-256 that AWS has of it, in lower-case hex. The same asked twice makes two
+	// versions: it is sent once, and after state.Unsure LayerVersions shows whether it
+	// was done.
+	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
+	// LayerVersions lists the live versions of an own layer anew, all of them, the
+	// newest first.
+	LayerVersions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error)
+	// LayerContent returns the SHA-256 of a version's zip, in lower-case hex; state.Gone
+	// when there is none.
+	LayerContent(ctx context.Context, v state.LayerVersionARN) (sha256 string, err error)
+	// LayerPolicy reads who may use a version of an own layer; state.Gone when there is
+	// no such version.
+	LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error)
+	// GrantLayer adds one statement to the policy of a version; state.LookAgain when
+	// there is one with its Sid, whatever that grants.
+	GrantLayer(ctx context.Context, v state.LayerVersionARN, g state.Grant) (requestID string, err error)
+	// RevokeLayer takes one statement out, if the policy still is at revision;
+	// state.Gone when it is not there.
+	RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (requestID string, err error)
 	// WaitActive waits until a version is no longer Pending (SnapStart takes
 	// minutes) and returns it, also when it Failed.
 	WaitActive(ctx context.Context, q state.Qualified) (state.Served, error)
@@ -71,10 +94,13 @@ type Writes interface {
 	DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (requestID string, err error)
 	Publish(ctx context.Context, q state.Qualified, code, revision string) (version, requestID string, err error)
 	MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (requestID string, err error)
+	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
+	GrantLayer(ctx context.Context, v state.LayerVersionARN, g state.Grant) (requestID string, err error)
+	RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (requestID string, err error)
 }
 
 // Recorder keeps what is about to be done and how it ended. When Begin returns
-// an error nothing is done. Both may be called from many goroutines.
+// an error nothing is done; after a *RefusedError that is so of this intent alone. Both may be called from many goroutines.
 type Recorder interface {
 	Begin(ctx context.Context, in Intent) (id string, err error)
 	Finish(ctx context.Context, id string, out Outcome) error
@@ -82,10 +108,10 @@ type Recorder interface {
 
 // Intent is one write that is about to be made.
 type Intent struct {
-	// Steps are all of one function, or exactly one prune.
+	// Steps are all of one function, or exactly one publish, grant or prune.
 	Steps []plan.Step
 	// Before is the function's whole list, After what it is about to be; both
-	// nil for a prune.
+	// nil for a step of no function.
 	Before, After []state.LayerVersionARN
 	// Alias is what is about to be moved as well, and AliasBefore the version
 	// it serves; empty = no alias is touched. Canary: it will only be
@@ -94,7 +120,7 @@ type Intent struct {
 	Canary             bool
 }
 
-// Function names the function that the intent changes; empty for a prune.
+// Function names the function that the intent changes; empty for a step of none.
 func (in Intent) Function() string {
 	if len(in.Steps) == 0 {
 		return ""
@@ -117,7 +143,7 @@ type Outcome struct {
 
 // Progress is how far a round is.
 type Progress struct {
-	Done, Total int // functions and versions to prune
+	Done, Total int // functions, grants, and versions to publish or prune
 	Name        string
 	Status      plan.Status
 }
@@ -147,6 +173,10 @@ type Options struct {
 	// it is asked at the last moment before each attempt, when what waits for the
 	// quota has its turn. Nil: the Cloud's own, which are asked for once.
 	While func(check func() error) Writes
+	// Open returns the archive that a publish step is made of. It is asked right before
+	// the version is published, and an error is why it is not. Nil: nothing can be
+	// published.
+	Open func(ctx context.Context, p plan.Publishing) (Source, error)
 	// Progress, when not nil, is called for every function and prune that is
 	// done, one call at a time.
 	Progress func(Progress)
@@ -192,13 +222,15 @@ func Run(ctx context.Context, planned plan.Region, cloud Cloud, rec Recorder, o 
 	}
 	planned.Steps = slices.Clone(planned.Steps)
 	r := &run{Options: o, slots: make(chan struct{}, o.Parallel), plan: &planned, cloud: newGate(cloud, o.While, ctx.Done()), rec: rec, told: map[string]bool{}}
-	repoints, jobs, prunes := r.groupSteps()
-	r.total = len(repoints) + len(jobs) + len(prunes)
+	publishes, repoints, jobs, shares, prunes := r.groupSteps()
+	r.total = len(publishes) + len(repoints) + len(jobs) + len(shares) + len(prunes)
+	r.publishAll(ctx, publishes)
 	r.each(repoints, func(j *job) { j.runOne(ctx, j.repoint) })
 	r.each(jobs, func(j *job) { j.runOne(ctx, j.work) })
 	for _, j := range jobs {
 		planned.Steps = append(planned.Steps, j.unplanned...)
 	}
+	r.shareAll(ctx, shares)
 	r.pruneAll(ctx, prunes)
 	closed := r.cloud.whyClosed()
 	if closed != nil {
@@ -246,15 +278,19 @@ func (r *run) each(jobs []*job, do func(*job)) {
 // and marks those that are held. Aliases that are pointed back at a version
 // that is there already are jobs of their own: they come first, since one call
 // each brings all callers back to what worked before.
-func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
+func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, shares, prunes []int) {
 	byName := map[string]*job{}
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 			s.Result = &plan.Result{Status: plan.StatusHeld}
+		case s.Kind == plan.KindPublish:
+			publishes = append(publishes, i)
 		case s.Kind == plan.KindPrune:
 			prunes = append(prunes, i)
+		case s.Kind == plan.KindShare:
+			shares = append(shares, i)
 		case s.Points():
 			repoints = append(repoints, &job{run: r, name: s.Function, index: []int{i}, steps: []plan.Step{*s}})
 		default:
@@ -281,7 +317,7 @@ func (r *run) groupSteps() (repoints, jobs []*job, prunes []int) {
 		slices.SortStableFunc(repoints, order)
 		slices.SortStableFunc(jobs, order)
 	}
-	return repoints, jobs, prunes
+	return publishes, repoints, jobs, shares, prunes
 }
 
 // mayStart reports whether one more thing may be started; otherwise it marks the
@@ -372,7 +408,7 @@ func (r *run) begin(ctx context.Context, in Intent) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
 	id, err := r.rec.Begin(ctx, in)
-	if err != nil {
+	if _, refused := errors.AsType[*RefusedError](err); err != nil && !refused {
 		err = fmt.Errorf("record the intent: %w", err)
 		r.noteRecordError(err)
 	}

@@ -24,8 +24,12 @@
 //     is Active, the alias pointed at it or given weights, its provisioned
 //     concurrency waited for, and what it serves read again. When $LATEST has
 //     anything else that is not released, nothing of the function is touched.
-//   - Aliases that go back to a version which exists come before everything
-//     else: one write each, and no list is changed for it.
+//   - A layer version is published before all else, and never twice: it is looked for
+//     among the live ones first, the content of a semantic version is fixed with the
+//     intent, AWS is asked once, and after a lost answer the version is looked for. What
+//     AWS has in the end must be what was decided about.
+//   - Aliases that go back to a version which exists come before every other
+//     function: one write each, and no list is changed for it.
 //   - A step counts as applied only after AWS finished the update and a read
 //     showed the list that was meant. A function that already has it gets no
 //     write: its steps are skipped without an Error. A skipped step with an

@@ -250,6 +250,70 @@ func (g *gate) WaitProvisioned(ctx context.Context, q state.Qualified) error {
 	return err
 }
 
+// PublishLayer has no turn to wait for: layers are published one after the other. What
+// AWS refuses is about the archive or about the store of the account, and nothing
+// is known by it of a function.
+func (g *gate) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
+	if err := g.whyClosed(); err != nil {
+		return 0, "", "", err
+	}
+	n, sha256, id, err := g.sends.PublishLayer(ctx, layer, r)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return n, sha256, id, err
+}
+
+func (g *gate) LayerVersions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error) {
+	list, err := g.Cloud.LayerVersions(ctx, layer)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return list, err
+}
+
+func (g *gate) LayerContent(ctx context.Context, v state.LayerVersionARN) (string, error) {
+	sha256, err := g.Cloud.LayerContent(ctx, v)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return sha256, err
+}
+
+func (g *gate) LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error) {
+	p, err := g.Cloud.LayerPolicy(ctx, v)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return p, err
+}
+
+// GrantLayer has no turn to wait for: grants are made one after the other, and whoever
+// makes them leaves off once one is denied. Sharing is a right of its own, without which
+// everything else goes on.
+func (g *gate) GrantLayer(ctx context.Context, v state.LayerVersionARN, grant state.Grant) (string, error) {
+	if err := g.whyClosed(); err != nil {
+		return "", err
+	}
+	id, err := g.sends.GrantLayer(ctx, v, grant)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return id, err
+}
+
+// RevokeLayer is as GrantLayer.
+func (g *gate) RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (string, error) {
+	if err := g.whyClosed(); err != nil {
+		return "", err
+	}
+	id, err := g.sends.RevokeLayer(ctx, v, sid, revision)
+	if closes(err) {
+		err = g.close(err)
+	}
+	return id, err
+}
+
 func (g *gate) Users(ctx context.Context) (map[state.LayerVersionARN]string, error) {
 	users, err := g.Cloud.Users(ctx)
 	return users, g.note(opUsers, "", err)

@@ -103,7 +103,7 @@ func TestACheckoutDoesNotShow(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = root.Close() })
-		files, problems, err := archive.Own(root)
+		files, problems, err := archive.Own(root.FS())
 		if err != nil || len(problems) > 0 {
 			t.Fatal(err, problems)
 		}
@@ -153,7 +153,7 @@ func TestHostileFolders(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer root.Close()
-			files, problems, err := archive.Own(root)
+			files, problems, err := archive.Own(root.FS())
 			if err != nil {
 				t.Fatal(err)
 			}

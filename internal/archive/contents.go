@@ -39,11 +39,17 @@ const (
 // Open reads what is in a zip of size bytes. An error means that it is no zip or could
 // not be read; what is wrong inside is in Problems. No member is unpacked to disk.
 func Open(r io.ReaderAt, size int64) (*Contents, error) {
-	z, err := zip.NewReader(r, size)
+	c := &Contents{Size: size}
+	bounded := &directory{ReaderAt: r, left: maxDirectory}
+	z, err := zip.NewReader(bounded, size)
+	if bounded.left < 0 {
+		c.Problems = append(c.Problems, tooMany())
+		return c, nil
+	}
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		return nil, fmt.Errorf("not a zip: %w", err)
 	}
-	c := &Contents{Size: size}
+	bounded.whole = true
 	seen := map[string]bool{}
 	for _, f := range z.File {
 		c.member(f, seen)
@@ -60,6 +66,27 @@ func Open(r io.ReaderAt, size int64) (*Contents, error) {
 	c.weigh(z)
 	sortPackages(c.Packages)
 	return c, nil
+}
+
+// maxDirectory is how much of a zip is read for its directory, in bytes: MaxFiles names
+// of 200 bytes. Each name takes more memory than it has bytes, and what the zip says of
+// how many there are may be a lie.
+const maxDirectory = 16 << 20
+
+// directory is a zip whose directory is read; all of it may be read once that is whole.
+type directory struct {
+	io.ReaderAt
+	left  int64
+	whole bool
+}
+
+func (d *directory) ReadAt(p []byte, off int64) (int, error) {
+	if !d.whole {
+		if d.left -= int64(len(p)); d.left < 0 {
+			return 0, errTooLarge
+		}
+	}
+	return d.ReaderAt.ReadAt(p, off)
 }
 
 // member notes what a zip's directory says of one member.

@@ -57,13 +57,13 @@ func warning(code, file, message, suggestion string) Problem {
 	return p
 }
 
-// Collect returns the files below root, whose names in the archive begin with prefix
-// ("python" or ""), and what is wrong with any. skip reports whether a path below
-// root, a folder's included, is left out; nil = nothing is. The order does not depend
-// on the disk. A file is opened through root, so that a link that is put in its place
-// meanwhile leads nowhere.
-func Collect(root *os.Root, prefix string, skip func(name string, folder bool) bool) (files []File, problems []Problem, err error) {
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+// Collect returns the files of a folder, whose names in the archive begin with prefix
+// ("python" or ""), and what is wrong with any. skip reports whether a path in it, a
+// folder's included, is left out; nil = nothing is. The order does not depend on the
+// disk. A folder on disk is to be an os.Root's: a file is opened through it, so that a
+// link that is put in its place meanwhile leads nowhere.
+func Collect(root fs.FS, prefix string, skip func(name string, folder bool) bool) (files []File, problems []Problem, err error) {
+	err = fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
 			return err
@@ -108,7 +108,7 @@ func tooMany() Problem {
 }
 
 // collect returns one file or link of a folder.
-func collect(root *os.Root, name, inside string, d fs.DirEntry) (File, *Problem) {
+func collect(root fs.FS, name, inside string, d fs.DirEntry) (File, *Problem) {
 	bad := func(code, message, suggestion string) (File, *Problem) {
 		p := problem(code, name, message, suggestion)
 		return File{}, &p
@@ -118,7 +118,7 @@ func collect(root *os.Root, name, inside string, d fs.DirEntry) (File, *Problem)
 	case err != nil:
 		return bad("unreadable", err.Error(), "make it readable for whoever builds")
 	case d.Type()&fs.ModeSymlink != 0:
-		target, err := root.Readlink(name)
+		target, err := fs.ReadLink(root, name)
 		switch {
 		case err != nil:
 			return bad("unreadable", err.Error(), "make it readable for whoever builds")

@@ -2,7 +2,7 @@ package archive
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -17,17 +17,12 @@ var aside = []string{"layer.yaml", "VERSION", "build.sh", "Dockerfile", "Makefil
 // look at, and where it has none of them everything but what tells how it is built. What
 // installers read is not in it: requirements.txt, and nodejs/node_modules, which npm
 // makes anew.
-func Own(root *os.Root) (files []File, problems []Problem, err error) {
-	d, err := root.Open(".")
+func Own(root fs.FS) (files []File, problems []Problem, err error) {
+	entries, err := fs.ReadDir(root, ".")
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
 	}
-	names, err := d.Readdirnames(-1)
-	_ = d.Close() // it was only read
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
-	}
-	laidOut := slices.ContainsFunc(names, func(n string) bool { return slices.Contains(known, n) })
+	laidOut := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return slices.Contains(known, e.Name()) })
 	files, problems, err = Collect(root, "", func(name string, _ bool) bool {
 		top, below, _ := strings.Cut(name, "/")
 		switch {
@@ -67,4 +62,23 @@ func Packages(files []File) (list []Package, err error) {
 	}
 	sortPackages(list)
 	return list, nil
+}
+
+// Complete writes what an archive says of itself and of its packages, as the last thing
+// before it is packed.
+func Complete(l Layer, files []File) ([]File, []Problem, error) {
+	files, err := Records(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	packages, err := Packages(files)
+	if err != nil {
+		return nil, nil, err
+	}
+	manifest, err := NewManifest(l, packages)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, problems := Merge(files, []File{manifest})
+	return files, problems, nil
 }

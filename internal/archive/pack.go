@@ -26,12 +26,13 @@ type Packed struct {
 var epoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Pack writes the zip of files, which need not be sorted. The same names, contents and
-// right to run make the same bytes, whatever the machine; each is told to progress as
-// its bytes are in, if that is not nil.
+// right to run make the same bytes, whatever the machine. progress, if it is not nil, is
+// told how many files and how many of their bytes are in, after each file and within
+// large ones.
 //
 // An error of out or of a file that cannot be read, or has changed its size since it
 // was collected, ends it: the archive is then no good.
-func Pack(out io.Writer, files []File, progress func(unzipped int64)) (Packed, error) {
+func Pack(out io.Writer, files []File, progress func(files int, unzipped int64)) (Packed, error) {
 	sum := sha256.New()
 	counted := &counter{w: io.MultiWriter(out, sum)}
 	z := zip.NewWriter(counted)
@@ -39,14 +40,16 @@ func Pack(out io.Writer, files []File, progress func(unzipped int64)) (Packed, e
 	packed := Packed{Files: len(files)}
 	sorted := slices.Clone(files)
 	slices.SortFunc(sorted, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
-	for _, f := range sorted {
-		if err := pack(z, f); err != nil {
+	if progress == nil {
+		progress = func(int, int64) {}
+	}
+	for i, f := range sorted {
+		within := func(n int64) { progress(i, packed.Unzipped+n) }
+		if err := pack(z, f, within); err != nil {
 			return Packed{}, fmt.Errorf("pack %s: %w", f.Name, err)
 		}
 		packed.Unzipped += f.Size
-		if progress != nil {
-			progress(packed.Unzipped)
-		}
+		progress(i+1, packed.Unzipped)
 	}
 	if err := z.Close(); err != nil {
 		return Packed{}, fmt.Errorf("pack: %w", err)
@@ -70,7 +73,7 @@ func deflater() zip.Compressor {
 	}
 }
 
-func pack(z *zip.Writer, f File) error {
+func pack(z *zip.Writer, f File, within func(n int64)) error {
 	h := &zip.FileHeader{Name: f.Name, Method: zip.Deflate, Modified: epoch}
 	mode := fs.FileMode(0o644)
 	switch {
@@ -89,7 +92,7 @@ func pack(z *zip.Writer, f File) error {
 		return err
 	}
 	defer r.Close()
-	n, err := io.Copy(w, r)
+	n, err := io.Copy(w, &follower{r: r, told: within})
 	switch {
 	case err != nil:
 		return err
@@ -108,5 +111,21 @@ type counter struct {
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += int64(n)
+	return n, err
+}
+
+// follower tells how much was read through it, after every megabyte.
+type follower struct {
+	r       io.Reader
+	n, last int64
+	told    func(n int64)
+}
+
+func (f *follower) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if f.n += int64(n); f.n-f.last >= 1<<20 {
+		f.last = f.n
+		f.told(f.n)
+	}
 	return n, err
 }

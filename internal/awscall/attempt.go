@@ -61,6 +61,15 @@ func Unbounded(s *middleware.Stack) error {
 	return err
 }
 
+// Within is an option of one call whose attempts have another deadline than the
+// client's: what carries megabytes takes longer.
+func Within(after time.Duration) func(*middleware.Stack) error {
+	return func(s *middleware.Stack) error {
+		_, err := s.Finalize.Swap(deadlineID, middleware.FinalizeMiddlewareFunc(deadlineID, deadline(after)))
+		return err
+	}
+}
+
 func deadline(after time.Duration) Finalize {
 	return func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 		middleware.FinalizeOutput, middleware.Metadata, error,

@@ -56,7 +56,21 @@ func (c *call) checkLayer(arn string) *apiError {
 	case !live:
 		return invalidValue("Layer version %s does not exist.", arn)
 	}
-	return nil
+	return c.readable(v)
+}
+
+// readable refuses a layer that stays in S3 and that Lambda has lost the way to.
+func (c *call) readable(v *layerVersion) *apiError {
+	r := v.Reference
+	if r.Bucket == "" {
+		return nil
+	}
+	b := c.w.buckets[r.Bucket]
+	if b == nil {
+		return invalidValue(noZip, "NoSuchBucket", "The specified bucket does not exist")
+	}
+	_, e := c.fetch(b, source{bucket: r.Bucket, key: r.Key, version: r.Version}, lambdaService)
+	return e
 }
 
 // checkSize adds up the unzipped bytes. Deleted layers that are still attached

@@ -15,7 +15,7 @@ type session struct {
 	assumed              bool      // by AssumeRole: assuming again is chaining
 }
 
-var credentialScope = regexp.MustCompile(`Credential=([^/]+)/\d{8}/([a-z0-9-]+)/([a-z]+)/aws4_request`)
+var credentialScope = regexp.MustCompile(`Credential=([^/]+)/\d{8}/([a-z0-9-]+)/([a-z0-9]+)/aws4_request`)
 
 // AddKey introduces a long-lived access key of an account. Its ARN becomes the
 // caller of what it signs; empty: a user named after the key.
@@ -35,6 +35,9 @@ func (c *call) authenticate(r *http.Request) *apiError {
 	defer c.w.mu.Unlock()
 	c.id = c.w.newID()
 	m := credentialScope.FindStringSubmatch(r.Header.Get("Authorization"))
+	if m == nil && c.log.Service == "s3" {
+		return refuse(403, "AccessDenied", "Access Denied")
+	}
 	if m == nil {
 		code := "MissingAuthenticationTokenException"
 		if queryCodes(c.log.Service) {
@@ -59,8 +62,10 @@ func (c *call) authenticate(r *http.Request) *apiError {
 }
 
 // queryCodes reports whether a service has the codes of the query protocol.
-// CloudWatch keeps them although it speaks another one now.
-func queryCodes(service string) bool { return service == "sts" || service == "cloudwatch" }
+// CloudWatch keeps them although it speaks another one now, and S3 is older still.
+func queryCodes(service string) bool {
+	return service == "sts" || service == "cloudwatch" || service == "s3"
+}
 
 // signingName is what the credential scope calls a service.
 func signingName(service string) string {
@@ -77,6 +82,10 @@ func (s session) valid(token, service string, now time.Time) *apiError {
 		expired, unknown = "ExpiredToken", "InvalidClientTokenId"
 	}
 	switch {
+	case service == "s3" && s.token != "" && s.token != token:
+		return refuse(400, "InvalidToken", "The provided token is malformed or otherwise invalid.")
+	case service == "s3" && !s.expires.IsZero() && !now.Before(s.expires):
+		return refuse(400, "ExpiredToken", "The provided token has expired.")
 	case s.token != "" && s.token != token:
 		return refuse(403, unknown, "The security token included in the request is invalid")
 	case !s.expires.IsZero() && !now.Before(s.expires):

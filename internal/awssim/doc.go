@@ -1,8 +1,9 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
-// protocols of five services on one door: Lambda (functions, versions,
+// protocols of six services on one door: Lambda (functions, versions,
 // aliases, layers, policies, tags, invocations, provisioned concurrency, code
-// signing), STS, the Resource Groups Tagging API, CloudWatch (alarms and metrics,
-// to be read) and CloudTrail (who changed what). The official Go SDK and the AWS
+// signing), S3 (buckets and objects with their versions), STS, the Resource Groups
+// Tagging API, CloudWatch (alarms and metrics, to be read) and CloudTrail (who
+// changed what). The official Go SDK and the AWS
 // CLI cannot tell it from the real one in what layerd does with it.
 //
 //	w := awssim.New(awssim.Options{Account: "123456789012", Region: "ap-northeast-1", Settle: 3 * time.Second})
@@ -31,7 +32,8 @@
 // tags belong to unqualified functions only; calls run the old layers until an
 // update has settled, and a version with SnapStart is Pending before it can be
 // called; 15 requests a second for everything but GetFunction; metrics show
-// late and only under the exact dimensions; explicit nulls, pages of at most
+// late and only under the exact dimensions; a bucket answers in its own Region
+// only, and Lambda copies from none but its own; explicit nulls, pages of at most
 // 50, and empty pages with a marker when asked. Time is taken from package time
 // alone and nothing runs in the background: an update is settled when somebody
 // looks after Options.Settle has passed, so virtual time just works.
@@ -42,7 +44,8 @@
 //
 // # What it does not
 //
-// No IAM policies (use OnCall with Denied), no code that runs (use OnInvoke),
+// No IAM policies (use OnCall with Denied) but those of buckets and layer
+// versions, no objects of more than a gigabyte and no multipart uploads, no code that runs (use OnInvoke),
 // no alarm that looks at metrics, no signature check. What is not built answers
 // 501 and says so: a request member that would be ignored is refused instead.
 package awssim

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"net/http"
+	"strconv"
 )
 
 // apiError is a refusal in AWS's words.
@@ -13,6 +14,9 @@ type apiError struct {
 	code, message string
 	reason        string // TooManyRequestsException only
 	retryAfter    string // header Retry-After, seconds
+
+	details [][2]string // S3 only: further elements of the document
+	header  http.Header // S3 only
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }
@@ -66,6 +70,14 @@ type answer struct {
 	body   []byte
 }
 
+// length is what the answer says of its body: more than there is to a HEAD.
+func (a answer) length() int64 {
+	if n, err := strconv.ParseInt(a.header.Get("Content-Length"), 10, 64); err == nil {
+		return n
+	}
+	return int64(len(a.body))
+}
+
 func newAnswer(status int, contentType, requestID string, body []byte) answer {
 	h := http.Header{}
 	if len(body) > 0 {
@@ -76,10 +88,13 @@ func newAnswer(status int, contentType, requestID string, body []byte) answer {
 }
 
 // failed writes an error the way its service does: REST-JSON for Lambda, JSON
-// 1.1 for tagging and CloudTrail, XML for STS, CBOR for CloudWatch.
-func failed(service, requestID string, e *apiError) answer {
+// 1.1 for tagging and CloudTrail, XML for STS and S3, CBOR for CloudWatch.
+func (c *call) failed(e *apiError) answer {
 	var a answer
-	switch service {
+	requestID := c.id
+	switch c.log.Service {
+	case "s3":
+		a = c.s3Error(e)
 	case "sts":
 		a = newAnswer(e.status, "text/xml", requestID, stsError(requestID, e))
 	case "cloudwatch":

@@ -55,7 +55,7 @@ func Delay(d time.Duration) Fault { return Fault{Delay: d} }
 func SlowAnswer(d time.Duration) Fault { return Fault{Linger: d} }
 
 // Denied answers 403 as IAM does for a missing permission, and does nothing.
-// STS and CloudWatch say AccessDenied, the others AccessDeniedException.
+// STS, CloudWatch and S3 say AccessDenied, the others AccessDeniedException.
 func Denied(c Call) Fault {
 	code := "AccessDeniedException"
 	if queryCodes(c.Service) {

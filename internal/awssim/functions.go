@@ -110,7 +110,11 @@ func (c *call) setCode(fn *Function, code *types.FunctionCode) *apiError {
 	if code.ZipFile == nil && code.S3Bucket == nil {
 		return invalidValue("Please provide a source for function code.")
 	}
-	a, e := c.content(code.ZipFile, str(code.S3Bucket), str(code.S3Key), string(code.S3ObjectStorageMode))
+	if code.S3ObjectStorageMode == types.S3ObjectStorageModeReference {
+		return unsupported("S3ObjectStorageMode REFERENCE of functions")
+	}
+	a, e := c.content(source{zip: code.ZipFile, bucket: str(code.S3Bucket), key: str(code.S3Key),
+		version: str(code.S3ObjectVersion), mode: string(code.S3ObjectStorageMode)})
 	if e != nil {
 		return e
 	}

@@ -20,6 +20,7 @@ type LayerVersion struct {
 	CodeSha256 string // default: the sum of Content
 	Size       int64  // of the zip; default: the length of Content
 	Unzipped   int64
+	Reference  ObjectVersion // where the content stays; zero: Lambda has a copy
 
 	SigningProfile string // version ARN of who signed it; empty: nobody
 	Tampered       bool   // the signature does not fit the bytes

@@ -18,12 +18,15 @@ type layerVersionDoc struct {
 }
 
 type layerContentDoc struct {
-	Location                 string
+	Location                 string `json:",omitempty"` // absent where the content stays in S3
 	CodeSha256               string
 	CodeSize                 int64
 	SigningProfileVersionArn *string
 	SigningJobArn            *string
+	ResolvedS3Object         *resolvedDoc `json:",omitempty"`
 }
+
+type resolvedDoc struct{ S3Bucket, S3Key, S3ObjectVersion string }
 
 // layerItemDoc is what lists have: no sum and no size. The pointers keep apart
 // what was never sent (absent) and what was sent empty ([]).
@@ -53,9 +56,13 @@ func (v *layerVersion) item() layerItemDoc {
 
 func (c *call) layerDoc(v *layerVersion) layerVersionDoc {
 	d := layerVersionDoc{
-		Content: layerContentDoc{Location: c.link(v.Content), CodeSha256: v.CodeSha256, CodeSize: v.Size,
-			SigningProfileVersionArn: optional(v.SigningProfile)},
+		Content:      layerContentDoc{CodeSha256: v.CodeSha256, CodeSize: v.Size, SigningProfileVersionArn: optional(v.SigningProfile)},
 		layerItemDoc: v.item(), LayerArn: layerARN(v.ref().place, v.Name),
+	}
+	if r := v.Reference; r.Bucket != "" {
+		d.Content.ResolvedS3Object = &resolvedDoc{r.Bucket, r.Key, r.Version}
+	} else {
+		d.Content.Location = c.link(v.Content)
 	}
 	d.Description = &v.Description // here the missing one is ""
 	return d
@@ -73,18 +80,22 @@ func (c *call) publishLayerVersion(in *lambda.PublishLayerVersionInput) (any, *a
 	if src == nil || src.ZipFile == nil && src.S3Bucket == nil {
 		return nil, invalidValue("Please provide a source for layer content.")
 	}
-	a, e := c.content(src.ZipFile, str(src.S3Bucket), str(src.S3Key), string(src.S3ObjectStorageMode))
+	a, e := c.content(source{zip: src.ZipFile, bucket: str(src.S3Bucket), key: str(src.S3Key),
+		version: str(src.S3ObjectVersion), mode: string(src.S3ObjectStorageMode)})
 	if e != nil {
 		return nil, e
 	}
-	if e := c.checkStorage(a.size); e != nil {
+	if a.reference.Bucket == "" { // what stays in S3 takes no room
+		e = c.checkStorage(a.size)
+	}
+	if e != nil {
 		return nil, e
 	}
 	v := &layerVersion{described: in.Description != nil, revision: c.w.newID(), LayerVersion: LayerVersion{
 		Account: ref.account, Region: ref.region, Name: ref.name,
 		Description: str(in.Description), License: str(in.LicenseInfo), Created: c.now,
 		Runtimes: texts(in.CompatibleRuntimes), Architectures: texts(in.CompatibleArchitectures),
-		Content: a.bytes, CodeSha256: a.sha256, Size: a.size, Unzipped: a.unzipped,
+		Content: a.bytes, CodeSha256: a.sha256, Size: a.size, Unzipped: a.unzipped, Reference: a.reference,
 	}}
 	c.store.add(v)
 	return c.layerDoc(v), nil

@@ -30,6 +30,7 @@ type call struct {
 	id    string // request id
 
 	status int
+	head   bool // the answer has no body, whatever it is
 	do     func(*call) (any, *apiError)
 	takes  time.Duration // how long after the deed the answer is ready
 }
@@ -37,7 +38,7 @@ type call struct {
 // serve answers one request. An error means no answer: the connection was
 // dropped or the client has gone.
 func (w *World) serve(r *http.Request) (answer, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	body, err := readBody(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,6 +67,21 @@ func (w *World) serve(r *http.Request) (answer, error) {
 	return a, r.Context().Err()
 }
 
+// readBody reads what a service would take, and one byte more so that more is
+// noticed. What says its length is read into just as much memory.
+func readBody(r *http.Request) ([]byte, error) {
+	most := int64(maxBody)
+	if forS3(r) {
+		most = maxObject
+	}
+	if r.ContentLength <= 0 || r.ContentLength > most {
+		return io.ReadAll(io.LimitReader(r.Body, most+1))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
 // fail answers the client with f.
 func (c *call) fail(f *Failure) (answer, error) {
 	if f.Drop {
@@ -74,19 +90,19 @@ func (c *call) fail(f *Failure) (answer, error) {
 	}
 	e := f.apiError()
 	c.log.Status, c.log.ErrorCode = e.status, e.code
-	return failed(c.log.Service, c.id, e), nil
+	return c.failed(e), nil
 }
 
 // carryOut does what the request asks, unless it was refused already.
 func (c *call) carryOut(refused *apiError) answer {
 	v, e := c.perform(refused)
-	var a answer
+	a, _ := v.(answer)
 	if r, ok := v.(*run); ok {
 		a, c.takes, e = c.happen(r)
 	}
 	if e != nil {
 		c.log.Status, c.log.ErrorCode = e.status, e.code
-		return failed(c.log.Service, c.id, e)
+		return c.failed(e)
 	}
 	c.log.Applied = true
 	switch {
@@ -100,7 +116,7 @@ func (c *call) carryOut(refused *apiError) answer {
 	default:
 		b, err := json.Marshal(v)
 		if err != nil { // unreachable unless bug: the documents are our own
-			return failed(c.log.Service, c.id, refuse(500, "ServiceException", "%v", err))
+			return c.failed(refuse(500, "ServiceException", "%v", err))
 		}
 		a = newAnswer(c.status, "application/json", c.id, b)
 	}
@@ -128,10 +144,12 @@ func (c *call) perform(refused *apiError) (any, *apiError) {
 // understand finds out who asks for what. The call is usable, for the log and
 // for faults, even when it is refused.
 func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
-	c := &call{w: w, status: 200, base: baseURL(r)}
+	c := &call{w: w, status: 200, base: baseURL(r), head: r.Method == http.MethodHead}
 	c.log = Call{Time: time.Now(), Service: "lambda", Operation: r.Method + " " + r.URL.Path}
 	form := strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
 	switch {
+	case forS3(r): // first: a key may look like anything
+		c.log.Service = "s3"
 	case strings.HasPrefix(r.URL.Path, "/service/"):
 		c.log.Service = "cloudwatch"
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "GraniteServiceVersion20100801."):
@@ -147,7 +165,7 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 	if e := c.findOperation(r, body); refused == nil {
 		refused = e
 	}
-	if len(body) > maxBody {
+	if len(body) > maxBody && c.log.Service != "s3" {
 		refused = refuse(413, "RequestEntityTooLargeException", "Request must be smaller than %d bytes for the %s operation",
 			maxBody, c.log.Operation)
 	}
@@ -156,6 +174,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 
 func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	switch c.log.Service {
+	case "s3":
+		return c.routeS3(r, body)
 	case "cloudwatch":
 		return c.routeCloudWatch(r, body)
 	case "monitoring":

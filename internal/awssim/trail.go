@@ -19,7 +19,7 @@ var trailNames = map[string]string{
 	"UpdateFunctionCode": "UpdateFunctionCode20150331v2", "UpdateFunctionConfiguration": "UpdateFunctionConfiguration20150331v2",
 	"PublishVersion": "PublishVersion20150331", "UpdateAlias": "UpdateAlias20150331",
 	"PublishLayerVersion": "PublishLayerVersion20181031", "DeleteLayerVersion": "DeleteLayerVersion20181031",
-	"AddLayerVersionPermission": "AddLayerVersionPermission20181031", "TagResource": "TagResource20170331v2",
+	"AddLayerVersionPermission": "AddLayerVersionPermission20181031", "RemoveLayerVersionPermission": "RemoveLayerVersionPermission20181031", "TagResource": "TagResource20170331v2",
 }
 
 // trailKept is how far back LookupEvents can see.

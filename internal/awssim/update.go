@@ -117,7 +117,7 @@ func (c *call) updateFunctionCode(in *lambda.UpdateFunctionCodeInput) (any, *api
 	}
 	next := f.latest.clone()
 	if e := c.setCode(&next, &types.FunctionCode{ZipFile: in.ZipFile, S3Bucket: in.S3Bucket, S3Key: in.S3Key,
-		S3ObjectStorageMode: in.S3ObjectStorageMode, ImageUri: in.ImageUri}); e != nil {
+		S3ObjectVersion: in.S3ObjectVersion, S3ObjectStorageMode: in.S3ObjectStorageMode, ImageUri: in.ImageUri}); e != nil {
 		return nil, e
 	}
 	if len(in.Architectures) > 0 {

@@ -59,6 +59,7 @@ type Options struct {
 type World struct {
 	opts   Options
 	routes []operation
+	s3     []s3Operation
 
 	// mu guards everything below. It is held while an operation is carried
 	// out, never while waiting, so a slow answer delays nobody else.
@@ -67,7 +68,7 @@ type World struct {
 	keys      map[string]session // access key id → who it is
 	roles     map[string]Role    // by ARN
 	orgs      map[string]string  // account → organization id
-	objects   map[string][]byte  // "bucket/key" → S3 object
+	buckets   map[string]*bucket // by name, which is unique in the World
 	downloads map[string]download
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
@@ -117,11 +118,12 @@ func New(o Options) *World {
 	return &World{
 		opts:      o,
 		routes:    lambdaOperations(),
+		s3:        s3Operations(),
 		stores:    map[place]*store{},
 		keys:      map[string]session{},
 		roles:     map[string]Role{},
 		orgs:      map[string]string{},
-		objects:   map[string][]byte{},
+		buckets:   map[string]*bucket{},
 		downloads: map[string]download{},
 		snapshots: map[string]updateFailure{},
 	}
@@ -172,7 +174,9 @@ func (s *store) codeSize() int64 {
 	}
 	for _, l := range s.layers {
 		for _, v := range l.live() {
-			sum += v.Size
+			if v.Reference.Bucket == "" {
+				sum += v.Size
+			}
 		}
 	}
 	return sum

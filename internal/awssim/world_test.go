@@ -217,7 +217,7 @@ func TestContentFromS3(t *testing.T) {
 	}
 	must(t, from("l.zip", ""))
 	code(t, from("absent.zip", ""), "InvalidParameterValueException")
-	code(t, from("l.zip", types.S3ObjectStorageModeReference), "NotImplementedException")
+	code(t, from("l.zip", types.S3ObjectStorageModeReference), "InvalidParameterValueException") // the bucket keeps no versions
 }
 
 // The index of the tagging API lags, and remembers what is gone.

@@ -20,6 +20,8 @@ type archive struct {
 	sha256   string // base64 of the raw sum, not hex
 	size     int64  // of the zip
 	unzipped int64
+
+	reference ObjectVersion // not copied: where it stays
 }
 
 func sum(b []byte) string {
@@ -44,27 +46,88 @@ func unpack(b []byte) (archive, *apiError) {
 	return a, nil
 }
 
-// PutObject puts an object into S3, for code that is named and not sent.
-func (w *World) PutObject(bucket, key string, body []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.objects[bucket+"/"+key] = body
+// maxZip is how large a zip may be that is sent along with the request, in bytes.
+const maxZip = 52_428_800
+
+// source is where a request says its code is.
+type source struct {
+	zip                  []byte
+	bucket, key, version string
+	mode                 string // COPY, REFERENCE; empty: COPY
 }
 
+// noZip begins what Lambda says when S3 did not give it the object.
+const noZip = "Error occurred while GetObject. S3 Error Code: %s. S3 Error Message: %s"
+
 // content finds the zip of a request: sent along, or in S3.
-func (c *call) content(zipFile []byte, bucket, key, mode string) (archive, *apiError) {
-	if mode == "REFERENCE" {
-		return archive{}, unsupported("S3ObjectStorageMode REFERENCE")
+func (c *call) content(src source) (archive, *apiError) {
+	switch {
+	case src.mode != "" && src.mode != "COPY" && src.mode != "REFERENCE":
+		return archive{}, violation(src.mode, "content.s3ObjectStorageMode", "Member must satisfy enum value set: [COPY, REFERENCE]")
+	case src.zip != nil && src.bucket+src.key+src.version != "":
+		return archive{}, invalidValue("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+	case src.bucket == "" && len(src.zip) > maxZip:
+		return archive{}, invalidValue("Zipped size must be smaller than %d bytes", maxZip)
+	case src.bucket == "":
+		return unpack(src.zip)
+	case src.key == "":
+		return archive{}, invalidValue("Please provide both S3Bucket and S3Key.")
 	}
-	if bucket == "" {
-		return unpack(zipFile)
+	b := c.w.buckets[src.bucket]
+	switch {
+	case b == nil:
+		return archive{}, invalidValue(noZip, "NoSuchBucket", "The specified bucket does not exist")
+	case src.mode == "REFERENCE":
+		return c.reference(b, src)
+	case b.Region != c.store.region:
+		return archive{}, invalidValue(noZip, "PermanentRedirect",
+			"The bucket is in this region: "+b.Region+". Please use this region to retry the request")
 	}
-	b, ok := c.w.objects[bucket+"/"+key]
-	if !ok {
-		return archive{}, invalidValue("Error occurred while GetObject. S3 Error Code: NoSuchKey. " +
-			"S3 Error Message: The specified key does not exist.")
+	o, e := c.fetch(b, src, c.who.account)
+	if e != nil {
+		return archive{}, e
 	}
-	return unpack(b)
+	return unpack(o.body)
+}
+
+// fetch reads an object for somebody, as Lambda does it and in its words.
+func (c *call) fetch(b *bucket, src source, who string) (*object, *apiError) {
+	o, e := b.find(src.key, src.version)
+	action := "s3:GetObject"
+	if src.version != "" {
+		action = "s3:GetObjectVersion"
+	}
+	unseen := e != nil && !b.allows(who, "s3:ListBucket", "") && who == c.who.account
+	if !b.allows(who, action, src.key) || unseen {
+		return nil, refuse(403, "AccessDeniedException", "Your access has been denied by S3, please make sure your request credentials have "+
+			"permission to GetObject for %s/%s. S3 Error Code: AccessDenied. S3 Error Message: Access Denied", src.bucket, src.key)
+	}
+	if e != nil {
+		return nil, invalidValue(noZip, e.code, e.message)
+	}
+	return o, nil
+}
+
+// lambdaService is who reads an object that is not copied.
+const lambdaService = "lambda.amazonaws.com"
+
+// reference leaves the object where it is, in whatever Region. It must be one
+// that stays: of a bucket that keeps versions, and open to Lambda.
+func (c *call) reference(b *bucket, src source) (archive, *apiError) {
+	if b.Versioning != "Enabled" {
+		return archive{}, invalidValue("S3 versioning must be enabled on bucket %s to use S3ObjectStorageMode REFERENCE.", src.bucket)
+	}
+	o, e := c.fetch(b, src, c.who.account)
+	if e != nil {
+		return archive{}, e
+	}
+	src.version = o.version
+	if _, e := c.fetch(b, src, lambdaService); e != nil {
+		return archive{}, e
+	}
+	a, e := unpack(o.body)
+	a.reference = ObjectVersion{src.bucket, src.key, src.version}
+	return a, e
 }
 
 // checkStorage refuses code the account has no room for.

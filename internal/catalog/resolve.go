@@ -121,6 +121,13 @@ func (c Catalog) Yanked(n int64) (reason string, ok bool) {
 	return reason, ok
 }
 
+// Deprecated returns what Git advises instead of a number; ok is false where it has
+// nothing against it.
+func (c Catalog) Deprecated(n int64) (advice string, ok bool) {
+	advice, ok = c.wish.Deprecated[c.Label(n)]
+	return advice, ok
+}
+
 // Find returns the number that a semantic version stands for, and a newer live
 // number that says it is the same version.
 func (c Catalog) Find(text string) (n, twin int64, ok bool) {
@@ -178,6 +185,13 @@ func (c Catalog) Resolve(v desired.Version, at desired.Position) Resolution {
 	r := c.resolve(v, at)
 	r.NotTaken = c.notTaken(v, r)
 	return r
+}
+
+// ResolvePin is Resolve for what a pin asks for, by whichever of its names: a pin is how
+// a person keeps, or forces, a version that was yanked.
+func (c Catalog) ResolvePin(v desired.Version, at desired.Position) Resolution {
+	c.wish.Yanked = nil
+	return c.Resolve(v, at)
 }
 
 func (c Catalog) resolve(v desired.Version, at desired.Position) Resolution {

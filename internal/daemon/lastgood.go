@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -223,7 +222,7 @@ func archive(files fs.FS, environment string) ([]byte, error) {
 		switch {
 		case err != nil && name != "." && name != "environments":
 			return nil // what could not be read then was not needed
-		case err != nil || e.IsDir() || !isDesiredFile(name):
+		case err != nil || e.IsDir() || !desired.Reads(name):
 			return err
 		}
 		data, err := readDesired(files, name, e)
@@ -258,13 +257,6 @@ func readDesired(files fs.FS, name string, e fs.DirEntry) ([]byte, error) {
 		err = &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
 	}
 	return data, err
-}
-
-// isDesiredFile reports whether a file may be part of the desired state.
-func isDesiredFile(name string) bool {
-	dir, file := path.Split(name)
-	ext := strings.ToLower(path.Ext(file))
-	return (ext == ".yaml" || ext == ".yml") && (dir == "" || dir == "environments/" || strings.HasPrefix(dir, "layers/"))
 }
 
 // put writes over whatever is there.

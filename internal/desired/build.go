@@ -285,12 +285,6 @@ func (b *builder) unsupported() []Problem {
 	for _, key := range []string{"approvers", "four_eyes", "approve_by", "change_calendar", "overrides", "after"} {
 		add(b.root.Get(key))
 	}
-	for name := range b.file.Layers {
-		add(b.root.Get("layers", name, "share_with"))
-		if info := b.layers[name]; info != nil && !b.root.Get("layers", name).Has("arn") {
-			add(info.root.Get("share_with"))
-		}
-	}
 	strictyaml.Sort(list)
 	return list
 }

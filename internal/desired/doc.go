@@ -51,7 +51,7 @@
 //	bad_layer_name          not what AWS allows as a layer's name
 //	bad_module              not a module of Python
 //	bad_percentage          not a percentage such as 10%
-//	bad_principal           not an account, an organization or *
+//	bad_principal           not an account or an organization, or public without a reason
 //	bad_qualifier           not an alias, a version or $LATEST
 //	bad_region              not a Region
 //	bad_retention           not of the form "20 versions"
@@ -67,6 +67,7 @@
 //	beyond_bounds           what the bounds of an environment do not allow
 //	canary_needs_alias      a canary without an alias
 //	check_off               (warning) a value with which a check never says no
+//	deprecated_version      (warning) a version that people should leave
 //	duplicate_alarm         (warning) an alarm twice in one list
 //	duplicate_key           a key twice in one mapping
 //	duplicate_layer         two layer.yaml with one name

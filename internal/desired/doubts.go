@@ -194,10 +194,8 @@ func (b *builder) doubtRetention(at *node) {
 // doubtLayer judges the values of one layer of the environment.
 func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 	b.doubtRetention(at.Get("retention"))
-	b.doubtShare(at.Get("share_with"))
 	if info != nil && w.Owned {
 		b.doubtRetention(info.root.Get("retention_policy"))
-		b.doubtShare(info.root.Get("share_with"))
 		for key, each := range map[string]string{"compatible_runtimes": "every runtime", "compatible_architectures": "every architecture"} {
 			if n := info.root.Get(key); n != nil && len(n.Items) == 0 && !n.Damaged {
 				b.doubt("means_otherwise", n, "an empty list is "+each+", as without the key", "")
@@ -212,17 +210,6 @@ func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 	}
 	if functions := at.Get("functions"); len(w.Functions) > 0 && !slices.ContainsFunc(w.Functions, func(s Selector) bool { return !takenAway(s, w.Except) }) {
 		b.doubt("no_functions", functions, fmt.Sprintf("except takes away all functions of layer %q: it goes nowhere", w.Name), "")
-	}
-}
-
-func (b *builder) doubtShare(at *node) {
-	if at == nil {
-		return
-	}
-	for _, n := range at.Items {
-		if n.Text == "*" {
-			b.doubt("check_off", n, "* shares the layer with every AWS account", "")
-		}
 	}
 }
 

@@ -12,7 +12,6 @@ type (
 	layerGlob     string
 	plainText     string
 	ignorable     string
-	principal     string
 	sha256Entry   string
 	alarmName     string
 	durationEntry string

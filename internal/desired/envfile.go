@@ -83,12 +83,18 @@ type layerWishFile struct {
 	Pins []pinFile `json:"pins"`
 	// How many versions to keep, field by field before the environment's.
 	Retention retentionEntry `json:"retention"`
-	// Accounts or organizations that may use the layer; * is every AWS account.
-	ShareWith []principal `json:"share_with"`
+	// Who may use the layer's versions: accounts, organizations (o-…), or {public: REASON} for every AWS account. In place of those of layer.yaml; an empty list takes back what layerd granted.
+	ShareWith []principalEntry `json:"share_with"`
 	// How to try a function after a change of this layer; one, or a list.
 	SmokeTest smokeTestsEntry `json:"smoke_test"`
 	// Allows to detach from OS-only runtimes (provided.*), whose layers may hold the runtime itself.
 	AllowRuntime bool `json:"allow_runtime"`
+}
+
+// publicFile shares a layer with every AWS account.
+type publicFile struct {
+	// Why every AWS account may use the layer: it stands in the plan.
+	Public string `json:"public" jsonschema:"required,minLength=1"`
 }
 
 // selectorFile chooses functions; all keys must match, and one without a condition matches none.

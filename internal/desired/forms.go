@@ -27,7 +27,7 @@ func formats() map[string]strictyaml.Form {
 		"store":         storeForm,
 		"account":       strictyaml.Shape("bad_account", `^[0-9]{12}$`, "is not an account: 12 digits"),
 		"bound-name":    strictyaml.Shape("bad_environment_name", `^(?:\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63})$`, "is not the name of an environment, nor * for all others"),
-		"principal":     strictyaml.Shape("bad_principal", `^(?:[0-9]{12}|o-[a-z0-9]{10,32}|\*)$`, "is neither an account (12 digits), an organization (o-…) nor *"),
+		"principal":     principalForm,
 		"module":        strictyaml.Shape("bad_module", `^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`, "is not a module such as makoto_common.tenant"),
 		"artifact":      artifactForm,
 		"sha256":        strictyaml.Shape("bad_sha256", `^[0-9a-fA-F]{64}$`, "is not the SHA-256 of a file: 64 hex digits"),

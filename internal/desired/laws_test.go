@@ -56,7 +56,7 @@ func world(r *rand.Rand) fstest.MapFS {
 			entry{"defaults", "\n" + shuffled(r, "  ", entry{"region", "ap-northeast-1"}, entry{"layer_name", "${NAME}-${ENVIRONMENT}"},
 				entry{"retention", "{versions_to_keep: 9, grace: 48h}"},
 				entry{"layers", "\n" + shuffled(r, "    ", entry{"a", `{functions: ["a-*"], except: ["a-x"]}`}, entry{"b", "{functions: [b], position: first}"})})}))},
-		"layers/one/layer.yaml": {Data: []byte(shuffled(r, "", entry{"name", "a"}, entry{"description", "層"}, entry{"known", "{1.0.0: {x: 3, y: 4}}"}, entry{"yanked", "{0.9.0: bad}"}))},
+		"layers/one/layer.yaml": {Data: []byte(shuffled(r, "", entry{"name", "a"}, entry{"description", "層"}, entry{"known", "{1.0.0: {x: 3, y: 4}}"}, entry{"yanked", "{0.9.0: bad}"}, entry{"deprecated", "{0.8.0: use 1}"}))},
 		"layers/two/layer.yaml": {Data: []byte("name: b\nretention_policy: {delete_older_than_days: 30}\n")},
 	}
 	for _, env := range []string{"x", "y", "z"} {

@@ -23,12 +23,14 @@ type layerFile struct {
 	Metadata map[string]any `json:"metadata"`
 	// Where the archive of a version is that AWS does not have yet, so that layerd publishes it: s3://BUCKET/KEY, or a zip or a folder in this repository.
 	Artifact artifactEntry `json:"artifact"`
-	// Accounts or organizations that may use the layer; * is every AWS account.
-	ShareWith []principal `json:"share_with"`
+	// Who may use the layer's versions: accounts, organizations (o-…), or {public: REASON} for every AWS account. Where the environment says nothing.
+	ShareWith []principalEntry `json:"share_with"`
 	// Semantic version to environment to live number, for versions whose Description says nothing.
 	Known map[string]map[string]numberEntry `json:"known"`
 	// Versions that are never attached again, and why; a pin keeps one that is there.
 	Yanked map[string]string `json:"yanked"`
+	// Versions that people should leave, and what to use instead; told wherever they show, and nothing waits for it.
+	Deprecated map[string]string `json:"deprecated"`
 	// Modules of Python that the layer has to have: layerd build looks for them.
 	Imports []moduleName `json:"imports"`
 	// How layerd build makes the archive, beyond the usual layout, which needs no key.

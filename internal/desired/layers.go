@@ -110,9 +110,10 @@ func (info *layerInfo) known(env, region string) map[string]int64 {
 	return m
 }
 
-func (info *layerInfo) yanked() map[string]string {
+// byVersion returns what a layer.yaml says of exact versions, by their canonical form.
+func byVersion(of map[string]string) map[string]string {
 	m := map[string]string{}
-	for version, reason := range info.file.Yanked {
+	for version, reason := range of {
 		if v, err := ParseVersion(version); err == nil {
 			m[v.Text] = reason
 		}

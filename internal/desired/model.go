@@ -77,6 +77,11 @@ type LayerWish struct {
 	First     bool       // position: first; a new slot goes to the front
 	Pins      []Pin
 	Retention Retention
+	// ShareWith are those whom every version that is kept is shared with, each once.
+	ShareWith []Share
+	// Shared reports that share_with is written: then ShareWith is whole, and what
+	// layerd has granted to anybody else is taken back.
+	Shared bool
 	// AllowRuntime permits detaching from OS-only runtimes, whose layers may
 	// hold the runtime itself.
 	AllowRuntime  bool
@@ -93,6 +98,9 @@ type LayerWish struct {
 	// Yanked maps canonical semantic versions that are never attached again to
 	// the reason.
 	Yanked map[string]string
+	// Deprecated maps canonical semantic versions that people should leave to what
+	// to do instead.
+	Deprecated map[string]string
 	// Source is what versions that AWS lacks are published from; nil = layer.yaml names
 	// no artifact.
 	Source *Source

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -32,6 +33,14 @@ type Repository struct {
 // large it is.
 func ReadPaths() []string {
 	return []string{"layerd.y*ml", "layers/*/layer.y*ml", "environments/*.[yY]*[mM][lL]"}
+}
+
+// Reads reports whether a file of a repository matters, see ReadPaths.
+func Reads(name string) bool {
+	return slices.ContainsFunc(ReadPaths(), func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
 }
 
 // environmentPath is the file of an environment. before is how many bytes were

@@ -37,10 +37,12 @@ func mapOf(names, values *jsonschema.Schema) *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "object", PropertyNames: names, AdditionalProperties: values}
 }
 
-func (regionName) JSONSchema() *jsonschema.Schema  { return text("region") }
-func (layerGlob) JSONSchema() *jsonschema.Schema   { return text("layer-glob") }
-func (plainText) JSONSchema() *jsonschema.Schema   { return text("plain") }
-func (principal) JSONSchema() *jsonschema.Schema   { return text("principal") }
+func (regionName) JSONSchema() *jsonschema.Schema { return text("region") }
+func (layerGlob) JSONSchema() *jsonschema.Schema  { return text("layer-glob") }
+func (plainText) JSONSchema() *jsonschema.Schema  { return text("plain") }
+func (principalEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("principal"), ref("public"))
+}
 func (sha256Entry) JSONSchema() *jsonschema.Schema { return text("sha256") }
 func (artifactEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("artifact"), ref("artifact"))
@@ -138,6 +140,7 @@ func (layerFile) JSONSchemaExtend(s *jsonschema.Schema) {
 	set("metadata", func(p *jsonschema.Schema) { p.AdditionalProperties = scalar })
 	set("known", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
 	set("yanked", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
+	set("deprecated", func(p *jsonschema.Schema) { p.PropertyNames = text("exact-version") })
 }
 
 // generate makes the schema document from the file types.
@@ -150,7 +153,7 @@ func generate(t *testing.T) []byte {
 		AnyOf:       []*jsonschema.Schema{ref("environment"), ref("layer"), ref("layerd")},
 		Definitions: schematest.Definitions(t, []string{"envfile.go", "layerfile.go"},
 			layerdFile{}, layerFile{}, artifactFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
-			retentionFile{}, driftFile{}, selectorFile{}, approversFile{}, changeCalendarFile{}, smokeTestFile{}, pinVersion("")),
+			retentionFile{}, driftFile{}, selectorFile{}, publicFile{}, approversFile{}, changeCalendarFile{}, smokeTestFile{}, pinVersion("")),
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -47,7 +47,7 @@ func frames() (list []frame) {
 		environment("BASE" + key + "\n")
 	}
 	for _, key := range []string{"description: %s", "compatible_runtimes: [%s]", "compatible_runtimes: %s", "compatible_architectures: [%s]", "license: %s", "retention_policy: %s", "retention_policy: {versions_to_keep: %s}", "metadata: {team: %s}",
-		"artifact: %s", "artifact: {location: %s}", "artifact: {location: layers/a, sha256: %s}", "artifact: {location: layers/a, sha256: {1.4.2: %s}}", "artifact: {location: layers/a, sha256: {%s: x}}", "share_with: [%s]", "known: {1.4.2: {dev: %s}}", "known: {%s: {dev: 3}}", "known: {1.4.2: {%s: 3}}", "yanked: {%s: bad}", "yanked: {1.4.0: %s}", "%s: x"} {
+		"artifact: %s", "artifact: {location: %s}", "artifact: {location: layers/a, sha256: %s}", "artifact: {location: layers/a, sha256: {1.4.2: %s}}", "artifact: {location: layers/a, sha256: {%s: x}}", "share_with: [%s]", "known: {1.4.2: {dev: %s}}", "known: {%s: {dev: 3}}", "known: {1.4.2: {%s: 3}}", "yanked: {%s: bad}", "yanked: {1.4.0: %s}", "deprecated: {%s: bad}", "deprecated: {1.4.0: %s}", "%s: x"} {
 		list = append(list, frame{"layers/a/layer.yaml", "name: a\n" + key + "\n"})
 	}
 	list = append(list, frame{"layers/a/layer.yaml", "name: %s\n"})

@@ -34,9 +34,7 @@ func (b *builder) wish(name string, e Environment) (w LayerWish, ok bool) {
 	w.Pins = b.pins(name, f, at, w)
 	b.doubtLayer(w, at, info)
 	b.doubtPins(w)
-	if reason, is := w.Yanked[w.Version.Text]; is && w.Version.Kind == Exact {
-		b.problem("yanked_version", b.positionOf(at.Get("version")), fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, name, reason), "")
-	}
+	b.withdrawn(w, at)
 	return w, w.Layer != ""
 }
 
@@ -73,6 +71,34 @@ func (b *builder) version(name string, f layerEntry, at *node) (Version, Positio
 		b.problem("needs_auto_update", b.positionOf(n), fmt.Sprintf("version %s needs auto_update: true, or write an exact version", v), "")
 	}
 	return v, n.Where()
+}
+
+// withdrawn judges a wanted version by what the layer's file says of it: one that was
+// yanked is not wanted again, one that is deprecated is only told.
+func (b *builder) withdrawn(w LayerWish, at *node) {
+	where := b.positionOf(at.Get("version"))
+	if reason, is := w.notedOf(w.Yanked, w.Version); is {
+		b.problem("yanked_version", where, fmt.Sprintf("%s of layer %q is yanked: %s", w.Version, w.Name, reason), "")
+	}
+	if reason, is := w.notedOf(w.Deprecated, w.Version); is {
+		b.warning("deprecated_version", where, fmt.Sprintf("%s of layer %q is deprecated: %s", w.Version, w.Name, reason), "")
+	}
+}
+
+// notedOf returns what a list of versions, yanked or deprecated, has of v: of an exact
+// version, or of a number that known names.
+func (w *LayerWish) notedOf(list map[string]string, v Version) (reason string, is bool) {
+	switch v.Kind {
+	case Exact:
+		reason, is = list[v.Text]
+	case Number:
+		for _, text := range slices.Sorted(maps.Keys(w.Known)) {
+			if said, listed := list[text]; listed && w.Known[text] == v.Number {
+				return said, true
+			}
+		}
+	}
+	return reason, is
 }
 
 // unexpandedVersion reports ${VERSION} where the version is a range or none.
@@ -129,8 +155,9 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	delete(values, "VERSION") // a pin publishes another one
 	b.source(w, info, values)
 	w.Known = info.known(e.Name, e.Region)
-	w.Yanked = info.yanked()
+	w.Yanked, w.Deprecated = byVersion(info.file.Yanked), byVersion(info.file.Deprecated)
 	w.Retention = b.retention(w.Name, info)
+	b.shareWith(w, info, e.Account)
 }
 
 // foreignLayer fills in a layer that others publish.
@@ -205,8 +232,12 @@ func (b *builder) pin(f pinFile, n *node, w LayerWish) Pin {
 	case v.Kind == Exact && !w.Owned:
 		b.problem("needs_number", at.Where(), fmt.Sprintf("layer %q is published by others and needs a number, not %s", w.Name, v), "")
 	}
-	if reason, is := w.Yanked[v.Text]; is && v.Kind == Exact {
-		b.warning("yanked_version", at.Where(), fmt.Sprintf("functions are pinned to %s of layer %q, which is yanked: %s", v, w.Name, reason), "")
+	const pinned = "functions are pinned to %s of layer %q, which is %s: %s"
+	if reason, is := w.notedOf(w.Yanked, v); is {
+		b.warning("yanked_version", at.Where(), fmt.Sprintf(pinned, v, w.Name, "yanked", reason), "")
+	}
+	if reason, is := w.notedOf(w.Deprecated, v); is {
+		b.warning("deprecated_version", at.Where(), fmt.Sprintf(pinned, v, w.Name, "deprecated", reason), "")
 	}
 	p.Version = v
 	p.Until = b.until(n.Get("until"), f.Until)

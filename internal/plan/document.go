@@ -221,6 +221,9 @@ func viewStep(s Step) StepView {
 		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: Views(s.Held.Also, viewHolder)}
 	}
 	if s.Result != nil {
+		if s.Result.Published != "" {
+			v.To = string(s.Result.Published)
+		}
 		v.Result = &ResultView{s.Result.Status, s.Result.Error, s.Result.RequestID}
 	}
 	return v

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -65,6 +66,9 @@ type Result struct {
 	Untried bool
 	// Revision is the function's when AWS refused it; empty = not known.
 	Revision string
+	// Published is the version that a publish step made or found, with its number; with
+	// an Error, one that must not be used. Empty = there is none.
+	Published state.LayerVersionARN
 }
 
 // Step is one thing to do to one function, or one version to prune.
@@ -131,21 +135,21 @@ type Publishing struct {
 }
 
 // Sharing is one grant on one version of a layer: To is the version that is shared,
-// From the one that is no longer.
+// From the one that is no longer. Stored: names and meanings stay.
 type Sharing struct {
-	Sid string // layerd-…
+	Sid string `json:"sid"` // layerd-…
 	// Principal is an account id, or * for everybody in Organization, or, where that
 	// is empty, for everybody.
-	Principal, Organization string
+	Principal    string `json:"principal"`
+	Organization string `json:"organization,omitempty"`
 }
 
-// String returns whom it is about: an account id, o-…, or *.
-func (s Sharing) String() string {
-	if s.Organization != "" {
-		return s.Organization
-	}
-	return s.Principal
-}
+// String returns whom it is about: an account id, o-…, or *; the Sid where nobody can
+// tell.
+func (s Sharing) String() string { return cmp.Or(state.Grant(s).To(), s.Sid) }
+
+// Whom returns whom it is about, in words.
+func (s Sharing) Whom() string { return state.Grant(s).Whom() }
 
 // Obeys returns the calendar by which the step may start. Where no window
 // holds it, the cutoff before the end of one does not either.

@@ -117,6 +117,12 @@ func (p *whyPage) layer(e why.Environment, l why.Layer, remembers bool) {
 		p.Linef(2, "%s %s  has %s, should have %s", p.Page.Warn("~"), p.Page.Bold(l.Name), have, want)
 	}
 	p.Linef(4, "%s:%d says %s, %s:%d selects it: %s", l.Version.File, l.Version.Line, l.Asked, l.Selector.File, l.Selector.Line, l.Selector.Text)
+	if l.Yanked != "" {
+		p.Linef(4, "%s %s was yanked: %s", p.Page.Warn("!"), have, l.Yanked)
+	}
+	if l.Deprecated != "" {
+		p.Linef(4, "%s %s is deprecated: %s", p.Page.Warn("!"), have, l.Deprecated)
+	}
 	if pin := l.Pin; pin != nil {
 		p.Linef(4, "pinned%s%s: %s", by(pin.Owner), p.until(pin.Until), pin.Reason)
 	}

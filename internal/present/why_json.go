@@ -45,7 +45,9 @@ type whyLayer struct {
 	HaveVersion string          `json:"have_version"`
 	Want        int64           `json:"want"` // 0 = none, or not known where nothing was decided
 	WantVersion string          `json:"want_version"`
-	Asked       string          `json:"asked"` // as Git writes it
+	Asked       string          `json:"asked"`                // as Git writes it
+	Yanked      string          `json:"yanked,omitempty"`     // why Git has withdrawn what it has
+	Deprecated  string          `json:"deprecated,omitempty"` // what Git advises instead of what it has
 	Version     whyLine         `json:"version"`
 	Selector    whyLine         `json:"selector"`
 	Pin         *whyPin         `json:"pin,omitempty"`
@@ -133,7 +135,7 @@ func viewAnswer(e why.Environment, of plan.Report) whyEnvironment {
 func viewLayer(e why.Environment, l why.Layer, doc plan.EnvironmentView) whyLayer {
 	v := whyLayer{
 		Layer: l.Name, LayerARN: string(l.ARN), Have: l.Have, HaveVersion: l.HaveVersion, Want: l.Want, WantVersion: l.WantVersion,
-		Asked: l.Asked, Version: whyLine(l.Version), Selector: whyLine(l.Selector), Status: l.Status,
+		Asked: l.Asked, Yanked: l.Yanked, Deprecated: l.Deprecated, Version: whyLine(l.Version), Selector: whyLine(l.Selector), Status: l.Status,
 	}
 	if p := l.Pin; p != nil {
 		v.Pin = &whyPin{whyLine: v.Version, Until: plan.Timestamp(p.Until), Reason: p.Reason, Owner: p.Owner}

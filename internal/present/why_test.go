@@ -33,7 +33,8 @@ func whyWorld(t *testing.T) why.Place {
 	arn := func(name string) state.LayerARN { return state.NewLayerARN("aws", testRegion, "123456789012", name) }
 	r.Want.Unmanaged = []string{"arn:aws:lambda:*:464622532012:layer:*"}
 	r.Want.Layers = []desired.LayerWish{
-		{Name: "makoto-common", Layer: arn("makoto-common-prod"), Owned: true, Version: version("1.4.2"), At: at("environments/prod.yaml", 7), Functions: glob},
+		{Name: "makoto-common", Layer: arn("makoto-common-prod"), Owned: true, Version: version("1.4.2"), At: at("environments/prod.yaml", 7), Functions: glob,
+			Yanked: map[string]string{"1.4.0": "CVE-2026-1234"}, Deprecated: map[string]string{"1.4.0": "use 1.4.2"}},
 		{Name: "makoto-ml", Layer: arn("makoto-ml-prod"), Owned: true, Version: version("2.0.0"), At: at("environments/prod.yaml", 8), Functions: glob,
 			Pins: []desired.Pin{{Functions: glob, Version: version("1.9.0"), Until: testNow.Add(48 * time.Hour), Owner: "鈴木", Reason: "2.0.0 needs python3.12", At: at("environments/prod.yaml", 12)}}},
 		{Name: "makoto-third", Layer: arn("makoto-third-prod"), Owned: true, Version: version("3.0.0"), At: at("environments/prod.yaml", 9), Functions: glob},

@@ -85,6 +85,7 @@ func (r *region) decide() {
 	r.aliasNotes()
 	r.noteUnmoved()
 	r.sizeNote()
+	r.noteWithdrawn()
 	r.countSelection()
 	r.pinNumbers()
 	r.publish()

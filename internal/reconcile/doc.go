@@ -35,6 +35,7 @@
 //     which nothing is done any more
 //   - quarantine.go: what must not come again, and what drift is left alone
 //   - preflight.go: what AWS would refuse
+//   - withdrawn.go: who still has what Git has yanked or calls deprecated
 //   - finish.go: aliases that lag, in sync, cost; status.go: where rollouts stand
 //
 // The nouns are package plan's, the life of a rollout is package rollout's, and

@@ -31,7 +31,7 @@ func (o *other) resolve(snap *state.Snapshot) {
 		w := &wish{LayerWish: lw, catalog: catalog.New(lw, listing(lw, snap), nil)}
 		w.target = targetOf(w.catalog.Resolve(lw.Version, lw.At))
 		for _, p := range lw.Pins {
-			w.pins = append(w.pins, targetOf(w.catalog.Resolve(p.Version, p.At)))
+			w.pins = append(w.pins, targetOf(w.catalog.ResolvePin(p.Version, p.At)))
 		}
 		o.wishes = append(o.wishes, w)
 	}

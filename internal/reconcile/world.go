@@ -184,8 +184,7 @@ func listing(lw desired.LayerWish, snap *state.Snapshot) *state.Snapshot {
 // what cannot be found as problems of the whole environment.
 func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, listing(lw, r.snap), r.past.Layers[lw.Layer].Numbers), ok: true}
-	take := func(v desired.Version, at desired.Position) target {
-		res := w.catalog.Resolve(v, at)
+	take := func(res catalog.Resolution, at desired.Position) target {
 		t := targetOf(res)
 		if res.Missing != nil {
 			t, res.Problem = r.missing(w, res.Missing, at)
@@ -207,9 +206,9 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		}
 		return t
 	}
-	w.target = take(lw.Version, lw.At)
+	w.target = take(w.catalog.Resolve(lw.Version, lw.At), lw.At)
 	for _, p := range lw.Pins {
-		w.pins = append(w.pins, take(p.Version, p.At))
+		w.pins = append(w.pins, take(w.catalog.ResolvePin(p.Version, p.At), p.At))
 	}
 	for _, q := range r.in.Quarantines {
 		if q.ByPerson && q.Layer == w.Layer && w.here == nil {

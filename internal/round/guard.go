@@ -56,6 +56,18 @@ func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string
 	return g.While(nil).MoveAlias(ctx, q, version, weights, revision)
 }
 
+func (g leased) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
+	return g.While(nil).PublishLayer(ctx, layer, r)
+}
+
+func (g leased) GrantLayer(ctx context.Context, v state.LayerVersionARN, grant state.Grant) (string, error) {
+	return g.While(nil).GrantLayer(ctx, v, grant)
+}
+
+func (g leased) RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (string, error) {
+	return g.While(nil).RevokeLayer(ctx, v, sid, revision)
+}
+
 // While returns the writes, each sent only while the lease lasts and check, if it is
 // not nil, returns nil.
 func (g leased) While(check func() error) apply.Writes {
@@ -107,6 +119,33 @@ func (w leasedWrites) MoveAlias(ctx context.Context, q state.Qualified, version 
 	}
 	defer cancel()
 	return w.sends.MoveAlias(ctx, q, version, weights, revision)
+}
+
+func (w leasedWrites) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
+	ctx, cancel, err := w.allowed(ctx, "PublishLayerVersion", string(layer))
+	if err != nil {
+		return 0, "", "", err
+	}
+	defer cancel()
+	return w.sends.PublishLayer(ctx, layer, r)
+}
+
+func (w leasedWrites) GrantLayer(ctx context.Context, v state.LayerVersionARN, grant state.Grant) (string, error) {
+	ctx, cancel, err := w.allowed(ctx, "AddLayerVersionPermission", string(v))
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return w.sends.GrantLayer(ctx, v, grant)
+}
+
+func (w leasedWrites) RevokeLayer(ctx context.Context, v state.LayerVersionARN, sid, revision string) (string, error) {
+	ctx, cancel, err := w.allowed(ctx, "RemoveLayerVersionPermission", string(v))
+	if err != nil {
+		return "", err
+	}
+	defer cancel()
+	return w.sends.RevokeLayer(ctx, v, sid, revision)
 }
 
 // history is the history as whoever holds the account's lease writes it.

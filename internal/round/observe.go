@@ -225,6 +225,15 @@ func (p *Run) decideOnce(in *reconcile.Input) plan.Plan {
 // answers, the Region counts as not read: a plan that is half known must not be
 // acted on. recalled reports that some of it was looked up by an earlier round.
 func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Needs, cache *Cache) (recalled bool, err error) {
+	wanted := n.Artifacts
+	if n.Artifacts = nil; !n.Empty() {
+		recalled, err = p.lookAtPlace(ctx, in, i, n, cache)
+	}
+	return recalled, errors.Join(err, p.lookInto(ctx, &in.Regions[i], wanted))
+}
+
+// lookAtPlace is look for what AWS is asked about the place itself.
+func (p *Run) lookAtPlace(ctx context.Context, in *reconcile.Input, i int, n state.Needs, cache *Cache) (recalled bool, err error) {
 	at := PlaceOf(in.Regions[i].Want)
 	s := p.seenFor(in.Regions[i].Want)
 	snap := *in.Regions[i].Have

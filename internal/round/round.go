@@ -42,6 +42,9 @@ type Round struct {
 	// requires one.
 	Store   store.Store
 	Connect func(context.Context, desired.Environment) (Cloud, error)
+	// Artifacts reads archives of layers; nil = none can be read, and nothing is
+	// published.
+	Artifacts Artifacts
 	// Lease returns the lease of an account, and an error where it is not to be
 	// had; then the environments of that account are left alone. It is asked
 	// once for each account, by Apply only. Nil: there is nobody else.

@@ -40,6 +40,22 @@ type Content struct {
 	Code, Message, Suggestion string
 }
 
+// Source is where the archive of a layer version comes from: its bytes, up to what AWS
+// takes in a request (50 MB), or an object that Lambda fetches itself.
+type Source struct {
+	Zip []byte // nil: Lambda fetches the object
+	// Bucket and Key are of the object, and ObjectVersion the one that was looked at;
+	// empty without versioning.
+	Bucket, Key, ObjectVersion string
+}
+
+// Release is what a version of a layer is made of.
+type Release struct {
+	Source
+	Description, License    string   // empty: not said
+	Runtimes, Architectures []string // empty: not said
+}
+
 // Unpublished returns what stands for a version of the layer that is not published
 // yet: its ARN with "sha256:" and the lower-case hex SHA-256 of its zip in place of a
 // number. It has no Number, and no function can have it.

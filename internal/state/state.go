@@ -177,6 +177,10 @@ type Policy struct {
 	// A grant to the owning account itself is left out: it shares nothing. A
 	// principal of another form (a deleted role's id) is kept as AWS gave it.
 	Principals []string
+	// Grants are its statements, by Sid, those to the owning account included.
+	Grants []Grant
+	// Revision guards a write; empty where there is no policy.
+	Revision string
 }
 
 // Probe is whether a layer version can be named in an update.

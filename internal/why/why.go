@@ -60,6 +60,8 @@ type Layer struct {
 	Want              int64 // 0 = none, or not known where nothing was decided
 	WantVersion       string
 	Asked             string // as Git writes it
+	Yanked            string // why Git has withdrawn what the function has; empty = it has not
+	Deprecated        string // what Git advises instead of it; empty = nothing
 	Version, Selector Line
 	Pin               *desired.Pin // that Version is of
 	Status            Status
@@ -173,6 +175,7 @@ func (p Place) layer(w desired.LayerWish, f state.Function, r plan.Region) Layer
 	if v, _, ok := f.Has(w.Layer); ok {
 		l.Have = v.Number()
 		l.HaveVersion = p.semver(w, l.Have)
+		l.Yanked, l.Deprecated = w.Yanked[l.HaveVersion], w.Deprecated[l.HaveVersion]
 	}
 	version, pin := w.Wants(f)
 	l.Asked, l.Version, l.Pin = version.Text, line(w.At, version.Text), pin

@@ -155,3 +155,17 @@ func TestNotSelected(t *testing.T) {
 		}
 	}
 }
+
+// What Git has taken back, or advises against, is part of why a function has it.
+func TestWithdrawnIsTold(t *testing.T) {
+	place := world(t)
+	w := &place.Region.Want.Layers[1] // as it should
+	w.Known, w.Yanked, w.Deprecated = map[string]int64{"1.4.0": 4}, map[string]string{"1.4.0": "CVE-2026-1"}, map[string]string{"1.4.0": "use 1.5", "1.3.0": "no"}
+	l := Ask(function, []Place{place}).Environments[0].Layers
+	if l[1].Yanked != "CVE-2026-1" || l[1].Deprecated != "use 1.5" || l[1].Status != InSync {
+		t.Errorf("got yanked %q, deprecated %q, %s", l[1].Yanked, l[1].Deprecated, l[1].Status)
+	}
+	if l[0].Yanked != "" || l[0].Deprecated != "" {
+		t.Errorf("another layer is %+v", l[0])
+	}
+}

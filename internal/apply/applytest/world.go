@@ -35,6 +35,8 @@ type World struct {
 	deleted   map[state.LayerVersionARN]bool
 	versions  map[state.Qualified]*version
 	aliases   map[state.Qualified]*alias
+	layers    map[state.LayerARN][]made
+	policies  map[state.LayerVersionARN]state.Policy
 	calls     []string // "SetLayers chat", in order
 	revision  int
 	fault     []string
@@ -57,6 +59,7 @@ func New(lists map[string][]state.LayerVersionARN) *World {
 	w := &World{
 		functions: map[string]*function{}, deleted: map[state.LayerVersionARN]bool{},
 		versions: map[state.Qualified]*version{}, aliases: map[state.Qualified]*alias{},
+		layers: map[state.LayerARN][]made{}, policies: map[state.LayerVersionARN]state.Policy{},
 	}
 	for name, list := range lists {
 		f := &function{Function: state.Function{

@@ -57,7 +57,7 @@ func Build(ctx context.Context, o Options) (Built, error) {
 		return Built{}, fmt.Errorf("read the layer's folder: %w", err)
 	}
 	b := &build{Options: o, Built: Built{roots: []*os.Root{root}}}
-	own, problems, err := archive.Own(root)
+	own, problems, err := archive.Own(root.FS())
 	if err != nil {
 		return b.Built, err
 	}
@@ -84,26 +84,16 @@ type build struct {
 
 // finish strips, and writes what the archive says of itself.
 func (b *build) finish(ctx context.Context) (Built, error) {
-	var err error
 	if b.Strip {
-		if err = b.strip(ctx); err != nil {
+		if err := b.strip(ctx); err != nil {
 			return b.Built, err
 		}
 	}
-	if b.Files, err = archive.Records(b.Files); err != nil {
-		return b.Built, err
-	}
-	packages, err := archive.Packages(b.Files)
+	files, problems, err := archive.Complete(b.Layer, b.Files)
 	if err != nil {
 		return b.Built, err
 	}
-	manifest, err := archive.NewManifest(b.Layer, packages)
-	if err != nil {
-		return b.Built, err
-	}
-	var twice []archive.Problem
-	b.Files, twice = archive.Merge(b.Files, []archive.File{manifest})
-	b.Problems = append(b.Problems, twice...)
+	b.Files, b.Problems = files, append(b.Problems, problems...)
 	return b.Built, nil
 }
 
@@ -153,7 +143,7 @@ func (b *build) collect(dir, prefix string, files *[]archive.File) error {
 		return fmt.Errorf("read what was built: %w", err)
 	}
 	b.roots = append(b.roots, root)
-	list, problems, err := archive.Collect(root, prefix, nil)
+	list, problems, err := archive.Collect(root.FS(), prefix, nil)
 	if err != nil {
 		return fmt.Errorf("read what was built: %w", err)
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -67,7 +68,10 @@ type Seeds struct {
 	SignedLayer func(name, profile string) (string, error)
 	// Managed lets a function run on managed instances.
 	Managed func(function string) error
-	Metric  func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
+	// BucketPolicy adds a statement about reading a bucket's objects: effect is
+	// Allow or Deny, principal * or a service.
+	BucketPolicy func(bucket, effect, principal string) error
+	Metric       func(namespace, name string, dimensions map[string]string, at time.Time, value float64) error
 }
 
 // fact is one sentence about AWS and how to see it.
@@ -96,7 +100,7 @@ func TestVirtual(t *testing.T, open func() Env) {
 func each(t *testing.T, env Env, examine func(*testing.T, fact)) {
 	known := map[string]bool{}
 	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
-		alarmFacts(), metricFacts(), invokeFacts()} {
+		alarmFacts(), metricFacts(), invokeFacts(), objectFacts(), fromObjectFacts()} {
 		for _, f := range group {
 			if known[f.name] {
 				t.Errorf("two facts are called %q", f.name)
@@ -174,6 +178,7 @@ type probe struct {
 	sts        *sts.Client
 	trail      *cloudtrail.Client
 	cloudwatch *cloudwatch.Client
+	s3         *s3.Client
 	prefix     string
 }
 
@@ -186,6 +191,7 @@ func newProbe(ctx context.Context, r reporter, env Env, fact string) *probe {
 		sts:        sts.NewFromConfig(env.Config),
 		trail:      cloudtrail.NewFromConfig(env.Config),
 		cloudwatch: cloudwatch.NewFromConfig(env.Config),
+		s3:         s3.NewFromConfig(env.Config),
 		prefix:     "contract-" + hex.EncodeToString(sum[:4]) + "-",
 	}
 }

@@ -15,6 +15,9 @@ func motoDeviations() map[string]string {
 		noProvision  = "provisioned concurrency is not implemented"
 		noSigning    = "code signing is not implemented"
 		noTrail      = "LookupEvents is not implemented"
+		noRegions    = "one bucket is in all Regions"
+		noCopy       = "Lambda does not look at the object when a layer is published, whatever is there"
+		noReference  = "S3ObjectStorageMode is ignored"
 		policyAsSent = "policies are stored as sent and have no conditions, no unique ids and no revisions"
 	)
 	return map[string]string{
@@ -120,6 +123,20 @@ func motoDeviations() map[string]string {
 		"an invocation of an alias that is not there is 404":      "the qualifier is ignored",
 		"an invocation with a payload that is no JSON is refused": "a 500 with a page of HTML",
 		"an invocation with more than six megabytes is refused":   "a 500 with a page of HTML",
+
+		"an object whose checksum does not fit is refused":                          noShapes,
+		"a bucket in another Region sends away":                                     noRegions,
+		"a bucket name with capitals is refused":                                    noShapes,
+		"a bucket whose policy denies reading is AccessDenied":                      "the code is Forbidden",
+		"a layer published from a version of an object is that version":             "the newest is taken",
+		"publishing from an object that is not there is refused in the words of S3": noCopy,
+		"publishing from a bucket in another Region is refused":                     noRegions,
+		"publishing from what is no zip in S3 is refused":                           noCopy,
+		"publishing from S3 and from a zip at once is refused":                      noShapes,
+		"publishing from a bucket that denies it is denied in the words of S3":      noCopy,
+		"a layer cannot stay in a bucket without versions":                          noReference,
+		"a layer that stays in S3 names the version and has no Location":            noReference,
+		"a layer can stay in a bucket of another Region":                            noReference,
 
 		"DescribeAlarms passes over names that do not exist":                  noCBOR,
 		"DescribeAlarms tells the state and since when":                       noCBOR,

@@ -2,6 +2,8 @@ package contract
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +23,14 @@ func policyFacts() []fact {
 		{name: "a stale RevisionId of a policy is refused", check: stalePolicy},
 		{name: "a new layer version starts without grants", check: grantsStay},
 		{name: "only GetLayerVersion can be granted", check: otherAction},
+		{name: "a statement id has its shape", check: statementShapes},
+		{name: "a principal is an account, its root or everybody", check: principalShapes},
+		{name: "an organization is granted with everybody only", check: organizationAlone},
+		{name: "a grant to everybody has no condition", check: grantToAll},
+		{name: "a policy has the order of its grants and every change a RevisionId", check: policyChanges},
+		{name: "removing with a stale RevisionId is refused and removes nothing", check: staleRemoval},
+		{name: "what a layer version that is gone grants cannot be changed", check: grantOnGone},
+		{name: "a policy of more than twenty kilobytes is refused", check: longPolicy},
 		{name: "a foreign layer version without a grant is denied to read and to attach", two: true, check: foreignDenied},
 		{name: "a foreign layer version with a grant can be read and attached", two: true, check: foreignGranted},
 		{name: "a foreign layer version that is gone is denied, not missing", two: true, check: foreignGone},
@@ -141,6 +151,117 @@ func otherAction(p *probe) {
 	p.layer("l")
 	err := p.grant(1, "a", "111122223333", func(in *lambda.AddLayerVersionPermissionInput) { in.Action = aws.String("lambda:*") })
 	p.refused(err, 400, validation, "")
+}
+
+func statementShapes(p *probe) {
+	p.layer("l")
+	for _, sid := range []string{"layerd-o_a1", "A", strings.Repeat("s", 100)} {
+		p.must(p.grant(1, sid, "111122223333", nil))
+	}
+	for _, sid := range []string{"a b", "a.b", "a:b", "", strings.Repeat("s", 101)} {
+		p.refused(p.grant(1, sid, "111122223333", nil), 400, validation, "statementId")
+	}
+}
+
+func principalShapes(p *probe) {
+	p.layer("l")
+	p.must(p.grant(1, "root", "arn:aws:iam::111122223333:root", nil))
+	for _, s := range p.statements() {
+		if who, _ := s.Principal.(map[string]any); who["AWS"] != "arn:aws:iam::111122223333:root" {
+			p.Errorf("principal is %v", s.Principal)
+		}
+	}
+	for _, principal := range []string{"11112222333", "1111222233334", "arn:aws:iam::111122223333:user/a", "lambda.amazonaws.com", "**"} {
+		p.refused(p.grant(1, "other", principal, nil), 400, validation, "principal")
+	}
+}
+
+func organizationAlone(p *probe) {
+	p.layer("l")
+	of := func(id string) func(*lambda.AddLayerVersionPermissionInput) {
+		return func(in *lambda.AddLayerVersionPermissionInput) { in.OrganizationId = &id }
+	}
+	p.refused(p.grant(1, "a", "111122223333", of("o-abc123def4")), 400, invalid, "")
+	for _, id := range []string{"o-abc", "abc123def4", "o-ABC123DEF4"} {
+		p.refused(p.grant(1, "a", "*", of(id)), 400, validation, "organizationId")
+	}
+	_, err := p.policy(1)
+	p.refused(err, 404, missing, "")
+}
+
+func grantToAll(p *probe) {
+	p.layer("l")
+	p.must(p.grant(1, "a", "*", nil))
+	if s := p.statements(); len(s) != 1 || s[0].Principal != "*" || s[0].Condition != nil {
+		p.Errorf("statements are %+v", s)
+	}
+}
+
+func policyChanges(p *probe) {
+	p.layer("l")
+	seen := map[string]bool{}
+	look := func(want ...string) {
+		p.Helper()
+		out, err := p.policy(1)
+		p.must(err)
+		if id := aws.ToString(out.RevisionId); id == "" || seen[id] {
+			p.Errorf("RevisionId is %q, as before", id)
+		}
+		seen[aws.ToString(out.RevisionId)] = true
+		var sids []string
+		for _, s := range p.statements() {
+			sids = append(sids, s.Sid)
+		}
+		if !slices.Equal(sids, want) {
+			p.Errorf("statements are %v, want %v", sids, want)
+		}
+	}
+	p.must(p.grant(1, "b", "111122223333", nil))
+	look("b")
+	p.must(p.grant(1, "a", "444455556666", nil))
+	look("b", "a")
+	p.must(p.grant(1, "c", "*", nil))
+	look("b", "a", "c")
+	p.must(p.revoke(1, "a"))
+	look("b", "c")
+}
+
+func staleRemoval(p *probe) {
+	p.layer("l")
+	p.must(p.grant(1, "a", "111122223333", nil))
+	old, err := p.policy(1)
+	p.must(err)
+	p.must(p.grant(1, "b", "111122223333", nil))
+	_, err = p.lambda.RemoveLayerVersionPermission(p.ctx, &lambda.RemoveLayerVersionPermissionInput{
+		LayerName: aws.String(p.name("l")), VersionNumber: aws.Int64(1), StatementId: aws.String("a"), RevisionId: old.RevisionId})
+	p.refused(err, 412, stale, "Call the GetLayerPolicy API to retrieve the latest Revision Id")
+	if s := p.statements(); len(s) != 2 {
+		p.Errorf("statements are %+v", s)
+	}
+}
+
+func grantOnGone(p *probe) {
+	p.layer("l")
+	p.must(p.grant(1, "a", "111122223333", nil))
+	p.unpublish("l", 1)
+	p.refused(p.grant(1, "b", "111122223333", nil), 404, missing, "does not exist")
+	p.refused(p.revoke(1, "a"), 404, missing, "does not exist")
+}
+
+func longPolicy(p *probe) {
+	p.layer("l")
+	for i := range 100 {
+		err := p.grant(1, fmt.Sprintf("%s-%03d", strings.Repeat("s", 90), i), "111122223333", nil)
+		if i > 40 && err != nil {
+			p.refused(err, 400, "PolicyLengthExceededException", "")
+			if n := len(p.statements()); n != i {
+				p.Errorf("%d statements, want %d", n, i)
+			}
+			return
+		}
+		p.must(err)
+	}
+	p.Errorf("there is room for a hundred grants")
 }
 
 // foreigner is a function of the other account, and the means to give it

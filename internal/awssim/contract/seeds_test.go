@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/awssim/contract"
@@ -32,6 +33,15 @@ func worldSeeds(w *awssim.World) *contract.Seeds {
 			w.EditFunction(function, func(f *awssim.Function) {
 				f.CapacityProvider = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"
 			})
+			return nil
+		},
+		BucketPolicy: func(bucket, effect, principal string) error {
+			b, ok := w.Bucket(bucket)
+			if !ok {
+				return errors.New("no bucket " + bucket)
+			}
+			b.Policy = append(b.Policy, awssim.BucketStatement{Deny: effect == "Deny", Principal: principal, Action: "s3:GetObject*"})
+			w.PutBucket(b)
 			return nil
 		},
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
@@ -66,6 +76,16 @@ func apiSeeds(ctx context.Context, cfg aws.Config) *contract.Seeds {
 		Signing:     func(string, []string, bool) (string, error) { return "", errUnpaid },
 		SignedLayer: func(string, string) (string, error) { return "", errUnpaid },
 		Managed:     func(string) error { return errUnpaid },
+		BucketPolicy: func(bucket, effect, principal string) error {
+			who := `"*"`
+			if principal != "*" {
+				who = `{"Service":"` + principal + `"}`
+			}
+			_, err := s3.NewFromConfig(cfg).PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &bucket, Policy: aws.String(
+				`{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":` + who +
+					`,"Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::` + bucket + `/*"}]}`)})
+			return err
+		},
 		Metric: func(namespace, name string, dims map[string]string, at time.Time, v float64) error {
 			d := types.MetricDatum{MetricName: &name, Timestamp: &at, Value: &v}
 			for k, v := range dims {

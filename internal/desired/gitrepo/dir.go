@@ -30,7 +30,7 @@ const dirty = "+dirty"
 // The folder may be anywhere inside the working tree. Files above
 // DefaultMaxBytes are listed and cannot be read.
 func Dir(path string, read []string) (Commit, error) {
-	op := &operation{verb: "open", Repo: &Repo{name: path, read: read, max: DefaultMaxBytes}}
+	op := &operation{verb: "open", read: read, Repo: &Repo{name: path, max: DefaultMaxBytes}}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return Commit{}, op.fail(KindInvalid, "%v", err)

@@ -102,7 +102,7 @@ func (op *operation) receivePastPart(ctx context.Context, s *server, tip plumbin
 // DirPast is Repo.Past for a folder on this machine, whose working tree is at hash. read
 // are the files that will be read, as for Dir.
 func DirPast(folder string, read []string, hash string, most int) (Past, error) {
-	op := &operation{verb: "open", Repo: &Repo{name: folder, path: ".", read: read, max: DefaultMaxBytes}}
+	op := &operation{verb: "open", read: read, Repo: &Repo{name: folder, path: ".", max: DefaultMaxBytes}}
 	abs, err := filepath.Abs(folder)
 	if err != nil {
 		return Past{}, op.fail(KindInvalid, "%v", err)

@@ -75,10 +75,39 @@ func (r *Repo) Pull(ctx context.Context, last string) (Commit, bool, error) {
 	return commit, commit.Hash != "", err
 }
 
+// At returns what lies at some paths below Options.Path in a commit, and no other file:
+// what is not read by everybody who follows the branch, and large. Each path may be a
+// file or a folder.
+func (r *Repo) At(ctx context.Context, hash string, paths ...string) (Commit, error) {
+	return run(ctx, r, "read from", func(ctx context.Context, op *operation) (Commit, error) {
+		op.read = selection{}
+		for _, p := range paths {
+			if !fs.ValidPath(p) {
+				return Commit{}, op.fail(KindInvalid, "%q is no path inside the repository", p)
+			}
+			op.read = append(op.read, At(p)...)
+		}
+		if op.endpoint.Protocol == "file" {
+			l, err := op.openLocal()
+			if err != nil {
+				return Commit{}, err
+			}
+			return op.commit(l, plumbing.NewHash(hash))
+		}
+		s, err := op.dial(ctx)
+		if err != nil {
+			return Commit{}, err
+		}
+		defer s.talk.Close()
+		return op.receive(ctx, s, plumbing.NewHash(hash))
+	})
+}
+
 // operation is one call: its credentials, and what the wire has seen of it.
 type operation struct {
 	*Repo
 	verb    string
+	read    selection // the repository's own, unless a call reads something else
 	budget  budget
 	secrets secrets
 	hostErr error // what the check of the SSH host key said
@@ -99,7 +128,7 @@ type operation struct {
 func run[T any](ctx context.Context, r *Repo, verb string, f func(context.Context, *operation) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	op := &operation{Repo: r, verb: verb}
+	op := &operation{Repo: r, verb: verb, read: r.read}
 	op.budget.reset(r.max)
 	type outcome struct {
 		value T

@@ -1,6 +1,9 @@
 package awslambda
 
 import (
+	"encoding/json"
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 
@@ -28,6 +31,10 @@ func answers(in, out any, own func(*string)) {
 		for i := range out.LayerVersions {
 			own(out.LayerVersions[i].LayerVersionArn)
 		}
+	case *lambda.PublishLayerVersionOutput:
+		own(out.LayerVersionArn)
+	case *lambda.GetLayerVersionOutput:
+		own(out.LayerVersionArn)
 	case *lambda.GetLayerVersionByArnOutput:
 		// It may be asked about a layer of others, and has to answer about theirs.
 		if asked := in.(*lambda.GetLayerVersionByArnInput).Arn; !sameOwner(asked, out.LayerVersionArn) {
@@ -37,6 +44,10 @@ func answers(in, out any, own func(*string)) {
 		for i := range out.ResourceTagMappingList {
 			own(out.ResourceTagMappingList[i].ResourceARN)
 		}
+	case *lambda.GetLayerVersionPolicyOutput:
+		ownResources(out.Policy, own)
+	case *lambda.AddLayerVersionPermissionOutput:
+		ownResources(out.Statement, own)
 	default:
 		answersOfAliases(out, own)
 	}
@@ -71,4 +82,25 @@ func sameOwner(a, b *string) bool {
 	one, _, ok1 := state.LayerVersionARN(*a).Split()
 	other, _, ok2 := state.LayerVersionARN(*b).Split()
 	return ok1 && ok2 && one == other
+}
+
+// ownResources calls own for the layer version that a policy, or one statement of it, is
+// about.
+func ownResources(document *string, own func(*string)) {
+	var d struct {
+		Statement oneOrMore[struct{ Resource oneOrMore[string] }]
+		Resource  oneOrMore[string]
+	}
+	if document == nil || json.Unmarshal([]byte(*document), &d) != nil {
+		return // whoever asked finds out
+	}
+	resources := d.Resource
+	for _, s := range d.Statement {
+		resources = append(resources, s.Resource...)
+	}
+	for _, arn := range resources {
+		if strings.HasPrefix(arn, "arn:") {
+			own(&arn)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -58,7 +59,12 @@ var placed = map[string]func(context.Context, *Client) error{
 	"ListAliases":                       lookedFor(state.Needs{Aliases: []string{"f"}}),
 	"ListFunctionsByCodeSigningConfig":  lookedFor(state.Needs{Signing: true}),
 	"ListProvisionedConcurrencyConfigs": lookedFor(state.Needs{Aliases: []string{"f"}, Served: []state.Qualified{live}}),
-	"GetLayerVersionByArn":              lookedFor(state.Needs{Probes: []state.LayerVersionARN{layerARN("z").Version(1)}}),
+	"GetLayerVersionPolicy":             lookedFor(state.Needs{Policies: []state.LayerVersionARN{layerARN("z").Version(1)}}),
+	"AddLayerVersionPermission": func(ctx context.Context, c *Client) error {
+		_, err := c.GrantLayer(ctx, layerARN("z").Version(1), state.NewGrant(fmt.Sprint(time.Now().UnixNano())[:12]))
+		return err
+	},
+	"GetLayerVersionByArn": lookedFor(state.Needs{Probes: []state.LayerVersionARN{layerARN("z").Version(1)}}),
 }
 
 func lookedFor(n state.Needs) func(context.Context, *Client) error {
@@ -77,7 +83,7 @@ func TestAnswersOfAnotherPlaceAreRefused(t *testing.T) {
 			t.Run(op+" "+as, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := simWorld()
-					w.PutLayerVersion(awssim.LayerVersion{Name: "z"})
+					w.PutLayerVersion(awssim.LayerVersion{Name: "z", Grants: []awssim.Grant{{Principal: "210987654321"}}})
 					w.PutFunction(awssim.Function{Name: "f", Tags: map[string]string{"a": "b"}})
 					w.PutAlias(awssim.Alias{Function: "f", Name: "live", Version: w.PutVersion("f")})
 					w.PutProvisioned(awssim.Provisioned{Function: "f", Qualifier: "live"})

@@ -54,6 +54,21 @@ func TestWrongAccountStopsEverything(t *testing.T) {
 		"WaitProvisioned":    func(ctx context.Context, c *Client) error { return c.WaitProvisioned(ctx, live) },
 		"WaitUpdated":        func(ctx context.Context, c *Client) error { _, err := c.WaitUpdated(ctx, "f"); return err },
 		"DeleteLayerVersion": func(ctx context.Context, c *Client) error { _, err := c.DeleteLayerVersion(ctx, v); return err },
+		"PublishLayer": func(ctx context.Context, c *Client) error {
+			_, _, _, err := c.PublishLayer(ctx, layerARN("z"), state.Release{})
+			return err
+		},
+		"LayerVersions": func(ctx context.Context, c *Client) error { _, err := c.LayerVersions(ctx, layerARN("z")); return err },
+		"LayerPolicy":   func(ctx context.Context, c *Client) error { _, err := c.LayerPolicy(ctx, v); return err },
+		"GrantLayer": func(ctx context.Context, c *Client) error {
+			_, err := c.GrantLayer(ctx, v, state.NewGrant("210987654321"))
+			return err
+		},
+		"RevokeLayer": func(ctx context.Context, c *Client) error {
+			_, err := c.RevokeLayer(ctx, v, "layerd-210987654321", "r")
+			return err
+		},
+		"LayerContent": func(ctx context.Context, c *Client) error { _, err := c.LayerContent(ctx, v); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire()

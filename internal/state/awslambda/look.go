@@ -280,25 +280,12 @@ func alias(a types.AliasConfiguration) state.Alias {
 	return s
 }
 
-// policyOf reads who else may read an own layer version. Both of AWS's "not
-// found" answers, never had one and has none any more, mean private.
+// policyOf reads who else may read an own layer version; one that is not there is
+// private.
 func (l *look) policyOf(ctx context.Context, v state.LayerVersionARN) error {
-	const op = "GetLayerVersionPolicy"
-	layer, number, ok := v.Split()
-	if !ok || !owns(l.place, layer) {
-		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn})
-	}
-	out, err := l.client.lambda.GetLayerVersionPolicy(ctx, &lambda.GetLayerVersionPolicyInput{
-		LayerName: aws.String(layer.Name()), VersionNumber: aws.Int64(number),
-	})
-	var p state.Policy
-	if err != nil {
-		err = readError(op, string(v), err)
-		if state.KindOf(err) != state.Gone {
-			return l.failed(err)
-		}
-	} else if p, err = parsePolicy(aws.ToString(out.Policy), l.place.Account); err != nil {
-		return l.failed(&state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: err.Error(), Err: err})
+	p, err := l.client.LayerPolicy(ctx, v)
+	if err != nil && state.KindOf(err) != state.Gone {
+		return l.failed(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -128,7 +128,7 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 			"nobody": {{Name: "live", Version: "1"}}, // its alias is none of ours: not asked for more
 			"none":   nil,
 		},
-		Policies: map[state.LayerVersionARN]state.Policy{layerARN("z").Version(1): {Principals: []string{"*"}}},
+		Policies: map[state.LayerVersionARN]state.Policy{layerARN("z").Version(1): {Principals: []string{"*"}, Grants: []state.Grant{{}}}},
 		Probes: map[state.LayerVersionARN]state.Probe{
 			foreign.Version(1):                          {Usable: true, Size: 4711, Signer: "s1"},
 			foreign.Version(2):                          {Reason: "AccessDeniedException: no resource-based policy allows"},

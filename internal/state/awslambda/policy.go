@@ -1,6 +1,7 @@
 package awslambda
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,9 @@ type policyDocument struct {
 }
 
 type statement struct {
+	Sid       string
 	Effect    string
+	Action    oneOrMore[string]
 	Principal principal
 	Condition map[string]map[string]oneOrMore[string]
 }
@@ -60,7 +63,8 @@ func (o *oneOrMore[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parsePolicy names who besides owner may read the layer version. What it does
+// parsePolicy lists the grants of a layer version, and names who besides owner may
+// read it. What it does
 // not understand counts as a grant: a version taken for private could be
 // deleted while others use it.
 func parsePolicy(document, owner string) (state.Policy, error) {
@@ -73,6 +77,7 @@ func parsePolicy(document, owner string) (state.Policy, error) {
 	}
 	var p state.Policy
 	for _, s := range d.Statement {
+		p.Grants = append(p.Grants, grant(s))
 		if s.Effect == "Deny" {
 			continue
 		}
@@ -86,8 +91,29 @@ func parsePolicy(document, owner string) (state.Policy, error) {
 	p.Principals = slices.DeleteFunc(p.Principals, func(name string) bool { return name == owner })
 	slices.Sort(p.Principals)
 	p.Principals = slices.Compact(p.Principals)
+	slices.SortStableFunc(p.Grants, func(a, b state.Grant) int { return cmp.Compare(a.Sid, b.Sid) })
 	return p, nil
 }
+
+// grant returns a statement as AddLayerVersionPermission makes it. One of any other
+// form has no principal, so that it is taken for nothing that is wanted.
+func grant(s statement) state.Grant {
+	g := state.Grant{Sid: s.Sid}
+	if s.Effect != "Allow" || len(s.Principal) != 1 || !slices.Equal(s.Action, oneOrMore[string]{grantedAction}) {
+		return g
+	}
+	orgs := organizations(s)
+	switch who := accountOf(s.Principal[0]); {
+	case len(s.Condition) == 0:
+		g.Principal = who
+	case who == state.Everybody && len(orgs) == 1 && len(s.Condition) == 1 && len(s.Condition["StringEquals"]) == 1:
+		g.Principal, g.Organization = who, strings.TrimPrefix(orgs[0], "org:")
+	}
+	return g
+}
+
+// grantedAction is the only one that a layer version can be shared for.
+const grantedAction = "lambda:GetLayerVersion"
 
 func grantees(name string, s statement) []string {
 	if name != "*" {

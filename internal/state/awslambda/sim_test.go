@@ -227,7 +227,10 @@ func TestPeer12_GrantsAreSeen(t *testing.T) {
 		if err := simClient(t, w).Look(t.Context(), &s, state.Needs{Policies: []state.LayerVersionARN{one, two}}); err != nil {
 			t.Fatal(err)
 		}
-		want := map[state.LayerVersionARN]state.Policy{one: {Principals: []string{"210987654321", "org:o-abc123def4"}}, two: {}}
+		grants := []state.Grant{{Sid: "grant-1", Principal: "210987654321"}, {Sid: "grant-2", Principal: "*", Organization: "o-abc123def4"}, {Sid: "grant-3", Principal: testAccount}}
+		want := map[state.LayerVersionARN]state.Policy{
+			one: {Principals: []string{"210987654321", "org:o-abc123def4"}, Grants: grants, Revision: s.Policies[one].Revision}, two: {},
+		}
 		if diff := cmp.Diff(want, s.Policies); diff != "" {
 			t.Errorf("policies (-want +got):\n%s", diff)
 		}

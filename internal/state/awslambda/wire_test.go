@@ -136,6 +136,10 @@ func operation(r *http.Request, body string) string {
 		return "GetAlias"
 	case r.Method == http.MethodPost && parts[1] == "functions" && parts[len(parts)-1] == "versions":
 		return "PublishVersion"
+	case r.Method == http.MethodPost && parts[1] == "layers" && parts[len(parts)-1] == "versions":
+		return "PublishLayerVersion"
+	case r.Method == http.MethodGet && parts[1] == "layers" && len(parts) == 5 && parts[3] == "versions":
+		return "GetLayerVersion"
 	case parts[1] == "functions" && len(parts) == 2:
 		return "ListFunctions"
 	case parts[1] == "functions" && len(parts) == 3:
@@ -144,6 +148,10 @@ func operation(r *http.Request, body string) string {
 		return "UpdateFunctionConfiguration"
 	case parts[len(parts)-1] == "aliases":
 		return "ListAliases"
+	case parts[len(parts)-1] == "policy" && r.Method == http.MethodPost:
+		return "AddLayerVersionPermission"
+	case len(parts) == 7 && parts[5] == "policy":
+		return "RemoveLayerVersionPermission"
 	case parts[len(parts)-1] == "policy":
 		return "GetLayerVersionPolicy"
 	case parts[len(parts)-1] == "versions":

@@ -1,0 +1,1 @@
+"""What MAKOTO's functions share: tenants, logs and answers."""
