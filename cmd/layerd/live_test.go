@@ -17,7 +17,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/demo"
 	"github.com/layerd/layerd/internal/round"
 )
 
@@ -183,9 +193,41 @@ func TestServeAWS(t *testing.T) {
 		t.Errorf("%s, %v: %.200s", resp.Status, err, body)
 	}
 	resp.Body.Close()
+	objectsAndParameters(t, url)
 	cancel()
 	if code := <-done; code != exitOK {
 		t.Errorf("exit code %d, stderr: %s", code, stderr)
+	}
+}
+
+// objectsAndParameters talks to the other services as a user's SDK does, which
+// finds their addresses in the environment.
+func objectsAndParameters(t *testing.T, url string) {
+	t.Helper()
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL": url, "AWS_ENDPOINT_URL_S3": url, "AWS_REGION": demo.Region,
+		"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"} {
+		t.Setenv(name, value)
+	}
+	cfg, err := config.LoadDefaultConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, bucket, key := s3.NewFromConfig(cfg), aws.String("artifacts"), aws.String("common/1.5.0.zip")
+	_, err = objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket,
+		CreateBucketConfiguration: &s3types.CreateBucketConfiguration{LocationConstraint: demo.Region}})
+	if err == nil {
+		_, err = objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: key, Body: bytes.NewReader(awssim.Zip(map[string]string{"python/a.py": ""}))})
+	}
+	if err == nil {
+		_, err = lambda.NewFromConfig(cfg).PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{LayerName: aws.String("new"),
+			Content: &lambdatypes.LayerVersionContentInput{S3Bucket: bucket, S3Key: key}})
+	}
+	if err == nil {
+		_, err = ssm.NewFromConfig(cfg).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/layerd/a"), Value: aws.String("1"), Type: ssmtypes.ParameterTypeString})
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 

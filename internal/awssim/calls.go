@@ -9,12 +9,12 @@ import (
 type Call struct {
 	Seq       int // from 1, never starting again
 	Time      time.Time
-	Service   string // lambda, s3, sts, tagging, cloudwatch, cloudtrail
+	Service   string // lambda, s3, ssm, sts, tagging, cloudwatch, cloudtrail
 	Operation string // ListFunctions, …
 	Account   string
 	Region    string
 	Resource  string // what it names: a function, layer:7, function:alias, bucket/key, an ARN
-	Input     any    // the SDK's input for Lambda and CloudWatch (*lambda.…Input), ObjectRequest for S3; read, do not change
+	Input     any    // the SDK's input for Lambda, SSM and CloudWatch (*lambda.…Input), ObjectRequest for S3; read, do not change
 	Write     bool   // the operation is one that changes something
 	Caller    string // ARN of the caller; the last part of a role's is its session name
 

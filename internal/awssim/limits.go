@@ -9,8 +9,8 @@ import (
 // Limits are the request rates of one account in one Region, in requests a
 // second; the burst is one second's worth. The zero Limits are those of AWS:
 // 15 for everything in Lambda together, but 100 for GetFunction, 15 for the
-// tagging API, 9 for DescribeAlarms, 500 for GetMetricData and 2 for
-// LookupEvents. In any other Limits a zero field means no limit.
+// tagging API, 9 for DescribeAlarms, 500 for GetMetricData, 2 for LookupEvents and
+// 40 for Parameter Store. S3 has none worth telling. In any other Limits a zero field means no limit.
 type Limits struct {
 	Control     float64 // all Lambda calls without a bucket of their own, but Invoke
 	GetFunction float64
@@ -18,6 +18,7 @@ type Limits struct {
 	Trail       float64 // LookupEvents
 	Alarms      float64 // DescribeAlarms
 	MetricData  float64 // GetMetricData
+	Parameters  float64 // all calls of SSM
 
 	off bool
 }
@@ -25,13 +26,13 @@ type Limits struct {
 // Unlimited returns Limits that never throttle.
 func Unlimited() Limits { return Limits{off: true} }
 
-type limiters struct{ control, getFunction, tagging, alarms, metricData, trail *rate.Limiter }
+type limiters struct{ control, getFunction, tagging, alarms, metricData, trail, parameters *rate.Limiter }
 
 func newLimiters(l Limits) *limiters {
 	if l == (Limits{}) {
-		l = Limits{Control: 15, GetFunction: 100, Tagging: 15, Alarms: 9, MetricData: 500, Trail: 2}
+		l = Limits{Control: 15, GetFunction: 100, Tagging: 15, Alarms: 9, MetricData: 500, Trail: 2, Parameters: 40}
 	}
-	return &limiters{tokens(l.Control), tokens(l.GetFunction), tokens(l.Tagging), tokens(l.Alarms), tokens(l.MetricData), tokens(l.Trail)}
+	return &limiters{tokens(l.Control), tokens(l.GetFunction), tokens(l.Tagging), tokens(l.Alarms), tokens(l.MetricData), tokens(l.Trail), tokens(l.Parameters)}
 }
 
 func tokens(perSecond float64) *rate.Limiter {
@@ -52,6 +53,10 @@ func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 		}
 	case service == "cloudtrail":
 		if !l.trail.AllowN(now, 1) {
+			return refuse(400, "ThrottlingException", "Rate exceeded")
+		}
+	case service == "ssm":
+		if !l.parameters.AllowN(now, 1) {
 			return refuse(400, "ThrottlingException", "Rate exceeded")
 		}
 	case service == "cloudwatch":

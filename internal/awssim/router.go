@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -65,21 +64,6 @@ func (w *World) serve(r *http.Request) (answer, error) {
 		return c.fail(fault.After)
 	}
 	return a, r.Context().Err()
-}
-
-// readBody reads what a service would take, and one byte more so that more is
-// noticed. What says its length is read into just as much memory.
-func readBody(r *http.Request) ([]byte, error) {
-	most := int64(maxBody)
-	if forS3(r) {
-		most = maxObject
-	}
-	if r.ContentLength <= 0 || r.ContentLength > most {
-		return io.ReadAll(io.LimitReader(r.Body, most+1))
-	}
-	body := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(r.Body, body)
-	return body, err
 }
 
 // fail answers the client with f.
@@ -154,6 +138,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 		c.log.Service = "cloudwatch"
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "GraniteServiceVersion20100801."):
 		c.log.Service = "monitoring" // CloudWatch as the AWS CLI asks it, in JSON, and signs for it
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM."):
+		c.log.Service = "ssm"
 	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
 		c.log.Service = "cloudtrail"
 	case r.Header.Get("X-Amz-Target") != "":
@@ -184,6 +170,9 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	case "tagging":
 		c.log.Operation = target(r)
 		return c.routeTagging(body)
+	case "ssm":
+		c.log.Operation = target(r)
+		return c.routeSSM(body)
 	case "cloudtrail":
 		c.log.Operation = target(r)
 		return c.routeTrail(body)

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // objects is a client of S3 with an address and a Region of its own; an empty
@@ -257,6 +258,35 @@ func TestLargeObjectsAreShared(t *testing.T) {
 	if end, err := io.ReadAll(part.Body); err != nil || !bytes.HasPrefix(end, []byte("PK\x05\x06")) {
 		t.Errorf("the end is %q, %v", end, err)
 	}
+}
+
+// What is sent along has a limit of its own, whatever is in it.
+func TestTheSizeOfAZipThatIsSent(t *testing.T) {
+	nightly.Only(t, "seventy megabytes of base64, three times")
+	end := awssim.Zip(map[string]string{"a": "b"})
+	publish := func(zip []byte) error {
+		_, err := client(awssim.New(awssim.Options{})).PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{
+			LayerName: aws.String("l"), Content: &lambdatypes.LayerVersionContentInput{ZipFile: zip}})
+		return err
+	}
+	const most = 52_428_800
+	must(t, publish(append(make([]byte, most-len(end)), end...)))
+	code(t, publish(append(make([]byte, most+1-len(end)), end...)), "InvalidParameterValueException")
+	code(t, publish(append(make([]byte, most+200_000), end...)), "RequestEntityTooLargeException")
+}
+
+// What is copied from S3 takes room like what is sent.
+func TestTheQuotaCountsWhatIsCopied(t *testing.T) {
+	zip := awssim.Zip(map[string]string{"a": "b"})
+	w := awssim.New(awssim.Options{CodeStorage: int64(len(zip))})
+	w.PutObject("b", "k", zip)
+	publish := func() error {
+		_, err := client(w).PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{LayerName: aws.String("l"),
+			Content: &lambdatypes.LayerVersionContentInput{S3Bucket: aws.String("b"), S3Key: aws.String("k")}})
+		return err
+	}
+	must(t, publish())
+	code(t, publish(), "CodeStorageExceededException")
 }
 
 // A layer that stays in S3 goes with its object.

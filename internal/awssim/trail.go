@@ -22,6 +22,17 @@ var trailNames = map[string]string{
 	"AddLayerVersionPermission": "AddLayerVersionPermission20181031", "RemoveLayerVersionPermission": "RemoveLayerVersionPermission20181031", "TagResource": "TagResource20170331v2",
 }
 
+// trailPlain are those of other services, whose names have no date, by what they
+// are about. What is done to objects is not among the events that can be looked up.
+var trailPlain = map[string]struct{ source, kind, member string }{
+	"CreateBucket":           {"s3.amazonaws.com", "AWS::S3::Bucket", "bucketName"},
+	"PutBucketVersioning":    {"s3.amazonaws.com", "AWS::S3::Bucket", "bucketName"},
+	"PutParameter":           {"ssm.amazonaws.com", "AWS::SSM::Parameter", "name"},
+	"DeleteParameter":        {"ssm.amazonaws.com", "AWS::SSM::Parameter", "name"},
+	"AddTagsToResource":      {"ssm.amazonaws.com", "AWS::SSM::Parameter", "resourceId"},
+	"RemoveTagsFromResource": {"ssm.amazonaws.com", "AWS::SSM::Parameter", "resourceId"},
+}
+
 // trailKept is how far back LookupEvents can see.
 const trailKept = 90 * 24 * time.Hour
 
@@ -30,6 +41,7 @@ type trailEvent struct {
 	place
 	seq                      int
 	id, name, user, arn, key string
+	source                   string // lambda.amazonaws.com
 	kind, resource           string // as AWS::Lambda::Function, its name
 	error, requestID         string
 	at                       time.Time
@@ -39,12 +51,24 @@ type trailEvent struct {
 // trailed writes down what a call wanted, whether it was allowed or not.
 // Callers hold mu.
 func (c *call) trailed(e *apiError) {
-	name := trailNames[c.log.Operation]
-	if c.log.Service != "lambda" || name == "" || c.store == nil {
+	if c.store == nil {
 		return
 	}
-	ev := trailEvent{place: c.store.place, name: name, kind: "AWS::Lambda::Function", arn: c.who.arn, key: c.who.key, at: c.now, requestID: c.id}
-	ev.resource = c.log.Resource
+	ev := trailEvent{place: c.store.place, source: lambdaService, kind: "AWS::Lambda::Function", resource: c.log.Resource,
+		arn: c.who.arn, key: c.who.key, at: c.now, requestID: c.id}
+	if e != nil {
+		ev.error = e.code
+	}
+	if plain, ok := trailPlain[c.log.Operation]; ok && c.log.Service != "lambda" {
+		ev.name, ev.source, ev.kind, ev.request = c.log.Operation, plain.source, plain.kind, map[string]any{plain.member: ev.resource}
+		c.w.addEvent(ev)
+		return
+	}
+	name := trailNames[c.log.Operation]
+	if c.log.Service != "lambda" || name == "" {
+		return
+	}
+	ev.name = name
 	if m := functionPattern.FindStringSubmatch(ev.resource); m != nil { // layers look like functions here
 		ev.resource = m[3]
 	}
@@ -55,15 +79,12 @@ func (c *call) trailed(e *apiError) {
 	if in, ok := c.log.Input.(*lambda.UpdateFunctionConfigurationInput); ok && in.Layers != nil {
 		ev.request["layers"] = in.Layers
 	}
-	if e != nil {
-		ev.error = e.code
-	}
 	c.w.addEvent(ev)
 }
 
 // edited writes down a change made behind everybody's back.
 func (w *World) edited(f *function, user string, layers []string) {
-	w.addEvent(trailEvent{place: f.place, name: trailNames["UpdateFunctionConfiguration"], kind: "AWS::Lambda::Function", resource: f.name, at: time.Now(),
+	w.addEvent(trailEvent{place: f.place, source: lambdaService, name: trailNames["UpdateFunctionConfiguration"], kind: "AWS::Lambda::Function", resource: f.name, at: time.Now(),
 		arn:     "arn:" + partition(f.region) + ":iam::" + f.account + ":user/" + user,
 		request: map[string]any{"functionName": f.name, "layers": layers}})
 }
@@ -154,7 +175,7 @@ func (in lookupInput) matches(ev trailEvent) (bool, *apiError) {
 	for _, a := range in.LookupAttributes {
 		has, ok := map[string]string{
 			"EventId": ev.id, "EventName": ev.name, "Username": ev.user, "ResourceName": ev.resource, "AccessKeyId": ev.key,
-			"ResourceType": ev.kind, "EventSource": "lambda.amazonaws.com", "ReadOnly": "false",
+			"ResourceType": ev.kind, "EventSource": ev.source, "ReadOnly": "false",
 		}[a.AttributeKey]
 		if !ok {
 			return false, refuse(400, "InvalidLookupAttributesException", "%s is not a lookup attribute.", a.AttributeKey)
@@ -168,12 +189,12 @@ func (in lookupInput) matches(ev trailEvent) (bool, *apiError) {
 
 func (ev trailEvent) doc() trailDoc {
 	raw, _ := json.Marshal(map[string]any{ // strings and lists of them only
-		"eventVersion": "1.10", "eventSource": "lambda.amazonaws.com", "eventName": ev.name, "eventID": ev.id,
+		"eventVersion": "1.10", "eventSource": ev.source, "eventName": ev.name, "eventID": ev.id,
 		"eventTime": ev.at.UTC().Format(time.RFC3339), "awsRegion": ev.region, "recipientAccountId": ev.account,
 		"userIdentity": map[string]string{"arn": ev.arn, "accountId": ev.account}, "requestID": ev.requestID,
 		"requestParameters": ev.request, "errorCode": ev.error, "readOnly": false,
 	})
-	return trailDoc{EventId: ev.id, EventName: ev.name, EventSource: "lambda.amazonaws.com", Username: ev.user, ReadOnly: strconv.FormatBool(false),
+	return trailDoc{EventId: ev.id, EventName: ev.name, EventSource: ev.source, Username: ev.user, ReadOnly: strconv.FormatBool(false),
 		AccessKeyId: ev.key, EventTime: float64(ev.at.Unix()), CloudTrailEvent: string(raw),
 		Resources: []trailResource{{ev.kind, ev.resource}}, key: fmt.Sprintf("%020d", math.MaxInt64-ev.seq)}
 }

@@ -37,3 +37,18 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		Request:       r,
 	}, nil
 }
+
+// readBody reads what a service would take, and one byte more so that more is
+// noticed. What says its length is read into just as much memory.
+func readBody(r *http.Request) ([]byte, error) {
+	most := int64(maxBody)
+	if forS3(r) {
+		most = maxObject
+	}
+	if r.ContentLength <= 0 || r.ContentLength > most {
+		return io.ReadAll(io.LimitReader(r.Body, most+1))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}

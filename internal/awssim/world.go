@@ -87,12 +87,13 @@ type place struct{ account, region string }
 // store is one account in one Region.
 type store struct {
 	place
-	functions map[string]*function
-	layers    map[string]*layer
-	alarms    map[string]Alarm
-	signing   map[string]*signingConfig // by ARN
-	metrics   map[string][]sample       // by seriesKey
-	limits    *limiters
+	functions  map[string]*function
+	layers     map[string]*layer
+	alarms     map[string]Alarm
+	signing    map[string]*signingConfig // by ARN
+	parameters map[string]*Parameter
+	metrics    map[string][]sample // by seriesKey
+	limits     *limiters
 }
 
 // New makes an empty World.
@@ -149,7 +150,7 @@ func (w *World) store(account, region string) *store {
 	s := w.stores[p]
 	if s == nil {
 		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{},
-			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
+			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, parameters: map[string]*Parameter{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
 		w.stores[p] = s
 	}
 	return s

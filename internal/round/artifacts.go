@@ -69,3 +69,14 @@ func artifactFailure(ctx context.Context, err error) *plan.Failure {
 	}
 	return &plan.Failure{Code: codeArtifact, Message: err.Error(), Retryable: true}
 }
+
+// opener returns what opens the archives that an environment publishes; nil = nothing
+// can be published.
+func (p *Run) opener(e desired.Environment) func(context.Context, plan.Publishing) (apply.Source, error) {
+	if p.Artifacts == nil {
+		return nil
+	}
+	return func(ctx context.Context, pub plan.Publishing) (apply.Source, error) {
+		return p.Artifacts.Open(ctx, e, pub.Artifact, pub.Content)
+	}
+}

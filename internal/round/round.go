@@ -277,6 +277,9 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	if in.Others, err = p.others(ctx, in.Regions); err != nil {
 		return in, err
 	}
+	if in.Published, err = p.published(ctx, in.Regions); err != nil {
+		return in, err
+	}
 	if err := p.rollouts(ctx, &in); err != nil {
 		return in, fmt.Errorf("read the rollouts of %s: %w", env[0].Name, err)
 	}

@@ -65,6 +65,7 @@ var overHTTP = []string{
 	"ListLayerVersions follows markers to the end",                            // a marker in a query
 	"a foreign layer version without a grant is denied to read and to attach", // who signed
 	"the caller's account is the one in the ARNs",                             // query and XML
+	"a parameter is read as it was put",                                       // SSM
 	"an object is read as it was put",                                         // S3: keys in a path, XML
 	"a HEAD of what is not there is 404 without words",                        // a length without a body
 	"a range of an object is that part of it",                                 // 206
