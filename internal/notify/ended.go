@@ -25,6 +25,10 @@ func (f *observer) ended() {
 		}
 		switch e.Status {
 		case plan.StatusApplied:
+			if e.Kind == plan.KindPublish {
+				f.published(e)
+				continue
+			}
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
@@ -118,10 +122,10 @@ func (f *observer) latest() []history.Entry {
 	})
 }
 
-// subject is the function of an entry, or the version that was pruned.
+// subject is the function of an entry, or the version that was published or pruned.
 func subject(e history.Entry) string {
-	if e.Kind == plan.KindPrune {
-		return e.From.Label(e.FromVersion)
+	if e.Function == "" {
+		return versionOf(e.Kind, e.From, e.FromVersion, e.ToVersion)
 	}
 	return e.Function
 }
@@ -246,8 +250,8 @@ type attempt struct {
 
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	if s.Kind == plan.KindPrune {
-		a.name = s.From.Label(s.FromVersion)
+	if s.Function == "" {
+		a.name = versionOf(s.Kind, s.From, s.FromVersion, s.ToVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -256,8 +260,11 @@ func attemptOf(region string, s plan.Step) attempt {
 }
 
 func (f *observer) failedID(a attempt) ID {
-	if a.kind == plan.KindPrune {
+	switch a.kind {
+	case plan.KindPrune:
 		return f.id(PruneBlocked, a.region, a.layer)
+	case plan.KindPublish:
+		return f.id(ApplyFailed, a.region, publishKey(a.layer, a.name))
 	}
 	return f.id(ApplyFailed, a.region, a.layer)
 }
@@ -265,6 +272,11 @@ func (f *observer) failedID(a attempt) ID {
 // failed is one fact for everything of one layer whose last attempt failed.
 func (f *observer) failed(id ID, list []attempt) {
 	x := Fact{ID: id}
+	if list[0].kind == plan.KindPublish {
+		publishFailed(&x, list)
+		f.add(x)
+		return
+	}
 	reasons := groups{}
 	seen := map[string]bool{} // a step of this round has a record as well
 	for _, a := range list {
