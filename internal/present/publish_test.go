@@ -9,6 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/why"
 )
 
 const contentHash = "9f2c0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab"
@@ -110,5 +111,16 @@ func TestPublishInJSON(t *testing.T) {
 		Artifact: "s3://makoto-artifacts/layers/common/1.4.2.zip", SHA256: contentHash, Size: 12_900_000, Unzipped: 40 << 20, Description: "common v1.4.2 sha256:9f2c01234567",
 	}) {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What a function should have and is not published yet is called so.
+func TestWhyOfWhatIsNotPublished(t *testing.T) {
+	place := whyWorld(t)
+	s := &place.Region.Steps[1]
+	s.To = s.LayerARN.Unpublished(contentHash)
+	text := Why(why.Ask(whyFunction, []why.Place{place}), plan.Report{Past: "store"}, testView())
+	if !strings.Contains(text, "has 11 (1.4.0), should have new (1.4.2)") {
+		t.Error(text)
 	}
 }
