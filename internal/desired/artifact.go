@@ -11,6 +11,10 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
+// CodeArtifactUnread is of the one problem that passes by itself: what an archive holds is
+// not known, since what has it is out of reach.
+const CodeArtifactUnread = "artifact_unread"
+
 // Source is what versions of a layer are published from, and what they are published
 // with. ${VERSION} stands in its texts where the semantic version does; all other
 // variables are filled in.
@@ -39,6 +43,21 @@ func (w LayerWish) Artifact(version *semver.Version, commit string) state.Artifa
 // DescriptionOf returns what layer.yaml says of one version of the layer.
 func (s Source) DescriptionOf(version *semver.Version) string {
 	return expandVersion(s.Description, version)
+}
+
+// Archives returns the paths in the repository that its layers are published from, each
+// once and in order. ${VERSION} stands in them where a version does.
+func (t Tree) Archives() []string {
+	var list []string
+	for _, e := range t.Environments {
+		for _, w := range e.Layers {
+			if w.Source != nil && !strings.HasPrefix(w.Source.Location, "s3://") {
+				list = append(list, w.Source.Location)
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 func expandVersion(text string, version *semver.Version) string {
