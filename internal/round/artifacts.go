@@ -8,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
 )
