@@ -124,7 +124,9 @@ func inBubble(t *testing.T, do func(t *testing.T, a *announcing)) {
 // nothing is asked for six hours.
 func TestE2ParametersFollowARollout(t *testing.T) {
 	inBubble(t, func(t *testing.T, a *announcing) {
-		rolls := func() { a.spreads(func(e *desired.Environment) { e.Rollout.Waves, e.Rollout.Bake = waves(1, 3), 5*time.Minute }) }
+		rolls := func() {
+			a.spreads(func(e *desired.Environment) { e.Rollout.Waves, e.Rollout.Bake = waves(1, 3), 5*time.Minute })
+		}
 		rolls()
 		if got := notesOf(a.planned(), "parameters_follow"); got != "once the rollout is through, its parameters follow: /layerd/prod/common to 5 (1.5.0)" {
 			t.Errorf("the plan: %q", got)
@@ -197,9 +199,11 @@ func TestE2ParametersAreHealed(t *testing.T) {
 		a.check("applied", want)
 		name := "/layerd/prod/common/arn"
 		for what, meddle := range map[string]func(){
-			"changed":    func() { a.world.PutParameter(awssim.Parameter{Name: name, Value: "mine"}) },
-			"deleted":    func() { a.world.DropParameter(name) },
-			"other tags": func() { a.world.PutParameter(awssim.Parameter{Name: name, Value: a.world.LayerARN("common", 5), Tags: map[string]string{"cost": "7", "team": "me"}}) },
+			"changed": func() { a.world.PutParameter(awssim.Parameter{Name: name, Value: "mine"}) },
+			"deleted": func() { a.world.DropParameter(name) },
+			"other tags": func() {
+				a.world.PutParameter(awssim.Parameter{Name: name, Value: a.world.LayerARN("common", 5), Tags: map[string]string{"cost": "7", "team": "me"}})
+			},
 		} {
 			meddle()
 			written := ""
