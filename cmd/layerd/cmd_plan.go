@@ -158,7 +158,7 @@ func (a *app) prepareFrom(ctx context.Context, f *roundFlags, src source, open o
 	p.digest = func(env, digest string) string { return shortest(ctx, s, src.repository, env, digest) }
 	p.round = round.Round{
 		Tree: src.tree, Revision: src.revision, Author: src.author, Asked: src.asked(), Repository: src.repository, Environments: f.envs,
-		Store: s, Connect: connect, Now: a.now, Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
+		Store: s, Connect: connect, Now: a.now, Artifacts: archivesOf(src, connect, s, log), Rates: reconcile.Rates{Requests: f.rate}, Log: log, Progress: report,
 	}
 	return p, nil
 }

@@ -34,7 +34,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check a desired-state repository",
 		Long: `validate reads a desired-state repository, by default the folder it is called
 in or, where that does not look like one, that of the variable LAYERD_REPO, and
-reports everything that is wrong, all at once. It asks AWS nothing.`,
+reports everything that is wrong, all at once, with the archives of layers that
+are in it. It asks AWS nothing.`,
 		Example: `  layerd validate
   layerd validate ./layers --output github`,
 		Args: arguments("[PATH|URL]"),
@@ -49,6 +50,11 @@ reports everything that is wrong, all at once. It asks AWS nothing.`,
 			if err != nil {
 				return err
 			}
+			doubts, err := archiveDoubts(cmd.Context(), src)
+			if err != nil {
+				return err
+			}
+			src.tree.Problems = append(src.tree.Problems, doubts...)
 			view := validateView{
 				FormatVersion: "1", Valid: !desired.Errors(src.tree.Problems), Revision: src.revision,
 				Environments: append([]string{}, src.tree.Names...), Problems: append([]desired.Problem{}, src.tree.Problems...),

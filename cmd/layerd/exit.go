@@ -165,12 +165,17 @@ func roundCode(r plan.Report, chosen []string) int {
 // problemCode returns the exit code of problems. Warnings never fail a command, and
 // neither does what is wrong with an environment that was not asked for.
 func problemCode(problems []desired.Problem, chosen []string) int {
+	code := exitOK
 	for _, p := range problems {
-		if p.Severity != desired.Warning && concerns(p, chosen) {
+		switch {
+		case p.Severity == desired.Warning || !concerns(p, chosen):
+		case p.Code == desired.CodeArtifactUnread: // it passes
+			code = worst(code, exitRetry)
+		default:
 			return exitInvalid
 		}
 	}
-	return exitOK
+	return code
 }
 
 func concerns(p desired.Problem, chosen []string) bool {

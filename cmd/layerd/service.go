@@ -203,8 +203,9 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	}
 	u.daemon, err = daemon.New(daemon.Options{
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
-		Rates:    reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
-		Interval: c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
+		Artifacts: daemon.NewArtifacts(daemon.ArtifactOptions{Connect: connect, Files: daemon.FilesOf(repo), Store: u.store, Repository: identity, Log: s.log}),
+		Rates:     reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
+		Interval:  c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Bounds: c.Desired(), Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
 	})
 	if err != nil {

@@ -32,6 +32,9 @@ type source struct {
 	// asks answers who asked for what the tree wants; nil = nobody knows.
 	asks func(t desired.Tree, environment, region string) desired.Asks
 	past func(context.Context) (gitrepo.Past, error) // what the branch was at before
+	// archives returns what lies at a path, for archives of layers; nil = they are not
+	// read. See daemon.ArtifactOptions.
+	archives func(ctx context.Context, commit, name string) (fs.FS, error)
 }
 
 // asked is round.Round.Asked for the tree, also where it was settled since it was read.
@@ -61,15 +64,43 @@ func (a *app) load(ctx context.Context, f repoFlags) (source, error) {
 			return source{}, usage(a.repoName(f)+" takes the folder that layerd.yaml and environments/ are in", "%s %s is a file", a.repoName(f), f.repo)
 		}
 	}
-	commit, past, err := a.read(ctx, f)
+	commit, from, err := a.read(ctx, f)
 	if err != nil {
 		return source{}, err
 	}
 	src, err := a.sourceOf(ctx, commit, f.repo)
-	if err == nil {
-		src.past, src.asks = past, a.askedIn(ctx, commit, past)
+	if err != nil {
+		return src, err
 	}
-	return src, err
+	if commit, err = from.again(commit, src.tree); err != nil {
+		return src, err
+	}
+	src.revision, src.edited, src.archives = commit.Hash, commit.Edited, from.archives
+	src.past, src.asks = from.past, a.askedIn(ctx, commit, from.past)
+	return src, nil
+}
+
+// origin is where a commit was read, for what is read of it later.
+type origin struct {
+	past     func(context.Context) (gitrepo.Past, error)
+	archives func(ctx context.Context, commit, name string) (fs.FS, error)
+	folder   string // on this machine, read as it lies there; empty = a branch was read
+}
+
+// again compares a folder once more with its commit, now that it is known which archives
+// of layers lie in it: they belong to what is asked for.
+func (o origin) again(c gitrepo.Commit, t desired.Tree) (gitrepo.Commit, error) {
+	locations := t.Archives()
+	if o.folder == "" || c.Hash == "" || c.Edited != "" || len(locations) == 0 {
+		return c, nil
+	}
+	read := desired.ReadPaths()
+	for _, l := range locations {
+		for _, pattern := range gitrepo.At(l) {
+			read = append(read, strings.ReplaceAll(pattern, "${VERSION}", "*"))
+		}
+	}
+	return gitrepo.Dir(o.folder, read)
 }
 
 // askedIn returns what answers who asked for what, once something is to be changed: only
@@ -153,34 +184,38 @@ func (s source) committed() error {
 	return usage("commit it, or apply it as it lies there with --allow-dirty", "%s is not as commit %s has it", what, words.Commit(hash))
 }
 
-// read reads the commit that the flags name. past reads what the branch was at before.
-func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, past func(context.Context) (gitrepo.Past, error), err error) {
+// read reads the commit that the flags name.
+func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, from origin, err error) {
 	if f.ref == "" && isFolder(f.repo) {
 		if f.path != "" && !filepath.IsLocal(f.path) {
-			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
+			return gitrepo.Commit{}, from, usage("it is a folder inside the repository", "--path %s leads out of the repository", f.path)
 		}
 		folder := filepath.Join(f.repo, f.path)
 		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if f.path != "" && errors.Is(err, gitrepo.KindPathGone) {
-			return gitrepo.Commit{}, nil, usage("it is a folder inside the repository", "--path %s: there is no such folder in %s", f.path, f.repo)
+			return gitrepo.Commit{}, from, usage("it is a folder inside the repository", "--path %s: there is no such folder in %s", f.path, f.repo)
 		}
 		if !errors.Is(err, gitrepo.KindNotARepository) {
-			return commit, func(context.Context) (gitrepo.Past, error) {
+			from.folder, from.archives = folder, daemon.FilesOnDisk(commit.Files)
+			from.past = func(context.Context) (gitrepo.Past, error) {
 				return gitrepo.DirPast(folder, desired.ReadPaths(), commit.Hash, daemon.MaxLineage)
-			}, err
+			}
+			return commit, from, err
 		}
 		// A bare repository has no files on disk: its branch is meant.
 	}
 	auth, err := a.gitAuth(f)
 	if err != nil {
-		return gitrepo.Commit{}, nil, err
+		return gitrepo.Commit{}, from, err
 	}
 	repo, err := gitrepo.New(gitrepo.Options{URL: f.repo, Branch: f.ref, Path: f.path, Read: desired.ReadPaths(), Auth: auth, MaxBytes: f.maxBytes})
 	if err != nil {
-		return gitrepo.Commit{}, nil, err
+		return gitrepo.Commit{}, from, err
 	}
 	commit, _, err := repo.Pull(ctx, "")
-	return commit, func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, daemon.MaxLineage) }, err
+	from.archives = daemon.FilesOf(repo)
+	from.past = func(ctx context.Context) (gitrepo.Past, error) { return repo.Past(ctx, commit.Hash, daemon.MaxLineage) }
+	return commit, from, err
 }
 
 func (a *app) gitAuth(f repoFlags) (gitrepo.Auth, error) {

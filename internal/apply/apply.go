@@ -206,7 +206,7 @@ type run struct {
 }
 
 // Run carries out the steps of plan that nothing holds and sets every step's
-// Result. Steps that were decided anew replace those they stand for; ones that
+// Result; those that have one stay as they are. Steps that were decided anew replace those they stand for; ones that
 // nobody planned are added at the end. Failed steps are no error of Run: it
 // returns one when the record could not be written, a *ClosedError when what one
 // function met is of all of them, and ctx's when ctx ended before all was done.
@@ -283,6 +283,7 @@ func (r *run) groupSteps() (publishes []int, repoints, jobs []*job, shares, prun
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
+		case s.Result != nil: // the round has done it already
 		case s.Held != nil:
 			s.Result = &plan.Result{Status: plan.StatusHeld}
 		case s.Kind == plan.KindPublish:

@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/sha256"
 	"debug/elf"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -293,5 +295,36 @@ func TestCheck(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A zip's directory may name millions of files, or say that it names few: it is not
+// read into memory to find out.
+func TestADirectoryIsBounded(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range 300_000 {
+		if _, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("python/%d", i), Method: zip.Store}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := b.Bytes()
+	lies := bytes.Clone(data)
+	end := bytes.LastIndex(lies, []byte("PK\x05\x06"))
+	copy(lies[end+8:], []byte{1, 0, 1, 0}) // one file
+	for name, data := range map[string][]byte{"honest": data, "lies": lies} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c, err := archive.Open(bytes.NewReader(data), int64(len(data)))
+		runtime.ReadMemStats(&after)
+		if name == "honest" && (err != nil || len(c.Problems) == 0 || c.Problems[0].Code != "too_many_files") {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+		if held := after.TotalAlloc - before.TotalAlloc; held > 256<<20 {
+			t.Errorf("%s: %d MB were allocated", name, held>>20)
+		}
 	}
 }

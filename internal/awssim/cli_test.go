@@ -39,8 +39,33 @@ func TestTheAWSCLI(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		return strings.TrimSpace(string(out)), err
 	}
-	arn := w.LayerARN("common", 1)
-	facts := []struct{ args, want string }{
+	facts := cliFacts(w.LayerARN("common", 1), dir, zip, size)
+	if !nightly.On() {
+		facts = facts[:4] // Python takes a second to start
+	}
+	for _, c := range facts {
+		if got, err := run(c.args); err != nil || got != c.want {
+			t.Fatalf("aws %s\ngot  %q, %v\nwant %q", c.args, got, err, c.want)
+		}
+	}
+	refused := cliRefusals(w.LayerARN("common", 1), dir, zip)
+	if !nightly.On() {
+		refused = refused[:1]
+	}
+	for _, c := range refused {
+		if got, err := run(c.args); err == nil || !strings.Contains(got, c.want) {
+			t.Errorf("aws %s\ngot  %q, want %s", c.args, got, c.want)
+		}
+	}
+}
+
+// cliFact is a command of the CLI and what it prints: all of it, or a part of what
+// it is refused with.
+type cliFact struct{ args, want string }
+
+// cliFacts are in an order: the ordinary run has the first four.
+func cliFacts(arn, dir, zip, size string) []cliFact {
+	return []cliFact{
 		{"sts get-caller-identity --query Account", "123456789012"},
 		{"lambda publish-layer-version --layer-name common --description v1.4.2 --zip-file fileb://" + zip +
 			" --compatible-runtimes python3.12 --query LayerVersionArn", arn},
@@ -71,29 +96,16 @@ func TestTheAWSCLI(t *testing.T) {
 		{"ssm get-parameters-by-path --path /layerd --recursive --query Parameters[].Name", "/layerd/prod/common/version"},
 		{"ssm list-tags-for-resource --resource-type Parameter --resource-id /layerd/prod/common/version --query TagList[].Value", "platform"},
 	}
-	if !nightly.On() {
-		facts = facts[:4] // Python takes a second to start
-	}
-	for _, c := range facts {
-		if got, err := run(c.args); err != nil || got != c.want {
-			t.Fatalf("aws %s\ngot  %q, %v\nwant %q", c.args, got, err, c.want)
-		}
-	}
-	// The two calls of the script that layerd replaces.
-	refused := []struct{ args, want string }{
+}
+
+// cliRefusals begin with the two calls of the script that layerd replaces.
+func cliRefusals(arn, dir, zip string) []cliFact {
+	return []cliFact{
 		{"lambda tag-resource --resource " + arn + " --tags current=true", "(ValidationException)"},
 		{"lambda update-alias --function-name common --name live --function-version 1", "(ResourceNotFoundException)"},
 		{"lambda publish-layer-version --layer-name common --content S3Bucket=other,S3Key=k", "S3 Error Code: PermanentRedirect"},
 		{"s3api get-object --bucket artifacts --key none " + filepath.Join(dir, "none"), "(NoSuchKey)"},
 		{"s3api put-object --bucket artifacts --key common/1.5.0.zip --body " + zip + " --if-none-match *", "(PreconditionFailed)"},
 		{"ssm get-parameter --name /layerd/prod/none", "(ParameterNotFound)"},
-	}
-	if !nightly.On() {
-		refused = refused[:1]
-	}
-	for _, c := range refused {
-		if got, err := run(c.args); err == nil || !strings.Contains(got, c.want) {
-			t.Errorf("aws %s\ngot  %q, want %s", c.args, got, c.want)
-		}
 	}
 }

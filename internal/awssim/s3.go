@@ -172,7 +172,7 @@ func (c *call) carryOutS3(op s3Operation, req *s3Request) (any, *apiError) {
 	}
 	owner := req.header.Get("X-Amz-Expected-Bucket-Owner")
 	if owner != "" && owner != b.Account || !b.allows(c.who.account, action, req.Key) {
-		return nil, c.deniedByS3(action, req)
+		return nil, c.deniedByS3(b, action, req.Key)
 	}
 	return op.do(c, req, b)
 }
@@ -183,11 +183,14 @@ func noSuchBucket(name string) *apiError {
 	return e
 }
 
-func (c *call) deniedByS3(action string, req *s3Request) *apiError {
-	resource := "arn:" + partition(c.store.region) + ":s3:::" + req.Bucket
-	if req.Key != "" {
-		resource += "/" + req.Key
+// deniedByS3 says whether a statement denies it or none allows it, as S3 does.
+func (c *call) deniedByS3(b *bucket, action, key string) *apiError {
+	resource, why := "arn:"+partition(b.Region)+":s3:::"+b.Name, "because no resource-based policy allows the "+action+" action"
+	if key != "" {
+		resource += "/" + key
 	}
-	return refuse(403, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %q because no resource-based policy allows the %s action",
-		c.who.arn, action, resource, action)
+	if slices.ContainsFunc(b.Policy, func(s BucketStatement) bool { return s.Deny && s.covers(c.who.account, action, key) }) {
+		why = "with an explicit deny in a resource-based policy"
+	}
+	return refuse(403, "AccessDenied", "User: %s is not authorized to perform: %s on resource: %q %s", c.who.arn, action, resource, why)
 }

@@ -111,7 +111,7 @@ func (c *call) getObject(req *s3Request, b *bucket) (any, *apiError) {
 	o, e := b.find(req.Key, req.VersionID)
 	if e != nil {
 		if e.code == "NoSuchKey" && !b.allows(c.who.account, "s3:ListBucket", "") {
-			e = c.deniedByS3("s3:ListBucket", &s3Request{ObjectRequest: ObjectRequest{Bucket: req.Bucket}})
+			e = c.deniedByS3(b, "s3:ListBucket", "")
 		}
 		return nil, e
 	}

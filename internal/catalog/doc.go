@@ -13,8 +13,12 @@
 //     after the layer's name or its title, or ends with layerd's stamp of it. A
 //     version further inside is a dependency's: it is named and not taken.
 //
+// A version that is found nowhere and whose layer has an artifact is missing: it is to be
+// published. What is published says so at the end of its Description, see Stamp.
+//
 // What is promised: the same wish, snapshot and past give the same number; a
-// number is never taken for two versions; what is not live is never found.
+// number is never taken for two versions; what is not live is never found; what is
+// missing is found once it was published with its stamp.
 //
 // What is not: whether a version may come to a function. reconcile decides that.
 package catalog

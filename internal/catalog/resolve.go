@@ -169,6 +169,9 @@ type Resolution struct {
 	Semver  string // canonical, "" when unknown
 	Twin    int64  // a newer live number that says it is the same version; 0 = none
 	Problem *desired.Problem
+	// Missing is an exact version that is not live and is to be published from the
+	// layer's artifact; nil = nothing is. There is no Number then.
+	Missing *semver.Version
 	// NotTaken is about the newest live version whose Description names a version
 	// without beginning with it, where that might have led elsewhere; a sentence for a
 	// person, "" = there is none.
@@ -227,10 +230,32 @@ func (c Catalog) resolveNumber(v desired.Version, at desired.Position) Resolutio
 
 func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resolution {
 	n, twin, ok := c.Find(sv.String())
-	if !ok {
+	switch {
+	case ok:
+		return Resolution{Number: n, Semver: sv.String(), Twin: twin}
+	case c.wish.Source == nil || !c.listed:
 		return Resolution{Problem: c.notFound(sv.String(), at)}
 	}
-	return Resolution{Number: n, Semver: sv.String(), Twin: twin}
+	if p := c.contradicted(sv.String(), at); p != nil {
+		return Resolution{Problem: p}
+	}
+	return Resolution{Semver: sv.String(), Missing: sv}
+}
+
+// contradicted returns the problem of a version that is not live as Git numbers it, and
+// that would not be found either once it was published; nil = there is none.
+func (c Catalog) contradicted(text string, at desired.Position) *desired.Problem {
+	if n, ok := c.wish.Known[text]; ok {
+		return problem(at, text, "version_not_found", fmt.Sprintf("%s %s is version %d by known in its layer.yaml, and that is not live", c.wish.Name, text, n),
+			"correct known, or take the entry away to have it published")
+	}
+	for _, v := range c.layer.Versions {
+		if s, ok := ReadStamp(v.Description); ok && s.Version.String() == text {
+			return problem(at, text, "version_not_found", fmt.Sprintf("version %d of %s was published as %s, and known in its layer.yaml calls it %s", v.Number, c.wish.Name, text, c.Label(v.Number)),
+				"correct known")
+		}
+	}
+	return nil
 }
 
 // notTaken is Resolution.NotTaken. An exact version or a number that was found needs
@@ -275,11 +300,6 @@ func (c Catalog) notFound(text string, at desired.Position) *desired.Problem {
 			break
 		}
 		live = append(live, c.Show(v.Number)+c.doubt(v.Number))
-	}
-	if c.wish.HasArtifact {
-		return problem(at, text, "not_supported_yet", fmt.Sprintf(
-			"%s %s is not live, and publishing it from its artifact is not supported yet", c.wish.Name, text),
-			"publish it by other means; "+liveList(live))
 	}
 	if len(live) == 0 {
 		return problem(at, text, "version_not_found", fmt.Sprintf("no live version of %s is %s: %s has no live version", c.wish.Layer, text, c.wish.Layer.Name()),

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/archive/s3"
+	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
@@ -44,13 +46,17 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 	return newConnections(cfg, o).connect
 }
 
-// Connection is one account, Region and role: its functions, their health, and the
-// parameters in which others read what stands.
+// Connection is one account, Region and role: its functions, their health, the
+// parameters in which others read what stands, and what it may read from S3.
 type Connection struct {
 	*awslambda.Client
 	health.Source
 	*ssm.Store
+	objects *s3.Client
 }
+
+// Objects reads S3.
+func (c Connection) Objects() artifact.Objects { return c.objects }
 
 // While implements [round.Cloud].
 func (c Connection) While(check func() error) apply.Writes { return c.Client.While(check) }
@@ -97,7 +103,11 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept}
+	objects, err := s3.New(c.cfg, reach)
+	if err != nil {
+		return Connection{}, err
+	}
+	c.clients[p] = Connection{client, source, kept, objects}
 	return c.clients[p], nil
 }
 

@@ -37,6 +37,7 @@ type Options struct {
 	// what layerd.yaml names; empty = not compared.
 	StoreName string
 	Connect   func(context.Context, desired.Environment) (round.Cloud, error)
+	Artifacts round.Artifacts // reads archives of layers; nil = nothing is published
 	Rates     reconcile.Rates
 	// Bounds are what the environments' files may reach, before what layerd.yaml says.
 	Bounds desired.Bounds

@@ -133,7 +133,7 @@ func (a *account) newRound(w **desiredView, names []string) round.Round {
 			*w = a.onVerdicts(now, found)
 			return (*w).tree, (*w).origins
 		},
-		Connect: a.Connect, Rates: a.Rates, Cache: a.cache, Log: a.Log, Progress: a.noteProgress,
+		Connect: a.Connect, Artifacts: a.Artifacts, Rates: a.Rates, Cache: a.cache, Log: a.Log, Progress: a.noteProgress,
 	}
 }
 

@@ -67,8 +67,9 @@ type story struct {
 	book  *notify.Book
 	slack *slack
 
-	connect func(context.Context, desired.Environment) (round.Cloud, error)
-	log     *slog.Logger
+	connect   func(context.Context, desired.Environment) (round.Cloud, error)
+	artifacts round.Artifacts
+	log       *slog.Logger
 }
 
 // Run plays the story. It returns an error as soon as something in it does not
@@ -94,6 +95,7 @@ func Run(ctx context.Context, o Options) error {
 		Credentials: credentials.NewStaticCredentialsProvider(keyID, keySecret, ""),
 		HTTPClient:  &http.Client{Transport: s.world.Transport()},
 	}, daemon.AWSOptions{RequestsPerSecond: 0.9 * quick.Control, GetFunctionPerSecond: 0.9 * quick.GetFunction, Logger: o.Log})
+	s.artifacts = daemon.NewArtifacts(daemon.ArtifactOptions{Connect: s.connect, Files: daemon.FilesOf(s.repo), Store: s.store, Repository: repository, Log: s.log})
 	if err := seed(s.git, strings.NewReplacer()); err != nil {
 		return err
 	}
@@ -157,7 +159,7 @@ func (s *story) round(environments ...string) (round.Result, error) {
 	}
 	r, err := round.Round{
 		Tree: tree, Revision: commit.Hash, Author: commit.Author, Repository: repository, Environments: environments,
-		Store: s.store, Connect: s.connect, Now: func() time.Time { return s.now }, Log: s.log,
+		Store: s.store, Connect: s.connect, Artifacts: s.artifacts, Now: func() time.Time { return s.now }, Log: s.log,
 	}.Apply(s.ctx)
 	if err != nil {
 		return r, err

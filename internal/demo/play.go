@@ -132,8 +132,9 @@ func follower(o PlayOptions, at place, kept store.Store, s *screen) (*daemon.Dae
 	}, daemon.AWSOptions{RequestsPerSecond: playRequests, GetFunctionPerSecond: playGetFunction, Logger: log})
 	return daemon.New(daemon.Options{
 		Repository: identity, Source: watched{repo, s}, Store: kept, Connect: connect,
-		Rates:    reconcile.Rates{Requests: playRequests, GetFunction: playGetFunction},
-		Interval: playInterval, GitInterval: playInterval, Name: "demo", Targets: []notify.Target{s}, Log: log,
+		Artifacts: daemon.NewArtifacts(daemon.ArtifactOptions{Connect: connect, Files: daemon.FilesOf(repo), Store: kept, Repository: identity, Log: log}),
+		Rates:     reconcile.Rates{Requests: playRequests, GetFunction: playGetFunction},
+		Interval:  playInterval, GitInterval: playInterval, Name: "demo", Targets: []notify.Target{s}, Log: log,
 		Suffix: "--repo $REPO --store $STORE", // which setup exports
 	})
 }

@@ -23,7 +23,7 @@ var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 // parameters, and with which tags. Layers that layerd publishes are by default; a team
 // that has not granted the rights for it sees no difference for the others.
 func (b *builder) announce(w *LayerWish, info *layerInfo, e Environment) {
-	w.Parameters = w.HasArtifact
+	w.Parameters = w.Source != nil
 	for _, said := range []*bool{b.file.Parameters, b.file.Layers[w.Name].Parameters} {
 		if said != nil {
 			w.Parameters = *said

@@ -39,6 +39,7 @@
 //	bad_alarm               not the name of an alarm
 //	bad_alias               not the name of an alias
 //	bad_arn                 not the ARN of a layer, or one with a version
+//	bad_artifact            neither s3://BUCKET/KEY nor a path in the repository
 //	bad_date                not a date or time
 //	bad_duration            not a duration such as 30m, 24h or 7d
 //	bad_environment_name    a file name that is no name for an environment
@@ -57,6 +58,7 @@
 //	bad_role                not the ARN of a role
 //	bad_runtime             not a runtime
 //	bad_selector            a pattern that no function or runtime can match
+//	bad_sha256              not the SHA-256 of a file
 //	bad_store               not sqlite:PATH, dynamodb:TABLE or memory:
 //	bad_tag                 (warning) metadata that cannot be a tag
 //	bad_timezone            not a time zone

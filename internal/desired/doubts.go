@@ -201,6 +201,7 @@ func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 				b.doubt("means_otherwise", n, "an empty list is "+each+", as without the key", "")
 			}
 		}
+		b.doubtSource(w.Source)
 	}
 	for _, s := range slices.Concat(w.Functions, w.Except) {
 		if s.Name == "" && len(s.Tags) == 0 && s.Runtime == "" && s.Architecture == "" && !s.Attached {
@@ -209,6 +210,13 @@ func (b *builder) doubtLayer(w LayerWish, at *node, info *layerInfo) {
 	}
 	if functions := at.Get("functions"); len(w.Functions) > 0 && !slices.ContainsFunc(w.Functions, func(s Selector) bool { return !takenAway(s, w.Except) }) {
 		b.doubt("no_functions", functions, fmt.Sprintf("except takes away all functions of layer %q: it goes nowhere", w.Name), "")
+	}
+}
+
+// doubtSource warns of one object for all versions.
+func (b *builder) doubtSource(s *Source) {
+	if s != nil && strings.HasPrefix(s.Location, "s3://") && !strings.Contains(s.Location, "${") {
+		b.warning("means_otherwise", s.At, "without ${VERSION} all versions are published from one object, whatever it holds by then", "")
 	}
 }
 

@@ -229,6 +229,12 @@ func answers() []said {
 		{"layer.metadata", inLayerFile + "artifact: a.zip\nmetadata: {'a;b': c}", "bad_tag", "letters, digits"},
 		{"layer.metadata", inLayerFile + "metadata: {'a;b': c}", "", ""}, // nothing is tagged with it
 		{"layer.artifact", inLayerFile + "artifact: ''", "bad_value", ""},
+		{"layer.artifact", inLayerFile + "artifact: s3://bucket/${VERSION}.zip", "", ""},
+		{"layer.artifact", inLayerFile + "artifact: s3://bucket/latest.zip", "means_otherwise", "one object"},
+		{"layer.artifact", inLayerFile + "artifact: layers/a/dist.zip", "", ""}, // of the commit that asks for the version
+		{"artifact.location", inLayerFile + "artifact: {location: s3://bucket/latest.zip}", "means_otherwise", "one object"},
+		{"artifact.sha256", inLayerFile + "artifact: {location: layers/a, sha256: {}}", "", ""},
+		{"artifact.sha256", inLayerFile + "artifact: {location: layers/a, sha256: {1.4.2: ''}}", "bad_sha256", "64 hex digits"},
 		{"layer.share_with", inLayerFile + `share_with: ["*"]`, "bad_principal", "every AWS account, which needs a reason"},
 		{"layer.share_with", inLayerFile + `share_with: ["123456789012"]`, "", ""}, // meant for other environments
 		{"layer.share_with", inLayerFile + `share_with: [{public: true}]`, "wrong_type", ""},

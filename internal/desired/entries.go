@@ -12,6 +12,7 @@ type (
 	layerGlob     string
 	plainText     string
 	ignorable     string
+	sha256Entry   string
 	alarmName     string
 	durationEntry string
 	timeoutEntry  durationEntry
@@ -44,6 +45,7 @@ type (
 	}
 	selectorEntry struct{ selectorFile }
 	driftEntry    struct{ driftFile }
+	artifactEntry struct{ artifactFile }
 )
 
 // unread accepts any value.
@@ -120,4 +122,11 @@ func (e *driftEntry) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, &e.Action)
 	}
 	return json.Unmarshal(data, &e.driftFile)
+}
+
+func (e *artifactEntry) UnmarshalJSON(data []byte) error {
+	if quoted(data) {
+		return json.Unmarshal(data, &e.Location)
+	}
+	return json.Unmarshal(data, &e.artifactFile)
 }

@@ -29,6 +29,8 @@ func formats() map[string]strictyaml.Form {
 		"bound-name":    strictyaml.Shape("bad_environment_name", `^(?:\*|[A-Za-z0-9][A-Za-z0-9_-]{0,63})$`, "is not the name of an environment, nor * for all others"),
 		"principal":     principalForm,
 		"module":        strictyaml.Shape("bad_module", `^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`, "is not a module such as makoto_common.tenant"),
+		"artifact":      artifactForm,
+		"sha256":        strictyaml.Shape("bad_sha256", `^[0-9a-fA-F]{64}$`, "is not the SHA-256 of a file: 64 hex digits"),
 		"runtime":       strictyaml.Shape("bad_runtime", `^[a-z][a-z0-9.]*$`, "is not a runtime such as python3.12"),
 	}
 	expanded := map[string]strictyaml.Form{
@@ -55,7 +57,7 @@ func formats() map[string]strictyaml.Form {
 		"qualifier":     strictyaml.Shape("bad_qualifier", `^(?:\$LATEST|[A-Za-z0-9_-]{1,128})$`, "is not an alias, a version or $LATEST"),
 		"alarm":         alarmForm,
 		"alias":         strictyaml.Shape("bad_alias", `^[A-Za-z0-9_-]*[A-Za-z_-][A-Za-z0-9_-]*$`, "is not an alias: letters, digits, - and _, and not only digits"),
-		"plain":         strictyaml.Shape("bad_value", `^[ -~]+$`, "is not plain ASCII text"),
+		"plain":         plainForm,
 	}
 	for name, f := range expanded {
 		plain[name] = func(text string) *formError {
@@ -66,6 +68,11 @@ func formats() map[string]strictyaml.Form {
 		}
 	}
 	return plain
+}
+
+// plainForm takes what can be typed on any keyboard.
+func plainForm(text string) *formError {
+	return strictyaml.Shape("bad_value", `^[ -~]+$`, "is not plain ASCII text")(text)
 }
 
 // layerNameShape is AWS's rule for the name of a layer.

@@ -21,8 +21,8 @@ type layerFile struct {
 	RetentionPolicy retentionEntry `json:"retention_policy"`
 	// Shown; tags of the parameters layerd writes.
 	Metadata map[string]any `json:"metadata"`
-	// Where the archive comes from: an s3:// address or a path in this repository.
-	Artifact string `json:"artifact" jsonschema:"format=plain"`
+	// Where the archive of a version is that AWS does not have yet, so that layerd publishes it: s3://BUCKET/KEY, or a zip or a folder in this repository.
+	Artifact artifactEntry `json:"artifact"`
 	// Who may use the layer's versions: accounts, organizations (o-…), or {public: REASON} for every AWS account. Where the environment says nothing.
 	ShareWith []principalEntry `json:"share_with"`
 	// Semantic version to environment to live number, for versions whose Description says nothing.
@@ -35,6 +35,14 @@ type layerFile struct {
 	Imports []moduleName `json:"imports"`
 	// How layerd build makes the archive, beyond the usual layout, which needs no key.
 	Build buildFile `json:"build"`
+}
+
+// artifactFile is where the archives of a layer are.
+type artifactFile struct {
+	// s3://BUCKET/KEY, or the path of a zip or a folder in this repository; ${VERSION} is the version without v.
+	Location string `json:"location" jsonschema:"required,format=artifact"`
+	// SHA-256 of the archive by semantic version: another one is refused. A version without an entry may be anything.
+	SHA256 map[string]sha256Entry `json:"sha256"`
 }
 
 // buildFile is how a layer's archive is made.

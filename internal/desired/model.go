@@ -101,8 +101,9 @@ type LayerWish struct {
 	// Deprecated maps canonical semantic versions that people should leave to what
 	// to do instead.
 	Deprecated map[string]string
-	// HasArtifact is true when layer.yaml names an artifact to publish from.
-	HasArtifact bool
+	// Source is what versions that AWS lacks are published from; nil = layer.yaml names
+	// no artifact.
+	Source *Source
 	// Parameters is true when what is applied and proven is written to SSM parameters,
 	// with the tags that Tags returns.
 	Parameters bool

@@ -43,6 +43,14 @@ func (plainText) JSONSchema() *jsonschema.Schema  { return text("plain") }
 func (principalEntry) JSONSchema() *jsonschema.Schema {
 	return anyOf(text("principal"), ref("public"))
 }
+func (sha256Entry) JSONSchema() *jsonschema.Schema { return text("sha256") }
+func (artifactEntry) JSONSchema() *jsonschema.Schema {
+	return anyOf(text("artifact"), ref("artifact"))
+}
+func (artifactFile) JSONSchemaExtend(s *jsonschema.Schema) {
+	p, _ := s.Properties.Get("sha256")
+	p.PropertyNames = text("exact-version")
+}
 func (moduleName) JSONSchema() *jsonschema.Schema    { return text("module") }
 func (runtimeName) JSONSchema() *jsonschema.Schema   { return text("runtime") }
 func (architecture) JSONSchema() *jsonschema.Schema  { return enum("x86_64", "arm64") }
@@ -144,7 +152,7 @@ func generate(t *testing.T) []byte {
 		Description: "The files of a desired-state repository. Use $defs/environment for environments/NAME.yaml, $defs/layer for layers/DIR/layer.yaml and $defs/layerd for layerd.yaml.",
 		AnyOf:       []*jsonschema.Schema{ref("environment"), ref("layer"), ref("layerd")},
 		Definitions: schematest.Definitions(t, []string{"envfile.go", "layerfile.go"},
-			layerdFile{}, layerFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
+			layerdFile{}, layerFile{}, artifactFile{}, environmentFile{}, layerWishFile{}, cronWindow{}, windowEntry{},
 			retentionFile{}, driftFile{}, selectorFile{}, publicFile{}, approversFile{}, changeCalendarFile{}, smokeTestFile{}, pinVersion("")),
 	}
 	var b bytes.Buffer

@@ -47,7 +47,7 @@ func frames() (list []frame) {
 		environment("BASE" + key + "\n")
 	}
 	for _, key := range []string{"description: %s", "compatible_runtimes: [%s]", "compatible_runtimes: %s", "compatible_architectures: [%s]", "license: %s", "retention_policy: %s", "retention_policy: {versions_to_keep: %s}", "metadata: {team: %s}",
-		"artifact: %s", "share_with: [%s]", "known: {1.4.2: {dev: %s}}", "known: {%s: {dev: 3}}", "known: {1.4.2: {%s: 3}}", "yanked: {%s: bad}", "yanked: {1.4.0: %s}", "deprecated: {%s: bad}", "deprecated: {1.4.0: %s}", "%s: x"} {
+		"artifact: %s", "artifact: {location: %s}", "artifact: {location: layers/a, sha256: %s}", "artifact: {location: layers/a, sha256: {1.4.2: %s}}", "artifact: {location: layers/a, sha256: {%s: x}}", "share_with: [%s]", "known: {1.4.2: {dev: %s}}", "known: {%s: {dev: 3}}", "known: {1.4.2: {%s: 3}}", "yanked: {%s: bad}", "yanked: {1.4.0: %s}", "deprecated: {%s: bad}", "deprecated: {1.4.0: %s}", "%s: x"} {
 		list = append(list, frame{"layers/a/layer.yaml", "name: a\n" + key + "\n"})
 	}
 	list = append(list, frame{"layers/a/layer.yaml", "name: %s\n"})
@@ -82,7 +82,7 @@ func mistakes() []string {
 		"2026/12/28", "2026-12-28 25:00", "2026-12-28T18:00+0900", "2026-12-28 18:00 JST", "12/28", "12-28", "2026-12-27", "2025-01-01", "tomorrow", "２０２６-12-28", "２０２６/12/28",
 		"v1.4", "1.4.2.3", "１.4.2", "１.4", "~>1.4", "V1.4.2", "^1.4", "latest", "20 version(s)", "20versions", "20", "twenty versions", "２０ versions", "0 versions", "1 version",
 		"observ", "halt", "stop", "rolback", "Heal", "windows", "amd64", "arm", "sqlit:x", "memory", "sqlite", "layerd.db", "dynamo:t", "dynamodb:", "python 3.12", "vesion", "functons", "Account", "maxnew", "bakes", "timezones", "regoin",
-		"${ENVIROMENT}", "${REGION", "${NAME}", `"｛a｝"`, "*-x", "&a", "!!str x", "o-abc", "yearly", "annual", "Ｆ",
+		"${ENVIROMENT}", "${REGION", "${NAME}", `"｛a｝"`, "*-x", "&a", "!!str x", "o-abc", "S3://b/k.zip", "s3:/b/k.zip", "s3://bucket", "https://bucket.s3.ap-northeast-1.amazonaws.com/k/1.zip", "https://s3.amazonaws.com/bucket/k.zip", "arn:aws:s3:::bucket/k.zip", "./layers/a/", `layers\a`, "../a", "/srv/a", "s3://bucket//k", "yearly", "annual", "Ｆ",
 	}
 }
 

@@ -152,7 +152,8 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	for _, a := range info.file.CompatibleArchitectures {
 		w.Architectures = append(w.Architectures, string(a))
 	}
-	w.HasArtifact = info.file.Artifact != ""
+	delete(values, "VERSION") // a pin publishes another one
+	b.source(w, info, values)
 	b.announce(w, info, e)
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked, w.Deprecated = byVersion(info.file.Yanked), byVersion(info.file.Deprecated)

@@ -34,6 +34,11 @@
 // past as well, and doing it twice changes nothing. A round that changes nothing
 // and observes nothing new writes nothing.
 //
+// The record of a publish fixes what its semantic version is, before AWS is asked: from
+// then on another content is refused under it (apply.RefusedError), whoever comes with
+// it. A publish that did not come through lets go of it, so that what AWS refused can
+// be mended; one without an end does not.
+//
 // When an end was lost, the past is behind by one step: Settle brings it up to
 // date once somebody looked; without that the next decision finds the function
 // as wanted and adopts it.
@@ -57,6 +62,7 @@
 //	history/REPO/ID/ruling                  one decision of a person
 //	rollout/REPO/ENVIRONMENT/REGION         the current or last rollout
 //	open/REPO/ENVIRONMENT/REGION            which rounds may have records without an end
+//	published/REPO/LAYER/SEMVER             what the content of a layer's version is, everywhere
 //	past/REPO/function/ENVIRONMENT/REGION/NAME
 //	past/REPO/layer/ENVIRONMENT/REGION/ARN
 //	past/REPO/pruned/ENVIRONMENT/REGION     the prunes of the last 24 hours

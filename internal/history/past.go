@@ -154,6 +154,9 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 
 // applyToPast brings the past up to what a record applied. All of it may be repeated.
 func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
+	if rec.publishes() != nil {
+		return l.applyPublishToPast(ctx, rec, out.Published)
+	}
 	by := l.fenceOf(rec)
 	list := out.List
 	if list == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// record is one write to AWS: all steps of one function, or one prune. It is
+// record is one write to AWS: all steps of one function, one publish, or one prune. It is
 // whole in itself, so that history can be read newest first without looking
 // anything up. Stored: names and meanings stay.
 type record struct {
@@ -36,7 +36,7 @@ type Action struct {
 	Kind        plan.Kind             `json:"kind"`
 	Layer       string                `json:"layer"` // the name in Git
 	LayerARN    state.LayerARN        `json:"layer_arn"`
-	Function    string                `json:"function,omitempty"` // empty for a prune
+	Function    string                `json:"function,omitempty"` // empty for a prune and a publish
 	From        state.LayerVersionARN `json:"from,omitempty"`
 	To          state.LayerVersionARN `json:"to,omitempty"`
 	FromVersion string                `json:"from_version,omitempty"`
@@ -45,6 +45,10 @@ type Action struct {
 	AnyTime     bool                  `json:"any_time,omitempty"` // of no rollout: it brought what all others had
 	Reason      string                `json:"reason,omitempty"`
 	Asked       *desired.Asked        `json:"asked,omitempty"` // of a change; nil = whoever the round says
+	// Of a publish: the archive that the version is made of, and its SHA-256 in lower-case
+	// hex. To is what LayerARN.Unpublished returns.
+	Artifact string `json:"artifact,omitempty"`
+	SHA256   string `json:"sha256,omitempty"`
 }
 
 type endDoc struct {
@@ -55,7 +59,9 @@ type endDoc struct {
 	// Seen and empty is not nil, and was kept as nil once.
 	List       []state.LayerVersionARN `json:"list,omitzero"`
 	AliasAfter string                  `json:"alias_after,omitempty"`
-	Ended      time.Time               `json:"ended"`
+	// Published is the version that a publish made, with its number.
+	Published state.LayerVersionARN `json:"published,omitempty"`
+	Ended     time.Time             `json:"ended"`
 	// Interrupted: whoever made the record was killed, and somebody else ended it.
 	Interrupted bool `json:"interrupted,omitempty"`
 }
@@ -75,6 +81,10 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 			Step: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
 			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason), Asked: truncatedAsked(s.Asked),
 		})
+		if p := s.Publishing; p != nil {
+			a := &rec.Steps[len(rec.Steps)-1]
+			a.Artifact, a.SHA256, a.ToVersion = p.Artifact.Location, p.Content.SHA256, p.Artifact.Version
+		}
 	}
 	return rec
 }
@@ -135,6 +145,9 @@ func (rec record) entries(id string) []Entry {
 		if end := rec.End; end != nil {
 			e.Status, e.Error, e.RequestID, e.Found = end.Status, end.Error, end.RequestID, end.List
 			e.AliasAfter, e.Interrupted = end.AliasAfter, end.Interrupted
+			if end.Published != "" {
+				e.To, e.ToNumber = end.Published, end.Published.Number()
+			}
 			e.Ended, e.Duration = end.Ended, end.Ended.Sub(rec.Started)
 		}
 		list = append(list, e)

@@ -197,7 +197,7 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 		back = back || s.Cause == plan.CauseRollback
 		changes = changes || s.Cause != plan.CauseRollback && s.Cause != plan.CauseDrift && !s.AnyTime
 	}
-	if len(rec.Steps) == 0 || rec.Steps[0].Kind == plan.KindPrune || rec.idle() {
+	if len(rec.Steps) == 0 || rec.Steps[0].Function == "" || rec.idle() {
 		return
 	}
 	name := rec.Steps[0].Function

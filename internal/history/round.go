@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,10 +115,25 @@ func (r *Recording) Begin(ctx context.Context, in apply.Intent) (string, error) 
 	if took := elapsed(now); took > late {
 		return "", r.tooLate(ctx, id, rec, took)
 	}
+	if err := r.log.claim(ctx, id, rec); err != nil {
+		return "", r.unclaimed(ctx, id, rec, err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.open[id] = rec
 	return id, nil
+}
+
+// unclaimed ends the record of a publish whose content could not be fixed.
+func (r *Recording) unclaimed(ctx context.Context, id string, rec record, why error) error {
+	out := apply.Outcome{Result: plan.Result{Status: plan.StatusSkipped, Error: "not begun: " + why.Error()}}
+	if refused, ok := errors.AsType[*apply.RefusedError](why); ok {
+		out.Result = plan.Result{Status: plan.StatusFailed, Error: refused.Reason}
+	}
+	if err := r.log.finish(ctx, id, rec, out, r.first); err != nil {
+		return errors.Join(errors.New(why.Error()), err) // the store's own trouble is of all
+	}
+	return why
 }
 
 // late is how long after it was begun a record may reach the store. Whoever
@@ -247,7 +263,7 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		// lease who has gone on since: what we know is not the latest.
 		return nil
 	}
-	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Interrupted: out.Interrupted, Ended: time.Now().UTC()}
+	end := endDoc{Status: out.Status, Error: truncate(out.Error), RequestID: out.RequestID, AliasAfter: out.AliasAfter, Interrupted: out.Interrupted, Published: out.Published, Ended: time.Now().UTC()}
 	if out.List != nil && !slices.Equal(out.List, rec.After) {
 		end.List = out.List
 	}
@@ -257,6 +273,9 @@ func (l *Log) finish(ctx context.Context, id string, rec record, out apply.Outco
 		if err := l.applyToPast(ctx, id, rec, out, first); err != nil {
 			return err
 		}
+	}
+	if err := l.settleClaim(ctx, id, rec, out); err != nil {
+		return err
 	}
 	err = docs[record](l).UpdateFrom(ctx, l.recordKey(id), seen, func(d *record) bool {
 		if d.End != nil {
@@ -296,5 +315,5 @@ func name(in apply.Intent) string {
 	if f := in.Function(); f != "" || len(in.Steps) == 0 {
 		return f
 	}
-	return string(in.Steps[0].From)
+	return string(cmp.Or(in.Steps[0].From, in.Steps[0].To))
 }

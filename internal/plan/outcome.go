@@ -153,9 +153,9 @@ func (p Plan) Following(before Plan) Plan {
 	return p
 }
 
-// Runnable reports whether a step may run now.
+// Runnable reports whether a step may run now, of which the round knows no end yet.
 func (p Region) Runnable() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == nil })
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == nil && s.Result == nil })
 }
 
 // AnyFailed reports whether a step failed, or was not done for a reason.

@@ -111,6 +111,9 @@ type Step struct {
 	// Refused is why the function was blocked until now, and is tried once more; empty
 	// = it was not.
 	Refused string
+	// Content is the SHA-256 of the zip of To where it has a number and was published by
+	// layerd, in lower-case hex; empty = not known.
+	Content string
 	// Tug is why a drift that comes back again and again is left alone.
 	Tug string
 	// Quarantined is why the version must not come to the function.
@@ -154,11 +157,15 @@ func (s Step) Obeys(c window.Calendar) window.Calendar {
 	switch {
 	case s.Cause == CauseRollback:
 		return window.Calendar{Zone: c.Zone} // passes windows and freezes
-	case s.AnyTime:
+	case s.Windowless():
 		c.Windows, c.Cutoff = nil, 0
 	}
 	return c
 }
+
+// Windowless reports whether no change window holds the step: what changes no function
+// needs none. A freeze does hold it.
+func (s Step) Windowless() bool { return s.AnyTime || s.Kind == KindPublish || s.Kind == KindShare }
 
 // Done reports whether the step was applied, or whether there was nothing left to
 // do. One that changed AWS and has an error is not: somebody has to look.
@@ -183,6 +190,16 @@ func Line(region string, s Step) string {
 		return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Sharing.String(), target(s.To))
 	}
 	return ruling.ApprovalLine(region, string(s.Kind), s.LayerARN, s.Function, target(s.To))
+}
+
+// LineBefore returns the line that a step had before the version it brings got its
+// number; empty where that is not known.
+func LineBefore(region string, s Step) string {
+	if s.Content == "" || s.To.Number() == 0 {
+		return ""
+	}
+	s.To = s.LayerARN.Unpublished(s.Content)
+	return Line(region, s)
 }
 
 // target returns a version as a line has it: its number, or sha256:… before it has one;

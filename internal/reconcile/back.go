@@ -29,8 +29,11 @@ func notHere(version, environment string) string {
 // Region.
 type Returning struct {
 	catalog.Catalog
-	Asked int64   // what Git asks for
-	Had   []int64 // see Past.Had
+	Asked int64 // what Git asks for; 0 = none, or Missing
+	// Missing is the semantic version that Git asks for and that is not published yet;
+	// empty = there is none. It has no number, so that nothing can be kept away.
+	Missing string
+	Had     []int64 // see Past.Had
 
 	here        []int64 // see Past.Here
 	environment string
@@ -50,7 +53,10 @@ type standsAt struct {
 func Returns(env desired.Environment, layer desired.LayerWish, snap *state.Snapshot, past plan.Past) Returning {
 	r := &region{world: &world{want: env, snap: snap, past: past}}
 	w := r.resolve(0, layer)
-	ret := Returning{Catalog: w.catalog, Asked: w.target.number, Had: past.Had(layer.Layer), here: past.Here(layer.Layer), environment: env.Name}
+	ret := Returning{Catalog: w.catalog, Asked: w.target.live(), Had: past.Had(layer.Layer), here: past.Here(layer.Layer), environment: env.Name}
+	if m := w.catalog.Resolve(layer.Version, layer.At).Missing; m != nil {
+		ret.Missing = m.String()
+	}
 	for i := range snap.Functions {
 		f := &snap.Functions[i]
 		if t, _ := w.wants(f); !w.Selects(*f) || f.Image || f.Edge || t.number != w.target.number {

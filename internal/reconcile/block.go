@@ -8,7 +8,6 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/words"
 )
 
 // obstacle returns why a function cannot be changed as the steps ask, or nil. It
@@ -68,13 +67,21 @@ func (r *region) conflict(w *wish, f *state.Function, s plan.Step) string {
 			if other.Layer != w.Layer || !other.Selects(*f) {
 				continue
 			}
-			if theirs, _ := other.wants(f); theirs.number != s.To.Number() {
+			if theirs, _ := other.wants(f); theirs.number != s.To.Number() || s.To.Content() != "" {
 				return fmt.Sprintf("environments %s and %s want different versions of %s on it: %s and %s",
-					r.want.Name, o.Want.Name, w.Name, w.show(s.To.Number()), words.Version(theirs.number, theirs.semver))
+					r.want.Name, o.Want.Name, w.Name, ours(w, s), theirs)
 			}
 		}
 	}
 	return ""
+}
+
+// ours returns the version that a step brings, for people.
+func ours(w *wish, s plan.Step) string {
+	if s.To.Content() != "" {
+		return target{unpublished, s.ToVersion}.String()
+	}
+	return w.show(s.To.Number())
 }
 
 // incompatible: AWS attaches a layer for another runtime or architecture and
@@ -108,8 +115,8 @@ func (r *world) bootstrap(w *wish, f *state.Function, s plan.Step) string {
 // unusable: the wanted version cannot be read, which AWS asks of whoever
 // attaches it, also of a layer of our own.
 func (r *region) unusable(_ *wish, _ *state.Function, s plan.Step) string {
-	if s.To == "" {
-		return ""
+	if s.To == "" || s.To.Content() != "" {
+		return "" // AWS knows nothing yet of what is not published
 	}
 	return r.probe(s.To, "the wanted version cannot be attached")
 }

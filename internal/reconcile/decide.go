@@ -88,6 +88,7 @@ func (r *region) decide() {
 	r.noteWithdrawn()
 	r.countSelection()
 	r.pinNumbers()
+	r.publish()
 	r.retention()
 	r.checkBlocked()
 	r.addLagging()
@@ -127,7 +128,7 @@ func Resolve(in Input) (found map[string][]desired.Problem, needs []state.Needs)
 	for i, given := range in.Regions {
 		if r := newRegion(in, i); r.snap != nil {
 			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
-			needs[i].Probes = r.untried()
+			needs[i].Probes, needs[i].Artifacts = r.untried(), r.plan.Needs.Artifacts
 		}
 	}
 	return found, needs
@@ -177,8 +178,8 @@ func (r *region) lines() []string {
 
 func (r *world) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 
-// sort orders the plan: first what goes back, the newest wave first, then
-// functions by layer and name, then prunes, the oldest first. What gives callers
+// sort orders the plan: first what goes back, the newest wave first, then what is
+// published, which others need, then functions by layer and name, then prunes, the oldest first. What gives callers
 // new layers comes after what attaches them.
 func (r *region) sort() {
 	rank := func(s *plan.Step) int {
@@ -186,7 +187,9 @@ func (r *region) sort() {
 		case s.Kind == plan.KindPrune:
 			return 1
 		case s.Cause == plan.CauseRollback:
-			return -s.Wave
+			return -2 * s.Wave
+		case s.Kind == plan.KindPublish:
+			return -1
 		}
 		return 0
 	}
@@ -200,7 +203,7 @@ func (r *region) sort() {
 		if c := cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(serve(a), serve(b))); c != 0 {
 			return c
 		}
-		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	}
 	r.plan.Steps = sortedSteps(r.plan.Steps, compare)
 	slices.SortStableFunc(r.plan.Drift, func(a, b plan.Drift) int {

@@ -158,19 +158,21 @@ func (r *region) doubted(l state.LayerARN) bool {
 // cost counts what the steps that may run now take, and a sweep and a delete
 // per prune.
 func (r *region) cost() {
-	functions, prunes := map[string]bool{}, 0
+	functions, prunes, publishes := map[string]bool{}, 0, 0
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
 		case s.Held != nil:
 		case s.Kind == plan.KindPrune:
 			prunes++
+		case s.Kind == plan.KindPublish:
+			publishes++
 		default:
 			functions[s.Function] = true
 		}
 	}
 	writes, reads := r.calls(len(functions))
-	writes += prunes
+	writes += prunes + 2*publishes // the versions are listed just before, so that none is published twice
 	if prunes > 0 && r.snap != nil {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}

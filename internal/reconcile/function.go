@@ -240,7 +240,7 @@ func (r *world) anyTime(s plan.Step) bool {
 		return false
 	}
 	applied := r.past.Layers[s.LayerARN].Applied
-	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number()
+	return len(applied) > 0 && applied[len(applied)-1] == s.To.Number() && s.To.Content() == ""
 }
 
 func (r *region) adopt(w *wish, f *state.Function, n int64) {
@@ -258,7 +258,7 @@ func (r *world) step(w *wish, f *state.Function, t target, have int64, past laye
 		s.From = w.version(have)
 	}
 	if t.number > 0 {
-		s.To = w.version(t.number)
+		s.To, s.Content = w.version(t.number), w.contents[t.number]
 	}
 	return s
 }
@@ -299,16 +299,16 @@ type reasonKey struct {
 }
 
 func changeReason(w *wish, t target, have int64, pin *desired.Pin) string {
-	wish := fmt.Sprintf("Git asks for %s", words.Version(t.number, t.semver))
+	wish := fmt.Sprintf("Git asks for %s", t)
 	switch {
 	case pin != nil && pin.Reason != "":
-		wish = fmt.Sprintf("pinned at %s until %s: %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly), pin.Reason)
+		wish = fmt.Sprintf("pinned at %s until %s: %s", t, pin.Until.Format(time.DateOnly), pin.Reason)
 	case pin != nil:
-		wish = fmt.Sprintf("pinned at %s until %s", words.Version(t.number, t.semver), pin.Until.Format(time.DateOnly))
+		wish = fmt.Sprintf("pinned at %s until %s", t, pin.Until.Format(time.DateOnly))
 	case w.Version.Kind == desired.None:
 		wish = "Git asks for no version"
 	case w.Version.Kind == desired.Range || w.Version.Kind == desired.Latest:
-		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, words.Version(t.number, t.semver))
+		wish = fmt.Sprintf("Git asks for %s, which is now %s", w.Version, t)
 	}
 	if have == 0 {
 		return wish + ", and the function does not have the layer"

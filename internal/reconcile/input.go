@@ -32,6 +32,9 @@ type Input struct {
 	// PruneStop is why nothing at all may be pruned (an invalid file
 	// anywhere, an environment not read); empty = it may.
 	PruneStop string
+	// Revision is the commit that Want is of, where it is known: what is published from
+	// the repository is read there, and says so.
+	Revision string
 	// Published is the content of each version that was published first, anywhere: the
 	// layer in Git to canonical semantic version to lower-case hex SHA-256. Other bytes
 	// under its name are refused; nil = nothing is known to be published.

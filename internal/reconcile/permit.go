@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -146,7 +147,7 @@ func (m *permit) holders(hs []plan.Held, r *region, s *plan.Step) []plan.Held {
 		hold(plan.ByQuarantine, time.Time{}, s.Quarantined)
 	}
 	w := r.open
-	if s.AnyTime {
+	if s.Windowless() {
 		w = r.freezes
 	}
 	if w.Frozen {
@@ -184,7 +185,9 @@ func (m *permit) rolloutHolders(r *region, s plan.Step, hold func(plan.By, time.
 	if s.Tug != "" {
 		hold(plan.ByTugOfWar, time.Time{}, s.Tug)
 	}
-	if s.InRollout() && m.order[r] != "" && !r.sameRollout() {
+	if why := r.publishedFirst(&s); why != "" {
+		hold(plan.ByOrder, time.Time{}, why)
+	} else if s.InRollout() && m.order[r] != "" && !r.sameRollout() {
 		hold(plan.ByOrder, time.Time{}, m.order[r])
 	}
 	if reason && waits.By == plan.ByWave {
@@ -287,12 +290,48 @@ func (m *permit) approved(r *region, s plan.Step) bool {
 		if len(m.bound) == 0 && m.same == nil {
 			return false
 		}
-		line := r.line(s)
-		return m.bound[line] != nil || m.same != nil && m.same.Covers(line, m.digest)
+		if m.covers(r.line(s)) {
+			return true
+		}
+		before := plan.LineBefore(r.want.Region, s)
+		return before != "" && m.covers(before)
 	case plan.CauseRetention:
 		return !m.latest.IsZero() && !m.latest.Before(r.candidateSince(s))
 	default:
 		return m.same != nil
+	}
+}
+
+func (m *permit) covers(line string) bool {
+	return m.bound[line] != nil || m.same != nil && m.same.Covers(line, m.digest)
+}
+
+// contentOf returns the SHA-256 of a live version's zip, where it is sure: the history
+// knows what was published first under a semantic version, and the number has the stamp
+// of just that. By it an approval that was given before the version had a number covers
+// the steps that attach it; one of another content does not. Empty = it is not sure.
+func (r *world) contentOf(w *wish, number int64) string {
+	s, ok := catalog.ReadStamp(w.catalog.Version(number).Description)
+	if !ok {
+		return ""
+	}
+	sha256 := r.in.Published[w.Name][s.Version.String()]
+	if sha256 == "" || !s.Is(sha256) {
+		return ""
+	}
+	return sha256
+}
+
+// noteContents notes the contents of the versions that Git asks for.
+func (r *world) noteContents(w *wish) {
+	if len(r.in.Published[w.Name]) == 0 {
+		return
+	}
+	w.contents = map[int64]string{}
+	for _, t := range append(w.pins[:len(w.pins):len(w.pins)], w.target) {
+		if sha256 := r.contentOf(w, t.number); sha256 != "" {
+			w.contents[t.number] = sha256
+		}
 	}
 }
 
@@ -317,7 +356,7 @@ func (m *permit) shared(r *region, s *plan.Step, hs []plan.Held) *plan.Held {
 	if len(hs) == 0 {
 		return nil
 	}
-	obeys := s.AnyTime || s.Cause == plan.CauseRollback
+	obeys := s.Windowless() || s.Cause == plan.CauseRollback
 	if l := m.last; l.held != nil && l.region == r && l.own == obeys && slices.EqualFunc(l.holders, hs, sameHolder) {
 		return l.held
 	}

@@ -84,8 +84,8 @@ func (r *region) smokeTests() {
 // unsigned: a function with a code-signing configuration that is enforced takes
 // layers of the allowed signers only.
 func (r *region) unsigned(_ *wish, f *state.Function, s plan.Step) string {
-	if s.To == "" {
-		return ""
+	if s.To == "" || s.To.Content() != "" {
+		return "" // what layerd publishes is judged once it has a number
 	}
 	if r.snap.Signing == nil {
 		r.plan.Needs.Signing = true
@@ -112,7 +112,7 @@ func (r *region) unsigned(_ *wish, f *state.Function, s plan.Step) string {
 func (r *region) oversize(f *state.Function, after []state.LayerVersionARN) string {
 	sum, known := f.CodeSize, f.CodeSize > 0
 	for _, v := range after {
-		size := r.snap.Probes[v].Size
+		size := r.sizeOf(v)
 		sum, known = sum+size, known && size > 0
 	}
 	if sum > maxUnzipped {
@@ -122,6 +122,21 @@ func (r *region) oversize(f *state.Function, after []state.LayerVersionARN) stri
 		r.sizeless++
 	}
 	return ""
+}
+
+// sizeOf returns the size of a layer version's zip, in bytes; 0 = unknown.
+func (r *region) sizeOf(v state.LayerVersionARN) int64 {
+	if v.Content() == "" {
+		return r.snap.Probes[v].Size
+	}
+	for _, w := range r.wishes {
+		for _, p := range w.pending {
+			if p.to == v {
+				return p.publishing.Content.Size
+			}
+		}
+	}
+	return 0
 }
 
 func (r *region) sizeNote() {

@@ -69,6 +69,9 @@ func (r *world) quarantineReason(s plan.Step) string {
 	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
 		return "" // a heal would bring it to a function that was left alone
 	}
+	if s.To.Content() != "" {
+		return "" // what has no number is not the one that failed, nor none
+	}
 	q := r.quarantine(s.LayerARN, s.To.Number(), s.Function)
 	if q == nil {
 		return ""

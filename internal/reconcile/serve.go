@@ -111,7 +111,7 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 // serves reports whether callers have already what the steps do to $LATEST: somebody
 // changed only that.
 func (s *serving) serves(steps []plan.Step) bool {
-	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) })
+	return !slices.ContainsFunc(steps, func(st plan.Step) bool { return st.To.Number() != s.number(st.LayerARN) || st.To.Content() != "" })
 }
 
 // addLagged adds to a serve step that callers are to get what $LATEST has of a

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/window"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // world is everything that is known of one Region while it is decided about. It is
@@ -47,6 +48,9 @@ type wish struct {
 	target  target
 	pins    []target // by index of Pins
 	ok      bool     // everything was found
+	pending []pending
+	// contents are what is known of live versions that Git asks for, see contentOf.
+	contents map[int64]string
 	// here are the numbers that were here before, see Past.Here; only where a
 	// person has rolled the layer back.
 	here []int64
@@ -65,11 +69,24 @@ func (w *wish) version(n int64) state.LayerVersionARN {
 
 // target is what a version of Git stands for in one Region.
 type target struct {
-	number int64  // 0 = none: the layer is to be taken off
+	number int64  // 0 = none: the layer is to be taken off; see also unpublished
 	semver string // canonical, "" when unknown
 }
 
-func targetOf(r catalog.Resolution) target { return target{number: r.Number, semver: r.Semver} }
+func targetOf(r catalog.Resolution) target {
+	if r.Missing != nil {
+		r.Number = unpublished
+	}
+	return target{number: r.Number, semver: r.Semver}
+}
+
+// String returns the target as people compare it, see words.Version.
+func (t target) String() string {
+	if t.number >= unpublished {
+		return t.semver + ", which is not published yet"
+	}
+	return words.Version(t.number, t.semver)
+}
 
 // draft is what a decision comes to so far. It only grows.
 type draft struct {
@@ -89,6 +106,7 @@ type draft struct {
 	expects map[state.LayerVersionARN]bool // see expected
 	reasons map[reasonKey]string           // see changeReason
 	span    *spanning                      // see windowTooShort
+	parts   map[string]string              // see partUnpublished
 	forward map[string]bool                // see forwards
 	scratch []plan.Step                    // of the function in hand
 }
@@ -167,7 +185,10 @@ func listing(lw desired.LayerWish, snap *state.Snapshot) *state.Snapshot {
 func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 	w := &wish{LayerWish: lw, place: place, catalog: catalog.New(lw, listing(lw, r.snap), r.past.Layers[lw.Layer].Numbers), ok: true}
 	take := func(res catalog.Resolution, at desired.Position) target {
-		if res.Problem == nil {
+		t := targetOf(res)
+		if res.Missing != nil {
+			t, res.Problem = r.missing(w, res.Missing, at)
+		} else if res.Problem == nil {
 			res.Problem = r.refused(w, res.Number, at)
 		}
 		r.misnamed(w, res.Problem)
@@ -183,7 +204,7 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		if n := (plan.Note{Code: "version_not_taken", Message: res.NotTaken}); res.NotTaken != "" && !slices.Contains(r.plan.Notes, n) {
 			r.plan.Notes = append(r.plan.Notes, n)
 		}
-		return targetOf(res)
+		return t
 	}
 	w.target = take(w.catalog.Resolve(lw.Version, lw.At), lw.At)
 	for _, p := range lw.Pins {
@@ -198,6 +219,10 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 	for _, v := range w.catalog.Versions() {
 		w.versions[v.Number] = w.Layer.Version(v.Number)
 	}
+	for _, p := range w.pending {
+		w.versions[p.target.number] = p.to
+	}
+	r.noteContents(w)
 	return w
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
@@ -33,6 +34,10 @@ type scenario struct {
 	truth  []state.Uses
 	grants map[state.LayerVersionARN]state.Policy
 	probes map[state.LayerVersionARN]state.Probe
+	// archives are what artifacts are, by layer and version; made is what was
+	// published, and how often.
+	archives map[string]state.Content
+	made     map[string]int
 }
 
 // TestWorlds checks every promise of the package over many small worlds. A
@@ -127,13 +132,20 @@ func (w *scenario) answer(i int, n state.Needs) {
 		}
 		snap.Probes[v] = p
 	}
+	snap.Contents = maps.Clone(snap.Contents)
+	for _, a := range n.Artifacts {
+		if snap.Contents == nil {
+			snap.Contents = map[state.Artifact]state.Content{}
+		}
+		snap.Contents[a] = w.archives[a.Layer+" "+a.Version]
+	}
 	w.in.Regions = slices.Clone(w.in.Regions)
 	w.in.Regions[i].Have = &snap
 }
 
 func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 	t.Helper()
-	found, _ := Resolve(Input{Regions: w.in.Regions, Others: w.in.Others, Now: w.in.Now})
+	found, _ := Resolve(Input{Regions: w.in.Regions, Others: w.in.Others, Now: w.in.Now, Revision: w.in.Revision, Published: w.in.Published})
 	for i, r := range p.Regions {
 		problems, read := found[r.Want.Region]
 		if diff := cmp.Diff(problems, r.Problems); diff != "" || read != (w.in.Regions[i].Have != nil) {
@@ -163,6 +175,9 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 				to := ""
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
+				}
+				if sha256 := s.To.Content(); sha256 != "" {
+					to = "sha256:" + sha256
 				}
 				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
 			}
@@ -210,6 +225,11 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
+	if s.Kind == plan.KindPublish {
+		checkPublish(t, w, i, r, s)
+	} else if s.To.Content() != "" && !s.HeldBy(plan.ByOrder) {
+		t.Errorf("%s would attach what has no number: %+v", s.ID, s.Held)
+	}
 	if st := r.Want.Calendar.At(w.in.Now); mayJoin(w, i, r, s) && s.HeldBy(plan.ByWindow) || !mayJoin(w, i, r, s) && !st.Open && !st.Frozen && !s.HeldBy(plan.ByWindow) {
 		t.Errorf("%s with new_functions now %t and the calendar %+v is held: %+v", s.ID, r.Want.NewFunctionsNow, st, s.Held)
 	}
@@ -241,9 +261,54 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 // number is where all of the environment was brought last.
 func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
+	if s.Kind == plan.KindPublish {
+		return true // it changes no function
+	}
 	return r.Want.NewFunctionsNow && s.Kind == plan.KindAttach && s.From == "" && s.Cause == plan.CauseChange &&
 		w.in.Regions[i].Past.Functions[s.Function].Applied[s.LayerARN] == 0 &&
 		len(applied) > 0 && s.To == s.LayerARN.Version(applied[len(applied)-1])
+}
+
+// checkPublish: what is published is what Git wants and AWS lacks, and its bytes are what
+// they were at the first time.
+func checkPublish(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
+	t.Helper()
+	a, c := s.Publishing.Artifact, w.archives[s.Layer+" "+s.ToVersion]
+	if s.To != s.LayerARN.Unpublished(c.SHA256) || s.Publishing.Content != c || c.Code != "" || a.Version != s.ToVersion || s.Function != "" {
+		t.Errorf("%s makes %+v of %+v", s.ID, s.Publishing, c)
+	}
+	if first := w.in.Published[s.Layer][s.ToVersion]; first != "" && first != c.SHA256 {
+		t.Errorf("%s has other bytes than the first publish", s.ID)
+	}
+	l, _ := w.in.Regions[i].Have.Layer(s.LayerARN)
+	for _, v := range l.Versions {
+		if stamp, ok := catalog.ReadStamp(v.Description); ok && stamp.Version.String() == s.ToVersion {
+			t.Errorf("%s is live as %d", s.ID, v.Number)
+		}
+	}
+	wanted := func(v desired.Version) bool { return v.Kind == desired.Exact && v.Semver.String() == s.ToVersion }
+	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool {
+		return l.Layer == s.LayerARN && (wanted(l.Version) || slices.ContainsFunc(l.Pins, func(p desired.Pin) bool { return wanted(p.Version) }))
+	}) {
+		t.Errorf("%s: Git asks for no such version", s.ID)
+	}
+	n := 0
+	for _, other := range r.Steps {
+		if other.Kind == plan.KindPublish && other.LayerARN == s.LayerARN && other.ToVersion == s.ToVersion {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%s is published by %d steps", s.ID, n)
+	}
+	for at, other := range r.Steps {
+		if other.ID == s.ID {
+			break
+		}
+		if other.To == s.To && other.Kind != plan.KindPublish {
+			t.Errorf("step %d, %s, needs %s, which comes later", at, other.ID, s.ID)
+		}
+	}
 }
 
 // checkPrune states the protections anew, in other words than the code.
@@ -309,6 +374,11 @@ func checkLists(t *testing.T, w *scenario, i int, r plan.Region) {
 		f, ok := w.in.Regions[i].Have.Function(name)
 		if !ok || f.Image || f.Edge {
 			t.Errorf("steps for %s, which is not a function with layers", name)
+		}
+		for j := range steps {
+			if steps[j].To.Content() != "" {
+				steps[j].To = steps[j].LayerARN.Version(999) // the number that it gets
+			}
 		}
 		after := plan.Fold(f.Layers, steps)
 		ours := map[state.LayerARN]state.LayerVersionARN{}
@@ -379,23 +449,37 @@ func documentOf(p plan.Plan) plan.Document { return plan.NewDocument("store", ""
 func checkConverges(t *testing.T, w *scenario) {
 	t.Helper()
 	w.openGates()
-	for round := range 3 {
+	last := 2
+	for round := 0; round <= last; round++ {
 		p := w.decide()
-		runnable := 0
+		runnable, publishes := 0, 0
+		for _, r := range p.Regions {
+			for _, s := range r.Steps {
+				if s.Kind == plan.KindPublish && s.Held == nil {
+					publishes++
+				}
+			}
+		}
+		if publishes > 0 && round == 0 {
+			last++ // with the publish between
+		} else if publishes > 0 {
+			t.Errorf("round %d still publishes", round)
+		}
 		for i, r := range p.Regions {
 			for _, s := range r.Steps {
 				if s.Held == nil {
 					runnable++
-				} else if s.Held.By != plan.ByDesired && s.Held.By != plan.ByLimit {
+				} else if s.Held.By != plan.ByDesired && s.Held.By != plan.ByLimit && (s.Held.By != plan.ByOrder || publishes == 0) {
 					t.Errorf("%s is held by %s with every gate open: %s", s.ID, s.Held.By, s.Held.Reason)
 				}
 			}
 			w.apply(i, r)
+			w.publish(t, i, r)
 		}
 		if runnable == 0 {
 			return
 		}
-		if round == 2 {
+		if round == last {
 			t.Errorf("round %d still has %d steps to do: %+v", round, runnable, p.Regions[0].Steps)
 		}
 	}
@@ -457,6 +541,33 @@ func (w *scenario) apply(i int, r plan.Region) {
 	w.in.Regions[i].Have = &snap
 }
 
+// publish does what internal/apply and AWS do for a publish: the next number, which was
+// never there before, with the Description that the step has.
+func (w *scenario) publish(t *testing.T, i int, r plan.Region) {
+	t.Helper()
+	for _, s := range r.Steps {
+		if s.Kind != plan.KindPublish || s.Held != nil {
+			continue
+		}
+		what := fmt.Sprint(s.LayerARN, s.ToVersion, s.Publishing.Content.SHA256)
+		if w.made[what]++; w.made[what] > 1 {
+			t.Errorf("%s was published before", s.ID)
+		}
+		snap := *w.in.Regions[i].Have
+		snap.Layers = slices.Clone(snap.Layers)
+		j := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
+		snap.Layers[j].Versions = append(slices.Clone(snap.Layers[j].Versions), state.LayerVersion{
+			Number: int64(100 + len(w.made)), Description: s.Publishing.Description, Created: w.in.Now, Runtimes: s.Publishing.Runtimes,
+		})
+		snap.Sort()
+		w.in.Regions[i].Have = &snap
+		if w.in.Published[s.Layer] == nil {
+			w.in.Published[s.Layer] = map[string]string{}
+		}
+		w.in.Published[s.Layer][s.ToVersion] = s.Publishing.Content.SHA256
+	}
+}
+
 func arnOf(name string) state.LayerARN { return state.NewLayerARN("aws", tokyo, account, name) }
 
 func mustVersion(text string) desired.Version {
@@ -516,6 +627,7 @@ func generate(r *rand.Rand) *scenario {
 	if chance(r, 20) {
 		w.in.PruneStop = "environments/dev.yaml is invalid"
 	}
+	w.artifacts(r)
 	if chance(r, 30) {
 		w.approve(r)
 	}
@@ -523,6 +635,43 @@ func generate(r *rand.Rand) *scenario {
 		w.probes[foreignLayer.Version(1)] = state.Probe{Reason: "not authorized"}
 	}
 	return w
+}
+
+// artifacts has some layers published from artifacts that are well, refused, or not
+// what was published first.
+func (w *scenario) artifacts(r *rand.Rand) {
+	w.archives, w.made, w.in.Published = map[string]state.Content{}, map[string]int{}, map[string]map[string]string{}
+	w.in.Revision = pick(r, commit, "")
+	layers := w.in.Regions[0].Want.Layers
+	for i := range layers {
+		lw := &layers[i]
+		if chance(r, 50) {
+			continue
+		}
+		lw.Source = &desired.Source{Location: pick(r, "layers/"+lw.Name, "s3://b/${VERSION}.zip"), Description: pick(r, "", lw.Name, "v9.9.9 of it"), SHA256: map[string]string{}}
+		if chance(r, 60) {
+			lw.Version = mustVersion(pick(r, "2.0.0", "2.1.0-rc.1"))
+		}
+		for j := range lw.Pins {
+			lw.Pins[j].Version = mustVersion(pick(r, "2.0.0", "2.2.0", "2"))
+		}
+		if chance(r, 10) {
+			lw.Known = map[string]int64{"2.0.0": int64(1 + r.IntN(8))} // which is not what layerd publishes
+		}
+		for _, version := range []string{"1.3.0", "1.4.0", "1.6.0", "2.0.0", "2.1.0-rc.1", "2.2.0"} {
+			c := state.Content{SHA256: pick(r, hashA, hashB), Size: 1 << 20, Unzipped: 2 << 20}
+			if chance(r, 15) {
+				c = state.Content{Code: "artifact_missing", Message: "it is not there"}
+			}
+			w.archives[lw.Name+" "+version] = c
+			if chance(r, 20) {
+				w.in.Published[lw.Name] = map[string]string{version: pick(r, hashA, hashB)}
+			}
+			if chance(r, 10) {
+				lw.Source.SHA256[version] = pick(r, hashA, hashB)
+			}
+		}
+	}
 }
 
 func (w *scenario) approve(r *rand.Rand) {

@@ -99,36 +99,62 @@ func (p *Run) environment(ctx context.Context, env []desired.Environment, in *re
 	if *in, err = p.input(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
-	planned = p.decide(ctx, in)
 	done := make([]plan.Outcome, len(in.Regions))
-	if p.Only == nil {
-		if planned, err = p.advanceAll(ctx, in, planned, done); err != nil {
-			return planned, err
+	tried := make([][]plan.Step, len(in.Regions))
+	var d prepared
+	for again := true; again && err == nil; {
+		if d, err = p.prepare(ctx, in, done, tried); err == nil {
+			again, err = p.publishFirst(ctx, in, d.planned, tried)
 		}
-	}
-	whole := p.checkAlarms(ctx, in, planned)
-	planned = p.only(whole)
-	if p.Decided != nil {
-		if err := p.Decided(ctx, planned); err != nil {
-			return planned, err
-		}
-	}
-	quiet, err := p.learn(ctx, *in, planned)
-	if err == nil {
-		err = p.bindApprovals(ctx, in, planned)
+		d.planned = withTried(d.planned, tried)
 	}
 	for i := range in.Regions {
 		if err == nil {
-			err = p.applyRegion(ctx, in, planned, whole.Regions[i].Waves, i, &done[i])
+			err = p.applyRegion(ctx, in, d.planned, d.waves[i], i, &done[i])
 		}
 	}
 	if err == nil && p.Only == nil {
-		err = p.announce(ctx, in, planned, done, quiet)
+		err = p.announce(ctx, in, d.planned, done, d.quiet)
 	}
 	if err == nil && p.Only == nil {
-		err = p.finish(ctx, in, planned, done, quiet)
+		err = p.finish(ctx, in, d.planned, done, d.quiet)
 	}
-	return planned.After(done), err
+	for i := range done {
+		done[i].Applied = done[i].Applied || len(tried[i]) > 0
+	}
+	return d.planned.After(done), err
+}
+
+// prepared is a decision that may be carried out.
+type prepared struct {
+	planned plan.Plan
+	waves   [][]plan.Wave // by Region, of all steps: also of such as the round is not about
+	quiet   bool          // the past stays what was read of it
+}
+
+// prepare decides, moves rollouts on, and writes down what has to be known before the
+// plan is carried out. tried are publishes that this round has behind it.
+func (p *Run) prepare(ctx context.Context, in *reconcile.Input, done []plan.Outcome, tried [][]plan.Step) (d prepared, err error) {
+	d.planned = p.decide(ctx, in)
+	if p.Only == nil {
+		if d.planned, err = p.advanceAll(ctx, in, d.planned, done); err != nil {
+			return d, err
+		}
+	}
+	d.planned = p.checkAlarms(ctx, in, d.planned)
+	for _, r := range d.planned.Regions {
+		d.waves = append(d.waves, r.Waves)
+	}
+	d.planned = withTried(p.only(d.planned), tried)
+	if p.Decided != nil {
+		if err := p.Decided(ctx, d.planned); err != nil {
+			return d, err
+		}
+	}
+	if d.quiet, err = p.learn(ctx, *in, d.planned); err == nil {
+		err = p.bindApprovals(ctx, in, d.planned)
+	}
+	return d, err
 }
 
 // learn writes down what the look and the decision taught. quiet reports that
@@ -223,6 +249,7 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
+		Open:   p.opener(r.Want),
 		Log:    p.Log.With("env", r.Want.Name, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: r.Want.Name, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
@@ -280,6 +307,7 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange && s.Held == nil {
 				begins[plan.Line(r.Want.Region, s)] = true
+				begins[plan.LineBefore(r.Want.Region, s)] = true
 			}
 			waits = waits || s.HeldBy(plan.ByApproval) || s.HeldBy(plan.ByLimit)
 		}
@@ -328,6 +356,7 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 		for _, s := range r.Steps {
 			if !s.Done() {
 				left[plan.Line(r.Want.Region, s)] = true
+				left[plan.LineBefore(r.Want.Region, s)] = true
 			}
 		}
 		for _, b := range r.Blocked {

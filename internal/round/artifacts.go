@@ -24,19 +24,17 @@ type Artifacts interface {
 	Open(ctx context.Context, env desired.Environment, a state.Artifact, found state.Content) (apply.Source, error)
 }
 
-// codeArtifact is of a Region whose decision needs an archive that is out of reach.
-const codeArtifact = "artifact_unreachable"
-
 // lookInto adds to one Region's snapshot what the archives are that its decision asks
 // for. Other environments of the same place do not get it from there: each looks with
-// its own rights, at its own commit. When one is out of reach the Region counts as not
-// read, as with AWS: what would be published, and attached after it, is half known.
-func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.Artifact) error {
+// its own rights, at its own commit.
+//
+// One that is out of reach is content that is not known, and a problem of this
+// environment's wish alone: nothing new starts there, and what does not need the archive
+// goes on, drift that is healed and a rollback that a person asks for among it. It is
+// looked at again with the next decision.
+func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.Artifact) {
 	if len(wanted) == 0 || r.Have == nil {
-		return nil
-	}
-	if p.Artifacts == nil {
-		return errors.New("archives of layers are not read here")
+		return
 	}
 	snap := *r.Have
 	snap.Contents = maps.Clone(snap.Contents)
@@ -44,28 +42,40 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 		snap.Contents = map[state.Artifact]state.Content{}
 	}
 	for _, a := range wanted {
-		found, err := p.Artifacts.Look(ctx, r.Want, a)
+		found, err := p.lookIntoOne(ctx, r.Want, a)
+		if cut := interrupted(ctx); cut != nil {
+			r.Have, r.Unread = nil, cut
+			return
+		}
+		if elsewhere := state.Elsewhere(err); elsewhere != nil {
+			r.Have, r.Unread = nil, awsFailure(ctx, err)
+			return
+		}
 		if err != nil {
-			err = fmt.Errorf("read %s of %s %s: %w", a.Location, a.Layer, a.Version, err)
-			if r.Have, r.Unread = nil, artifactFailure(ctx, err); ctx.Err() != nil {
-				return nil // it was not refused, and is not noted beside the failure
+			p.Log.Warn("archive not read", "env", r.Want.Name, "region", r.Want.Region, "location", a.Location, "err", err)
+			found = state.Content{
+				Code: desired.CodeArtifactUnread, Message: fmt.Sprintf("%s is out of reach: %s", a.Location, err), Suggestion: "it is read again with the next look; nothing is published until then",
 			}
-			return err
 		}
 		snap.Contents[a] = found
 	}
 	r.Have = &snap
-	return nil
 }
 
-// artifactFailure is why a Region was left alone whose decision needs an archive that
-// could not be read.
-func artifactFailure(ctx context.Context, err error) *plan.Failure {
-	if cut := interrupted(ctx); cut != nil {
-		return cut
+func (p *Run) lookIntoOne(ctx context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
+	if p.Artifacts == nil {
+		return state.Content{}, errors.New("archives of layers are not read here")
 	}
-	if elsewhere := state.Elsewhere(err); elsewhere != nil {
-		return &plan.Failure{Code: plan.CodeWrongAccount, Message: elsewhere.Error()}
+	return p.Artifacts.Look(ctx, env, a)
+}
+
+// opener returns what opens the archives that an environment publishes; nil = nothing
+// can be published.
+func (p *Run) opener(e desired.Environment) func(context.Context, plan.Publishing) (apply.Source, error) {
+	if p.Artifacts == nil {
+		return nil
 	}
-	return &plan.Failure{Code: codeArtifact, Message: err.Error(), Retryable: true}
+	return func(ctx context.Context, pub plan.Publishing) (apply.Source, error) {
+		return p.Artifacts.Open(ctx, e, pub.Artifact, pub.Content)
+	}
 }

@@ -229,7 +229,8 @@ func (p *Run) look(ctx context.Context, in *reconcile.Input, i int, n state.Need
 	if n.Artifacts = nil; !n.Empty() {
 		recalled, err = p.lookAtPlace(ctx, in, i, n, cache)
 	}
-	return recalled, errors.Join(err, p.lookInto(ctx, &in.Regions[i], wanted))
+	p.lookInto(ctx, &in.Regions[i], wanted)
+	return recalled, err
 }
 
 // lookAtPlace is look for what AWS is asked about the place itself.

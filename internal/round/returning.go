@@ -56,6 +56,10 @@ func returning(d Decision, i int, ask Rollback) (returnee, error) {
 		return t, t.refusal(RefusedInvalid, nil, "%s in %s: %s", ask.Layer, t.place(), why)
 	}
 	t.live = reconcile.Returns(region.Want, t.wish, t.have, known.Past)
+	if t.live.Missing != "" {
+		return t, t.refusal(RefusedInvalid, nil, "%s in %s: Git asks for %s, which is not published yet and has no number that could be kept away; change the version in Git",
+			ask.Layer, t.place(), t.live.Missing)
+	}
 	return t, nil
 }
 

@@ -259,6 +259,7 @@ func (p *Run) origin(environment string) Origin {
 func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.Input, error) {
 	in := reconcile.Input{
 		Now: p.Now(), Rates: p.Rates, PruneStop: p.pruneStop(), Stale: p.origin(env[0].Name).Held, Unleased: p.Watching,
+		Revision: p.origin(env[0].Name).Revision,
 	}
 	for _, e := range env {
 		r := reconcile.Region{Want: e, Unread: p.refused[e.Account], Begun: p.begunIn(e)}
@@ -274,6 +275,9 @@ func (p *Run) input(ctx context.Context, env []desired.Environment) (reconcile.I
 	}
 	var err error
 	if in.Others, err = p.others(ctx, in.Regions); err != nil {
+		return in, err
+	}
+	if in.Published, err = p.published(ctx, in.Regions); err != nil {
 		return in, err
 	}
 	if err := p.rollouts(ctx, &in); err != nil {

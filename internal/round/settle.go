@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
@@ -24,7 +25,7 @@ func (p *Run) settle(ctx context.Context, environment string) error {
 			continue
 		}
 		done[e.ID] = true
-		out, known := settled(ctx, seen, e)
+		out, known := settled(ctx, seen, e, p.Now())
 		if !known {
 			continue
 		}
@@ -53,7 +54,10 @@ func (p *Run) seen(environment, region string) *seen {
 // nothing of it, or somebody else has been there since. Whoever made it was killed: that
 // what was meant is not there is no failure, and is tried again as if it had never
 // begun. known is false while that cannot be told.
-func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, known bool) {
+func settled(ctx context.Context, s *seen, e history.Entry, now time.Time) (out apply.Outcome, known bool) {
+	if e.Kind == plan.KindPublish {
+		return settledPublish(ctx, s.cloud, e, now)
+	}
 	if e.Kind == plan.KindPrune {
 		layer, n, _ := e.From.Split()
 		l, listed := s.snapshot().Layer(layer)
@@ -74,6 +78,28 @@ func settled(ctx context.Context, s *seen, e history.Entry) (out apply.Outcome, 
 	out, known = settledFunction(ctx, s, e, f)
 	out.List = append([]state.LayerVersionARN{}, f.Layers...)
 	return out, known
+}
+
+// publishInFlight is for how long after its intent a publish may still come to be that
+// nobody waits for any more. An attempt ends with its own two minutes or, before, with the
+// lease, of which a minute is left at most; it may have begun late, up to a minute after
+// its record; and what AWS has received it works on for up to a minute. A version that
+// shows after that would be a second one.
+const publishInFlight = 5 * time.Minute
+
+// settledPublish returns how a publish without an end ended: the version is there, or it
+// is not and cannot come to be any more. known is false while that cannot be told.
+func settledPublish(ctx context.Context, aws apply.Layers, e history.Entry, now time.Time) (out apply.Outcome, known bool) {
+	found, err := apply.Find(ctx, aws, e.LayerARN, e.ToVersion, e.SHA256)
+	switch {
+	case err != nil:
+		return apply.Outcome{}, false
+	case found.Version != "":
+		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied, Published: found.Version}}, true
+	case now.Sub(e.Started) < publishInFlight:
+		return apply.Outcome{}, false
+	}
+	return notDone("layerd was stopped before the version was published"), true
 }
 
 // settledFunction is settled for a function that is there, and that nobody is updating.

@@ -18,7 +18,7 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 			continue
 		}
 		p.contain(ctx, want, func() (plan.Plan, error) {
-			in := reconcile.Input{Now: p.Now()}
+			in := reconcile.Input{Now: p.Now(), Revision: p.Revision}
 			for _, e := range want {
 				past, err := p.past(ctx, e)
 				if err != nil {

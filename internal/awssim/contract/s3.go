@@ -350,5 +350,5 @@ func deniedBucket(p *probe) {
 	p.put("k", []byte("x"))
 	p.must(p.env.Seeds.BucketPolicy(b, "Deny", "*"))
 	_, _, err := p.get("k", nil)
-	p.refused(err, 403, accessDenied, "")
+	p.refused(err, 403, accessDenied, "with an explicit deny in a resource-based policy")
 }

@@ -1,0 +1,153 @@
+package artifact
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"sync"
+
+	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+)
+
+// Objects reads S3 as one account in one Region. archive/s3.Client is one.
+type Objects interface {
+	// Head returns an object as it is now, or one version of it.
+	Head(ctx context.Context, bucket, key, version string) (archive.Object, error)
+	// Read writes what an object has to a writer.
+	Read(ctx context.Context, o archive.Object, to io.Writer) error
+}
+
+// Options are where archives are read from.
+type Options struct {
+	// Objects connects to S3 with the rights of an environment.
+	Objects func(context.Context, desired.Environment) (Objects, error)
+	// Files returns what lies at a path of the repository in a commit, and maybe more;
+	// nil = there is no repository. A *RefusedError is why there is nothing to be read.
+	Files func(ctx context.Context, commit, name string) (fs.FS, error)
+	// Store remembers what was found good; nil = only this process does. Repository is
+	// the identity of the repository, which is part of the keys.
+	Store      store.Store
+	Repository string
+	Log        *slog.Logger // nil = no log
+}
+
+// RefusedError is why a path of a repository holds no archive.
+type RefusedError struct{ Code, Message, Suggestion string }
+
+func (e *RefusedError) Error() string { return e.Message }
+
+// Reader looks into archives. It is safe for concurrent use.
+type Reader struct {
+	Options
+	// slot holds one token: who has it reads an archive, so that disk and memory are
+	// for one of them.
+	slot chan struct{}
+
+	mu     sync.Mutex // guards all below
+	good   map[wanted]good
+	judged map[judged]state.Content
+	seen   map[sight]bool
+}
+
+// wanted is what is pinned: a version of a layer, and where its archive is. The commit of a
+// path in the repository is not in it.
+type wanted struct{ location, layer, version string }
+
+func wantedOf(a state.Artifact) wanted { return wanted{a.Location, a.Layer, a.Version} }
+
+// good is what was found good.
+type good struct {
+	judged
+	content state.Content
+}
+
+// judged is something that cannot change, and what it was held against.
+type judged struct {
+	object        archive.Object // of S3
+	location      string         // in the repository
+	commit        string
+	layer         string // whose name and version a folder's zip has in it
+	version       string
+	runtimes      string
+	architectures string
+}
+
+// sight is an object as a place has seen it, with the rights that it has there.
+type sight struct {
+	account, region, role string
+	object                archive.Object
+}
+
+// most is how many things are remembered in memory before all are forgotten.
+const most = 2000
+
+// New returns a Reader.
+func New(o Options) *Reader {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Reader{Options: o, slot: make(chan struct{}, 1), good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r.slot <- struct{}{}
+	return r
+}
+
+// Look returns what an archive is. An error means that nobody knows.
+func (r *Reader) Look(ctx context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
+	var found state.Content
+	var err error
+	if bucket, key, ok := a.S3(); ok {
+		found, err = r.lookAtObject(ctx, env, a, bucket, key)
+	} else {
+		found, _, err = r.lookAtPath(ctx, a, false)
+	}
+	if err != nil {
+		return state.Content{}, err
+	}
+	return against(found, a), nil
+}
+
+// Open returns an archive for publishing. It is an error, state.LookAgain, if it is not
+// what it was found to be any more.
+func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Artifact, was state.Content) (apply.Source, error) {
+	bucket, key, inS3 := a.S3()
+	var now state.Content
+	var zip []byte
+	var err error
+	if inS3 {
+		// What was seen may have been deleted or closed since: Lambda would not find it.
+		r.overlook(env, bucket, key)
+		now, err = r.lookAtObject(ctx, env, a, bucket, key)
+	} else {
+		now, zip, err = r.lookAtPath(ctx, a, true)
+	}
+	if err != nil {
+		return apply.Source{}, err
+	}
+	if now = against(now, a); now.Code != "" || now.SHA256 != was.SHA256 || now.ObjectVersion != was.ObjectVersion {
+		why := now.Message
+		if now.Code == "" {
+			why = fmt.Sprintf("it has sha256:%s by now, and had sha256:%s", now.SHA256, was.SHA256)
+		}
+		return apply.Source{}, &state.Error{Op: "read", Resource: a.Location, Kind: state.LookAgain, Message: why}
+	}
+	if inS3 {
+		return apply.Source{Bucket: bucket, Key: key, ObjectVersion: now.ObjectVersion}, nil
+	}
+	return apply.Source{Zip: zip}, nil
+}
+
+// take waits for the turn to read an archive.
+func (r *Reader) take(ctx context.Context) (release func(), err error) {
+	select {
+	case <-r.slot:
+		return func() { r.slot <- struct{}{} }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
