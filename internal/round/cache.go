@@ -26,6 +26,9 @@ type Cache struct {
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
+	// announced is what was last found and written of parameters, by environment and
+	// Region.
+	announced map[[2]string]announced
 }
 
 // changedRead is what a rollout did, as last read under a hold of the lease.
@@ -73,7 +76,7 @@ const pastAge = time.Hour
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}}
+	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, announced: map[[2]string]announced{}}
 }
 
 // Reset forgets everything: the store that it was read beside is another one.
@@ -83,6 +86,7 @@ func (l *Cache) Reset() {
 	clear(l.places)
 	clear(l.pasts)
 	clear(l.rolls)
+	clear(l.announced)
 }
 
 // lastPast returns the past of an environment in a Region as last read.
