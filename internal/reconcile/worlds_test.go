@@ -172,14 +172,19 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 		}
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange {
-				to := ""
+				to, subject := "", s.Function
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
+				}
+				if s.Kind == plan.KindShare {
+					if subject = s.Sharing.String(); to == "" {
+						subject, to = "-"+subject, strconv.FormatInt(s.From.Number(), 10)
+					}
 				}
 				if sha256 := s.To.Content(); sha256 != "" {
 					to = "sha256:" + sha256
 				}
-				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
+				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, subject, to))
 			}
 			if s.New {
 				news++
@@ -225,6 +230,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
+	if s.Kind == plan.KindShare {
+		checkShare(t, w, i, r, s)
+	}
 	if s.Kind == plan.KindPublish {
 		checkPublish(t, w, i, r, s)
 	} else if s.To.Content() != "" && !s.HeldBy(plan.ByOrder) {
@@ -260,6 +268,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
 func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
+	if s.Kind == plan.KindShare {
+		return true // it changes no function
+	}
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
 	if s.Kind == plan.KindPublish {
 		return true // it changes no function
@@ -529,6 +540,7 @@ func (w *scenario) apply(i int, r plan.Region) {
 		}
 		past.Functions[name] = fp
 	}
+	w.applyShares(&snap, past, r)
 	for _, s := range r.Steps {
 		if s.Kind != plan.KindPrune || s.Held != nil {
 			continue
@@ -697,9 +709,7 @@ func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 		if chance(r, 10) {
 			v.Runtimes = []string{"nodejs20.x"}
 		}
-		if chance(r, 10) {
-			w.grants[l.ARN.Version(n)] = state.Policy{Principals: []string{"210987654321"}}
-		}
+		w.grants[l.ARN.Version(n)] = generatePolicy(r)
 		l.Versions = append(l.Versions, v)
 	}
 	return l
@@ -766,6 +776,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 		if chance(r, 40) {
 			lp.Numbers["1.4.0"] = int64(1 + r.IntN(8))
 		}
+		generateShares(r, now, &lp)
 		p.Layers[arnOf(name)] = lp
 	}
 	for range pick(r, 0, 0, 3, 20, 25) {
@@ -817,6 +828,7 @@ func generateEnvironment(r *rand.Rand, name string) desired.Environment {
 		if chance(r, 20) {
 			w.Runtimes = []string{"python3.12"}
 		}
+		w.ShareWith, w.Shared = generateShareWith(r)
 		e.Layers = append(e.Layers, w)
 	}
 	return e

@@ -222,6 +222,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)
+	p.Cache.forgetPolicies(PlaceOf(r.Want), after)
 	if after.AnyFailed() {
 		p.Cache.drop(PlaceOf(r.Want)) // what was looked up may be why
 	}

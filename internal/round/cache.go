@@ -26,6 +26,8 @@ type Cache struct {
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
+	// refused are publishes that AWS refused, see publishRefused.
+	refused map[publishKey]refusedPublish
 	// announced is what was last found and written of parameters, by environment and
 	// Region.
 	announced map[[2]string]announced
@@ -76,7 +78,9 @@ const pastAge = time.Hour
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, announced: map[[2]string]announced{}}
+	return &Cache{
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
+	}
 }
 
 // Reset forgets everything: the store that it was read beside is another one.
@@ -86,6 +90,7 @@ func (l *Cache) Reset() {
 	clear(l.places)
 	clear(l.pasts)
 	clear(l.rolls)
+	clear(l.refused)
 	clear(l.announced)
 }
 
@@ -314,4 +319,59 @@ func (l *Cache) drop(at Place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.places, at)
+}
+
+// publishKey is what a publish makes, and for whom.
+type publishKey struct {
+	environment, region string
+	version             state.LayerVersionARN // with its content
+	semver              string
+}
+
+// refusedPublish is a publish that failed, and when it is tried again.
+type refusedPublish struct {
+	count int
+	until time.Time
+	why   plan.Result
+}
+
+// Pauses before a publish that failed is tried once more. Each try is a record in the
+// history for good: a full store of the account would make a thousand of them in a day.
+const (
+	firstPublishPause = time.Minute
+	lastPublishPause  = time.Hour
+)
+
+func keyOfPublish(e desired.Environment, s plan.Step) publishKey {
+	return publishKey{e.Name, e.Region, s.To, s.ToVersion}
+}
+
+// publishRefused returns how a publish failed that is not yet to be tried again; ok is
+// false where it is, or did not fail. A new process tries at once.
+func (l *Cache) publishRefused(e desired.Environment, s plan.Step, now time.Time) (why plan.Result, until time.Time, ok bool) {
+	if l == nil {
+		return plan.Result{}, time.Time{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.refused[keyOfPublish(e, s)]
+	return r.why, r.until, ok && now.Before(r.until)
+}
+
+// notePublish remembers how a publish ended that was tried.
+func (l *Cache) notePublish(e desired.Environment, s plan.Step, now time.Time) {
+	if l == nil || s.Result == nil || s.Result.Untried {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := keyOfPublish(e, s)
+	if s.Done() || s.Result.Shared || s.Result.MayBeAll { // of all, or it is looked for
+		delete(l.refused, key)
+		return
+	}
+	r := l.refused[key]
+	r.why, r.until = *s.Result, now.Add(min(firstPublishPause<<min(r.count, 10), lastPublishPause))
+	r.count++
+	l.refused[key] = r
 }

@@ -37,6 +37,7 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 		policies: map[state.LayerVersionARN]state.Policy{},
 		probes:   map[state.LayerVersionARN]state.Probe{},
 		served:   map[state.Qualified]state.Served{},
+		denied:   map[state.LayerARN]error{},
 	}
 	// Functions behind an alias: what is asked of the shared quota about their
 	// provisioned concurrency concerns nobody else.
@@ -108,6 +109,7 @@ type look struct {
 	served   map[state.Qualified]state.Served
 	signed   map[string]state.Signing // nil: not read
 	refused  []error
+	denied   map[state.LayerARN]error // of whose versions no policy may be read
 }
 
 func (l *look) into(s *state.Snapshot) {
@@ -283,14 +285,29 @@ func alias(a types.AliasConfiguration) state.Alias {
 // policyOf reads who else may read an own layer version; one that is not there is
 // private.
 func (l *look) policyOf(ctx context.Context, v state.LayerVersionARN) error {
+	l.mu.Lock()
+	denied := l.denied[v.Layer()]
+	l.mu.Unlock()
+	if denied != nil { // a right is of a layer: hundreds of versions would be denied alike
+		return l.failed(denied)
+	}
 	p, err := l.client.LayerPolicy(ctx, v)
 	if err != nil && state.KindOf(err) != state.Gone {
+		l.notePolicyDenied(v, err)
 		return l.failed(err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.policies[v] = p
 	return nil
+}
+
+func (l *look) notePolicyDenied(v state.LayerVersionARN, err error) {
+	if e, ok := errors.AsType[*state.Error](err); ok && state.Denied(e.Code) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.denied[v.Layer()] = err
+	}
 }
 
 // probeOf asks whether an update may name a layer version. AWS answers for one
