@@ -34,6 +34,8 @@ func permissions() map[string]permission {
 		"lambda.GetLayerVersionPolicy":             {action: "lambda:GetLayerVersionPolicy"},
 		"lambda.UpdateFunctionConfiguration":       {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
 		"lambda.DeleteLayerVersion":                {action: "lambda:DeleteLayerVersion"},
+		"lambda.AddLayerVersionPermission":         {action: "lambda:AddLayerVersionPermission"},
+		"lambda.RemoveLayerVersionPermission":      {action: "lambda:RemoveLayerVersionPermission"},
 		"lambda.PublishVersion":                    {action: "lambda:PublishVersion"},
 		"lambda.GetAlias":                          {action: "lambda:GetAlias"},
 		"lambda.UpdateAlias":                       {action: "lambda:UpdateAlias"},
@@ -50,6 +52,11 @@ func permissions() map[string]permission {
 		"stscreds.AssumeRole":                      {action: "sts:AssumeRole"},
 		"secretsmanager.GetSecretValue":            {action: "secretsmanager:GetSecretValue"},
 		"ssm.GetParameter":                         {action: "ssm:GetParameter"},
+		"ssm.GetParametersByPath":                  {action: "ssm:GetParametersByPath"},
+		"ssm.ListTagsForResource":                  {action: "ssm:ListTagsForResource"},
+		"ssm.PutParameter":                         {action: "ssm:PutParameter"},
+		"ssm.AddTagsToResource":                    {action: "ssm:AddTagsToResource"},
+		"ssm.DeleteParameter":                      {action: "ssm:DeleteParameter"},
 		"dynamodb.GetItem":                         {action: "dynamodb:GetItem"},
 		"dynamodb.Query":                           {action: "dynamodb:Query"},
 		"dynamodb.UpdateItem":                      {action: "dynamodb:UpdateItem"},
@@ -180,15 +187,20 @@ func list(v any) []string {
 func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	c := stack(t, map[string]any{"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret})
 	want := map[string][]string{
-		"lambda:UpdateFunctionConfiguration": {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
-		"lambda:PublishVersion":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:UpdateAlias":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:InvokeFunction":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"dynamodb:UpdateItem":                {"${Table.Arn}"},
-		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
-		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
-		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:DeleteLayerVersion":           {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:RemoveLayerVersionPermission": {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:PublishVersion":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:UpdateAlias":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:InvokeFunction":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"dynamodb:UpdateItem":                 {"${Table.Arn}"},
+		"secretsmanager:GetSecretValue":       {gitSecret, slackSecret},
+		"ssm:PutParameter":                    {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:DeleteParameter":                 {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
+		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
 	}
 	// IAM knows no resources for them.
 	everywhere := []string{

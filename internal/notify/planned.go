@@ -293,6 +293,20 @@ func (f *observer) approval() {
 	f.add(x)
 }
 
+// unannounced is one fact for the parameters of a Region that do not say what stands: the
+// rollout was done, and those who read them do not see it.
+func (f *observer) unannounced(r *plan.Region) {
+	if r.Unannounced == "" {
+		return
+	}
+	f.add(Fact{
+		ID:    f.id(ApplyFailed, r.Want.Region, "/layerd"), // which no layer is called
+		Items: []Item{{Name: "/layerd/" + f.Environment}}, Title: "SSM parameters were not written: " + r.Unannounced,
+		Sections: []Section{{Text: "The functions are not concerned. Who reads /layerd/" + f.Environment +
+			" may get an older version, or none. Grant the right (docs/permissions.md), or set parameters: false in Git. layerd tries again every ten minutes."}},
+	})
+}
+
 // stillBlocked returns the blocked functions, and those that were tried once more in
 // this round and refused again: that is no news.
 func stillBlocked(r plan.Region) []plan.Blocked {

@@ -71,6 +71,9 @@ type Region struct {
 	// Next is the earliest instant at which something held may move; zero =
 	// nothing is held, or nobody knows.
 	Next time.Time
+	// Unannounced is why parameters do not say what stands here; empty = they do, or
+	// need not.
+	Unannounced string
 	// Due is when the rollout itself has something to be done next, without
 	// anybody; zero = it has not, or it waits for somebody.
 	Due time.Time

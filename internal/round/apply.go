@@ -114,6 +114,9 @@ func (p *Run) environment(ctx context.Context, env []desired.Environment, in *re
 		}
 	}
 	if err == nil && p.Only == nil {
+		err = p.announce(ctx, in, d.planned, done, d.quiet)
+	}
+	if err == nil && p.Only == nil {
 		err = p.finish(ctx, in, d.planned, done, d.quiet)
 	}
 	for i := range done {

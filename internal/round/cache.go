@@ -28,6 +28,9 @@ type Cache struct {
 	rolls  map[[2]string]changedRead // by environment and Region
 	// refused are publishes that AWS refused, see publishRefused.
 	refused map[publishKey]refusedPublish
+	// announced is what was last found and written of parameters, by environment and
+	// Region.
+	announced map[[2]string]announced
 }
 
 // changedRead is what a rollout did, as last read under a hold of the lease.
@@ -75,7 +78,10 @@ const pastAge = time.Hour
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[publishKey]refusedPublish{}}
+	return &Cache{
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{},
+		refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
+	}
 }
 
 // Reset forgets everything: the store that it was read beside is another one.
@@ -86,6 +92,7 @@ func (l *Cache) Reset() {
 	clear(l.pasts)
 	clear(l.rolls)
 	clear(l.refused)
+	clear(l.announced)
 }
 
 // lastPast returns the past of an environment in a Region as last read.
