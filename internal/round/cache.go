@@ -79,8 +79,7 @@ const pastAge = time.Hour
 // NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{
-		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{},
-		refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
 	}
 }
 
