@@ -132,6 +132,8 @@ func subject(e history.Entry) string {
 
 func appliedKind(e history.Entry) Kind {
 	switch {
+	case e.Kind == plan.KindPublish:
+		return Published
 	case e.Kind == plan.KindPrune:
 		return Pruned
 	case e.Cause == plan.CauseDrift:
@@ -170,6 +172,15 @@ func (f *observer) applied(id ID, list []history.Entry) {
 	noun := "function"
 	text := func(n int, story string) string { return words.Count(n, "function") + ": " + story }
 	switch id.Kind {
+	case Published:
+		noun = "version"
+		x.Title = fmt.Sprintf("%s published", versionsOf(id.Key, list))
+		x.Closes = []Scope{{Kind: ApplyFailed, Region: id.Region, Key: id.Key}}
+		text = func(_ int, story string) string { return story }
+		descriptions = groups{}
+		for _, e := range list {
+			descriptions.add(fmt.Sprintf("%s is version %d now, made of %s (sha256:%.12s)%s", e.ToVersion, e.ToNumber, e.Artifact, e.SHA256, f.reasonText(e)), e.ToVersion)
+		}
 	case Pruned:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s pruned", words.Count(names(x.Items), "version"), id.Key)
@@ -196,6 +207,14 @@ func (f *observer) applied(id ID, list []history.Entry) {
 	}
 	x.Sections = append(descriptions.sections(noun, text), Section{Text: f.doneText(first, last)})
 	f.add(x)
+}
+
+// versionsOf names the versions of a layer that were published.
+func versionsOf(layer string, list []history.Entry) string {
+	if len(list) == 1 {
+		return layer + " " + list[0].ToVersion + " was"
+	}
+	return words.Count(len(list), "version") + " of " + layer + " were"
 }
 
 // reasonText returns who asked for a step.
@@ -293,7 +312,14 @@ func (f *observer) failed(id ID, list []attempt) {
 	}
 	noun := "function"
 	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, words.Count(len(x.Items), noun))
-	if id.Kind == PruneBlocked {
+	switch publishes := slices.ContainsFunc(list, func(a attempt) bool { return a.kind == plan.KindPublish }); {
+	case publishes && len(x.Items) == 1: // what needs it waits, and is told by this
+		noun = "version"
+		x.Title = fmt.Sprintf("%s %s could not be published", id.Key, x.Items[0].Name)
+	case publishes:
+		noun = "version"
+		x.Title = fmt.Sprintf("%s of %s could not be published", words.Count(len(x.Items), noun), id.Key)
+	case id.Kind == PruneBlocked:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)
 	}

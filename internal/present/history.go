@@ -161,8 +161,10 @@ func whatOf(e history.Entry) string {
 	switch {
 	case e.Kind == plan.KindServe:
 		return "alias " + e.Alias
+	case e.Kind == plan.KindPublish && e.ToNumber > 0:
+		return fmt.Sprintf("%s %s → %d  sha256:%.12s from %s", e.Layer, e.ToVersion, e.ToNumber, e.SHA256, e.Artifact)
 	case e.Kind == plan.KindPublish:
-		return fmt.Sprintf("%s %s", e.Layer, e.To.Label(e.ToVersion))
+		return fmt.Sprintf("%s %s  sha256:%.12s from %s", e.Layer, e.ToVersion, e.SHA256, e.Artifact)
 	}
 	return fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 }
@@ -306,7 +308,7 @@ func subjectOf(e history.Entry) string {
 	case e.Function != "":
 		return e.Function
 	case e.Kind == plan.KindPublish:
-		return e.Layer + " " + e.To.Label(e.ToVersion)
+		return e.Layer + " " + e.ToVersion
 	}
 	return e.Layer + " " + e.From.Label(e.FromVersion)
 }
