@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/parameters/ssm"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/words"
@@ -46,18 +47,19 @@ func checkAWS(ctx context.Context, x *examination) {
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
 			continue
 		}
-		r.client, r.health = at.Client, at.Source
+		r.client, r.health, r.parameters = at.Client, at.Source, at.Store
 		r.examine(ctx)
 	}
 }
 
 // regionExam is the examination of one Region.
 type regionExam struct {
-	env    desired.Environment
-	client *awslambda.Client
-	health health.Source
-	add    func(inspect.Result)
-	now    func() time.Time
+	env        desired.Environment
+	client     *awslambda.Client
+	health     health.Source
+	parameters *ssm.Store
+	add        func(inspect.Result)
+	now        func() time.Time
 
 	functions []state.Function
 	chosen    []state.Function // on which rights are tried
@@ -84,6 +86,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.readable(ctx, wanted)
 	r.pruning(ctx)
 	r.watching(ctx)
+	r.announcing(ctx)
 }
 
 // tags are read where a selector looks at them, and then known to the choice.

@@ -25,6 +25,10 @@ func (f *observer) ended() {
 		}
 		switch e.Status {
 		case plan.StatusApplied:
+			if e.Kind == plan.KindPublish {
+				f.published(e)
+				continue
+			}
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
@@ -120,11 +124,8 @@ func (f *observer) latest() []history.Entry {
 
 // subject is the function of an entry, or the version that was published or pruned.
 func subject(e history.Entry) string {
-	switch e.Kind {
-	case plan.KindPrune:
-		return e.From.Label(e.FromVersion)
-	case plan.KindPublish:
-		return e.ToVersion
+	if e.Function == "" {
+		return versionOf(e.Kind, e.From, e.FromVersion, e.ToVersion)
 	}
 	return e.Function
 }
@@ -268,11 +269,8 @@ type attempt struct {
 
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	switch s.Kind {
-	case plan.KindPrune:
-		a.name = s.From.Label(s.FromVersion)
-	case plan.KindPublish:
-		a.name = s.ToVersion
+	if s.Function == "" {
+		a.name = versionOf(s.Kind, s.From, s.FromVersion, s.ToVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -281,8 +279,11 @@ func attemptOf(region string, s plan.Step) attempt {
 }
 
 func (f *observer) failedID(a attempt) ID {
-	if a.kind == plan.KindPrune {
+	switch a.kind {
+	case plan.KindPrune:
 		return f.id(PruneBlocked, a.region, a.layer)
+	case plan.KindPublish:
+		return f.id(ApplyFailed, a.region, publishKey(a.layer, a.name))
 	}
 	return f.id(ApplyFailed, a.region, a.layer)
 }
@@ -290,6 +291,11 @@ func (f *observer) failedID(a attempt) ID {
 // failed is one fact for everything of one layer whose last attempt failed.
 func (f *observer) failed(id ID, list []attempt) {
 	x := Fact{ID: id}
+	if list[0].kind == plan.KindPublish {
+		publishFailed(&x, list)
+		f.add(x)
+		return
+	}
 	reasons := groups{}
 	seen := map[string]bool{} // a step of this round has a record as well
 	for _, a := range list {
