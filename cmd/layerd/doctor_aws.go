@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
@@ -46,23 +47,25 @@ func checkAWS(ctx context.Context, x *examination) {
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
 			continue
 		}
-		r.client, r.health = at.Client, at.Source
+		r.client, r.health, r.objects = at.Client, at.Source, at.Objects()
 		r.examine(ctx)
 	}
 }
 
 // regionExam is the examination of one Region.
 type regionExam struct {
-	env    desired.Environment
-	client *awslambda.Client
-	health health.Source
-	add    func(inspect.Result)
-	now    func() time.Time
+	env     desired.Environment
+	client  *awslambda.Client
+	health  health.Source
+	objects artifact.Objects
+	add     func(inspect.Result)
+	now     func() time.Time
 
 	functions []state.Function
 	chosen    []state.Function // on which rights are tried
 	total     int              // selected
 	newest    map[state.LayerARN]int64
+	live      map[string]bool // by name of an own layer: what Git asks for is there
 }
 
 func (r *regionExam) examine(ctx context.Context) {
@@ -82,6 +85,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.onFunctions(ctx)
 	r.signing(ctx)
 	r.readable(ctx, wanted)
+	r.archives(ctx)
 	r.pruning(ctx)
 	r.watching(ctx)
 }
@@ -119,7 +123,7 @@ func (r *regionExam) choose() {
 func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 	const action = "lambda:ListLayerVersions"
 	var wanted []state.LayerVersionARN
-	r.newest = map[state.LayerARN]int64{}
+	r.newest, r.live = map[state.LayerARN]int64{}, map[string]bool{}
 	tried, failed := 0, false
 	for _, w := range r.env.Layers {
 		var versions []state.LayerVersion
@@ -140,7 +144,8 @@ func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 			continue
 		}
 		if w.Owned {
-			r.add(inspect.Wanted(w.Name, w.Version.String(), live))
+			r.add(inspect.Wanted(w.Name, w.Version.String(), live, archiveOf(w).Location))
+			r.live[w.Name] = live
 		}
 		if live {
 			wanted = append(wanted, w.Layer.Version(n))
