@@ -33,8 +33,8 @@ var floors = map[string]int{
 	"archive": 2, "desired": 2, "lease": 2, "ruling": 2,
 	"bump": 3, "catalog": 3, "rollout": 3, "health": 3,
 	"plan":      4,
-	"reconcile": 5,
-	"apply":     6, "inspect": 6,
+	"reconcile": 5, "parameters": 5,
+	"apply": 6, "inspect": 6,
 	"history": 7, "artifact": 7,
 	"notify": 8, "why": 8, "web": 8, "forge": 8,
 	"round": 9, "present": 9,
@@ -64,7 +64,7 @@ var worldly = []string{
 // pure packages take everything as arguments; health asks as well, but only
 // the Source that it is given. impure is what their non-test files must not
 // import, with the reason.
-var pure = []string{"window", "state", "bump", "catalog", "rollout", "plan", "reconcile", "health", "why", "present"}
+var pure = []string{"window", "state", "bump", "catalog", "rollout", "plan", "reconcile", "health", "why", "present", "parameters"}
 
 var impure = map[string]string{
 	"net": "network", "net/http": "network", "os": "disk", "os/exec": "processes", "log": "log", "log/slog": "log",

@@ -99,7 +99,7 @@ func (a *app) showBuild(f buildFlags, dir string, view present.Build) error {
 	if f.output.value == "github" {
 		text = present.Annotations(view.Problems, dir) + foreign.Workflow(text)
 	}
-	return a.print(text)
+	return a.printFor(f.output.value, text)
 }
 
 // buildLayer makes the archive in a temporary file beside the one that is asked for, and
@@ -112,7 +112,7 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	if layer.Version, err = layerVersion(dir, f.version); err != nil {
 		return err
 	}
-	view.Version = layer.Version
+	view.Version, view.Artifact = layer.Version, d.Artifact(layer.Version)
 	if layer.Version == "" {
 		view.Problems = append(view.Problems, unversioned())
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/parameters/ssm"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/words"
@@ -47,19 +48,20 @@ func checkAWS(ctx context.Context, x *examination) {
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
 			continue
 		}
-		r.client, r.health, r.objects = at.Client, at.Source, at.Objects()
+		r.client, r.health, r.objects, r.parameters = at.Client, at.Source, at.Objects(), at.Store
 		r.examine(ctx)
 	}
 }
 
 // regionExam is the examination of one Region.
 type regionExam struct {
-	env     desired.Environment
-	client  *awslambda.Client
-	health  health.Source
-	objects artifact.Objects
-	add     func(inspect.Result)
-	now     func() time.Time
+	env        desired.Environment
+	client     *awslambda.Client
+	health     health.Source
+	objects    artifact.Objects
+	parameters *ssm.Store
+	add        func(inspect.Result)
+	now        func() time.Time
 
 	functions []state.Function
 	chosen    []state.Function // on which rights are tried
@@ -88,6 +90,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.archives(ctx)
 	r.pruning(ctx)
 	r.watching(ctx)
+	r.announcing(ctx)
 }
 
 // tags are read where a selector looks at them, and then known to the choice.

@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/health/cloudwatch"
+	"github.com/layerd/layerd/internal/parameters/ssm"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state/awslambda"
 )
@@ -45,11 +46,12 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 	return newConnections(cfg, o).connect
 }
 
-// Connection is one account, Region and role: its functions, their health, and what it
-// may read from S3.
+// Connection is one account, Region and role: its functions, their health, the
+// parameters in which others read what stands, and what it may read from S3.
 type Connection struct {
 	*awslambda.Client
 	health.Source
+	*ssm.Store
 	objects *s3.Client
 }
 
@@ -97,11 +99,15 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
+	kept, err := ssm.New(c.cfg, reach)
+	if err != nil {
+		return Connection{}, err
+	}
 	objects, err := s3.New(c.cfg, reach)
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, objects}
+	c.clients[p] = Connection{client, source, kept, objects}
 	return c.clients[p], nil
 }
 

@@ -60,6 +60,7 @@
 //	bad_selector            a pattern that no function or runtime can match
 //	bad_sha256              not the SHA-256 of a file
 //	bad_store               not sqlite:PATH, dynamodb:TABLE or memory:
+//	bad_tag                 (warning) metadata that cannot be a tag
 //	bad_timezone            not a time zone
 //	bad_value               not plain ASCII text
 //	bad_version             not a version in any form

@@ -208,6 +208,10 @@ func answers() []said {
 		{"layerWish.share_with", inLayer + "share_with: []", "", ""},
 		{"layerWish.smoke_test", inLayer + `smoke_test: {function: f, payload: '{"ping": true}'}`, "means_otherwise", "is sent as text"},
 		{"layerWish.allow_runtime", inLayer + "allow_runtime: true", "", ""},
+		{"environment.parameters", "parameters: true", "", ""},
+		{"environment.parameters", "parameters: false", "", ""}, // layers are attached all the same
+		{"layerWish.parameters", inLayer + "parameters: true", "", ""},
+		{"layerWish.parameters", inLayer + "parameters: false", "", ""},
 		{"selector.name", inLayer + "functions: [{name: ''}]", "bad_selector", ""},
 		{"selector.tags", inLayer + "functions: [{tags: {}}]", "no_functions", "without a condition"},
 		{"selector.runtime", inLayer + "functions: [{runtime: ''}]", "bad_selector", ""},
@@ -222,6 +226,8 @@ func answers() []said {
 		{"layer.retention_policy", inLayerFile + "retention_policy: {versions_to_keep: 0}", "retention_too_small", "2 versions are kept"},
 		{"layer.retention_policy", inLayerFile + "retention_policy: {versions_to_keep: 5, grace: 0}", "check_off", "cannot be had again"},
 		{"layer.metadata", inLayerFile + "metadata: {}", "", ""},
+		{"layer.metadata", inLayerFile + "artifact: a.zip\nmetadata: {'a;b': c}", "bad_tag", "letters, digits"},
+		{"layer.metadata", inLayerFile + "metadata: {'a;b': c}", "", ""}, // nothing is tagged with it
 		{"layer.artifact", inLayerFile + "artifact: ''", "bad_value", ""},
 		{"layer.artifact", inLayerFile + "artifact: s3://bucket/${VERSION}.zip", "", ""},
 		{"layer.artifact", inLayerFile + "artifact: s3://bucket/latest.zip", "means_otherwise", "one object"},

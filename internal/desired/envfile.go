@@ -65,6 +65,8 @@ type environmentFile struct {
 	Layers map[string]layerEntry `json:"layers"`
 	// Functions that stay at a version; each names its layer. One that has ended is an error, so that no function moves silently.
 	Pins []pinFile `json:"pins"`
+	// Whether SSM parameters say what is applied and proven: /layerd/ENVIRONMENT/LAYER/arn and …/version. Default: those of layers with an artifact do. With false none is written, and those that are there stay as they are.
+	Parameters *bool `json:"parameters"`
 }
 
 // layerWishFile is one layer of an environment.
@@ -89,6 +91,8 @@ type layerWishFile struct {
 	SmokeTest smokeTestsEntry `json:"smoke_test"`
 	// Allows to detach from OS-only runtimes (provided.*), whose layers may hold the runtime itself.
 	AllowRuntime bool `json:"allow_runtime"`
+	// Whether SSM parameters say what is applied and proven of this layer; before the environment's.
+	Parameters *bool `json:"parameters"`
 }
 
 // publicFile shares a layer with every AWS account.

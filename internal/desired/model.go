@@ -104,7 +104,11 @@ type LayerWish struct {
 	// Source is what versions that AWS lacks are published from; nil = layer.yaml names
 	// no artifact.
 	Source *Source
-	At     Position // where the version stands, for problems found at plan time
+	// Parameters is true when what is applied and proven is written to SSM parameters,
+	// with the tags that Tags returns.
+	Parameters bool
+	Metadata   map[string]string // layer.yaml's, as far as it can be tags; ${VERSION} is not filled in yet
+	At         Position          // where the version stands, for problems found at plan time
 }
 
 // Pin keeps some functions at a version other than the layer's.

@@ -51,7 +51,8 @@ func TestContractExample(t *testing.T) {
 				Retention: Retention{Keep: 20, OlderThan: 90 * 24 * time.Hour, Grace: 24 * time.Hour, FunctionVersions: 5},
 				Runtimes:  []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
 				Description: "MAKOTO共通ライブラリ", Title: "MAKOTO共通ライブラリ", Known: map[string]int64{"1.4.2": 12}, Yanked: map[string]string{"1.4.1": "CVE-2026-1234"},
-				Source: &Source{Location: "s3://makoto-artifacts/layers/common/${VERSION}.zip", SHA256: map[string]string{}, Description: "MAKOTO共通ライブラリ", License: "MIT"}},
+				Source:     &Source{Location: "s3://makoto-artifacts/layers/common/${VERSION}.zip", SHA256: map[string]string{}, Description: "MAKOTO共通ライブラリ", License: "MIT"},
+				Parameters: true, Metadata: map[string]string{"team": "platform", "environment": "prod", "version": "${VERSION}"}},
 		},
 	}
 	calendar := prod.Calendar

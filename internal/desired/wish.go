@@ -154,6 +154,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 	}
 	delete(values, "VERSION") // a pin publishes another one
 	b.source(w, info, values)
+	b.announce(w, info, e)
 	w.Known = info.known(e.Name, e.Region)
 	w.Yanked, w.Deprecated = byVersion(info.file.Yanked), byVersion(info.file.Deprecated)
 	w.Retention = b.retention(w.Name, info)
@@ -162,7 +163,7 @@ func (b *builder) ownLayer(w *LayerWish, info *layerInfo, e Environment) {
 
 // foreignLayer fills in a layer that others publish.
 func (b *builder) foreignLayer(w *LayerWish, f layerEntry, at *node, e Environment) {
-	for _, key := range []string{"retention", "share_with"} {
+	for _, key := range []string{"retention", "share_with", "parameters"} {
 		if n := at.Get(key); n != nil {
 			b.problem("not_ours", n.Key.Position, fmt.Sprintf("layer %q is published by others: %s does not apply", w.Name, key), "")
 		}

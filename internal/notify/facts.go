@@ -105,6 +105,7 @@ func (f *observer) plan() {
 		f.blocked(r)
 		f.keepUntried(r)
 		f.tugOfWar(r)
+		f.unannounced(r)
 		if r.RolloutStatus == nil {
 			f.unknown(r.Want.Region, "", rolloutKinds...)
 			continue

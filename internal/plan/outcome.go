@@ -25,6 +25,10 @@ type Outcome struct {
 	// Due is when the rollout has something to be done next; zero = it has not,
 	// or it waits for somebody.
 	Due time.Time
+	// Notes are what became of the parameters in which others read what stands, and
+	// Unannounced is why they could not be read or written; empty = they could.
+	Notes       []Note
+	Unannounced string
 }
 
 // After returns the plan of a Region with what became of it, for whoever tells or
@@ -43,6 +47,7 @@ func (p Region) After(o Outcome) Region {
 		p.Applied, p.InSync = true, !p.Partial && p.inSyncNow()
 	}
 	p.RolloutStatus, p.Due = o.Status, o.Due
+	p.Notes, p.Unannounced = slices.Concat(p.Notes, o.Notes), o.Unannounced
 	if !o.Due.IsZero() && (p.Next.IsZero() || o.Due.Before(p.Next)) {
 		p.Next = o.Due
 	}

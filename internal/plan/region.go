@@ -71,6 +71,9 @@ type Region struct {
 	// Next is the earliest instant at which something held may move; zero =
 	// nothing is held, or nobody knows.
 	Next time.Time
+	// Unannounced is why parameters do not say what stands here; empty = they do, or
+	// need not.
+	Unannounced string
 	// Due is when the rollout itself has something to be done next, without
 	// anybody; zero = it has not, or it waits for somebody.
 	Due time.Time
@@ -90,7 +93,7 @@ func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	f.Undone = !unread
 	for _, s := range p.Steps {
 		f.Undone = f.Undone && (s.Cause != CauseRollback || s.Done())
-		if s.AnyTime && s.Result != nil && s.Result.Status == StatusFailed {
+		if s.AnyTime && s.Function != "" && s.Result != nil && s.Result.Status == StatusFailed {
 			f.WaveWith = lower(f.WaveWith, 1) // under a rollout it is one of its functions from now on
 		}
 		if !s.InRollout() || s.Done() || s.WaitsAlone() {

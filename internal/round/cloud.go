@@ -5,6 +5,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/health"
+	"github.com/layerd/layerd/internal/parameters"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -13,6 +14,7 @@ import (
 type Cloud interface {
 	apply.Cloud
 	health.Source
+	parameters.Store
 	// Check makes sure that the credentials belong to the account; a round begins
 	// with it. A *state.WrongAccountError says they do not. Every other method
 	// makes sure as well: credentials may be renewed in the middle of a round.

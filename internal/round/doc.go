@@ -18,6 +18,7 @@
 //   - apply.go: carrying a decision out: approvals, the record, what became of it
 //   - judge.go: what the checks of a rollout find; rollout.go: moving it on
 //   - try.go: whether a newer commit resolves at all
+//   - parameters.go: what stands is written where others read it
 //   - settle.go: how a write ended whose process was killed
 //   - rollback.go: a person's word that takes a layer back, returning.go: where to,
 //     refusal.go: why not; retry.go: what failed may come again

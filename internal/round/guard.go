@@ -6,6 +6,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/parameters"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -54,6 +55,26 @@ func (g leased) Publish(ctx context.Context, q state.Qualified, code, revision s
 
 func (g leased) MoveAlias(ctx context.Context, q state.Qualified, version string, weights map[string]float64, revision string) (string, error) {
 	return g.While(nil).MoveAlias(ctx, q, version, weights, revision)
+}
+
+// PutParameter implements [parameters.Store].
+func (g leased) PutParameter(ctx context.Context, p parameters.Parameter, _ func() error) error {
+	ctx, cancel, err := g.allowed(ctx, "PutParameter", p.Name)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return g.Cloud.PutParameter(ctx, p, g.lease.Check)
+}
+
+// DeleteParameter implements [parameters.Store].
+func (g leased) DeleteParameter(ctx context.Context, name string, _ func() error) error {
+	ctx, cancel, err := g.allowed(ctx, "DeleteParameter", name)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return g.Cloud.DeleteParameter(ctx, name, g.lease.Check)
 }
 
 func (g leased) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {

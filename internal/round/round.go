@@ -238,7 +238,7 @@ func (p *Run) plan(ctx context.Context, env []desired.Environment) (d Decision) 
 		if d.Input, err = p.input(ctx, env); err != nil {
 			return plan.Plan{}, err
 		}
-		return p.only(p.checkAlarms(ctx, &d.Input, p.decide(ctx, &d.Input))), nil
+		return p.foresee(ctx, &d.Input, p.only(p.checkAlarms(ctx, &d.Input, p.decide(ctx, &d.Input)))), nil
 	})
 	return d
 }
