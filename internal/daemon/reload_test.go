@@ -78,6 +78,7 @@ func runReloaded(t *testing.T, first, second int, after bool) outcome {
 		T: t, world: demo.NewWorld(time.Now(), 2*time.Second), git: gitserve.New(), store: store.NewMemory(), slack: &reader{},
 		holder: lease.NewIdentity(), log: log,
 	}
+	released(sim.world)
 	sim.repo = sim.git.Add("acme/layers")
 	sim.commit("Describe the fleet", "1.4.1")
 	before := sim.lists()
