@@ -87,6 +87,8 @@ func historyLines(entries []history.Entry) [][]history.Entry {
 			key = same{decision: i + 1}
 		case e.Kind == plan.KindServe:
 			key.alias = e.Alias
+		case e.Sharing != nil:
+			key.from, key.to, key.alias = "", "", e.Sharing.Text(e.To != "")
 		}
 		lines.add(key, e)
 	}
@@ -161,6 +163,8 @@ func whatOf(e history.Entry) string {
 	switch {
 	case e.Kind == plan.KindServe:
 		return "alias " + e.Alias
+	case e.Sharing != nil:
+		return e.Layer + " " + e.Sharing.Text(e.To != "")
 	case e.Kind == plan.KindPublish && e.ToNumber > 0:
 		return fmt.Sprintf("%s %s → %d  sha256:%.12s from %s", e.Layer, e.ToVersion, e.ToNumber, e.SHA256, e.Artifact)
 	case e.Kind == plan.KindPublish:
@@ -309,6 +313,8 @@ func subjectOf(e history.Entry) string {
 		return e.Function
 	case e.Kind == plan.KindPublish:
 		return e.Layer + " " + e.ToVersion
+	case e.From == "":
+		return e.Layer + " " + e.To.Label(e.ToVersion)
 	}
 	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

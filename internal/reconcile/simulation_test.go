@@ -120,6 +120,12 @@ func arnIn(region, name string) state.LayerARN {
 
 func (th *simulation) answer(i int, n state.Needs) {
 	snap, p := th.in.Regions[i].Have, th.places[i]
+	if n.Tags {
+		snap.Functions = slices.Clone(snap.Functions)
+		for k := range snap.Functions {
+			snap.Functions[k].Tags = map[string]string{}
+		}
+	}
 	if n.Uses {
 		snap.Uses = &state.Uses{}
 		for _, a := range p.functions {
