@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// artifactBucket is a bucket with archives of layers.
+// artifactBucket is the ARN of a bucket with archives of layers.
 const artifactBucket = "arn:aws:s3:::makoto-artifactBucket"
 
 // permission is what IAM calls an operation of an SDK client.
@@ -38,12 +38,12 @@ func permissions() map[string]permission {
 		"lambda.GetLayerVersionPolicy":             {action: "lambda:GetLayerVersionPolicy"},
 		"lambda.UpdateFunctionConfiguration":       {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
 		"lambda.DeleteLayerVersion":                {action: "lambda:DeleteLayerVersion"},
-		"lambda.AddLayerVersionPermission":         {action: "lambda:AddLayerVersionPermission"},
-		"lambda.RemoveLayerVersionPermission":      {action: "lambda:RemoveLayerVersionPermission"},
 		"lambda.GetLayerVersion":                   {action: "lambda:GetLayerVersion"},
 		"lambda.PublishLayerVersion":               {action: "lambda:PublishLayerVersion"},                    // and what S3 asks of whoever reads the archive
 		"s3.HeadObject":                            {action: "s3:GetObject", also: []string{"s3:ListBucket"}}, // without it a missing object is a denied one
 		"s3.GetObject":                             {action: "s3:GetObject", also: []string{"s3:GetObjectVersion"}},
+		"lambda.AddLayerVersionPermission":         {action: "lambda:AddLayerVersionPermission"},
+		"lambda.RemoveLayerVersionPermission":      {action: "lambda:RemoveLayerVersionPermission"},
 		"lambda.PublishVersion":                    {action: "lambda:PublishVersion"},
 		"lambda.GetAlias":                          {action: "lambda:GetAlias"},
 		"lambda.UpdateAlias":                       {action: "lambda:UpdateAlias"},
@@ -202,8 +202,6 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
 	})
 	want := map[string][]string{
-		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
-		"lambda:RemoveLayerVersionPermission": {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
 		"lambda:DeleteLayerVersion":           {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 		"lambda:PublishLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*"},
@@ -220,6 +218,8 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
 		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
 		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:RemoveLayerVersionPermission": {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 	}
 	// IAM knows no resources for them.
 	everywhere := []string{
