@@ -85,6 +85,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.signing(ctx)
 	r.readable(ctx, wanted)
 	r.pruning(ctx)
+	r.sharing(ctx)
 	r.watching(ctx)
 	r.announcing(ctx)
 }
@@ -258,6 +259,36 @@ func (r *regionExam) readable(ctx context.Context, versions []state.LayerVersion
 	}
 	if good == len(tried) {
 		r.add(inspect.Result{Check: action, Verdict: inspect.OK, Reason: fmt.Sprintf("allowed on %d of %s, wanted or attached", good, words.Count(len(versions), "version"))})
+	}
+}
+
+// sharing tries what only share_with needs. Which policies may be read was tried for
+// layers with a retention already.
+func (r *regionExam) sharing(ctx context.Context) {
+	const policy, grant, revoke = "lambda:GetLayerVersionPolicy", "lambda:AddLayerVersionPermission", "lambda:RemoveLayerVersionPermission"
+	needed := false
+	for _, w := range r.env.Layers {
+		if !w.Owned || !w.Shared {
+			continue
+		}
+		needed = true
+		resource := string(w.Layer) + ":*"
+		if w.Retention.Keep == 0 {
+			err := r.client.Look(ctx, &state.Snapshot{}, state.Needs{Policies: []state.LayerVersionARN{w.Layer.Version(max(1, r.newest[w.Layer]))}})
+			r.onLayer(w, inspect.Permission(policy, resource, err))
+		}
+		if !r.env.Observe {
+			r.onLayer(w, inspect.Permission(grant, resource, r.client.TryGrant(ctx, w.Layer)))
+			r.onLayer(w, inspect.Permission(revoke, resource, r.client.TryRevoke(ctx, w.Layer)))
+		}
+	}
+	why := "nothing is shared"
+	if needed && r.env.Observe {
+		why = "mode: observe changes nothing"
+	}
+	if !needed || r.env.Observe {
+		r.add(inspect.Unneeded(grant, why))
+		r.add(inspect.Unneeded(revoke, why))
 	}
 }
 
