@@ -89,10 +89,10 @@ func TestPublishInTheHistory(t *testing.T) {
 			Artifact: "s3://artifacts/1.4.2.zip", SHA256: contentHash},
 		ToNumber: 13, Status: plan.StatusApplied, Started: testNow, Ended: testNow.Add(time.Second),
 	}
-	if got := whatOf(e); got != "makoto-common 1.4.2 → 13  sha256:9f2c01234567 from s3://artifacts/1.4.2.zip" {
+	if got := whatOf(e); got != "makoto-common 13 (1.4.2)  sha256:9f2c01234567 from s3://artifacts/1.4.2.zip" {
 		t.Error(got)
 	}
-	if got := subjectOf(e); got != "makoto-common 1.4.2" {
+	if got := subjectOf(e); got != "makoto-common 13 (1.4.2)" {
 		t.Error(got)
 	}
 }
