@@ -227,6 +227,7 @@ func (r *run) publishOnce(ctx, finishing context.Context, s plan.Step, src Sourc
 // again: that it is not there now does not say that it will not be.
 func (r *run) lookForLost(ctx context.Context, s plan.Step, lost error) (res plan.Result, known bool) {
 	res = failed("%s", lost)
+	res.MayBeAll = true
 	wait := newBackOff()
 	for began := time.Now(); ctx.Err() == nil && time.Since(began) < lostPatience; pause(ctx, wait.NextBackOff()) {
 		found, err := Find(ctx, r.cloud, s.LayerARN, s.Publishing.Artifact.Version, s.Publishing.Content.SHA256)

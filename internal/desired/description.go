@@ -14,6 +14,14 @@ type LayerDescription struct {
 	Exclude       []string // build.exclude
 	Strip         bool     // build.strip
 	Run           string   // build.run; empty = none
+
+	artifact string
+}
+
+// Artifact returns where the archive of one version is to be, with the variables of an
+// environment in it as they stand; empty = layer.yaml does not say.
+func (d LayerDescription) Artifact(version string) string {
+	return expandText(d.artifact, map[string]string{"NAME": d.Name, "VERSION": version})
 }
 
 // DescribeLayer reads layer.yaml at the root of fsys, which is a layer's folder, and
@@ -38,13 +46,21 @@ func DescribeLayer(fsys fs.FS) (d LayerDescription, problems []Problem) {
 		return d, l.problems
 	}
 	root = longRetention(root, "retention_policy")
+	artifact := root.Get("artifact")
+	if artifact != nil && artifact.Kind == mapping {
+		artifact = artifact.Get("location")
+	}
 	var f layerFile
 	if err := root.Decode(&f); err != nil {
 		l.fileProblem("internal", "layer.yaml", "", err.Error(), "")
 		return d, l.problems
 	}
-	return LayerDescription{
+	d = LayerDescription{
 		Name: f.Name, Description: f.Description, License: f.License, Runtimes: texts(f.CompatibleRuntimes), Architectures: texts(f.CompatibleArchitectures),
 		Imports: texts(f.Imports), Exclude: f.Build.Exclude, Strip: f.Build.Strip, Run: f.Build.Run,
-	}, l.problems
+	}
+	if artifact != nil {
+		d.artifact = artifact.Text
+	}
+	return d, l.problems
 }

@@ -120,6 +120,7 @@ type layerDoc struct {
 	Candidates map[int64]time.Time `json:"candidates,omitempty"`
 	Selected   int                 `json:"selected,omitempty"`
 	Proven     int64               `json:"proven,omitempty"`
+	Shares     *sharesDoc          `json:"shares,omitempty"` // nil: nothing was ever shared
 	Fences     fencing             `json:"fencing,omitempty"`
 }
 

@@ -210,7 +210,8 @@ type layerObservation struct {
 	adopted    []int64 // ascending, each once
 	candidates map[int64]time.Time
 	numbers    []plan.PinnedNumber
-	selected   int // 0 = nothing new
+	selected   int               // 0 = nothing new
+	shares     *plan.LayerShares // nil = nothing new
 }
 
 // recordLayers reports whether anything was new.
@@ -266,6 +267,11 @@ func layerObservations(learned plan.Learned) map[state.LayerARN]layerObservation
 		o.numbers = append(o.numbers, f)
 		observations[f.Layer] = o
 	}
+	for _, s := range learned.Shares {
+		o := observations[s.Layer]
+		o.shares = &s
+		observations[s.Layer] = o
+	}
 	for _, s := range learned.Selected {
 		o := observations[s.Layer]
 		o.selected = s.Count
@@ -302,6 +308,7 @@ func (d *layerDoc) observe(o layerObservation, by fence) bool {
 	if n := cmp.Or(o.selected, d.Selected); n != d.Selected {
 		d.Selected, changed = n, true
 	}
+	changed = d.observeShares(o.shares) || changed
 	if changed {
 		d.Fences.advance(by)
 	}

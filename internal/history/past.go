@@ -54,10 +54,14 @@ func (l *Log) Past(ctx context.Context, environment, region string) (plan.Past, 
 		if err != nil {
 			return plan.Past{}, err
 		}
-		past.Layers[state.LayerARN(d.Name)] = plan.LayerPast{
+		layer := plan.LayerPast{
 			Applied: d.Doc.Applied, Numbers: d.Doc.Numbers, Candidates: d.Doc.Candidates, Selected: d.Doc.Selected,
 			Proven: d.Doc.Proven,
 		}
+		if d.Doc.Shares != nil {
+			d.Doc.Shares.past(&layer)
+		}
+		past.Layers[state.LayerARN(d.Name)] = layer
 	}
 	pruned, _, err := docs[prunedDoc](l).Get(ctx, l.prunedKey(environment, region))
 	if err != nil {
@@ -156,6 +160,9 @@ func (d functionDoc) past(name string, in interner) plan.FunctionPast {
 func (l *Log) applyToPast(ctx context.Context, id string, rec record, out apply.Outcome, first func(Action) bool) error {
 	if rec.publishes() != nil {
 		return l.applyPublishToPast(ctx, rec, out.Published)
+	}
+	if rec.shares() {
+		return l.applyShareToPast(ctx, rec)
 	}
 	by := l.fenceOf(rec)
 	list := out.List

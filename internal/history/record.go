@@ -12,7 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// record is one write to AWS: all steps of one function, one publish, or one prune. It is
+// record is one write to AWS: all steps of one function, one publish, one grant, or one prune. It is
 // whole in itself, so that history can be read newest first without looking
 // anything up. Stored: names and meanings stay.
 type record struct {
@@ -36,7 +36,7 @@ type Action struct {
 	Kind        plan.Kind             `json:"kind"`
 	Layer       string                `json:"layer"` // the name in Git
 	LayerARN    state.LayerARN        `json:"layer_arn"`
-	Function    string                `json:"function,omitempty"` // empty for a prune and a publish
+	Function    string                `json:"function,omitempty"` // empty for a prune, a publish and a share
 	From        state.LayerVersionARN `json:"from,omitempty"`
 	To          state.LayerVersionARN `json:"to,omitempty"`
 	FromVersion string                `json:"from_version,omitempty"`
@@ -49,6 +49,9 @@ type Action struct {
 	// hex. To is what LayerARN.Unpublished returns.
 	Artifact string `json:"artifact,omitempty"`
 	SHA256   string `json:"sha256,omitempty"`
+	// Sharing is the grant of a share: To is the version that it is made on, From the one
+	// on which it is taken back.
+	Sharing *plan.Sharing `json:"sharing,omitempty"`
 }
 
 type endDoc struct {
@@ -79,7 +82,7 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
 		rec.Steps = append(rec.Steps, Action{
 			Step: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
-			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason), Asked: truncatedAsked(s.Asked),
+			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason), Asked: truncatedAsked(s.Asked), Sharing: s.Sharing,
 		})
 		if p := s.Publishing; p != nil {
 			a := &rec.Steps[len(rec.Steps)-1]

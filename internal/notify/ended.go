@@ -25,6 +25,10 @@ func (f *observer) ended() {
 		}
 		switch e.Status {
 		case plan.StatusApplied:
+			if e.Kind == plan.KindPublish {
+				f.published(e)
+				continue
+			}
 			id := f.id(appliedKind(e), e.Region, e.Layer)
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
@@ -118,16 +122,18 @@ func (f *observer) latest() []history.Entry {
 	})
 }
 
-// subject is the function of an entry, or the version that was pruned.
+// subject is the function of an entry, or the version that was published or pruned.
 func subject(e history.Entry) string {
-	if e.Kind == plan.KindPrune {
-		return e.From.Label(e.FromVersion)
+	if e.Function == "" {
+		return versionOf(e.Kind, e.From, e.FromVersion, e.ToVersion)
 	}
 	return e.Function
 }
 
 func appliedKind(e history.Entry) Kind {
 	switch {
+	case e.Kind == plan.KindPublish:
+		return Published
 	case e.Kind == plan.KindPrune:
 		return Pruned
 	case e.Cause == plan.CauseDrift:
@@ -166,6 +172,15 @@ func (f *observer) applied(id ID, list []history.Entry) {
 	noun := "function"
 	text := func(n int, story string) string { return words.Count(n, "function") + ": " + story }
 	switch id.Kind {
+	case Published:
+		noun = "version"
+		x.Title = fmt.Sprintf("%s published", versionsOf(id.Key, list))
+		x.Closes = []Scope{{Kind: ApplyFailed, Region: id.Region, Key: id.Key}}
+		text = func(_ int, story string) string { return story }
+		descriptions = groups{}
+		for _, e := range list {
+			descriptions.add(fmt.Sprintf("%s is version %d now, made of %s (sha256:%.12s)%s", e.ToVersion, e.ToNumber, e.Artifact, e.SHA256, f.reasonText(e)), e.ToVersion)
+		}
 	case Pruned:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s pruned", words.Count(names(x.Items), "version"), id.Key)
@@ -192,6 +207,14 @@ func (f *observer) applied(id ID, list []history.Entry) {
 	}
 	x.Sections = append(descriptions.sections(noun, text), Section{Text: f.doneText(first, last)})
 	f.add(x)
+}
+
+// versionsOf names the versions of a layer that were published.
+func versionsOf(layer string, list []history.Entry) string {
+	if len(list) == 1 {
+		return layer + " " + list[0].ToVersion + " was"
+	}
+	return words.Count(len(list), "version") + " of " + layer + " were"
 }
 
 // reasonText returns who asked for a step.
@@ -246,8 +269,8 @@ type attempt struct {
 
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	if s.Kind == plan.KindPrune {
-		a.name = s.From.Label(s.FromVersion)
+	if s.Function == "" {
+		a.name = versionOf(s.Kind, s.From, s.FromVersion, s.ToVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -256,8 +279,11 @@ func attemptOf(region string, s plan.Step) attempt {
 }
 
 func (f *observer) failedID(a attempt) ID {
-	if a.kind == plan.KindPrune {
+	switch a.kind {
+	case plan.KindPrune:
 		return f.id(PruneBlocked, a.region, a.layer)
+	case plan.KindPublish:
+		return f.id(ApplyFailed, a.region, publishKey(a.layer, a.name))
 	}
 	return f.id(ApplyFailed, a.region, a.layer)
 }
@@ -265,6 +291,11 @@ func (f *observer) failedID(a attempt) ID {
 // failed is one fact for everything of one layer whose last attempt failed.
 func (f *observer) failed(id ID, list []attempt) {
 	x := Fact{ID: id}
+	if list[0].kind == plan.KindPublish {
+		publishFailed(&x, list)
+		f.add(x)
+		return
+	}
 	reasons := groups{}
 	seen := map[string]bool{} // a step of this round has a record as well
 	for _, a := range list {
@@ -281,7 +312,14 @@ func (f *observer) failed(id ID, list []attempt) {
 	}
 	noun := "function"
 	x.Title = fmt.Sprintf("%s could not be changed on %s", id.Key, words.Count(len(x.Items), noun))
-	if id.Kind == PruneBlocked {
+	switch publishes := slices.ContainsFunc(list, func(a attempt) bool { return a.kind == plan.KindPublish }); {
+	case publishes && len(x.Items) == 1: // what needs it waits, and is told by this
+		noun = "version"
+		x.Title = fmt.Sprintf("%s %s could not be published", id.Key, x.Items[0].Name)
+	case publishes:
+		noun = "version"
+		x.Title = fmt.Sprintf("%s of %s could not be published", words.Count(len(x.Items), noun), id.Key)
+	case id.Kind == PruneBlocked:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)
 	}

@@ -16,6 +16,7 @@ const (
 	ChangeApplied      Kind = "change_applied"
 	ApplyFailed        Kind = "apply_failed"
 	Blocked            Kind = "blocked"
+	Published          Kind = "published" // a version of a layer
 	Pruned             Kind = "pruned"
 	PruneBlocked       Kind = "prune_blocked"
 	DesiredInvalid     Kind = "desired_invalid"

@@ -17,6 +17,14 @@ type Learned struct {
 	Kept       []string       // functions that this environment holds, and that wait for their first layer
 	Released   []string       // functions that it held and selects no more
 	Refused    []Revised      // at which revision a function was refused
+	Shares     []LayerShares  // of a layer of which something else is known than before
+}
+
+// LayerShares is what is known of the grants of a layer's versions; see LayerPast.
+type LayerShares struct {
+	Layer        state.LayerARN
+	Ours, Others map[string][]int64
+	Read         time.Time
 }
 
 // Revised is a function with a refusal of which the revision was not known.

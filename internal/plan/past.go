@@ -78,6 +78,12 @@ type LayerPast struct {
 	Numbers    map[string]int64
 	Candidates map[int64]time.Time // since when nothing protects a version
 	Selected   int                 // functions selected when last applied; 0 = never
+	// Shares is what layerd has granted of the layer, or found granted as Git wants it:
+	// the numbers of the versions, ascending, by the Sid of the grant. OtherShares is
+	// what others have granted, by whom it is for.
+	Shares, OtherShares map[string][]int64
+	// SharesRead is when the policies of all versions were last read; zero = never.
+	SharesRead time.Time
 	// Proven is the number that last came through a whole rollout healthily:
 	// what going back means. 0 = none did yet.
 	Proven int64

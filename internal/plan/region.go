@@ -93,7 +93,7 @@ func (p Region) Facts(changed []rollout.Changed) rollout.Facts {
 	f.Undone = !unread
 	for _, s := range p.Steps {
 		f.Undone = f.Undone && (s.Cause != CauseRollback || s.Done())
-		if s.AnyTime && s.Result != nil && s.Result.Status == StatusFailed {
+		if s.AnyTime && s.Function != "" && s.Result != nil && s.Result.Status == StatusFailed {
 			f.WaveWith = lower(f.WaveWith, 1) // under a rollout it is one of its functions from now on
 		}
 		if !s.InRollout() || s.Done() || s.WaitsAlone() {

@@ -19,6 +19,7 @@ type Build struct {
 	Commit        string                    `json:"commit"`  // empty: not known
 	Archive       string                    `json:"archive"` // empty: none was written
 	SBOM          string                    `json:"sbom"`
+	Artifact      string                    `json:"artifact"` // where layer.yaml says that this version's archive is to be; empty: nowhere
 	SHA256        string                    `json:"sha256"`
 	Size          int64                     `json:"size"`          // bytes of the zip
 	UnzippedSize  int64                     `json:"unzipped_size"` // bytes of what is in it
@@ -88,4 +89,7 @@ func (p *Page) BuildSummary(b Build) {
 	}
 	p.Linef(0, "%s %s: %s, %s zipped, %s in %s", p.Good("✓"), name, b.Archive, words.Bytes(b.Size), words.Bytes(b.UnzippedSize), words.Count(b.Files, "file"))
 	p.Line(2, 2, "sha256 "+b.SHA256)
+	if b.Artifact != "" && b.Version != "" {
+		p.Line(2, 2, "layer.yaml wants it at "+b.Artifact)
+	}
 }

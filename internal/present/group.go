@@ -67,6 +67,8 @@ func newGroup(steps []plan.Step) group {
 	switch {
 	case s.Kind == plan.KindPrune:
 		g.symbol, g.noun, g.what = "-", "version", pruned(steps)
+	case s.Kind == plan.KindPublish:
+		g.symbol, g.noun, g.what = "+", "version", published(s)
 	case s.Kind == plan.KindServe:
 		g.what = served(s)
 	case s.Kind == plan.KindDetach:
@@ -109,6 +111,16 @@ func pruned(steps []plan.Step) string {
 		versions = append(versions, s.From.Label(s.FromVersion))
 	}
 	return steps[0].Layer + " " + strings.Join(versions, ", ")
+}
+
+// published returns what is published, and from what: "makoto-common 1.4.2  from
+// s3://artifacts/common/1.4.2.zip, 12 MB (sha256 9f2c01234567)".
+func published(s plan.Step) string {
+	text := s.Layer + " " + s.Subject()
+	if p := s.Publishing; p != nil {
+		text += fmt.Sprintf("  from %s, %s (sha256 %s)", p.Artifact.Location, words.Bytes(p.Content.Size), words.Digest(p.Content.SHA256))
+	}
+	return text
 }
 
 // names lists the functions of the group.
@@ -238,7 +250,7 @@ func tally(steps []plan.Step) string {
 	for _, k := range []struct {
 		kind plan.Kind
 		verb string
-	}{{plan.KindAttach, "attach"}, {plan.KindRollback, "roll back"}, {plan.KindDetach, "detach"}, {plan.KindServe, "serve"},
+	}{{plan.KindPublish, "publish"}, {plan.KindAttach, "attach"}, {plan.KindRollback, "roll back"}, {plan.KindDetach, "detach"}, {plan.KindServe, "serve"},
 		{plan.KindPrune, "prune"}} {
 		if n := counts[k.kind]; n > 0 {
 			part := fmt.Sprintf("%d to %s", n, k.verb)

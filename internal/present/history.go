@@ -132,7 +132,7 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 		return
 	}
 	noun, names := "function", subjectsOf(entries)
-	if e.Kind == plan.KindPrune {
+	if e.Function == "" {
 		noun = "version"
 	}
 	p.Hangf(2, 10, "%s %s %s · %s  %s %s  %s  %s%s", e.Started.In(zone).Format("15:04"), p.mark(e), e.Environment, e.Region,
@@ -158,8 +158,13 @@ func (p *historyPage) change(entries []history.Entry, verbose bool, zone *time.L
 // whatOf returns what a step was about: a layer and its numbers, or an alias, whose
 // function versions are each function's own.
 func whatOf(e history.Entry) string {
-	if e.Kind == plan.KindServe {
+	switch {
+	case e.Kind == plan.KindServe:
 		return "alias " + e.Alias
+	case e.Kind == plan.KindPublish && e.ToNumber > 0:
+		return fmt.Sprintf("%s %s → %d  sha256:%.12s from %s", e.Layer, e.ToVersion, e.ToNumber, e.SHA256, e.Artifact)
+	case e.Kind == plan.KindPublish:
+		return fmt.Sprintf("%s %s  sha256:%.12s from %s", e.Layer, e.ToVersion, e.SHA256, e.Artifact)
 	}
 	return fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 }
@@ -299,8 +304,11 @@ func quarantineOf(e history.Entry) string {
 }
 
 func subjectOf(e history.Entry) string {
-	if e.Function != "" {
+	switch {
+	case e.Function != "":
 		return e.Function
+	case e.Kind == plan.KindPublish:
+		return e.Layer + " " + e.ToVersion
 	}
 	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

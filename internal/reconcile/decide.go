@@ -69,8 +69,8 @@ func Redecide(in Input, i int, fresh state.Function) []plan.Step {
 // functions are decided after those that are rolled back are known; canaries are
 // ended once it is known whom AWS refuses, which it may refuse too; notes are
 // written once all steps are there; the selection is counted once every function
-// was asked; versions are pruned only beside the problems and the steps of all; and
-// too many blocked functions fail the whole.
+// was asked; versions are pruned only beside the problems and the steps of all; what is
+// not pruned is shared; and too many blocked functions fail the whole.
 func (r *region) decide() {
 	if r.snap == nil {
 		return
@@ -90,6 +90,7 @@ func (r *region) decide() {
 	r.pinNumbers()
 	r.publish()
 	r.retention()
+	r.share()
 	r.checkBlocked()
 	r.addLagging()
 	r.sort()
@@ -179,12 +180,15 @@ func (r *region) lines() []string {
 func (r *world) line(s plan.Step) string { return plan.Line(r.want.Region, s) }
 
 // sort orders the plan: first what goes back, the newest wave first, then what is
-// published, which others need, then functions by layer and name, then prunes, the oldest first. What gives callers
-// new layers comes after what attaches them.
+// published, which others need, then functions by layer and name, then grants by
+// version, what is taken back before what is made in its place, then prunes, the oldest
+// first. What gives callers new layers comes after what attaches them.
 func (r *region) sort() {
 	rank := func(s *plan.Step) int {
 		switch {
 		case s.Kind == plan.KindPrune:
+			return 2
+		case s.Kind == plan.KindShare:
 			return 1
 		case s.Cause == plan.CauseRollback:
 			return -2 * s.Wave
@@ -203,6 +207,9 @@ func (r *region) sort() {
 		if c := cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Function, b.Function), cmp.Compare(serve(a), serve(b))); c != 0 {
 			return c
 		}
+		if a.Kind == plan.KindShare && b.Kind == plan.KindShare {
+			return compareShares(a, b)
+		}
 		return cmp.Or(cmp.Compare(a.From.Number(), b.From.Number()), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
 	}
 	r.plan.Steps = sortedSteps(r.plan.Steps, compare)
@@ -214,6 +221,17 @@ func (r *region) sort() {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
 	r.plan.Notes = slices.Compact(r.plan.Notes)
+}
+
+func compareShares(a, b *plan.Step) int {
+	granting := func(s *plan.Step) int {
+		if s.To != "" {
+			return 1
+		}
+		return 0
+	}
+	number := func(s *plan.Step) int64 { return s.From.Number() + s.To.Number() } // one of them is 0
+	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(granting(a), granting(b)), cmp.Compare(a.Sharing.Sid, b.Sharing.Sid))
 }
 
 func (r *region) sortBlocked() {

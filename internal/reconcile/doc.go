@@ -35,6 +35,7 @@
 //     which nothing is done any more
 //   - quarantine.go: what must not come again, and what drift is left alone
 //   - preflight.go: what AWS would refuse
+//   - requires.go: what a function's tag requires of a layer
 //   - withdrawn.go: who still has what Git has yanked or calls deprecated
 //   - finish.go: aliases that lag, in sync, cost; status.go: where rollouts stand
 //

@@ -129,6 +129,7 @@ func (r *region) finish() {
 	slices.Sort(p.Needs.Aliases)
 	p.Needs.Aliases = slices.Compact(p.Needs.Aliases)
 	slices.Sort(p.Needs.Policies)
+	p.Needs.Policies = slices.Compact(p.Needs.Policies) // for pruning and for sharing
 	slices.Sort(p.Needs.Probes)
 	slices.SortFunc(p.Needs.Served, func(a, b state.Qualified) int {
 		return cmp.Or(cmp.Compare(a.Function, b.Function), cmp.Compare(a.Qualifier, b.Qualifier))
@@ -155,10 +156,10 @@ func (r *region) doubted(l state.LayerARN) bool {
 	return false
 }
 
-// cost counts what the steps that may run now take, and a sweep and a delete
-// per prune.
+// cost counts what the steps that may run now take, a sweep and a delete per prune, and
+// the grants; what is taken back is read before.
 func (r *region) cost() {
-	functions, prunes, publishes := map[string]bool{}, 0, 0
+	functions, prunes, publishes, shares := map[string]bool{}, 0, 0, 0
 	for i := range r.plan.Steps {
 		s := &r.plan.Steps[i]
 		switch {
@@ -167,12 +168,16 @@ func (r *region) cost() {
 			prunes++
 		case s.Kind == plan.KindPublish:
 			publishes++
+		case s.Kind == plan.KindShare && s.To == "":
+			shares += 2
+		case s.Kind == plan.KindShare:
+			shares++
 		default:
 			functions[s.Function] = true
 		}
 	}
 	writes, reads := r.calls(len(functions))
-	writes += prunes + 2*publishes // the versions are listed just before, so that none is published twice
+	writes += prunes + 2*publishes + shares // the versions are listed just before, so that none is published twice
 	if prunes > 0 && r.snap != nil {
 		writes += (len(r.snap.Functions) + 49) / 50
 	}

@@ -66,7 +66,8 @@ func (r *world) quarantine(layer state.LayerARN, number int64, function string) 
 
 // quarantineReason returns why a step's version must not come to its function.
 func (r *world) quarantineReason(s plan.Step) string {
-	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune {
+	if len(r.in.Quarantines) == 0 || s.Cause == plan.CauseRollback || s.Kind == plan.KindServe || s.Kind == plan.KindPrune ||
+		s.Kind == plan.KindShare && (s.Cause == plan.CauseDrift || s.To == "") {
 		return "" // a heal would bring it to a function that was left alone
 	}
 	if s.To.Content() != "" {

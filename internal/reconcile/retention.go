@@ -87,6 +87,7 @@ func (r *region) protected(w *wish) map[int64]string {
 	}
 	r.protectReturn(w, protect)
 	r.protectOriginals(w, protect)
+	r.protectShared(w, protect)
 	if r.in.PruneStop != "" {
 		for _, v := range w.catalog.Versions() {
 			protect(v.Number, "nothing is pruned: "+r.in.PruneStop)

@@ -115,6 +115,14 @@ func (w *scenario) answer(i int, n state.Needs) {
 	if n.Signing {
 		snap.Signing = map[string]state.Signing{}
 	}
+	if n.Tags {
+		snap.Functions = slices.Clone(snap.Functions)
+		for i, f := range snap.Functions {
+			if f.Tags == nil {
+				snap.Functions[i].Tags = requiring(f.Name)
+			}
+		}
+	}
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
 	if snap.Aliases == nil {
 		snap.Aliases, snap.Policies, snap.Probes = map[string][]state.Alias{}, map[state.LayerVersionARN]state.Policy{}, map[state.LayerVersionARN]state.Probe{}
@@ -141,6 +149,19 @@ func (w *scenario) answer(i int, n state.Needs) {
 	}
 	w.in.Regions = slices.Clone(w.in.Regions)
 	w.in.Regions[i].Have = &snap
+}
+
+// requiring returns the tags of a function: a few require a version, or what nobody can
+// read.
+func requiring(name string) map[string]string {
+	switch sum := len(name) + int(name[len(name)-1]); sum % 9 {
+	case 0:
+		return map[string]string{"layerd:requires": "a 1.2"}
+	case 1:
+		return map[string]string{"layerd:requires": "a"}
+	default:
+		return map[string]string{}
+	}
 }
 
 func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
@@ -172,14 +193,19 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 		}
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange {
-				to := ""
+				to, subject := "", s.Function
 				if s.To != "" {
 					to = strconv.FormatInt(s.To.Number(), 10)
+				}
+				if s.Kind == plan.KindShare {
+					if subject = s.Sharing.String(); to == "" {
+						subject, to = "-"+subject, strconv.FormatInt(s.From.Number(), 10)
+					}
 				}
 				if sha256 := s.To.Content(); sha256 != "" {
 					to = "sha256:" + sha256
 				}
-				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, s.Function, to))
+				lines = append(lines, ruling.ApprovalLine(r.Want.Region, string(s.Kind), s.LayerARN, subject, to))
 			}
 			if s.New {
 				news++
@@ -225,6 +251,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 	if !slices.ContainsFunc(r.Want.Layers, func(l desired.LayerWish) bool { return l.Layer == s.LayerARN && l.Name == s.Layer }) {
 		t.Errorf("%s: Git does not name %s", s.ID, s.LayerARN)
 	}
+	if s.Kind == plan.KindShare {
+		checkShare(t, w, i, r, s)
+	}
 	if s.Kind == plan.KindPublish {
 		checkPublish(t, w, i, r, s)
 	} else if s.To.Content() != "" && !s.HeldBy(plan.ByOrder) {
@@ -260,6 +289,9 @@ func checkStep(t *testing.T, w *scenario, i int, r plan.Region, s plan.Step) {
 // the layer comes to a function that has none of it and never had, and its
 // number is where all of the environment was brought last.
 func mayJoin(w *scenario, i int, r plan.Region, s plan.Step) bool {
+	if s.Kind == plan.KindShare {
+		return true // it changes no function
+	}
 	applied := w.in.Regions[i].Past.Layers[s.LayerARN].Applied
 	if s.Kind == plan.KindPublish {
 		return true // it changes no function
@@ -529,6 +561,7 @@ func (w *scenario) apply(i int, r plan.Region) {
 		}
 		past.Functions[name] = fp
 	}
+	w.applyShares(&snap, past, r)
 	for _, s := range r.Steps {
 		if s.Kind != plan.KindPrune || s.Held != nil {
 			continue
@@ -697,9 +730,7 @@ func generateLayer(r *rand.Rand, w *scenario, name string) state.Layer {
 		if chance(r, 10) {
 			v.Runtimes = []string{"nodejs20.x"}
 		}
-		if chance(r, 10) {
-			w.grants[l.ARN.Version(n)] = state.Policy{Principals: []string{"210987654321"}}
-		}
+		w.grants[l.ARN.Version(n)] = generatePolicy(r)
 		l.Versions = append(l.Versions, v)
 	}
 	return l
@@ -766,6 +797,7 @@ func generatePast(r *rand.Rand, now time.Time, snap *state.Snapshot) plan.Past {
 		if chance(r, 40) {
 			lp.Numbers["1.4.0"] = int64(1 + r.IntN(8))
 		}
+		generateShares(r, now, &lp)
 		p.Layers[arnOf(name)] = lp
 	}
 	for range pick(r, 0, 0, 3, 20, 25) {
@@ -817,6 +849,7 @@ func generateEnvironment(r *rand.Rand, name string) desired.Environment {
 		if chance(r, 20) {
 			w.Runtimes = []string{"python3.12"}
 		}
+		w.ShareWith, w.Shared = generateShareWith(r)
 		e.Layers = append(e.Layers, w)
 	}
 	return e

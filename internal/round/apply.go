@@ -222,6 +222,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)
+	p.Cache.forgetPolicies(PlaceOf(r.Want), after)
 	if after.AnyFailed() {
 		p.Cache.drop(PlaceOf(r.Want)) // what was looked up may be why
 	}
@@ -247,6 +248,7 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.redecide(in, i, fresh) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Unmet:  reconcile.Unmet,
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
 		Open:   p.opener(r.Want),

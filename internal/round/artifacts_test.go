@@ -15,25 +15,25 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// shelf has archives, by location, and counts who looks.
-type shelf struct {
+// foundOnly has archives, by location, and counts who looks.
+type foundOnly struct {
 	found map[string]state.Content
 	err   map[string]error // by environment
 	looks []string         // environment and commit
 }
 
-func (s *shelf) Look(_ context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
+func (s *foundOnly) Look(_ context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
 	s.looks = append(s.looks, env.Name+" "+a.Commit)
 	return s.found[a.Location], s.err[env.Name]
 }
 
-func (s *shelf) Open(context.Context, desired.Environment, state.Artifact, state.Content) (apply.Source, error) {
+func (s *foundOnly) Open(context.Context, desired.Environment, state.Artifact, state.Content) (apply.Source, error) {
 	return apply.Source{}, errors.New("nothing is opened here")
 }
 
-// publishing is an environment that wants a version of common that AWS lacks, and has
+// lookedInto is an environment that wants a version of common that AWS lacks, and has
 // drifted in another layer.
-func publishing(t *testing.T) (*fixture, round.Round, *shelf) {
+func lookedInto(t *testing.T) (*fixture, round.Round, *foundOnly) {
 	f := newFixture(t, 3, awssim.Options{})
 	f.want("1.6.0")
 	f.tree.Environments[0].Layers[0].Source = &desired.Source{Location: "layers/common.zip", At: desired.Position{File: "layers/common/layer.yaml", Line: 2}}
@@ -42,7 +42,7 @@ func publishing(t *testing.T) (*fixture, round.Round, *shelf) {
 	dev.Layers[0].Layer = state.NewLayerARN("aws", region, accountID, "common-dev")
 	dev.Layers[0].Functions = []desired.Selector{{Name: "dev-*"}}
 	f.tree.Names, f.tree.Environments = []string{"dev", "prod"}, append([]desired.Environment{dev}, f.tree.Environments...)
-	s := &shelf{found: map[string]state.Content{"layers/common.zip": {SHA256: strings.Repeat("a", 64), Size: 100, Unzipped: 200}}, err: map[string]error{}}
+	s := &foundOnly{found: map[string]state.Content{"layers/common.zip": {SHA256: strings.Repeat("a", 64), Size: 100, Unzipped: 200}}, err: map[string]error{}}
 	r := f.round()
 	r.Artifacts = s
 	return f, r, s
@@ -65,23 +65,23 @@ func regionOf(t *testing.T, r round.Result, env string) plan.Region {
 // for itself.
 func TestWhatAnArchiveIsDecides(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(r *round.Round, s *shelf)
+		change func(r *round.Round, s *foundOnly)
 		code   string // in prod
 		dev    string
 		says   string
 	}{
 		"good": {},
-		"bad": {change: func(_ *round.Round, s *shelf) {
+		"bad": {change: func(_ *round.Round, s *foundOnly) {
 			s.found["layers/common.zip"] = state.Content{Code: "artifact_wrong_platform", Message: "a.so is for arm64", Suggestion: "build it"}
 		}, code: "artifact_wrong_platform", dev: "artifact_wrong_platform", says: "a.so is for arm64"},
-		"out of reach": {change: func(_ *round.Round, s *shelf) {
+		"out of reach": {change: func(_ *round.Round, s *foundOnly) {
 			s.err["prod"] = &state.Error{Op: "HeadObject", Kind: state.Again, Message: "no answer"}
 		}, code: desired.CodeArtifactUnread, says: "no answer"},
-		"nothing reads": {change: func(r *round.Round, _ *shelf) { r.Artifacts = nil }, code: desired.CodeArtifactUnread, dev: desired.CodeArtifactUnread},
+		"nothing reads": {change: func(r *round.Round, _ *foundOnly) { r.Artifacts = nil }, code: desired.CodeArtifactUnread, dev: desired.CodeArtifactUnread},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, r, s := publishing(t)
+				_, r, s := lookedInto(t)
 				if c.change != nil {
 					c.change(&r, s)
 				}
@@ -123,7 +123,7 @@ func TestWhatAnArchiveIsDecides(t *testing.T) {
 // Being told to stop while an archive is read is no problem of what is wanted.
 func TestStoppedWhileAnArchiveIsRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, r, s := publishing(t)
+		_, r, s := lookedInto(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		r.Artifacts = stopping{s, cancel}
 		result, _ := r.Plan(ctx)

@@ -2,6 +2,7 @@ package round
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Cache struct {
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
+	// refused are publishes that AWS refused, see publishRefused.
+	refused map[publishKey]refusedPublish
 	// announced is what was last found and written of parameters, by environment and
 	// Region.
 	announced map[[2]string]announced
@@ -76,7 +79,9 @@ const pastAge = time.Hour
 
 // NewCache returns an empty cache.
 func NewCache() *Cache {
-	return &Cache{places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, announced: map[[2]string]announced{}}
+	return &Cache{
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
+	}
 }
 
 // Reset forgets everything: the store that it was read beside is another one.
@@ -86,6 +91,7 @@ func (l *Cache) Reset() {
 	clear(l.places)
 	clear(l.pasts)
 	clear(l.rolls)
+	clear(l.refused)
 	clear(l.announced)
 }
 
@@ -184,8 +190,14 @@ type looked struct {
 	aliases  map[string][]state.Alias
 	policies map[state.LayerVersionARN]state.Policy
 	probes   map[state.LayerVersionARN]state.Probe
-	signing  map[string]state.Signing // nil: not looked up
+	signing  map[string]state.Signing     // nil: not looked up
+	tags     map[string]map[string]string // by function; nil: not looked up
+	tagsAt   time.Time
 }
+
+// tagAge is for how long tags are good enough for saying what waits: whoever corrects one
+// that blocks a function waits for it.
+const tagAge = 5 * time.Minute
 
 // fill puts what is known of n into s, and returns what is not.
 func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) state.Needs {
@@ -205,10 +217,38 @@ func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) 
 	if n.Signing && k.signing != nil {
 		s.Signing, n.Signing = k.signing, false
 	}
+	if n.Tags && k.tags != nil && now.Sub(k.tagsAt) < tagAge {
+		n.Tags = !recallTags(s, k.tags)
+	}
 	n.Aliases = recallMap(&s.Aliases, k.aliases, n.Aliases)
 	n.Policies = recallMap(&s.Policies, k.policies, n.Policies)
 	n.Probes = recallMap(&s.Probes, k.probes, n.Probes)
 	return n
+}
+
+// recallTags gives the functions of a snapshot the tags that they had, and reports
+// whether each of them was known: a new one may have any.
+func recallTags(s *state.Snapshot, known map[string]map[string]string) bool {
+	list := slices.Clone(s.Functions) // which other snapshots share
+	for i, f := range list {
+		if list[i].Tags = known[f.Name]; list[i].Tags == nil {
+			return false
+		}
+	}
+	s.Functions = list
+	return true
+}
+
+// tagsOf returns the tags of a snapshot by function; nil where they were not read.
+func tagsOf(s state.Snapshot) map[string]map[string]string {
+	m := make(map[string]map[string]string, len(s.Functions))
+	for _, f := range s.Functions {
+		if f.Tags == nil {
+			return nil
+		}
+		m[f.Name] = f.Tags
+	}
+	return m
 }
 
 func since(k *looked) time.Time {
@@ -243,7 +283,7 @@ func (l *Cache) put(at Place, s state.Snapshot, now time.Time) {
 	defer l.mu.Unlock()
 	k := &looked{since: now}
 	if old := l.places[at]; old != nil {
-		k.since, k.uses, k.signing = old.since, old.uses, old.signing
+		k.since, k.uses, k.signing, k.tags, k.tagsAt = old.since, old.uses, old.signing, old.tags, old.tagsAt
 		k.aliases, k.policies, k.probes = maps.Clone(old.aliases), maps.Clone(old.policies), maps.Clone(old.probes)
 	}
 	if s.Uses != nil {
@@ -251,6 +291,9 @@ func (l *Cache) put(at Place, s state.Snapshot, now time.Time) {
 	}
 	if s.Signing != nil {
 		k.signing = s.Signing
+	}
+	if now.Sub(k.tagsAt) >= tagAge {
+		k.tags, k.tagsAt = tagsOf(s), now
 	}
 	keepMap(&k.aliases, s.Aliases)
 	keepMap(&k.policies, s.Policies)
@@ -314,4 +357,59 @@ func (l *Cache) drop(at Place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.places, at)
+}
+
+// publishKey is what a publish makes, and for whom.
+type publishKey struct {
+	environment, region string
+	version             state.LayerVersionARN // with its content
+	semver              string
+}
+
+// refusedPublish is a publish that failed, and when it is tried again.
+type refusedPublish struct {
+	count int
+	until time.Time
+	why   plan.Result
+}
+
+// Pauses before a publish that failed is tried once more. Each try is a record in the
+// history for good: a full store of the account would make a thousand of them in a day.
+const (
+	firstPublishPause = time.Minute
+	lastPublishPause  = time.Hour
+)
+
+func keyOfPublish(e desired.Environment, s plan.Step) publishKey {
+	return publishKey{e.Name, e.Region, s.To, s.ToVersion}
+}
+
+// publishRefused returns how a publish failed that is not yet to be tried again; ok is
+// false where it is, or did not fail. A new process tries at once.
+func (l *Cache) publishRefused(e desired.Environment, s plan.Step, now time.Time) (why plan.Result, until time.Time, ok bool) {
+	if l == nil {
+		return plan.Result{}, time.Time{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, ok := l.refused[keyOfPublish(e, s)]
+	return r.why, r.until, ok && now.Before(r.until)
+}
+
+// notePublish remembers how a publish ended that was tried.
+func (l *Cache) notePublish(e desired.Environment, s plan.Step, now time.Time) {
+	if l == nil || s.Result == nil || s.Result.Untried {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := keyOfPublish(e, s)
+	if s.Done() || s.Result.Shared || s.Result.MayBeAll { // of all, or it is looked for
+		delete(l.refused, key)
+		return
+	}
+	r := l.refused[key]
+	r.why, r.until = *s.Result, now.Add(min(firstPublishPause<<min(r.count, 10), lastPublishPause))
+	r.count++
+	l.refused[key] = r
 }

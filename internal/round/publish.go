@@ -71,6 +71,7 @@ func withTried(planned plan.Plan, tried [][]plan.Step) plan.Plan {
 // Region up to date with what came of them.
 func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, due []plan.Step) ([]plan.Step, error) {
 	r := planned.Regions[i]
+	p.leaveRefused(r, due)
 	if err := p.leaveUnsettled(ctx, r, due); err != nil {
 		return nil, err
 	}
@@ -81,6 +82,9 @@ func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Pla
 		if due, err = p.carryPublishesOut(ctx, in, r, i, made); err != nil {
 			return due, err
 		}
+	}
+	for _, s := range due {
+		p.Cache.notePublish(r.Want, s, p.Now())
 	}
 	if err := p.keepAway(ctx, in, i, due); err != nil {
 		return due, err
@@ -109,12 +113,23 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 	return steps, runErr
 }
 
+// leaveRefused leaves out of due what AWS has refused a short while ago.
+func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
+	for n := range due {
+		if why, until, ok := p.Cache.publishRefused(r.Want, due[n], p.Now()); ok {
+			why.Error += "; tried again " + words.Moment(until, r.Want.Zone)
+			why.Untried = true
+			due[n].Result = &why
+		}
+	}
+}
+
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
 // nobody knows yet how it ended: a request of it may still be on its way.
 func (p *Run) leaveUnsettled(ctx context.Context, r plan.Region, due []plan.Step) error {
 	for n := range due {
 		for _, e := range p.result.Unfinished {
-			if e.Kind != plan.KindPublish || e.LayerARN != due[n].LayerARN || e.ToVersion != due[n].ToVersion {
+			if due[n].Result != nil || e.Kind != plan.KindPublish || e.LayerARN != due[n].LayerARN || e.ToVersion != due[n].ToVersion {
 				continue
 			}
 			// Whatever environment it was of: that may have another name by now.

@@ -41,6 +41,9 @@ type fixture struct {
 	tree  desired.Tree
 	aws   daemon.AWSOptions
 	now   func() time.Time
+
+	archives *shelf       // nil: none can be read
+	cache    *round.Cache // nil: none
 }
 
 func newFixture(t testing.TB, functions int, o awssim.Options) *fixture {
@@ -88,7 +91,11 @@ func (f *fixture) round() round.Round {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 		HTTPClient:  &http.Client{Transport: f.world.Transport()},
 	}
-	return round.Round{Tree: f.tree, Revision: "c0ffee", Repository: "test", Store: f.store, Connect: daemon.Connector(cfg, f.aws), Now: f.now}
+	r := round.Round{Tree: f.tree, Revision: "c0ffee", Repository: "test", Store: f.store, Connect: daemon.Connector(cfg, f.aws), Now: f.now, Cache: f.cache}
+	if f.archives != nil {
+		r.Artifacts = f.archives
+	}
+	return r
 }
 
 func (f *fixture) apply(ctx context.Context) round.Result {

@@ -66,6 +66,9 @@ func settled(ctx context.Context, s *seen, e history.Entry, now time.Time) (out 
 		}
 		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}, true
 	}
+	if e.Kind == plan.KindShare {
+		return settledShare(ctx, s, e)
+	}
 	// Not from the list: only this answer says whether the update has ended
 	// well, and costs nothing of the shared quota.
 	f, err := s.cloud.Function(ctx, e.Function)

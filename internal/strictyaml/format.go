@@ -213,7 +213,10 @@ func FormatGitHub(w io.Writer, problems []Problem) error {
 		}
 		place := ""
 		if p.File != "" {
-			place = fmt.Sprintf("file=%s,line=%d,col=%d,", foreign.WorkflowProperty(p.File), p.Line, p.Column)
+			place = fmt.Sprintf("file=%s,", foreign.WorkflowProperty(p.File))
+		}
+		if p.File != "" && p.Line > 0 { // a problem of the whole file has no line, and no file a line 0
+			place += fmt.Sprintf("line=%d,col=%d,", p.Line, p.Column)
 			if p.Length > 1 {
 				place += fmt.Sprintf("endColumn=%d,", p.Column+p.Length)
 			}

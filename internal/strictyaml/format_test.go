@@ -27,12 +27,14 @@ func TestFormatGitHub(t *testing.T) {
 	err := FormatGitHub(&b, []Problem{
 		{Position: Position{File: "environments/a,b:c.yaml", Line: 4, Column: 3, Length: 7}, Code: "unknown_key", Message: "50%: x\n::error::y", Suggestion: "z", Severity: Error},
 		{Code: "no_environment", Message: "none", Severity: Warning},
+		{Position: Position{File: "python/types"}, Code: "shadows_stdlib", Message: "of the whole file", Severity: Error},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "::error file=environments/a%2Cb%3Ac.yaml,line=4,col=3,endColumn=10,title=unknown_key::50%25: x\\n::error::y%0Ahelp: z\n" +
-		"::warning title=no_environment::none\n"
+		"::warning title=no_environment::none\n" +
+		"::error file=python/types,title=shadows_stdlib::of the whole file\n"
 	if diff := cmp.Diff(b.String(), want); diff != "" {
 		t.Errorf("annotations (-have +want):\n%s", diff)
 	}

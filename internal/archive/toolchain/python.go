@@ -17,8 +17,9 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// stopDelay is how long a tool that was told to stop may take before it is killed.
-const stopDelay = 5 * time.Second
+// stopDelay is how long the output of a tool that was killed is still waited for. It is
+// less than the grace that layerd itself has.
+const stopDelay = 2 * time.Second
 
 // target is one of the things that a layer's packages are got for.
 type target struct {
@@ -107,9 +108,11 @@ type getter func(ctx context.Context, t target, dir string) (map[string]string, 
 // errNoInstaller is the error of a machine without pip and uv.
 var errNoInstaller = errors.New("neither uv nor pip is there")
 
-// installer returns what gets packages: uv where it is, else pip.
+// installer returns what gets packages: uv where it is, else pip. A uv that does not
+// start, as the shim of one that is not installed, is not there.
 func (b *build) installer(ctx context.Context) (getter, string, error) {
-	if uv, err := exec.LookPath("uv"); err == nil {
+	uv, old := findUV(ctx)
+	if uv != "" {
 		return func(ctx context.Context, t target, dir string) (map[string]string, error) {
 			return b.uv(ctx, uv, t, dir)
 		}, "uv", nil
@@ -122,10 +125,16 @@ func (b *build) installer(ctx context.Context) (getter, string, error) {
 			}, "pip", nil
 		}
 	}
-	if pip, err := exec.LookPath("pip3"); err == nil {
+	if pip, err := exec.LookPath("pip3"); err == nil && exec.CommandContext(ctx, pip, "--version").Run() == nil {
 		return func(ctx context.Context, t target, dir string) (map[string]string, error) {
 			return b.pip(ctx, []string{pip}, t, dir)
 		}, "pip", nil
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, "", ctx.Err()
+	case old != "":
+		return nil, "", fmt.Errorf("uv %s is too old and pip is not there: raise uv to %s or later (uv self update), or build with run: in layer.yaml", old, oldestUV)
 	}
 	return nil, "", fmt.Errorf("%w: install one of them, or build with run: in layer.yaml", errNoInstaller)
 }
@@ -174,41 +183,4 @@ func (b *build) pip(ctx context.Context, pip []string, t target, dir string) (ma
 
 func (b *build) notFound(t target) string {
 	return fmt.Sprintf("see that each version has a wheel for %s and glibc %s or older, or for any platform", t, t.libc)
-}
-
-// uv installs into the folder. Two targets have the same packages if their files are.
-func (b *build) uv(ctx context.Context, uv string, t target, dir string) (map[string]string, error) {
-	site := filepath.Join(dir, "site")
-	arch := map[string]string{"x86_64": "x86_64", "arm64": "aarch64"}[t.machine]
-	platform := arch + "-manylinux2014"
-	if t.libc.Minor >= 34 {
-		platform = arch + "-manylinux_2_34"
-	}
-	cmd := exec.CommandContext(ctx, uv, "pip", "install", "--quiet", "--target", site, "--requirement", filepath.Join("python", "requirements.txt"),
-		"--only-binary", ":all:", "--python-version", t.python, "--python-platform", platform, "--link-mode", "copy", "--no-progress")
-	cmd.Dir = b.Dir
-	if said, err := b.run(cmd); err != nil {
-		return nil, b.failed(ctx, "packages_not_found", "uv", said, err, b.notFound(t))
-	}
-	return b.installed(site)
-}
-
-// installed returns the files of each package in a folder that uv has filled, hashed.
-func (b *build) installed(site string) (map[string]string, error) {
-	infos, err := filepath.Glob(filepath.Join(site, "*.dist-info"))
-	if err != nil {
-		return nil, fmt.Errorf("read what uv installed: %w", err)
-	}
-	got := map[string]string{}
-	for _, info := range infos {
-		// A wheel's tag is in WHEEL, and its files with their hashes in RECORD.
-		tag, err1 := os.ReadFile(filepath.Join(info, "WHEEL"))
-		record, err2 := os.ReadFile(filepath.Join(info, "RECORD"))
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, fmt.Errorf("read what uv installed: %w", err)
-		}
-		name, _, _ := strings.Cut(filepath.Base(info), "-")
-		got[strings.ToLower(name)] = string(tag) + string(record)
-	}
-	return got, nil
 }
