@@ -16,7 +16,7 @@ import (
 )
 
 // artifactBucket is the ARN of a bucket with archives of layers.
-const artifactBucket = "arn:aws:s3:::makoto-artifactBucket"
+const artifactBucket = "arn:aws:s3:::makoto-artifacts"
 
 // permission is what IAM calls an operation of an SDK client.
 type permission struct {
