@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// artifacts is a bucket with archives of layers.
-const artifacts = "arn:aws:s3:::makoto-artifacts"
+// artifactBucket is the ARN of a bucket with archives of layers.
+const artifactBucket = "arn:aws:s3:::makoto-artifactBucket"
 
 // permission is what IAM calls an operation of an SDK client.
 type permission struct {
@@ -42,6 +42,8 @@ func permissions() map[string]permission {
 		"lambda.PublishLayerVersion":               {action: "lambda:PublishLayerVersion"},                    // and what S3 asks of whoever reads the archive
 		"s3.HeadObject":                            {action: "s3:GetObject", also: []string{"s3:ListBucket"}}, // without it a missing object is a denied one
 		"s3.GetObject":                             {action: "s3:GetObject", also: []string{"s3:GetObjectVersion"}},
+		"lambda.AddLayerVersionPermission":         {action: "lambda:AddLayerVersionPermission"},
+		"lambda.RemoveLayerVersionPermission":      {action: "lambda:RemoveLayerVersionPermission"},
 		"lambda.PublishVersion":                    {action: "lambda:PublishVersion"},
 		"lambda.GetAlias":                          {action: "lambda:GetAlias"},
 		"lambda.UpdateAlias":                       {action: "lambda:UpdateAlias"},
@@ -155,7 +157,7 @@ func TestPermissionsAreWhatTheCodeCalls(t *testing.T) {
 // The task may do what the daemon calls, and nothing else.
 func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
 	c := stack(t, map[string]any{
-		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifacts,
+		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
 	})
 	have := map[string]bool{}
 	for _, s := range statements(t, c) {
@@ -197,25 +199,27 @@ func list(v any) []string {
 // What changes or reveals something is allowed on what was named only.
 func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	c := stack(t, map[string]any{
-		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifacts,
+		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
 	})
 	want := map[string][]string{
-		"lambda:UpdateFunctionConfiguration": {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
-		"lambda:PublishLayerVersion":         {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*"},
-		"s3:GetObject":                       {artifacts + "/*"},
-		"s3:GetObjectVersion":                {artifacts + "/*"},
-		"s3:ListBucket":                      {artifacts},
-		"lambda:PublishVersion":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:UpdateAlias":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:InvokeFunction":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"dynamodb:UpdateItem":                {"${Table.Arn}"},
-		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
-		"ssm:PutParameter":                   {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"ssm:DeleteParameter":                {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"ssm:AddTagsToResource":              {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
-		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:DeleteLayerVersion":           {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:PublishLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*"},
+		"s3:GetObject":                        {artifactBucket + "/*"},
+		"s3:GetObjectVersion":                 {artifactBucket + "/*"},
+		"s3:ListBucket":                       {artifactBucket},
+		"lambda:PublishVersion":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:UpdateAlias":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:InvokeFunction":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"dynamodb:UpdateItem":                 {"${Table.Arn}"},
+		"secretsmanager:GetSecretValue":       {gitSecret, slackSecret},
+		"ssm:PutParameter":                    {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:DeleteParameter":                 {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
+		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:RemoveLayerVersionPermission": {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 	}
 	// IAM knows no resources for them.
 	everywhere := []string{
