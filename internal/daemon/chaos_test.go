@@ -118,6 +118,7 @@ type outcome struct {
 	calls   []string            // of the process that was to be killed, in order
 	layers  map[string][]string // every function's list at the end
 	live    []string            // layer versions that are left
+	stands  map[string]string   // what the parameters say at the end
 	applied map[string]int      // changes that AWS made, by what they were
 	history map[string]int      // changes in the history, likewise
 	open    int                 // records without an end
@@ -342,7 +343,10 @@ func (p *recordedProcess) say(name string) {
 
 // outcome looks at the world and the history.
 func (sim *simulation) outcome(before map[string][]string) outcome {
-	o := outcome{layers: sim.lists(), applied: map[string]int{}, history: map[string]int{}}
+	o := outcome{layers: sim.lists(), stands: map[string]string{}, applied: map[string]int{}, history: map[string]int{}}
+	for _, p := range sim.world.Parameters() {
+		o.stands[p.Name] = p.Value + " " + fmt.Sprint(p.Tags)
+	}
 	for _, env := range []string{"dev", "staging", "prod"} {
 		for _, v := range sim.world.LayerVersions("makoto-common-" + env) {
 			o.live = append(o.live, fmt.Sprintf("%s:%d", env, v.Number))
@@ -415,7 +419,7 @@ func (sim *simulation) changes(before map[string][]string) map[string]int {
 				live[name] = version
 			}
 		case *lambda.PublishVersionInput: // gives what there is; the versions are counted at the end
-		case *ssm.PutParameterInput, *ssm.AddTagsToResourceInput, *ssm.DeleteParameterInput: // healed like drift, and in no history
+		case *ssm.PutParameterInput, *ssm.AddTagsToResourceInput, *ssm.DeleteParameterInput: // may be repeated; what they left is compared
 		case *lambda.InvokeInput: // a smoke test may be repeated
 		default:
 			done["unexpected "+c.Operation]++
@@ -564,6 +568,7 @@ func (m *matrix) note(baseline, o outcome, n int, after bool) {
 		}
 	}
 	differs("the lists", baseline.layers, o.layers)
+	differs("the parameters", baseline.stands, o.stands)
 	differs("the versions that are left", baseline.live, o.live)
 	differs("what AWS did", baseline.applied, o.applied)
 	differs("the history against what AWS did", o.applied, o.history)
