@@ -319,3 +319,58 @@ func TestReleaseToTheRegionsBucket(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 }
+
+// TestBump plays the pull request that raises a version, twice: the second brings the
+// first up to date. Then it is merged, and there is nothing left to raise.
+func TestBump(t *testing.T) {
+	t.Parallel()
+	r := newRunner(t)
+	main := r.git("rev-parse", "HEAD")
+	bump := func() string {
+		t.Helper()
+		r.git("switch", "--quiet", "main")
+		r.git("branch", "--quiet", "--force", "bump/makoto-common", main) // a runner's clone has none
+		r.git("branch", "--quiet", "--delete", "--force", "bump/makoto-common")
+		return r.must("layer-bump", "bump", "Bump", nil)
+	}
+	r.program("gh", `printf '%s\n' "$*" >> "$RUNNER_TEMP/gh"
+case "$1 $2" in "pr list") cat "$RUNNER_TEMP/open" 2>&- || true;; "pr create") echo 7 > "$RUNNER_TEMP/open";; esac`)
+	pullRequest := func() string {
+		t.Helper()
+		_ = os.Remove(filepath.Join(r.temp, "gh"))
+		r.must("layer-bump", "bump", "Pull request", map[string]string{"github.token": "x"})
+		return read(t, filepath.Join(r.temp, "gh"))
+	}
+	r.git("tag", "makoto-common/v1.4.1")
+
+	r.write("layers/common/python/makoto_common/more.py", "")
+	r.commit("fix: more")
+	if bump(); r.outputs["raised"] != "true" {
+		t.Fatalf("outputs %v", r.outputs)
+	}
+	first := read(t, filepath.Join(r.clone, "layers/common/VERSION"))
+	if got := pullRequest(); !strings.Contains(got, "pr create --head bump/makoto-common --title makoto-common "+strings.TrimSpace(first)) {
+		t.Errorf("gh %s", got)
+	}
+	if got := r.git("show", "origin/bump/makoto-common:environments/dev.yaml"); !strings.Contains(got, "makoto-common: "+strings.TrimSpace(first)) {
+		t.Errorf("dev asks for another one than %s: %s", first, got)
+	}
+	if got := r.git("diff", "--name-only", "main", "origin/bump/makoto-common"); got != "environments/dev.yaml\nlayers/common/VERSION" {
+		t.Errorf("the pull request changes %s", got)
+	}
+
+	r.git("switch", "--quiet", "main")
+	r.write("layers/common/python/makoto_common/feature.py", "")
+	r.commit("feat: a feature")
+	bump()
+	second := strings.TrimSpace(read(t, filepath.Join(r.clone, "layers/common/VERSION")))
+	if got := pullRequest(); !strings.Contains(got, "pr edit bump/makoto-common --title makoto-common "+second) || second == strings.TrimSpace(first) {
+		t.Errorf("%s after %s: gh %s", second, first, got)
+	}
+
+	r.git("switch", "--quiet", "main")
+	r.git("merge", "--quiet", "--ff-only", "bump/makoto-common")
+	if out := bump(); r.outputs["raised"] != "" {
+		t.Errorf("after the merge: %v %s", r.outputs, out)
+	}
+}

@@ -15,10 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// artifactBucket is the ARN of a bucket with archives of layers.
+const artifactBucket = "arn:aws:s3:::makoto-artifacts"
+
 // permission is what IAM calls an operation of an SDK client.
 type permission struct {
-	action string // "" = none is needed
-	person bool   // a person's, at layerd store init, and never the daemon's
+	action string   // "" = none is needed
+	also   []string // actions that the same call needs beside it
+	person bool     // a person's, at layerd store init, and never the daemon's
 }
 
 // permissions is the one list of what layerd asks of AWS. An operation that is
@@ -34,6 +38,12 @@ func permissions() map[string]permission {
 		"lambda.GetLayerVersionPolicy":             {action: "lambda:GetLayerVersionPolicy"},
 		"lambda.UpdateFunctionConfiguration":       {action: "lambda:UpdateFunctionConfiguration"}, // and lambda:GetLayerVersion of each layer
 		"lambda.DeleteLayerVersion":                {action: "lambda:DeleteLayerVersion"},
+		"lambda.GetLayerVersion":                   {action: "lambda:GetLayerVersion"},
+		"lambda.PublishLayerVersion":               {action: "lambda:PublishLayerVersion"},                    // and what S3 asks of whoever reads the archive
+		"s3.HeadObject":                            {action: "s3:GetObject", also: []string{"s3:ListBucket"}}, // without it a missing object is a denied one
+		"s3.GetObject":                             {action: "s3:GetObject", also: []string{"s3:GetObjectVersion"}},
+		"lambda.AddLayerVersionPermission":         {action: "lambda:AddLayerVersionPermission"},
+		"lambda.RemoveLayerVersionPermission":      {action: "lambda:RemoveLayerVersionPermission"},
 		"lambda.PublishVersion":                    {action: "lambda:PublishVersion"},
 		"lambda.GetAlias":                          {action: "lambda:GetAlias"},
 		"lambda.UpdateAlias":                       {action: "lambda:UpdateAlias"},
@@ -117,7 +127,7 @@ func callsOf(file string, found map[string]bool) error {
 		if !ok || services[x.Name] == "" {
 			return true
 		}
-		if op, ok := strings.CutSuffix(sel.Sel.Name, "Input"); ok {
+		if op, ok := strings.CutSuffix(sel.Sel.Name, "Input"); ok && services[x.Name] != "types" {
 			found[services[x.Name]+"."+op] = true
 		}
 		if sel.Sel.Name == "NewAssumeRoleProvider" {
@@ -146,7 +156,9 @@ func TestPermissionsAreWhatTheCodeCalls(t *testing.T) {
 
 // The task may do what the daemon calls, and nothing else.
 func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
-	c := stack(t, map[string]any{"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret})
+	c := stack(t, map[string]any{
+		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+	})
 	have := map[string]bool{}
 	for _, s := range statements(t, c) {
 		for _, a := range list(at(t, s, "Action")) {
@@ -157,6 +169,9 @@ func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
 	for _, p := range permissions() {
 		if p.action != "" && !p.person {
 			want[p.action] = true
+			for _, also := range p.also {
+				want[also] = true
+			}
 		}
 	}
 	delete(want, "ssm:GetParameter") // this configuration names no parameter
@@ -183,20 +198,28 @@ func list(v any) []string {
 
 // What changes or reveals something is allowed on what was named only.
 func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
-	c := stack(t, map[string]any{"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret})
+	c := stack(t, map[string]any{
+		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+	})
 	want := map[string][]string{
-		"lambda:UpdateFunctionConfiguration": {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:DeleteLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
-		"lambda:PublishVersion":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:UpdateAlias":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"lambda:InvokeFunction":              {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
-		"dynamodb:UpdateItem":                {"${Table.Arn}"},
-		"secretsmanager:GetSecretValue":      {gitSecret, slackSecret},
-		"ssm:PutParameter":                   {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"ssm:DeleteParameter":                {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"ssm:AddTagsToResource":              {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
-		"sts:AssumeRole":                     {"arn:aws:iam::210987654321:role/layerd"},
-		"lambda:GetFunction":                 {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:DeleteLayerVersion":           {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:PublishLayerVersion":          {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*"},
+		"s3:GetObject":                        {artifactBucket + "/*"},
+		"s3:GetObjectVersion":                 {artifactBucket + "/*"},
+		"s3:ListBucket":                       {artifactBucket},
+		"lambda:PublishVersion":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:UpdateAlias":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"lambda:InvokeFunction":               {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
+		"dynamodb:UpdateItem":                 {"${Table.Arn}"},
+		"secretsmanager:GetSecretValue":       {gitSecret, slackSecret},
+		"ssm:PutParameter":                    {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:DeleteParameter":                 {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
+		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
+		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
+		"lambda:RemoveLayerVersionPermission": {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
 	}
 	// IAM knows no resources for them.
 	everywhere := []string{
@@ -225,6 +248,9 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	for _, s := range statements(t, stack(t, nil)) {
 		if slices.Contains(list(at(t, s, "Action")), "sts:AssumeRole") {
 			t.Error("roles may be assumed though none was named")
+		}
+		if strings.HasPrefix(list(at(t, s, "Action"))[0], "s3:") {
+			t.Error("S3 may be read though no bucket was named")
 		}
 		if got := list(at(t, s, "Resource")); slices.Contains(got, "") {
 			t.Errorf("%v: an empty resource", s)

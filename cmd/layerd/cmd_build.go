@@ -116,6 +116,13 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	if layer.Version == "" {
 		view.Problems = append(view.Problems, unversioned())
 	}
+	out := f.out
+	if out == "" {
+		out = strings.TrimSuffix(layer.Name+"-"+layer.Version, "-") + ".zip"
+	}
+	if err := checkOut(dir, out); err != nil {
+		return err
+	}
 	commit, doubts, err := layerCommit(dir, layer)
 	if err != nil {
 		return err
@@ -140,12 +147,43 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	if desired.Errors(view.Problems) {
 		return nil
 	}
-	out := f.out
-	if out == "" {
-		out = strings.TrimSuffix(layer.Name+"-"+layer.Version, "-") + ".zip"
-	}
 	return a.pack(layer, built.Files, out, view)
 }
+
+// checkOut refuses to write an archive in place of what is no file, as a device, and to
+// where the next build would take it for a part of the layer.
+func checkOut(dir, out string) error {
+	for _, name := range []string{out, billOf(out)} {
+		if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			return usage("name a file, such as dist/layer.zip", "cannot write %s: it is there and is no file", name)
+		}
+	}
+	folder, err1 := realPath(dir)
+	at, err2 := realPath(filepath.Dir(out))
+	if err := errors.Join(err1, err2); err != nil {
+		return usage("make the folder first, or name another one", "cannot write %s: %v", out, err)
+	}
+	rel, err := filepath.Rel(folder, filepath.Join(at, filepath.Base(out)))
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil // it is elsewhere
+	}
+	taken, err := archive.Takes(os.DirFS(dir), filepath.ToSlash(rel))
+	if err == nil && taken {
+		return usage("name another folder, or dist/ in the layer's own, with --out", "%s would be a part of the layer in the next build", out)
+	}
+	return err
+}
+
+func realPath(name string) (string, error) {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(name)
+}
+
+// billOf returns the name of the SBOM that stands beside an archive.
+func billOf(out string) string { return strings.TrimSuffix(out, ".zip") + ".cdx.json" }
 
 // unversioned is the warning about an archive that nobody can publish yet.
 func unversioned() archive.Problem {
@@ -187,7 +225,7 @@ func (a *app) pack(layer archive.Layer, files []archive.File, out string, view *
 	if err != nil {
 		return err
 	}
-	a.shown.work("checking what is in the archive", false)
+	a.shown.work("checking what is in the archive", true)
 	contents, err := archive.Open(tmp, packed.Size)
 	if err != nil {
 		return err
@@ -205,7 +243,7 @@ func (a *app) pack(layer archive.Layer, files []archive.File, out string, view *
 	if err != nil {
 		return err
 	}
-	sbom := strings.TrimSuffix(out, ".zip") + ".cdx.json"
+	sbom := billOf(out)
 	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync(), tmp.Close(), os.WriteFile(sbom, bill, 0o644), os.Rename(tmp.Name(), out)); err != nil {
 		return fmt.Errorf("write %s: %w", out, err)
 	}

@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard,
+			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -212,6 +212,11 @@ func deny(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		return awssim.Fault{}
 	})
+}
+
+// object BUCKET KEY FILE: puts a file into S3.
+func putObject(ts *testscript.TestScript, _ bool, args []string) {
+	world(ts).PutObject(args[0], args[1], []byte(ts.ReadFile(args[2])))
 }
 
 // breaks [LAYER NUMBER]: functions that run it fail from now on; without

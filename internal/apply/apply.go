@@ -162,6 +162,9 @@ type Options struct {
 	// and returns only the steps that may run now. It is called from several
 	// goroutines at once. Nil: such a function is left for the next round.
 	Decide func(fresh state.Function) []plan.Step
+	// Unmet returns why the steps of a function that was read just now must not be
+	// taken, by what its own tags require; "" = they may. Nil: nothing is required.
+	Unmet func(fresh state.Function, steps []plan.Step) string
 	// Late reports whether a function goes after the others: AWS has refused it before,
 	// and they are not to wait for it. Nil: none does.
 	Late func(function string) bool

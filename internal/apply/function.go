@@ -179,6 +179,9 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 		return Outcome{Result: j.stoppedResult()}, nil
 	}
 	steps, why := j.decide(fn, first)
+	if reason := j.unmet(fn, steps); reason != "" {
+		return Outcome{Result: skipped("%s", reason), List: listOf(fn)}, nil
+	}
 	target, serve := listAfter(fn, steps), serveStep(steps)
 	inPlace := slices.Equal(fn.Layers, target) && fn.LastUpdateStatus != state.UpdateFailed
 	if len(steps) == 0 || inPlace && serve == nil {
@@ -312,6 +315,14 @@ func (j *job) decide(fn state.Function, first bool) (steps []plan.Step, why stri
 		}
 	}
 	return steps, why
+}
+
+// unmet returns why the steps must not be taken, by what the function requires.
+func (j *job) unmet(fn state.Function, steps []plan.Step) string {
+	if j.Unmet == nil {
+		return ""
+	}
+	return j.Unmet(fn, steps)
 }
 
 // openRecord records the intent, unless exactly this one is open already. An older

@@ -18,12 +18,33 @@ var aside = []string{"layer.yaml", "VERSION", "build.sh", "Dockerfile", "Makefil
 // installers read is not in it: requirements.txt, and nodejs/node_modules, which npm
 // makes anew.
 func Own(root fs.FS) (files []File, problems []Problem, err error) {
-	entries, err := fs.ReadDir(root, ".")
+	beside, err := besides(root)
+	if err != nil {
+		return nil, nil, err
+	}
+	files, problems, err = Collect(root, "", func(name string, _ bool) bool { return beside(name) })
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
 	}
+	return files, problems, nil
+}
+
+// Takes reports whether a file of this name in a layer's own folder would be part of its
+// archive.
+func Takes(root fs.FS, name string) (bool, error) {
+	beside, err := besides(root)
+	return err == nil && !beside(name), err
+}
+
+// besides returns what reports whether a path is beside a layer's content, and no part
+// of it.
+func besides(root fs.FS) (func(name string) bool, error) {
+	entries, err := fs.ReadDir(root, ".")
+	if err != nil {
+		return nil, fmt.Errorf("read the layer's folder: %w", err)
+	}
 	laidOut := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return slices.Contains(known, e.Name()) })
-	files, problems, err = Collect(root, "", func(name string, _ bool) bool {
+	return func(name string) bool {
 		top, below, _ := strings.Cut(name, "/")
 		switch {
 		case laidOut && !slices.Contains(known, top):
@@ -32,11 +53,7 @@ func Own(root fs.FS) (files []File, problems []Problem, err error) {
 			return true
 		}
 		return top == "python" && below == "requirements.txt" || top == "nodejs" && below == "node_modules"
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the layer's folder: %w", err)
-	}
-	return files, problems, nil
+	}, nil
 }
 
 // Packages returns the packages of others among files, by what they say of themselves.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -9,13 +10,14 @@ import (
 
 	"deps.dev/util/pypi"
 
+	"github.com/layerd/layerd/internal/redact"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Requirement is one line of a requirements file.
 type Requirement struct {
 	At     strictyaml.Position
-	Text   string
+	Text   string // without what may be a secret
 	Name   string // as PyPI compares names; empty for what is not a name
 	Pinned bool   // exactly one version of it is meant
 }
@@ -27,17 +29,30 @@ const maxDepth = 8
 // far as layerd has to know them: what is asked for, and whether it is pinned. The
 // installer reads it for itself.
 func Requirements(files fs.FS, name string) (list []Requirement, problems []Problem) {
-	return requirements(files, name, 0)
+	return requirements(files, name, nil)
 }
 
-func requirements(files fs.FS, name string, depth int) (list []Requirement, problems []Problem) {
-	data, err := fs.ReadFile(files, name)
-	if err != nil || depth > maxDepth {
-		why := "the files name each other in a circle"
-		if err != nil {
-			why = err.Error()
+// requirements reads a file; by are the lines that lead to it, each in the file that the
+// one before it names.
+func requirements(files fs.FS, name string, by []strictyaml.Position) (list []Requirement, problems []Problem) {
+	bad := func(why, suggestion string) ([]Requirement, []Problem) {
+		if len(by) == 0 {
+			return nil, []Problem{problem("unreadable", name, why, suggestion)}
 		}
-		return nil, []Problem{problem("unreadable", name, why, "correct the -r line that names it")}
+		return nil, []Problem{strictyaml.NewProblem("unreadable", by[len(by)-1], name+": "+why, "correct the line that names it")}
+	}
+	if len(by) > maxDepth {
+		return bad("the files name each other in a circle", "")
+	}
+	if !fs.ValidPath(name) {
+		return bad("is not in the layer's folder", "")
+	}
+	data, err := fs.ReadFile(files, name)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the path is named already
+	}
+	if err != nil {
+		return bad(err.Error(), "make it a file that whoever builds may read")
 	}
 	for _, l := range joined(string(data)) {
 		line := l.text
@@ -45,10 +60,10 @@ func requirements(files fs.FS, name string, depth int) (list []Requirement, prob
 		option, value, _ := strings.Cut(strings.ReplaceAll(line, "=", " "), " ")
 		switch {
 		case option == "-r" || option == "--requirement":
-			more, bad := requirements(files, path.Join(path.Dir(name), strings.TrimSpace(value)), depth+1)
-			list, problems = append(list, more...), append(problems, bad...)
+			more, wrong := requirements(files, path.Join(path.Dir(name), strings.TrimSpace(value)), append(by, at))
+			list, problems = append(list, more...), append(problems, wrong...)
 		case option == "-e" || option == "--editable" || strings.HasPrefix(line, ".") || strings.HasPrefix(line, "/"):
-			problems = append(problems, strictyaml.NewProblem("local_requirement", at, fmt.Sprintf("%q is a folder, and what is installed from it depends on the machine", line),
+			problems = append(problems, strictyaml.NewProblem("local_requirement", at, fmt.Sprintf("%q is a folder, and what is installed from it depends on the machine", redact.Mask(line)),
 				"put the package itself beside requirements.txt"))
 		case strings.HasPrefix(line, "-"): // where and how the installer looks
 		default:
@@ -92,7 +107,7 @@ var (
 )
 
 func parseRequirement(line string, at strictyaml.Position) Requirement {
-	r := Requirement{At: at, Text: line}
+	r := Requirement{At: at, Text: redact.Mask(line)}
 	bare := options.ReplaceAllString(line, "")
 	if name, url, ok := strings.Cut(bare, " @ "); ok {
 		r.Name = pypi.CanonPackageName(strings.TrimSpace(strings.Split(name, "[")[0]))

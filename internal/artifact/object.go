@@ -107,7 +107,7 @@ func reader(env desired.Environment) string {
 
 // said returns S3's words. A HEAD has none but its status.
 func said(e *state.Error) string {
-	if e.Message == "" {
+	if e.Message == "" || e.Message == e.Code {
 		return e.Code
 	}
 	return e.Code + ": " + e.Message

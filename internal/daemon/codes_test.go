@@ -1,8 +1,11 @@
 package daemon_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -22,11 +25,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/archive/archivetest"
+	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // fixed is a branch with one commit.
@@ -38,15 +45,17 @@ func (f fixed) Pull(_ context.Context, last string) (gitrepo.Commit, bool, error
 }
 
 // codesOf lists the codes of errors: those of loading are in the page of the
-// package desired (a test of its own keeps that whole), those of resolving in
-// the sources of catalog and reconcile.
+// package desired (a test of its own keeps that whole), those of archives in that of
+// artifact, those of resolving in the sources of catalog and reconcile.
 func codesOf(t *testing.T) map[string]bool {
 	t.Helper()
 	codes := map[string]bool{}
 	page, err := os.ReadFile("../desired/doc.go")
-	if err != nil {
+	archives, artifactErr := os.ReadFile("../artifact/doc.go")
+	if err := errors.Join(err, artifactErr); err != nil {
 		t.Fatal(err)
 	}
+	page = append(page, archives...)
 	for _, m := range regexp.MustCompile(`(?m)^//\t([a-z_0-9]+)  +(\S.*)`).FindAllSubmatch(page, -1) {
 		if !bytes.HasPrefix(m[2], []byte("(warning)")) {
 			codes[string(m[1])] = true
@@ -133,6 +142,8 @@ func wrongWorlds(t *testing.T) map[string]fs.FS {
 		"bad_artifact":          dev("artifact: ../secrets.zip\n", wish("1.4.0")),
 		"bad_sha256":            dev("artifact: {location: layers/common, sha256: {1.4.0: abc}}\n", wish("1.4.0")),
 		"artifact":              dev("artifact: s3://b/${VERSION}.zip\n", wish("8.8.8")),
+		"artifact_denied":       dev("artifact: s3://denied/${VERSION}.zip\n", wish("8.8.8")),
+		"artifact_region":       dev("artifact: s3://elsewhere/${VERSION}.zip\n", wish("8.8.8")),
 		"smoke_test_function":   dev("", wish("1.4.0")+"rollout: {smoke_test: {function: makoto-nobody}}\n"),
 		"smoke_test_unselected": dev("", "layers: {common: {version: 1.4.0, functions: [{runtime: java21}]}}\nrollout: {smoke_test: {function: makoto-00}}\n"),
 		"bad_external_id":       dev("", wish("1.4.0")+"external_id: \"?\"\n"),
@@ -149,7 +160,61 @@ func wrongWorlds(t *testing.T) map[string]fs.FS {
 		"unreadable":            unreadable{dev("", wish("1.4.0"))},
 		"yaml_too_deep":         dev("", "x: "+strings.Repeat("{a: ", 60)+strings.Repeat("}", 60)),
 	})
+	maps.Copy(worlds, wrongArchives(t, dev, wish("8.8.8")))
 	return worlds
+}
+
+// wrongArchives are repositories with archives that are no good.
+func wrongArchives(t *testing.T, dev func(layer, text string) fstest.MapFS, wish string) map[string]fs.FS {
+	t.Helper()
+	worlds := map[string]fs.FS{}
+	with := func(code, layer, name string, data []byte) {
+		files := dev(layer, wish)
+		files[name] = &fstest.MapFile{Data: data}
+		worlds[code] = files
+	}
+	zipped := func(name string, data []byte) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	const at, python = "dist/8.8.8.zip", "artifact: dist/${VERSION}.zip\ncompatible_runtimes: [python3.12]\n"
+	with("artifact_missing", python, "dist/other.zip", nil)
+	with("artifact_invalid", python, at, []byte("no zip"))
+	with("artifact_too_large", python, at, make([]byte, 51<<20))
+	with("artifact_wrong_folder", python, at, zipped("common.py", nil))
+	with("artifact_wrong_platform", python, at, zipped("python/a.so", archivetest.ELF(elf.EM_AARCH64, nil)))
+	with("artifact_needs_build", "artifact: layers/common\n", "layers/common/python/requirements.txt", []byte("requests\n"))
+	with("artifact_changed", fmt.Sprintf("artifact: {location: \"dist/${VERSION}.zip\", sha256: {8.8.8: %q}}\n", strings.Repeat("a", 64)), at, zipped("python/a.py", nil))
+	return worlds
+}
+
+// strictBuckets is an S3 whose buckets say what they are like.
+type strictBuckets struct{ artifact.Objects }
+
+func (strictBuckets) Head(_ context.Context, bucket, _, _ string) (archive.Object, error) {
+	switch bucket {
+	case "denied":
+		return archive.Object{}, &state.Error{Op: "HeadObject", Kind: state.Human, Code: "Forbidden"}
+	case "elsewhere":
+		return archive.Object{}, &archive.RegionError{Bucket: bucket, Region: "eu-west-1", Asked: "ap-northeast-1"}
+	default:
+		return archive.Object{}, &state.Error{Op: "HeadObject", Kind: state.Again, Message: "no answer"}
+	}
+}
+
+// archivesIn reads the archives of a repository, and of an S3 that has none.
+func archivesIn(files fs.FS) *artifact.Reader {
+	return artifact.New(artifact.Options{Files: daemon.FilesOnDisk(files), Objects: func(context.Context, desired.Environment) (artifact.Objects, error) {
+		return strictBuckets{}, nil
+	}})
 }
 
 // unreadable has an environment that cannot be opened.
@@ -177,10 +242,9 @@ func TestEveryProblemIsHeardOf(t *testing.T) {
 			})
 		})
 	}
-	delete(left, "invalid_value")    // for a rule of the schema without a code of its own, and there is none
-	delete(left, "no_layer")         // of a folder that layerd build is given
-	delete(left, "artifact_changed") // no archive is read here; it is heard of like artifact_unread
-	delete(left, "read_timeout")     // of files that take longer than ten seconds: see load_test.go
+	delete(left, "invalid_value") // for a rule of the schema without a code of its own, and there is none
+	delete(left, "no_layer")      // of a folder that layerd build is given
+	delete(left, "read_timeout")  // of files that take longer than ten seconds: see load_test.go
 	if len(left) > 0 {
 		t.Errorf("no world here has these codes: %v", slices.Sorted(maps.Keys(left)))
 	}
@@ -191,7 +255,7 @@ func TestEveryProblemIsHeardOf(t *testing.T) {
 func heard(t *testing.T, files fs.FS) []desired.Problem {
 	s := newSite(t, 2)
 	tree := desired.Load(files, desired.Options{Now: time.Now()})
-	made := round.Round{Tree: tree, Repository: "acme", Connect: s.connector(&process{name: "cli"})}
+	made := round.Round{Tree: tree, Revision: strings.Repeat("ab", 20), Repository: "acme", Connect: s.connector(&process{name: "cli"}), Artifacts: archivesIn(files)}
 	result, err := made.Plan(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +269,7 @@ func heard(t *testing.T, files fs.FS) []desired.Problem {
 	var log strings.Builder
 	var d *daemon.Daemon
 	stop := s.startOddly(func(o *daemon.Options) {
-		o.Source, o.Log = fixed{files}, slog.New(slog.NewTextHandler(&log, nil))
+		o.Source, o.Log, o.Artifacts = fixed{files}, slog.New(slog.NewTextHandler(&log, nil)), archivesIn(files)
 	}, &d)
 	time.Sleep(4 * time.Minute)
 	reasons, listed, scraped := strings.Join(d.Health().Reasons, "\n"), d.Problems(), scrape(t, &process{daemon: d})

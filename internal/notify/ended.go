@@ -25,7 +25,14 @@ func (f *observer) ended() {
 		}
 		switch e.Status {
 		case plan.StatusApplied:
+			if e.Kind == plan.KindPublish {
+				f.published(e)
+				continue
+			}
 			id := f.id(appliedKind(e), e.Region, e.Layer)
+			if e.Sharing != nil {
+				id = f.id(ChangeApplied, e.Region, shareKey(e.Layer))
+			}
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
 			if e.Interrupted {
@@ -45,6 +52,10 @@ func (f *observer) ended() {
 		}
 	}
 	for id, list := range applied {
+		if list[0].Sharing != nil {
+			f.shared(id, list)
+			continue
+		}
 		f.applied(id, list)
 	}
 	for id, list := range failed {
@@ -120,11 +131,11 @@ func (f *observer) latest() []history.Entry {
 
 // subject is the function of an entry, or the version that was published or pruned.
 func subject(e history.Entry) string {
-	switch e.Kind {
-	case plan.KindPrune:
-		return e.From.Label(e.FromVersion)
-	case plan.KindPublish:
-		return e.ToVersion
+	if e.Sharing != nil {
+		return grantOf(e.From, e.To, e.Sharing)
+	}
+	if e.Function == "" {
+		return versionOf(e.Kind, e.From, e.FromVersion, e.ToVersion)
 	}
 	return e.Function
 }
@@ -268,11 +279,10 @@ type attempt struct {
 
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	switch s.Kind {
-	case plan.KindPrune:
-		a.name = s.From.Label(s.FromVersion)
-	case plan.KindPublish:
-		a.name = s.ToVersion
+	if s.Sharing != nil {
+		a.name = grantOf(s.From, s.To, s.Sharing)
+	} else if s.Function == "" {
+		a.name = versionOf(s.Kind, s.From, s.FromVersion, s.ToVersion)
 	}
 	if s.Result != nil {
 		a.err, a.request = s.Result.Error, s.Result.RequestID
@@ -281,8 +291,13 @@ func attemptOf(region string, s plan.Step) attempt {
 }
 
 func (f *observer) failedID(a attempt) ID {
-	if a.kind == plan.KindPrune {
+	switch a.kind {
+	case plan.KindPrune:
 		return f.id(PruneBlocked, a.region, a.layer)
+	case plan.KindPublish:
+		return f.id(ApplyFailed, a.region, publishKey(a.layer, a.name))
+	case plan.KindShare:
+		return f.id(ApplyFailed, a.region, shareKey(a.layer))
 	}
 	return f.id(ApplyFailed, a.region, a.layer)
 }
@@ -290,6 +305,11 @@ func (f *observer) failedID(a attempt) ID {
 // failed is one fact for everything of one layer whose last attempt failed.
 func (f *observer) failed(id ID, list []attempt) {
 	x := Fact{ID: id}
+	if list[0].kind == plan.KindPublish {
+		publishFailed(&x, list)
+		f.add(x)
+		return
+	}
 	reasons := groups{}
 	seen := map[string]bool{} // a step of this round has a record as well
 	for _, a := range list {
@@ -313,6 +333,9 @@ func (f *observer) failed(id ID, list []attempt) {
 	case publishes:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be published", words.Count(len(x.Items), noun), id.Key)
+	case list[0].kind == plan.KindShare:
+		noun = "grant"
+		x.Title = fmt.Sprintf("the %s could not be changed: %s", id.Key, words.Count(len(x.Items), noun))
 	case id.Kind == PruneBlocked:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)

@@ -199,9 +199,11 @@ func regionSummary(r plan.Region) string {
 	if r.InSync {
 		parts[0] = "in sync"
 	}
-	var changes, first, held, prunes int
+	var publishes, changes, first, held, prunes int
 	for _, s := range r.Steps {
 		switch {
+		case s.Kind == plan.KindPublish:
+			publishes++
 		case s.Kind == plan.KindPrune:
 			prunes++
 		case s.Cause != plan.CauseDrift:
@@ -221,7 +223,7 @@ func regionSummary(r plan.Region) string {
 		noun string
 		rest string
 	}{
-		{changes, "change", changesText(first, held)}, {drift, "drift", ""}, {foreignDrift, "difference", never(foreignDrift)},
+		{publishes, "version", " to publish"}, {changes, "change", changesText(first, held)}, {drift, "drift", ""}, {foreignDrift, "difference", never(foreignDrift)},
 		{blocked, "blocked function", ""}, {permanent, "function", " that cannot have layers"}, {prunes, "version", " to prune"},
 	} {
 		if p.n > 0 {

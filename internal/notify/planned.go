@@ -228,8 +228,23 @@ func (f *observer) held(r *plan.Region) {
 	facts := map[string]*Fact{}
 	descriptions := map[string]groups{}
 	change := map[string][]string{}
+	var publishes, shares []plan.Step
+	numbered := map[state.LayerVersionARN]bool{} // which are told with their number in the next round
 	for _, s := range r.Steps {
-		if s.Held == nil || s.Cause == plan.CauseDrift || s.Kind == plan.KindPrune || r.Approvable(s) || !s.Held.By.Holder().News || toldElsewhere(r, s) {
+		if s.Kind == plan.KindPublish && s.Done() {
+			numbered[s.To] = true
+		}
+	}
+	for _, s := range r.Steps {
+		if numbered[s.To] || s.Held == nil || s.Cause == plan.CauseDrift || s.Kind == plan.KindPrune || r.Approvable(s) || !s.Held.By.Holder().News || toldElsewhere(r, s) {
+			continue
+		}
+		if s.Kind == plan.KindPublish {
+			publishes = append(publishes, s)
+			continue
+		}
+		if s.Sharing != nil {
+			shares = append(shares, s)
 			continue
 		}
 		if facts[s.Layer] == nil {
@@ -240,6 +255,12 @@ func (f *observer) held(r *plan.Region) {
 		x.Items = append(x.Items, Item{Name: s.Function, Layer: s.Layer, Code: string(s.Held.By), Have: string(s.From), Want: string(s.To)})
 		descriptions[s.Layer].add(changeText(s)+". "+f.heldText(*s.Held), s.Function)
 		change[s.Layer] = append(change[s.Layer], changeText(s))
+	}
+	f.heldShares(r, shares)
+	for _, s := range publishes {
+		if facts[s.Layer] == nil {
+			f.heldPublish(r, s)
+		}
 	}
 	for layer, x := range facts {
 		what := "a change of " + layer
@@ -264,9 +285,14 @@ func (f *observer) approval() {
 				continue
 			}
 			name, what := s.Function, fmt.Sprintf("%s: %s %s", r.Want.Region, s.Layer, changeText(s))
-			if s.Kind == plan.KindPrune {
+			switch s.Kind {
+			case plan.KindPrune:
 				prunes++
-				name, what = s.From.Label(s.FromVersion), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
+				name, what = s.Subject(), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
+			case plan.KindPublish:
+				name, what = s.Subject(), fmt.Sprintf("%s: publish %s", r.Want.Region, s.Layer)
+			case plan.KindShare:
+				name, what = s.Subject(), fmt.Sprintf("%s: share %s %s", r.Want.Region, s.Layer, s.Sharing.Text(s.To != ""))
 			}
 			steps.add(what, name)
 			rest.add(f.heldText(*s.Held), name)

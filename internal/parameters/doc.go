@@ -15,8 +15,8 @@
 //   - What stands and has no semantic version has that of its number: 13. It never
 //     keeps the version of another number.
 //   - Once the diff is carried out, comparing again finds nothing.
-//   - A parameter goes only where Git says version: none of its layer and no function
-//     has it any more. One whose layer, environment or file is gone from Git stays, and
+//   - A parameter goes only where Git says version: none of its layer and no selected
+//     function has it any more. One whose layer, environment or file is gone from Git stays, and
 //     so does one with parameters: false: whoever reads it is not ours to break.
 //   - Tags that others gave a parameter stay.
 //

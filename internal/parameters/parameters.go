@@ -52,7 +52,7 @@ func (w Wanted) Names() []string {
 }
 
 // Stands is what is known of one layer: what stands, which semantic version that is
-// (empty = unknown), and whether a function has any version of it.
+// (empty = unknown), and whether a selected function has any version of it.
 type Stands struct {
 	plan.Standing
 	Semver string

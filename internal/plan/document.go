@@ -53,22 +53,41 @@ type WindowView struct {
 }
 
 // StepView is one step. From and To are versions of its layer; of a serve step,
-// the function version that callers get now and the alias they reach it by.
+// the function version that callers get now and the alias they reach it by. A version
+// that is not published yet has sha256:HEX where others have their number.
 type StepView struct {
-	ID          string      `json:"id"`
-	Kind        Kind        `json:"kind"`
-	Layer       string      `json:"layer"`
-	Function    string      `json:"function"`
-	From        string      `json:"from"`
-	To          string      `json:"to"`
-	FromVersion string      `json:"from_version"`
-	ToVersion   string      `json:"to_version"`
-	New         bool        `json:"new"`
-	Cause       Cause       `json:"cause"`
-	Reason      string      `json:"reason"`
-	Wave        int         `json:"wave"`
-	Held        *HeldView   `json:"held,omitempty"`
-	Result      *ResultView `json:"result,omitempty"`
+	ID          string       `json:"id"`
+	Kind        Kind         `json:"kind"`
+	Layer       string       `json:"layer"`
+	Function    string       `json:"function"`
+	From        string       `json:"from"`
+	To          string       `json:"to"`
+	FromVersion string       `json:"from_version"`
+	ToVersion   string       `json:"to_version"`
+	New         bool         `json:"new"`
+	Cause       Cause        `json:"cause"`
+	Reason      string       `json:"reason"`
+	Wave        int          `json:"wave"`
+	Publish     *PublishView `json:"publish,omitempty"` // of a publish
+	Share       *ShareView   `json:"share,omitempty"`   // of a share
+	Held        *HeldView    `json:"held,omitempty"`
+	Result      *ResultView  `json:"result,omitempty"`
+}
+
+// PublishView is what a publish makes a version of.
+type PublishView struct {
+	Artifact    string `json:"artifact"` // s3://BUCKET/KEY, or a path in the repository
+	SHA256      string `json:"sha256"`   // of the zip, in hex
+	Size        int64  `json:"size"`     // of the zip, in bytes
+	Unzipped    int64  `json:"unzipped"` // of what it holds, in bytes
+	Description string `json:"description"`
+}
+
+// ShareView is whom a version is shared with: to is the version, or from the one that
+// is no longer shared.
+type ShareView struct {
+	With string `json:"with"` // an account, o-…, or * for every AWS account
+	Sid  string `json:"sid"`
 }
 
 // HeldView is why a step waits, and who else holds it.
@@ -216,6 +235,12 @@ func viewStep(s Step) StepView {
 	}
 	if s.Serving != nil {
 		v.From, v.To = s.Serving.Served.Version, s.Serving.Qualifier
+	}
+	if p := s.Publishing; p != nil {
+		v.Publish = &PublishView{p.Artifact.Location, p.Content.SHA256, p.Content.Size, p.Content.Unzipped, p.Description}
+	}
+	if s.Sharing != nil {
+		v.Share = &ShareView{s.Sharing.String(), s.Sharing.Sid}
 	}
 	if s.Held != nil {
 		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: Views(s.Held.Also, viewHolder)}

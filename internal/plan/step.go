@@ -163,6 +163,31 @@ func (s Step) Obeys(c window.Calendar) window.Calendar {
 	return c
 }
 
+// Subject returns the function of a step; of one that changes none, the version of the
+// layer that it is about.
+func (s Step) Subject() string {
+	switch {
+	case s.Function != "":
+		return s.Function
+	case s.Kind == KindPublish && s.Result != nil && s.Result.Published != "":
+		return s.Result.Published.Label(s.ToVersion)
+	case s.Kind == KindPublish:
+		return s.ToVersion
+	case s.From == "":
+		return s.To.Label(s.ToVersion)
+	}
+	return s.From.Label(s.FromVersion)
+}
+
+// Text returns what a share step does, after the version or versions that it is
+// about: "with 210987654321", or "no longer with 210987654321".
+func (s Sharing) Text(granting bool) string {
+	if !granting {
+		return "no longer with " + s.Whom()
+	}
+	return "with " + s.Whom()
+}
+
 // Windowless reports whether no change window holds the step: what changes no function
 // needs none. A freeze does hold it.
 func (s Step) Windowless() bool { return s.AnyTime || s.Kind == KindPublish || s.Kind == KindShare }

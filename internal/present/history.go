@@ -87,6 +87,8 @@ func historyLines(entries []history.Entry) [][]history.Entry {
 			key = same{decision: i + 1}
 		case e.Kind == plan.KindServe:
 			key.alias = e.Alias
+		case e.Sharing != nil:
+			key.from, key.to, key.alias = "", "", e.Sharing.Text(e.To != "")
 		}
 		lines.add(key, e)
 	}
@@ -161,10 +163,12 @@ func whatOf(e history.Entry) string {
 	switch {
 	case e.Kind == plan.KindServe:
 		return "alias " + e.Alias
-	case e.Kind == plan.KindPublish && e.ToNumber > 0:
-		return fmt.Sprintf("%s %s → %d  sha256:%.12s from %s", e.Layer, e.ToVersion, e.ToNumber, e.SHA256, e.Artifact)
+	case e.Sharing != nil:
+		return e.Layer + " " + e.Sharing.Text(e.To != "")
+	case e.Kind == plan.KindPublish && e.SHA256 != "":
+		return fmt.Sprintf("%s  sha256:%.12s from %s", subjectOf(e), e.SHA256, e.Artifact)
 	case e.Kind == plan.KindPublish:
-		return fmt.Sprintf("%s %s  sha256:%.12s from %s", e.Layer, e.ToVersion, e.SHA256, e.Artifact)
+		return subjectOf(e)
 	}
 	return fmt.Sprintf("%s %s → %s", e.Layer, e.From.Label(e.FromVersion), e.To.Label(e.ToVersion))
 }
@@ -307,8 +311,12 @@ func subjectOf(e history.Entry) string {
 	switch {
 	case e.Function != "":
 		return e.Function
+	case e.Kind == plan.KindPublish && e.To != "":
+		return e.Layer + " " + e.To.Label(e.ToVersion)
 	case e.Kind == plan.KindPublish:
 		return e.Layer + " " + e.ToVersion
+	case e.From == "":
+		return e.Layer + " " + e.To.Label(e.ToVersion)
 	}
 	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

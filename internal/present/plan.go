@@ -226,12 +226,12 @@ func (p *planPage) group(indent int, symbol foreign.Styled, verb string, counted
 	}
 }
 
-// subject returns the function of a step, or the version that it prunes.
+// subject returns the function of a step, or the version that it is about.
 func subject(s plan.Step) string {
 	if s.Function != "" {
 		return s.Function
 	}
-	return s.Layer + " " + s.From.Label(s.FromVersion)
+	return s.Layer + " " + s.Subject()
 }
 
 func (p *planPage) symbol(g group) foreign.Styled {

@@ -108,7 +108,10 @@ func (p *whyPage) notSelected(list []why.NotSelected) {
 
 func (p *whyPage) layer(e why.Environment, l why.Layer, remembers bool) {
 	have, want := words.Version(l.Have, l.HaveVersion), words.Version(l.Want, l.WantVersion)
-	if l.Want == 0 {
+	switch {
+	case l.Step != nil && l.Step.To.Content() != "":
+		want = l.Step.To.Label(l.WantVersion)
+	case l.Want == 0:
 		want = l.Asked
 	}
 	if l.Status == why.InSync {

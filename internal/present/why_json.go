@@ -43,7 +43,7 @@ type whyLayer struct {
 	LayerARN    string          `json:"layer_arn"`
 	Have        int64           `json:"have"` // 0 = none
 	HaveVersion string          `json:"have_version"`
-	Want        int64           `json:"want"` // 0 = none, or not known where nothing was decided
+	Want        int64           `json:"want"` // 0 = none, or not published yet, or not known where nothing was decided
 	WantVersion string          `json:"want_version"`
 	Asked       string          `json:"asked"`                // as Git writes it
 	Yanked      string          `json:"yanked,omitempty"`     // why Git has withdrawn what it has

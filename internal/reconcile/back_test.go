@@ -132,7 +132,7 @@ func (w *scenario) withWords(r *rand.Rand) {
 			n := int64(r.IntN(9))
 			if in := (Input{Regions: w.in.Regions, Now: w.in.Now}); chance(r, 80) {
 				for _, t := range Decide(in).Regions[0].Targets {
-					if t.Layer == l.Layer {
+					if t.Layer == l.Layer && t.Number < unpublished {
 						n = t.Number
 					}
 				}
@@ -244,6 +244,18 @@ func TestARollbackReleasesNothingElse(t *testing.T) {
 	in.Regions[0].Have.Uses.Published = append([]state.Published{{Function: "f", Version: "2", Layers: served.Layers}}, in.Regions[0].Have.Uses.Published...)
 	if got := told(only(t, in)); got != "rollback rollback 5>4; serve rollback 3>2" {
 		t.Errorf("there is a version without it: %s", got)
+	}
+}
+
+// Nor does it take along a layer about which nothing can be decided.
+func TestARollbackReleasesNothingUnresolved(t *testing.T) {
+	in := withML(aliased("1.4.0", 5, 5, 5), "9", 2, 1)
+	in.Quarantines = []ruling.Quarantine{{Environment: "prod", Region: tokyo, Layer: common, Number: 5, RevertTo: 4, ByPerson: true, By: "sato", At: noon}}
+	served := in.Regions[0].Have.Served[live]
+	served.Layers = []state.LayerVersionARN{common.Version(5), arnOf("ml").Version(1)}
+	in.Regions[0].Have.Served[live] = served
+	if got := told(only(t, in)); got != "rollback rollback 5>4; serve change 3>+ held by desired" {
+		t.Error(got)
 	}
 }
 

@@ -32,6 +32,9 @@ func (r *region) obstacle(f *state.Function, steps []plan.Step) *plan.Blocked {
 			}
 		}
 	}
+	if b := r.required(f, steps); b != nil {
+		return b
+	}
 	after := plan.Fold(f.Layers, steps)
 	if len(after) > maxLayers {
 		return &plan.Blocked{Function: f.Name, Layer: steps[len(steps)-1].Layer, Reason: fmt.Sprintf(

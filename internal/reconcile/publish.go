@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // unpublished is where the numbers begin that stand for versions without one while a
@@ -49,13 +50,13 @@ func (r *region) missing(w *wish, version *semver.Version, at desired.Position) 
 		if !slices.Contains(r.plan.Needs.Artifacts, a) {
 			r.plan.Needs.Artifacts = append(r.plan.Needs.Artifacts, a)
 		}
-		return target{}, problem(at, "artifact_unread", text, fmt.Sprintf("%s %s is not live, and it is not known what %s holds", w.Name, text, a.Location), "")
+		return target{}, problem(at, desired.CodeArtifactUnread, text, fmt.Sprintf("%s %s is not live, and it is not known what %s holds", w.Name, text, a.Location), "")
 	}
 	if content.Code != "" {
 		return target{}, problem(at, content.Code, text, fmt.Sprintf("%s %s cannot be published: %s", w.Name, text, content.Message), content.Suggestion)
 	}
 	if other := r.otherContent(w, a, content.SHA256); other != "" {
-		return target{}, problem(at, "artifact_changed", text, fmt.Sprintf("%s %s cannot be published: %s has sha256:%s, and %s", w.Name, text, a.Location, short(content.SHA256), other),
+		return target{}, problem(at, "artifact_changed", text, fmt.Sprintf("%s %s cannot be published: %s has sha256:%s, and %s", w.Name, text, a.Location, words.Digest(content.SHA256), other),
 			"give the new content a version of its own, or put the archive back")
 	}
 	description, fits := catalog.NewStamp(version, content.SHA256, r.in.Revision).Describe(w.Source.DescriptionOf(version))
@@ -81,10 +82,10 @@ func problem(at desired.Position, code, asked, message, suggestion string) *desi
 // empty = nothing. The first publish of a version fixes what it is, everywhere.
 func (r *region) otherContent(w *wish, a state.Artifact, sha256 string) string {
 	if a.SHA256 != "" && a.SHA256 != sha256 {
-		return fmt.Sprintf("layer.yaml says that it is sha256:%s", short(a.SHA256))
+		return fmt.Sprintf("layer.yaml says that it is sha256:%s", words.Digest(a.SHA256))
 	}
 	if first := r.in.Published[w.Name][a.Version]; first != "" && first != sha256 {
-		return fmt.Sprintf("what was published first as %s is sha256:%s", a.Version, short(first))
+		return fmt.Sprintf("what was published first as %s is sha256:%s", a.Version, words.Digest(first))
 	}
 	type place struct {
 		want desired.Environment
@@ -113,9 +114,6 @@ func (r *region) otherContent(w *wish, a state.Artifact, sha256 string) string {
 	return ""
 }
 
-// short is how much of a hash people compare.
-func short(sha256 string) string { return sha256[:min(12, len(sha256))] }
-
 // publish drafts one step for each version that is to be published, also where no
 // function is to have it yet: the next one that appears gets it without waiting.
 func (r *region) publish() {
@@ -123,7 +121,7 @@ func (r *region) publish() {
 		for _, p := range w.pending {
 			r.plan.Steps = append(r.plan.Steps, plan.Step{
 				ID: strings.Join([]string{string(plan.KindPublish), w.Name, p.target.semver}, "/"), Kind: plan.KindPublish,
-				Layer: w.Name, LayerARN: w.Layer, To: p.to, ToVersion: p.target.semver, Cause: plan.CauseChange, Wave: 1,
+				Layer: w.Name, LayerARN: w.Layer, To: p.to, ToVersion: p.target.semver, Cause: plan.CauseChange,
 				Reason:     fmt.Sprintf("Git asks for %s, and %s has no such version yet", p.target.semver, w.Layer.Name()),
 				Publishing: &p.publishing,
 			})

@@ -170,6 +170,9 @@ func (th *simulation) act(i int, r *plan.Region) bool {
 		for _, c := range p.changed {
 			c.Wave = 0
 		}
+		if why := slices.IndexFunc(b.Targets, func(t rollout.Target) bool { return t.Number >= unpublished }); why >= 0 {
+			th.errorf("%s begins with %s %s, which has no number", b.ID, b.Targets[why].Name, b.Targets[why].Semver)
+		}
 		p.rollout, p.named, p.counted = b, map[string]bool{}, map[string]bool{}
 		th.note("%s begins %s of %d in %d waves, chain %v, %+v", r.Want.Region, b.ID, b.Total, b.Waves, b.Chain, b.Targets)
 	}
@@ -393,6 +396,15 @@ func (th *simulation) carryOut(i int, r *plan.Region) (did bool) {
 			r.Steps[j].Result = &plan.Result{Status: plan.StatusHeld}
 			continue
 		}
+		if s.Kind == plan.KindPublish {
+			th.checkStep(i, r, s)
+			result := th.publish(i, s)
+			r.Steps[j].Result, did = &result, true
+			continue
+		}
+		if s.To != "" && s.To.Number() == 0 && s.Kind != plan.KindServe {
+			th.errorf("%s attaches what has no number", s.ID)
+		}
 		byName[s.Function] = append(byName[s.Function], j)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
@@ -557,9 +569,11 @@ func (th *simulation) checkStep(i int, r *plan.Region, s plan.Step) {
 		th.errorf("%s: somebody else has changed the function since", s.ID)
 	case s.Cause == plan.CauseRollback:
 		return
+	case s.Kind == plan.KindPublish && s.Cause == plan.CauseChange && (!r.Want.ApprovalRequired || th.lines[plan.Line(r.Want.Region, s)]):
+		return
 	case !open && (!s.AnyTime || !r.Want.NewFunctionsNow || p.rollout.Open()):
 		th.errorf("%s (%s) runs while the calendar is closed", s.ID, s.Cause)
-	case s.Cause == plan.CauseChange && r.Want.ApprovalRequired && !s.Back && !th.lines[plan.Line(r.Want.Region, s)]:
+	case s.Cause == plan.CauseChange && r.Want.ApprovalRequired && !s.Back && !th.lines[plan.Line(r.Want.Region, s)] && !th.lines[plan.LineBefore(r.Want.Region, s)]:
 		th.errorf("%s runs without an approval", s.ID)
 	case s.InRollout() && p.rollout == nil:
 		th.errorf("%s runs without a rollout", s.ID)

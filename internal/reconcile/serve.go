@@ -85,7 +85,7 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 		step.Cause = weightier(step.Cause, st.Cause)
 		step.Serving.Revert(st.Layer, st.Cause)
 	}
-	brings := false
+	brings := r.unresolvedBehind(f, s)
 	for _, w := range behind {
 		cause := r.addLagged(&step, w, f, s, past)
 		step.Serving.Revert(w.Name, cause)
@@ -106,6 +106,14 @@ func (r *region) serveStep(f *state.Function, s *serving, steps []plan.Step, beh
 		r.graceOfDrift(&step, r.behindSince(f.Name, s, behind))
 	}
 	return &step
+}
+
+// unresolvedBehind reports whether $LATEST has another version than callers of a layer
+// about which nothing can be decided, as what Git asks for was not found.
+func (r *world) unresolvedBehind(f *state.Function, s *serving) bool {
+	return slices.ContainsFunc(r.wishes, func(w *wish) bool {
+		return !w.ok && w.Selects(*f) && f.Layers.Number(w.Layer) != s.number(w.Layer)
+	})
 }
 
 // serves reports whether callers have already what the steps do to $LATEST: somebody

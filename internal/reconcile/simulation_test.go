@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -27,6 +29,7 @@ type place struct {
 	named     map[string]bool          // as left alone
 	counted   map[string]bool          // functions that this rollout has changed
 	ends      map[rollout.Stage]int
+	published map[state.LayerARN][]state.LayerVersion // since the play began, by number
 }
 
 // fleetFunction is one function with its versions and its alias.
@@ -101,6 +104,7 @@ func (th *simulation) look(i int, p *place) *state.Snapshot {
 		for ; n > 0; n-- {
 			l.Versions = append(l.Versions, state.LayerVersion{Number: n, Created: noon.AddDate(0, -1, 0)})
 		}
+		l.Versions = append(l.Versions, p.published[l.ARN]...)
 		snap.Layers = append(snap.Layers, l)
 	}
 	for _, a := range p.functions {
@@ -116,6 +120,12 @@ func arnIn(region, name string) state.LayerARN {
 
 func (th *simulation) answer(i int, n state.Needs) {
 	snap, p := th.in.Regions[i].Have, th.places[i]
+	if n.Tags {
+		snap.Functions = slices.Clone(snap.Functions)
+		for k := range snap.Functions {
+			snap.Functions[k].Tags = map[string]string{}
+		}
+	}
 	if n.Uses {
 		snap.Uses = &state.Uses{}
 		for _, a := range p.functions {
@@ -136,6 +146,12 @@ func (th *simulation) answer(i int, n state.Needs) {
 			snap.Probes = map[state.LayerVersionARN]state.Probe{}
 		}
 		snap.Probes[v] = state.Probe{Usable: true, Size: 1}
+	}
+	for _, a := range n.Artifacts {
+		if snap.Contents == nil {
+			snap.Contents = map[state.Artifact]state.Content{}
+		}
+		snap.Contents[a] = state.Content{SHA256: contentOf(a.Version), Size: 1}
 	}
 	for _, name := range n.Aliases {
 		if snap.Aliases == nil {
@@ -165,6 +181,39 @@ func (th *simulation) answer(i int, n state.Needs) {
 func (p *place) function(name string) *fleetFunction {
 	i := slices.IndexFunc(p.functions, func(a *fleetFunction) bool { return a.Name == name })
 	return p.functions[i]
+}
+
+// contentOf is what the artifact of a version has.
+func contentOf(version string) string {
+	sum := sha256.Sum256([]byte(version))
+	return hex.EncodeToString(sum[:])
+}
+
+// publish does what AWS does for a publish; sometimes nothing, and sometimes its answer
+// is lost.
+func (th *simulation) publish(i int, s plan.Step) plan.Result {
+	p := th.places[i]
+	if s.Publishing.Content.SHA256 != contentOf(s.ToVersion) {
+		th.errorf("%s has another content", s.ID)
+	}
+	fails := !th.baseline && chance(th.rnd, 20)
+	if fails && chance(th.rnd, 50) {
+		th.note("%s %s fails", th.in.Regions[i].Want.Region, s.ID)
+		return plan.Result{Status: plan.StatusFailed, Error: "it failed"}
+	}
+	for _, v := range p.published[s.LayerARN] {
+		if v.Description == s.Publishing.Description {
+			th.errorf("%s was published already, as %d", s.ID, v.Number)
+		}
+	}
+	v := state.LayerVersion{Number: int64(6 + len(p.published[s.LayerARN])), Description: s.Publishing.Description, Created: th.now}
+	p.published[s.LayerARN] = append(p.published[s.LayerARN], v)
+	th.in.Published[s.Layer][s.ToVersion] = s.Publishing.Content.SHA256
+	th.note("%s %s: it is %d, the answer is lost: %t", th.in.Regions[i].Want.Region, s.ID, v.Number, fails)
+	if fails {
+		return plan.Result{Status: plan.StatusFailed, Error: "no answer came"}
+	}
+	return plan.Result{Status: plan.StatusApplied}
 }
 
 // approve gives a person's word sometimes, and in the end always.
@@ -223,7 +272,7 @@ func (th *simulation) touch(p *place, a *fleetFunction) {
 }
 
 func (th *simulation) commit() {
-	common, ml := pick(th.rnd, "1", "2", "3", "4", "5"), pick(th.rnd, "1", "2", "3", "none")
+	common, ml := pick(th.rnd, "1", "2", "3", "4", "5", "2.0.0", "2.1.0", "2.2.0"), pick(th.rnd, "1", "2", "3", "none")
 	for i := range th.in.Regions {
 		layers := slices.Clone(th.in.Regions[i].Want.Layers)
 		layers[0].Version = mustVersion(common)
@@ -259,6 +308,7 @@ func (th *simulation) newFunction(region string, n int) *fleetFunction {
 // scenarioOf sets a play up.
 func scenarioOf(t *testing.T, r *rand.Rand) *simulation {
 	th := &simulation{t: t, rnd: r, now: noon, events: r.IntN(6), lines: map[string]bool{}}
+	th.in.Revision, th.in.Published = commit, map[string]map[string]string{"common": {}}
 	rules := desired.Rollout{Bake: pick(r, 0, 0, 10*time.Minute)}
 	for range r.IntN(4) {
 		rules.Waves = append(rules.Waves, pick(r, desired.Wave{Count: 1}, desired.Wave{Count: 3}, desired.Wave{Share: 0.3}, desired.Wave{Share: 0.6}))
@@ -286,14 +336,14 @@ func scenarioOf(t *testing.T, r *rand.Rand) *simulation {
 		e.Region, e.Layers = region, nil
 		for _, name := range []string{"common", "ml"} {
 			e.Layers = append(e.Layers, desired.LayerWish{
-				Name: name, Layer: arnIn(region, name), Owned: true,
+				Name: name, Layer: arnIn(region, name), Owned: true, Source: &desired.Source{Location: "layers/" + name},
 				Functions: []desired.Selector{{Name: pick(r, "*", "makoto-*")}},
 			})
 		}
 		e.Unmanaged = []string{string(foreignLayer) + "*"}
 		past := plan.Past{Functions: map[string]plan.FunctionPast{}, Layers: map[state.LayerARN]plan.LayerPast{}}
 		th.in.Regions = append(th.in.Regions, Region{Want: e, Past: past})
-		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]fleetFunction{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}}
+		p := &place{changed: map[string]*rollout.Changed{}, origin: map[string]fleetFunction{}, touched: map[string]bool{}, named: map[string]bool{}, counted: map[string]bool{}, ends: map[rollout.Stage]int{}, published: map[state.LayerARN][]state.LayerVersion{}}
 		for n := range 1 + r.IntN(9) {
 			p.functions = append(p.functions, th.newFunction(region, n))
 		}

@@ -248,6 +248,7 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		InHand: r.Want.Rollout.Parallel,
 		Decide: func(fresh state.Function) []plan.Step { return p.redecide(in, i, fresh) },
 		Permit: func(steps []plan.Step) *plan.Held { return plan.Closed(steps, r.Want.Calendar, p.Now()) },
+		Unmet:  reconcile.Unmet,
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
 		Open:   p.opener(r.Want),

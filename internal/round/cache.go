@@ -2,6 +2,7 @@ package round
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -189,8 +190,14 @@ type looked struct {
 	aliases  map[string][]state.Alias
 	policies map[state.LayerVersionARN]state.Policy
 	probes   map[state.LayerVersionARN]state.Probe
-	signing  map[string]state.Signing // nil: not looked up
+	signing  map[string]state.Signing     // nil: not looked up
+	tags     map[string]map[string]string // by function; nil: not looked up
+	tagsAt   time.Time
 }
+
+// tagAge is for how long tags are good enough for saying what waits: whoever corrects one
+// that blocks a function waits for it.
+const tagAge = 5 * time.Minute
 
 // fill puts what is known of n into s, and returns what is not.
 func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) state.Needs {
@@ -210,10 +217,38 @@ func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) 
 	if n.Signing && k.signing != nil {
 		s.Signing, n.Signing = k.signing, false
 	}
+	if n.Tags && k.tags != nil && now.Sub(k.tagsAt) < tagAge {
+		n.Tags = !recallTags(s, k.tags)
+	}
 	n.Aliases = recallMap(&s.Aliases, k.aliases, n.Aliases)
 	n.Policies = recallMap(&s.Policies, k.policies, n.Policies)
 	n.Probes = recallMap(&s.Probes, k.probes, n.Probes)
 	return n
+}
+
+// recallTags gives the functions of a snapshot the tags that they had, and reports
+// whether each of them was known: a new one may have any.
+func recallTags(s *state.Snapshot, known map[string]map[string]string) bool {
+	list := slices.Clone(s.Functions) // which other snapshots share
+	for i, f := range list {
+		if list[i].Tags = known[f.Name]; list[i].Tags == nil {
+			return false
+		}
+	}
+	s.Functions = list
+	return true
+}
+
+// tagsOf returns the tags of a snapshot by function; nil where they were not read.
+func tagsOf(s state.Snapshot) map[string]map[string]string {
+	m := make(map[string]map[string]string, len(s.Functions))
+	for _, f := range s.Functions {
+		if f.Tags == nil {
+			return nil
+		}
+		m[f.Name] = f.Tags
+	}
+	return m
 }
 
 func since(k *looked) time.Time {
@@ -248,7 +283,7 @@ func (l *Cache) put(at Place, s state.Snapshot, now time.Time) {
 	defer l.mu.Unlock()
 	k := &looked{since: now}
 	if old := l.places[at]; old != nil {
-		k.since, k.uses, k.signing = old.since, old.uses, old.signing
+		k.since, k.uses, k.signing, k.tags, k.tagsAt = old.since, old.uses, old.signing, old.tags, old.tagsAt
 		k.aliases, k.policies, k.probes = maps.Clone(old.aliases), maps.Clone(old.policies), maps.Clone(old.probes)
 	}
 	if s.Uses != nil {
@@ -256,6 +291,9 @@ func (l *Cache) put(at Place, s state.Snapshot, now time.Time) {
 	}
 	if s.Signing != nil {
 		k.signing = s.Signing
+	}
+	if now.Sub(k.tagsAt) >= tagAge {
+		k.tags, k.tagsAt = tagsOf(s), now
 	}
 	keepMap(&k.aliases, s.Aliases)
 	keepMap(&k.policies, s.Policies)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/apply"
+	"github.com/layerd/layerd/internal/parameters"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/state"
@@ -47,6 +48,16 @@ func (d deadlines) MoveAlias(ctx context.Context, _ state.Qualified, _ string, _
 	return "", nil
 }
 
+func (d deadlines) PutParameter(ctx context.Context, _ parameters.Parameter, _ func() error) error {
+	d.note(ctx, "PutParameter")
+	return nil
+}
+
+func (d deadlines) DeleteParameter(ctx context.Context, _ string, _ func() error) error {
+	d.note(ctx, "DeleteParameter")
+	return nil
+}
+
 // tenure is a lease of which the test says whether it still holds.
 type tenure struct {
 	Lease
@@ -65,6 +76,8 @@ func writes(ctx context.Context, c Cloud) map[string]error {
 	_, did["DeleteLayerVersion"] = c.DeleteLayerVersion(ctx, "v")
 	_, _, did["Publish"] = c.Publish(ctx, live, "", "r")
 	_, did["MoveAlias"] = c.MoveAlias(ctx, live, "7", nil, "a")
+	did["PutParameter"] = c.PutParameter(ctx, parameters.Parameter{Name: "/layerd/prod/common/arn"}, nil)
+	did["DeleteParameter"] = c.DeleteParameter(ctx, "/layerd/prod/common/arn", nil)
 	return did
 }
 
@@ -77,7 +90,7 @@ func TestChangesAreKeptToTheLease(t *testing.T) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
-	want := map[string]time.Time{"SetLayers": until, "DeleteLayerVersion": until, "Publish": until, "MoveAlias": until}
+	want := map[string]time.Time{"SetLayers": until, "DeleteLayerVersion": until, "Publish": until, "MoveAlias": until, "PutParameter": until, "DeleteParameter": until}
 	if diff := cmp.Diff(want, sent.until); diff != "" {
 		t.Errorf("deadlines (-want +got):\n%s", diff)
 	}

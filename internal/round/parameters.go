@@ -111,7 +111,7 @@ func wantedParameters(in *reconcile.Input, i int, past plan.Past) parameters.Wan
 	return parameters.Want(r.Want, func(w desired.LayerWish) parameters.Stands {
 		s := parameters.Stands{Standing: past.StandingOf(r.Want.Region, w.Layer, r.Rollout, in.Quarantines)}
 		s.Semver = catalog.New(w, r.Have, past.Layers[w.Layer].Numbers).Label(s.Number)
-		s.InUse = slices.ContainsFunc(r.Have.Functions, func(f state.Function) bool { return f.Layers.Of(w.Layer) != "" })
+		s.InUse = slices.ContainsFunc(r.Have.Functions, func(f state.Function) bool { return f.Layers.Of(w.Layer) != "" && w.Selects(f) })
 		return s
 	})
 }

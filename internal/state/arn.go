@@ -115,10 +115,13 @@ func (v LayerVersionARN) Number() int64 {
 	return n
 }
 
-// Label returns the version as people compare it, see words.Version; what has
-// another shape as it stands.
+// Label returns the version as people compare it, see words.Version: "new (1.4.2)" while
+// it has no number; what has another shape as it stands.
 func (v LayerVersionARN) Label(semver string) string {
 	n := v.Number()
+	if n == 0 && v.Content() != "" {
+		return words.NewVersion(semver)
+	}
 	if n == 0 && v != "" {
 		return string(v)
 	}

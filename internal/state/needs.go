@@ -13,13 +13,14 @@ type Needs struct {
 	Probes   []LayerVersionARN // versions to try, sorted
 	Served   []Qualified       // what they serve, by function; one GetFunction each
 	Signing  bool              // which functions take signed layers only
+	Tags     bool              // the tags of all functions
 	// Artifacts are archives to look into, of which nothing is known.
 	Artifacts []Artifact
 }
 
 // Without returns what of n is not in asked.
 func (n Needs) Without(asked Needs) Needs {
-	n.Uses, n.Signing = n.Uses && !asked.Uses, n.Signing && !asked.Signing
+	n.Uses, n.Signing, n.Tags = n.Uses && !asked.Uses, n.Signing && !asked.Signing, n.Tags && !asked.Tags
 	n.Aliases = without(n.Aliases, asked.Aliases)
 	n.Policies = without(n.Policies, asked.Policies)
 	n.Probes = without(n.Probes, asked.Probes)
@@ -30,7 +31,7 @@ func (n Needs) Without(asked Needs) Needs {
 
 // And returns what is in either.
 func (n Needs) And(o Needs) Needs {
-	n.Uses, n.Signing = n.Uses || o.Uses, n.Signing || o.Signing
+	n.Uses, n.Signing, n.Tags = n.Uses || o.Uses, n.Signing || o.Signing, n.Tags || o.Tags
 	n.Aliases = slices.Concat(n.Aliases, o.Aliases)
 	n.Policies = slices.Concat(n.Policies, o.Policies)
 	n.Probes = slices.Concat(n.Probes, o.Probes)
@@ -52,5 +53,5 @@ func without[T comparable](list, known []T) []T {
 
 // Empty reports whether nothing is wanted.
 func (n Needs) Empty() bool {
-	return !n.Uses && !n.Signing && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0 && len(n.Artifacts) == 0
+	return !n.Uses && !n.Signing && !n.Tags && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0 && len(n.Artifacts) == 0
 }

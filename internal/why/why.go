@@ -57,7 +57,7 @@ type Layer struct {
 	ARN               state.LayerARN
 	Have              int64 // 0 = none
 	HaveVersion       string
-	Want              int64 // 0 = none, or not known where nothing was decided
+	Want              int64 // 0 = none, or not published yet, or not known where nothing was decided
 	WantVersion       string
 	Asked             string // as Git writes it
 	Yanked            string // why Git has withdrawn what the function has; empty = it has not
@@ -244,7 +244,7 @@ func (l *Layer) is(v desired.Version) bool {
 // approval returns the approval that covers a step; nil = there is none.
 func (p Place) approval(s plan.Step) *ruling.Approval {
 	for i, a := range p.Approvals {
-		if a.Covers(plan.Line(p.Region.Want.Region, s), p.Digest) {
+		if a.Covers(plan.Line(p.Region.Want.Region, s), p.Digest) || a.Covers(plan.LineBefore(p.Region.Want.Region, s), p.Digest) {
 			return &p.Approvals[i]
 		}
 	}

@@ -58,6 +58,14 @@ func Version(n int64, semver string) string {
 	return fmt.Sprintf("%d (%s)", n, semver)
 }
 
+// NewVersion is Version for one that has no number yet: "new (1.4.2)".
+func NewVersion(semver string) string {
+	if semver == "" {
+		return "new"
+	}
+	return fmt.Sprintf("new (%s)", semver)
+}
+
 // Moment returns an instant in a zone; nil is UTC.
 func Moment(t time.Time, zone *time.Location) string { return format(in(t, zone), moment) }
 

@@ -9,9 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/redact"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
 
@@ -167,12 +169,13 @@ func (b *build) run(cmd *exec.Cmd) (string, error) {
 		cmd.Stdout, cmd.Stderr = both, both
 	}
 	cmd.WaitDelay = stopDelay
+	ownGroup(cmd)
 	err := cmd.Run()
 	return last.String(), err
 }
 
-// failed makes a tool's failure a problem of the layer, in the tool's own words. That it
-// was told to stop, or is not there, is not one.
+// failed makes a tool's failure a problem of the layer, in the tool's own words, but for
+// what may be a secret. That it was told to stop, or is not there, is not one.
 func (b *build) failed(ctx context.Context, code, tool, said string, err error, suggestion string) error {
 	exited, ok := errors.AsType[*exec.ExitError](err)
 	switch {
@@ -183,11 +186,17 @@ func (b *build) failed(ctx context.Context, code, tool, said string, err error, 
 	}
 	why := fmt.Sprintf("%s ended with %d", tool, exited.ExitCode())
 	if said != "" {
-		why += ": " + said
+		why += ": " + redact.Mask(said)
+	}
+	if code == "packages_not_found" && hashes.MatchString(said) {
+		suggestion = "compare with where it came from: a package that changes under its version is not to be trusted"
 	}
 	b.Problems = append(b.Problems, strictyaml.NewProblem(code, strictyaml.Position{}, why, suggestion))
 	return nil
 }
+
+// hashes is what pip and uv say of a package that is not the one that was pinned.
+var hashes = regexp.MustCompile(`(?i)not match the hashes|hash mismatch`)
 
 // tail keeps the last lines of what is written to it.
 type tail struct{ buf bytes.Buffer }

@@ -17,8 +17,9 @@ import (
 	"github.com/layerd/layerd/internal/words"
 )
 
-// stopDelay is how long a tool that was told to stop may take before it is killed.
-const stopDelay = 5 * time.Second
+// stopDelay is how long the output of a tool that was killed is still waited for. It is
+// less than the grace that layerd itself has.
+const stopDelay = 2 * time.Second
 
 // target is one of the things that a layer's packages are got for.
 type target struct {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/archive/archivetest"
 	"github.com/layerd/layerd/internal/archive/toolchain"
 )
 
@@ -125,5 +126,15 @@ func TestUVThatCannotBeUsed(t *testing.T) {
 	s.write(t, "python/requirements.txt", "nothing==1.0\n")
 	if b := s.build(t); !slices.Equal(b.Tools, []string{"pip"}) {
 		t.Errorf("tools %q, %v", b.Tools, b.Problems)
+	}
+}
+
+// A package that is not the one whose hash is pinned is no matter of missing wheels.
+func TestAnotherHash(t *testing.T) {
+	s := newSite(t, "python3.12")
+	archivetest.Wheel(t, s.wheels, "a", "1.0", "py3-none-any", map[string]string{"a.py": ""})
+	s.write(t, "python/requirements.txt", "a==1.0 --hash=sha256:"+strings.Repeat("0", 64)+"\n")
+	if b := s.build(t); !slices.Equal(codes(b.Problems), []string{"packages_not_found"}) || !strings.Contains(b.Problems[0].Suggestion, "not to be trusted") {
+		t.Errorf("%v", b.Problems)
 	}
 }

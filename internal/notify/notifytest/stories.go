@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/window"
 )
@@ -95,6 +97,40 @@ func Stories() []Story {
 			t.World.Functions["makoto-ocr"] = nil
 			t.World.Images = []string{"makoto-ocr"}
 			t.Later(0)
+		}},
+		{"a-version-is-published", func(t *Teller) {
+			t.quietly()
+			t.World.Archives = map[string]state.Content{"1.5.0": {SHA256: strings.Repeat("9f2c", 16), Size: 12 << 20}}
+			t.World.Commit("1.5.0", "a1b2c3d4e5f6")
+			t.World.Failing = map[string]string{"1.5.0": "PublishLayerVersion: CodeStorageExceededException: Code storage limit exceeded."}
+			t.Later(time.Minute)
+			t.World.Failing = nil
+			t.Later(time.Hour)
+			t.Later(time.Minute)
+			t.Later(64 * time.Hour)
+		}},
+		{"a-version-is-approved-before-it-has-a-number", func(t *Teller) {
+			t.quietly()
+			t.World.Want.ApprovalRequired = true
+			t.World.Archives = map[string]state.Content{"1.5.0": {SHA256: strings.Repeat("9f2c", 16), Size: 12 << 20}}
+			t.World.Commit("1.5.0", "a1b2c3d4e5f6")
+			t.Later(time.Minute)
+			t.World.Approve("sato")
+			t.Later(time.Hour)
+			t.Later(time.Minute)
+			t.Later(64 * time.Hour)
+		}},
+		{"a-publish-waits-for-the-end-of-a-freeze", func(t *Teller) {
+			t.quietly()
+			freeze, err := window.ParseFreeze("2026-11-20", "2026-12-05", "", t.World.Zone)
+			t.err = errors.Join(t.err, err)
+			t.World.Want.Calendar.Freezes = []window.Freeze{freeze}
+			t.World.Archives = map[string]state.Content{"1.5.0": {SHA256: strings.Repeat("9f2c", 16), Size: 12 << 20}}
+			t.World.Functions = map[string][]state.LayerVersionARN{}
+			t.World.Commit("1.5.0", "a1b2c3d4e5f6")
+			t.Later(time.Minute)
+			t.World.Want.Calendar.Freezes = nil
+			t.Later(time.Hour)
 		}},
 		{"first-look-reaches-too-far", func(t *Teller) {
 			for i := range 30 {

@@ -1,6 +1,7 @@
 package notifytest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -36,6 +37,11 @@ type World struct {
 	Images    []string
 	Live      map[int64]string // the layer's versions: number to semantic version
 	Failing   map[string]string
+	// Archives are the contents of versions that may be published, and Stamped the
+	// Descriptions of those that were; nil = the layer has no artifact.
+	Archives  map[string]state.Content
+	Stamped   map[int64]string
+	Published map[string]map[string]string
 	Approvals []ruling.Approval
 	Past      plan.Past
 	Unread    *plan.Failure
@@ -124,7 +130,20 @@ func (w *World) decide() plan.Plan {
 	want.Layers[0].Version = version
 	in := reconcile.Input{
 		Regions:   []reconcile.Region{{Want: want, Have: w.look(), Unread: w.Unread, Past: w.Past}},
-		Approvals: w.Approvals, Now: w.Now,
+		Approvals: w.Approvals, Now: w.Now, Revision: w.Revision, Published: w.Published,
+	}
+	if w.Archives != nil {
+		want.Layers[0].Source = &desired.Source{Location: "s3://artifacts/common/${VERSION}.zip"}
+		if have := in.Regions[0].Have; have != nil {
+			have.Contents = map[state.Artifact]state.Content{}
+			for text, c := range w.Archives {
+				v, err := desired.ParseVersion(text)
+				if err != nil {
+					panic(err)
+				}
+				have.Contents[want.Layers[0].Artifact(v.Semver, w.Revision)] = c
+			}
+		}
 	}
 	if len(w.Invalid) > 0 {
 		in.Stale = "the newest commit cannot be followed"
@@ -148,7 +167,11 @@ func (w *World) look() *state.Snapshot {
 	}
 	layer := state.Layer{ARN: Common}
 	for n, semver := range w.Live {
-		layer.Versions = append(layer.Versions, state.LayerVersion{Number: n, Description: "v" + semver, Created: w.Now.AddDate(-1, 0, int(n))})
+		description := "v" + semver
+		if stamped := w.Stamped[n]; stamped != "" {
+			description = stamped
+		}
+		layer.Versions = append(layer.Versions, state.LayerVersion{Number: n, Description: description, Created: w.Now.AddDate(-1, 0, int(n))})
 		snap.Policies[Common.Version(n)] = state.Policy{}
 	}
 	snap.Layers = []state.Layer{layer}
@@ -167,12 +190,17 @@ func (w *World) do(s *plan.Step) []history.Entry {
 	request := fmt.Sprintf("0a1b2c3d-%04d", w.records)
 	s.Result = &plan.Result{Status: plan.StatusApplied, RequestID: request}
 	if name == "" {
+		name = s.Subject()
+	}
+	if s.Kind == plan.KindPrune {
 		name = fmt.Sprint(s.From.Number())
 	}
 	if why := w.Failing[name]; why != "" {
 		s.Result.Status, s.Result.Error = plan.StatusFailed, why
 	} else if s.Kind == plan.KindPrune {
 		delete(w.Live, s.From.Number())
+	} else if s.Kind == plan.KindPublish {
+		s.Result.Published = w.publish(s)
 	} else {
 		w.Functions[name] = plan.Fold(w.Functions[name], []plan.Step{*s})
 		w.remember(name)
@@ -181,7 +209,7 @@ func (w *World) do(s *plan.Step) []history.Entry {
 		Round: history.Round{Environment: "prod", Region: Region, Revision: w.Revision, Author: "tanaka"},
 		Action: history.Action{
 			Step: s.ID, Kind: s.Kind, Cause: s.Cause, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From,
-			To: s.To, FromVersion: s.FromVersion, ToVersion: s.ToVersion,
+			To: cmp.Or(s.Result.Published, s.To), FromVersion: s.FromVersion, ToVersion: s.ToVersion,
 		},
 		ID: fmt.Sprintf("%s-%04d", w.Now.UTC().Format("20060102T150405.000000000Z"), w.records), Status: s.Result.Status,
 		Error: s.Result.Error, RequestID: request, Started: w.Now.UTC(), Ended: w.Now.UTC(),
@@ -190,6 +218,14 @@ func (w *World) do(s *plan.Step) []history.Entry {
 		e.ApprovedBy = w.Approvals[len(w.Approvals)-1].By
 	}
 	return []history.Entry{e}
+}
+
+// publish makes the next number, and what the history knows of it.
+func (w *World) publish(s *plan.Step) state.LayerVersionARN {
+	n := slices.Max(slices.Collect(maps.Keys(w.Live))) + 1
+	w.Live[n], w.Stamped = s.ToVersion, map[int64]string{n: s.Publishing.Description}
+	w.Published = map[string]map[string]string{s.Layer: {s.ToVersion: s.Publishing.Content.SHA256}}
+	return Common.Version(n)
 }
 
 // remember makes what a function has the past.

@@ -53,6 +53,9 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 	if n.Signing {
 		g.Go(func() error { return l.signing(gctx) })
 	}
+	if n.Tags {
+		g.Go(func() error { return l.tags(gctx) })
+	}
 	for _, name := range n.Aliases {
 		g.Go(func() error { return l.aliasesOf(gctx, name, behind[name]) })
 	}
@@ -107,7 +110,8 @@ type look struct {
 	policies map[state.LayerVersionARN]state.Policy
 	probes   map[state.LayerVersionARN]state.Probe
 	served   map[state.Qualified]state.Served
-	signed   map[string]state.Signing // nil: not read
+	signed   map[string]state.Signing     // nil: not read
+	tagged   map[string]map[string]string // by ARN of the function; nil: not read
 	refused  []error
 	denied   map[state.LayerARN]error // of whose versions no policy may be read
 }
@@ -123,6 +127,31 @@ func (l *look) into(s *state.Snapshot) {
 	if l.signed != nil {
 		s.Signing = l.signed
 	}
+	if l.tagged != nil {
+		s.Functions = slices.Clone(s.Functions) // which other snapshots share
+		for i, f := range s.Functions {
+			s.Functions[i].Tags = orEmpty(l.tagged[f.ARN])
+		}
+	}
+}
+
+// tags reads the tags of all functions from the index of tags, a service of its own.
+// Whatever it refuses, or that it is out of reach, keeps nothing else from being read:
+// each function's own tags are read once more before it is changed.
+func (l *look) tags(ctx context.Context) error {
+	all, err := l.client.functionTags(ctx)
+	_, known := errors.AsType[*state.Error](err)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case err == nil:
+		l.tagged = all
+	case ctx.Err() != nil, state.Elsewhere(err) != nil, !known:
+		return err
+	default:
+		l.refused = append(l.refused, err)
+	}
+	return nil
 }
 
 // merge leaves a map nil when nothing was found: not looked at.

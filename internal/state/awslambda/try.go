@@ -136,6 +136,27 @@ func (c *Client) TryInvoke(ctx context.Context, name string) error {
 	return err
 }
 
+// TryGrant and TryRevoke report whether versions of an own layer may be shared and no
+// longer shared, and change nothing: they name a number that was never published, of
+// which AWS says so only to who has the right. They answer as TryUpdate does.
+func (c *Client) TryGrant(ctx context.Context, layer state.LayerARN) error {
+	_, err := c.GrantLayer(ctx, layer.Version(neverPublished), state.NewGrant(layer.Account()))
+	return unlessNever(err)
+}
+
+// TryRevoke is described with TryGrant.
+func (c *Client) TryRevoke(ctx context.Context, layer state.LayerARN) error {
+	_, err := c.RevokeLayer(ctx, layer.Version(neverPublished), state.NewGrant(layer.Account()).Sid, "")
+	return unlessNever(err)
+}
+
+func unlessNever(err error) error {
+	if state.KindOf(err) == state.Gone {
+		return nil
+	}
+	return err
+}
+
 // neverPublished is a layer version number that nobody will see: numbers count
 // up from one, and two thousand million publishes are years at AWS's rate.
 const neverPublished = math.MaxInt32
