@@ -39,7 +39,7 @@ func (c Connection) ReadLayer(ctx context.Context, v state.LayerVersionARN, use 
 }
 
 func (c Connection) readLayer(ctx context.Context, v state.LayerVersionARN, use func(LayerArchive) error) (again bool, err error) {
-	found, err := c.Content(ctx, v)
+	found, err := c.Archive(ctx, v)
 	if err != nil {
 		return false, err
 	}

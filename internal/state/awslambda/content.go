@@ -31,9 +31,9 @@ func (c Content) String() string { return "content sha256:" + c.SHA256 }
 // GoString is String.
 func (c Content) GoString() string { return c.String() }
 
-// Content returns where the archive of a layer version is, of whatever account, in the
+// Archive returns where the archive of a layer version is, of whatever account, in the
 // client's own Region. One of another account that is deleted or not shared is denied.
-func (c *Client) Content(ctx context.Context, v state.LayerVersionARN) (Content, error) {
+func (c *Client) Archive(ctx context.Context, v state.LayerVersionARN) (Content, error) {
 	const op = "GetLayerVersion"
 	if _, err := c.checked(ctx); err != nil {
 		return Content{}, err
