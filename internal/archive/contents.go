@@ -26,6 +26,7 @@ type Member struct {
 	Name       string
 	Size       int64 // bytes, unzipped
 	Compressed int64 // bytes
+	CRC32      uint32
 	Link       bool
 	Executable bool
 }
@@ -117,7 +118,7 @@ func (c *Contents) member(f *zip.File, seen map[string]bool) {
 	c.Unzipped += size
 	c.Files = append(c.Files, Member{
 		Name: name, Size: size, Compressed: int64(min(f.CompressedSize64, 1<<50)),
-		Link: mode&fs.ModeSymlink != 0, Executable: mode&0o100 != 0,
+		CRC32: f.CRC32, Link: mode&fs.ModeSymlink != 0, Executable: mode&0o100 != 0,
 	})
 }
 
