@@ -2,7 +2,10 @@ package nightly
 
 import (
 	"runtime"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // What plays in a size plays in each larger one.
@@ -33,6 +36,40 @@ func TestSizes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// With -short a test is left out whole or plays a sample that begins at the first and
+// repeats nothing.
+func TestShort(t *testing.T) {
+	if got := runs(t, NotShort); got == testing.Short() {
+		t.Errorf("NotShort runs the test: %t", got)
+	}
+	list := []int{0, 1, 2, 3, 4, 5, 6}
+	if got := Sample(list, 2); len(got) == len(list) == testing.Short() {
+		t.Errorf("Sample: %v", got)
+	}
+	for n := range 10 {
+		got := spread(list, n)
+		if len(got) != min(n, len(list)) || len(got) > 0 && got[0] != 0 || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("%d of %v: %v", n, list, got)
+		}
+	}
+}
+
+// In n days each of n parts has its turn.
+func TestTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []int{1, 2, 3, 5, 7} {
+			seen := map[int]bool{}
+			for range n {
+				if turn := Turn(n); turn < 0 || turn >= n || seen[turn] {
+					t.Errorf("%d of %d after %v", turn, n, seen)
+				}
+				seen[Turn(n)] = true
+				time.Sleep(24 * time.Hour)
+			}
+		}
+	})
 }
 
 // runs reports whether a test goes on after gate.
