@@ -49,7 +49,8 @@ func TestP8Reload(t *testing.T) {
 	if nightly.On() && os.Getenv(chaosVar) == "" {
 		// A reload is no death: what it meets differs little from one call to the next.
 		// In five nights each call has had its turn, and in three each pair.
-		step, first, pairs, turn = 5, 1+nightly.Turn(5), 3, nightly.Turn(3)
+		today := time.Now()
+		step, first, pairs, turn = 5, 1+nightly.Turn(today, 5), 3, nightly.Turn(today, 3)
 	}
 	var baseline outcome
 	synctest.Test(t, func(t *testing.T) { baseline = runReloaded(t, 0, 0, false) })

@@ -75,10 +75,9 @@ func spread[E any](list []E, n int) []E {
 	return picked
 }
 
-// Turn returns which of n parts is played today, where a whole matrix is too much even
-// for a night: another one on each of n days. Ask it outside of a synctest bubble,
-// whose clock stands in the year 2000.
-func Turn(n int) int { return int(time.Now().Unix()/int64(24*time.Hour/time.Second)) % n }
+// Turn returns which of n parts is played on the day of now, where a whole matrix is
+// too much even for a night: another one on each of n days.
+func Turn(now time.Time, n int) int { return int(now.Unix()/int64(24*time.Hour/time.Second)) % n }
 
 // Program returns the path of a program that a test wants for a second opinion.
 // Where it is missing the test is skipped; at night, which has to prove all, it
