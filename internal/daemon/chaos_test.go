@@ -94,7 +94,12 @@ func TestChaos(t *testing.T) {
 // killEach runs a story once for each kill, from its call first to last, and
 // compares how it ends with the baseline.
 func killEach(t *testing.T, baseline outcome, first, last int, run func(t *testing.T, n int, after bool) outcome) {
-	step, m := stride(t), newMatrix(baseline)
+	killEvery(t, baseline, stride(t), first, last, run)
+}
+
+// killEvery is killEach with how many calls there are from one kill to the next.
+func killEvery(t *testing.T, baseline outcome, step, first, last int, run func(t *testing.T, n int, after bool) outcome) {
+	m := newMatrix(baseline)
 	t.Run("kills", func(t *testing.T) {
 		for worker := range 2 { // as many as there are cores
 			t.Run(fmt.Sprint("worker", worker), func(t *testing.T) {
