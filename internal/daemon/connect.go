@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -53,6 +54,12 @@ type Connection struct {
 	health.Source
 	*ssm.Store
 	objects *s3.Client
+	metrics *cloudwatch.Client
+}
+
+// Measure implements [round.Examiner].
+func (c Connection) Measure(ctx context.Context, list []health.Measure, from, to time.Time, point time.Duration) ([]health.Sum, error) {
+	return c.metrics.Measure(ctx, list, from, to, point)
 }
 
 // Objects reads S3.
@@ -107,7 +114,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept, objects}
+	c.clients[p] = Connection{client, source, kept, objects, source}
 	return c.clients[p], nil
 }
 
