@@ -154,6 +154,11 @@ func standing(ctx context.Context, s store.Store, repository string, regions []d
 		r := present.StandingRegion{Region: e.Region, Account: e.Account, Number: stands.Number, Coming: stands.Coming, Reason: stands.Why(versions.Show)}
 		if stands.Number > 0 {
 			r.ARN, r.Version = string(w.Layer.Version(stands.Number)), versions.Label(stands.Number)
+			fixed, err := log.Published(ctx, layer, r.Version)
+			if err != nil {
+				return answer, err
+			}
+			r.SHA256 = fixed[r.Version]
 		}
 		answer.Regions = append(answer.Regions, r)
 	}

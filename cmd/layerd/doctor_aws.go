@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
@@ -47,7 +48,7 @@ func checkAWS(ctx context.Context, x *examination) {
 			r.add(inspect.Identity(env.Account, env.Role, "", "", err))
 			continue
 		}
-		r.client, r.health, r.parameters = at.Client, at.Source, at.Store
+		r.client, r.health, r.objects, r.parameters = at.Client, at.Source, at.Objects(), at.Store
 		r.examine(ctx)
 	}
 }
@@ -57,6 +58,7 @@ type regionExam struct {
 	env        desired.Environment
 	client     *awslambda.Client
 	health     health.Source
+	objects    artifact.Objects
 	parameters *ssm.Store
 	add        func(inspect.Result)
 	now        func() time.Time
@@ -65,6 +67,7 @@ type regionExam struct {
 	chosen    []state.Function // on which rights are tried
 	total     int              // selected
 	newest    map[state.LayerARN]int64
+	live      map[string]bool // by name of an own layer: what Git asks for is there
 }
 
 func (r *regionExam) examine(ctx context.Context) {
@@ -84,7 +87,9 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.onFunctions(ctx)
 	r.signing(ctx)
 	r.readable(ctx, wanted)
+	r.archives(ctx)
 	r.pruning(ctx)
+	r.publishing()
 	r.sharing(ctx)
 	r.watching(ctx)
 	r.announcing(ctx)
@@ -123,7 +128,7 @@ func (r *regionExam) choose() {
 func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 	const action = "lambda:ListLayerVersions"
 	var wanted []state.LayerVersionARN
-	r.newest = map[state.LayerARN]int64{}
+	r.newest, r.live = map[state.LayerARN]int64{}, map[string]bool{}
 	tried, failed := 0, false
 	for _, w := range r.env.Layers {
 		var versions []state.LayerVersion
@@ -144,7 +149,8 @@ func (r *regionExam) layers(ctx context.Context) []state.LayerVersionARN {
 			continue
 		}
 		if w.Owned {
-			r.add(inspect.Wanted(w.Name, w.Version.String(), live))
+			r.add(inspect.Wanted(w.Name, w.Version.String(), live, archiveOf(w).Location))
+			r.live[w.Name] = live
 		}
 		if live {
 			wanted = append(wanted, w.Layer.Version(n))
@@ -289,6 +295,16 @@ func (r *regionExam) sharing(ctx context.Context) {
 	if !needed || r.env.Observe {
 		r.add(inspect.Unneeded(grant, why))
 		r.add(inspect.Unneeded(revoke, why))
+	}
+}
+
+// publishing names what only an artifact needs. AWS is not known to look at the right
+// before it looks at an archive, so that no request which makes nothing tells.
+func (r *regionExam) publishing() {
+	for _, w := range r.env.Layers {
+		if w.Owned && w.Source != nil && !r.env.Observe {
+			r.onLayer(w, inspect.Skipped("lambda:PublishLayerVersion", "it cannot be tried without making a version"))
+		}
 	}
 }
 

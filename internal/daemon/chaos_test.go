@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/examples"
@@ -37,6 +38,7 @@ import (
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
 	"github.com/layerd/layerd/internal/window"
@@ -116,6 +118,7 @@ type outcome struct {
 	calls   []string            // of the process that was to be killed, in order
 	layers  map[string][]string // every function's list at the end
 	live    []string            // layer versions that are left
+	stands  map[string]string   // what the parameters say at the end
 	applied map[string]int      // changes that AWS made, by what they were
 	history map[string]int      // changes in the history, likewise
 	open    int                 // records without an end
@@ -300,9 +303,10 @@ func (sim *simulation) start(n int, after bool) *recordedProcess {
 	if sim.log != nil {
 		log = io.MultiWriter(log, sim.log)
 	}
+	kept, connect := namedDisk(sim.store, p), daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
 	d, err := daemon.New(daemon.Options{
-		Repository: "demo", Source: source, Store: namedDisk(sim.store, p), Name: p.name, Holder: sim.holder,
-		Connect: daemon.Connector(cfg, daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90}), Interval: 6 * unit,
+		Repository: "demo", Source: source, Store: kept, Name: p.name, Holder: sim.holder, Connect: connect, Interval: 6 * unit,
+		Artifacts:   daemon.NewArtifacts(daemon.ArtifactOptions{Connect: connect, Store: kept, Repository: "demo"}),
 		GitInterval: 2 * unit, Term: 2 * unit, Targets: []notify.Target{sim.slack}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -339,7 +343,10 @@ func (p *recordedProcess) say(name string) {
 
 // outcome looks at the world and the history.
 func (sim *simulation) outcome(before map[string][]string) outcome {
-	o := outcome{layers: sim.lists(), applied: map[string]int{}, history: map[string]int{}}
+	o := outcome{layers: sim.lists(), stands: map[string]string{}, applied: map[string]int{}, history: map[string]int{}}
+	for _, p := range sim.world.Parameters() {
+		o.stands[p.Name] = p.Value + " " + fmt.Sprint(p.Tags)
+	}
 	for _, env := range []string{"dev", "staging", "prod"} {
 		for _, v := range sim.world.LayerVersions("makoto-common-" + env) {
 			o.live = append(o.live, fmt.Sprintf("%s:%d", env, v.Number))
@@ -353,6 +360,8 @@ func (sim *simulation) outcome(before map[string][]string) outcome {
 		case e.Cause == history.CauseRuling:
 		case e.Status == plan.StatusApplied && e.Kind == plan.KindPrune:
 			o.history["delete "+string(e.From)]++
+		case e.Status == plan.StatusApplied && e.Kind == plan.KindPublish:
+			o.history["publish "+string(e.LayerARN)]++
 		case e.Status == plan.StatusApplied && e.Kind == plan.KindServe:
 			o.history[moved(e.Function, e.AliasBefore, e.AliasAfter, e.Canary)]++
 		case e.Kind == plan.KindServe:
@@ -398,6 +407,8 @@ func (sim *simulation) changes(before map[string][]string) map[string]int {
 			now[name] = in.Layers
 		case *lambda.DeleteLayerVersionInput:
 			done["delete "+sim.world.LayerARN(aws.ToString(in.LayerName), aws.ToInt64(in.VersionNumber))]++
+		case *lambda.PublishLayerVersionInput:
+			done["publish "+string(state.NewLayerARN("aws", c.Region, c.Account, aws.ToString(in.LayerName)))]++
 		case *lambda.UpdateAliasInput:
 			name, version, canary := aws.ToString(in.FunctionName), aws.ToString(in.FunctionVersion), false
 			for v := range in.RoutingConfig.AdditionalVersionWeights {
@@ -408,6 +419,7 @@ func (sim *simulation) changes(before map[string][]string) map[string]int {
 				live[name] = version
 			}
 		case *lambda.PublishVersionInput: // gives what there is; the versions are counted at the end
+		case *ssm.PutParameterInput, *ssm.AddTagsToResourceInput, *ssm.DeleteParameterInput: // may be repeated; what they left is compared
 		case *lambda.InvokeInput: // a smoke test may be repeated
 		default:
 			done["unexpected "+c.Operation]++
@@ -471,6 +483,12 @@ func operation(service string, r *http.Request) string {
 		return "PublishVersion"
 	case last == "versions" && path[1] == "functions":
 		return "ListVersionsByFunction"
+	case last == "versions" && r.Method == http.MethodPost:
+		return "PublishLayerVersion"
+	case len(path) == 5 && path[1] == "layers" && path[3] == "versions" && r.Method == http.MethodGet:
+		return "GetLayerVersion"
+	case strings.HasSuffix(last, ".zip"):
+		return "S3 " + r.Method
 	case r.Method == http.MethodDelete:
 		return "DeleteLayerVersion"
 	case r.Method == http.MethodPut:
@@ -550,6 +568,7 @@ func (m *matrix) note(baseline, o outcome, n int, after bool) {
 		}
 	}
 	differs("the lists", baseline.layers, o.layers)
+	differs("the parameters", baseline.stands, o.stands)
 	differs("the versions that are left", baseline.live, o.live)
 	differs("what AWS did", baseline.applied, o.applied)
 	differs("the history against what AWS did", o.applied, o.history)

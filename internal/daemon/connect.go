@@ -54,6 +54,7 @@ type Connection struct {
 	health.Source
 	*ssm.Store
 	objects *s3.Client
+	http    aws.HTTPClient // for addresses that AWS hands out
 	metrics *cloudwatch.Client
 }
 
@@ -114,7 +115,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept, objects, source}
+	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o), source}
 	return c.clients[p], nil
 }
 

@@ -79,7 +79,9 @@ func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 		Before: in.Before, After: in.After, Started: now.UTC(),
 	}
 	for _, s := range in.Steps {
-		rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
+		if s.Function != "" {
+			rec.Wave = max(rec.Wave, s.Wave) // all of one function are in one
+		}
 		rec.Steps = append(rec.Steps, Action{
 			Step: s.ID, Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, Function: s.Function, From: s.From, To: s.To,
 			FromVersion: s.FromVersion, ToVersion: s.ToVersion, Cause: s.Cause, AnyTime: s.AnyTime, Reason: truncate(s.Reason), Asked: truncatedAsked(s.Asked), Sharing: s.Sharing,

@@ -132,10 +132,15 @@ func Clock(skew time.Duration, known bool) Result {
 	return r
 }
 
-// Wanted judges whether what Git asks of a layer can be had.
-func Wanted(layer, version string, live bool) Result {
+// Wanted judges whether what Git asks of a layer can be had. from is where a version is
+// published from that is not live; empty = it is not.
+func Wanted(layer, version string, live bool, from string) Result {
 	r := Result{Check: "wanted " + layer, Verdict: OK, Reason: version + " is live"}
-	if !live {
+	switch {
+	case live:
+	case from != "":
+		r.Reason = version + " is not live, and is published from " + from
+	default:
 		r.Verdict, r.Reason, r.Fix = Failed, version+" is not live", "publish it, or ask Git for one that is"
 	}
 	return r

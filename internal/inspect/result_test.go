@@ -110,10 +110,13 @@ func TestHealthy(t *testing.T) {
 }
 
 func TestWanted(t *testing.T) {
-	if r := Wanted("common", "1.4.2", true); r.Verdict != OK || r.Fix != "" {
+	if r := Wanted("common", "1.4.2", true, "s3://b/k"); r.Verdict != OK || r.Fix != "" {
 		t.Errorf("%+v", r)
 	}
-	if r := Wanted("common", "1.4.2", false); r.Verdict != Failed || r.Fix == "" {
+	if r := Wanted("common", "1.4.2", false, "s3://b/k"); r.Verdict != OK || !strings.Contains(r.Reason, "s3://b/k") {
+		t.Errorf("%+v", r)
+	}
+	if r := Wanted("common", "1.4.2", false, ""); r.Verdict != Failed || r.Fix == "" {
 		t.Errorf("%+v", r)
 	}
 }

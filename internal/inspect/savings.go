@@ -3,7 +3,7 @@ package inspect
 // The prices and rates of the guide's calculation. Lambda itself charges nothing for
 // code within the quota: the price is what the guide takes, S3's for a GB and month.
 const (
-	gib         = 1 << 30
+	bytesPerGB  = 1 << 30
 	pricePerGB  = 0.023 // USD a month
 	gbPerMinute = 0.1   // that a deployment uploads
 )
@@ -16,8 +16,8 @@ type Savings struct {
 	Percent       float64 // of Without; 0 where there is nothing
 }
 
-// savings compares what zips take in GB.
-func savings(without, with, alone float64) Savings {
+// compareSizes compares what zips take in GB.
+func compareSizes(without, with, alone float64) Savings {
 	s := Savings{Without: without, With: with, Alone: alone, Dollars: (without - with) * pricePerGB}
 	if without > 0 {
 		s.Percent = (1 - with/without) * 100
@@ -41,6 +41,6 @@ type Fleet struct {
 // Savings returns what a layer saves in the fleet.
 func (f Fleet) Savings() Savings {
 	n := float64(f.Functions)
-	alone := n * float64(f.Function-f.Layer) / gib
-	return savings(n*float64(f.Function)/gib, alone+float64(f.Layer)/gib, alone)
+	alone := n * float64(f.Function-f.Layer) / bytesPerGB
+	return compareSizes(n*float64(f.Function)/bytesPerGB, alone+float64(f.Layer)/bytesPerGB, alone)
 }

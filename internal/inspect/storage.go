@@ -117,5 +117,5 @@ func (c counting) saved(s *Storage) {
 			}
 		}
 	}
-	s.Saved = savings(without/gib, with/gib, alone/gib)
+	s.Saved = compareSizes(without/bytesPerGB, with/bytesPerGB, alone/bytesPerGB)
 }

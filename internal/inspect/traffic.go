@@ -63,9 +63,9 @@ type Span struct {
 // CloudWatch keeps points of a minute for 15 days, of five minutes for 63, and of an
 // hour for 455.
 const (
-	day = 24 * time.Hour
+	dayLong = 24 * time.Hour
 	// MostPeriod is how long anything is kept.
-	MostPeriod = 455 * day
+	MostPeriod = 455 * dayLong
 	// mostPoints of each of 500 series fit on one page.
 	mostPoints = 200
 )
@@ -74,7 +74,7 @@ const (
 // it and long enough to fit on one page, and it begins and ends with one: it is longer
 // than the period by at most two points, of which the last is not over yet.
 func SpanOf(now time.Time, period time.Duration) Span {
-	steps := []time.Duration{time.Minute, 5 * time.Minute, time.Hour, 6 * time.Hour, day, 3 * day}
+	steps := []time.Duration{time.Minute, 5 * time.Minute, time.Hour, 6 * time.Hour, dayLong, 3 * dayLong}
 	i := 0
 	if period > 3*time.Hour {
 		i = 2 // of the few calls of five minutes the 99th percentile is the slowest
@@ -90,8 +90,8 @@ func SpanOf(now time.Time, period time.Duration) Span {
 	return Span{From: from, To: to, Point: point}
 }
 
-// metrics are what is asked of each series, and how.
-func metrics() []health.Measure {
+// usageMetrics are what is asked of each series, and how.
+func usageMetrics() []health.Measure {
 	var list []health.Measure
 	for _, name := range []string{"Invocations", "Errors", "Throttles", "Duration"} {
 		list = append(list, health.Measure{Series: health.Series{Metric: name}, Statistic: "Sum"})
@@ -101,7 +101,7 @@ func metrics() []health.Measure {
 
 // Measures returns what is to be asked of CloudWatch about series: five questions each.
 func Measures(series []Series) []health.Measure {
-	each := metrics()
+	each := usageMetrics()
 	list := make([]health.Measure, 0, len(each)*len(series))
 	for _, s := range series {
 		for _, m := range each {

@@ -118,12 +118,12 @@ type Behind struct {
 // CountUsage counts. It is a function of the place: whatever order things came in, equal
 // places give equal results.
 func CountUsage(p UsagePlace) Usage {
-	c := counting{UsagePlace: p, uses: uses(p)}
+	c := counting{UsagePlace: p, uses: usesOf(p)}
 	u := Usage{Uses: c.uses, Storage: c.storage()}
 	for _, w := range p.Layers {
 		behind := c.behind(w)
 		l := c.layer(w)
-		l.Behind = distinct(behind)
+		l.Behind = distinctFunctions(behind)
 		u.Layers = append(u.Layers, l)
 		u.Behind = append(u.Behind, behind...)
 	}
@@ -165,7 +165,7 @@ func (c counting) layer(w reconcile.Wanting) LayerUsage {
 	for n, uses := range by {
 		v := VersionUsage{
 			Number: n, Version: w.Catalog.Label(n), Live: w.Catalog.Live(n) || !w.Catalog.Listed(), Wanted: found && n == wanted.Number,
-			Created: w.Catalog.Version(n).Created, Size: c.size(w.Layer.Version(n)), Total: total(uses),
+			Created: w.Catalog.Version(n).Created, Size: c.size(w.Layer.Version(n)), Total: totalOf(uses),
 		}
 		v.Yanked, _ = w.Catalog.Yanked(n)
 		v.Deprecated, _ = w.Catalog.Deprecated(n)
@@ -173,12 +173,12 @@ func (c counting) layer(w reconcile.Wanting) LayerUsage {
 		l.Versions = append(l.Versions, v)
 	}
 	slices.SortFunc(l.Versions, func(a, b VersionUsage) int { return cmp.Compare(b.Number, a.Number) })
-	l.Total = total(all)
+	l.Total = totalOf(all)
 	return l
 }
 
-// distinct counts the functions of a list.
-func distinct(list []Behind) int {
+// distinctFunctions counts the functions of a list.
+func distinctFunctions(list []Behind) int {
 	functions := map[string]bool{}
 	for _, b := range list {
 		functions[b.Function] = true
@@ -186,8 +186,8 @@ func distinct(list []Behind) int {
 	return len(functions)
 }
 
-// total adds up uses.
-func total(uses []Use) Total {
+// totalOf adds up uses.
+func totalOf(uses []Use) Total {
 	var t Total
 	functions := map[string]bool{}
 	for _, u := range uses {
@@ -229,7 +229,7 @@ func (c counting) owners(behind []Behind) []OwnerUsage {
 	}
 	var list []OwnerUsage
 	for owner, of := range uses {
-		list = append(list, OwnerUsage{Owner: owner, Total: total(of), Behind: len(late[owner])})
+		list = append(list, OwnerUsage{Owner: owner, Total: totalOf(of), Behind: len(late[owner])})
 	}
 	slices.SortFunc(list, func(a, b OwnerUsage) int {
 		return cmp.Or(cmp.Compare(b.Functions, a.Functions), cmp.Compare(a.Owner, b.Owner))
@@ -285,7 +285,7 @@ func (c counting) served(f *state.Function) (state.Layers, string) {
 	if s, ok := c.Have.Served[state.Qualified{Function: f.Name, Qualifier: q}]; ok && q != "" && s.Version != "" {
 		return s.Layers, q
 	}
-	return f.Layers, latest
+	return f.Layers, latestVersion
 }
 
 // reason returns what keeps a function from having what is wanted: who holds the step,

@@ -9,7 +9,7 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-const latest = "$LATEST"
+const latestVersion = "$LATEST"
 
 // Series is what calls are counted under: a function as a whole, or what callers name of
 // it, or one version of what an alias shares out between two.
@@ -48,7 +48,7 @@ func (p UsagePlace) carries(list state.Layers) bool {
 // each: what comes through no alias and by no number is what is left.
 func (p UsagePlace) Series() []Series {
 	seen := map[Series]bool{}
-	for _, u := range uses(UsagePlace{Have: p.Have, Layers: p.Layers, Plan: p.Plan}) {
+	for _, u := range usesOf(UsagePlace{Have: p.Have, Layers: p.Layers, Plan: p.Plan}) {
 		seen[Series{Function: u.Function}] = true
 		if s, apart := seriesOf(u); apart {
 			seen[s] = true
@@ -71,8 +71,8 @@ func seriesOf(u Use) (s Series, apart bool) {
 	return Series{}, false
 }
 
-// uses finds all ways in which functions reach the layers, with what was called of each.
-func uses(p UsagePlace) []Use {
+// usesOf finds all ways in which functions reach the layers, with what was called of each.
+func usesOf(p UsagePlace) []Use {
 	var all []Use
 	add := func(list state.Layers, u Use) {
 		for _, w := range p.Layers {
@@ -87,7 +87,7 @@ func uses(p UsagePlace) []Use {
 		f := &p.Have.Functions[i]
 		owners[f.Name] = f.Tags[p.Plan.Want.OwnerTag]
 		if !f.Edge {
-			add(f.Layers, Use{Function: f.Name, Kind: UseLatest, Qualifier: latest, Version: latest, Share: 1})
+			add(f.Layers, Use{Function: f.Name, Kind: UseLatest, Qualifier: latestVersion, Version: latestVersion, Share: 1})
 		}
 	}
 	published := map[state.Qualified]state.Layers{}
@@ -100,9 +100,9 @@ func uses(p UsagePlace) []Use {
 	for function, aliases := range p.Have.Aliases {
 		f, _ := p.Have.Function(function)
 		for _, a := range aliases {
-			for version, share := range shares(a) {
+			for version, share := range sharesOf(a) {
 				list := published[state.Qualified{Function: function, Qualifier: version}]
-				if version == latest {
+				if version == latestVersion {
 					list = f.Layers
 				}
 				add(list, Use{Function: function, Kind: UseAlias, Qualifier: a.Name, Version: version, Share: share})
@@ -112,17 +112,17 @@ func uses(p UsagePlace) []Use {
 	for i := range all {
 		all[i].Owner = owners[all[i].Function]
 	}
-	measure(all, p)
 	slices.SortFunc(all, func(a, b Use) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), cmp.Compare(b.Number, a.Number), cmp.Compare(a.Function, b.Function),
 			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Qualifier, b.Qualifier), cmp.Compare(a.Version, b.Version))
 	})
+	fillCalls(all, p) // in one order: sums of fractions depend on it
 	return all
 }
 
-// shares returns the versions that an alias leads to, and the share of its calls that
+// sharesOf returns the versions that an alias leads to, and the share of its calls that
 // each gets.
-func shares(a state.Alias) map[string]float64 {
+func sharesOf(a state.Alias) map[string]float64 {
 	all, rest := map[string]float64{}, 1.0
 	for _, version := range slices.Sorted(maps.Keys(a.Weights)) { // sums of fractions depend on their order
 		if w := a.Weights[version]; w > 0 {
@@ -136,9 +136,9 @@ func shares(a state.Alias) map[string]float64 {
 	return all
 }
 
-// measure fills in the calls. Those of a series of their own are what was counted
+// fillCalls fills in the calls. Those of a series of their own are what was counted
 // there; a function without a qualifier has what is left of all its calls.
-func measure(all []Use, p UsagePlace) {
+func fillCalls(all []Use, p UsagePlace) {
 	if p.Calls == nil {
 		return
 	}

@@ -16,7 +16,7 @@
 //
 // A decision may want to know more before it is whole (plan.Region.Needs): who
 // runs a version that is about to be pruned, whether a foreign layer in a list
-// can still be named, what aliases serve. The caller looks, adds it to the
+// can still be named, what aliases serve, what an archive holds. The caller looks, adds it to the
 // snapshot and decides again. What is not known yet is never pruned.
 //
 // # Where a rule is
@@ -27,6 +27,7 @@
 //   - block.go: why a function cannot be changed; selections
 //   - holder.go: which environment has a function that several select
 //   - retention.go: why a version is kept
+//   - publish.go: what is published, what stands in its way, and what waits for it
 //   - permit.go: who holds a step, and until when
 //   - serve.go: what callers get through an alias, and when it is moved
 //   - waves.go: which wave a function is in, and what waits for it; estimate.go:
@@ -51,9 +52,13 @@
 //     at most).
 //   - No step starts while the calendar is closed, except that, where
 //     new_functions is now, a function that gets a layer for the first time, at
-//     the number applied here last, waits for freezes and not for windows.
+//     the number applied here last, waits for freezes and not for windows, as does
+//     what is published, which changes no function.
 //   - No change starts without a covering, unexpired approval where one is
 //     required, except Git going back to a version once applied here.
+//   - The same version of a layer, with the same content, is never published twice, and
+//     one with another content than the first time never at all. Nothing is attached
+//     whose number is not known, and no rollout begins with it.
 //   - A protected version is never pruned: not the newest, not one that any
 //     $LATEST or published version runs, not one that any environment names,
 //     not one of the last three applied here, not what a function had before

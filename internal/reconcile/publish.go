@@ -50,7 +50,7 @@ func (r *region) missing(w *wish, version *semver.Version, at desired.Position) 
 		if !slices.Contains(r.plan.Needs.Artifacts, a) {
 			r.plan.Needs.Artifacts = append(r.plan.Needs.Artifacts, a)
 		}
-		return target{}, problem(at, "artifact_unread", text, fmt.Sprintf("%s %s is not live, and it is not known what %s holds", w.Name, text, a.Location), "")
+		return target{}, problem(at, desired.CodeArtifactUnread, text, fmt.Sprintf("%s %s is not live, and it is not known what %s holds", w.Name, text, a.Location), "")
 	}
 	if content.Code != "" {
 		return target{}, problem(at, content.Code, text, fmt.Sprintf("%s %s cannot be published: %s", w.Name, text, content.Message), content.Suggestion)

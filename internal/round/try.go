@@ -31,6 +31,9 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 			if in.Others, err = p.others(ctx, in.Regions); err != nil {
 				return plan.Plan{}, err
 			}
+			if in.Published, err = p.published(ctx, in.Regions); err != nil {
+				return plan.Plan{}, err
+			}
 			problems, needs := reconcile.Resolve(in)
 			asked := false
 			for i, n := range needs {

@@ -18,7 +18,11 @@ func (c *Client) readError(op, bucket, key string, err error) error {
 	if region, elsewhere := c.elsewhere(err); elsewhere {
 		return &archive.RegionError{Bucket: bucket, Region: region, Asked: c.region}
 	}
-	return sorter.Read(op, "s3://"+bucket+"/"+key, err)
+	err = sorter.Read(op, "s3://"+bucket+"/"+key, err)
+	if e, ok := errors.AsType[*state.Error](err); ok && e.Code == "Forbidden" { // a HEAD has no words
+		e.Code, e.Message = "AccessDenied", "S3 answers 403"
+	}
+	return err
 }
 
 // elsewhere reports whether an answer means that the bucket is in another Region, and

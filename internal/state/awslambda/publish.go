@@ -138,25 +138,31 @@ func (c *Client) LayerVersions(ctx context.Context, layer state.LayerARN) ([]sta
 // LayerContent returns the SHA-256 of the zip of an own layer version, in lower-case
 // hex. A version that does not exist is state.Gone.
 func (c *Client) LayerContent(ctx context.Context, v state.LayerVersionARN) (string, error) {
+	found, err := c.Content(ctx, v)
+	return found.SHA256, err
+}
+
+// Content is LayerContent with the size of the zip.
+func (c *Client) Content(ctx context.Context, v state.LayerVersionARN) (found state.Content, err error) {
 	const op = "GetLayerVersion"
 	place, err := c.checked(ctx)
 	if err != nil {
-		return "", err
+		return found, err
 	}
 	layer, number, ok := v.Split()
 	if !ok || !owns(place, layer) {
-		return "", &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn}
+		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn}
 	}
 	out, err := c.lambda.GetLayerVersion(ctx, &lambda.GetLayerVersionInput{LayerName: aws.String(whole(layer)), VersionNumber: aws.Int64(number)})
 	if err != nil {
-		return "", readError(op, string(v), err)
+		return found, readError(op, string(v), err)
 	}
 	if out.Content == nil {
-		return "", &state.Error{Op: op, Resource: string(v), Kind: state.Again, Message: "aws answered without the content's hash"}
+		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Again, Message: "aws answered without the content's hash"}
 	}
 	sha256, err := hexOf(out.Content.CodeSha256)
 	if err != nil {
-		return "", &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: "aws answered with a hash that is no SHA-256", Err: err}
+		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: "aws answered with a hash that is no SHA-256", Err: err}
 	}
-	return sha256, nil
+	return state.Content{SHA256: sha256, Size: out.Content.CodeSize}, nil
 }
