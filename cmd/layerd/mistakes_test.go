@@ -56,7 +56,7 @@ func TestExitByKind(t *testing.T) {
 	commands := map[string][]string{
 		"plan": {"plan"}, "apply": {"apply"}, "why": {"why", "x"}, "rollback": {"rollback", "dev", "makoto-common", "--reason", "x"},
 		"history": {"history"}, "window": {"window", "dev"}, "retry": {"retry", "dev", "--reason", "x"}, "forget": {"forget", "gone"},
-		"approve": {"approve", "dev", strings.Repeat("0", 64)}, "init": {"store", "init"}, "doctor": {"doctor", "--env", "dev"},
+		"approve": {"approve", "dev", strings.Repeat("0", 64)}, "init": {"store", "init"}, "doctor": {"doctor", "--env", "dev"}, "usage": {"usage"},
 	}
 	for _, m := range mistakes() {
 		for name, command := range commands {

@@ -167,6 +167,7 @@ func motoDeviations() map[string]string {
 		"StartTime is within and EndTime is not":                              noCBOR,
 		"points come newest first unless asked otherwise":                     noCBOR,
 		"a period adds up what it spans":                                      noCBOR,
+		"a percentile is one of the values of its period":                     noCBOR,
 		"dimensions match exactly or not at all":                              noCBOR,
 		"a query without ReturnData is not answered":                          noCBOR,
 		"more points than MaxDatapoints come in pages, partial until the end": noCBOR,
