@@ -53,6 +53,7 @@ type Connection struct {
 	health.Source
 	*ssm.Store
 	objects *s3.Client
+	http    aws.HTTPClient // for addresses that AWS hands out
 }
 
 // Objects reads S3.
@@ -107,7 +108,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept, objects}
+	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o)}
 	return c.clients[p], nil
 }
 
