@@ -16,7 +16,7 @@ import (
 )
 
 // artifactBucket is the ARN of a bucket with archives of layers.
-const artifactBucket = "arn:aws:s3:::makoto-artifactBucket"
+const artifactBucket = "arn:aws:s3:::makoto-artifacts"
 
 // permission is what IAM calls an operation of an SDK client.
 type permission struct {
@@ -51,6 +51,7 @@ func permissions() map[string]permission {
 		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
@@ -224,7 +225,7 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	// IAM knows no resources for them.
 	everywhere := []string{
 		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
-		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:GetAccountSettings",
 	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -90,6 +91,19 @@ func checkQueries(in *cloudwatch.GetMetricDataInput) *apiError {
 
 var statistics = []string{"Sum", "Average", "Minimum", "Maximum", "SampleCount"}
 
+// percentile reads a statistic such as p99 or p99.9.
+func percentile(name string) (share float64, ok bool) {
+	digits, ok := strings.CutPrefix(name, "p")
+	n, err := strconv.ParseFloat(digits, 64)
+	return n / 100, ok && err == nil && n >= 0 && n <= 100
+}
+
+// counts reports whether a statistic can be told here.
+func counts(statistic string) bool {
+	_, is := percentile(statistic)
+	return is || slices.Contains(statistics, statistic)
+}
+
 func checkQuery(n int, q types.MetricDataQuery) *apiError {
 	s := q.MetricStat
 	switch {
@@ -105,7 +119,7 @@ func checkQuery(n int, q types.MetricDataQuery) *apiError {
 		return wrongInput("The collection MetricDataQueries.member.%d.MetricStat.Metric.Dimensions must not have a size greater than 30.", n)
 	case s.Unit != "":
 		return unsupported("the member Unit")
-	case !slices.Contains(statistics, *s.Stat):
+	case !counts(*s.Stat):
 		return unsupported("the statistic " + *s.Stat)
 	}
 	return nil
@@ -121,7 +135,8 @@ func (c *call) series(in *cloudwatch.GetMetricDataInput, q types.MetricDataQuery
 	}
 	period := time.Duration(*q.MetricStat.Period) * time.Second
 	start := in.StartTime.Truncate(time.Minute)
-	sums := map[time.Time]sample{}
+	sums, samples := map[time.Time]sample{}, map[time.Time][]sample{}
+	share, isPercentile := percentile(*q.MetricStat.Stat)
 	for _, s := range c.store.metrics[seriesKey(*m.Namespace, *m.MetricName, dims)] {
 		minute := s.at.UTC().Truncate(time.Minute)
 		if s.visible.After(c.now) || minute.Before(start) || !minute.Before(*in.EndTime) {
@@ -129,6 +144,9 @@ func (c *call) series(in *cloudwatch.GetMetricDataInput, q types.MetricDataQuery
 		}
 		at := minute.Truncate(period)
 		sums[at] = sums[at].plus(s)
+		if isPercentile {
+			samples[at] = append(samples[at], s)
+		}
 	}
 	times := slices.Collect(maps.Keys(sums))
 	slices.SortFunc(times, func(a, b time.Time) int { return b.Compare(a) })
@@ -145,9 +163,30 @@ func (c *call) series(in *cloudwatch.GetMetricDataInput, q types.MetricDataQuery
 	r := types.MetricDataResult{Id: q.Id, Label: aws.String(cmp.Or(str(q.Label), *m.MetricName)), StatusCode: status,
 		Timestamps: []time.Time{}, Values: []float64{}}
 	for _, t := range times {
-		r.Timestamps, r.Values = append(r.Timestamps, t), append(r.Values, sums[t].statistic(*q.MetricStat.Stat))
+		value := sums[t].statistic(*q.MetricStat.Stat)
+		if isPercentile {
+			value = nearestRank(samples[t], share)
+		}
+		r.Timestamps, r.Values = append(r.Timestamps, t), append(r.Values, value)
 	}
 	return r
+}
+
+// nearestRank returns the least value that a share of all values does not exceed.
+// CloudWatch itself interpolates in buckets of its own, about as closely.
+func nearestRank(samples []sample, share float64) float64 {
+	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.sum/a.count, b.sum/b.count) })
+	all := 0.0
+	for _, s := range samples {
+		all += s.count
+	}
+	passed := 0.0
+	for _, s := range samples {
+		if passed += s.count; passed >= share*all {
+			return s.sum / s.count
+		}
+	}
+	return samples[len(samples)-1].most
 }
 
 func (c *call) queryStatus(q Query) types.StatusCode {

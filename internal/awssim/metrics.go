@@ -27,6 +27,7 @@ type Traffic struct {
 	Invocations     int
 	Errors          int
 	Throttles       int
+	Duration        time.Duration // of each invocation; 0 = none is counted
 }
 
 // PutMetric adds a sample. It shows Options.MetricLag after its time.
@@ -49,6 +50,9 @@ func (w *World) PutTraffic(t Traffic) {
 		t.Time = time.Now()
 	}
 	w.counted(t, t.Time)
+	if t.Duration > 0 && t.Invocations > 0 {
+		w.lasted(t, t.Invocations, t.Duration)
+	}
 }
 
 const lambdaMetrics = "AWS/Lambda"
@@ -98,12 +102,15 @@ func (w *World) counted(t Traffic, ended time.Time) {
 }
 
 // timed adds how long one call took.
-func (w *World) timed(t Traffic, took time.Duration) {
+func (w *World) timed(t Traffic, took time.Duration) { w.lasted(t, 1, took) }
+
+// lasted adds so many calls that each took as long.
+func (w *World) lasted(t Traffic, calls int, took time.Duration) {
 	s := w.store(cmp.Or(t.Account, w.opts.Account), cmp.Or(t.Region, w.opts.Region))
-	ms := float64(took) / float64(time.Millisecond)
+	ms, n := float64(took)/float64(time.Millisecond), float64(calls)
 	for _, d := range t.dimensions() {
 		k := seriesKey(lambdaMetrics, "Duration", d)
-		s.metrics[k] = append(s.metrics[k], sample{t.Time, t.Time.Add(took + w.opts.MetricLag), ms, ms, ms, 1})
+		s.metrics[k] = append(s.metrics[k], sample{t.Time, t.Time.Add(took + w.opts.MetricLag), n * ms, ms, ms, n})
 	}
 }
 

@@ -58,3 +58,14 @@ type Sum struct {
 	// never called would look like one whose metrics could not be read.
 	Partial bool
 }
+
+// Measure is a Series with how its points are made.
+type Measure struct {
+	Series
+	// Executed is the version that ran, of an alias that shares out its calls between
+	// two; empty = whichever.
+	Executed string
+	// Statistic is "Sum", "p99" and so on. Only sums add up: of any other the highest
+	// point is the Value.
+	Statistic string
+}

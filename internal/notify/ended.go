@@ -30,6 +30,9 @@ func (f *observer) ended() {
 				continue
 			}
 			id := f.id(appliedKind(e), e.Region, e.Layer)
+			if e.Sharing != nil {
+				id = f.id(ChangeApplied, e.Region, shareKey(e.Layer))
+			}
 			applied[id] = append(applied[id], e)
 		case plan.StatusFailed:
 			if e.Interrupted {
@@ -49,6 +52,10 @@ func (f *observer) ended() {
 		}
 	}
 	for id, list := range applied {
+		if list[0].Sharing != nil {
+			f.shared(id, list)
+			continue
+		}
 		f.applied(id, list)
 	}
 	for id, list := range failed {
@@ -124,6 +131,9 @@ func (f *observer) latest() []history.Entry {
 
 // subject is the function of an entry, or the version that was published or pruned.
 func subject(e history.Entry) string {
+	if e.Sharing != nil {
+		return grantOf(e.From, e.To, e.Sharing)
+	}
 	if e.Function == "" {
 		return versionOf(e.Kind, e.From, e.FromVersion, e.ToVersion)
 	}
@@ -269,7 +279,9 @@ type attempt struct {
 
 func attemptOf(region string, s plan.Step) attempt {
 	a := attempt{kind: s.Kind, region: region, layer: s.Layer, name: s.Function, to: string(s.To)}
-	if s.Function == "" {
+	if s.Sharing != nil {
+		a.name = grantOf(s.From, s.To, s.Sharing)
+	} else if s.Function == "" {
 		a.name = versionOf(s.Kind, s.From, s.FromVersion, s.ToVersion)
 	}
 	if s.Result != nil {
@@ -284,6 +296,8 @@ func (f *observer) failedID(a attempt) ID {
 		return f.id(PruneBlocked, a.region, a.layer)
 	case plan.KindPublish:
 		return f.id(ApplyFailed, a.region, publishKey(a.layer, a.name))
+	case plan.KindShare:
+		return f.id(ApplyFailed, a.region, shareKey(a.layer))
 	}
 	return f.id(ApplyFailed, a.region, a.layer)
 }
@@ -319,6 +333,9 @@ func (f *observer) failed(id ID, list []attempt) {
 	case publishes:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be published", words.Count(len(x.Items), noun), id.Key)
+	case list[0].kind == plan.KindShare:
+		noun = "grant"
+		x.Title = fmt.Sprintf("the %s could not be changed: %s", id.Key, words.Count(len(x.Items), noun))
 	case id.Kind == PruneBlocked:
 		noun = "version"
 		x.Title = fmt.Sprintf("%s of %s could not be pruned", words.Count(len(x.Items), noun), id.Key)

@@ -228,7 +228,7 @@ func (f *observer) held(r *plan.Region) {
 	facts := map[string]*Fact{}
 	descriptions := map[string]groups{}
 	change := map[string][]string{}
-	var publishes []plan.Step
+	var publishes, shares []plan.Step
 	numbered := map[state.LayerVersionARN]bool{} // which are told with their number in the next round
 	for _, s := range r.Steps {
 		if s.Kind == plan.KindPublish && s.Done() {
@@ -243,6 +243,10 @@ func (f *observer) held(r *plan.Region) {
 			publishes = append(publishes, s)
 			continue
 		}
+		if s.Sharing != nil {
+			shares = append(shares, s)
+			continue
+		}
 		if facts[s.Layer] == nil {
 			facts[s.Layer] = &Fact{ID: f.id(ChangeHeld, r.Want.Region, s.Layer)}
 			descriptions[s.Layer] = groups{}
@@ -252,6 +256,7 @@ func (f *observer) held(r *plan.Region) {
 		descriptions[s.Layer].add(changeText(s)+". "+f.heldText(*s.Held), s.Function)
 		change[s.Layer] = append(change[s.Layer], changeText(s))
 	}
+	f.heldShares(r, shares)
 	for _, s := range publishes {
 		if facts[s.Layer] == nil {
 			f.heldPublish(r, s)
@@ -286,6 +291,8 @@ func (f *observer) approval() {
 				name, what = s.Subject(), fmt.Sprintf("%s: prune %s", r.Want.Region, s.Layer)
 			case plan.KindPublish:
 				name, what = s.Subject(), fmt.Sprintf("%s: publish %s", r.Want.Region, s.Layer)
+			case plan.KindShare:
+				name, what = s.Subject(), fmt.Sprintf("%s: share %s %s", r.Want.Region, s.Layer, s.Sharing.Text(s.To != ""))
 			}
 			steps.add(what, name)
 			rest.add(f.heldText(*s.Held), name)

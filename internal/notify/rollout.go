@@ -314,7 +314,7 @@ func (f *observer) allChangesRecorded(region string) bool {
 // rollout.
 func (f *observer) coveredByRollout(e history.Entry) bool {
 	st := f.rolloutStatus(e.Region)
-	if st == nil {
+	if st == nil || e.Sharing != nil { // a grant is of no rollout, whenever it is made
 		return false
 	}
 	going := st.Last != nil && st.Last.Stage == rollout.StageRollingBack

@@ -69,6 +69,7 @@ type StepView struct {
 	Reason      string       `json:"reason"`
 	Wave        int          `json:"wave"`
 	Publish     *PublishView `json:"publish,omitempty"` // of a publish
+	Share       *ShareView   `json:"share,omitempty"`   // of a share
 	Held        *HeldView    `json:"held,omitempty"`
 	Result      *ResultView  `json:"result,omitempty"`
 }
@@ -80,6 +81,13 @@ type PublishView struct {
 	Size        int64  `json:"size"`     // of the zip, in bytes
 	Unzipped    int64  `json:"unzipped"` // of what it holds, in bytes
 	Description string `json:"description"`
+}
+
+// ShareView is whom a version is shared with: to is the version, or from the one that
+// is no longer shared.
+type ShareView struct {
+	With string `json:"with"` // an account, o-…, or * for every AWS account
+	Sid  string `json:"sid"`
 }
 
 // HeldView is why a step waits, and who else holds it.
@@ -230,6 +238,9 @@ func viewStep(s Step) StepView {
 	}
 	if p := s.Publishing; p != nil {
 		v.Publish = &PublishView{p.Artifact.Location, p.Content.SHA256, p.Content.Size, p.Content.Unzipped, p.Description}
+	}
+	if s.Sharing != nil {
+		v.Share = &ShareView{s.Sharing.String(), s.Sharing.Sid}
 	}
 	if s.Held != nil {
 		v.Held = &HeldView{HolderView: viewHolder(*s.Held), Also: Views(s.Held.Also, viewHolder)}

@@ -179,6 +179,15 @@ func (s Step) Subject() string {
 	return s.From.Label(s.FromVersion)
 }
 
+// Text returns what a share step does, after the version or versions that it is
+// about: "with 210987654321", or "no longer with 210987654321".
+func (s Sharing) Text(granting bool) string {
+	if !granting {
+		return "no longer with " + s.Whom()
+	}
+	return "with " + s.Whom()
+}
+
 // Windowless reports whether no change window holds the step: what changes no function
 // needs none. A freeze does hold it.
 func (s Step) Windowless() bool { return s.AnyTime || s.Kind == KindPublish || s.Kind == KindShare }

@@ -40,12 +40,15 @@ func groupSteps(steps []plan.Step) []group {
 		cause            plan.Cause
 		layer, from, to  string
 		newLayer, goBack bool
-		serving          string
+		serving, sharing string
 	}
 	var alike grouped[key, plan.Step]
 	for _, s := range steps {
 		k := key{kind: s.Kind, cause: s.Cause, layer: s.Layer}
-		if s.Kind != plan.KindPrune {
+		switch {
+		case s.Sharing != nil:
+			k.sharing = s.Sharing.Text(s.To != "")
+		case s.Kind != plan.KindPrune:
 			k.from, k.to = s.From.Label(s.FromVersion), s.To.Label(s.ToVersion)
 			k.newLayer, k.goBack = s.New, s.Back
 			k.serving = served(s)
@@ -69,6 +72,11 @@ func newGroup(steps []plan.Step) group {
 		g.symbol, g.noun, g.what = "-", "version", pruned(steps)
 	case s.Kind == plan.KindPublish:
 		g.symbol, g.noun, g.what = "+", "version", published(s)
+	case s.Sharing != nil:
+		g.symbol, g.noun, g.what = "+", "version", shared(steps)
+		if s.To == "" {
+			g.symbol, g.verb = "-", "unshare"
+		}
 	case s.Kind == plan.KindServe:
 		g.what = served(s)
 	case s.Kind == plan.KindDetach:
@@ -123,6 +131,16 @@ func published(s plan.Step) string {
 	return text
 }
 
+// shared lists the versions of one layer of which one grant is made or taken back:
+// "makoto-common 12 (1.4.1), 13 (1.4.2) with 210987654321".
+func shared(steps []plan.Step) string {
+	var versions []string
+	for _, s := range steps {
+		versions = append(versions, s.Subject())
+	}
+	return fmt.Sprintf("%s %s %s", steps[0].Layer, words.Few(versions), steps[0].Sharing.Text(steps[0].To != ""))
+}
+
 // names lists the functions of the group.
 func (g group) names() []string {
 	var names []string
@@ -151,8 +169,8 @@ func (g group) done() string {
 		return "rolled back"
 	case plan.KindPrune:
 		return "pruned"
-	case plan.KindServe:
-		return "served"
+	case plan.KindServe, plan.KindShare:
+		return g.verb + "d"
 	default:
 		return g.verb + "ed"
 	}
@@ -240,7 +258,12 @@ func waitsFor(h plan.Held, now time.Time, zone *time.Location) string {
 func tally(steps []plan.Step) string {
 	counts := map[plan.Kind]int{}
 	fresh := 0
+	const unshare plan.Kind = "unshare"
 	for _, s := range steps {
+		if s.Kind == plan.KindShare && s.To == "" {
+			counts[unshare]++
+			continue
+		}
 		counts[s.Kind]++
 		if s.New {
 			fresh++
@@ -251,7 +274,7 @@ func tally(steps []plan.Step) string {
 		kind plan.Kind
 		verb string
 	}{{plan.KindPublish, "publish"}, {plan.KindAttach, "attach"}, {plan.KindRollback, "roll back"}, {plan.KindDetach, "detach"}, {plan.KindServe, "serve"},
-		{plan.KindPrune, "prune"}} {
+		{plan.KindShare, "share"}, {unshare, "unshare"}, {plan.KindPrune, "prune"}} {
 		if n := counts[k.kind]; n > 0 {
 			part := fmt.Sprintf("%d to %s", n, k.verb)
 			if k.kind == plan.KindAttach && fresh > 0 {

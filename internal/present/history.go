@@ -87,6 +87,8 @@ func historyLines(entries []history.Entry) [][]history.Entry {
 			key = same{decision: i + 1}
 		case e.Kind == plan.KindServe:
 			key.alias = e.Alias
+		case e.Sharing != nil:
+			key.from, key.to, key.alias = "", "", e.Sharing.Text(e.To != "")
 		}
 		lines.add(key, e)
 	}
@@ -161,6 +163,8 @@ func whatOf(e history.Entry) string {
 	switch {
 	case e.Kind == plan.KindServe:
 		return "alias " + e.Alias
+	case e.Sharing != nil:
+		return e.Layer + " " + e.Sharing.Text(e.To != "")
 	case e.Kind == plan.KindPublish && e.SHA256 != "":
 		return fmt.Sprintf("%s  sha256:%.12s from %s", subjectOf(e), e.SHA256, e.Artifact)
 	case e.Kind == plan.KindPublish:
@@ -311,6 +315,8 @@ func subjectOf(e history.Entry) string {
 		return e.Layer + " " + e.To.Label(e.ToVersion)
 	case e.Kind == plan.KindPublish:
 		return e.Layer + " " + e.ToVersion
+	case e.From == "":
+		return e.Layer + " " + e.To.Label(e.ToVersion)
 	}
 	return e.Layer + " " + e.From.Label(e.FromVersion)
 }

@@ -80,6 +80,7 @@ type entryView struct {
 	Findings    []string `json:"findings,omitempty"`    // of a rollout: what its checks said
 	Artifact    string   `json:"artifact,omitempty"`    // of a publish: what the version is made of
 	SHA256      string   `json:"sha256,omitempty"`      // of a publish: of that, in hex
+	With        string   `json:"with,omitempty"`        // of a share: an account, o-…, or * for every AWS account
 }
 
 // openStatus is what is said of a record without an end.
@@ -120,6 +121,9 @@ func viewEntry(e history.Entry) entryView {
 		Fencing: e.Fencing, Steps: e.Steps, Rollout: e.Rollout, Wave: e.Wave, Alias: e.Alias,
 		AliasBefore: e.AliasBefore, AliasAfter: e.AliasAfter, Canary: e.Canary, Findings: e.Findings, Artifact: e.Artifact, SHA256: e.SHA256,
 	}
+	if e.Sharing != nil {
+		v.With = e.Sharing.String()
+	}
 	if e.Found != nil {
 		v.Found = texts(e.Found)
 	}
@@ -153,7 +157,7 @@ func HistoryCSV(entries []history.Entry) string {
 		"from", "from_version", "to", "to_version", "status", "error", "reason", "revision", "author", "approved_by", "digest", "request_id",
 		// New columns come last: people have spreadsheets that count them.
 		"seconds", "before", "after", "approval", "window", "fencing", "id", "round", "steps",
-		"rollout", "wave", "alias", "alias_before", "alias_after", "canary", "interrupted", "subject", "asked", "planned", "artifact", "sha256"}}
+		"rollout", "wave", "alias", "alias_before", "alias_after", "canary", "interrupted", "subject", "asked", "planned", "artifact", "sha256", "with"}}
 	for _, e := range entries {
 		v := viewEntry(e)
 		rows = append(rows, []string{v.StartedAt, v.EndedAt, v.Environment, v.Account, v.Region, v.Kind, v.Cause, v.Layer, v.Function,
@@ -161,7 +165,7 @@ func HistoryCSV(entries []history.Entry) string {
 			v.Author, v.ApprovedBy, v.Digest, v.RequestID,
 			strconv.FormatFloat(v.Seconds, 'f', 3, 64), strings.Join(v.Before, " "), strings.Join(v.After, " "), v.Approval, v.Window,
 			number(e.Fencing), v.ID, v.Round, number(int64(e.Steps)),
-			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, yes[v.Canary], yes[v.Interrupted], v.Subject, v.Asked, v.Planned, v.Artifact, v.SHA256})
+			v.Rollout, number(int64(v.Wave)), v.Alias, v.AliasBefore, v.AliasAfter, yes[v.Canary], yes[v.Interrupted], v.Subject, v.Asked, v.Planned, v.Artifact, v.SHA256, v.With})
 	}
 	for _, row := range rows {
 		for i, cell := range row {

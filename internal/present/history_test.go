@@ -74,7 +74,7 @@ func TestHistoryViews(t *testing.T) {
 		"approved_by": "鈴木", "digest": "d", "request_id": "req", "seconds": "2.300", "before": string(layer("x", 1) + " " + layer("y", 7)),
 		"after": string(layer("x", 2) + " " + layer("y", 7)), "approval": "a", "window": "Saturday", "fencing": "57", "id": "i", "round": "r", "steps": "",
 		"rollout": "t-R", "wave": "2", "alias": "live", "alias_before": "7", "alias_after": "8", "canary": "true",
-		"interrupted": "", "subject": "", "asked": "", "planned": "", "artifact": "", "sha256": "",
+		"interrupted": "", "subject": "", "asked": "", "planned": "", "artifact": "", "sha256": "", "with": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("csv (-want +got):\n%s", diff)
@@ -156,7 +156,7 @@ func TestH3InterruptedIsNoFailure(t *testing.T) {
 	if err != nil || !strings.Contains(string(data), `"status":"skipped","interrupted":true,"error":"interrupted, not done`) {
 		t.Errorf("json: %s, %v", data, err)
 	}
-	if table := HistoryCSV(page.Entries); !strings.Contains(table, ",skipped,") || !strings.HasSuffix(table, ",true,,,,,\n") {
+	if table := HistoryCSV(page.Entries); !strings.Contains(table, ",skipped,") || !strings.HasSuffix(table, ",true,,,,,,\n") {
 		t.Errorf("csv: %s", table)
 	}
 }

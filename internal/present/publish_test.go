@@ -85,10 +85,11 @@ func TestPublishIsShownWhenItIsDone(t *testing.T) {
 func TestPublishInTheHistory(t *testing.T) {
 	e := history.Entry{
 		ID: "1", Round: history.Round{Environment: "prod", Region: testRegion},
-		Action: history.Action{Kind: plan.KindPublish, Layer: "makoto-common", To: layer("makoto-common-prod", 13), ToVersion: "1.4.2", Cause: plan.CauseChange, Reason: "Git asks for 1.4.2"},
-		Status: plan.StatusApplied, Started: testNow, Ended: testNow.Add(time.Second),
+		Action: history.Action{Kind: plan.KindPublish, Layer: "makoto-common", To: layer("makoto-common-prod", 13), ToVersion: "1.4.2", Cause: plan.CauseChange, Reason: "Git asks for 1.4.2",
+			Artifact: "s3://artifacts/1.4.2.zip", SHA256: contentHash},
+		ToNumber: 13, Status: plan.StatusApplied, Started: testNow, Ended: testNow.Add(time.Second),
 	}
-	if got := whatOf(e); got != "makoto-common 13 (1.4.2)" {
+	if got := whatOf(e); got != "makoto-common 13 (1.4.2)  sha256:9f2c01234567 from s3://artifacts/1.4.2.zip" {
 		t.Error(got)
 	}
 	if got := subjectOf(e); got != "makoto-common 13 (1.4.2)" {

@@ -151,7 +151,6 @@ func (s *sharing) step(n int64, g state.Grant, granting bool, cause plan.Cause, 
 	step := plan.Step{
 		ID: fmt.Sprintf("share/%s/%d/%s", w.Name, n, g.Key()), Kind: plan.KindShare, Layer: w.Name, LayerARN: w.Layer,
 		To: w.version(n), ToVersion: w.catalog.Label(n), Cause: cause, Reason: reason,
-		AnyTime: true, // it changes no function
 		Sharing: new(plan.Sharing(g)),
 	}
 	if !granting {

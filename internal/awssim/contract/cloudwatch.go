@@ -29,6 +29,7 @@ func metricFacts() []fact {
 		{name: "StartTime is within and EndTime is not", seeded: true, check: halfOpen},
 		{name: "points come newest first unless asked otherwise", seeded: true, check: scanOrder},
 		{name: "a period adds up what it spans", seeded: true, check: longPeriod},
+		{name: "a percentile is one of the values of its period", seeded: true, check: percentileOfPeriod},
 		{name: "dimensions match exactly or not at all", seeded: true, check: exactDimensions},
 		{name: "a query without ReturnData is not answered", seeded: true, check: hiddenQuery},
 		{name: "more points than MaxDatapoints come in pages, partial until the end", seeded: true, check: pointPages},
@@ -37,6 +38,11 @@ func metricFacts() []fact {
 		{name: "a query id used twice is refused", check: queryIDTwice},
 		{name: "a period that is no multiple of a minute is refused", check: oddPeriod},
 		{name: "an EndTime before StartTime is refused", check: backwards},
+		{name: "a metric is read as it was put, under the dimensions it was put with", check: putMetric},
+		{name: "what is put twice adds up, and is no higher", check: putTwice},
+		{name: "a value that is no number is refused, and all that came with it", check: putNaN},
+		{name: "a namespace of AWS is not written to", check: putReserved},
+		{name: "more than a thousand metrics are refused", check: putMany},
 	}
 }
 
@@ -202,6 +208,18 @@ func scanOrder(p *probe) {
 func longPeriod(p *probe) {
 	p.series("m", nil, 1, 2, 4, 8, 16, 32)
 	p.equal(p.points(0, 10, nil, p.sum("q", "m", 300, nil)), "q", 32, 31)
+}
+
+func percentileOfPeriod(p *probe) {
+	p.series("m", nil, 10, 20, 30, 40)
+	for stat, want := range map[string]float64{"p99": 40, "p100": 40} {
+		q := p.sum("q", "m", 300, nil)
+		q.MetricStat.Stat = aws.String(stat)
+		// CloudWatch interpolates between values, by little.
+		if got := p.points(0, 5, nil, q)["q"]; len(got) != 1 || got[0] < 0.95*want || got[0] > 1.05*want {
+			p.Errorf("%s is %v, want %v", stat, got, want)
+		}
+	}
 }
 
 func exactDimensions(p *probe) {

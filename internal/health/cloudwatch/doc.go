@@ -19,7 +19,7 @@
 //   - Invoke runs a function once. It asks again only after an answer, or a
 //     missing connection, that proves that nothing ran; a lost answer is
 //     state.Unsure. How long it may take is for ctx alone to say.
-//   - Alarms and Sums follow markers to the end or return an error; a marker that
+//   - Alarms, Sums and Measure follow markers to the end or return an error; a marker that
 //     comes twice is one. Sums asks for 500 series at once and takes a series
 //     for known only when CloudWatch says that it is complete.
 //   - DescribeAlarms, which AWS counts apart, is asked three times a second at

@@ -118,6 +118,36 @@ func TestSums(t *testing.T) {
 	})
 }
 
+// TestMeasure: what adds up does, what does not has its highest point, and a share of
+// an alias's calls is found by the version that ran.
+func TestMeasure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		from := time.Now().UTC().Truncate(time.Hour)
+		for hour, took := range []time.Duration{100, 300, 200} {
+			w.world.PutTraffic(awssim.Traffic{Function: "f", Qualifier: "live", Version: "7", Time: from.Add(time.Duration(hour) * time.Hour), Invocations: 10, Duration: took * time.Millisecond})
+		}
+		w.world.PutTraffic(awssim.Traffic{Function: "f", Qualifier: "live", Version: "8", Time: from, Invocations: 4, Duration: time.Second})
+		time.Sleep(6 * time.Hour)
+		of := func(executed, metric, statistic string) health.Measure {
+			return health.Measure{Series: health.Series{Function: "f", Qualifier: "live", Metric: metric}, Executed: executed, Statistic: statistic}
+		}
+		list := []health.Measure{of("", "Invocations", "Sum"), of("7", "Invocations", "Sum"), of("7", "Duration", "Sum"), of("7", "Duration", "p99"), of("", "Duration", "p99"), of("9", "Duration", "p99")}
+		got, err := w.client(t).Measure(t.Context(), list, from, from.Add(5*time.Hour), time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []float64{34, 30, 6000, 300, 1000, 0} {
+			if got[i].Value != want || got[i].Known != (want > 0) || got[i].Series != list[i].Series {
+				t.Errorf("%+v is %+v, want %v", list[i], got[i], want)
+			}
+		}
+		if n := w.world.Count("GetMetricData"); n != 1 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
 // TestManySeries: 500 at once, and pages until there is no more.
 func TestManySeries(t *testing.T) {
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 
 const (
 	seriesAtOnce = 500 // in one GetMetricData
-	period       = 60  // seconds of one data point
+	addedUp      = "Sum"
 	// mostPages ends what would go on for ever under ever new markers: a day in
 	// minutes of 500 series is eight pages.
 	mostPages = 1000
@@ -24,12 +24,23 @@ const (
 // Sums adds up each series over a span of whole minutes. One that CloudWatch
 // does not call complete at the end is Partial.
 func (c *Client) Sums(ctx context.Context, series []health.Series, from, to time.Time) ([]health.Sum, error) {
+	list := make([]health.Measure, len(series))
+	for i, s := range series {
+		list[i] = health.Measure{Series: s, Statistic: addedUp}
+	}
+	return c.Measure(ctx, list, from, to, time.Minute)
+}
+
+// Measure is Sums for other statistics too, with points of a given length in whole
+// minutes, of which from and to are multiples. The results are in the order of the
+// list. Long points are few: a page has room for 201 of each of 500 series.
+func (c *Client) Measure(ctx context.Context, list []health.Measure, from, to time.Time, point time.Duration) ([]health.Sum, error) {
 	if _, err := c.checked(ctx); err != nil {
 		return nil, err
 	}
 	var sums []health.Sum
-	for chunk := range slices.Chunk(series, seriesAtOnce) {
-		part, err := c.sums(ctx, chunk, from, to)
+	for chunk := range slices.Chunk(list, seriesAtOnce) {
+		part, err := c.measure(ctx, chunk, from, to, point)
 		if err != nil {
 			return nil, err
 		}
@@ -38,12 +49,12 @@ func (c *Client) Sums(ctx context.Context, series []health.Series, from, to time
 	return sums, nil
 }
 
-func (c *Client) sums(ctx context.Context, series []health.Series, from, to time.Time) ([]health.Sum, error) {
+func (c *Client) measure(ctx context.Context, list []health.Measure, from, to time.Time, point time.Duration) ([]health.Sum, error) {
 	in := &cloudwatch.GetMetricDataInput{StartTime: &from, EndTime: &to, ScanBy: types.ScanByTimestampAscending}
-	all := make([]gathered, len(series))
-	for i, s := range series {
-		all[i].sum.Series = s
-		in.MetricDataQueries = append(in.MetricDataQueries, query(i, s))
+	all := make([]gathered, len(list))
+	for i, m := range list {
+		all[i].sum.Series, all[i].highest = m.Series, m.Statistic != addedUp
+		in.MetricDataQueries = append(in.MetricDataQueries, query(i, m, point))
 	}
 	err := sweep(ctx, "GetMetricData", func(ctx context.Context, token *string) (*string, error) {
 		in.NextToken = token
@@ -69,17 +80,20 @@ func (c *Client) sums(ctx context.Context, series []health.Series, from, to time
 }
 
 // query asks for one series. An id must begin with a small letter.
-func query(i int, s health.Series) types.MetricDataQuery {
+func query(i int, m health.Measure, point time.Duration) types.MetricDataQuery {
 	// Dimensions must match exactly: a series without one is another series.
-	dimensions := []types.Dimension{{Name: aws.String("FunctionName"), Value: aws.String(s.Function)}}
-	if s.Qualifier != "" {
-		dimensions = append(dimensions, types.Dimension{Name: aws.String("Resource"), Value: aws.String(s.Function + ":" + s.Qualifier)})
+	dimensions := []types.Dimension{{Name: aws.String("FunctionName"), Value: aws.String(m.Function)}}
+	if m.Qualifier != "" {
+		dimensions = append(dimensions, types.Dimension{Name: aws.String("Resource"), Value: aws.String(m.Function + ":" + m.Qualifier)})
+	}
+	if m.Executed != "" {
+		dimensions = append(dimensions, types.Dimension{Name: aws.String("ExecutedVersion"), Value: aws.String(m.Executed)})
 	}
 	return types.MetricDataQuery{
 		Id: aws.String("s" + strconv.Itoa(i)),
 		MetricStat: &types.MetricStat{
-			Metric: &types.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: aws.String(s.Metric), Dimensions: dimensions},
-			Period: aws.Int32(period), Stat: aws.String("Sum"),
+			Metric: &types.Metric{Namespace: aws.String("AWS/Lambda"), MetricName: aws.String(m.Metric), Dimensions: dimensions},
+			Period: aws.Int32(int32(point / time.Second)), Stat: aws.String(m.Statistic),
 		},
 	}
 }
@@ -94,16 +108,21 @@ func index(id string) (int, bool) {
 
 // gathered is one series while its pages come in.
 type gathered struct {
-	sum    health.Sum
-	points int
-	status types.StatusCode // of the last page that had it
-	failed bool             // one page said that there is an error
+	sum     health.Sum
+	highest bool // its points do not add up
+	points  int
+	status  types.StatusCode // of the last page that had it
+	failed  bool             // one page said that there is an error
 }
 
 // add takes one page. PartialData there may mean that the next one goes on.
 func (g *gathered) add(r types.MetricDataResult) {
 	for _, v := range r.Values {
-		g.sum.Value += v
+		if g.highest {
+			g.sum.Value = max(g.sum.Value, v)
+		} else {
+			g.sum.Value += v
+		}
 	}
 	g.points += len(r.Values)
 	g.status = r.StatusCode
