@@ -288,8 +288,8 @@ func (c counting) served(f *state.Function) (state.Layers, string) {
 	return f.Layers, latestVersion
 }
 
-// reason returns what keeps a function from having what is wanted: who holds the step,
-// or why the function is blocked.
+// reason returns what keeps a function from having what is wanted: why it is blocked, who
+// holds the step, or that it was changed by somebody else.
 func (c counting) reason(layer, function string) string {
 	for _, b := range c.Plan.Blocked {
 		if b.Function == function && (b.Layer == "" || b.Layer == layer) {
@@ -299,6 +299,11 @@ func (c counting) reason(layer, function string) string {
 	for _, s := range c.Plan.Steps {
 		if s.Function == function && s.Layer == layer && s.Held != nil {
 			return "held by " + string(s.Held.By) + ": " + s.Held.Reason
+		}
+	}
+	for _, d := range c.Plan.Drift {
+		if d.Function == function && d.Layer == layer {
+			return d.Reason
 		}
 	}
 	return ""

@@ -265,7 +265,7 @@ func (r UsageReport) owners(p *Page, u inspect.Usage, region UsageRegion) {
 func (r UsageReport) storage(p *Page, s inspect.Storage, o Options) {
 	p.Blank()
 	p.Line(0, 2, "storage")
-	line := func(name, format string, args ...any) { p.Line(2, 12, Pad(name, 10)+fmt.Sprintf(format, args...)) }
+	line := func(name, format string, args ...any) { p.Line(2, 10, Pad(name, 10)+fmt.Sprintf(format, args...)) }
 	if q := s.Quota; q != nil && q.Limit > 0 {
 		line("account", "%s of %s used (%.1f%%) %s", words.Bytes(q.Used), words.Bytes(q.Limit), 100*float64(q.Used)/float64(q.Limit), r.bar(int(q.Used>>10), int(q.Limit>>10), 20))
 	} else {

@@ -1,10 +1,12 @@
 package round
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Examiner is what counting usage needs of an account beside a Cloud.
@@ -77,6 +80,7 @@ func (p *Run) usage(ctx context.Context, d Decision, i int, q UsageQuery) (inspe
 	u.look(ctx, state.Needs{Uses: true, Tags: u.needsTags()})
 	u.look(ctx, state.Needs{Aliases: place.Versioned()})
 	u.look(ctx, state.Needs{Probes: place.Sizeless(q.Sizes)})
+	u.noteUnsized()
 	u.measure(ctx, q)
 	var err error
 	place.Since, err = p.since(ctx, d, i, place)
@@ -129,6 +133,22 @@ func (u *using) look(ctx context.Context, n state.Needs) {
 	defer u.seen.mu.Unlock()
 	u.seen.snap = &have
 	u.Have = &have
+}
+
+// noteUnsized notes that sizes were refused, which a probe takes for an answer.
+func (u *using) noteUnsized() {
+	refused, reason := 0, ""
+	for _, v := range u.Sizeless(math.MaxInt) {
+		if p := u.Have.Probes[v]; p.Reason != "" {
+			refused++
+			reason = cmp.Or(reason, p.Reason)
+		}
+	}
+	if refused > 0 {
+		u.Unread = append(u.Unread, inspect.Unread{
+			What: "sizes of layer versions", Reason: fmt.Sprintf("GetLayerVersionByArn of %s: %s", words.Count(refused, "version"), reason),
+		})
+	}
 }
 
 // measure reads the metrics and the quota.
