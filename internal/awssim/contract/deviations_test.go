@@ -175,5 +175,7 @@ func motoDeviations() map[string]string {
 		"a query id used twice is refused":                                    noCBOR,
 		"a period that is no multiple of a minute is refused":                 noCBOR,
 		"an EndTime before StartTime is refused":                              noCBOR,
+
+		"DeleteMessageBatch takes at most ten entries": "two entries with one receipt are refused first, as if their ids were the same",
 	}
 }
