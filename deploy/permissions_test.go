@@ -52,6 +52,8 @@ func permissions() map[string]permission {
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
+		"lambda.CreateFunction":                    {action: "lambda:CreateFunction", also: []string{"lambda:TagResource", "iam:PassRole"}, person: true}, // doctor --probe
+		"lambda.DeleteFunction":                    {action: "lambda:DeleteFunction", person: true},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
 		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
