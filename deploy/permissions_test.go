@@ -55,6 +55,8 @@ func permissions() map[string]permission {
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
 		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
+		"lambda.CreateFunction":                    {action: "lambda:CreateFunction", also: []string{"lambda:TagResource", "iam:PassRole"}, person: true}, // doctor --probe
+		"lambda.DeleteFunction":                    {action: "lambda:DeleteFunction", person: true},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
 		"cloudwatch.PutMetricData":                 {action: "cloudwatch:PutMetricData"}, // in the namespace layerd
