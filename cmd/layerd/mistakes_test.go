@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // mistake is one that many commands can be called with.
@@ -23,6 +25,7 @@ type mistake struct {
 // a wrong command line, 78 for what is written in the repository, 75 for what may be
 // in reach later.
 func TestExitByKind(t *testing.T) {
+	nightly.NotShort(t, "it calls commands one after the other, with mistakes that end them before anything begins")
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, text := range map[string]string{

@@ -32,8 +32,17 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real binary. Every script has an AWS of its own, and
 // a Git server at $GIT that serves what the command commit gave it.
 func TestScripts(t *testing.T) {
+	dir, files := filepath.Join("testdata", "script"), []string(nil)
+	if testing.Short() {
+		// Each command is a process of its own, and instrumented: these are the ones in
+		// which the most happens at once.
+		for _, name := range []string{"apply", "publish", "rollback", "run", "waves"} {
+			files = append(files, filepath.Join(dir, name+".txtar"))
+		}
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: dir, Files: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
