@@ -82,6 +82,7 @@ func (a *app) diff(ctx context.Context, f *diffFlags, args []string) error {
 		return err
 	}
 	x := &comparison{app: a, f: f}
+	defer x.close()
 	var from, to side
 	var err error
 	if len(args) == 3 {
@@ -122,7 +123,8 @@ type side struct {
 type comparison struct {
 	app     *app
 	f       *diffFlags
-	src     *source // nil until an environment is needed
+	src     *source         // nil until an environment is needed
+	memory  *inspect.Memory // nil until then
 	connect func(context.Context, desired.Environment) (daemon.Connection, error)
 }
 
@@ -141,8 +143,24 @@ func (x *comparison) load(ctx context.Context) error {
 		}
 	}
 	x.connect, err = connecting(ctx, x.app, daemon.AWSOptions{RequestsPerSecond: x.f.rate, Logger: x.app.logger()}, daemon.Examiner)
+	if err != nil {
+		return err
+	}
 	x.src = &src
+	spec, err := x.app.whichStore(x.f.store, src.tree)
+	if err != nil {
+		return err
+	}
+	s, err := x.app.openMemory(ctx, spec)
+	x.memory = &inspect.Memory{Store: s, Log: x.app.logger()}
 	return err
+}
+
+// close lets go of the store.
+func (x *comparison) close() {
+	if x.memory != nil && x.memory.Store != nil {
+		_ = x.memory.Store.Close() // what is in it can be read again
+	}
 }
 
 // environments are those that the flags leave.
@@ -179,7 +197,7 @@ func (x *comparison) one(ctx context.Context, name string) (side, error) {
 	if err != nil {
 		return side{}, err
 	}
-	s, err := readVersion(ctx, conn, v)
+	s, err := x.readVersion(ctx, conn, v)
 	s.DiffSide = present.DiffSide{Name: layer.Name(), Number: number, ARN: name, SHA256: s.Side.SHA256}
 	return s, err
 }
@@ -205,8 +223,9 @@ func readZip(name string) (side, error) {
 	return side{DiffSide: present.DiffSide{Name: name}, Side: inspect.SideOf(contents, "")}, nil
 }
 
-// readVersion reads what is compared of a layer version.
-func readVersion(ctx context.Context, conn daemon.Connection, v state.LayerVersionARN) (s side, err error) {
+// readVersion reads what is compared of a layer version, and keeps what packages it has
+// for those who come later, a plan among them.
+func (x *comparison) readVersion(ctx context.Context, conn daemon.Connection, v state.LayerVersionARN) (s side, err error) {
 	err = conn.ReadLayer(ctx, v, func(a daemon.LayerArchive) error {
 		contents, err := archive.Skim(a, a.Size)
 		if err == nil {
@@ -214,6 +233,9 @@ func readVersion(ctx context.Context, conn daemon.Connection, v state.LayerVersi
 		}
 		return err
 	})
+	if err == nil {
+		x.memory.Put(ctx, v, s.Contents)
+	}
 	return s, err
 }
 
@@ -242,7 +264,7 @@ func (x *comparison) versions(ctx context.Context, layer, a, b string) (from, to
 			return from, to, err
 		}
 		v := wish.Layer.Version(n)
-		if sides[i], err = readVersion(ctx, conn, v); err != nil {
+		if sides[i], err = x.readVersion(ctx, conn, v); err != nil {
 			return from, to, err
 		}
 		sides[i].DiffSide = present.DiffSide{Name: wish.Layer.Name(), Number: n, Version: known.Label(n), ARN: string(v), SHA256: sides[i].Side.SHA256}

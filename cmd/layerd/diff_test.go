@@ -85,3 +85,30 @@ func TestDiff(t *testing.T) {
 		}
 	}
 }
+
+// What was looked into stands in the plan, which reads no archive for it.
+func TestPlanShowsThePackagesOfWhatIsKnown(t *testing.T) {
+	f := newFinding(t)
+	f.keep()
+	f.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "v1.4.1", Content: layerZip(t, []string{"requests 2.31.0"}, nil, 0)})
+	f.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "v1.4.2", Content: layerZip(t, []string{"requests 2.32.3", "idna 3.7"}, nil, 0)})
+	for _, name := range []string{"makoto-api-dev", "makoto-chat-dev"} {
+		f.PutFunction(awssim.Function{Name: name, Runtime: "python3.12", Layers: []string{f.LayerARN("makoto-common-dev", 1)}})
+	}
+	const line = "makoto-common 1 (1.4.1) → 2 (1.4.2): + idna 3.7, requests 2.31.0 → 2.32.3"
+	if _, text, _ := f.run("plan"); strings.Contains(text, "2.32.3") || f.requests.Load() != 0 {
+		t.Errorf("nobody has looked yet, with %d downloads:\n%s", f.requests.Load(), text)
+	}
+	if code, _, stderr := f.run("diff", "makoto-common", "1.4.1", "1.4.2"); code != exitOK {
+		t.Fatalf("diff: exit code %d: %s", code, stderr)
+	}
+	f.requests.Store(0)
+	for form, want := range map[string]string{"text": line, "github": line, "markdown": line, "json": `"packages_change"`} {
+		if _, text, _ := f.run("plan", "-o", form); strings.Count(strings.Join(strings.Fields(text), " "), want) != 1 {
+			t.Errorf("%s: %q is not in it once:\n%s", form, want, text)
+		}
+	}
+	if f.requests.Load() != 0 {
+		t.Errorf("%d downloads for a plan", f.requests.Load())
+	}
+}
