@@ -51,6 +51,7 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 type Connection struct {
 	*awslambda.Client
 	health.Source
+	health.Sink
 	*ssm.Store
 	objects *s3.Client
 	http    aws.HTTPClient // for addresses that AWS hands out
@@ -108,7 +109,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o)}
+	c.clients[p] = Connection{client, source, source, kept, objects, downloader(c.cfg, c.o)}
 	return c.clients[p], nil
 }
 

@@ -60,6 +60,8 @@ type site struct {
 	// stranger is an account whose environments are reached with the keys of
 	// accountID.
 	stranger string
+	// cloudWatch has the daemons put figures into CloudWatch.
+	cloudWatch bool
 }
 
 // reader is a target that keeps its messages.
@@ -304,7 +306,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	d, err := daemon.New(daemon.Options{
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
-		Metrics: p.metrics,
+		Metrics: p.metrics, CloudWatch: s.cloudWatch,
 	})
 	if err != nil {
 		s.t.Fatal(err)
