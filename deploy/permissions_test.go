@@ -53,6 +53,7 @@ func permissions() map[string]permission {
 		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
@@ -227,7 +228,7 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	// IAM knows no resources for them.
 	everywhere := []string{
 		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
-		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData",
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "lambda:GetAccountSettings",
 	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))

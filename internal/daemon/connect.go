@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -51,11 +52,23 @@ func Examiner(cfg aws.Config, o AWSOptions) func(context.Context, desired.Enviro
 type Connection struct {
 	*awslambda.Client
 	health.Source
-	health.Sink
 	*ssm.Store
 	objects *s3.Client
 	http    aws.HTTPClient // for addresses that AWS hands out
+	metrics *cloudwatch.Client
 }
+
+// Measure implements [round.Examiner].
+func (c Connection) Measure(ctx context.Context, list []health.Measure, from, to time.Time, point time.Duration) ([]health.Sum, error) {
+	return c.metrics.Measure(ctx, list, from, to, point)
+}
+
+// PutFigures implements [health.Sink].
+func (c Connection) PutFigures(ctx context.Context, namespace string, figures []health.Figure) error {
+	return c.metrics.PutFigures(ctx, namespace, figures)
+}
+
+var _ health.Sink = Connection{}
 
 // Objects reads S3.
 func (c Connection) Objects() artifact.Objects { return c.objects }
@@ -109,7 +122,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, source, kept, objects, downloader(c.cfg, c.o)}
+	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o), source}
 	return c.clients[p], nil
 }
 
