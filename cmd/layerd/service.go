@@ -212,6 +212,7 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		Rates:     reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
 		Interval:  c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Bounds: c.Desired(), Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
+		CloudWatch: c.Metrics == config.CloudWatch,
 	})
 	if err != nil {
 		return nil, err

@@ -63,6 +63,13 @@ func (c Connection) Measure(ctx context.Context, list []health.Measure, from, to
 	return c.metrics.Measure(ctx, list, from, to, point)
 }
 
+// PutFigures implements [health.Sink].
+func (c Connection) PutFigures(ctx context.Context, namespace string, figures []health.Figure) error {
+	return c.metrics.PutFigures(ctx, namespace, figures)
+}
+
+var _ health.Sink = Connection{}
+
 // Objects reads S3.
 func (c Connection) Objects() artifact.Objects { return c.objects }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/hint"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -63,6 +64,8 @@ type Options struct {
 	Log        *slog.Logger  // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
 	Metrics *metrics.Metrics
+	// CloudWatch has figures put into CloudWatch; see meter.go.
+	CloudWatch bool
 }
 
 const (
@@ -91,9 +94,10 @@ type Daemon struct {
 	book           *notify.Book
 	history        *history.Log
 	cache          *round.Cache
-	deliverNow     chan struct{} // wakes the delivery; holds one token
-	pullSlot       chan struct{} // holds one token for whoever looks at the branch
-	readSlot       chan struct{} // holds one token for whoever reads a commit
+	contents       *inspect.Memory // what is known of layer versions
+	deliverNow     chan struct{}   // wakes the delivery; holds one token
+	pullSlot       chan struct{}   // holds one token for whoever looks at the branch
+	readSlot       chan struct{}   // holds one token for whoever reads a commit
 	reader         Reader
 	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
 	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
@@ -157,6 +161,7 @@ func New(o Options) (*Daemon, error) {
 		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history:    history.Open(o.Store, o.Repository),
 		cache:      round.NewCache(),
+		contents:   &inspect.Memory{Store: o.Store, Log: o.Log},
 		deliverNow: make(chan struct{}, 1),
 		pullSlot:   make(chan struct{}, 1),
 		readSlot:   make(chan struct{}, 1),

@@ -62,6 +62,8 @@ type site struct {
 	stranger string
 	// queue is the URL of the queue of events; empty = none.
 	queue string
+	// cloudWatch has the daemons put figures into CloudWatch.
+	cloudWatch bool
 }
 
 // reader is a target that keeps its messages.
@@ -308,7 +310,7 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 		Events: events, EventsName: queue,
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
-		Metrics: p.metrics,
+		Metrics: p.metrics, CloudWatch: s.cloudWatch,
 	})
 	if err != nil {
 		s.t.Fatal(err)
