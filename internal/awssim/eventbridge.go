@@ -36,11 +36,17 @@ func (w *World) Send(queue, body string) {
 }
 
 // Waiting returns how many messages a queue of the World's own account and Region has, those
-// that were received and not deleted among them.
+// that were received and not deleted among them, and without what is still to come.
 func (w *World) Waiting(queue string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.ownQueue(queue).messages)
+	n, now := 0, time.Now()
+	for _, m := range w.ownQueue(queue).messages {
+		if !m.sent.After(now) {
+			n++
+		}
+	}
+	return n
 }
 
 // ownQueue needs mu.

@@ -137,6 +137,22 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+func TestWhichURLIsMeant(t *testing.T) {
+	const url = "https://sqs.ap-northeast-1.amazonaws.com/123456789012/layerd"
+	for text, want := range map[string]string{
+		"arn:aws:sqs:ap-northeast-1:123456789012:layerd":                url,
+		"sqs.ap-northeast-1.amazonaws.com/123456789012/layerd":          url,
+		"http://sqs.ap-northeast-1.amazonaws.com/123456789012/layerd":   url,
+		"https://sqs.ap-northeast-1.amazonaws.com/123456789012/layerd/": "",
+		"arn:aws-cn:sqs:cn-north-1:123456789012:layerd":                 "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/layerd",
+		"arn:aws:sns:ap-northeast-1:123456789012:layerd":                "", "layerd": "", "": "",
+	} {
+		if got := MeantURL(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
+
 func TestWhereAQueueIs(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://sqs.ap-northeast-1.amazonaws.com/123456789012/layerd":       "ap-northeast-1",

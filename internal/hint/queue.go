@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -38,9 +39,8 @@ var (
 	pathForm = regexp.MustCompile(`^/([0-9]{12})/([A-Za-z0-9_-]{1,80})$`)
 )
 
-// ErrFIFO is that of a queue that EventBridge cannot be told to forward to without a group
-// of messages, and whose groups wait for each other.
-var ErrFIFO = errors.New("a FIFO queue delivers nothing while one message of a group is not deleted: a standard queue is needed")
+// ErrFIFO is that of a queue in which one message that is left keeps all others back.
+var ErrFIFO = errors.New("a FIFO queue delivers nothing behind a message that is left to another daemon: it has to be a standard queue")
 
 var fifoForm = regexp.MustCompile(`^/[0-9]{12}/[A-Za-z0-9_-]{1,75}\.fifo$`)
 
@@ -61,4 +61,24 @@ func ParseURL(text string) (Address, error) {
 		}
 	}
 	return Address{}, form
+}
+
+var arnForm = regexp.MustCompile(`^arn:(aws|aws-cn):sqs:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,80})$`)
+
+// MeantURL returns the URL that is meant by the ARN of a queue, or by its URL without
+// https; "" for any other text.
+func MeantURL(text string) string {
+	meant := ""
+	if m := arnForm.FindStringSubmatch(text); m != nil {
+		meant = "https://sqs." + m[2] + ".amazonaws.com/" + m[3] + "/" + m[4]
+		if m[1] == "aws-cn" {
+			meant = "https://sqs." + m[2] + ".amazonaws.com.cn/" + m[3] + "/" + m[4]
+		}
+	} else if rest := strings.TrimPrefix(text, "http://"); strings.Contains(rest, ".amazonaws.com") {
+		meant = "https://" + strings.TrimSuffix(rest, "/")
+	}
+	if _, err := ParseURL(meant); err != nil {
+		return ""
+	}
+	return meant
 }

@@ -163,7 +163,7 @@ func elevenEntries(p *probe) {
 	q := p.queue()
 	in := &sqs.DeleteMessageBatchInput{QueueUrl: q}
 	for i := range 11 {
-		in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(fmt.Sprint(i)), ReceiptHandle: aws.String(strings.Repeat("r", 40))})
+		in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(string(rune('a' + i))), ReceiptHandle: aws.String(strings.Repeat("r", 40))})
 	}
 	_, err := p.sqs.DeleteMessageBatch(p.ctx, in)
 	p.refusedAs(err, "TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest")

@@ -1,4 +1,4 @@
-// Package sqs is a hint.Queue in SQS.
+// Package sqs is a hint.Queue in SQS: a standard queue to which EventBridge forwards events.
 //
 //	q, err := sqs.New(cfg, "https://sqs.ap-northeast-1.amazonaws.com/123456789012/layerd", sqs.Options{})
 //	messages, err := q.Receive(ctx)   // waits up to 20 seconds
