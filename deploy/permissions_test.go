@@ -15,6 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// eventsQueue is the URL of a queue of events, and eventsQueueARN its ARN.
+const (
+	eventsQueue    = "https://sqs.eu-central-1.amazonaws.com/210987654321/layerd-events"
+	eventsQueueARN = "arn:aws:sqs:eu-central-1:210987654321:layerd-events"
+)
+
 // artifactBucket is the ARN of a bucket with archives of layers.
 const artifactBucket = "arn:aws:s3:::makoto-artifacts"
 
@@ -51,10 +57,13 @@ func permissions() map[string]permission {
 		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
 		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
+		"sqs.ReceiveMessage":                       {action: "sqs:ReceiveMessage"},
+		"sqs.DeleteMessageBatch":                   {action: "sqs:DeleteMessage"},
 		"resourcegroupstaggingapi.GetResources":    {action: "tag:GetResources"},
 		"sts.GetCallerIdentity":                    {},
 		"stscreds.AssumeRole":                      {action: "sts:AssumeRole"},
@@ -157,7 +166,7 @@ func TestPermissionsAreWhatTheCodeCalls(t *testing.T) {
 // The task may do what the daemon calls, and nothing else.
 func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
 	c := stack(t, map[string]any{
-		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket, "EventsQueue": eventsQueue,
 	})
 	have := map[string]bool{}
 	for _, s := range statements(t, c) {
@@ -199,7 +208,7 @@ func list(v any) []string {
 // What changes or reveals something is allowed on what was named only.
 func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	c := stack(t, map[string]any{
-		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket, "EventsQueue": eventsQueue,
 	})
 	want := map[string][]string{
 		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
@@ -216,6 +225,8 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		"ssm:PutParameter":                    {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
 		"ssm:DeleteParameter":                 {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
 		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"sqs:ReceiveMessage":                  {eventsQueueARN},
+		"sqs:DeleteMessage":                   {eventsQueueARN},
 		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
 		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
 		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
@@ -224,7 +235,7 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	// IAM knows no resources for them.
 	everywhere := []string{
 		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
-		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "lambda:GetAccountSettings",
 	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))
@@ -251,6 +262,9 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		}
 		if strings.HasPrefix(list(at(t, s, "Action"))[0], "s3:") {
 			t.Error("S3 may be read though no bucket was named")
+		}
+		if strings.HasPrefix(list(at(t, s, "Action"))[0], "sqs:") {
+			t.Error("a queue may be read though none was named")
 		}
 		if got := list(at(t, s, "Resource")); slices.Contains(got, "") {
 			t.Errorf("%v: an empty resource", s)
