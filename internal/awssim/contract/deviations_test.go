@@ -175,13 +175,12 @@ func motoDeviations() map[string]string {
 		"a query id used twice is refused":                                     noCBOR,
 		"a period that is no multiple of a minute is refused":                  noCBOR,
 		"an EndTime before StartTime is refused":                               noCBOR,
+		"DeleteMessageBatch takes at most ten entries":                         "two entries with one receipt are refused first, as if their ids were the same",
+		"a percentile is one of the values of its period":                      noCBOR,
 		"a metric is read as it was put, under the dimensions it was put with": noCBOR,
 		"what is put twice adds up, and is no higher":                          noCBOR,
 		"a value that is no number is refused, and all that came with it":      noCBOR,
 		"a namespace of AWS is not written to":                                 noCBOR,
 		"more than a thousand metrics are refused":                             noCBOR,
-		"a percentile is one of the values of its period":                      noCBOR,
-
-		"DeleteMessageBatch takes at most ten entries": "two entries with one receipt are refused first, as if their ids were the same",
 	}
 }
