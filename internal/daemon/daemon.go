@@ -60,8 +60,10 @@ type Options struct {
 	// EventsName what it is called in the log; see hints.go.
 	Events     hint.Queue
 	EventsName string
-	Term       time.Duration // of leases; 0 = lease.Term
-	Log        *slog.Logger  // nil = no log
+	// Ends is the connector's, which hears of the ends of updates from Events; nil = none.
+	Ends *Ends
+	Term time.Duration // of leases; 0 = lease.Term
+	Log  *slog.Logger  // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
 	Metrics *metrics.Metrics
 	// CloudWatch has figures put into CloudWatch; see meter.go.
