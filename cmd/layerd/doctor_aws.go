@@ -303,7 +303,7 @@ func (r *regionExam) sharing(ctx context.Context) {
 func (r *regionExam) publishing() {
 	for _, w := range r.env.Layers {
 		if w.Owned && w.Source != nil && !r.env.Observe {
-			r.onLayer(w, inspect.Skipped("lambda:PublishLayerVersion", "it cannot be tried without making a version"))
+			r.onLayer(w, inspect.Unneeded("lambda:PublishLayerVersion", "not tried, as that makes a version; the first publish needs it"))
 		}
 	}
 }
