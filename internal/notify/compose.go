@@ -30,7 +30,7 @@ func (e Event) severity() Severity {
 	if e.Fact != nil && e.Fact.Severity != "" {
 		return e.Fact.Severity
 	}
-	return e.Alert.Kind.severity()
+	return e.Alert.Kind.Severity()
 }
 
 // compose words an event.

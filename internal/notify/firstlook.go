@@ -58,7 +58,7 @@ func (x *Fact) include(severity Severity, sections ...Section) {
 func (x *Fact) includeAlerts(alerts []Event) {
 	left := 0
 	for _, e := range alerts {
-		severity := e.Alert.Kind.severity()
+		severity := e.Alert.Kind.Severity()
 		if e.Fact.NoReminder {
 			severity = Info
 		}

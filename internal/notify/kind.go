@@ -50,8 +50,8 @@ const (
 // rank returns how loud a severity is: the higher, the louder.
 func (s Severity) rank() int { return slices.Index([]Severity{Info, Warning, Failure}, s) }
 
-// severity returns the severity of an open alert; a resolved one is Info.
-func (k Kind) severity() Severity {
+// Severity returns the severity of an open alert; a resolved one is Info.
+func (k Kind) Severity() Severity {
 	switch k {
 	case ApplyFailed, DesiredInvalid, GitStale, AWSStale, StoreFailed, LeaseLost, RolloutFailed, Quarantined, DeliveryFailed, SecretUnreadable:
 		return Failure

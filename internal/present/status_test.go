@@ -1,0 +1,145 @@
+package present_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/layerd/layerd/internal/foreign"
+	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/notify"
+	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/rollout"
+	"github.com/layerd/layerd/internal/ruling"
+)
+
+var statusNow = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+
+// heldLease is a lease whose holder was heard of so long ago.
+func heldLease(ago time.Duration, released bool) present.AccountFacts {
+	return present.AccountFacts{Account: "123456789012", View: lease.View{
+		By: lease.Holder{Name: "ip-10-0-1-7:1"}, Fence: 7, Renewed: statusNow.Add(-ago), Term: time.Minute, Released: released,
+	}}
+}
+
+func openAlert(kind notify.Kind, env, title string) notify.Alert {
+	return notify.Alert{ID: notify.ID{Kind: kind, Environment: env, Region: "ap-northeast-1"}, Title: title, Opened: statusNow.Add(-3 * time.Hour)}
+}
+
+func statusOf(envs ...present.EnvironmentFacts) present.Status {
+	return present.StatusOf(present.StatusFacts{
+		Repository: "github.com/acme/layers", At: statusNow, Environments: envs,
+		Command: func(parts ...string) string { return "layerd " + strings.Join(parts, " ") },
+	})
+}
+
+func TestStatusVerdicts(t *testing.T) {
+	healthy := heldLease(10*time.Second, false)
+	pending := ruling.PendingPlan{Environment: "prod", Digest: "0123456789abcdef", At: statusNow.Add(-time.Hour)}
+	halted := present.RegionFacts{Region: "ap-northeast-1", Rollout: &rollout.Rollout{Stage: rollout.StageHalted, Since: statusNow.Add(-time.Hour), Reason: "an alarm is on"}}
+	tests := map[string]struct {
+		facts   present.EnvironmentFacts
+		verdict string
+		kinds   string
+		act     string // of the first
+	}{
+		"looked at and well":        {present.EnvironmentFacts{Told: true}, present.VerdictAllRight, "", ""},
+		"what happened is no fault": {present.EnvironmentFacts{Alerts: []notify.Alert{openAlert(notify.ChangeHeld, "prod", "held")}}, present.VerdictAllRight, "", ""},
+		"drift":                     {present.EnvironmentFacts{Alerts: []notify.Alert{openAlert(notify.Drift, "prod", "drifted")}}, present.VerdictWrong, "drift", "layerd plan --env prod"},
+		"an approval":               {present.EnvironmentFacts{Told: true, Alerts: []notify.Alert{openAlert(notify.ApprovalNeeded, "prod", "waits")}, Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
+		"an approval, no daemon":    {present.EnvironmentFacts{Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
+		"one that waited once":      {present.EnvironmentFacts{Told: true, Pending: []ruling.PendingPlan{pending}}, present.VerdictAllRight, "", ""},
+		"halted, no daemon":         {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+		"halted, and told": {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}, Alerts: []notify.Alert{openAlert(notify.RolloutFailed, "prod", "halted")}},
+			present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+		"a quarantine, no daemon": {present.EnvironmentFacts{Quarantines: []ruling.Quarantine{{Region: "ap-northeast-1", Name: "common", Number: 4, At: statusNow}}},
+			present.VerdictWrong, "quarantined", "layerd retry prod common"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.facts.Name, tt.facts.Accounts = "prod", []present.AccountFacts{healthy}
+			s := statusOf(tt.facts)
+			var kinds []string
+			act := ""
+			for i, p := range s.Problems {
+				kinds = append(kinds, p.Kind)
+				if i == 0 {
+					act = p.Act
+				}
+			}
+			if s.Verdict != tt.verdict || strings.Join(kinds, ",") != tt.kinds || act != tt.act {
+				t.Errorf("got %s %v %q, want %s %s %q", s.Verdict, kinds, act, tt.verdict, tt.kinds, tt.act)
+			}
+		})
+	}
+}
+
+// TestStatusSilence: what nobody looks at is not known, however well it was.
+func TestStatusSilence(t *testing.T) {
+	tests := map[string]struct {
+		accounts []present.AccountFacts
+		verdict  string
+		text     string
+	}{
+		"heard of":         {[]present.AccountFacts{heldLease(20*time.Second, false)}, present.VerdictAllRight, "looked after by ip-10-0-1-7:1, 20s ago"},
+		"two terms":        {[]present.AccountFacts{heldLease(2*time.Minute, false)}, present.VerdictAllRight, "2m ago"},
+		"a clock ahead":    {[]present.AccountFacts{heldLease(-time.Minute, false)}, present.VerdictAllRight, "0s ago"},
+		"more than that":   {[]present.AccountFacts{heldLease(2*time.Minute+time.Second, false)}, present.VerdictUnknown, "unknown since Sat 2026-11-28 11:57 UTC"},
+		"given back":       {[]present.AccountFacts{heldLease(5*time.Second, true)}, present.VerdictUnknown, "unknown since"},
+		"one of two":       {[]present.AccountFacts{heldLease(5*time.Second, false), {Account: "210987654321"}}, present.VerdictUnknown, "never looked after"},
+		"never":            {[]present.AccountFacts{{Account: "123456789012"}}, present.VerdictUnknown, "never looked after"},
+		"no account known": {nil, present.VerdictUnknown, "never looked after"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := statusOf(present.EnvironmentFacts{Name: "prod", Told: true, Accounts: tt.accounts})
+			if text := s.Text(present.Options{Width: 200}); s.Verdict != tt.verdict || !strings.Contains(text, tt.text) {
+				t.Errorf("got %s, want %s and %q in:\n%s", s.Verdict, tt.verdict, tt.text, text)
+			}
+		})
+	}
+	if s := statusOf(); s.Verdict != present.VerdictUnknown {
+		t.Errorf("a store without environments: %s", s.Verdict)
+	}
+}
+
+// TestStatusFitsOneScreen: three environments that have every kind of trouble.
+func TestStatusFitsOneScreen(t *testing.T) {
+	var envs []present.EnvironmentFacts
+	for _, name := range []string{"dev", "production-of-japan", "staging"} {
+		e := present.EnvironmentFacts{Name: name, Told: true, Accounts: []present.AccountFacts{heldLease(time.Hour, false)},
+			Applied: &history.Entry{Round: history.Round{Revision: "a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6a7b8c9d0"}, Ended: statusNow.Add(-50 * time.Hour)}}
+		for _, kind := range []notify.Kind{notify.Drift, notify.ApplyFailed, notify.RolloutFailed, notify.Blocked} {
+			e.Alerts = append(e.Alerts, openAlert(kind, name, name+": 層の共通部分 "+strings.Repeat("is something else than Git asks for, ", 4)))
+		}
+		e.Regions = []present.RegionFacts{{Region: "ap-northeast-1",
+			Rollout: &rollout.Rollout{Stage: rollout.StageRollingBack, Wave: 2, Waves: 5, Since: statusNow.Add(-time.Minute)},
+			Layers:  []present.StatusLayer{{Layer: "makoto-common-" + name, Number: 12, Version: "1.4.2"}, {Layer: "makoto-extra-" + name}}}}
+		envs = append(envs, e)
+	}
+	text := statusOf(envs...).Text(present.Options{Width: 80})
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) > 23 { // the prompt is the last
+		t.Errorf("%d lines:\n%s", len(lines), text)
+	}
+	for _, line := range lines {
+		if foreign.Width(line) > 80 {
+			t.Errorf("%d columns: %s", foreign.Width(line), line)
+		}
+	}
+	if all := statusOf(envs...).Text(present.Options{Width: 80, Verbose: true}); strings.Count(all, "layerd ") != 13 {
+		t.Errorf("-v leaves something out:\n%s", all)
+	}
+}
+
+// TestStatusListsAreNeverNull: scripts go over them without asking.
+func TestStatusListsAreNeverNull(t *testing.T) {
+	for _, s := range []present.Status{statusOf(), statusOf(present.EnvironmentFacts{Name: "prod", Regions: []present.RegionFacts{{Region: "us-east-1"}},
+		Alerts: []notify.Alert{openAlert(notify.Drift, "prod", "drifted \x1b[2J")}})} {
+		text, err := present.JSON(s)
+		if err != nil || strings.Contains(text, "null") || strings.Contains(text, "\x1b") {
+			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
