@@ -89,6 +89,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.readable(ctx, wanted)
 	r.archives(ctx)
 	r.pruning(ctx)
+	r.publishing()
 	r.sharing(ctx)
 	r.watching(ctx)
 	r.announcing(ctx)
@@ -294,6 +295,16 @@ func (r *regionExam) sharing(ctx context.Context) {
 	if !needed || r.env.Observe {
 		r.add(inspect.Unneeded(grant, why))
 		r.add(inspect.Unneeded(revoke, why))
+	}
+}
+
+// publishing names what only an artifact needs. AWS is not known to look at the right
+// before it looks at an archive, so that no request which makes nothing tells.
+func (r *regionExam) publishing() {
+	for _, w := range r.env.Layers {
+		if w.Owned && w.Source != nil && !r.env.Observe {
+			r.onLayer(w, inspect.Skipped("lambda:PublishLayerVersion", "it cannot be tried without making a version"))
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package archive
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,15 @@ type Contents struct {
 	Files    []Member
 	Binaries []Binary
 	Packages []Package
+	// Declared are the packages that the archive's manifests name, see Manifest.
+	Declared []Package
 	// Problems are what is wrong with the zip itself.
 	Problems []Problem
+
+	// Doubts are files that describe a package and of which nobody knows which.
+	Doubts []Problem
+
+	metadata int64 // bytes of what describes packages that were read
 }
 
 // Member is one file of a zip.
@@ -33,13 +41,21 @@ type Member struct {
 
 // What is read of a member at most. A zip's directory may lie about sizes.
 const (
-	maxMetadata = 4 << 20  // of a METADATA or a package.json
-	maxBinary   = 64 << 20 // of an ELF file, which is read whole
+	maxMetadata = 4 << 20   // of a METADATA or a package.json
+	allMetadata = 256 << 20 // of all of them
+	maxBinary   = 64 << 20  // of an ELF file, which is read whole
 )
 
 // Open reads what is in a zip of size bytes. An error means that it is no zip or could
 // not be read; what is wrong inside is in Problems. No member is unpacked to disk.
-func Open(r io.ReaderAt, size int64) (*Contents, error) {
+func Open(r io.ReaderAt, size int64) (*Contents, error) { return open(r, size, true) }
+
+// Skim is Open without what needs all of the archive: Binaries and the packages' sizes
+// are left out. It reads the directory and what describes packages, so that an archive
+// far away need not come whole.
+func Skim(r io.ReaderAt, size int64) (*Contents, error) { return open(r, size, false) }
+
+func open(r io.ReaderAt, size int64, whole bool) (*Contents, error) {
 	c := &Contents{Size: size}
 	bounded := &directory{ReaderAt: r, left: maxDirectory}
 	z, err := zip.NewReader(bounded, size)
@@ -61,11 +77,14 @@ func Open(r io.ReaderAt, size int64) (*Contents, error) {
 	}
 	for _, f := range z.File {
 		if f.Mode().IsRegular() {
-			c.look(f)
+			c.look(f, whole)
 		}
 	}
-	c.weigh(z)
+	if whole {
+		c.weigh(z)
+	}
 	sortPackages(c.Packages)
+	sortPackages(c.Declared)
 	return c, nil
 }
 
@@ -123,26 +142,64 @@ func (c *Contents) member(f *zip.File, seen map[string]bool) {
 }
 
 // look reads what a member is, if it is one that something follows from.
-func (c *Contents) look(f *zip.File) {
+func (c *Contents) look(f *zip.File, binaries bool) {
 	name := f.Name
 	switch {
-	case strings.HasSuffix(name, ".dist-info/METADATA"):
+	case strings.HasSuffix(name, ".dist-info/METADATA"), isEgg(name):
 		c.found(f, pythonPackage)
 	case strings.HasSuffix(name, "/package.json"):
 		c.found(f, nodePackage)
-	case f.UncompressedSize64 >= 52: // the least that a header of ELF takes
+	case isManifest(name):
+		c.declared(f)
+	case binaries && f.UncompressedSize64 >= 52: // the least that a header of ELF takes
 		c.binary(f)
 	}
 }
 
-func (c *Contents) found(f *zip.File, parse func(name string, data []byte) (Package, bool)) {
+// metadataOf returns what a member that describes packages has.
+func (c *Contents) metadataOf(f *zip.File) ([]byte, bool) {
 	data, err := read(f, maxMetadata)
+	if c.metadata += int64(len(data)); err == nil && c.metadata > allMetadata {
+		err = errTooMuch
+	}
 	if err != nil {
 		c.Problems = append(c.Problems, warning("unreadable", f.Name, err.Error(), "look at what wrote it"))
+		return nil, false
+	}
+	return data, true
+}
+
+func (c *Contents) doubt(f *zip.File, why error) {
+	c.Doubts = append(c.Doubts, warning("unreadable", f.Name, why.Error(), "look at what wrote it"))
+}
+
+func (c *Contents) found(f *zip.File, parse func(name string, data []byte) (Package, error)) {
+	data, ok := c.metadataOf(f)
+	if !ok {
 		return
 	}
-	if p, ok := parse(f.Name, data); ok {
+	p, err := parse(f.Name, data)
+	switch {
+	case err != nil:
+		c.doubt(f, err)
+	case p.Name != "":
 		c.Packages = append(c.Packages, p)
+	}
+}
+
+// declared notes what a manifest of ours lists.
+func (c *Contents) declared(f *zip.File) {
+	data, ok := c.metadataOf(f)
+	if !ok {
+		return
+	}
+	var m Manifest
+	if err := json.Unmarshal(data, &m); err != nil || m.FormatVersion != "1" {
+		c.doubt(f, errors.New("is no manifest of layerd that this release can read"))
+		return
+	}
+	for _, p := range m.Packages {
+		c.Declared = append(c.Declared, Package{Kind: p.Kind, Name: p.Name, Version: p.Version, License: p.License, dir: f.Name})
 	}
 }
 
@@ -177,7 +234,10 @@ func (c *Contents) binary(f *zip.File) {
 	c.Binaries = append(c.Binaries, b)
 }
 
-var errTooLarge = errors.New("is larger than what is read of such a file")
+var (
+	errTooLarge = errors.New("is larger than what is read of such a file")
+	errTooMuch  = errors.New("was not read: all that describes packages is larger than what is read of it")
+)
 
 // read returns the content of a member of up to most bytes, whatever its directory says.
 func read(f *zip.File, most int64) ([]byte, error) {

@@ -32,6 +32,12 @@ type ManifestPackage struct {
 // ManifestName returns where the manifest of a layer is in its archive.
 func ManifestName(layer string) string { return "layerd/" + layer + ".json" }
 
+// isManifest reports whether a name is that of a layer's manifest.
+func isManifest(name string) bool {
+	rest, ok := strings.CutPrefix(name, "layerd/")
+	return ok && strings.HasSuffix(rest, ".json") && !strings.Contains(rest, "/")
+}
+
 // NewManifest returns the manifest of a layer as a file of its archive.
 func NewManifest(l Layer, packages []Package) (File, error) {
 	m := Manifest{FormatVersion: "1", Name: l.Name, Version: l.Version, Commit: l.Commit, License: l.License, Packages: []ManifestPackage{}}

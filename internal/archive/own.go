@@ -73,7 +73,7 @@ func Packages(files []File) (list []Package, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if p, ok := parse(f.Name, data); ok {
+		if p, err := parse(f.Name, data); err == nil && p.Name != "" { // what says nothing of a package is none
 			list = append(list, p)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/textproto"
 	"path"
 	"slices"
@@ -42,8 +44,21 @@ func sortPackages(list []Package) {
 	})
 }
 
-// pythonPackage reads the METADATA of a dist-info folder.
-func pythonPackage(name string, data []byte) (Package, bool) {
+// At returns where in the archive it is said that the package is there.
+func (p Package) At() string { return p.dir }
+
+// isEgg reports whether a name is that of the metadata which older tools write: a file
+// PKG-INFO in a folder NAME.egg-info or EGG-INFO, or a file NAME.egg-info.
+func isEgg(name string) bool {
+	dir, base := path.Split(name)
+	dir = path.Base(dir)
+	return base == "PKG-INFO" && (strings.HasSuffix(dir, ".egg-info") || dir == "EGG-INFO") || strings.HasSuffix(base, ".egg-info")
+}
+
+var errNoPackage = errors.New("names no package and version")
+
+// pythonPackage reads the METADATA of a dist-info folder, or the PKG-INFO of an egg.
+func pythonPackage(name string, data []byte) (Package, error) {
 	// The header ends at the first empty line; without one it is all header.
 	h, _ := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(data, "\n\n"...)))).ReadMIMEHeader()
 	p := Package{Kind: PyPI, Name: pypi.CanonPackageName(h.Get("Name")), Version: h.Get("Version"), requires: h["Requires-Dist"], dir: path.Dir(name)}
@@ -57,24 +72,30 @@ func pythonPackage(name string, data []byte) (Package, bool) {
 			p.License = strings.TrimSpace(strings.TrimPrefix(p.License, ":"))
 		}
 	}
-	return p, p.Name != "" && p.Version != ""
+	if p.Name == "" || p.Version == "" {
+		return Package{}, errNoPackage
+	}
+	return p, nil
 }
 
 // nodePackage reads a package.json that stands in a folder of node_modules; others are
-// the layer's own.
-func nodePackage(name string, data []byte) (Package, bool) {
+// the layer's own, and none.
+func nodePackage(name string, data []byte) (Package, error) {
 	dir := path.Dir(name)
 	_, below, ok := cutLast("/"+dir, "/node_modules/")
 	if !ok || strings.Count(below, "/") > strings.Count(below[:min(1, len(below))], "@") {
-		return Package{}, false
+		return Package{}, nil
 	}
 	var file struct {
 		Name    string          `json:"name"`
 		Version string          `json:"version"`
 		License json.RawMessage `json:"license"`
 	}
-	if json.Unmarshal(data, &file) != nil || file.Name == "" || file.Version == "" {
-		return Package{}, false
+	if err := json.Unmarshal(data, &file); err != nil {
+		return Package{}, fmt.Errorf("is no package.json: %w", err)
+	}
+	if file.Name == "" || file.Version == "" {
+		return Package{}, errNoPackage
 	}
 	p := Package{Kind: NPM, Name: file.Name, Version: file.Version, dir: dir}
 	if json.Unmarshal(file.License, &p.License) != nil {
@@ -82,7 +103,7 @@ func nodePackage(name string, data []byte) (Package, bool) {
 		_ = json.Unmarshal(file.License, &old) // how it was written until 2015
 		p.License = old.Type
 	}
-	return p, true
+	return p, nil
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {
@@ -145,4 +166,34 @@ func (c *Contents) Largest(n int) []Package {
 	list := slices.Clone(c.Packages)
 	slices.SortStableFunc(list, func(a, b Package) int { return int(b.Size - a.Size) })
 	return list[:min(n, len(list))]
+}
+
+// Bare returns the modules of Python, by their names as packages, in the folders where no
+// metadata stands: it was left out to save space, and nobody knows their versions.
+func (c *Contents) Bare() (list []Package) {
+	described, seen := map[string]bool{}, map[string]bool{}
+	for _, p := range c.Packages {
+		described[path.Dir(p.dir)] = true
+	}
+	for _, m := range c.Files {
+		top := topModule(m.Name)
+		if top == "" {
+			continue
+		}
+		at := pythonRoot(m.Name)
+		if where := path.Join(at, top); !described[at] && !seen[where] {
+			seen[where] = true
+			list = append(list, Package{Kind: PyPI, Name: pypi.CanonPackageName(top), dir: where})
+		}
+	}
+	sortPackages(list)
+	return list
+}
+
+// pythonRoot returns the folder of a path below python/ that modules are imported from.
+func pythonRoot(name string) string {
+	if before, _, ok := strings.Cut(name, "/site-packages/"); ok && strings.HasPrefix(name, "python/lib/python") {
+		return before + "/site-packages"
+	}
+	return "python"
 }

@@ -123,7 +123,7 @@ func (c *call) getObject(req *s3Request, b *bucket) (any, *apiError) {
 	if e := o.checkRead(req.header, h); e != nil {
 		return nil, e
 	}
-	body, part, e := o.part(req.Range)
+	body, part, e := pieceOf(o.body, req.Range)
 	if e != nil {
 		return nil, e
 	}
@@ -158,14 +158,14 @@ func (o *object) checkRead(asked, has http.Header) *apiError {
 
 var rangePattern = regexp.MustCompile(`^bytes=(\d*)-(\d*)$`)
 
-// part cuts a range out of the object, without copying. One that cannot be read
+// pieceOf cuts a range out of what somebody reads, without copying. One that cannot be read
 // as a single range means the whole, as HTTP has it.
-func (o *object) part(asked string) (body []byte, contentRange string, e *apiError) {
+func pieceOf(all []byte, asked string) (body []byte, contentRange string, e *apiError) {
 	m := rangePattern.FindStringSubmatch(asked)
 	if m == nil || m[1]+m[2] == "" {
-		return o.body, "", nil
+		return all, "", nil
 	}
-	size := int64(len(o.body))
+	size := int64(len(all))
 	first, err1 := strconv.ParseInt(m[1], 10, 64)
 	last, err2 := strconv.ParseInt(m[2], 10, 64)
 	switch {
@@ -177,7 +177,7 @@ func (o *object) part(asked string) (body []byte, contentRange string, e *apiErr
 	case m[2] == "":
 		last = size - 1
 	case err1 == nil && err2 == nil && last < first:
-		return o.body, "", nil
+		return all, "", nil
 	}
 	last = min(last, size-1)
 	if first >= size {
@@ -185,7 +185,7 @@ func (o *object) part(asked string) (body []byte, contentRange string, e *apiErr
 		e.details = [][2]string{{"RangeRequested", asked}, {"ActualObjectSize", strconv.FormatInt(size, 10)}}
 		return nil, "", e
 	}
-	return o.body[first : last+1], "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(size, 10), nil
+	return all[first : last+1], "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(size, 10), nil
 }
 
 // deleteObject says yes to everything. Where versions are kept, a deletion

@@ -3,8 +3,10 @@ package awssim
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/md5" // what an ETag is
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"maps"
 	"net/http"
 	"strings"
@@ -144,6 +146,7 @@ const downloadPath = "/awssim-download/"
 // download is a link that needs no signature: whoever has it may read.
 type download struct {
 	body  []byte
+	sum   [16]byte
 	until time.Time
 }
 
@@ -151,7 +154,7 @@ type download struct {
 func (c *call) link(b []byte) string {
 	maps.DeleteFunc(c.w.downloads, func(_ string, d download) bool { return !c.now.Before(d.until) })
 	id := c.w.newID()
-	c.w.downloads[id] = download{b, c.now.Add(10 * time.Minute)}
+	c.w.downloads[id] = download{b, md5.Sum(b), c.now.Add(10 * time.Minute)}
 	return c.base + downloadPath + id
 }
 
@@ -162,5 +165,16 @@ func (w *World) serveDownload(r *http.Request) answer {
 	if !ok || !time.Now().Before(d.until) {
 		return newAnswer(http.StatusForbidden, "application/xml", w.newID(), []byte("<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"))
 	}
-	return newAnswer(http.StatusOK, "application/zip", w.newID(), d.body)
+	body, part, e := pieceOf(d.body, r.Header.Get("Range"))
+	if e != nil {
+		return newAnswer(e.status, "application/xml", w.newID(), []byte("<Error><Code>"+e.code+"</Code><Message>"+e.message+"</Message></Error>"))
+	}
+	a := newAnswer(http.StatusOK, "application/zip", w.newID(), body)
+	a.header.Set("Accept-Ranges", "bytes")
+	a.header.Set("ETag", `"`+hex.EncodeToString(d.sum[:])+`"`)
+	if part != "" {
+		a.status = http.StatusPartialContent
+		a.header.Set("Content-Range", part)
+	}
+	return a
 }

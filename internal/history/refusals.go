@@ -20,6 +20,7 @@ type refusalDoc struct {
 	Own      bool      `json:"own,omitempty"`
 	Revision string    `json:"revision,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
+	Passed   time.Time `json:"passed,omitzero"`
 }
 
 // maxReason bounds AWS's words in a document that is read in every round.
@@ -28,7 +29,7 @@ const maxReason = 1 << 10
 func refusalDocs(list []plan.Refusal) []refusalDoc {
 	var docs []refusalDoc
 	for _, r := range list {
-		docs = append(docs, refusalDoc{r.Aim, r.Count, r.Last.UTC(), r.Own, r.Revision, words.Truncate(r.Reason, maxReason)})
+		docs = append(docs, refusalDoc{r.Aim, r.Count, r.Last.UTC(), r.Own, r.Revision, words.Truncate(r.Reason, maxReason), r.Passed})
 	}
 	return docs
 }
@@ -36,7 +37,7 @@ func refusalDocs(list []plan.Refusal) []refusalDoc {
 func (d functionDoc) refusals() []plan.Refusal {
 	var list []plan.Refusal
 	for _, r := range d.Refused {
-		list = append(list, plan.Refusal{Aim: r.Aim, Count: r.Count, Last: r.Last, Own: r.Own, Revision: r.Revision, Reason: r.Reason})
+		list = append(list, plan.Refusal{Aim: r.Aim, Count: r.Count, Last: r.Last, Own: r.Own, Revision: r.Revision, Reason: r.Reason, Passed: r.Passed})
 	}
 	return list
 }
@@ -54,9 +55,11 @@ func (l *Log) RecordAttempts(ctx context.Context, environment, region string, pa
 			names = append(names, a.Function)
 		}
 	}
+	var at time.Time
 	if through {
+		at = tried[0].At
 		for name, f := range past.Functions {
-			if in[name] == nil && len(plan.Proven(f.Refusals)) != len(f.Refusals) {
+			if in[name] == nil && !slices.Equal(plan.Doubted(f.Refusals, at), f.Refusals) {
 				names = append(names, name)
 			}
 		}
@@ -65,7 +68,7 @@ func (l *Log) RecordAttempts(ctx context.Context, environment, region string, pa
 	for _, name := range slices.Compact(names) {
 		err := l.updateRefusals(ctx, environment, region, name, func(list []plan.Refusal) []plan.Refusal {
 			if through && in[name] == nil {
-				list = plan.Proven(list)
+				list = plan.Doubted(list, at)
 			}
 			for _, a := range in[name] {
 				list = a.After(list, through)
@@ -108,9 +111,9 @@ func (l *Log) updateRefusals(ctx context.Context, environment, region, name stri
 		}
 		list := refusalDocs(next(d.refusals()))
 		if slices.EqualFunc(list, d.Refused, func(a, b refusalDoc) bool {
-			last := a.Last.Equal(b.Last)
-			a.Last, b.Last = time.Time{}, time.Time{}
-			return last && a == b
+			same := a.Last.Equal(b.Last) && a.Passed.Equal(b.Passed)
+			a.Last, b.Last, a.Passed, b.Passed = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+			return same && a == b
 		}) {
 			return false
 		}

@@ -29,8 +29,11 @@ type Refusal struct {
 	Last  time.Time // UTC
 	// Own reports that it is known to be the function's: another one was let
 	// through meanwhile, or AWS's words are about this one. What is not known to be
-	// does not outlive the first function that is let through.
+	// blocks only until the first function is let through.
 	Own bool
+	// Passed is when another one was let through after this one was refused, which may
+	// have been of all; UTC, zero = none was. Refused again soon after, it is its own.
+	Passed time.Time
 	// Revision is what the function was at; empty = not known yet.
 	Revision string
 	Reason   string // AWS's words
@@ -161,9 +164,12 @@ func (a Attempt) After(list []Refusal, letThrough bool) []Refusal {
 	if before.Revision != "" && a.Revision != "" && before.Revision != a.Revision {
 		before.Count, before.Own = 0, false // it was another function then
 	}
+	if !before.Passed.IsZero() && a.At.Sub(before.Passed) >= sharedAfter {
+		before = Refusal{} // what was refused that long ago and may have been of all tells nothing
+	}
 	// Others that were let through before all were refused prove nothing, unless it
 	// was refused in an earlier round as well.
-	proven := letThrough && (!a.Shared || !before.Last.IsZero())
+	proven := letThrough && (!a.Shared || !before.Last.IsZero()) || !before.Passed.IsZero()
 	next := Refusal{
 		Aim: a.Aim, Count: before.Count, Last: a.At, Own: before.Own || !a.MayBeAll || proven, Revision: a.Revision, Reason: a.Reason,
 	}
@@ -180,8 +186,16 @@ func (a Attempt) After(list []Refusal, letThrough bool) []Refusal {
 	return append(kept, next)
 }
 
-// Proven returns the refusals that are known to be a function's own: what was refused
-// while nothing else was let through proves nothing about it, once something is.
-func Proven(list []Refusal) []Refusal {
-	return slices.DeleteFunc(slices.Clone(list), func(r Refusal) bool { return !r.Own })
+// Doubted returns the refusals once another function is let through, at now: one that
+// is not known to be its own function's blocks nothing then, since it may have been of
+// all and be over. It is not forgotten: several functions that AWS refuses for good
+// would look like all of them again, and hold the others once more after each.
+func Doubted(list []Refusal, now time.Time) []Refusal {
+	list = slices.Clone(list)
+	for i := range list {
+		if r := &list[i]; !r.Own && r.Passed.IsZero() {
+			r.Count, r.Passed = min(r.Count, mostRefusals-1), now.UTC()
+		}
+	}
+	return list
 }

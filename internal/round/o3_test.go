@@ -29,12 +29,18 @@ func refusing(op, function string, fault func(awssim.Call) awssim.Fault) func(aw
 // often as a test can afford.
 func (f *fixture) passes(t *testing.T, d time.Duration) (last round.Result) {
 	t.Helper()
+	return f.passesEvery(t, d, 31*time.Minute)
+}
+
+// passesEvery is passes with how far apart rounds are after the first hour.
+func (f *fixture) passesEvery(t *testing.T, d, apart time.Duration) (last round.Result) {
+	t.Helper()
 	began := time.Now()
 	for time.Since(began) < d {
 		last = f.apply(t.Context())
 		time.Sleep(time.Minute)
 		if time.Since(began) > time.Hour {
-			time.Sleep(time.Hour / 2)
+			time.Sleep(apart - time.Minute)
 		}
 	}
 	return last
