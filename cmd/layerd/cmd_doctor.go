@@ -91,6 +91,13 @@ examined. Of a function or an archive, warnings and what is unknown are 0.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return a.doctorOf(cmd, &f, args) },
 	}
+	f.add(cmd)
+	// The flag exists, so this cannot fail.
+	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
+	return cmd
+}
+
+func (f *doctorFlags) add(cmd *cobra.Command) {
 	f.repo.add(cmd)
 	f.store.add(cmd)
 	fs := cmd.Flags()
@@ -105,9 +112,6 @@ examined. Of a function or an archive, warnings and what is unknown are 0.`,
 	fs.StringVar(&f.config, "config", "", "examine the daemon's configuration as well: `FILE|env:NAME`")
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
 	outputFlag(cmd, &f.output, "text", "json", "sarif")
-	// The flag exists, so this cannot fail.
-	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
-	return cmd
 }
 
 // doctorOf does what the command line asks for: a function, an archive or a set-up.

@@ -151,5 +151,5 @@ func (a *app) layerVersion(ctx context.Context, cmd *cobra.Command, f *doctorFla
 	if len(p.Architectures) > 0 {
 		l.Architectures = p.Architectures
 	}
-	return l, fetchArchive(ctx, p.Location), nil
+	return l, fetchLayer(ctx, at.cloud, arn, p), nil
 }

@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/daemon"
+	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/state/awslambda"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // removalTime is what removing a temporary function may take once we are told to stop.
@@ -148,34 +150,68 @@ func (d *functionDoctor) probe(ctx context.Context, at examinedPlace, s inspect.
 // clean removes what probes that were killed have left.
 func (d *functionDoctor) clean(ctx context.Context, p *inspect.Probes, all bool) error {
 	removed, err := p.Clean(ctx, all)
-	for _, name := range removed {
-		d.app.say("removed %s, which a probe that was interrupted had left", name)
+	d.app.sayRemoved(removed)
+	return stillLeft(err)
+}
+
+func (a *app) sayRemoved(names []string) {
+	for _, name := range names {
+		a.say("removed %s, which a probe that was interrupted had left", name)
 	}
-	if err != nil {
-		return fmt.Errorf("a probe before this one may have left a function, and removing it failed: %w", err)
+}
+
+func stillLeft(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("a probe before this one may have left a function, and removing it failed: %w", err)
 }
 
 // tidy removes what the store says is left. Where there is none, nothing was ever made.
 func (d *functionDoctor) tidy(ctx context.Context, at examinedPlace) error {
-	spec, err := d.app.pastStore(d.flags.store, d.src.tree)
+	removed, err := d.app.tidyProbes(ctx, d.flags.store, d.src.tree, at)
+	d.app.sayRemoved(removed)
+	return err
+}
+
+// tidyProbes is tidy for whoever has connected to a place. The store is written only where
+// something is left.
+func (a *app) tidyProbes(ctx context.Context, f storeFlags, t desired.Tree, at examinedPlace) (removed []string, err error) {
+	spec, err := a.pastStore(f, t)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	known, err := d.app.openToRead(ctx, spec)
+	known, err := a.openToRead(ctx, spec)
 	if err != nil || known == nil {
-		return err
+		return nil, err
 	}
-	open, err := d.app.probes(known, at).Open(ctx)
+	open, err := a.probes(known, at).Open(ctx)
 	known.Close()
 	if err != nil || len(open) == 0 {
-		return err
+		return nil, err
 	}
-	kept, err := d.app.openStore(ctx, spec)
+	kept, err := a.openStore(ctx, spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer kept.Close()
-	return d.clean(ctx, d.app.probes(kept, at), false)
+	removed, err = a.probes(kept, at).Clean(ctx, false)
+	return removed, stillLeft(err)
+}
+
+// probes removes what doctor --probe has left in a Region, and says so: where nothing is
+// left there is no line.
+func (x *examination) probes(ctx context.Context, at examinedPlace) {
+	removed, err := x.app.tidyProbes(ctx, x.flags.store, x.src.tree, at)
+	r := inspect.Result{Check: "probes", Region: at.env.Region, Verdict: inspect.OK, Reason: "removed what a probe that was interrupted had left: " + words.And(removed)}
+	_, refused := errors.AsType[*state.Error](err)
+	switch {
+	case err != nil && !refused:
+		return // of the store, whose own check has said it
+	case err != nil:
+		r.Verdict, r.Reason, r.Fix = inspect.Failed, err.Error(), "allow lambda:DeleteFunction on function:"+inspect.ProbePrefix+"*, or delete it by hand"
+	case len(removed) == 0:
+		return
+	}
+	x.add(r)
 }

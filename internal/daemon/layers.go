@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -55,6 +56,17 @@ func (c Connection) readLayer(ctx context.Context, v state.LayerVersionARN, use 
 		return r.Err() != nil, fmt.Errorf("read %s: %w", v, err)
 	}
 	return false, nil
+}
+
+// ReadAddress hands the archive that a link of AWS leads to, which has size bytes, to use.
+// The link is in no error.
+func (c Connection) ReadAddress(ctx context.Context, address string, size int64, use func(io.ReaderAt) error) error {
+	r, err := ranged.Open(ctx, c.http, address, size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return cmp.Or(use(r), r.Err())
 }
 
 // readReference reads an archive that stays in S3, with this account's own rights.

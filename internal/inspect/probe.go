@@ -229,7 +229,7 @@ func (p *Probes) remove(ctx context.Context, i Intent, lost bool) error {
 	gone := state.KindOf(err) == state.Gone
 	switch {
 	case err != nil && !gone:
-		return fmt.Errorf("%s may be left: the next layerd doctor that looks at a function removes it: %w", i.Function, err)
+		return fmt.Errorf("%s may be left, and is removed by the next look at a function: %w", i.Function, err)
 	case gone && lost && p.Now().Sub(i.Made) < settled:
 		return nil // it stays on the list, and is looked for again
 	}

@@ -44,7 +44,7 @@ func (c *Client) CreateTrial(ctx context.Context, t Trial) error {
 	in := &lambda.CreateFunctionInput{
 		FunctionName: aws.String(t.Name), Runtime: types.Runtime(t.Runtime), Role: aws.String(t.Role), Handler: aws.String(t.Handler),
 		Architectures: []types.Architecture{types.Architecture(t.Architecture)}, Code: &types.FunctionCode{ZipFile: t.Zip}, Tags: t.Tags,
-		Timeout: aws.Int32(trialTimeout), MemorySize: aws.Int32(trialMemory), Description: aws.String("layerd doctor --probe: temporary, removed at once"),
+		Timeout: aws.Int32(trialTimeout), MemorySize: aws.Int32(trialMemory), Description: aws.String("temporary, made by layerd to look into layers, and removed at once"),
 	}
 	for _, l := range t.Layers {
 		in.Layers = append(in.Layers, string(l))
