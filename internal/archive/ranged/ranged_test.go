@@ -140,8 +140,11 @@ func TestServersThatLie(t *testing.T) {
 	}
 	calls := 0
 	for name, alter := range map[string]func(http.ResponseWriter, *http.Request) bool{
-		"expired":     func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true },
-		"redirects":   func(w http.ResponseWriter, r *http.Request) bool { http.Redirect(w, r, "ftp://x/?"+secret, 302); return true },
+		"expired": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true },
+		"redirects": func(w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, "ftp://x/?"+secret, 302)
+			return true
+		},
 		"hangs up":    func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
 		"endless":     func(w http.ResponseWriter, _ *http.Request) bool { endless(w); return true },
 		"short":       func(w http.ResponseWriter, _ *http.Request) bool { fmt.Fprint(w, "PK"); return true },

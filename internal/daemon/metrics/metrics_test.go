@@ -67,6 +67,8 @@ func played() *Metrics {
 	m.Poll(false, errors.New("away"), time.Second)
 	m.requests.WithLabelValues("Lambda", "ListFunctions", "OK").Inc()
 	m.throttles.WithLabelValues("ListFunctions").Inc()
+	m.Event(EventLook)
+	m.EventAge(time.Second)
 	m.Message("slack", nil)
 	m.Message("slack", errors.New("no_service"))
 	m.Reload(true, time.Unix(1, 0))
@@ -76,7 +78,7 @@ func played() *Metrics {
 // names are those that dashboards and alerts know: none of them is ever changed.
 const names = `layerd_actions_total layerd_approval_pending layerd_aws_requests_total layerd_aws_throttles_total
 layerd_blocked_functions layerd_build_info layerd_config_last_reload_success_timestamp_seconds layerd_config_last_reload_successful
-layerd_drift_items layerd_git_commit_timestamp_seconds layerd_git_fetch_duration_seconds layerd_git_last_success_timestamp_seconds
+layerd_drift_items layerd_events_oldest_seconds layerd_events_total layerd_git_commit_timestamp_seconds layerd_git_fetch_duration_seconds layerd_git_last_success_timestamp_seconds
 layerd_git_poll_total layerd_held_steps layerd_layer_info layerd_lease_epoch layerd_lease_held layerd_notify_total layerd_notify_waiting
 layerd_oldest_pending_seconds layerd_problems layerd_ready layerd_reconcile_duration_seconds
 layerd_reconcile_last_success_timestamp_seconds layerd_store_up layerd_window_next_open_timestamp_seconds
