@@ -257,12 +257,14 @@ func (x *comparison) versions(ctx context.Context, layer, a, b string) (from, to
 		return from, to, err
 	}
 	known := catalog.New(wish, &state.Snapshot{Layers: []state.Layer{{ARN: wish.Layer, Versions: live}}}, nil)
-	var sides [2]side
+	var numbers [2]int64
 	for i, text := range []string{a, b} {
-		n, err := numberOf(known, env, wish, text)
-		if err != nil {
+		if numbers[i], err = numberOf(known, env, wish, text); err != nil {
 			return from, to, err
 		}
+	}
+	var sides [2]side
+	for i, n := range numbers {
 		v := wish.Layer.Version(n)
 		if sides[i], err = x.readVersion(ctx, conn, v); err != nil {
 			return from, to, err

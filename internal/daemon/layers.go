@@ -53,7 +53,10 @@ func (c Connection) readLayer(ctx context.Context, v state.LayerVersionARN, use 
 	}
 	defer r.Close()
 	if err := use(LayerArchive{r, found.Size, found.SHA256}); err != nil {
-		return r.Err() != nil, fmt.Errorf("read %s: %w", v, err)
+		if lost := r.Err(); lost != nil { // whoever reads a zip takes it for a bad one
+			return true, fmt.Errorf("read %s: %w", v, lost)
+		}
+		return false, fmt.Errorf("read %s: %w", v, err)
 	}
 	return false, nil
 }

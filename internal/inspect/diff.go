@@ -12,11 +12,11 @@ import (
 // Side is one of two archives that are compared.
 type Side struct {
 	Contents
-	Files []File
+	Files []ArchiveFile
 }
 
-// File is one file of an archive. Two with the same Size and CRC32 are taken for the same.
-type File struct {
+// ArchiveFile is one file of an archive. Two with the same Size and CRC32 are taken for the same.
+type ArchiveFile struct {
 	Name             string
 	Size             int64 // bytes, unzipped
 	CRC32            uint32
@@ -28,7 +28,7 @@ func SideOf(c *archive.Contents, sha256 string) Side {
 	s := Side{Contents: ContentsOf(c)}
 	s.SHA256 = sha256
 	for _, m := range c.Files {
-		s.Files = append(s.Files, File{Name: m.Name, Size: m.Size, CRC32: m.CRC32, Link: m.Link, Executable: m.Executable})
+		s.Files = append(s.Files, ArchiveFile{Name: m.Name, Size: m.Size, CRC32: m.CRC32, Link: m.Link, Executable: m.Executable})
 	}
 	return s
 }
@@ -166,7 +166,7 @@ func packageChange(of wanted, from, to []string) PackageChange {
 	return c
 }
 
-func compareFiles(a, b []File) []FileChange {
+func compareFiles(a, b []ArchiveFile) []FileChange {
 	before, after := byName(a), byName(b)
 	changes := []FileChange{}
 	for name, from := range before {
@@ -189,8 +189,8 @@ func compareFiles(a, b []File) []FileChange {
 
 // byName returns files by their names; of one that is there twice the last one counts, as
 // where it is unpacked.
-func byName(files []File) map[string]File {
-	all := make(map[string]File, len(files))
+func byName(files []ArchiveFile) map[string]ArchiveFile {
+	all := make(map[string]ArchiveFile, len(files))
 	for _, f := range files {
 		all[f.Name] = f
 	}

@@ -16,11 +16,11 @@ func TestCompare(t *testing.T) {
 	a := Side{Contents: Contents{Size: 10, Unzipped: 100, Packages: []Package{
 		pkg(archive.PyPI, "requests", "2.31.0"), pkg(archive.PyPI, "gone", "1"), pkg(archive.PyPI, "same", "1.0"), pkg(archive.PyPI, "odd", "x-y"),
 		pkg(archive.PyPI, "down", "1.10"), pkg(archive.NPM, "same", "1.0.0"), pkg(archive.NPM, "many", "2.0.0"), pkg(archive.NPM, "many", "1.0.0"), pkg(archive.NPM, "many", "1.0.0"),
-	}}, Files: []File{{Name: "a", Size: 1, CRC32: 1}, {Name: "b", Size: 1, CRC32: 1}, {Name: "c", Size: 1, CRC32: 1}, {Name: "d", Size: 1, CRC32: 1}, {Name: "twice", CRC32: 1}, {Name: "twice", CRC32: 2}}}
+	}}, Files: []ArchiveFile{{Name: "a", Size: 1, CRC32: 1}, {Name: "b", Size: 1, CRC32: 1}, {Name: "c", Size: 1, CRC32: 1}, {Name: "d", Size: 1, CRC32: 1}, {Name: "twice", CRC32: 1}, {Name: "twice", CRC32: 2}}}
 	b := Side{Contents: Contents{Size: 12, Unzipped: 90, Packages: []Package{
 		pkg(archive.PyPI, "requests", "2.32.3"), pkg(archive.PyPI, "idna", "3.7"), pkg(archive.PyPI, "same", "1.0"), pkg(archive.PyPI, "odd", "y-z"),
 		pkg(archive.PyPI, "down", "1.9"), pkg(archive.NPM, "same", "1.0.0"), pkg(archive.NPM, "many", "2.0.0"), pkg(archive.NPM, "many", "1.1.0"),
-	}, Doubts: []string{"one"}}, Files: []File{{Name: "a", Size: 1, CRC32: 1}, {Name: "b", Size: 1, CRC32: 2}, {Name: "c", Size: 1, CRC32: 1, Executable: true}, {Name: "e", Size: 7}, {Name: "twice", CRC32: 2}}}
+	}, Doubts: []string{"one"}}, Files: []ArchiveFile{{Name: "a", Size: 1, CRC32: 1}, {Name: "b", Size: 1, CRC32: 2}, {Name: "c", Size: 1, CRC32: 1, Executable: true}, {Name: "e", Size: 7}, {Name: "twice", CRC32: 2}}}
 	want := Difference{
 		Size: Sizes{10, 12}, Unzipped: Sizes{100, 90}, Doubts: []string{"one"},
 		Packages: []PackageChange{
