@@ -49,7 +49,9 @@ func checkAWS(ctx context.Context, x *examination) {
 			continue
 		}
 		r.client, r.health, r.objects, r.parameters = at.Client, at.Source, at.Objects(), at.Store
-		r.examine(ctx)
+		if r.examine(ctx) {
+			x.probes(ctx, examinedPlace{env, true, at.Client, at})
+		}
 	}
 }
 
@@ -70,13 +72,14 @@ type regionExam struct {
 	live      map[string]bool // by name of an own layer: what Git asks for is there
 }
 
-func (r *regionExam) examine(ctx context.Context) {
+// examine reports whether AWS was asked at all: with the wrong identity it is not.
+func (r *regionExam) examine(ctx context.Context) bool {
 	id, err := r.client.Identity(ctx)
 	who := inspect.Identity(r.env.Account, r.env.Role, id.Account, id.ARN, err)
 	r.add(who)
 	if who.Verdict != inspect.OK {
 		r.add(inspect.Skipped("permissions", "the identity is not right"))
-		return
+		return false
 	}
 	r.add(inspect.Clock(id.Skew, id.SkewKnown))
 	r.functions, err = r.client.Functions(ctx)
@@ -93,6 +96,7 @@ func (r *regionExam) examine(ctx context.Context) {
 	r.sharing(ctx)
 	r.watching(ctx)
 	r.announcing(ctx)
+	return true
 }
 
 // tags are read where a selector looks at them, and then known to the choice.
@@ -303,7 +307,7 @@ func (r *regionExam) sharing(ctx context.Context) {
 func (r *regionExam) publishing() {
 	for _, w := range r.env.Layers {
 		if w.Owned && w.Source != nil && !r.env.Observe {
-			r.onLayer(w, inspect.Skipped("lambda:PublishLayerVersion", "it cannot be tried without making a version"))
+			r.onLayer(w, inspect.Unneeded("lambda:PublishLayerVersion", "not tried, as that makes a version; the first publish needs it"))
 		}
 	}
 }

@@ -2,82 +2,50 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"os"
-	"time"
 
 	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/inspect"
-	"github.com/layerd/layerd/internal/words"
+	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/state/awslambda"
 )
 
-const (
-	// mostDownload is larger than any zip that Lambda takes: 250 MB unzipped.
-	mostDownload = archive.MaxUnzipped + 50<<20
-	// downloadTimeout bounds one archive.
-	downloadTimeout = 5 * time.Minute
-)
+// opening reads what is in a zip: archive.Open, or archive.Skim where what is compiled does
+// not matter and the most of it need not come.
+type opening = func(io.ReaderAt, int64) (*archive.Contents, error)
 
-// fetchArchive reads the zip behind a link of AWS through a temporary file. Whoever has
-// the link can read the archive: it is in no error.
-func fetchArchive(ctx context.Context, location string) inspect.Archive {
+// fetchArchive reads the zip behind a link of AWS. Whoever has the link can read the
+// archive: it is in no error.
+func fetchArchive(ctx context.Context, c daemon.Connection, location string, size int64, open opening) (found inspect.Archive) {
 	if location == "" {
-		return inspect.Archive{Unread: "AWS has no copy of it: it stays in a bucket of its owner"}
+		return inspect.Archive{Unread: "AWS has no copy of it that could be read"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
-	defer cancel()
-	file, size, err := download(ctx, location)
+	err := c.ReadAddress(ctx, location, size, func(r io.ReaderAt) (err error) {
+		found.Contents, err = open(r, size)
+		return err
+	})
 	if err != nil {
-		return inspect.Archive{Unread: "it was not downloaded: " + withoutLink(err).Error()}
+		return inspect.Archive{Unread: "it was not read: " + err.Error()}
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	c, err := archive.Open(file, size)
-	if err != nil {
-		return inspect.Archive{Unread: "it was downloaded, and cannot be read: " + err.Error()}
-	}
-	return inspect.Archive{Contents: c}
+	return found
 }
 
-// withoutLink takes the link out of an error of net/http.
-func withoutLink(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
+// fetchLayer reads the archive of a layer version, also of one that stays in a bucket.
+func fetchLayer(ctx context.Context, c daemon.Connection, v state.LayerVersionARN, p awslambda.Published) (found inspect.Archive) {
+	if p.Location != "" {
+		return fetchArchive(ctx, c, p.Location, p.Size, archive.Open)
 	}
-	return err
-}
-
-// download writes what a link leads to into a temporary file, which the caller removes.
-func download(ctx context.Context, location string) (file *os.File, size int64, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	err := c.ReadLayer(ctx, v, func(a daemon.LayerArchive) (err error) {
+		found.Contents, err = archive.Open(a, a.Size)
+		return err
+	})
 	if err != nil {
-		return nil, 0, errors.New("AWS's link to it makes no sense")
+		return inspect.Archive{Unread: "it stays in a bucket, and was not read: " + err.Error()}
 	}
-	answer, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, 0, fmt.Errorf("the answer was %s", answer.Status)
-	}
-	if file, err = os.CreateTemp("", "layerd-*.zip"); err != nil {
-		return nil, 0, err
-	}
-	size, err = io.Copy(file, io.LimitReader(answer.Body, mostDownload+1))
-	if err == nil && size > mostDownload {
-		err = fmt.Errorf("it is larger than %s, and no function could have it", words.Bytes(mostDownload))
-	}
-	if err != nil {
-		file.Close()
-		os.Remove(file.Name())
-		return nil, 0, err
-	}
-	return file, size, nil
+	return found
 }
 
 // openArchive reads a zip on this machine.

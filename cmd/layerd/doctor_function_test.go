@@ -247,3 +247,19 @@ func TestDoctorFunctionLive(t *testing.T) {
 		})
 	}
 }
+
+// What a look at a function costs is what docs/doctor.md says.
+func TestDoctorFunctionCalls(t *testing.T) {
+	w := examinedWorld()
+	doctored(t, w, doctorEnvironment, examined)
+	got := map[string]int{}
+	for _, c := range w.Calls() {
+		got[c.Operation]++
+	}
+	want := map[string]int{
+		"GetCallerIdentity": 1, "GetFunction": 2, "GetLayerVersionByArn": 1, "ListLayerVersions": 1, "ListAliases": 1, "ListCodeSigningConfigs": 1, "LookupEvents": 1,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

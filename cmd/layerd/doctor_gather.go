@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/inspect"
@@ -78,7 +81,12 @@ func (d *functionDoctor) examine(ctx context.Context, at examinedPlace) (present
 		return present.ExaminedFunction{}, err
 	}
 	found := present.NewExaminedFunction(s, inspect.Function(s))
-	return found, ctx.Err()
+	if d.flags.probe {
+		found.Probe, err = d.probe(ctx, at, s)
+	} else {
+		err = d.tidy(ctx, at)
+	}
+	return found, cmp.Or(err, ctx.Err())
 }
 
 func (d *functionDoctor) subject(ctx context.Context, at examinedPlace) (inspect.Subject, error) {
@@ -109,7 +117,7 @@ func (d *functionDoctor) subject(ctx context.Context, at examinedPlace) (inspect
 		d.layers(ctx, at, &s, looked)
 		d.aliases(ctx, at, &s)
 		d.signing(ctx, at, &s)
-		s.Code = fetchArchive(ctx, looked.Location)
+		s.Code = fetchArchive(ctx, at.cloud, looked.Location, looked.CodeSize, archive.Skim)
 	}
 	d.writer(ctx, at, &s)
 	return s, ctx.Err()
@@ -137,7 +145,7 @@ func (d *functionDoctor) layers(ctx context.Context, at examinedPlace, s *inspec
 		s.Wants = append(s.Wants, want)
 	}
 	for _, v := range looked.Layers {
-		a := describeLayer(ctx, at.client, v, at.env.Account)
+		a := describeLayer(ctx, at.cloud, v, at.env.Account)
 		for _, w := range wishes {
 			if !v.Of(w.Layer) {
 				continue
@@ -153,7 +161,7 @@ func (d *functionDoctor) layers(ctx context.Context, at examinedPlace, s *inspec
 
 // describeLayer reads one layer version and what is in it. Of one that AWS does not let
 // this account have, only who owns it can tell whether it is gone.
-func describeLayer(ctx context.Context, c *awslambda.Client, v state.LayerVersionARN, account string) inspect.Attached {
+func describeLayer(ctx context.Context, c daemon.Connection, v state.LayerVersionARN, account string) inspect.Attached {
 	a := inspect.Attached{ARN: v}
 	if _, _, ok := v.Split(); !ok {
 		a.Unread = "its ARN has no number, so that AWS cannot be asked for it"
@@ -170,7 +178,7 @@ func describeLayer(ctx context.Context, c *awslambda.Client, v state.LayerVersio
 	default:
 		a.Label = inspect.LabelOf(v, p.Description)
 		a.Runtimes, a.Architectures, a.Signer = p.Runtimes, p.Architectures, p.Signer
-		a.Archive = fetchArchive(ctx, p.Location)
+		a.Archive = fetchLayer(ctx, c, v, p)
 	}
 	return a
 }

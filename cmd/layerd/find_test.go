@@ -184,6 +184,9 @@ func TestFindOverAHundredVersions(t *testing.T) {
 	if diff := cmp.Diff(want, carriers(answer)); diff != "" {
 		t.Error(diff)
 	}
+	if newest := answer.Found[0]; newest.Version != "1.61.0" || !newest.Live {
+		t.Errorf("the newest is %+v", newest)
+	}
 	users := answer.Found[0].Users
 	if len(users) != 2 || users[0].Qualifier != "$LATEST" || users[1].Qualifier != "1" || !slices.Equal(users[1].Aliases, []string{"live"}) || !slices.Equal(users[0].Environments, []string{"dev"}) {
 		t.Errorf("users of the newest: %+v", users)

@@ -176,7 +176,8 @@ func (x *fleet) look(ctx context.Context, p *fleetPlace, queries []inspect.Query
 	if err != nil {
 		return err
 	}
-	p.at.Have, p.at.Selected, p.at.Label = have, p.selected, p.label()
+	p.at.Have = have
+	p.at.Selected, p.at.Label = p.selected, p.label()
 	if err := p.more(ctx, conn, state.Needs{Uses: true}, "published versions"); err != nil {
 		return err
 	}

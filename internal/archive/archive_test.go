@@ -328,3 +328,11 @@ func TestADirectoryIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// What is no zip is told once, and in no library's words.
+func TestNoZip(t *testing.T) {
+	_, err := archive.Open(strings.NewReader("<html>404</html>"), 16)
+	if err == nil || err.Error() != "not a zip, or cut off" {
+		t.Errorf("%v", err)
+	}
+}

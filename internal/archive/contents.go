@@ -50,6 +50,14 @@ const (
 // not be read; what is wrong inside is in Problems. No member is unpacked to disk.
 func Open(r io.ReaderAt, size int64) (*Contents, error) { return open(r, size, true) }
 
+// notZip says no more than once that it is none.
+func notZip(err error) error {
+	if errors.Is(err, zip.ErrFormat) {
+		return errors.New("not a zip, or cut off")
+	}
+	return fmt.Errorf("not a zip: %w", err)
+}
+
 // Skim is Open without what needs all of the archive: Binaries and the packages' sizes
 // are left out. It reads the directory and what describes packages, so that an archive
 // far away need not come whole.
@@ -64,7 +72,7 @@ func open(r io.ReaderAt, size int64, whole bool) (*Contents, error) {
 		return c, nil
 	}
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		return nil, fmt.Errorf("not a zip: %w", err)
+		return nil, notZip(err)
 	}
 	bounded.whole = true
 	seen := map[string]bool{}

@@ -65,6 +65,7 @@ type envState struct {
 	progressAt time.Time
 	look       look
 	figures    figures
+	meters     map[string]*meter // by Region; see meter.go
 	// justTaken is true when the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be reported.
 	justTaken bool
@@ -117,6 +118,7 @@ func (a *account) runDue(ctx context.Context) time.Duration {
 		a.release(ctx, "asked for by "+who.Name)
 		return tick
 	}
+	a.startMeters(ctx, time.Now())
 	return a.startDue(ctx, w, names)
 }
 
@@ -264,27 +266,14 @@ func (a *account) runRound(ctx context.Context, w *desiredView, names []string, 
 			// apply keeps its own panics; what comes after would take all other
 			// environments with it.
 			a.contain("round of "+env[0].Name, func() {
-				planned := p.Apply(bound, env)
-				a.afterRound(bound, w, planned, time.Since(began))
+				decided := p.Apply(bound, env)
+				a.afterRound(bound, w, decided.Plan, time.Since(began))
+				a.noteMeters(decided)
 				a.noteLooked(env[0].Name, l)
 			})
 		})
 	}
 	wg.Wait()
-}
-
-// noteLooked has the lease say when AWS was last read completely for an environment,
-// for layerd status: a round that finds nothing new leaves no other trace in the store.
-func (a *account) noteLooked(environment string, l *lease.Lease) {
-	a.mu.Lock()
-	var at time.Time
-	if d := a.envs[environment]; d != nil { // else it was removed meanwhile
-		at = d.look.at
-	}
-	a.mu.Unlock()
-	if !at.IsZero() {
-		l.Looked(environment, lease.Look{At: at, Until: at.Add(max(staleAfter, 3*a.Interval))})
-	}
 }
 
 // recordDecision records what is about to be begun.

@@ -217,3 +217,17 @@ func (a *account) everyServed() bool {
 	}
 	return true
 }
+
+// noteLooked has the lease say when AWS was last read completely for an environment,
+// for layerd status: a round that finds nothing new leaves no other trace in the store.
+func (a *account) noteLooked(environment string, l *lease.Lease) {
+	a.mu.Lock()
+	var at time.Time
+	if d := a.envs[environment]; d != nil { // else it was removed meanwhile
+		at = d.look.at
+	}
+	a.mu.Unlock()
+	if !at.IsZero() {
+		l.Looked(environment, lease.Look{At: at, Until: at.Add(max(staleAfter, 3*a.Interval))})
+	}
+}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -52,9 +53,23 @@ func (c Connection) readLayer(ctx context.Context, v state.LayerVersionARN, use 
 	}
 	defer r.Close()
 	if err := use(LayerArchive{r, found.Size, found.SHA256}); err != nil {
-		return r.Err() != nil, fmt.Errorf("read %s: %w", v, err)
+		if lost := r.Err(); lost != nil { // whoever reads a zip takes it for a bad one
+			return true, fmt.Errorf("read %s: %w", v, lost)
+		}
+		return false, fmt.Errorf("read %s: %w", v, err)
 	}
 	return false, nil
+}
+
+// ReadAddress hands the archive that a link of AWS leads to, which has size bytes, to use.
+// The link is in no error.
+func (c Connection) ReadAddress(ctx context.Context, address string, size int64, use func(io.ReaderAt) error) error {
+	r, err := ranged.Open(ctx, c.http, address, size)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return cmp.Or(use(r), r.Err())
 }
 
 // readReference reads an archive that stays in S3, with this account's own rights.

@@ -321,9 +321,16 @@ func TestCodesAreOnThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	docs, err := os.ReadFile("../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range Codes() {
 		if !regexp.MustCompile(`(?m)^//\t` + c.Name + ` +` + regexp.QuoteMeta(c.Text) + `$`).Match(page) {
 			t.Errorf("not in doc.go: %s  %s", c.Name, c.Text)
+		}
+		if !regexp.MustCompile("(?m)^\\| `" + c.Name + "` \\| [a-z, ]+ \\| " + regexp.QuoteMeta(c.Text) + ` \|$`).Match(docs) {
+			t.Errorf("not in docs/doctor.md: %s  %s", c.Name, c.Text)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // inWave is a step that its wave holds, and what else does.
@@ -57,5 +58,13 @@ func TestLayerServed(t *testing.T) {
 	b.Serves = "arn:aws:lambda:eu-west-1:123456789012:layer:common:6"
 	if got, want := layerServed(b), "common 6"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	for latest, want := range map[state.LayerVersionARN]string{
+		"arn:aws:lambda:eu-west-1:123456789012:layer:common:13":                                  "13",
+		state.LayerARN("arn:aws:lambda:eu-west-1:123456789012:layer:common").Unpublished("8b5d"): "the one to be published",
+	} {
+		if b.Latest = latest; layerLatest(b) != want {
+			t.Errorf("%s: got %q, want %q", latest, layerLatest(b), want)
+		}
 	}
 }

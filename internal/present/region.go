@@ -146,7 +146,7 @@ func (p *planPage) aliases(r plan.Region) {
 	type key struct{ alias, serves, latest string }
 	var behind grouped[key, string]
 	for _, b := range r.Behind {
-		behind.add(key{b.Alias, layerServed(b), b.Latest.Label("")}, b.Function+":"+b.Version)
+		behind.add(key{b.Alias, layerServed(b), layerLatest(b)}, b.Function+":"+b.Version)
 	}
 	for _, k := range behind.keys {
 		functions := behind.of[k]
@@ -156,6 +156,14 @@ func (p *planPage) aliases(r plan.Region) {
 			p.Line(6, 0, strings.Join(functions, " "))
 		}
 	}
+}
+
+// layerLatest returns what $LATEST will have, which may have no number yet.
+func layerLatest(b plan.Behind) string {
+	if b.Latest.Content() != "" {
+		return "the one to be published"
+	}
+	return b.Latest.Label("")
 }
 
 // layerServed returns "makoto-common 6", or "no makoto-common".

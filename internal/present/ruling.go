@@ -15,28 +15,46 @@ import (
 // Released returns what the lines of a digest stand for, one line for all
 // functions to which the same is done.
 func Released(lines []string) []string {
-	var functions grouped[string, string]
+	type group struct{ what, noun string }
+	var items grouped[group, string]
+	var out []string // what is published comes first, as it does
 	for _, line := range lines {
 		f := strings.Split(line, " ") // region kind layer function target, see ruling.ApprovalLine
 		if len(f) != 5 {
 			continue
 		}
-		target := cmp.Or(f[4], "none")
-		if f[2] != "" { // else a serve step, whose target is the alias
-			target = state.LayerARN(f[2]).Name() + " → " + target
+		name, target := state.LayerARN(f[2]).Name(), shortContent(cmp.Or(f[4], "none"))
+		taken, back := strings.CutPrefix(f[3], "-")
+		switch kind := plan.Kind(f[1]); {
+		case kind == plan.KindPublish:
+			out = append(out, fmt.Sprintf("%s  %s  %s  %s", f[0], f[1], name, target))
+		case kind == plan.KindShare && back:
+			items.add(group{fmt.Sprintf("%s  un%s  %s no longer with %s", f[0], f[1], name, taken), "version"}, target)
+		case kind == plan.KindShare:
+			items.add(group{fmt.Sprintf("%s  %s  %s with %s", f[0], f[1], name, f[3]), "version"}, target)
+		case f[2] == "": // a serve step, whose target is the alias
+			items.add(group{fmt.Sprintf("%s  %s  %s", f[0], f[1], target), "function"}, f[3])
+		default:
+			items.add(group{fmt.Sprintf("%s  %s  %s → %s", f[0], f[1], name, target), "function"}, f[3])
 		}
-		functions.add(fmt.Sprintf("%s  %s  %s", f[0], f[1], target), f[3])
 	}
-	var out []string
-	for _, what := range functions.keys {
-		names := functions.of[what]
-		text := what + "  " + words.Count(len(names), "function") + ": " + strings.Join(names[:min(len(names), someItems)], " ")
+	for _, g := range items.keys {
+		names := items.of[g]
+		text := g.what + "  " + words.Count(len(names), g.noun) + ": " + strings.Join(names[:min(len(names), someItems)], " ")
 		if more := len(names) - someItems; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
 		out = append(out, text)
 	}
 	return out
+}
+
+// shortContent returns a line's target with as much of a SHA-256 as people compare.
+func shortContent(target string) string {
+	if digest, ok := strings.CutPrefix(target, "sha256:"); ok {
+		return "sha256:" + words.Digest(digest)
+	}
+	return target
 }
 
 // Going is what takes a layer back in one Region.

@@ -26,6 +26,24 @@ func TestGoesBack(t *testing.T) {
 	}
 }
 
+// What is published and whom it is shared with are no functions, and 64 digits are not
+// read by anybody.
+func TestReleasedOfAPublish(t *testing.T) {
+	const layer, content = " arn:aws:lambda:r:123456789012:layer:common ", "sha256:8b5d94747f9bf3db1293a325cef271b4fdd376bafe655c76d29dc7d56bc2092d"
+	got := Released([]string{
+		"r attach" + layer + "f " + content, "r attach" + layer + "g " + content, "r publish" + layer + " " + content,
+		"r share" + layer + "210987654321 4", "r share" + layer + "210987654321 5", "r share" + layer + "-o-abc123def4 5", "r share" + layer + "* " + content,
+	})
+	want := []string{
+		"r  publish  common  sha256:8b5d94747f9b", "r  attach  common → sha256:8b5d94747f9b  2 functions: f g",
+		"r  share  common with 210987654321  2 versions: 4 5", "r  unshare  common no longer with o-abc123def4  1 version: 5",
+		"r  share  common with *  1 version: sha256:8b5d94747f9b",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
 // What an approval releases: one line for all functions to which the same is done.
 func TestReleased(t *testing.T) {
 	lines := []string{"damaged"}

@@ -52,7 +52,7 @@ func (c *Client) Examine(ctx context.Context, q state.Qualified, keep func(name,
 			}
 		}
 	}
-	if !x.Image && out.Code != nil {
+	if !x.Image && out.Code != nil && c.safe(aws.ToString(out.Code.Location)) {
 		x.Location = aws.ToString(out.Code.Location)
 	}
 	return x, nil
@@ -93,7 +93,9 @@ func (c *Client) Describe(ctx context.Context, v state.LayerVersionARN) (p Publi
 	}
 	if content := out.Content; content != nil {
 		p.Size, p.Signer = content.CodeSize, strings.Clone(aws.ToString(content.SigningProfileVersionArn))
-		p.Location = aws.ToString(content.Location)
+		if c.safe(aws.ToString(content.Location)) {
+			p.Location = *content.Location
+		}
 		p.SHA256, _ = hexOf(content.CodeSha256) // what cannot be read is not known
 	}
 	return p, "", nil

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/awssim/mototest"
+	"github.com/layerd/layerd/internal/nightly"
+)
+
+// From a folder to functions that run it, in three environments, by the commands that a
+// person types; then the AWS CLI reads what layerd wrote, and a second run writes nothing.
+func TestTheAWSCLIReadsWhatIsPublished(t *testing.T) {
+	nightly.OrCI(t, "Python starts ten times")
+	nightly.Program(t, "aws", "pip install awscli")
+	t.Run("awssim", func(t *testing.T) {
+		w := awssim.New(awssim.Options{Account: "123456789012", Region: testRegion, Settle: time.Millisecond, Limits: awssim.Unlimited()})
+		srv := httptest.NewServer(w.Handler())
+		t.Cleanup(srv.Close)
+		publishedIsRead(t, srv.URL, 9)
+		before := w.Writes()
+		layerdIn(t, "apply", "--repo", os.Getenv("ESTATE"), "--allow-dirty")
+		if n := w.Writes() - before; n != 0 {
+			t.Errorf("a second run writes %d times", n)
+		}
+	})
+	t.Run("moto", func(t *testing.T) { publishedIsRead(t, mototest.Start(t), 200) })
+}
+
+func publishedIsRead(t *testing.T, endpoint string, functions int) {
+	home := t.TempDir()
+	for name, value := range map[string]string{
+		"HOME": home, "ESTATE": filepath.Join(home, "r"), "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": testRegion, "AWS_DEFAULT_REGION": testRegion,
+		"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_EC2_METADATA_DISABLED": "true", "AWS_PAGER": "",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	repo := os.Getenv("ESTATE")
+	files := map[string]string{
+		"layerd.yaml": "defaults:\n  account: \"123456789012\"\n  region: " + testRegion + "\n  layer_name: ${NAME}-${ENVIRONMENT}\n" +
+			"  layers: {common: {version: 1.5.0, functions: [\"makoto-*-${ENVIRONMENT}\"]}}\n",
+		"layers/common/layer.yaml":                       "name: common\ncompatible_runtimes: [python3.12]\nartifact: dist/${VERSION}.zip\nshare_with: [\"210987654321\"]\nmetadata: {team: platform}\n",
+		"layers/common/python/makoto_common/__init__.py": "x = 1\n", "dist/README": "archives\n",
+	}
+	environments := []string{"dev", "staging", "prod"}
+	for _, env := range environments {
+		files["environments/"+env+".yaml"] = "layers: {common: 1.5.0}\n"
+	}
+	for name, text := range files {
+		path := filepath.Join(repo, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	createFunctions(t, endpoint, functions, environments)
+	layerdIn(t, "build", repo+"/layers/common", "--version", "1.5.0", "--out", repo+"/dist/1.5.0.zip")
+	layerdIn(t, "apply", "--repo", repo, "--allow-dirty", "--requests-per-second", "15")
+
+	for _, env := range environments {
+		layer := "common-" + env
+		sum := strings.TrimSpace(layerdIn(t, "get", "common", "--env", env, "--repo", repo, "--field", "sha256"))
+		version := awsCLI(t, "lambda get-layer-version --layer-name "+layer+" --version-number 1")
+		if d, _ := version["Description"].(string); len(sum) != 64 || !strings.Contains(d, "v1.5.0 sha256:"+sum[:12]) {
+			t.Errorf("%s: sha256 %q, %+v", layer, sum, version)
+		}
+		policy := awsCLI(t, "lambda get-layer-version-policy --layer-name "+layer+" --version-number 1")
+		if text, _ := policy["Policy"].(string); !strings.Contains(text, "layerd-") || !strings.Contains(text, "210987654321") {
+			t.Errorf("%s: %+v", layer, policy)
+		}
+		parameter := awsCLI(t, "ssm get-parameter --name /layerd/"+env+"/common/version")
+		if got := fmt.Sprint(parameter["Parameter"]); !strings.Contains(got, "Value:1.5.0") {
+			t.Errorf("%s: %s", env, got)
+		}
+		if list := awsCLI(t, "lambda list-layer-versions --layer-name "+layer); len(list["LayerVersions"].([]any)) != 1 {
+			t.Errorf("%s: %+v", layer, list)
+		}
+	}
+	again := layerdIn(t, "apply", "--repo", repo, "--allow-dirty")
+	if !strings.Contains(again, "nothing to do") {
+		t.Errorf("a second run: %s", again)
+	}
+}
+
+func layerdIn(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "layerd", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("layerd %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func awsCLI(t *testing.T, args string) (answer map[string]any) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "aws", append(strings.Fields(args), "--output", "json")...).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &answer)
+	}
+	if err != nil {
+		t.Fatalf("aws %s: %v\n%s", args, err, out)
+	}
+	return answer
+}
+
+// createFunctions makes them as a user does; moto wants the role to exist.
+func createFunctions(t *testing.T, endpoint string, n int, environments []string) {
+	t.Helper()
+	form := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {"function"},
+		"AssumeRolePolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close() // awssim knows no roles, and needs none
+	cfg, err := config.LoadDefaultConfig(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := lambda.NewFromConfig(cfg)
+	for i := range n {
+		_, err := client.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+			FunctionName: aws.String(fmt.Sprintf("makoto-%03d-%s", i, environments[i%len(environments)])), Runtime: lambdatypes.RuntimePython312,
+			Handler: aws.String("a.b"), Role: aws.String("arn:aws:iam::123456789012:role/function"),
+			Code: &lambdatypes.FunctionCode{ZipFile: awssim.Zip(map[string]string{"a.py": ""})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
