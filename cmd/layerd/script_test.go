@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject,
+			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject, "fleet": fleet,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
