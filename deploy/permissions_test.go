@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/layerd/layerd/internal/health"
 )
 
 // artifactBucket is the ARN of a bucket with archives of layers.
@@ -51,9 +53,13 @@ func permissions() map[string]permission {
 		"lambda.ListProvisionedConcurrencyConfigs": {action: "lambda:ListProvisionedConcurrencyConfigs"},
 		"lambda.ListCodeSigningConfigs":            {action: "lambda:ListCodeSigningConfigs"},
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
+		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
+		"lambda.CreateFunction":                    {action: "lambda:CreateFunction", also: []string{"lambda:TagResource", "iam:PassRole"}, person: true}, // doctor --probe
+		"lambda.DeleteFunction":                    {action: "lambda:DeleteFunction", person: true},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
+		"cloudwatch.PutMetricData":                 {action: "cloudwatch:PutMetricData"}, // in the namespace layerd
 		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
 		"resourcegroupstaggingapi.GetResources":    {action: "tag:GetResources"},
 		"sts.GetCallerIdentity":                    {},
@@ -224,7 +230,7 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	// IAM knows no resources for them.
 	everywhere := []string{
 		"lambda:ListFunctions", "lambda:ListLayerVersions", "lambda:ListCodeSigningConfigs", "tag:GetResources", "cloudtrail:LookupEvents",
-		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData",
+		"cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:PutMetricData", "lambda:GetAccountSettings",
 	}
 	for _, s := range statements(t, c) {
 		resources := list(at(t, s, "Resource"))
@@ -238,6 +244,9 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 			}
 			if strings.Contains(a, "*") {
 				t.Errorf("%s allows more than it says", a)
+			}
+			if a == "cloudwatch:PutMetricData" && at(t, s, "Condition", "StringEquals", "cloudwatch:namespace") != health.FiguresNamespace {
+				t.Errorf("%s is allowed in the namespaces of others", a)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ var floors = map[string]int{
 	"redact":  0, "strictyaml": 0, "words": 0,
 	"window": 1, "state": 1, "store": 1,
 	"awscall": 2, // what adapters of AWS share: see forAdapters
-	"archive": 2, "desired": 2, "lease": 2, "ruling": 2,
+	"archive": 2, "desired": 2, "hint": 2, "lease": 2, "ruling": 2,
 	"bump": 3, "catalog": 3, "rollout": 3, "health": 3,
 	"plan":      4,
 	"reconcile": 5, "parameters": 5,
@@ -64,7 +64,7 @@ var worldly = []string{
 // pure packages take everything as arguments; health asks as well, but only
 // the Source that it is given. impure is what their non-test files must not
 // import, with the reason.
-var pure = []string{"window", "state", "bump", "catalog", "rollout", "plan", "reconcile", "health", "why", "present", "parameters"}
+var pure = []string{"window", "state", "bump", "catalog", "rollout", "plan", "reconcile", "health", "why", "present", "parameters", "hint"}
 
 var impure = map[string]string{
 	"net": "network", "net/http": "network", "os": "disk", "os/exec": "processes", "log": "log", "log/slog": "log",

@@ -17,9 +17,15 @@ type doctorFlags struct {
 	repo   repoFlags
 	store  storeFlags
 	env    string
-	layer  string
 	rate   float64
-	output oneOf
+	region string
+
+	layer                   string
+	runtimes, architectures []string
+
+	probe     bool
+	probeRole string
+	output    oneOf
 
 	config    string
 	noMessage bool
@@ -28,9 +34,27 @@ type doctorFlags struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor [--env ENV] {--repo PATH|URL | --config FILE|env:NAME}",
-		Short: "Say whether a set-up is right, and what is missing",
-		Long: `doctor examines what layerd needs for one environment, or without --env for all:
+		Use:   "doctor {FUNCTION[:ALIAS] | --layer FILE|ARN | [--env ENV] --repo PATH|URL}",
+		Short: "Say whether a function, an archive or a set-up is right",
+		Long: `doctor FUNCTION looks at one function as it is live: which layers it has and
+whether they exist, whether what is in them fits its runtime, what hides what, how
+large it all is, and who else writes to it. With --env and --repo also what Git
+asks of it; without them AWS alone is looked at, in --region. FUNCTION:ALIAS looks
+at what the alias serves. Of variables only those are read that are meant to name
+a layer's version. docs/doctor.md lists what it can find.
+
+--probe makes a temporary function of the same runtime, architecture and layers
+with the role that --probe-role names, imports what layer.yaml lists under imports,
+shows path, versions and the names of variables, and removes the function. Its
+name is in the store before it is made: after a kill, the next doctor FUNCTION
+removes it. It needs lambda:CreateFunction, InvokeFunction, DeleteFunction and
+TagResource on layerd-probe-*, and iam:PassRole on the role.
+
+doctor --layer looks into an archive, a zip here or a layer version's: runtimes and
+architectures are those of layer.yaml or of the version, or of the flags.
+
+doctor without either examines what layerd needs for one environment, or without
+--env for all:
 Git, credentials, each permission, the store, the clock and the window. Every
 line that is not ✓ says what to do, and names the IAM action that is missing and
 on what.
@@ -50,31 +74,76 @@ names where --repo and --store do not, and everybody who is told, with one test
 message each. It reads as whoever runs it: of what the daemon's own user may
 read, and of credentials that systemd gives to the unit alone, it knows nothing.
 
-Exit codes: 0 all is well, 1 something is not, or could not be examined.`,
-		Example: `  layerd doctor --env prod --repo .
+Exit codes: 0 all is well, 1 something is not, or (of a set-up) could not be
+examined. Of a function or an archive, warnings and what is unknown are 0.`,
+		Example: `  layerd doctor makoto-chat-handler-prod --env prod --repo .
+  layerd doctor makoto-chat-handler-prod:live --region ap-northeast-1
+  layerd doctor --layer dist/makoto-common-1.4.2.zip --runtime python3.12
+  layerd doctor --env prod --repo .
   layerd doctor --env prod --repo https://github.com/acme/layers.git -o json
   layerd doctor --config /etc/layerd/layerd.yaml`,
 		Args: arguments("[FUNCTION]"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 || f.layer != "" {
-				return usage("examine a set-up with doctor --env ENV",
-					"examining a function or an archive is not supported yet")
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return a.doctor(cmd.Context(), &f)
+			return a.completeFlag(offerFunctions)(cmd, args, begun)
 		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.doctorOf(cmd, &f, args) },
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined (default: all)")
-	fs.StringVar(&f.layer, "layer", "", "a layer archive to examine (not supported yet)")
+	fs.StringVar(&f.layer, "layer", "", "examine an archive: a zip, or the ARN of a layer version, `FILE|ARN`")
+	fs.StringVar(&f.region, "region", "", "only this `REGION`; without a repository the one to look in (default AWS_REGION)")
+	fs.BoolVar(&f.probe, "probe", false, "import the layers' modules in a temporary function, which is removed again")
+	fs.StringVar(&f.probeRole, "probe-role", "", "the `ROLE` of the temporary function, which may do nothing")
+	fs.StringArrayVar(&f.runtimes, "runtime", nil, "with --layer: it is for this `RUNTIME` (may be repeated)")
+	fs.StringArrayVar(&f.architectures, "architecture", nil, "with --layer: it is for `x86_64|arm64` (may be repeated)")
 	rateFlag(cmd, &f.rate, 5)
 	fs.StringVar(&f.config, "config", "", "examine the daemon's configuration as well: `FILE|env:NAME`")
 	fs.BoolVar(&f.noMessage, "no-message", false, "do not send the test message to those that the configuration names")
-	outputFlag(cmd, &f.output, "text", "json")
+	outputFlag(cmd, &f.output, "text", "json", "sarif")
 	// The flag exists, so this cannot fail.
 	_ = cmd.RegisterFlagCompletionFunc("env", a.completeFlag(offerEnvironments))
 	return cmd
+}
+
+// doctorOf does what the command line asks for: a function, an archive or a set-up.
+func (a *app) doctorOf(cmd *cobra.Command, f *doctorFlags, args []string) error {
+	given := func(name string) bool { return cmd.Flags().Changed(name) }
+	of := "a set-up"
+	switch {
+	case len(args) > 0 && given("layer"):
+		return usage("name one of them", "doctor FUNCTION and --layer are two questions")
+	case len(args) > 0:
+		of = "a function"
+	case given("layer"):
+		of = "an archive"
+	}
+	for _, x := range []struct{ flag, of, hint string }{
+		{"runtime", "an archive", "a function has one of its own"}, {"architecture", "an archive", "a function has one of its own"},
+		{"probe", "a function", "name the function"}, {"probe-role", "a function", "name the function"},
+		{"config", "a set-up", "leave it out"}, {"no-message", "a set-up", "leave it out"},
+	} {
+		if given(x.flag) && of != x.of {
+			return usage(x.hint, "--%s says nothing about %s", x.flag, of)
+		}
+	}
+	if of == "a set-up" && given("region") {
+		return usage("name an environment with --env; its file says which Regions it has", "--region says nothing about %s", of)
+	}
+	if of == "a set-up" && f.output.value == "sarif" {
+		return usage("sarif is for a function or an archive; take json", "a set-up has no place in code")
+	}
+	switch of {
+	case "a function":
+		return a.doctorFunction(cmd.Context(), cmd, f, args[0])
+	case "an archive":
+		return a.doctorLayer(cmd.Context(), cmd, f)
+	}
+	return a.doctor(cmd.Context(), f)
 }
 
 // check is one part of an examination. It adds a result for each thing it

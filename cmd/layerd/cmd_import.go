@@ -317,7 +317,7 @@ func (o otherTools) fights(t inspect.Territory) (all []inspect.Fight, err error)
 }
 
 // writeNew writes files where there are none.
-func writeNew(dir string, files []inspect.File) error {
+func writeNew(dir string, files []inspect.RepositoryFile) error {
 	for _, f := range files {
 		at := filepath.Join(dir, filepath.FromSlash(f.Name))
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 )
 
-// fleet adds a fleet of 600 functions in two Regions that nobody has made for layerd:
+// seedFleet adds a fleet of 600 functions in two Regions that nobody has made for layerd:
 // of three environments, with mixed versions, layers of others, images and replicas.
-func fleet(ts *testscript.TestScript, _ bool, _ []string) {
+func seedFleet(ts *testscript.TestScript, _ bool, _ []string) {
 	w := world(ts)
 	w.PutRole(awssim.Role{ARN: "arn:aws:iam::" + simAccount + ":role/layerd"})
 	const vendor = "464622532012"

@@ -105,9 +105,12 @@ func TestInterruptedApply(t *testing.T) {
 // Whatever is read when plan or apply is interrupted, AWS or the store, nothing is
 // said to have failed, and no words of a library are shown.
 func TestInterruptedWhileReading(t *testing.T) {
-	repo := testRepo(t)
+	repo, step := testRepo(t), 1
+	if testing.Short() {
+		step = 7
+	}
 	for _, command := range []string{"plan", "apply"} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += step {
 			w := newWorld()
 			aws := httptest.NewServer(w.Handler())
 			t.Setenv("AWS_ENDPOINT_URL", aws.URL)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // mistake is one that many commands can be called with.
@@ -23,6 +25,7 @@ type mistake struct {
 // a wrong command line, 78 for what is written in the repository, 75 for what may be
 // in reach later.
 func TestExitByKind(t *testing.T) {
+	nightly.NotShort(t, "it calls commands one after the other, with mistakes that end them before anything begins")
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for name, text := range map[string]string{
@@ -53,7 +56,7 @@ func TestExitByKind(t *testing.T) {
 	commands := map[string][]string{
 		"plan": {"plan"}, "apply": {"apply"}, "why": {"why", "x"}, "rollback": {"rollback", "dev", "makoto-common", "--reason", "x"},
 		"history": {"history"}, "window": {"window", "dev"}, "retry": {"retry", "dev", "--reason", "x"}, "forget": {"forget", "gone"},
-		"approve": {"approve", "dev", strings.Repeat("0", 64)}, "init": {"store", "init"}, "doctor": {"doctor", "--env", "dev"},
+		"approve": {"approve", "dev", strings.Repeat("0", 64)}, "init": {"store", "init"}, "doctor": {"doctor", "--env", "dev"}, "usage": {"usage"},
 	}
 	for _, m := range mistakes() {
 		for name, command := range commands {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/goldentest"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
 
@@ -21,6 +22,7 @@ import (
 // All of it was written in the first night of 2000, so that nothing depends on
 // when the test runs. -update writes the words anew.
 func TestPast(t *testing.T) {
+	nightly.NotShort(t, "it reads bytes of an older layerd, in one process after the other")
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "past"),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/demo"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/store"
 )
 
@@ -81,6 +82,7 @@ func parses(command string) error {
 // histories, answers, messages in all their stories) is one that layerd's own parser
 // takes, with the repository or the store that is meant.
 func TestW1Pinned(t *testing.T) {
+	nightly.NotShort(t, "it parses pinned texts")
 	// The pinned command line and help are no output about a repository, and pages and
 	// the outputs that are made in a folder of the test have none to name.
 	skip := []string{"cli.txt", "help.txt", "README.md", "pinned_messages.txt"}
@@ -122,6 +124,7 @@ func TestW1Pinned(t *testing.T) {
 
 // W1: the story of layerd demo names commands that parse.
 func TestW1Demo(t *testing.T) {
+	nightly.NotShort(t, "it reads what a story prints that internal/demo plays as well")
 	var out strings.Builder
 	if err := demo.Run(t.Context(), demo.Options{Out: &out, Width: 1000}); err != nil {
 		t.Fatal(err)
@@ -173,6 +176,7 @@ func TestW1Suggest(t *testing.T) {
 // W1: outside of the help, a text in the code names a command only where it carries its
 // store or repository; all others are made by suggest, or by what messages end with.
 func TestW1Source(t *testing.T) {
+	nightly.NotShort(t, "it parses the source")
 	set := token.NewFileSet()
 	for _, root := range []string{".", "../../internal"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

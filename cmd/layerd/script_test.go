@@ -32,12 +32,21 @@ func TestMain(m *testing.M) {
 // TestScripts drives the real binary. Every script has an AWS of its own, and
 // a Git server at $GIT that serves what the command commit gave it.
 func TestScripts(t *testing.T) {
+	dir, files := filepath.Join("testdata", "script"), []string(nil)
+	if testing.Short() {
+		// Each command is a process of its own, and instrumented: these are the ones in
+		// which the most happens at once.
+		for _, name := range []string{"apply", "publish", "rollback", "run", "waves"} {
+			files = append(files, filepath.Join(dir, name+".txtar"))
+		}
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: dir, Files: files,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject, "fleet": fleet,
+			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject, "traffic": traffic, "tag": tagFunction, "fleet": seedFleet,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,
@@ -190,13 +199,38 @@ func newFunction(ts *testscript.TestScript, _ bool, args []string) {
 	world(ts).PutFunction(awssim.Function{Name: args[0], Runtime: "python3.12"})
 }
 
+// tag FUNCTION KEY VALUE: somebody tags a function.
+func tagFunction(ts *testscript.TestScript, _ bool, args []string) {
+	world(ts).EditFunction(args[0], func(f *awssim.Function) { f.Tags = map[string]string{args[1]: args[2]} })
+}
+
+// traffic FUNCTION[:QUALIFIER] AGO CALLS ERRORS LENGTH: callers call it, each time for so
+// long.
+func traffic(ts *testscript.TestScript, _ bool, args []string) {
+	name, qualifier, _ := strings.Cut(args[0], ":")
+	before, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	calls, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	failed, err := strconv.Atoi(args[3])
+	ts.Check(err)
+	length, err := time.ParseDuration(args[4])
+	ts.Check(err)
+	world(ts).PutTraffic(awssim.Traffic{
+		Function: name, Qualifier: qualifier, Time: time.Now().Add(-before), Invocations: calls, Errors: failed, Throttles: 1, Duration: length,
+	})
+}
+
 // calls OPERATION N: it was called so often since the last calls; * stands for
-// all writes.
+// all writes, and . for all calls.
 func calls(ts *testscript.TestScript, _ bool, args []string) {
 	w := world(ts)
 	got := w.Count(args[0])
-	if args[0] == "*" {
+	switch args[0] {
+	case "*":
 		got = w.Writes()
+	case ".":
+		got = len(w.Calls())
 	}
 	w.ResetCalls()
 	if fmt.Sprint(got) != args[1] {

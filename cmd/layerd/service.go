@@ -201,7 +201,12 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	} else {
 		s.holder.Reset() // beats of another store mean nothing in this one
 	}
+	events, queue, err := s.events(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	u.daemon, err = daemon.New(daemon.Options{
+		Events: events, EventsName: queue,
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Artifacts: daemon.NewArtifacts(daemon.ArtifactOptions{Connect: connect, Files: daemon.FilesOf(repo), Store: u.store, Repository: identity, Log: s.log}),
 		Rates:     reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},

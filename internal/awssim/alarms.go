@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 )
 
-// Alarm is a CloudWatch alarm in the state a test wants it in: no alarm here
-// looks at metrics.
+// Alarm is a CloudWatch alarm: in the state a test wants it in, or, with a Rule, in the
+// one that its series puts it in whenever somebody asks.
 type Alarm struct {
 	Account, Region string // default: the World's
 	Name            string
@@ -20,6 +20,9 @@ type Alarm struct {
 	State           string // OK (default), ALARM or INSUFFICIENT_DATA
 	Reason          string
 	Since           time.Time // of the state; default: now
+	// Rule is what it looks at; nil = the State stays as it was put. A new alarm with a
+	// rule is at INSUFFICIENT_DATA.
+	Rule *AlarmRule
 }
 
 func (a Alarm) arn() string {
@@ -32,6 +35,9 @@ func (w *World) PutAlarm(a Alarm) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a.Account, a.Region = cmp.Or(a.Account, w.opts.Account), cmp.Or(a.Region, w.opts.Region)
+	if a.Rule != nil {
+		a.State = cmp.Or(a.State, "INSUFFICIENT_DATA")
+	}
 	a.State = cmp.Or(a.State, "OK")
 	if a.Since.IsZero() {
 		a.Since = time.Now()
@@ -53,6 +59,7 @@ func (c *call) describeAlarms(in *cloudwatch.DescribeAlarmsInput) (any, *apiErro
 	if e := checkAlarmFilters(in); e != nil {
 		return nil, e
 	}
+	c.look()
 	var alarms []Alarm
 	for _, name := range sortedKeys(c.store.alarms) {
 		if a := c.store.alarms[name]; wantsAlarm(in, a) {

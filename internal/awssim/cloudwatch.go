@@ -1,6 +1,10 @@
 package awssim
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -21,8 +25,34 @@ func (c *call) routeCloudWatch(r *http.Request, body []byte) *apiError {
 		return cborOp(c, body, (*call).describeAlarms)
 	case "GetMetricData":
 		return cborOp(c, body, (*call).getMetricData)
+	case "PutMetricData":
+		body, err := inflated(r, body)
+		if err != nil {
+			return refuse(400, "SerializationException", "%v", err)
+		}
+		return cborOp(c, body, (*call).putMetricData)
 	}
 	return unsupported("cloudwatch:" + c.log.Operation)
+}
+
+// maxInflated is how large a request may be that comes compressed.
+const maxInflated = 1 << 20
+
+// inflated returns a body as it was before it was compressed, as the SDK does with
+// large ones where the model allows it.
+func inflated(r *http.Request, body []byte) ([]byte, error) {
+	if r.Header.Get("Content-Encoding") != "gzip" {
+		return body, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	body, err = io.ReadAll(io.LimitReader(z, maxInflated+1))
+	if err == nil && len(body) > maxInflated {
+		err = fmt.Errorf("more than %d bytes", maxInflated)
+	}
+	return body, err
 }
 
 func cborOp[In any](c *call, body []byte, do func(*call, *In) (any, *apiError)) *apiError {

@@ -1,8 +1,9 @@
 // Package awssim is an AWS small enough to live in memory. It speaks the wire
-// protocols of seven services on one door: Lambda (functions, versions,
+// protocols of eight services on one door: Lambda (functions, versions,
 // aliases, layers, policies, tags, invocations, provisioned concurrency, code
-// signing), S3 (buckets and objects with their versions), SSM (Parameter Store), STS,
-// the Resource Groups Tagging API, CloudWatch (alarms and metrics, to be read) and
+// signing), S3 (buckets and objects with their versions), SSM (Parameter Store), SQS
+// (standard queues, which EventBridge forwards to: Forward), STS, the Resource Groups
+// Tagging API, CloudWatch (alarms, and metrics) and
 // CloudTrail (who changed what). The official Go SDK and the AWS
 // CLI cannot tell it from the real one in what layerd does with it.
 //

@@ -88,7 +88,7 @@ func newAnswer(status int, contentType, requestID string, body []byte) answer {
 }
 
 // failed writes an error the way its service does: REST-JSON for Lambda, JSON
-// 1.1 for tagging, CloudTrail and SSM, XML for STS and S3, CBOR for CloudWatch.
+// 1.1 for tagging, CloudTrail, SSM and SQS (1.0, which is the same), XML for STS and S3, CBOR for CloudWatch.
 func (c *call) failed(e *apiError) answer {
 	var a answer
 	requestID := c.id
@@ -99,9 +99,12 @@ func (c *call) failed(e *apiError) answer {
 		a = newAnswer(e.status, "text/xml", requestID, stsError(requestID, e))
 	case "cloudwatch":
 		a = cborError(requestID, e)
-	case "tagging", "cloudtrail", "monitoring", "ssm":
+	case "tagging", "cloudtrail", "monitoring", "ssm", "sqs":
 		body, _ := json.Marshal(map[string]string{"__type": e.code, "Message": e.message}) // strings only
 		a = newAnswer(e.status, "application/x-amz-json-1.1", requestID, body)
+		if c.log.Service == "sqs" {
+			a.header.Set("X-Amzn-Query-Error", queryCode(e.code)+";Sender")
+		}
 	default:
 		a = newAnswer(e.status, "application/json", requestID, lambdaError(e))
 		a.header.Set("X-Amzn-ErrorType", e.code)

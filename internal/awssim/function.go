@@ -148,6 +148,8 @@ func (w *World) change(f *function, v *version, now time.Time) {
 		v.LastUpdateStatus = "InProgress"
 		v.LastUpdateStatusReason, v.LastUpdateStatusReasonCode = "The function is being created.", "Creating"
 	}
+	w.announce(f, v.Version, "InProgress", now)
+	w.announce(f, v.Version, "Active", v.settles)
 }
 
 // busy refuses what must wait for a create or update to end.
@@ -281,6 +283,7 @@ func (w *World) publish(f *function, description *string, now time.Time) *versio
 		v.settled, v.settles = w.newID(), now.Add(w.opts.SnapStart)
 		v.failure, f.failNextVersion = w.snapshotFailure(f, v), nil
 	}
+	w.announce(f, v.Version, "Active", later(now, v.settles))
 	f.published = append(f.published, v)
 	return v
 }

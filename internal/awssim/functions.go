@@ -223,6 +223,7 @@ func (c *call) deleteFunction(in *lambda.DeleteFunctionInput) (any, *apiError) {
 	}
 	if ref.qualifier == "" {
 		delete(c.store.functions, f.name)
+		c.w.announce(f, "$LATEST", "Deleted", c.now)
 		f.tags = nil
 		c.w.tagged(f, c.now)
 		return nil, nil

@@ -45,7 +45,7 @@ func tokens(perSecond float64) *rate.Limiter {
 // admit spends one request, or refuses as the service would.
 func (l *limiters) admit(service, operation string, now time.Time) *apiError {
 	switch {
-	case service == "sts" || service == "s3": // thousands a second
+	case service == "sts" || service == "s3" || service == "sqs": // thousands a second
 		return nil
 	case service == "tagging":
 		if !l.tagging.AllowN(now, 1) {

@@ -29,6 +29,7 @@ func (w *World) EditFunctionAs(user, name string, edit func(*Function)) {
 	f.latest.Function, f.latest.settles = v, time.Time{}
 	w.tagged(f, time.Now())
 	w.edited(f, user, v.Layers)
+	w.announce(f, "$LATEST", "Active", time.Now())
 }
 
 // BlockRuntime adds to Options.BlockedRuntimes: the day has come for one more.
@@ -84,6 +85,7 @@ func (w *World) DropFunction(name string) {
 	if f, _ := w.find(name); f != nil {
 		delete(w.stores[f.place].functions, f.name)
 		w.tagged(f, time.Now())
+		w.announce(f, "$LATEST", "Deleted", time.Now())
 	}
 }
 
@@ -103,6 +105,8 @@ func (w *World) DropLayerVersion(arn string) {
 	ref, n, _ := parseLayerVersion(arn)
 	if v, live := w.layerVersion(ref, n); live {
 		v.deleted, v.Grants = true, nil
+		w.addEvent(trailEvent{place: ref.place, source: lambdaService, name: trailNames["DeleteLayerVersion"], kind: "AWS::Lambda::LayerVersion", resource: ref.name, at: time.Now(),
+			arn: "arn:" + partition(ref.region) + ":iam::" + ref.account + ":user/console", request: map[string]any{"layerName": ref.name, "versionNumber": n}})
 	}
 }
 

@@ -55,6 +55,11 @@ func (w *World) serve(r *http.Request) (answer, error) {
 	if fault.Before != nil {
 		return c.fail(fault.Before)
 	}
+	if refused == nil {
+		if err := c.awaitMessage(r.Context()); err != nil {
+			return answer{}, err
+		}
+	}
 	a := c.carryOut(refused)
 	if err := wait(r.Context(), c.takes+fault.Linger); err != nil {
 		c.log.Status = 0
@@ -138,6 +143,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 		c.log.Service = "cloudwatch"
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "GraniteServiceVersion20100801."):
 		c.log.Service = "monitoring" // CloudWatch as the AWS CLI asks it, in JSON, and signs for it
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS."):
+		c.log.Service = "sqs"
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM."):
 		c.log.Service = "ssm"
 	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
@@ -170,6 +177,9 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	case "tagging":
 		c.log.Operation = target(r)
 		return c.routeTagging(body)
+	case "sqs":
+		c.log.Operation = target(r)
+		return c.routeSQS(body)
 	case "ssm":
 		c.log.Operation = target(r)
 		return c.routeSSM(body)

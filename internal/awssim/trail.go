@@ -93,6 +93,17 @@ func (w *World) addEvent(ev trailEvent) {
 	ev.id, ev.seq = w.newID(), len(w.trail)
 	ev.user = ev.arn[strings.LastIndex(ev.arn, "/")+1:] // of a role: its session name
 	w.trail = append(w.trail, ev)
+	w.called(ev)
+}
+
+// detail is what CloudTrail wrote.
+func (ev trailEvent) detail() map[string]any {
+	return map[string]any{
+		"eventVersion": "1.10", "eventSource": ev.source, "eventName": ev.name, "eventID": ev.id,
+		"eventTime": ev.at.UTC().Format(time.RFC3339), "awsRegion": ev.region, "recipientAccountId": ev.account,
+		"userIdentity": map[string]string{"arn": ev.arn, "accountId": ev.account}, "requestID": ev.requestID,
+		"requestParameters": ev.request, "errorCode": ev.error, "readOnly": false,
+	}
 }
 
 type lookupInput struct {
@@ -188,12 +199,7 @@ func (in lookupInput) matches(ev trailEvent) (bool, *apiError) {
 }
 
 func (ev trailEvent) doc() trailDoc {
-	raw, _ := json.Marshal(map[string]any{ // strings and lists of them only
-		"eventVersion": "1.10", "eventSource": ev.source, "eventName": ev.name, "eventID": ev.id,
-		"eventTime": ev.at.UTC().Format(time.RFC3339), "awsRegion": ev.region, "recipientAccountId": ev.account,
-		"userIdentity": map[string]string{"arn": ev.arn, "accountId": ev.account}, "requestID": ev.requestID,
-		"requestParameters": ev.request, "errorCode": ev.error, "readOnly": false,
-	})
+	raw, _ := json.Marshal(ev.detail()) // strings and lists of them only
 	return trailDoc{EventId: ev.id, EventName: ev.name, EventSource: ev.source, Username: ev.user, ReadOnly: strconv.FormatBool(false),
 		AccessKeyId: ev.key, EventTime: float64(ev.at.Unix()), CloudTrailEvent: string(raw),
 		Resources: []trailResource{{ev.kind, ev.resource}}, key: fmt.Sprintf("%020d", math.MaxInt64-ev.seq)}

@@ -73,6 +73,8 @@ type World struct {
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
 	trail     []trailEvent
+	rules     []rule
+	queueNews chan struct{} // closed when any queue changes, and made anew
 	calls     []Call
 	seq       int // of calls
 	onCall    func(Call) Fault
@@ -92,6 +94,7 @@ type store struct {
 	alarms     map[string]Alarm
 	signing    map[string]*signingConfig // by ARN
 	parameters map[string]*Parameter
+	queues     map[string]*queue
 	metrics    map[string][]sample // by seriesKey
 	limits     *limiters
 }
@@ -127,6 +130,7 @@ func New(o Options) *World {
 		buckets:   map[string]*bucket{},
 		downloads: map[string]download{},
 		snapshots: map[string]updateFailure{},
+		queueNews: make(chan struct{}),
 	}
 }
 
@@ -150,7 +154,7 @@ func (w *World) store(account, region string) *store {
 	s := w.stores[p]
 	if s == nil {
 		s = &store{place: p, functions: map[string]*function{}, layers: map[string]*layer{},
-			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, parameters: map[string]*Parameter{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
+			alarms: map[string]Alarm{}, signing: map[string]*signingConfig{}, parameters: map[string]*Parameter{}, queues: map[string]*queue{}, metrics: map[string][]sample{}, limits: newLimiters(w.opts.Limits)}
 		w.stores[p] = s
 	}
 	return s

@@ -58,6 +58,9 @@ type envState struct {
 	pause time.Duration
 	// dueAt is when a held step may move, by the wall clock; zero = unknown.
 	dueAt time.Time
+	// hinted is when the first event came that its next round is to look at; zero =
+	// none did.
+	hinted time.Time
 	// progressAt is when a round of it last made progress.
 	progressAt time.Time
 	look       look
@@ -160,28 +163,36 @@ func (a *account) startDue(ctx context.Context, w *desiredView, names []string) 
 }
 
 // takeDue picks the environments whose time has come and marks them as busy. When
-// it has come for one it has for all that are free: they read AWS together.
+// it has come for one it has for all that are free: they read AWS together. An event
+// is about some of them, and only those are looked at for it.
 func (a *account) takeDue(w *desiredView, names []string, now time.Time) (due []string, roundNo int, next time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	next = tick
-	var free []*envState
+	var free, hinted []string
+	sweep, soon := tick, tick
 	for _, name := range names {
 		d := a.envs[name]
 		if d.busy {
 			continue
 		}
-		next = min(next, d.wait(w.newest, now))
-		free, due = append(free, d), append(due, name)
+		sweep, soon = min(sweep, d.wait(w.newest, now)), min(soon, d.hintWait(now))
+		free = append(free, name)
+		if d.hintWait(now) == 0 {
+			hinted = append(hinted, name)
+		}
 	}
-	if next > 0 {
-		return nil, 0, next
+	if due = free; sweep > 0 {
+		due = hinted
+	}
+	if len(due) == 0 {
+		return nil, 0, min(sweep, soon)
 	}
 	pause := jitter(a.Interval)
 	a.rounds++
-	for _, d := range free {
+	for _, name := range due {
+		d := a.envs[name]
 		d.busy, d.roundNo, d.began, d.progressAt, d.dueAt, d.pause = true, a.rounds, now, now, time.Time{}, pause
-		d.revision = w.newest
+		d.revision, d.hinted = w.newest, time.Time{}
 	}
 	slices.Sort(due)
 	return due, a.rounds, tick

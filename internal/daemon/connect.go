@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -54,6 +55,12 @@ type Connection struct {
 	*ssm.Store
 	objects *s3.Client
 	http    aws.HTTPClient // for addresses that AWS hands out
+	metrics *cloudwatch.Client
+}
+
+// Measure implements [round.Examiner].
+func (c Connection) Measure(ctx context.Context, list []health.Measure, from, to time.Time, point time.Duration) ([]health.Sum, error) {
+	return c.metrics.Measure(ctx, list, from, to, point)
 }
 
 // Objects reads S3.
@@ -108,7 +115,7 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 	if err != nil {
 		return Connection{}, err
 	}
-	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o)}
+	c.clients[p] = Connection{client, source, kept, objects, downloader(c.cfg, c.o), source}
 	return c.clients[p], nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon/metrics"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/hint"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
@@ -54,8 +55,12 @@ type Options struct {
 	Repeat  time.Duration   // after which an open alert is repeated; 0 = 24 hours
 	Suffix  string          // of the commands that messages name; see notify.Options
 	Secrets []Secret        // that the configuration names; see secrets.go
-	Term    time.Duration   // of leases; 0 = lease.Term
-	Log     *slog.Logger    // nil = no log
+	// Events is the queue in which it stands what happens in AWS, nil = none, and
+	// EventsName what it is called in the log; see hints.go.
+	Events     hint.Queue
+	EventsName string
+	Term       time.Duration // of leases; 0 = lease.Term
+	Log        *slog.Logger  // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
 	Metrics *metrics.Metrics
 }
@@ -114,6 +119,7 @@ type Daemon struct {
 	reported        string                         // what tellRepository last reported, in short
 	reportedAt      time.Time
 	unreadable      map[string]unreadable // secrets that cannot be read, by key
+	deaf            deafness              // whether the queue of events can be read
 
 	// Only the delivery touches this: why a target takes no messages, as last logged.
 	loggedTargets map[string]string
@@ -176,7 +182,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if d.newest().Files == nil {
 		d.startRead(ctx, d.newest()) // the last good commits are followed
 	}
-	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.secretsLoop, d.balanceLoop} {
+	for _, loop := range []func(context.Context){d.pullLoop, d.rereadLoop, d.deliverLoop, d.secretsLoop, d.balanceLoop, d.hintsLoop} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Go(func() { d.runAccounts(ctx) })

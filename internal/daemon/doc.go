@@ -21,6 +21,7 @@
 //	account_lease.go  how it gets, loses and releases its lease; balance.go: shares accounts out
 //	replaced.go  a store that was deleted or replaced under the daemon
 //	revisions.go observed, planned, attempted, applied: four revisions
+//	hints.go     a queue of events makes an environment due; nothing of them is believed
 //	tell.go      what a round found, to the notifiers; actors.go: who else changes a function
 //	look.go      when AWS was last read, and why it was not; health.go: is it alive, is it ready
 //

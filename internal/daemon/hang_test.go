@@ -73,8 +73,8 @@ func TestItStopsWhateverHangs(t *testing.T) {
 		t.Run("hangs:"+hang, func(t *testing.T) {
 			t.Parallel()
 			// From the start, in a quiet time, and at moments of a rollout.
-			for _, after := range []time.Duration{0, 30 * time.Second, 120500 * time.Millisecond, 122 * time.Second, 124 * time.Second, 130 * time.Second} {
-				for _, wait := range []time.Duration{0, 3 * time.Second, 50 * time.Second} {
+			for _, after := range nightly.Sample([]time.Duration{0, 30 * time.Second, 120500 * time.Millisecond, 122 * time.Second, 124 * time.Second, 130 * time.Second}, 3) {
+				for _, wait := range nightly.Sample([]time.Duration{0, 3 * time.Second, 50 * time.Second}, 2) {
 					synctest.Test(t, func(t *testing.T) { stopHanging(t, set, after, wait) })
 				}
 			}

@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
@@ -109,7 +111,7 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 		return gitserve.Change{Files: map[string]string{"environments/dev.yaml": text}}
 	}
 	want := map[string][]string{}
-	for _, tc := range []struct {
+	for _, tc := range nightly.Sample([]struct {
 		name   string
 		change gitserve.Change
 		told   string // of dev
@@ -130,7 +132,7 @@ func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
 		{"D4 too large", dev("layers: {common: 1.4.0}\n" + strings.Repeat("#", 2<<20)), "is not followed: 1 problem"},
 		{"D4 gone", gitserve.Change{Delete: []string{"environments/dev.yaml"}}, ""},
 		{"another account", dev(`{account: "210987654321", layers: {common: 1.4.0}}`), ""},
-	} {
+	}, 4) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := neighbours(t)
@@ -169,7 +171,7 @@ func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
 	broken := func(text string) gitserve.Change {
 		return gitserve.Change{Files: map[string]string{"environments/prod.yaml": text}}
 	}
-	for name, prod := range map[string]gitserve.Change{
+	breaks := map[string]gitserve.Change{
 		"a pointer": broken("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12\n"),
 		"not YAML":  broken("layers: [\n"),
 		"not UTF-8": broken("layers: {common: \xff}\n"),
@@ -177,7 +179,9 @@ func TestD4TheLastGoodCommitIsItsOwn(t *testing.T) {
 		"empty":     broken(""),
 		"a link":    {Links: map[string]string{"environments/prod.yaml": "dev.yaml"}},
 		"a folder":  {Delete: []string{"environments/prod.yaml"}, Files: map[string]string{"environments/prod.yaml/x": "x"}},
-	} {
+	}
+	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(breaks)), 2) {
+		prod := breaks[name]
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := neighbours(t)

@@ -60,6 +60,8 @@ type site struct {
 	// stranger is an account whose environments are reached with the keys of
 	// accountID.
 	stranger string
+	// queue is the URL of the queue of events; empty = none.
+	queue string
 }
 
 // reader is a target that keeps its messages.
@@ -301,7 +303,9 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	if s.wrapStore != nil {
 		kept = s.wrapStore(kept)
 	}
+	events, queue := s.events(p)
 	d, err := daemon.New(daemon.Options{
+		Events: events, EventsName: queue,
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
 		Metrics: p.metrics,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/plan"
 )
@@ -136,6 +137,7 @@ func TestO1OneCauseIsToldOnce(t *testing.T) {
 // alert, which stays open and calm for days, and ends when AWS takes it. A restart
 // counts nothing anew.
 func TestO3OneRefusedFunctionIsToldOnce(t *testing.T) {
+	nightly.NotShort(t, "it plays six hours with two processes, one after the other, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)
 		s.interval = 10 * time.Minute

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
@@ -36,6 +37,7 @@ const pastVar = "LAYERD_WRITE_PAST"
 // same story must leave the same keys with the same bytes as it did at commit
 // 6485e27. There is no flag that makes a difference go away.
 func TestPinnedBytes(t *testing.T) {
+	nightly.NotShort(t, "it compares bytes of a story that others play")
 	var told []string
 	var dump string
 	synctest.Test(t, func(t *testing.T) {

@@ -114,7 +114,7 @@ func (w *desiredView) unfollowed() []string {
 type Problem struct {
 	Environment string // empty = of none
 	// Code is that of plan for what Git asks for, else the kind of the alert:
-	// delivery_failed or secret_unreadable.
+	// delivery_failed, secret_unreadable, or aws_stale for the queue of events.
 	Code       string
 	Severity   desired.Severity
 	Place      string // file:line:column, the name of a target, the key of a secret
@@ -159,6 +159,7 @@ func (d *Daemon) listProblems(w *desiredView, targets []notify.TargetStatus) (li
 			})
 		}
 	}
+	list = append(list, d.deafProblem()...)
 	for _, key := range slices.Sorted(maps.Keys(d.unreadable)) {
 		u := d.unreadable[key]
 		list = append(list, Problem{Code: string(notify.SecretUnreadable), Severity: desired.Error, Place: key, Message: u.why, Since: u.since})

@@ -271,7 +271,7 @@ func (d *Daemon) tellRepository(ctx context.Context) {
 	for _, a := range d.accounts {
 		speaks = speaks || a.isFirst(w)
 	}
-	news := fmt.Sprint(speaks, d.head.staleReason() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names, r.Unreachable(), slices.Sorted(maps.Keys(d.unreadable)))
+	news := fmt.Sprint(speaks, d.head.staleReason() != "", r.Store, len(r.Lost), signature(r.Invalid), w.newest, w.tree.Names, r.Unreachable(), slices.Sorted(maps.Keys(d.unreadable)), d.deaf.told)
 	same := news == d.reported && time.Since(d.reportedAt) < reportEvery
 	if !same {
 		d.reported, d.reportedAt = news, time.Now()
@@ -315,6 +315,9 @@ func (d *Daemon) repositoryReport(w *desiredView, targets []notify.TargetStatus)
 	}
 	for id, l := range d.lostLeases {
 		r.Lost = append(r.Lost, notify.LostLease{Account: id, Since: l.since, Reason: l.why})
+	}
+	if d.deaf.told {
+		r.Deaf = &notify.DeafQueue{Queue: d.EventsName, Since: d.deaf.since.Round(0), Reason: d.deaf.why, Interval: d.Interval}
 	}
 	for key, u := range d.unreadable {
 		r.Secrets = append(r.Secrets, notify.UnreadableSecret{Key: key, Since: u.since, Reason: u.why})

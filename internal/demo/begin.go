@@ -39,7 +39,7 @@ func (s *screen) setup(at place) []string {
 // order, after setup: a test takes them from the screen and runs them.
 func tries(at place, world *awssim.World) []try {
 	return []try{
-		{"Release makoto-common 1.4.2", "dev follows within seconds. staging and prod wait for an approval, the command that gives it appears here, and then change in waves.", []string{
+		{"Release makoto-common 1.4.2", "layerd build has made its archive, which is in S3; layerd publishes it, once in each environment. dev follows within seconds. staging and prod wait for an approval, the command that gives it appears here, and then change in waves.", []string{
 			"git clone -c user.name=you -c user.email=you@example.com $REPO layers",
 			"cd layers",
 			"sed -i.bak 's/common: 1.4.1/common: 1.4.2/' environments/*.yaml",

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/layerd/layerd/examples"
+	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
@@ -66,6 +67,7 @@ type story struct {
 	store store.Store
 	book  *notify.Book
 	slack *slack
+	layer archive.Layer // makoto-common as it was released last
 
 	connect   func(context.Context, desired.Environment) (round.Cloud, error)
 	artifacts round.Artifacts
@@ -96,14 +98,14 @@ func Run(ctx context.Context, o Options) error {
 		HTTPClient:  &http.Client{Transport: s.world.Transport()},
 	}, daemon.AWSOptions{RequestsPerSecond: 0.9 * quick.Control, GetFunctionPerSecond: 0.9 * quick.GetFunction, Logger: o.Log})
 	s.artifacts = daemon.NewArtifacts(daemon.ArtifactOptions{Connect: s.connect, Files: daemon.FilesOf(s.repo), Store: s.store, Repository: repository, Log: s.log})
-	if err := seed(s.git, strings.NewReplacer()); err != nil {
+	if err := seed(s.git, strings.NewReplacer(), s.now); err != nil {
 		return err
 	}
 	return s.tell()
 }
 
 // seed commits examples/repo as it is embedded, but for what edit changes.
-func seed(repo *gitserve.Repo, edit *strings.Replacer) error {
+func seed(repo *gitserve.Repo, edit *strings.Replacer, at time.Time) error {
 	files := map[string]string{}
 	err := fs.WalkDir(examples.Repo(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -116,7 +118,7 @@ func seed(repo *gitserve.Repo, edit *strings.Replacer) error {
 	if err != nil {
 		return err
 	}
-	_, err = repo.Commit(gitserve.Change{Subject: "Describe the fleet", Files: files})
+	_, err = repo.Commit(gitserve.Change{Subject: "Describe the fleet", Files: files, When: at})
 	return err
 }
 
@@ -136,7 +138,7 @@ func (s *story) commit(subject, from, to string, environments ...string) error {
 		}
 		files[name] = text
 	}
-	_, err := s.git.Commit(gitserve.Change{Subject: subject, Files: files})
+	_, err := s.git.Commit(gitserve.Change{Subject: subject, Files: files, When: s.now})
 	return err
 }
 

@@ -6,8 +6,8 @@
 //
 // Run plays a story that a newcomer can follow and that fails when any step of
 // it does not come true. Its clock is the story's own: it stands still and is
-// moved, from Tuesday to the change window on Saturday, and through the minutes
-// for which a wave is watched. In return the simulated AWS takes ten times as
+// moved, from Tuesday, when a developer changes a file of the layer, to the change
+// window on Saturday, and through the minutes for which a wave is watched. In return the simulated AWS takes ten times as
 // many requests a second as the real one.
 //
 // Play keeps the daemon running, by the real clock, until its context ends. It
@@ -19,8 +19,9 @@
 // served over HTTP and pulled with go-git, AWS is asked with the real SDK, plans
 // are decided, approved, applied and recorded by the same code as everywhere.
 //
-// The code of all functions is played as well: it imports makoto-common, of
-// which 1.5.0 was packed without its package.
+// makoto-common is built from examples/repo by the code of layerd build, put into the
+// simulated S3, and published from there. The code of all functions is played as well:
+// it imports makoto-common, of which 1.5.0 was zipped by hand without its package.
 //
 // NewWorld returns the simulated fleet alone, for experiments with other tools.
 //

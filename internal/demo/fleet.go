@@ -3,7 +3,6 @@ package demo
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/awssim"
@@ -41,7 +40,6 @@ var commonReleases = map[string][]release{
 		{"1.3.2", false, 180},
 		{"1.4.0", true, 100},
 		{"1.4.1", false, 40},
-		{"1.4.2", false, 2},
 	},
 	"staging": {
 		{"1.1.0", false, 350},
@@ -51,7 +49,6 @@ var commonReleases = map[string][]release{
 		{"1.3.2", false, 170},
 		{"1.4.0", true, 95},
 		{"1.4.1", false, 35},
-		{"1.4.2", false, 1},
 	},
 	"prod": {
 		{"1.1.0", false, 340},
@@ -60,7 +57,6 @@ var commonReleases = map[string][]release{
 		{"1.3.2", false, 160},
 		{"1.4.0", true, 90},
 		{"1.4.1", false, 30},
-		{"1.4.2", false, 1},
 	},
 }
 
@@ -94,8 +90,9 @@ var environments = []string{"dev", "staging", "prod"}
 
 // NewWorld returns the fleet as it is when the story begins: three layers, three
 // environments, other people's layers in various places, one container image
-// and one function that no environment selects. begin is the story's present:
-// versions were published before it.
+// and one function that no environment selects; and the bucket for archives, in
+// which there is none. begin is the story's present: versions were published before
+// it.
 func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
 	return newWorld(begin, awssim.Options{Settle: settle})
 }
@@ -103,6 +100,7 @@ func NewWorld(begin time.Time, settle time.Duration) *awssim.World {
 func newWorld(begin time.Time, o awssim.Options) *awssim.World {
 	o.Account, o.Region = Account, Region
 	w := awssim.New(o)
+	w.PutBucket(awssim.Bucket{Name: bucket, Versioning: "Enabled"})
 	w.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Created: begin.AddDate(0, -3, 0),
 		Grants: []awssim.Grant{{Principal: "*"}},
@@ -166,13 +164,13 @@ func putAlias(w *awssim.World, env, name string) {
 	w.PutAlias(awssim.Alias{Function: name, Name: "live", Version: version})
 }
 
-// broken is a version of makoto-common that was packed without its package, and
-// fixed is the one that follows.
-const broken, fixed = "1.5.0", "1.5.1"
+// The versions of makoto-common that are released in the story: broken was packed
+// without its package, and fixed is the one that follows.
+const next, broken, fixed = "1.4.2", "1.5.0", "1.5.1"
 
-// putRelease publishes a version of makoto-common in an environment, and returns
-// its number.
-func putRelease(w *awssim.World, env, version string, at time.Time) int64 {
+// PutRelease puts a version of makoto-common there, as somebody publishes it without
+// layerd, for stories that begin later; it returns its number.
+func PutRelease(w *awssim.World, env, version string, at time.Time) int64 {
 	return w.PutLayerVersion(awssim.LayerVersion{
 		Name: "makoto-common-" + env, Created: at, License: "MIT", Description: "MAKOTO共通ライブラリ v" + version,
 		Runtimes: []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
@@ -185,7 +183,7 @@ func code(w *awssim.World) func(awssim.Invocation) awssim.Result {
 	return func(in awssim.Invocation) awssim.Result {
 		for _, env := range environments {
 			for _, v := range w.LayerVersions("makoto-common-" + env) {
-				if strings.HasSuffix(v.Description, "v"+broken) && slices.Contains(in.Layers, w.LayerARN(v.Name, v.Number)) {
+				if slices.Contains(in.Layers, w.LayerARN(v.Name, v.Number)) && !hasPackage(v) {
 					return awssim.Result{FunctionError: "Unhandled", Payload: []byte(
 						`{"errorType":"Runtime.ImportModuleError","errorMessage":"Unable to import module 'app': No module named 'makoto_common'"}`)}
 				}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
@@ -69,9 +70,6 @@ func Play(ctx context.Context, o PlayOptions) error {
 	at := place{store: store.Spec{Kind: store.KindSQLite, Location: filepath.Join(dir, "layerd.db")}}
 
 	world := NewWorld(time.Now(), playSettle)
-	for _, version := range []string{broken, fixed} {
-		putRelease(world, "staging", version, time.Now())
-	}
 	address, stop, err := serve(ctx, nil, world.Handler())
 	if err != nil {
 		return fmt.Errorf("serve the simulated AWS: %w", err)
@@ -80,7 +78,7 @@ func Play(ctx context.Context, o PlayOptions) error {
 	at.aws = "http://" + address
 
 	git := gitserve.New()
-	if err := seed(git.Add("acme/layers"), shorter); err != nil {
+	if err := seed(git.Add("acme/layers"), shorter, time.Now()); err != nil {
 		return err
 	}
 	if address, stop, err = serve(ctx, nil, git); err != nil {
@@ -89,6 +87,9 @@ func Play(ctx context.Context, o PlayOptions) error {
 	defer stop()
 	at.git = "http://" + address + "/acme/layers"
 
+	if err := putArchives(ctx, world, at.git); err != nil {
+		return err
+	}
 	kept, err := sqlitestore.Open(at.store.Location)
 	if err != nil {
 		return err
@@ -109,6 +110,28 @@ func Play(ctx context.Context, o PlayOptions) error {
 	err = d.Run(ctx)
 	s.end()
 	return err
+}
+
+// putArchives builds what the repository has under the versions that can be tried, but
+// for the one that breaks what uses it.
+func putArchives(ctx context.Context, world *awssim.World, url string) error {
+	repo, err := gitrepo.New(gitrepo.Options{URL: url})
+	if err != nil {
+		return err
+	}
+	commit, _, err := repo.Pull(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, version := range []string{next, fixed} {
+		built, err := build(ctx, repo, commit.Hash, version)
+		if err != nil {
+			return fmt.Errorf("build makoto-common %s: %w", version, err)
+		}
+		world.PutObject(bucket, key(version), built.zip)
+	}
+	world.PutObject(bucket, key(broken), brokenZip())
+	return nil
 }
 
 // follower returns the daemon, wired as layerd run does it, with a screen in place

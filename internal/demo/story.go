@@ -18,7 +18,7 @@ func (s *story) tell() error {
 	s.says("AWS and Git are simulated inside this process; layerd is not. Nothing leaves this machine.")
 	before := s.layers()
 	for _, chapter := range []func() error{
-		s.inSync, s.healsDrift, s.raises, s.waitsThenChanges, s.changesNothingTwice,
+		s.inSync, s.healsDrift, s.develops, s.raises, s.waitsThenChanges, s.changesNothingTwice,
 	} {
 		if err := s.play(chapter); err != nil {
 			return err
@@ -58,12 +58,20 @@ func (s *story) inSync() error {
 	}
 	changed := slices.ContainsFunc(s.world.Calls(), func(c awssim.Call) bool { return c.Write && c.Service != "ssm" })
 	s.holds(!changed, "AWS was asked %d times, and no function was changed", len(s.world.Calls()))
-	const parameter = "/layerd/prod/makoto-common/version"
-	stands, _ := s.world.Parameter(parameter)
-	s.holds(stands.Value != "", "who uses the layer elsewhere reads %s in SSM: %s", parameter, stands.Value)
+	s.holds(s.isAnnounced("1.4.1"), "who uses the layer elsewhere reads 1.4.1 in %s", announced)
 	blocked := planOf(r, "prod").Regions[0].Blocked
 	s.holds(len(blocked) == 1, "makoto-ocr-prod is left alone: %s", reasonOf(blocked))
 	return nil
+}
+
+// announced is where prod's version of makoto-common stands for those who do not read
+// this repository.
+const announced = "/layerd/prod/makoto-common/version (SSM)"
+
+func (s *story) isAnnounced(version string) bool {
+	name, _, _ := strings.Cut(announced, " ")
+	stands, _ := s.world.Parameter(name)
+	return stands.Value == version
 }
 
 func reasonOf(blocked []plan.Blocked) string {
@@ -113,11 +121,13 @@ func (s *story) raises() error {
 		return err
 	}
 	dev := planOf(r, "dev").Regions[0]
+	s.holds(s.isPublished(dev, "dev", next), "dev      %s", s.published("dev", next))
 	s.holds(s.all("dev", "1.4.2") && applied(dev) == len(services), "dev      %s", summary(dev))
 	s.holds(len(dev.Behind) > 0, "dev      %s", behind(dev))
 	s.holds(heldBy(r, "staging", plan.ByApproval) == len(services), "staging  %s", waiting(planOf(r, "staging").Regions[0]))
 	s.holds(heldBy(r, "prod", plan.ByApproval) == len(services), "prod     %s", waiting(planOf(r, "prod").Regions[0]))
-	s.holds(s.all("staging", "1.4.1") && s.all("prod", "1.4.1"), "staging and prod still run 1.4.1")
+	unpublished := s.live("staging", next).Number == 0 && s.live("prod", next).Number == 0
+	s.holds(unpublished && s.all("staging", "1.4.1") && s.all("prod", "1.4.1"), "staging and prod still run 1.4.1, and %s is not even published there", next)
 	return nil
 }
 
@@ -139,11 +149,13 @@ func (s *story) waitsThenChanges() error {
 	if err != nil {
 		return err
 	}
+	s.holds(s.isPublished(staging.Region, "staging", next), "staging  %s", s.published("staging", next))
 	s.holds(s.all("staging", "1.4.2") && s.isServed("staging", "1.4.2"), "staging  %s", summary(staging.Region))
 	s.holds(staging.smoked == 2, "staging  2 functions, then 13: each wave was tried and watched for 2 minutes")
 	if r, err = s.round("prod"); err != nil {
 		return err
 	}
+	s.holds(s.isPublished(planOf(r, "prod").Regions[0], "prod", next), "prod     %s, which changes no function and waits for no window", s.published("prod", next))
 	s.holds(heldBy(r, "prod", plan.ByWindow) == len(services) && s.all("prod", "1.4.1"),
 		"prod     %s", waiting(planOf(r, "prod").Regions[0]))
 
@@ -155,6 +167,9 @@ func (s *story) waitsThenChanges() error {
 	}
 	s.holds(s.all("prod", "1.4.2") && s.isServed("prod", "1.4.2"), "prod     %s", summary(prod.Region))
 	s.holds(prod.smoked == 3 && prod.Rollout != nil && prod.Rollout.Waves == 3, "prod     1 function, then 4, then 13, each watched for 10 minutes: done at %s", s.now.Format("15:04"))
+	s.holds(s.isAnnounced("1.4.2"), "who uses the layer elsewhere reads %s in %s", next, announced)
+	same := s.live("dev", next).CodeSha256 == s.live("staging", next).CodeSha256 && s.live("dev", next).CodeSha256 == s.live("prod", next).CodeSha256
+	s.holds(same, "dev, staging and prod run the same bytes")
 	s.holds(s.keptForeign(), "every function still has the layers that other teams attached, in their places")
 	return nil
 }
@@ -286,16 +301,19 @@ func heldBy(r round.Result, env string, by plan.By) int {
 }
 
 // waiting returns in one line what waits, for what and until when. Later waves
-// wait for the earlier ones as well, which goes without saying.
+// wait for the earlier ones as well, and all for the publish, which goes without
+// saying.
 func waiting(r plan.Region) string {
 	for _, step := range r.Steps {
-		if step.Held == nil || step.Wave > 1 {
+		if step.Held == nil || step.Function == "" || step.Wave > 1 {
 			continue
 		}
 		functions := functionsOf(r.Steps, func(st plan.Step) bool { return st.Held != nil })
 		var by []string
 		for _, h := range step.Held.All() {
-			by = append(by, string(h.By))
+			if h.By != plan.ByOrder {
+				by = append(by, string(h.By))
+			}
 		}
 		text := fmt.Sprintf("%d functions wait for %s", len(functions), strings.Join(by, " and "))
 		if !step.Held.Until.IsZero() {

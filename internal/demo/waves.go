@@ -86,10 +86,8 @@ func (s *story) isServed(env, version string) bool {
 // numberOf returns the live number of a version of makoto-common, of one that was
 // published in the story too.
 func (s *story) numberOf(env, version string) int64 {
-	for _, v := range s.world.LayerVersions("makoto-common-" + env) {
-		if strings.HasSuffix(v.Description, " v"+version) {
-			return v.Number
-		}
+	if v := s.live(env, version); v.Number > 0 {
+		return v.Number
 	}
 	return number(env, version)
 }
@@ -101,11 +99,14 @@ func (s *story) breaks() error {
 	s.now = time.Date(2026, 11, 30, 10, 0, 0, 0, tokyo)
 	s.begins(s.now, "1.5.0 breaks every function that imports it")
 	before, all := s.layers(), len(services)
-	n := putRelease(s.world, env, broken, s.now)
+	byHand := brokenZip()
+	s.world.PutObject(bucket, key(broken), byHand)
 	if err := s.commit("Raise makoto-common to 1.5.0 in staging", "1.4.1", broken, env); err != nil {
 		return err
 	}
-	s.says("It was packed without its package, which no review shows. In staging a change reaches 2 functions first, then the others.")
+	s.says("Somebody zipped it by hand, in the wrong folder: its package is missing, which no review shows. In staging a change reaches 2 functions first, then the others.")
+	refused := check(byHand, s.layer)
+	s.holds(refused != nil && strings.Contains(refused.Error(), "import_missing"), "layerd build would have refused it: %s", firstOf(refused))
 	if err := s.approved(env); err != nil {
 		return err
 	}
@@ -114,6 +115,7 @@ func (s *story) breaks() error {
 	if err != nil {
 		return err
 	}
+	n := s.numberOf(env, broken)
 	changed := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseChange && done(st) })
 	back := functionsOf(r.Steps, func(st plan.Step) bool { return st.Cause == plan.CauseRollback && done(st) })
 	ro := r.Rollout
@@ -141,7 +143,11 @@ func (s *story) mends() error {
 	const env = "staging"
 	s.now = s.now.Add(2 * time.Hour)
 	s.begins(s.now, "Git goes on to 1.5.1, which has its package")
-	putRelease(s.world, env, fixed, s.now)
+	built, err := s.release(fixed)
+	if err != nil {
+		return err
+	}
+	s.says("layerd build %s: %s", folder, built)
 	if err := s.commit("Raise makoto-common to 1.5.1 in staging", broken, fixed, env); err != nil {
 		return err
 	}

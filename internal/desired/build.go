@@ -99,7 +99,7 @@ func (b *builder) environment() Environment {
 			e.Layers = append(e.Layers, w)
 		}
 	}
-	e.Alias = f.Alias
+	e.Alias, e.OwnerTag = f.Alias, f.OwnerTag
 	e.Rollout = b.rollout(e)
 	b.inBounds(e)
 	b.environmentPins(e)

@@ -111,6 +111,8 @@ func answers() []said {
 		{"retention.function_versions", "retention: {versions_to_keep: 5, function_versions: 0}", "check_off", "may go back to"},
 		{"retention.function_versions", "retention: {versions_to_keep: 5, function_versions: 1000000}", "always_holds", "nothing of it is pruned"},
 		{"environment.alias", "alias: ''", "bad_alias", ""},
+		{"environment.owner_tag", "owner_tag: ''", "out_of_range", ""},
+		{"environment.owner_tag", "owner_tag: team", "", ""},
 		{"environment.max_new", "max_new: 0", "always_holds", "until the plan is approved"},
 		{"environment.max_new", "max_new: 1000000", "check_off", "holds nobody"},
 		{"environment.max_new", "max_new: 1e9", "wrong_type", ""},

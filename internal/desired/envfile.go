@@ -47,6 +47,8 @@ type environmentFile struct {
 	After *afterFile `json:"after"`
 	// What to do about changes made by hand: heal, or report, which changes nothing. Default: heal.
 	Drift driftEntry `json:"drift"`
+	// The functions' tag that names their owner: what layerd usage groups by. A function without the tag has no owner. Default: none is shown.
+	OwnerTag string `json:"owner_tag" jsonschema:"minLength=1,maxLength=128"`
 	// How many versions to keep; without it nothing is pruned. Fewer than 2 are 2: 0 versions does not prune all, and does not turn pruning off.
 	Retention retentionEntry `json:"retention"`
 	// Functions are served through this alias. Default: $LATEST.

@@ -44,6 +44,9 @@ type Environment struct {
 	// NewFunctionsNow is new_functions: now. A function that gets a layer for the
 	// first time, at the number applied here last, need not wait for a window.
 	NewFunctionsNow bool
+	// OwnerTag is the key of the functions' tag that names their owner; empty = none.
+	// It selects nothing, so that a round need not read tags for it.
+	OwnerTag string
 	// Unmanaged has ARNs or globs of layers that may be attached and are none
 	// of our business.
 	Unmanaged []string

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
@@ -53,6 +54,24 @@ func (e Environment) Selects(f *state.Function) bool {
 		}
 	}
 	return false
+}
+
+// MaySelect reports whether a layer of the environment could choose a function of that
+// name, whatever else it has.
+func (e Environment) MaySelect(name string) bool {
+	for i := range e.Layers {
+		w := &e.Layers[i]
+		if slices.ContainsFunc(w.Functions, func(s Selector) bool { return s.Name == "" || Glob(s.Name, name) }) &&
+			!slices.ContainsFunc(w.Except, func(s Selector) bool { return s.onlyName() && Glob(s.Name, name) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyName reports whether nothing but the name decides.
+func (s *Selector) onlyName() bool {
+	return s.Name != "" && len(s.Tags) == 0 && s.Runtime == "" && s.Architecture == "" && !s.Attached
 }
 
 func matchAny(list []Selector, f *state.Function, layer state.LayerARN) bool {

@@ -124,6 +124,7 @@ mode: observe
 max_new: 0
 max_blocked: 3
 new_functions: now
+owner_tag: 担当/team
 layers:
   a: {version: 1.0.0, functions: [x], except: [y], pins: [{functions: [p], version: 3, until: 2026-11-24, reason: r, owner: o}]}
 pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
@@ -148,7 +149,7 @@ pins: [{layer: a, functions: [q, {runtime: "python*"}], version: v0.9.0}]
 	if got := pins[0].Until.UTC().Format(time.RFC3339); got != "2026-11-24T15:00:00Z" || !pins[1].Until.IsZero() {
 		t.Errorf("until %s and %s", got, pins[1].Until)
 	}
-	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || !e.NewFunctionsNow || e.Calendar.Cutoff != 36*time.Hour {
+	if !e.Drift.Report || !e.Observe || e.MaxNew != 0 || *e.MaxBlocked != 3 || !e.NewFunctionsNow || e.Calendar.Cutoff != 36*time.Hour || e.OwnerTag != "担当/team" || e.NeedsTags() {
 		t.Errorf("environment %+v", e)
 	}
 }

@@ -15,7 +15,8 @@
 //	case health.Good:    // go on; v.Sentences names what could not be looked at
 //	}
 //
-// Source is where it looks; internal/health/cloudwatch is the real one.
+// Source is where it looks; internal/health/cloudwatch is the real one. Sink is where
+// Figures are put, of which others make alarms.
 //
 // # What is promised
 //

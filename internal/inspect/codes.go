@@ -12,6 +12,7 @@ func Codes() []Code { return slices.Clone(codes) }
 var codes = []Code{
 	{"alias_differs", "an alias serves other layers than $LATEST has"},
 	{"alias_missing", "the environment serves functions through an alias that this one does not have"},
+	{"alias_unseen", "what the function's aliases serve is not known"},
 	{"archive_unread", "what is in a layer version is not known"},
 	{"bad_elf", "a compiled file that cannot be read"},
 	{"bad_name", "a path in the archive that not every program unpacks alike"},

@@ -54,7 +54,21 @@ type Findings struct {
 	Unknown []Carrier // of which nobody can tell
 	// Looked is how many layer versions, and Functions how many functions were looked at.
 	Looked, Functions int
+	// Gaps are what was not looked at.
+	Gaps []Gap
 }
+
+// Gap is a part of AWS that was not looked at, or not wholly.
+type Gap struct {
+	Account      string   `json:"account"`
+	Region       string   `json:"region"`
+	Environments []string `json:"environments"`
+	Reason       string   `json:"reason"`
+}
+
+// Whole reports whether all was looked at and understood, so that what is not found is not
+// there.
+func (f Findings) Whole() bool { return len(f.Unknown)+len(f.Gaps) == 0 }
 
 // Carrier is a layer version that has what is looked for, or may have it.
 type Carrier struct {

@@ -20,6 +20,7 @@ type Subject struct {
 	Serves         state.Served // of Alias
 	Aliases        []state.Alias
 	AliasLayers    map[string]state.Layers // what each alias serves, where that was read
+	AliasesUnread  string                  // why they are not all known; empty = they are
 	Layers         []Attached              // of what is examined, in AWS's order
 	Code           Archive                 // the function's own package
 	Region         string
@@ -27,8 +28,10 @@ type Subject struct {
 	Signing        *state.Signing // nil: it takes any layer, unless SigningUnread
 	SigningUnread  string
 	Variables      map[string]string // by name: what they say of a layer's version, and nothing else
-	Writer         Writer
-	Now            time.Time
+	// VariablesUnread is AWS's reason why the variables are not known; empty = they are.
+	VariablesUnread string
+	Writer          Writer
+	Now             time.Time
 	// Environment is the one in Git, nil without a repository; Wants is what it asks for.
 	Environment *desired.Environment
 	Wants       []Want
@@ -132,6 +135,16 @@ func LabelOf(v state.LayerVersionARN, description string) string {
 	w := desired.LayerWish{Name: layer.Name(), Layer: layer, Owned: true}
 	live := []state.LayerVersion{{Number: n, Description: description}}
 	return catalog.New(w, &state.Snapshot{Layers: []state.Layer{{ARN: layer, Versions: live}}}, nil).Label(n)
+}
+
+// LabelIn is LabelOf with what Git, and what was applied before, say of the numbers of a
+// wish's layer.
+func LabelIn(w desired.LayerWish, v state.LayerVersionARN, live []state.LayerVersion, applied map[string]int64) string {
+	snap := &state.Snapshot{}
+	if w.Owned {
+		snap.Layers = []state.Layer{{ARN: w.Layer, Versions: live}}
+	}
+	return catalog.New(w, snap, applied).Label(v.Number())
 }
 
 // exam is the examination of one subject.
@@ -313,6 +326,10 @@ func (x *exam) withdrawn(w Want, have *Attached) {
 func (x *exam) served() {
 	if x.Alias != "" {
 		return
+	}
+	if x.AliasesUnread != "" {
+		x.add(Finding{Code: "alias_unseen", Severity: NotSeen, Subject: x.Name, Evidence: given(x.AliasesUnread), Command: x.aws("list-aliases", "--function-name", x.Name),
+			Message: "what whoever calls it through an alias gets is not known"})
 	}
 	if e := x.Environment; e != nil && e.Alias != "" && !slices.ContainsFunc(x.Aliases, func(a state.Alias) bool { return a.Name == e.Alias }) && x.Aliases != nil {
 		x.add(Finding{Code: "alias_missing", Severity: Note, Subject: x.Name, Command: x.aws("list-aliases", "--function-name", x.Name),

@@ -71,8 +71,8 @@ func (x *exam) contents(a *Attached) {
 		case "large": // of the archive by itself, and no matter of a function's
 			continue
 		case "wrong_folder":
-			if !hasCode(a.Archive.Contents, x.Runtime) {
-				f.Severity = Warning // data alone may be read from anywhere below /opt
+			if !hasCode(a.Archive.Contents) {
+				f.Severity = Warning
 			}
 		}
 		f.Command = x.Layerd("doctor", "--layer", string(a.ARN))
@@ -83,18 +83,13 @@ func (x *exam) contents(a *Attached) {
 	}
 }
 
-// hasCode reports whether there is a file that the runtime's language would load.
-func hasCode(c *archive.Contents, runtime string) bool {
-	r, ok := archive.ParseRuntime(runtime)
-	if !ok {
-		return false
-	}
-	endings := map[archive.Language][]string{
-		archive.Python: {".py", ".pyc", ".so"}, archive.Node: {".js", ".mjs", ".cjs", ".node"}, archive.Ruby: {".rb", ".so"},
-		archive.Java: {".jar", ".class"}, archive.DotNet: {".dll", ".nupkg"},
-	}[r.Language]
-	return slices.ContainsFunc(c.Files, func(m archive.Member) bool { return slices.Contains(endings, path.Ext(m.Name)) })
+// hasCode reports whether there is a file that some language of Lambda's would load: then
+// it is in the wrong place. Data may be read from anywhere below /opt.
+func hasCode(c *archive.Contents) bool {
+	return slices.ContainsFunc(c.Files, func(m archive.Member) bool { return slices.Contains(codeEndings, path.Ext(m.Name)) })
 }
+
+var codeEndings = []string{".py", ".pyc", ".so", ".js", ".mjs", ".cjs", ".node", ".rb", ".jar", ".class", ".dll"}
 
 // findingsOf makes one finding of all problems of an archive with one code: what was
 // built for another machine has a hundred files and one reason.

@@ -147,6 +147,8 @@ func functionCases() []one {
 		{"layer_deprecated", Warning, change(func(s *Subject) { s.Wants[0].Advice = "take 1.5" }), "advises against", nil},
 		{"alias_differs", Warning, change(func(s *Subject) { s.AliasLayers = map[string]state.Layers{"live": {ownLayer.Version(3)}} }), "the alias live serves version 7", nil},
 		{"alias_missing", Note, change(func(s *Subject) { s.Aliases, s.AliasLayers = []state.Alias{}, nil }), "has no alias live", nil},
+		{"alias_unseen", NotSeen, change(func(s *Subject) { s.AliasesUnread = "denied" }), "through an alias", nil},
+		{"variable_unread", Note, change(func(s *Subject) { s.VariablesUnread = "KMSAccessDeniedException" }), "decrypt", nil},
 		{"version_gone", Error, change(func(s *Subject) { s.Layers[0].Gone = "ResourceNotFoundException: it does not exist" }), "does not exist any more", []string{"size_unknown"}},
 		{"version_gone", Error, change(func(s *Subject) { s.Account = "999999999999"; s.Layers[0].Gone = "AccessDeniedException" }), "deleted, or not shared with account 999999999999", []string{"size_unknown"}},
 		{"version_unseen", NotSeen, change(func(s *Subject) { s.Layers[0].Unread = "AccessDenied" }), "not known", []string{"size_unknown"}},

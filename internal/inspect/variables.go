@@ -35,6 +35,10 @@ func ShownVersion(value string) string {
 
 // variables holds what variables say of layers against what is attached.
 func (x *exam) variables() {
+	if x.VariablesUnread != "" {
+		x.add(Finding{Code: "variable_unread", Severity: Note, Subject: x.Name, Evidence: given(x.VariablesUnread), Message: "its variables are not known: AWS could not decrypt them for this caller",
+			Command: x.aws("get-function-configuration", "--function-name", x.Name, "--query", "Environment.Error")})
+	}
 	for _, name := range slices.Sorted(maps.Keys(x.Variables)) {
 		value := x.Variables[name]
 		candidates := x.meant(name)

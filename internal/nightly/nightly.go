@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 )
 
 // On reports whether tests are to play everything.
@@ -42,6 +43,41 @@ func OrCI(t testing.TB, why string) {
 		t.Skipf("CI=true runs it: %s", why)
 	}
 }
+
+// NotShort skips a test in which the race detector sees nothing that others do not
+// show it, and which therefore is left out of -short. why is what it does instead: it
+// compares bytes, say, or it starts a program that is not instrumented.
+func NotShort(t testing.TB, why string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("without -short it runs: %s", why)
+	}
+}
+
+// Sample returns what of list a test plays: with -short n of it, spread evenly from
+// the first on, which is enough for the race detector where they differ in their data
+// alone; otherwise all.
+func Sample[E any](list []E, n int) []E {
+	if !testing.Short() {
+		return list
+	}
+	return spread(list, n)
+}
+
+func spread[E any](list []E, n int) []E {
+	if n >= len(list) {
+		return list
+	}
+	picked := make([]E, n)
+	for i := range picked {
+		picked[i] = list[i*len(list)/n]
+	}
+	return picked
+}
+
+// Turn returns which of n parts is played on the day of now, where a whole matrix is
+// too much even for a night: another one on each of n days.
+func Turn(now time.Time, n int) int { return int(now.Unix()/int64(24*time.Hour/time.Second)) % n }
 
 // Program returns the path of a program that a test wants for a second opinion.
 // Where it is missing the test is skipped; at night, which has to prove all, it

@@ -2,7 +2,9 @@ package nightly
 
 import (
 	"runtime"
+	"slices"
 	"testing"
+	"time"
 )
 
 // What plays in a size plays in each larger one.
@@ -32,6 +34,39 @@ func TestSizes(t *testing.T) {
 				t.Errorf("OrCI runs the test: %t", got)
 			}
 		})
+	}
+}
+
+// With -short a test is left out whole or plays a sample that begins at the first and
+// repeats nothing.
+func TestShort(t *testing.T) {
+	if got := runs(t, NotShort); got == testing.Short() {
+		t.Errorf("NotShort runs the test: %t", got)
+	}
+	list := []int{0, 1, 2, 3, 4, 5, 6}
+	if got := Sample(list, 2); len(got) == len(list) == testing.Short() {
+		t.Errorf("Sample: %v", got)
+	}
+	for n := range 10 {
+		got := spread(list, n)
+		if len(got) != min(n, len(list)) || len(got) > 0 && got[0] != 0 || !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("%d of %v: %v", n, list, got)
+		}
+	}
+}
+
+// In n days each of n parts has its turn.
+func TestTurn(t *testing.T) {
+	day := time.Date(2026, 12, 28, 1, 0, 0, 0, time.UTC)
+	for _, n := range []int{1, 2, 3, 5, 7} {
+		seen := map[int]bool{}
+		for i := range n {
+			turn := Turn(day.AddDate(0, 0, i), n)
+			if turn < 0 || turn >= n || seen[turn] {
+				t.Errorf("%d of %d after %v", turn, n, seen)
+			}
+			seen[turn] = true
+		}
 	}
 }
 

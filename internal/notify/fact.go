@@ -95,6 +95,17 @@ type Repository struct {
 	Targets []TargetStatus
 	// Secrets are those that the configuration names and that cannot be read.
 	Secrets []UnreadableSecret
+	// Deaf is the queue of events, if it cannot be read.
+	Deaf *DeafQueue
+}
+
+// DeafQueue is a queue in which it stands what happens in AWS, and that cannot be read.
+type DeafQueue struct {
+	Queue  string
+	Since  time.Time
+	Reason string
+	// Interval is between two rounds, which look all the same.
+	Interval time.Duration
 }
 
 // UnreadableSecret is a secret that the configuration names.

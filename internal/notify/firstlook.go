@@ -202,6 +202,7 @@ func regionSummary(r plan.Region) string {
 	var publishes, changes, first, held, prunes int
 	for _, s := range r.Steps {
 		switch {
+		case s.Result != nil && s.Result.Status == plan.StatusApplied: // told as what was done
 		case s.Kind == plan.KindPublish:
 			publishes++
 		case s.Kind == plan.KindPrune:

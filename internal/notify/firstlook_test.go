@@ -42,7 +42,7 @@ func TestTheFirstLookBeginsWithWhatIsRisky(t *testing.T) {
 			w.Want.NewFunctionsNow = true
 		},
 			"first look: 3 functions got a layer for the first time", notify.Warning,
-			[]string{"3 functions got makoto-common 12 (1.4.1) for the first time", "was applied to 3 functions"}},
+			[]string{"3 functions got makoto-common 12 (1.4.1) for the first time", "in sync.", "was applied to 3 functions"}},
 		"an image, a foreign layer and a new one": {func(w *notifytest.World) {
 			fresh(w, 2)
 			w.Functions["makoto-ocr"], w.Images = nil, []string{"makoto-ocr"}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 	"github.com/layerd/layerd/internal/store"
@@ -325,6 +326,7 @@ func TestQ4TheStoreFailsWhileMessagesWait(t *testing.T) {
 
 // Q4: with far too much waiting the loud ones stay.
 func TestQ4TheLoudOnesStay(t *testing.T) {
+	nightly.NotShort(t, "it tells 300 messages one after the other, as shorter outages do")
 	synctest.Test(t, func(t *testing.T) {
 		c := newGate("c", errRevoked)
 		b, began := book(store.NewMemory(), c), time.Now()

@@ -20,6 +20,7 @@ func RepositoryFacts(r Repository) Findings {
 	r.lost(f)
 	r.unreachable(f)
 	r.unreadable(f)
+	r.unheard(f)
 	slices.SortStableFunc(f.out.Facts, func(a, b Fact) int { return a.compare(b.ID) })
 	return f.out
 }
@@ -153,6 +154,21 @@ func (r Repository) unreadable(f *observer) {
 	x.Title = fmt.Sprintf("%s of the configuration cannot be read%s", words.Count(len(r.Secrets), "secret"), on(r.Instance))
 	x.Sections = append(x.Sections, Section{Text: "layerd reads it again every few seconds. A restart would be refused until it can be read."})
 	f.add(x)
+}
+
+// unheard finds that no events can be read.
+func (r Repository) unheard(f *observer) {
+	if r.Deaf == nil {
+		return
+	}
+	f.add(Fact{
+		ID: ID{Kind: AWSStale, Key: r.Instance}, Items: []Item{{Name: r.Deaf.Queue}},
+		Title: "no events of AWS can be read" + on(r.Instance),
+		Sections: []Section{
+			{Text: words.Sentence(fmt.Sprintf("%s, since %s: %s", r.Deaf.Queue, words.Moment(r.Deaf.Since, r.Zone), words.Truncate(r.Deaf.Reason, maxText/2)))},
+			{Text: fmt.Sprintf("Drift is still seen, at the latest after %s.", words.Span(r.Deaf.Interval))},
+		},
+	})
 }
 
 // Hello is a message that tests whether messages arrive at a target.

@@ -12,9 +12,13 @@ import (
 
 // misnamed adds to the problem of a layer without any live version what it is
 // probably called: who leaves layer_name away asks for makoto-common, and what is
-// live is makoto-common-dev.
+// live is makoto-common-dev. What is wrong with an archive that is there has an answer
+// of its own.
 func (r *region) misnamed(w *wish, p *desired.Problem) {
 	if p == nil || !w.Owned || !w.catalog.Listed() || len(w.catalog.Versions()) > 0 {
+		return
+	}
+	if strings.HasPrefix(p.Code, "artifact_") && p.Code != "artifact_missing" {
 		return
 	}
 	name := r.nearestLayer(w)

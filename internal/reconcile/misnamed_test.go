@@ -54,3 +54,23 @@ func TestO4AMissingLayerNamesTheOneThatIsThere(t *testing.T) {
 		})
 	}
 }
+
+// What is wrong with an archive that is there is not answered with the name of a layer.
+func TestAnArchiveKeepsItsOwnSuggestion(t *testing.T) {
+	for _, code := range []string{"artifact_changed", "artifact_denied", "artifact_invalid", "artifact_missing"} {
+		in := withArtifact("1.5.0", 4, 4, nil)
+		know(&in, 0, "1.5.0", &state.Content{Code: code, Message: "m", Suggestion: "its own"})
+		r := &in.Regions[0]
+		r.Have.Layers = []state.Layer{{ARN: r.Want.Layers[0].Layer}}
+		for i := range r.Have.Functions {
+			r.Have.Functions[i].Layers = []state.LayerVersionARN{arnOf("common-dev").Version(3)}
+		}
+		want := "its own"
+		if code == "artifact_missing" {
+			want = "there is common-dev: set layer_name"
+		}
+		if got := only(t, in).Problems; len(got) != 1 || got[0].Suggestion != want {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+}

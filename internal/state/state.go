@@ -114,6 +114,15 @@ type LayerVersion struct {
 	Architectures []string  // empty: not said
 }
 
+// CodeQuota is how much code an account may have in a Region, and has; in bytes.
+type CodeQuota struct {
+	Limit int64 // of all zips, of functions and their versions and of layers
+	Used  int64
+	// Unzipped is how large a function with all its layers may be.
+	Unzipped  int64
+	Functions int64 // that there are
+}
+
 // Uses is who runs which layer version through a published function version.
 type Uses struct {
 	SweptAt time.Time
@@ -123,6 +132,9 @@ type Uses struct {
 	// version: only these can have an alias that serves something else than
 	// $LATEST does.
 	Versioned []string
+	// Sizes are those of the zips of the layer versions that any function has, in
+	// bytes, as the list of functions has them; a version that is not in it is on none.
+	Sizes map[LayerVersionARN]int64
 }
 
 // Published is one published version of a function and its frozen layer list.

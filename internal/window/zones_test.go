@@ -3,6 +3,7 @@ package window_test
 import (
 	"archive/zip"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,27 @@ import (
 // everyZone returns the names of all zones that the Go distribution knows.
 func everyZone(t testing.TB) []string {
 	t.Helper()
+	names, _ := zones(t)
+	return names
+}
+
+// everyTable returns one name of each table of transitions: many names are
+// older or other ones of the same.
+func everyTable(t testing.TB) (first []string) {
+	t.Helper()
+	names, tables := zones(t)
+	seen := map[string]bool{}
+	for _, name := range names {
+		if !seen[tables[name]] {
+			seen[tables[name]], first = true, append(first, name)
+		}
+	}
+	return first
+}
+
+// zones returns the names of all zones, and the table of each.
+func zones(t testing.TB) (names []string, tables map[string]string) {
+	t.Helper()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -26,16 +48,26 @@ func everyZone(t testing.TB) []string {
 		t.Fatal(err)
 	}
 	defer archive.Close()
-	var names []string
+	tables = map[string]string{}
 	for _, f := range archive.File {
-		if !strings.HasSuffix(f.Name, "/") {
-			names = append(names, f.Name)
+		if strings.HasSuffix(f.Name, "/") {
+			continue
 		}
+		file, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := io.ReadAll(file)
+		file.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, tables[f.Name] = append(names, f.Name), string(table)
 	}
 	if len(names) < 400 {
 		t.Fatalf("got %d zones, want all of them", len(names))
 	}
-	return names
+	return names, tables
 }
 
 // Two years that every property is checked over.

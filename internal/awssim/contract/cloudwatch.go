@@ -38,6 +38,11 @@ func metricFacts() []fact {
 		{name: "a query id used twice is refused", check: queryIDTwice},
 		{name: "a period that is no multiple of a minute is refused", check: oddPeriod},
 		{name: "an EndTime before StartTime is refused", check: backwards},
+		{name: "a metric is read as it was put, under the dimensions it was put with", check: putMetric},
+		{name: "what is put twice adds up, and is no higher", check: putTwice},
+		{name: "a value that is no number is refused, and all that came with it", check: putNaN},
+		{name: "a namespace of AWS is not written to", check: putReserved},
+		{name: "more than a thousand metrics are refused", check: putMany},
 	}
 }
 

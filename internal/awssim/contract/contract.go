@@ -30,6 +30,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -101,7 +102,7 @@ func TestVirtual(t *testing.T, open func() Env) {
 func each(t *testing.T, env Env, examine func(*testing.T, fact)) {
 	known := map[string]bool{}
 	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
-		alarmFacts(), metricFacts(), invokeFacts(), objectFacts(), fromObjectFacts(), parameterFacts()} {
+		alarmFacts(), metricFacts(), invokeFacts(), objectFacts(), fromObjectFacts(), parameterFacts(), queueFacts()} {
 		for _, f := range group {
 			if known[f.name] {
 				t.Errorf("two facts are called %q", f.name)
@@ -181,6 +182,7 @@ type probe struct {
 	cloudwatch *cloudwatch.Client
 	s3         *s3.Client
 	ssm        *ssm.Client
+	sqs        *sqs.Client
 	prefix     string
 }
 
@@ -195,6 +197,7 @@ func newProbe(ctx context.Context, r reporter, env Env, fact string) *probe {
 		cloudwatch: cloudwatch.NewFromConfig(env.Config),
 		s3:         s3.NewFromConfig(env.Config),
 		ssm:        ssm.NewFromConfig(env.Config),
+		sqs:        sqs.NewFromConfig(env.Config),
 		prefix:     "contract-" + hex.EncodeToString(sum[:4]) + "-",
 	}
 }

@@ -143,6 +143,17 @@ type AWS struct {
 	// Calls of GetFunction a second, above 0 and at most 100; 60 by default. It
 	// has a quota of its own, 100, which functions with an alias are read from.
 	GetFunctionPerSecond float64 `json:"get_function_per_second" jsonschema:"minimum=0.01,maximum=100"`
+	// Where it stands what happens in AWS, so that drift is seen in seconds; nowhere by
+	// default, and then rounds alone see it. What events say is only where to look.
+	Events *Events `json:"events"`
+}
+
+// Events is a queue to which EventBridge forwards what happens in Lambda.
+type Events struct {
+	// URL of a standard queue of SQS, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME.
+	// Required. One for all accounts and Regions, and for this repository alone: what is
+	// about no environment of it is deleted. It is read with the daemon's own credentials.
+	Queue string `json:"queue" jsonschema:"required,format=queue"`
 }
 
 // HTTP is the address of /healthz, /readyz, /metrics and of what comes later.

@@ -31,6 +31,7 @@
 //	bad_address        http.listen is not HOST:PORT
 //	bad_branch         not the name of a branch
 //	bad_path           not a path that can be read here
+//	bad_queue          aws.events.queue is not the URL of a standard queue of SQS
 //	bad_secret         not exactly one of the places a secret can be at
 //	bad_store          not sqlite:PATH, dynamodb:TABLE or memory:
 //	bad_url            not an address that Git can be read from

@@ -15,6 +15,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
+	"github.com/layerd/layerd/internal/hint"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/strictyaml"
 )
@@ -36,6 +37,7 @@ func forms() map[string]strictyaml.Form {
 		"store":  storeForm,
 		"listen": listenForm,
 		"path":   pathForm,
+		"queue":  queueForm,
 		// The names are those that the places themselves allow.
 		"secret-file":    named(`^(?:[^~\x00-\x1f]|~[^/\x00-\x1f])[^\x00-\x1f]*$`),
 		"variable":       named(`^[A-Za-z_][A-Za-z0-9_]*$`),
@@ -78,6 +80,16 @@ func listenForm(text string) *strictyaml.FormError {
 	}
 	if _, err := netip.ParseAddr(host); err != nil && !hostName.MatchString(host) {
 		return bad
+	}
+	return nil
+}
+
+func queueForm(text string) *strictyaml.FormError {
+	if _, err := hint.ParseURL(text); err != nil {
+		if e := strictyaml.FullWidth(text); e != nil {
+			return e
+		}
+		return &strictyaml.FormError{Code: "bad_queue", Message: err.Error(), Offset: -1, Suggestion: hint.MeantURL(text)}
 	}
 	return nil
 }

@@ -28,6 +28,8 @@ type Metrics struct {
 	requests  *prometheus.CounterVec
 	throttles *prometheus.CounterVec
 	messages  *prometheus.CounterVec
+	events    *prometheus.CounterVec
+	eventAge  prometheus.Gauge
 	reloaded  prometheus.Gauge
 	reloadAt  prometheus.Gauge
 
@@ -59,6 +61,8 @@ func New(version string) *Metrics {
 		requests:  counter("layerd_aws_requests_total", "Attempts of calls to AWS, by the code of the answer.", "service", "operation", "code"),
 		throttles: counter("layerd_aws_throttles_total", "Attempts of calls that AWS refused as too many.", "operation"),
 		messages:  counter("layerd_notify_total", "Messages that a target was sent.", "target", "outcome"),
+		events:    counter("layerd_events_total", "Messages of the queue of events, by what became of them.", "outcome"),
+		eventAge:  gauge("layerd_events_oldest_seconds", "How old the oldest message was that the queue of events had last; 0 when it had none."),
 		reloaded:  gauge("layerd_config_last_reload_successful", "Whether the last configuration that was read was taken in."),
 		reloadAt:  gauge("layerd_config_last_reload_success_timestamp_seconds", "When a configuration was last taken in."),
 	}
@@ -68,7 +72,7 @@ func New(version string) *Metrics {
 	})
 	build.Set(1)
 	m.Reload(true, time.Now()) // the one that the process began with
-	m.registry.MustRegister(build, m.rounds, m.actions, m.polls, m.fetches, m.requests, m.throttles, m.messages, m.reloaded, m.reloadAt,
+	m.registry.MustRegister(build, m.rounds, m.actions, m.polls, m.fetches, m.requests, m.throttles, m.messages, m.events, m.eventAge, m.reloaded, m.reloadAt,
 		gauges{m}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -159,6 +163,23 @@ func (m *Metrics) Message(target string, err error) {
 	}
 	m.messages.WithLabelValues(text(target), outcome).Inc()
 }
+
+// EventOutcome is what became of a message of the queue of events.
+type EventOutcome string
+
+// What may become of one.
+const (
+	EventLook      EventOutcome = "look"      // an environment is looked at
+	EventNothing   EventOutcome = "nothing"   // it is about nothing that is followed
+	EventLeft      EventOutcome = "left"      // to the daemon that has the account
+	EventMalformed EventOutcome = "malformed" // it is no event of Lambda
+)
+
+// Event counts a message of the queue of events.
+func (m *Metrics) Event(outcome EventOutcome) { m.events.WithLabelValues(string(outcome)).Inc() }
+
+// EventAge notes how old the oldest message was that the queue had last.
+func (m *Metrics) EventAge(age time.Duration) { m.eventAge.Set(max(0, age.Seconds())) }
 
 // Reload notes whether a configuration was taken in.
 func (m *Metrics) Reload(taken bool, at time.Time) {

@@ -45,7 +45,11 @@ func New(cfg aws.Config, o Options) (*Client, error) {
 		return nil, err
 	}
 	c.creds = creds
-	c.metrics = cloudwatch.NewFromConfig(cfg)
+	c.metrics = cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) {
+		if o.RequestMinCompressSizeBytes == 0 {
+			o.RequestMinCompressSizeBytes = compressFrom
+		}
+	})
 	c.lambda = lambda.NewFromConfig(cfg, func(o *lambda.Options) {
 		o.APIOptions = append(o.APIOptions, awscall.Unbounded)
 		// The SDK never asks Invoke twice: what it takes for a failure may have run.

@@ -45,6 +45,9 @@ var everything = map[string]func(context.Context, *Client) error{
 		_, err := c.Sums(ctx, []health.Series{{Function: "f", Metric: "Errors"}}, noon, noon.Add(time.Hour))
 		return err
 	},
+	"PutFigures": func(ctx context.Context, c *Client) error {
+		return c.PutFigures(ctx, "layerd", []health.Figure{{Name: health.Rounds, Environment: "prod", At: time.Now(), Value: 1}})
+	},
 }
 
 // Credentials of another account: nothing but the identity is ever asked.
@@ -86,8 +89,8 @@ func TestIdentityIsAskedOnce(t *testing.T) {
 // TestReadsAreMadeAgain: what AWS or the network spoils is asked for again, and
 // what AWS refuses is not.
 func TestReadsAreMadeAgain(t *testing.T) {
-	for _, op := range []string{"DescribeAlarms", "GetMetricData"} {
-		do := everything[map[string]string{"DescribeAlarms": "Alarms", "GetMetricData": "Sums"}[op]]
+	for op, name := range map[string]string{"DescribeAlarms": "Alarms", "GetMetricData": "Sums", "PutMetricData": "PutFigures"} {
+		do := everything[name]
 		for _, c := range []struct {
 			name  string
 			fault func(awssim.Call) awssim.Fault

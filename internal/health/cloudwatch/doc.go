@@ -6,7 +6,8 @@
 //
 // It needs lambda:InvokeFunction on the functions of the smoke tests,
 // cloudwatch:DescribeAlarms on * (composite alarms are given to nobody who has
-// less) and cloudwatch:GetMetricData, for what of these is used.
+// less), cloudwatch:GetMetricData, and cloudwatch:PutMetricData for the namespace
+// of what is put, for what of these is used.
 //
 // What it promises:
 //
@@ -22,6 +23,8 @@
 //   - Alarms, Sums and Measure follow markers to the end or return an error; a marker that
 //     comes twice is one. Sums asks for 500 series at once and takes a series
 //     for known only when CloudWatch says that it is complete.
+//   - PutFigures puts a thousand metrics at once. It may put one twice, with the
+//     same value and time.
 //   - DescribeAlarms, which AWS counts apart, is asked three times a second at
 //     most. Every HTTP attempt of a read has a deadline of its own.
 //   - Errors are *state.Error, sorted by what to do next and masked; causes that

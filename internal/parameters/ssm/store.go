@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/aws/smithy-go/middleware"
@@ -19,8 +20,10 @@ import (
 )
 
 const (
-	// perSecond is below the 3 writes a second that AWS gives all who write parameters.
-	perSecond = 2
+	// writesPerSecond is below the 3 that AWS gives all who write parameters, and
+	// readsPerSecond far below the 40 of all who read them: a round that only looks is
+	// not to wait as one that writes.
+	writesPerSecond, readsPerSecond = 2, 10
 	// mostPages of ten parameters each; an environment has two of each layer.
 	mostPages = 1000
 )
@@ -29,18 +32,24 @@ var _ parameters.Store = (*Store)(nil)
 
 // Store is one account and Region. It is safe for concurrent use.
 type Store struct {
-	pace   *rate.Limiter
+	writes, reads *rate.Limiter
+
 	client *ssm.Client
 	creds  *awscall.Credentials
 }
 
 // New wires a Store; it makes no call.
 func New(cfg aws.Config, o awscall.Options) (*Store, error) {
-	s := &Store{pace: rate.NewLimiter(perSecond, 5)}
+	s := &Store{writes: rate.NewLimiter(writesPerSecond, 5), reads: rate.NewLimiter(readsPerSecond, readsPerSecond)}
 	turn := func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 		middleware.FinalizeOutput, middleware.Metadata, error,
 	) {
-		if err := awscall.Turn(ctx, s.pace); err != nil {
+		pace := s.writes
+		switch awsmiddleware.GetOperationName(ctx) {
+		case "GetParametersByPath", "ListTagsForResource":
+			pace = s.reads
+		}
+		if err := awscall.Turn(ctx, pace); err != nil {
 			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
 		return next.HandleFinalize(ctx, in)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -90,4 +92,34 @@ func TestE2NothingIsSentWithoutTheLease(t *testing.T) {
 	if w.Writes() != 0 {
 		t.Errorf("%d writes", w.Writes())
 	}
+}
+
+// Reading an environment in which nothing is to be written holds no round up: what AWS
+// gives writes alone is not what reads wait for.
+func TestReadsDoNotWaitAsWritesDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := newStore(t)
+		var tagged []string
+		for i := range 50 {
+			name := fmt.Sprintf("/layerd/prod/l%02d/arn", i)
+			w.PutParameter(awssim.Parameter{Name: name, Value: "v"})
+			tagged = append(tagged, name)
+		}
+		begun := time.Now()
+		if _, err := s.Parameters(t.Context(), "/layerd/prod", tagged); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("reading 50 parameters and their tags takes %v", took)
+		}
+		begun = time.Now()
+		for range 25 {
+			if err := s.PutParameter(t.Context(), parameters.Parameter{Name: "/layerd/prod/a/arn", Value: "v"}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took < 9*time.Second {
+			t.Errorf("25 writes take %v: AWS takes 3 a second, of all who write", took)
+		}
+	})
 }

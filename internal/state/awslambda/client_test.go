@@ -59,6 +59,7 @@ func TestWrongAccountStopsEverything(t *testing.T) {
 			return err
 		},
 		"LayerVersions": func(ctx context.Context, c *Client) error { _, err := c.LayerVersions(ctx, layerARN("z")); return err },
+		"CodeQuota":     func(ctx context.Context, c *Client) error { _, err := c.CodeQuota(ctx); return err },
 		"LayerPolicy":   func(ctx context.Context, c *Client) error { _, err := c.LayerPolicy(ctx, v); return err },
 		"GrantLayer": func(ctx context.Context, c *Client) error {
 			_, err := c.GrantLayer(ctx, v, state.NewGrant("210987654321"))

@@ -183,7 +183,7 @@ func (l *look) failed(err error) error {
 // uses sweeps all published versions. $LATEST rows are left out: the snapshot
 // has them.
 func (l *look) uses(ctx context.Context) error {
-	u := &state.Uses{SweptAt: time.Now().UTC().Round(0)}
+	u := &state.Uses{SweptAt: time.Now().UTC().Round(0), Sizes: map[state.LayerVersionARN]int64{}}
 	type version struct{ function, version string }
 	seen := map[version]bool{}
 	versioned := map[string]bool{}
@@ -197,6 +197,9 @@ func (l *look) uses(ctx context.Context) error {
 		}
 		for i := range out.Functions {
 			cfg := &out.Functions[i]
+			for _, layer := range cfg.Layers {
+				u.Sizes[state.LayerVersionARN(in.text(layer.Arn))] = layer.CodeSize
+			}
 			v := version{in.text(cfg.FunctionName), in.text(cfg.Version)}
 			if v.version == "$LATEST" {
 				continue

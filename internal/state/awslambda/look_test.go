@@ -121,6 +121,7 @@ func TestLookFillsWhatIsNeeded(t *testing.T) {
 				{Function: "b", Version: "9", Layers: z(1)}, {Function: "b", Version: "10", Layers: z(2)},
 			},
 			Versioned: []string{"a", "b", "bare"},
+			Sizes:     map[state.LayerVersionARN]int64{layerARN("z").Version(1): 1, layerARN("z").Version(2): 1},
 		},
 		Aliases: map[string][]state.Alias{
 			"b":      {{Name: "blue", Version: "$LATEST"}, {Name: "live", Version: "9", Weights: map[string]float64{"10": 0.1}, RevisionID: "a1", Provisioned: true}},
