@@ -17,6 +17,12 @@ import (
 	"github.com/layerd/layerd/internal/health"
 )
 
+// eventsQueue is the URL of a queue of events, and eventsQueueARN its ARN.
+const (
+	eventsQueue    = "https://sqs.eu-central-1.amazonaws.com/210987654321/layerd-events"
+	eventsQueueARN = "arn:aws:sqs:eu-central-1:210987654321:layerd-events"
+)
+
 // artifactBucket is the ARN of a bucket with archives of layers.
 const artifactBucket = "arn:aws:s3:::makoto-artifacts"
 
@@ -55,10 +61,14 @@ func permissions() map[string]permission {
 		"lambda.ListFunctionsByCodeSigningConfig":  {action: "lambda:ListFunctionsByCodeSigningConfig"},
 		"lambda.GetAccountSettings":                {action: "lambda:GetAccountSettings"}, // layerd usage: on *
 		"lambda.Invoke":                            {action: "lambda:InvokeFunction"},
+		"lambda.CreateFunction":                    {action: "lambda:CreateFunction", also: []string{"lambda:TagResource", "iam:PassRole"}, person: true}, // doctor --probe
+		"lambda.DeleteFunction":                    {action: "lambda:DeleteFunction", person: true},
 		"cloudwatch.DescribeAlarms":                {action: "cloudwatch:DescribeAlarms"}, // of composite ones only on *
 		"cloudwatch.GetMetricData":                 {action: "cloudwatch:GetMetricData"},
 		"cloudwatch.PutMetricData":                 {action: "cloudwatch:PutMetricData"}, // in the namespace layerd
 		"cloudtrail.LookupEvents":                  {action: "cloudtrail:LookupEvents"},
+		"sqs.ReceiveMessage":                       {action: "sqs:ReceiveMessage"},
+		"sqs.DeleteMessageBatch":                   {action: "sqs:DeleteMessage"},
 		"resourcegroupstaggingapi.GetResources":    {action: "tag:GetResources"},
 		"sts.GetCallerIdentity":                    {},
 		"stscreds.AssumeRole":                      {action: "sts:AssumeRole"},
@@ -161,7 +171,7 @@ func TestPermissionsAreWhatTheCodeCalls(t *testing.T) {
 // The task may do what the daemon calls, and nothing else.
 func TestTheTaskMayDoWhatTheDaemonCalls(t *testing.T) {
 	c := stack(t, map[string]any{
-		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+		"SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket, "EventsQueue": eventsQueue,
 	})
 	have := map[string]bool{}
 	for _, s := range statements(t, c) {
@@ -203,7 +213,7 @@ func list(v any) []string {
 // What changes or reveals something is allowed on what was named only.
 func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 	c := stack(t, map[string]any{
-		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket,
+		"FunctionPrefix": "makoto-", "SpokeRoles": "arn:aws:iam::210987654321:role/layerd", "SlackWebhookSecret": slackSecret, "ArtifactBucket": artifactBucket, "EventsQueue": eventsQueue,
 	})
 	want := map[string][]string{
 		"lambda:UpdateFunctionConfiguration":  {"arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-*"},
@@ -220,6 +230,8 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		"ssm:PutParameter":                    {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
 		"ssm:DeleteParameter":                 {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
 		"ssm:AddTagsToResource":               {"arn:aws:ssm:ap-northeast-1:123456789012:parameter/layerd/*"},
+		"sqs:ReceiveMessage":                  {eventsQueueARN},
+		"sqs:DeleteMessage":                   {eventsQueueARN},
 		"sts:AssumeRole":                      {"arn:aws:iam::210987654321:role/layerd"},
 		"lambda:GetFunction":                  {"arn:aws:lambda:ap-northeast-1:123456789012:function:*"},
 		"lambda:AddLayerVersionPermission":    {"arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-*:*"},
@@ -258,6 +270,9 @@ func TestTheTaskIsKeptToWhatWasNamed(t *testing.T) {
 		}
 		if strings.HasPrefix(list(at(t, s, "Action"))[0], "s3:") {
 			t.Error("S3 may be read though no bucket was named")
+		}
+		if strings.HasPrefix(list(at(t, s, "Action"))[0], "sqs:") {
+			t.Error("a queue may be read though none was named")
 		}
 		if got := list(at(t, s, "Resource")); slices.Contains(got, "") {
 			t.Errorf("%v: an empty resource", s)

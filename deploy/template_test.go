@@ -156,6 +156,16 @@ func (c *template) call(name string, argument any) any {
 			parts = append(parts, p.(string))
 		}
 		return strings.Join(parts, list[0].(string))
+	case "Fn::Split":
+		pair := c.value(argument).([]any)
+		parts := []any{}
+		for part := range strings.SplitSeq(pair[1].(string), pair[0].(string)) {
+			parts = append(parts, part)
+		}
+		return parts
+	case "Fn::Select":
+		pair := c.value(argument).([]any)
+		return pair[1].([]any)[pair[0].(int)]
 	case "Fn::If":
 		branches := argument.([]any)
 		condition, ok := c.root["Conditions"].(map[string]any)[branches[0].(string)]

@@ -22,7 +22,10 @@ type doctorFlags struct {
 
 	layer                   string
 	runtimes, architectures []string
-	output                  oneOf
+
+	probe     bool
+	probeRole string
+	output    oneOf
 
 	config    string
 	noMessage bool
@@ -39,6 +42,13 @@ large it all is, and who else writes to it. With --env and --repo also what Git
 asks of it; without them AWS alone is looked at, in --region. FUNCTION:ALIAS looks
 at what the alias serves. Of variables only those are read that are meant to name
 a layer's version. docs/doctor.md lists what it can find.
+
+--probe makes a temporary function of the same runtime, architecture and layers
+with the role that --probe-role names, imports what layer.yaml lists under imports,
+shows path, versions and the names of variables, and removes the function. Its
+name is in the store before it is made: after a kill, the next doctor FUNCTION
+removes it. It needs lambda:CreateFunction, InvokeFunction, DeleteFunction and
+TagResource on layerd-probe-*, and iam:PassRole on the role.
 
 doctor --layer looks into an archive, a zip here or a layer version's: runtimes and
 architectures are those of layer.yaml or of the version, or of the flags.
@@ -87,6 +97,8 @@ examined. Of a function or an archive, warnings and what is unknown are 0.`,
 	fs.StringVar(&f.env, "env", "", "the environment `ENV` is examined (default: all)")
 	fs.StringVar(&f.layer, "layer", "", "examine an archive: a zip, or the ARN of a layer version, `FILE|ARN`")
 	fs.StringVar(&f.region, "region", "", "only this `REGION`; without a repository the one to look in (default AWS_REGION)")
+	fs.BoolVar(&f.probe, "probe", false, "import the layers' modules in a temporary function, which is removed again")
+	fs.StringVar(&f.probeRole, "probe-role", "", "the `ROLE` of the temporary function, which may do nothing")
 	fs.StringArrayVar(&f.runtimes, "runtime", nil, "with --layer: it is for this `RUNTIME` (may be repeated)")
 	fs.StringArrayVar(&f.architectures, "architecture", nil, "with --layer: it is for `x86_64|arm64` (may be repeated)")
 	rateFlag(cmd, &f.rate, 5)
@@ -112,6 +124,7 @@ func (a *app) doctorOf(cmd *cobra.Command, f *doctorFlags, args []string) error 
 	}
 	for _, x := range []struct{ flag, of, hint string }{
 		{"runtime", "an archive", "a function has one of its own"}, {"architecture", "an archive", "a function has one of its own"},
+		{"probe", "a function", "name the function"}, {"probe-role", "a function", "name the function"},
 		{"config", "a set-up", "leave it out"}, {"no-message", "a set-up", "leave it out"},
 	} {
 		if given(x.flag) && of != x.of {

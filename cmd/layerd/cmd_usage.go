@@ -91,16 +91,7 @@ func (a *app) countUsage(ctx context.Context, f *usageFlags) error {
 		return err
 	}
 	report := present.UsageReport{Span: inspect.SpanOf(a.now(), period), Period: f.period, Deployments: fleet.Deployments, ASCII: !a.unicode()}
-	places, result, err := r.round.Usage(ctx, round.UsageQuery{
-		Layers: f.layers, Span: report.Span, Sizes: f.sizes,
-		Examine: func(ctx context.Context, env desired.Environment) (round.Examiner, error) {
-			cloud, err := r.round.Connect(ctx, env)
-			if err != nil {
-				return nil, err
-			}
-			return cloud.(daemon.Connection), nil // which is what Connect makes
-		},
-	})
+	places, result, err := r.round.Usage(ctx, round.UsageQuery{Layers: f.layers, Span: report.Span, Sizes: f.sizes, Examine: examiner(r.round)})
 	r.endProgress()
 	if err != nil {
 		return err
@@ -120,6 +111,18 @@ func (a *app) countUsage(ctx context.Context, f *usageFlags) error {
 		code = worst(code, exitFailed)
 	}
 	return exit(code)
+}
+
+// examiner returns who examines the places of a round, with its own clients: one quota has
+// one spender.
+func examiner(r round.Round) func(context.Context, desired.Environment) (round.Examiner, error) {
+	return func(ctx context.Context, env desired.Environment) (round.Examiner, error) {
+		cloud, err := r.Connect(ctx, env)
+		if err != nil {
+			return nil, err
+		}
+		return cloud.(daemon.Connection), nil // which is what Connect makes
+	}
 }
 
 func (a *app) showUsage(f *usageFlags, r prepared, report present.UsageReport) error {
@@ -226,6 +229,8 @@ func (f *usageFlags) fleet() (fleet inspect.Fleet, err error) {
 		return fleet, usage(hint, "--savings: functions, size and layer belong together")
 	case whole && fleet.Functions == 0:
 		return fleet, usage(hint, "--savings: functions=0 saves nothing")
+	case whole && len(f.layers)+len(f.envs) > 0:
+		return fleet, usage("leave them out, or write deployments=100 alone for the real fleet", "--savings with sizes is about no real layer: --layer and --env choose nothing")
 	case fleet.Layer > fleet.Function:
 		return fleet, usage("size is that of a whole function, the layer in it included", "--savings: layer is more than size")
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +54,7 @@ func (a *app) doctorFunction(ctx context.Context, cmd *cobra.Command, f *doctorF
 	if f.region != "" && region != "" && f.region != region {
 		return usage("leave --region out", "the ARN is of %s, and --region says %s", region, f.region)
 	}
-	if err := errors.Join(checkRate(f.rate), f.store.check()); err != nil {
+	if err := cmp.Or(checkRate(f.rate), f.store.check(), checkProbe(f)); err != nil {
 		return err
 	}
 	d := &functionDoctor{app: a, flags: f, q: q, region: cmp.Or(f.region, region)}
@@ -74,7 +73,7 @@ func (a *app) doctorFunction(ctx context.Context, cmd *cobra.Command, f *doctorF
 		if err != nil {
 			return err
 		}
-		v.Healthy = v.Healthy && found.Healthy
+		v.Healthy = v.Healthy && found.Healthy && (found.Probe == nil || !found.Probe.Failed())
 		v.Places = append(v.Places, found)
 	}
 	if len(v.Places) == 0 {
@@ -90,7 +89,7 @@ func (a *app) showFunction(f *doctorFlags, v functionView) (err error) {
 	case "sarif":
 		var all []present.Finding
 		for _, p := range v.Places {
-			all = append(all, p.Findings...)
+			all = append(all, p.InGit()...)
 		}
 		err = a.printSARIF(f, all)
 	default:
@@ -134,11 +133,12 @@ type functionDoctor struct {
 	past   reader
 }
 
-// place is where a function is looked for.
+// examinedPlace is where a function is looked for.
 type examinedPlace struct {
 	env    desired.Environment // of a repository, or made up of the caller's account
 	inGit  bool
 	client *awslambda.Client
+	cloud  daemon.Connection
 }
 
 // places connects to where the function may be.
@@ -183,7 +183,7 @@ func (d *functionDoctor) places(ctx context.Context, cmd *cobra.Command) ([]exam
 		if err := c.Check(ctx); err != nil {
 			return nil, err
 		}
-		list = append(list, examinedPlace{e, true, c.Client})
+		list = append(list, examinedPlace{e, true, c.Client, c})
 	}
 	return list, nil
 }
@@ -218,7 +218,7 @@ func (d *functionDoctor) live(ctx context.Context, connect func(context.Context,
 	if err == nil {
 		err = c.Check(ctx)
 	}
-	return examinedPlace{env, false, c.Client}, err
+	return examinedPlace{env, false, c.Client, c}, err
 }
 
 // unknown is the error of a function, or a qualifier, that is not there.

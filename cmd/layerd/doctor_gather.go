@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,12 @@ func (d *functionDoctor) examine(ctx context.Context, at examinedPlace) (present
 		return present.ExaminedFunction{}, err
 	}
 	found := present.NewExaminedFunction(s, inspect.Function(s))
-	return found, ctx.Err()
+	if d.flags.probe {
+		found.Probe, err = d.probe(ctx, at, s)
+	} else {
+		err = d.tidy(ctx, at)
+	}
+	return found, cmp.Or(err, ctx.Err())
 }
 
 func (d *functionDoctor) subject(ctx context.Context, at examinedPlace) (inspect.Subject, error) {

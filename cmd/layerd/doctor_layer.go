@@ -45,6 +45,11 @@ func (a *app) doctorLayer(ctx context.Context, cmd *cobra.Command, f *doctorFlag
 	case "json":
 		err = a.printJSON(v)
 	case "sarif":
+		if filepath.IsLocal(f.layer) {
+			for i := range v.Findings {
+				v.Findings[i].File, v.Findings[i].Line = filepath.ToSlash(f.layer), 1
+			}
+		}
 		err = a.printSARIF(f, v.Findings)
 	default:
 		err = a.print(v.Text(present.Options{Palette: a.palette(), Width: width(a.out)}))
@@ -59,7 +64,7 @@ func (a *app) doctorLayer(ctx context.Context, cmd *cobra.Command, f *doctorFlag
 // held against them.
 func checkTargets(f *doctorFlags) error {
 	for _, r := range f.runtimes {
-		if _, ok := archive.ParseRuntime(r); !ok {
+		if known, ok := archive.ParseRuntime(r); !ok || known.Version == "" && known.Language != archive.Provided {
 			return usage("write it as Lambda does, such as python3.12 or nodejs24.x", "--runtime %s is not a runtime", r)
 		}
 	}

@@ -99,7 +99,7 @@ func (a *app) addCommands(root *cobra.Command) {
 	}{
 		{"Look, and change nothing:", []*cobra.Command{a.demoCommand(), a.validateCommand(), a.planCommand(), a.windowCommand()}},
 		{groupAct, []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.forgetCommand()}},
-		{"Ask:", []*cobra.Command{a.whyCommand(), a.usageCommand(), a.findCommand(), a.historyCommand(), a.doctorCommand(), a.healthcheckCommand()}},
+		{"Ask:", []*cobra.Command{a.whyCommand(), a.usageCommand(), a.findCommand(), a.diffCommand(), a.historyCommand(), a.doctorCommand(), a.healthcheckCommand()}},
 		{"Make layers, and hand them on:", []*cobra.Command{a.buildCommand(), a.publishCommand(), a.bumpCommand(), a.getCommand(), a.indexCommand()}},
 		{"Set up:", []*cobra.Command{a.storeCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand()}},
 	} {

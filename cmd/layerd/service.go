@@ -188,8 +188,9 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 	if err != nil {
 		return nil, err
 	}
+	ends := &daemon.Ends{}
 	connect, err := s.connector(ctx, daemon.AWSOptions{
-		RequestsPerSecond: c.AWS.RequestsPerSecond, GetFunctionPerSecond: c.AWS.GetFunctionPerSecond, Logger: s.log,
+		RequestsPerSecond: c.AWS.RequestsPerSecond, GetFunctionPerSecond: c.AWS.GetFunctionPerSecond, Logger: s.log, Ends: ends,
 	})
 	if err != nil {
 		return nil, err
@@ -206,12 +207,13 @@ func (s *service) assemble(ctx context.Context, c config.Config) (_ *unit, err e
 		return nil, err
 	}
 	u.daemon, err = daemon.New(daemon.Options{
-		Events: events, EventsName: queue,
+		Events: events, EventsName: queue, Ends: ends,
 		Repository: identity, Source: repo, Store: u.store, StoreName: u.spec.String(), Connect: connect,
 		Artifacts: daemon.NewArtifacts(daemon.ArtifactOptions{Connect: connect, Files: daemon.FilesOf(repo), Store: u.store, Repository: identity, Log: s.log}),
 		Rates:     reconcile.Rates{Requests: c.AWS.RequestsPerSecond, GetFunction: c.AWS.GetFunctionPerSecond},
 		Interval:  c.Interval.Duration, GitInterval: c.Git.Interval.Duration, Name: processName(), Holder: s.holder, Metrics: s.metrics.Load(),
 		Bounds: c.Desired(), Targets: targets, Repeat: repeat, Suffix: commandSuffix(c, u.spec), Secrets: named, Log: s.log,
+		CloudWatch: c.Metrics == config.CloudWatch,
 	})
 	if err != nil {
 		return nil, err

@@ -65,6 +65,7 @@ type envState struct {
 	progressAt time.Time
 	look       look
 	figures    figures
+	meters     map[string]*meter // by Region; see meter.go
 	// justTaken is true when the lease was taken since its last round: what ended
 	// before, and what was missed, is still to be reported.
 	justTaken bool
@@ -117,6 +118,7 @@ func (a *account) runDue(ctx context.Context) time.Duration {
 		a.release(ctx, "asked for by "+who.Name)
 		return tick
 	}
+	a.startMeters(ctx, time.Now())
 	return a.startDue(ctx, w, names)
 }
 
@@ -264,8 +266,9 @@ func (a *account) runRound(ctx context.Context, w *desiredView, names []string, 
 			// apply keeps its own panics; what comes after would take all other
 			// environments with it.
 			a.contain("round of "+env[0].Name, func() {
-				planned := p.Apply(bound, env)
-				a.afterRound(bound, w, planned, time.Since(began))
+				decided := p.Apply(bound, env)
+				a.afterRound(bound, w, decided.Plan, time.Since(began))
+				a.noteMeters(decided)
 			})
 		})
 	}

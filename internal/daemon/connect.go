@@ -26,6 +26,7 @@ type AWSOptions struct {
 	GetFunctionPerSecond float64 // per account and Region; 0 = 60
 	Logger               *slog.Logger
 	HTTPClient           aws.HTTPClient // nil = the SDK's own
+	Ends                 *Ends          // where ends of updates are heard of; nil = nowhere
 }
 
 // Connector returns a function that connects to the account, Region and role of
@@ -63,6 +64,13 @@ func (c Connection) Measure(ctx context.Context, list []health.Measure, from, to
 	return c.metrics.Measure(ctx, list, from, to, point)
 }
 
+// PutFigures implements [health.Sink].
+func (c Connection) PutFigures(ctx context.Context, namespace string, figures []health.Figure) error {
+	return c.metrics.PutFigures(ctx, namespace, figures)
+}
+
+var _ health.Sink = Connection{}
+
 // Objects reads S3.
 func (c Connection) Objects() artifact.Objects { return c.objects }
 
@@ -98,7 +106,11 @@ func (c *connections) connect(ctx context.Context, env desired.Environment) (Con
 		Account: env.Account, Region: env.Region, Role: env.Role, ExternalID: env.ExternalID,
 		SessionName: sessionName(env.Name), Logger: c.o.Logger, HTTPClient: c.o.HTTPClient,
 	}
-	client, err := awslambda.New(ctx, c.cfg, awslambda.Options{Options: reach, Limits: c.limits[quota]})
+	options := awslambda.Options{Options: reach, Limits: c.limits[quota]}
+	if c.o.Ends != nil {
+		options.Listen = c.o.Ends.Listen
+	}
+	client, err := awslambda.New(ctx, c.cfg, options)
 	if err != nil {
 		return Connection{}, err
 	}

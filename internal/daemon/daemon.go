@@ -14,6 +14,7 @@ import (
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/hint"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/lease"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/reconcile"
@@ -59,10 +60,14 @@ type Options struct {
 	// EventsName what it is called in the log; see hints.go.
 	Events     hint.Queue
 	EventsName string
-	Term       time.Duration // of leases; 0 = lease.Term
-	Log        *slog.Logger  // nil = no log
+	// Ends is the connector's, which hears of the ends of updates from Events; nil = none.
+	Ends *Ends
+	Term time.Duration // of leases; 0 = lease.Term
+	Log  *slog.Logger  // nil = no log
 	// Metrics are those of the process, handed on like Holder; nil = its own.
 	Metrics *metrics.Metrics
+	// CloudWatch has figures put into CloudWatch; see meter.go.
+	CloudWatch bool
 }
 
 const (
@@ -91,9 +96,10 @@ type Daemon struct {
 	book           *notify.Book
 	history        *history.Log
 	cache          *round.Cache
-	deliverNow     chan struct{} // wakes the delivery; holds one token
-	pullSlot       chan struct{} // holds one token for whoever looks at the branch
-	readSlot       chan struct{} // holds one token for whoever reads a commit
+	contents       *inspect.Memory // what is known of layer versions
+	deliverNow     chan struct{}   // wakes the delivery; holds one token
+	pullSlot       chan struct{}   // holds one token for whoever looks at the branch
+	readSlot       chan struct{}   // holds one token for whoever reads a commit
 	reader         Reader
 	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
 	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
@@ -157,6 +163,7 @@ func New(o Options) (*Daemon, error) {
 		book:       notify.NewBook(o.Store, o.Repository, notify.Options{Targets: o.Targets, Repeat: o.Repeat, Suffix: o.Suffix}),
 		history:    history.Open(o.Store, o.Repository),
 		cache:      round.NewCache(),
+		contents:   &inspect.Memory{Store: o.Store, Log: o.Log},
 		deliverNow: make(chan struct{}, 1),
 		pullSlot:   make(chan struct{}, 1),
 		readSlot:   make(chan struct{}, 1),

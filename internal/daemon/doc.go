@@ -22,6 +22,8 @@
 //	replaced.go  a store that was deleted or replaced under the daemon
 //	revisions.go observed, planned, attempted, applied: four revisions
 //	hints.go     a queue of events makes an environment due; nothing of them is believed
+//	meter.go     figures for CloudWatch, of which people make alarms
+//	ends.go      the end of an update is heard of, so that AWS is asked less whether it came
 //	tell.go      what a round found, to the notifiers; actors.go: who else changes a function
 //	look.go      when AWS was last read, and why it was not; health.go: is it alive, is it ready
 //

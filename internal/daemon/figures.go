@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -91,6 +92,7 @@ func (f *figures) update(planned plan.Plan, asked, now time.Time) {
 			blocked[[2]string{r.Want.Region, b.Function}] = true
 		}
 		f.countLayers(r)
+		f.countFunctions(r)
 	}
 	f.Blocked = len(blocked)
 	for _, since := range f.pending {
@@ -144,6 +146,24 @@ func (f *figures) countLayers(r plan.Region) {
 			l.Status, l.Live = "out_of_sync", live
 		}
 		f.add(l)
+	}
+}
+
+// countFunctions notes how many functions have each version of a layer.
+func (f *figures) countFunctions(r plan.Region) {
+	if r.RolloutStatus == nil {
+		return
+	}
+	if f.Functions == nil {
+		f.Functions = map[metrics.LayerVersion]int{}
+	}
+	for _, w := range r.Want.Layers {
+		for v, n := range r.RolloutStatus.Functions {
+			if v.Of(w.Layer) {
+				version := cmp.Or(r.RolloutStatus.Semvers[v], strconv.FormatInt(v.Number(), 10))
+				f.Functions[metrics.LayerVersion{Layer: w.Name, Version: version}] += n
+			}
+		}
 	}
 }
 

@@ -51,10 +51,12 @@ func (d *Daemon) hintsLoop(ctx context.Context) {
 // stands by receives nothing: it would hide the messages from the one that acts.
 func (d *Daemon) hear(ctx context.Context) time.Duration {
 	if !d.holdsAny() {
+		d.Ends.readable(false)
 		d.noteQueue(nil) // whoever holds an account reports on it
 		return tick
 	}
 	messages, err := d.Events.Receive(ctx)
+	d.Ends.readable(err == nil)
 	if err == nil {
 		d.Metrics.EventAge(oldest(messages))
 		err = d.Events.Delete(ctx, d.heed(messages))
@@ -104,6 +106,11 @@ func (d *Daemon) heedOne(w *desiredView, m hint.Message) metrics.EventOutcome {
 	if err != nil {
 		d.Log.Debug("message is no event", "err", err)
 		return metrics.EventMalformed
+	}
+	if event.Ends() {
+		for _, s := range event.Subjects {
+			d.Ends.heard(s)
+		}
 	}
 	outcome := metrics.EventNothing
 	for _, e := range w.tree.Environments {

@@ -204,7 +204,57 @@ func TestOurOwnEventsAreFew(t *testing.T) {
 			for _, c := range s.world.Calls() {
 				n[c.Service+" "+c.Operation]++
 			}
-			t.Log(queue, n)
+			// A look before each change, and one after its end was heard of.
+			if looks := n["lambda GetFunction"]; queue && looks > 2*60 {
+				t.Errorf("%d looks at 60 functions", looks)
+			}
+		})
+	}
+}
+
+// Where the ends of updates are not told, or told wrongly, AWS is asked as without events:
+// what is lost costs some seconds once, and no change counts before AWS says that it is over.
+func TestEndsThatAreNotTold(t *testing.T) {
+	for name, mangle := range map[string]func(string) []awssim.Delivery{
+		"no events": func(string) []awssim.Delivery { return nil },
+		"late":      func(body string) []awssim.Delivery { return []awssim.Delivery{{Body: body, After: time.Minute}} },
+		"too early": func(body string) []awssim.Delivery {
+			return []awssim.Delivery{{Body: strings.ReplaceAll(body, "InProgress", "Active")}}
+		},
+		"many times": func(body string) []awssim.Delivery { return slices.Repeat([]awssim.Delivery{{Body: body}}, 20) },
+		"of no function": func(body string) []awssim.Delivery {
+			return []awssim.Delivery{{Body: strings.ReplaceAll(body, "makoto-", "other-")}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := slow(t, 60, mangle)
+				p := s.start("one")
+				defer p.stop()
+				time.Sleep(90 * time.Second)
+				s.world.ResetCalls()
+				s.interval = time.Minute
+				s.commit("Raise", map[string]string{"environments/dev.yaml": envFile(accountID, "1.5.0", "")})
+				began, took := time.Time{}, time.Duration(0)
+				for s.has(accountID, 5) < 60 && took < 15*time.Minute {
+					time.Sleep(time.Second)
+					if began.IsZero() && s.has(accountID, 5) > 0 {
+						began = time.Now()
+					}
+					if !began.IsZero() {
+						took = time.Since(began)
+					}
+				}
+				looks := 0
+				for _, c := range s.world.Calls() {
+					if c.Operation == "GetFunction" {
+						looks++
+					}
+				}
+				if n := s.has(accountID, 5); n != 60 || took > 20*time.Second || looks > 5*60 {
+					t.Errorf("%d of 60 have 5 after %v and %d looks", n, took, looks)
+				}
+			})
 		})
 	}
 }

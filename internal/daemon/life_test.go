@@ -62,6 +62,8 @@ type site struct {
 	stranger string
 	// queue is the URL of the queue of events; empty = none.
 	queue string
+	// cloudWatch has the daemons put figures into CloudWatch.
+	cloudWatch bool
 }
 
 // reader is a target that keeps its messages.
@@ -160,6 +162,7 @@ type process struct {
 	began  time.Time
 	// metrics are those of the process.
 	metrics *metrics.Metrics
+	ends    *daemon.Ends
 
 	mu     sync.Mutex // guards the rest
 	dead   bool
@@ -282,7 +285,7 @@ func (s *site) start(name string) *process { return s.startDying(name, 0, false)
 func (s *site) startDying(name string, killAt int, after bool) *process {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
-	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), metrics: metrics.New("test"), killAt: killAt, after: after}
+	p := &process{name: name, cancel: cancel, done: make(chan struct{}), began: time.Now(), metrics: metrics.New("test"), ends: &daemon.Ends{}, killAt: killAt, after: after}
 	git := s.git.Transport()
 	if s.wrapGit != nil {
 		git = s.wrapGit(git)
@@ -305,10 +308,10 @@ func (s *site) startDying(name string, killAt int, after bool) *process {
 	}
 	events, queue := s.events(p)
 	d, err := daemon.New(daemon.Options{
-		Events: events, EventsName: queue,
+		Events: events, EventsName: queue, Ends: p.ends,
 		Repository: cmp.Or(s.identity, "acme"), Source: source, Store: kept, StoreName: "memory:", Connect: s.connector(p), Name: name,
 		Interval: s.interval, GitInterval: s.interval, Targets: []notify.Target{target}, Log: slog.New(slog.NewTextHandler(log, nil)),
-		Metrics: p.metrics,
+		Metrics: p.metrics, CloudWatch: s.cloudWatch,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -343,7 +346,7 @@ func (s *site) connector(p *process) connector {
 		byAccount[id] = daemon.Connector(p.metrics.CountCalls(aws.Config{
 			Credentials: signs,
 			HTTPClient:  &http.Client{Transport: wire{p, s.world.Transport()}},
-		}), daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90})
+		}), daemon.AWSOptions{RequestsPerSecond: 13, GetFunctionPerSecond: 90, Ends: p.ends})
 	}
 	if s.stranger != "" {
 		byAccount[s.stranger] = byAccount[accountID]

@@ -56,6 +56,7 @@ func TestMetricsOfAPlayedWorld(t *testing.T) {
 			`layerd_window_next_transition_timestamp_seconds{env="prod"} 9.46692e+08`,
 			`layerd_oldest_pending_seconds{env="prod"} 0`, `layerd_blocked_functions{env="dev"} 0`, `layerd_approval_pending{env="prod"} 0`,
 			`layerd_layer_info{desired="1.4.0",env="dev",layer="common",live="1.4.0",sync_status="synced"} 1`,
+			`layerd_layer_functions{env="dev",layer="common",version="1.4.0"} 3`, `layerd_layer_functions{env="prod",layer="common",version="1.4.0"} 3`,
 			`layerd_reconcile_duration_seconds_count{env="dev",outcome="success"} `, `layerd_reconcile_last_success_timestamp_seconds{env="dev"} 9.466`,
 			`layerd_git_poll_total{outcome="changed"} 1`, `layerd_aws_requests_total{code="OK",operation="ListFunctions",service="Lambda"} `,
 			`layerd_aws_requests_total{code="OK",operation="GetCallerIdentity",service="STS"} 2`, `layerd_notify_total{outcome="sent",target="reader"} `,
@@ -66,7 +67,8 @@ func TestMetricsOfAPlayedWorld(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		s.meddle(accountID, "makoto-01", 3)
 		time.Sleep(2 * time.Minute)
-		shows(t, "drift", scrape(t, one), `layerd_drift_items{env="dev",kind="wrong_version"} 1`, "layerd_ready 1")
+		shows(t, "drift", scrape(t, one), `layerd_drift_items{env="dev",kind="wrong_version"} 1`, "layerd_ready 1",
+			`layerd_layer_functions{env="dev",layer="common",version="1.3.0"} 1`, `layerd_layer_functions{env="dev",layer="common",version="1.4.0"} 2`)
 		s.commit("Raise both", map[string]string{
 			"environments/dev.yaml":  envFile(accountID, "1.5.0", "drift: report\napproval_required: true\n"),
 			"environments/prod.yaml": envFile(otherAccount, "1.5.0", "change_window: \"Saturday 02:00-06:00 UTC\"\n"),
@@ -91,7 +93,8 @@ func TestMetricsOfAPlayedWorld(t *testing.T) {
 		time.Sleep(2 * time.Hour) // the window opened
 		shows(t, "applied", scrape(t, one), `layerd_window_open{env="prod"} 1`, `layerd_actions_total{action="attach",env="prod",outcome="applied"} 3`,
 			`-layerd_held_steps{by="window",env="prod"}`, `layerd_oldest_pending_seconds{env="prod"} 0`,
-			`layerd_layer_info{desired="1.5.0",env="prod",layer="common",live="1.5.0",sync_status="synced"} 1`)
+			`layerd_layer_info{desired="1.5.0",env="prod",layer="common",live="1.5.0",sync_status="synced"} 1`,
+			`layerd_layer_functions{env="prod",layer="common",version="1.5.0"} 3`, `-layerd_layer_functions{env="prod",layer="common",version="1.4.0"}`)
 
 		s.world.OnCall(func(awssim.Call) awssim.Fault { return awssim.ServerError() })
 		time.Sleep(10 * time.Minute)

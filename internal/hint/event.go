@@ -17,7 +17,13 @@ type Event struct {
 	// Subjects are what it is about, each once; none where it changed nothing, as a call
 	// that reads or that was refused.
 	Subjects []Subject
+	// under is true for a state that something is on its way to another.
+	under bool
 }
+
+// Ends reports whether the event may be about the end of an update. That of a call is not,
+// which only began one.
+func (e Event) Ends() bool { return e.Call == "" && !e.under }
 
 // Subject is something that may look different now. With neither a Function nor a Layer it
 // is anything in the account and Region.
@@ -80,17 +86,18 @@ func Parse(body string) (Event, error) {
 	case e.DetailType == calls:
 		return e.call()
 	}
-	return Event{Subjects: e.state()}, nil
+	found := e.state()
+	return Event{Subjects: found.subjects(), under: found.under}, nil
 }
 
 // state returns the functions of a state event, wherever it names them.
-func (e *envelope) state() []Subject {
+func (e *envelope) state() *finder {
 	found := &finder{here: Subject{Account: e.Account, Region: e.Region}}
 	for _, arn := range e.Resources {
 		found.arn(arn)
 	}
 	found.search(e.Detail, 0)
-	return found.subjects()
+	return found
 }
 
 // call reads a call that CloudTrail has written down.
@@ -138,6 +145,7 @@ type finder struct {
 	here  Subject // the account and Region of the event
 	found []Subject
 	more  bool // than maxSubjects
+	under bool // a state was found that is one on the way
 }
 
 // subjects returns what was found. What is about nothing that is known is about the account
@@ -210,6 +218,7 @@ func (f *finder) search(v any, depth int) {
 	}
 	switch v := v.(type) {
 	case string:
+		f.under = f.under || v == "InProgress" || v == "Pending"
 		if strings.Contains(v, ":function:") {
 			f.arn(v)
 		}

@@ -60,17 +60,18 @@ func TestWhatAnEventIsAbout(t *testing.T) {
 		"a run":                      {called("Invoke", `{"functionName":"f"}`), "Invoke", nil},
 		"refused":                    {strings.Replace(called("UpdateAlias20150331", `{"functionName":"f"}`), `"detail":{`, `"detail":{"errorCode":"AccessDenied",`, 1), "UpdateAlias", nil},
 
-		"a state, in resources":  {state(`["`+arn+`f:3"]`, `{}`), "", []Subject{f}},
-		"a state, in its detail": {state(`[]`, `{"a":{"b":["`+arn+`f:$LATEST"]}}`), "", []Subject{f}},
-		"of managed instances":   {state(`["`+arn+`f:$LATEST.PUBLISHED"]`, `{}`), "", []Subject{f}},
-		"named twice":            {state(`["`+arn+`f","`+arn+`f:1"]`, `{"functionArn":"`+arn+`f"}`), "", []Subject{f}},
-		"of two":                 {state(`["`+arn+`f"]`, `{"functionArn":"`+arn+`g"}`), "", []Subject{f, g}},
-		"of none that is known":  {state(`[]`, `{"functionName":"f","state":"Active"}`), "", []Subject{place}},
-		"without detail":         {state(`[]`, `null`), "", []Subject{place}},
-		"of very many":           {state(`["`+arn+strings.Join(numbers(100), `","`+arn)+`"]`, `{}`), "", []Subject{place}},
+		"a state, in resources":    {state(`["`+arn+`f:3"]`, `{}`), "", []Subject{f}},
+		"a state, in its detail":   {state(`[]`, `{"a":{"b":["`+arn+`f:$LATEST"]}}`), "", []Subject{f}},
+		"of managed instances":     {state(`["`+arn+`f:$LATEST.PUBLISHED"]`, `{}`), "", []Subject{f}},
+		"of an update that begins": {state(`["`+arn+`f"]`, `{"lastUpdateStatus":"InProgress"}`), "", []Subject{f}},
+		"named twice":              {state(`["`+arn+`f","`+arn+`f:1"]`, `{"functionArn":"`+arn+`f"}`), "", []Subject{f}},
+		"of two":                   {state(`["`+arn+`f"]`, `{"functionArn":"`+arn+`g"}`), "", []Subject{f, g}},
+		"of none that is known":    {state(`[]`, `{"functionName":"f","state":"Active"}`), "", []Subject{place}},
+		"without detail":           {state(`[]`, `null`), "", []Subject{place}},
+		"of very many":             {state(`["`+arn+strings.Join(numbers(100), `","`+arn)+`"]`, `{}`), "", []Subject{place}},
 	} {
 		event, err := Parse(tt.body)
-		if err != nil || event.Call != tt.call || !reflect.DeepEqual(event.Subjects, tt.want) {
+		if err != nil || event.Call != tt.call || !reflect.DeepEqual(event.Subjects, tt.want) || event.Ends() != (tt.call == "" && !strings.Contains(tt.body, "InProgress")) {
 			t.Errorf("%s: %+v, %v; want %s of %+v", name, event, err, tt.call, tt.want)
 		}
 	}

@@ -27,7 +27,7 @@ type ImportOptions struct {
 
 // Imported is a desired-state repository that asks for what is live.
 type Imported struct {
-	Files        []File // by name
+	Files        []RepositoryFile // by name
 	Environments []ImportedEnvironment
 	LeftOut      []LeftOut // that no environment takes care of
 	managed      map[string]bool
@@ -36,8 +36,8 @@ type Imported struct {
 // Manages reports whether an environment asks for a layer of a function.
 func (im Imported) Manages(region, function string) bool { return im.managed[region+"/"+function] }
 
-// File is one file of a repository.
-type File struct{ Name, Text string }
+// RepositoryFile is one file of a repository: its name, with slashes, and its text.
+type RepositoryFile struct{ Name, Text string }
 
 // ImportedEnvironment is what one file of environments/ asks for, in numbers.
 type ImportedEnvironment struct {
@@ -109,12 +109,12 @@ func Import(regions []state.Snapshot, o ImportOptions) (Imported, error) {
 	}
 	im.write("layerd.yaml", im.defaultsText())
 	im.write("schema/layerd.schema.json", string(desired.Schema()))
-	slices.SortFunc(im.out.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(im.out.Files, func(a, b RepositoryFile) int { return cmp.Compare(a.Name, b.Name) })
 	return im.out, nil
 }
 
 func (im *importing) write(name, text string) {
-	im.out.Files = append(im.out.Files, File{name, text})
+	im.out.Files = append(im.out.Files, RepositoryFile{name, text})
 }
 
 // draftsOf returns an environment as one file, where its Regions can be told in one, and

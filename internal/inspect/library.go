@@ -60,7 +60,7 @@ func (l Library) Open(ctx context.Context, versions []state.LayerVersionARN) (Sh
 			if err == nil {
 				s.Contents[v] = c
 				s.Fetched++
-			} else {
+			} else if gctx.Err() == nil { // else it was cut off by the one that could not be read
 				s.Unread[v] = err.Error()
 			}
 			if done++; l.Progress != nil {
@@ -71,7 +71,7 @@ func (l Library) Open(ctx context.Context, versions []state.LayerVersionARN) (Sh
 	}
 	err := g.Wait()
 	for _, v := range missing {
-		if _, ok := s.Contents[v]; !ok && (s.Unread[v] == "" || errors.Is(gctx.Err(), context.Canceled) && err != nil && s.Unread[v] == context.Canceled.Error()) {
+		if _, ok := s.Contents[v]; !ok && s.Unread[v] == "" {
 			s.Unread[v] = "it was not read, since another could not be"
 		}
 	}

@@ -61,14 +61,19 @@ type Advisories struct {
 // each, or not), or lists of them. Each package that one is about is a query.
 func ParseOSV(data []byte) (Advisories, error) {
 	var all Advisories
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	d := json.NewDecoder(bytes.NewReader(data))
 	for {
 		var raw json.RawMessage
 		err := d.Decode(&raw)
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line := 1 + bytes.Count(data[:min(int64(len(data)), d.InputOffset())], []byte("\n"))
+		at := int(d.InputOffset())
+		if err != nil { // it stands behind what was read last
+			at = len(data) - len(bytes.TrimLeft(data[at:], " \t\r\n"))
+		}
+		line := 1 + bytes.Count(data[:at], []byte("\n"))
 		if err != nil {
 			return all, fmt.Errorf("line %d: no JSON: %w", line, err)
 		}

@@ -20,6 +20,9 @@ type RolloutStatus struct {
 	Quarantines []ruling.Quarantine // those that hold here
 	// Semvers are those of what is live; see Semver.
 	Semvers map[state.LayerVersionARN]string
+	// Functions counts the functions of the account whose $LATEST has each version of
+	// the environment's layers, as the round left them; those that none has are not in it.
+	Functions map[state.LayerVersionARN]int
 }
 
 // Semver returns the semantic version of a number of a layer; empty = unknown.

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/layerd/layerd/internal/archive"
@@ -40,6 +41,20 @@ type ExaminedFunction struct {
 	Findings     []Finding       `json:"findings"`
 	Right        []string        `json:"right"`
 	Probe        *Probe          `json:"probe,omitempty"` // nil: not asked for
+
+	file string // of the environment; empty without a repository
+}
+
+// InGit returns the findings with a place in the repository each, which code scanning
+// wants: what stands nowhere in Git is about the environment.
+func (e ExaminedFunction) InGit() []Finding {
+	list := slices.Clone(e.Findings)
+	for i := range list {
+		if list[i].File == "" && e.file != "" {
+			list[i].File, list[i].Line = e.file, 1
+		}
+	}
+	return list
 }
 
 // ExaminedLayer is a layer that a function has. What is not known is null.
@@ -77,7 +92,7 @@ func NewExaminedFunction(s inspect.Subject, e inspect.Examination) ExaminedFunct
 		Healthy: e.Healthy(), Layers: []ExaminedLayer{}, Findings: NewFindings(e.Findings), Right: e.Right,
 	}
 	if s.Environment != nil {
-		out.Environment = s.Environment.Name
+		out.Environment, out.file = s.Environment.Name, s.Environment.File
 	}
 	if s.Alias != "" {
 		out.Version = s.Serves.Version
@@ -107,9 +122,9 @@ func (e ExaminedFunction) Text(o Options) string {
 	for i, l := range e.Layers {
 		size := "unknown"
 		if l.Unzipped != nil {
-			size = words.Bytes(*l.Unzipped)
+			size = words.Bytes(*l.Unzipped) + ", " + words.Count(len(l.Packages), "package")
 		}
-		p.Hangf(2, 3, "%d  %s  %s", i+1, l.name, p.Faint(size+", "+words.Count(len(l.Packages), "package")))
+		p.Hangf(2, 3, "%d  %s  %s", i+1, l.name, p.Faint(size))
 	}
 	if len(e.Layers) > 0 {
 		p.Blank()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func sarifPlace(f Finding, root string) sarifLocation {
 	l := sarifLocation{Logical: []sarifLogical{{Name: f.Subject, Kind: "resource"}}}
 	if f.File != "" {
 		l.Physical = &sarifPhysical{Region: &sarifRegion{Line: max(f.Line, 1), Column: cmp.Or(f.At.Column, 1)}}
-		l.Physical.Artifact.URI = path.Join(root, f.File)
+		l.Physical.Artifact.URI = (&url.URL{Path: path.Join(root, f.File)}).String()
 	}
 	return l
 }

@@ -14,7 +14,7 @@ import (
 // was carried out. It is a function of what the round knows; in is as it is then.
 func Status(in Input, i int, p plan.Region) *plan.RolloutStatus {
 	r := in.Regions[i]
-	s := &plan.RolloutStatus{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers()}
+	s := &plan.RolloutStatus{LeftAlone: p.LeftAlone, Last: r.Rollout, Changed: r.Changed, Semvers: r.semvers(), Functions: r.functions(p)}
 	for _, q := range in.Quarantines {
 		lifted := slices.ContainsFunc(p.Lifted, func(l ruling.Quarantine) bool {
 			return l.Layer == q.Layer && l.Number == q.Number && l.Functions == q.Functions
@@ -42,6 +42,37 @@ func (r Region) semvers() map[state.LayerVersionARN]string {
 		}
 	}
 	return known
+}
+
+// functions counts the functions that have each version of what Git names here. What
+// they had was seen before p was carried out, and what that did is in its steps.
+func (r Region) functions(p plan.Region) map[state.LayerVersionARN]int {
+	if r.Have == nil || len(r.Want.Layers) == 0 {
+		return nil
+	}
+	count := map[state.LayerVersionARN]int{}
+	for i := range r.Have.Functions {
+		f := &r.Have.Functions[i]
+		for _, w := range r.Want.Layers {
+			if v := f.Layers.Of(w.Layer); v != "" && !f.Edge {
+				count[v]++
+			}
+		}
+	}
+	for _, s := range p.Steps {
+		if s.Function == "" || s.Kind == plan.KindServe || s.Result == nil || s.Result.Status != plan.StatusApplied {
+			continue // what callers get through an alias is not what $LATEST has
+		}
+		if s.From != "" {
+			if count[s.From]--; count[s.From] <= 0 {
+				delete(count, s.From)
+			}
+		}
+		if s.To != "" {
+			count[s.To]++
+		}
+	}
+	return count
 }
 
 // remaining names the functions of a rollout that went back which have a

@@ -54,3 +54,31 @@ func TestStatus(t *testing.T) {
 		t.Errorf("nothing ever happened: %+v", got)
 	}
 }
+
+// Functions are counted as the round left them: what was applied has moved, what was
+// held or failed has not, and what callers get through an alias is another matter.
+func TestStatusCountsFunctions(t *testing.T) {
+	const layer, other = state.LayerARN("arn:aws:lambda:eu-west-1:123456789012:layer:common"), state.LayerARN("arn:aws:lambda:eu-west-1:123456789012:layer:other")
+	snap := &state.Snapshot{Functions: []state.Function{
+		{Name: "a", Layers: state.Layers{layer.Version(1)}}, {Name: "b", Layers: state.Layers{other.Version(9), layer.Version(1)}},
+		{Name: "c", Layers: state.Layers{layer.Version(2)}}, {Name: "d"}, {Name: "e", Layers: state.Layers{layer.Version(3)}},
+	}}
+	step := func(function string, kind plan.Kind, from, to int64, status plan.Status) plan.Step {
+		s := plan.Step{Kind: kind, Function: function, LayerARN: layer, Result: &plan.Result{Status: status}}
+		if from > 0 {
+			s.From = layer.Version(from)
+		}
+		if to > 0 {
+			s.To = layer.Version(to)
+		}
+		return s
+	}
+	in := Input{Regions: []Region{{Want: desired.Environment{Layers: []desired.LayerWish{{Name: "common", Layer: layer}}}, Have: snap}}}
+	p := plan.Region{Steps: []plan.Step{
+		step("a", plan.KindAttach, 1, 2, plan.StatusApplied), step("b", plan.KindAttach, 1, 2, plan.StatusFailed), step("d", plan.KindAttach, 0, 2, plan.StatusApplied),
+		step("e", plan.KindDetach, 3, 0, plan.StatusApplied), step("c", plan.KindServe, 1, 2, plan.StatusApplied), {Kind: plan.KindAttach, Function: "b", From: layer.Version(1), To: layer.Version(2)},
+	}}
+	if diff := cmp.Diff(Status(in, 0, p).Functions, map[state.LayerVersionARN]int{layer.Version(1): 1, layer.Version(2): 3}); diff != "" {
+		t.Errorf("(-have +want):\n%s", diff)
+	}
+}

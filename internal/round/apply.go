@@ -29,7 +29,7 @@ func (r Round) Apply(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.add(p.apply(ctx, env))
+		p.result.add(p.Apply(ctx, env))
 	}
 	return p.result, ctx.Err()
 }
@@ -65,13 +65,8 @@ func (r Round) takeLeases(ctx context.Context) (map[string]Lease, map[string]*pl
 }
 
 // Apply decides about one environment and does what may be done, as long as the
-// lease of its account lasts.
-func (p *Run) Apply(ctx context.Context, env []desired.Environment) plan.Plan {
-	return p.apply(ctx, env).Plan
-}
-
-// apply is Apply with what was decided from.
-func (p *Run) apply(ctx context.Context, env []desired.Environment) (d Decision) {
+// lease of its account lasts. It returns what that was decided from as well.
+func (p *Run) Apply(ctx context.Context, env []desired.Environment) (d Decision) {
 	d.Plan = p.contain(ctx, env, func() (plan.Plan, error) {
 		bound := ctx
 		if l := p.leases[env[0].Account]; l != nil {

@@ -114,7 +114,9 @@ func (r Round) Plan(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	for _, env := range p.chosen {
-		p.result.add(p.plan(ctx, env))
+		d := p.plan(ctx, env)
+		p.inside(ctx, &d.Plan)
+		p.result.add(d)
 	}
 	return p.result, ctx.Err()
 }

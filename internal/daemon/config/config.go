@@ -35,6 +35,13 @@ type Config struct {
 	AWS AWS `json:"aws"`
 	// The address that health checks, people and machines ask.
 	HTTP HTTP `json:"http"`
+	// Where figures are put of which alarms are made, besides /metrics of http.listen:
+	// cloudwatch, which puts LayerErrors, LayerSize and Rounds into the namespace layerd
+	// of each account and Region every five minutes; nowhere by default. AWS takes money
+	// for it, by the function most of all. Namespace and period are what alarms name, so
+	// that neither can be chosen. Whether they may be put is found out when they are: the
+	// log says what AWS refuses.
+	Metrics string `json:"metrics" jsonschema:"enum=cloudwatch"`
 	// Who is told about drift, held work and outcomes; nobody by default, or
 	// with an empty list, and then only the log and the command line say what happens.
 	Notify []Notify `json:"notify"`
@@ -49,6 +56,9 @@ type Config struct {
 	// default, which is a line per round and per change.
 	LogLevel string `json:"log_level" jsonschema:"enum=debug,enum=info,enum=warn,enum=error"`
 }
+
+// CloudWatch is the one place for Config.Metrics.
+const CloudWatch = "cloudwatch"
 
 // Bound is what one environment's file may reach. A list that is left out is no
 // bound, and an empty one allows nothing. ${ENVIRONMENT}, ${ACCOUNT}, ${REGION} and

@@ -27,6 +27,8 @@ func TestV1WhatIsSaidOfEachValue(t *testing.T) {
 		{"Config.http", git + "http: {}", ""},
 		{"Config.notify", git + "notify: []", "check_off: an empty list: nobody is told"},
 		{"Config.log_level", git + "log_level: error", ""},
+		{"Config.metrics", git + "metrics: cloudwatch", ""}, {"Config.metrics", git + "metrics: CloudWatch", "not_allowed"}, {"Config.metrics", git + `metrics: ""`, "not_allowed"},
+		{"Config.metrics", git + "metrics: {cloudwatch: {}}", "wrong_type"}, {"Config.metrics", git + "metrics: [cloudwatch]", "wrong_type"}, {"Config.metrics", git + "metrics:", "wrong_type: has no value"},
 		{"Git.url", `git: {url: ""}`, "bad_url"},
 		{"Git.branch", `git: {url: /srv, branch: ""}`, ""},
 		{"Git.path", `git: {url: /srv, path: ""}`, ""},

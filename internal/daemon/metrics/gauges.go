@@ -33,6 +33,7 @@ func descriptions() map[string]*prometheus.Desc {
 		"open":     described("window_open", "Whether a change may start now.", "env"),
 		"turns":    described("window_next_transition_timestamp_seconds", "When the change window opens or closes next, if it does within 400 days.", "env"),
 		"nextOpen": described("window_next_open_timestamp_seconds", "When the change window opens next, while it is closed.", "env"),
+		"has":      described("layer_functions", "Functions whose $LATEST has a version of a layer.", "env", "layer", "version"),
 		"layer":    described("layer_info", "Always 1; what is wanted of a layer and what functions have that are to change.", "env", "layer", "sync_status", "desired", "live"),
 	}
 }
@@ -121,6 +122,9 @@ func (s sink) environment(e Environment) {
 	}
 	s.set("blocked", float64(e.Blocked), e.Name)
 	s.flag("approval", e.Approval, e.Name)
+	for v, n := range e.Functions {
+		s.set("has", float64(n), e.Name, v.Layer, v.Version)
+	}
 	for _, l := range e.Layers {
 		s.set("layer", 1, e.Name, l.Name, l.Status, l.Desired, l.Live)
 	}

@@ -49,7 +49,8 @@ func full() Status {
 			Name: "prod", LastSuccess: at, Open: true, NextOpen: at, Turns: at.Add(4 * time.Hour),
 			Figures: &Figures{
 				Held: map[string]int{"window": 2, "approval": 1}, PendingSince: at, Drift: map[string]int{"missing": 4}, Blocked: 5, Approval: true,
-				Layers: []Layer{{"makoto-common", "out_of_sync", "1.4.2", "1.4.1"}},
+				Layers:    []Layer{{"makoto-common", "out_of_sync", "1.4.2", "1.4.1"}},
+				Functions: map[LayerVersion]int{{"makoto-common", "1.4.1"}: 12},
 			},
 		}},
 		Problems: []Problem{{"prod", "unknown_key", "error", 2}, {"", "layer_unused", "warning", 1}},
@@ -79,7 +80,7 @@ func played() *Metrics {
 const names = `layerd_actions_total layerd_approval_pending layerd_aws_requests_total layerd_aws_throttles_total
 layerd_blocked_functions layerd_build_info layerd_config_last_reload_success_timestamp_seconds layerd_config_last_reload_successful
 layerd_drift_items layerd_events_oldest_seconds layerd_events_total layerd_git_commit_timestamp_seconds layerd_git_fetch_duration_seconds layerd_git_last_success_timestamp_seconds
-layerd_git_poll_total layerd_held_steps layerd_layer_info layerd_lease_epoch layerd_lease_held layerd_notify_total layerd_notify_waiting
+layerd_git_poll_total layerd_held_steps layerd_layer_functions layerd_layer_info layerd_lease_epoch layerd_lease_held layerd_notify_total layerd_notify_waiting
 layerd_oldest_pending_seconds layerd_problems layerd_ready layerd_reconcile_duration_seconds
 layerd_reconcile_last_success_timestamp_seconds layerd_store_up layerd_window_next_open_timestamp_seconds
 layerd_window_next_transition_timestamp_seconds layerd_window_open`
@@ -165,6 +166,7 @@ func TestValues(t *testing.T) {
 			`layerd_blocked_functions{env="prod"} 5`, `layerd_approval_pending{env="prod"} 1`, `layerd_window_open{env="prod"} 1`,
 			`layerd_window_next_transition_timestamp_seconds{env="prod"} 1.7958456e+09`,
 			`layerd_layer_info{desired="1.4.2",env="prod",layer="makoto-common",live="1.4.1",sync_status="out_of_sync"} 1`,
+			`layerd_layer_functions{env="prod",layer="makoto-common",version="1.4.1"} 12`,
 			`layerd_reconcile_duration_seconds_count{env="prod",outcome="success"} 1`,
 			`layerd_actions_total{action="attach",env="prod",outcome="applied"} 1`,
 			`layerd_git_poll_total{outcome="changed"} 1`, `layerd_git_poll_total{outcome="failed"} 1`, `layerd_git_poll_total{outcome="unchanged"} 1`,

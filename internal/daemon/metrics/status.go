@@ -43,7 +43,13 @@ type Figures struct {
 	Blocked      int            // functions
 	Approval     bool           // steps wait for an approval
 	Layers       []Layer
+	// Functions counts those whose $LATEST has a version of a layer; nil = not known.
+	Functions map[LayerVersion]int
 }
+
+// LayerVersion is a version of a layer by its name in Git, and as people name it: the
+// semantic version, or the number where that is not known.
+type LayerVersion struct{ Layer, Version string }
 
 // Layer is what an environment wants of one layer, and what it has.
 type Layer struct {

@@ -91,18 +91,6 @@ func (q *Queue) Delete(ctx context.Context, messages []hint.Message) error {
 	return nil
 }
 
-// Backlog returns about how many messages wait. To know it takes another right than to
-// receive them.
-func (q *Queue) Backlog(ctx context.Context) (int, error) {
-	const name = types.QueueAttributeNameApproximateNumberOfMessages
-	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{name}})
-	if err != nil {
-		return 0, sorter.Read("GetQueueAttributes", q.url, err)
-	}
-	n, _ := strconv.Atoi(out.Attributes[string(name)])
-	return max(0, n), nil
-}
-
 // millis reads an instant as SQS writes it; zero where it is none.
 func millis(text string) time.Time {
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -117,8 +117,11 @@ func (w Writes) SetLayers(ctx context.Context, name string, layers []state.Layer
 // well. After five minutes it gives up with state.Again.
 func (c *Client) WaitUpdated(ctx context.Context, name string) (state.Function, error) {
 	began := time.Now()
+	place := c.creds.Where()
+	sleep, stop := c.listen(place.Account, place.Region, name)
+	defer stop()
 	for pause := firstPoll; ; pause = min(2*pause, lastPoll) {
-		if err := awscall.Sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return state.Function{}, readError("GetFunction", name, err)
 		}
 		f, err := c.Function(ctx, name)

@@ -3,6 +3,7 @@ package awslambda
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
@@ -24,6 +25,11 @@ type Options struct {
 	// Limits is shared by all clients of one account and Region; nil makes
 	// limits of its own with the default rates.
 	Limits *Limits
+
+	// Listen, if not nil, begins a wait for the end of an update of a function: sleep
+	// waits like awscall.Sleep, but may end once the end is heard of, and may begin with a
+	// longer wait where it will be. stop ends it.
+	Listen func(account, region, function string) (sleep func(context.Context, time.Duration) error, stop func())
 }
 
 // Client looks at one account and Region and changes it. It is safe for
@@ -39,16 +45,22 @@ type Client struct {
 	trail  *cloudtrail.Client
 	app    string // what our user agent says
 
-	creds *awscall.Credentials
+	creds  *awscall.Credentials
+	listen func(account, region, function string) (sleep func(context.Context, time.Duration) error, stop func())
 }
 
 // New wires a Client; it makes no call. cfg comes from the SDK's usual chain,
 // so AWS_ENDPOINT_URL and its per-service forms work. See awscall.Wire for what
 // of it is replaced.
 func New(_ context.Context, cfg aws.Config, o Options) (*Client, error) {
-	c := &Client{limits: o.Limits, meter: newMeter(), log: o.Logger, once: awscall.Retryer(awscall.Careful)}
+	c := &Client{limits: o.Limits, meter: newMeter(), log: o.Logger, once: awscall.Retryer(awscall.Careful), listen: o.Listen}
 	if c.limits == nil {
 		c.limits = NewLimits(0, 0)
+	}
+	if c.listen == nil {
+		c.listen = func(string, string, string) (func(context.Context, time.Duration) error, func()) {
+			return awscall.Sleep, func() {}
+		}
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
