@@ -26,12 +26,12 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Say on one screen whether all is right, and who must act",
 		Long: `status shows what is not all right, since when, and the command to begin with;
 then of each environment what was applied last, which versions are proven, what
-is under way, and when whoever looks after it was last heard of. It reads the
-store and asks AWS nothing.
+is under way, and how long ago a daemon looked at it. It reads the store and asks
+AWS nothing.
 
 Silence is not success: what a daemon found lasts until it finds something else,
-and where none has been heard of for two terms of its lease, the answer is not
-known. --repo says whose status is meant and in which store it is; without it
+and where none has looked for 15 minutes, or for three of its intervals, the
+answer is not known. --repo says whose status is meant and in which store it is; without it
 the only repository that the store knows is meant.
 
 Exit codes: 0 answered, whatever the answer is (with --detailed-exitcode 2 unless

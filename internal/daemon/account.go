@@ -269,10 +269,25 @@ func (a *account) runRound(ctx context.Context, w *desiredView, names []string, 
 				decided := p.Apply(bound, env)
 				a.afterRound(bound, w, decided.Plan, time.Since(began))
 				a.noteMeters(decided)
+				a.noteLooked(env[0].Name, l)
 			})
 		})
 	}
 	wg.Wait()
+}
+
+// noteLooked has the lease say when AWS was last read completely for an environment,
+// for layerd status: a round that finds nothing new leaves no other trace in the store.
+func (a *account) noteLooked(environment string, l *lease.Lease) {
+	a.mu.Lock()
+	var at time.Time
+	if d := a.envs[environment]; d != nil { // else it was removed meanwhile
+		at = d.look.at
+	}
+	a.mu.Unlock()
+	if !at.IsZero() {
+		l.Looked(environment, lease.Look{At: at, Until: at.Add(max(staleAfter, 3*a.Interval))})
+	}
 }
 
 // recordDecision records what is about to be begun.

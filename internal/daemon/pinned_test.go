@@ -85,6 +85,8 @@ var masks = []struct {
 	{regexp.MustCompile(`(?s)^alert/[^/]*/\t{"v":1,"alerts":\[{"kind":"delivery_failed"[^}]*}\]}$`), ""},
 	{regexp.MustCompile(`,"asked":\[?\{[^}]*\}\]?`), ""},
 	{regexp.MustCompile(`,"interrupted":true`), ""},
+	// Since that commit a lease says when each environment was looked at.
+	{regexp.MustCompile(`,"looked":\{("[^"]*":\{[^}]*\},?)*\}`), ""},
 }
 
 // moments and spans are how people are told of time.

@@ -44,6 +44,16 @@ type View struct {
 	Term     time.Duration
 	Released bool   // it has no holder; Renewed is when it was released
 	Waiting  string // the ID of who asked for it, or whom it is reserved for; empty = none
+	// Looked is when each environment was last looked at under the lease or one before
+	// it, as of Renewed; absent = not known.
+	Looked map[string]Look
+}
+
+// Look is when an environment was last looked at, by the holder's wall clock.
+type Look struct {
+	At time.Time `json:"at"`
+	// Until is when whoever has not heard of another look should doubt that there are any.
+	Until time.Time `json:"until"`
 }
 
 // HeldError means that another holder has the lease.
@@ -78,6 +88,8 @@ type doc struct {
 	// Waiting is who asked for it, Next whom it is reserved for once released.
 	Waiting *Holder `json:"waiting,omitempty"`
 	Next    *Holder `json:"next,omitempty"`
+	// Looked is kept for who reads the lease; nothing is decided by it.
+	Looked map[string]Look `json:"looked,omitempty"`
 }
 
 const version = 1
@@ -85,7 +97,7 @@ const version = 1
 func (d doc) term() time.Duration { return time.Duration(d.Seconds * float64(time.Second)) }
 
 func (d doc) view() View {
-	v := View{By: d.Holder, Fence: d.Fence, Renewed: d.Renewed, Term: d.term(), Released: d.Released}
+	v := View{By: d.Holder, Fence: d.Fence, Renewed: d.Renewed, Term: d.term(), Released: d.Released, Looked: d.Looked}
 	if next := cmp.Or(d.Waiting, d.Next); next != nil {
 		v.Waiting = next.ID
 	}
@@ -181,6 +193,9 @@ func (k *Keeper) take(ctx context.Context, account string) (*Lease, error) {
 	}
 	mine := doc{
 		Holder: k.me, Fence: before.Fence + 1, Seconds: k.term.Seconds(), Renewed: asked.awake.UTC().Round(0),
+	}
+	if before.Repository == k.me.Repository {
+		mine.Looked = before.Looked // what was seen does not become unseen with the change of hands
 	}
 	got, err := k.write(ctx, account, rev, mine)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -26,9 +27,10 @@ type Lease struct {
 	mu      sync.Mutex // guards the rest
 	doc     doc
 	rev     store.Revision
-	renewed instant // before the store was asked for the last renewal that it confirmed
-	sent    attempt // the last renewal that was asked for
-	err     error   // why it is over; nil while it is not
+	renewed instant         // before the store was asked for the last renewal that it confirmed
+	sent    attempt         // the last renewal that was asked for
+	err     error           // why it is over; nil while it is not
+	looked  map[string]Look // noted since it was taken
 }
 
 // attempt is a renewal that the store was asked for, at first at since.
@@ -122,6 +124,36 @@ func (l *Lease) Asked() (Holder, bool) {
 	return *l.doc.Waiting, true
 }
 
+// Looked notes when an environment was looked at, for people who read the lease. It is
+// written with the next renewal, so that it costs nothing.
+func (l *Lease) Looked(environment string, look Look) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.looked == nil {
+		l.looked = map[string]Look{}
+	}
+	look.At, look.Until = look.At.UTC().Round(0), look.Until.UTC().Round(0)
+	l.looked[environment] = look
+}
+
+// forgotten is after how long an environment that nobody looks at any more leaves the
+// lease: it was removed, or is in another account.
+const forgotten = 30 * 24 * time.Hour
+
+// withLooks returns what was noted besides what is stored. The caller has the lock.
+func (l *Lease) withLooks(stored map[string]Look, now time.Time) map[string]Look {
+	if len(l.looked) == 0 {
+		return stored
+	}
+	all := maps.Clone(stored)
+	if all == nil {
+		all = map[string]Look{}
+	}
+	maps.Copy(all, l.looked)
+	maps.DeleteFunc(all, func(_ string, look Look) bool { return now.Sub(look.At) > forgotten })
+	return all
+}
+
 // Bind returns a context that ends with parent, or when the lease is over or has
 // only its safety margin left; then its cause is an ErrLost.
 func (l *Lease) Bind(parent context.Context) (context.Context, context.CancelFunc) {
@@ -153,11 +185,12 @@ func (l *Lease) Release(ctx context.Context) error {
 	}
 	l.mu.Lock()
 	d, rev := l.doc, l.rev // from here on nobody else changes them
+	looks := l.withLooks(d.Looked, time.Now())
 	l.mu.Unlock()
 	for range 3 {
 		free := d
 		free.Released, free.Next, free.Waiting = true, d.Waiting, nil
-		free.Beat, free.Renewed = d.Beat+1, time.Now().UTC().Round(0)
+		free.Beat, free.Renewed, free.Looked = d.Beat+1, time.Now().UTC().Round(0), looks
 		_, err := l.keeper.write(ctx, l.account, rev, free)
 		if !errors.Is(err, store.ErrChanged) {
 			return err
@@ -231,6 +264,7 @@ func (l *Lease) renewOnce(ctx context.Context) error {
 	l.mu.Lock()
 	d, rev := l.doc, l.rev
 	d.Beat, d.Renewed = d.Beat+1, asked.awake.UTC().Round(0)
+	d.Looked = l.withLooks(d.Looked, d.Renewed)
 	if l.sent.beat != d.Beat {
 		l.sent = attempt{d.Beat, asked}
 	}

@@ -100,8 +100,10 @@ type StatusApplied struct {
 // StatusAccount is who looks after an account.
 type StatusAccount struct {
 	Account string `json:"account"`
-	// Watched reports that the holder of its lease was heard of within two terms.
+	// Watched reports that the holder of its lease was heard of within two terms, and
+	// looks at the environment: not that it is well.
 	Watched bool      `json:"watched"`
+	Looked  time.Time `json:"looked,omitzero"`   // when AWS was last read completely; absent = not known
 	By      string    `json:"by,omitempty"`      // who has the lease, or had it last
 	Heard   time.Time `json:"heard,omitzero"`    // when that was last heard of; absent = never
 	Fence   int64     `json:"fencing,omitempty"` // of the lease
@@ -223,7 +225,7 @@ func waitingPlan(p ruling.PendingPlan) StatusProblem {
 
 // watched reports whether somebody looks after all accounts of the environment.
 func (e EnvironmentFacts) watched(now time.Time) bool {
-	return len(e.Accounts) > 0 && !slices.ContainsFunc(e.Accounts, func(a AccountFacts) bool { return !a.status(now).Watched })
+	return len(e.Accounts) > 0 && !slices.ContainsFunc(e.Accounts, func(a AccountFacts) bool { return !a.status(e.Name, now).Watched })
 }
 
 // unwatched returns a problem for each account that nobody looks after: it is one for
@@ -236,17 +238,17 @@ func (f StatusFacts) unwatched() []StatusProblem {
 			accounts = []AccountFacts{{}}
 		}
 		for _, a := range accounts {
-			v := a.status(f.At)
+			v := a.status(e.Name, f.At)
 			if v.Watched {
 				continue
 			}
 			p := list[a.Account]
 			if p == nil {
-				p = &StatusProblem{Verdict: VerdictUnknown, Kind: KindUnwatched, Since: v.Heard, words: []string{"doctor"}}
+				p = &StatusProblem{Verdict: VerdictUnknown, Kind: KindUnwatched, Since: cmp.Or(v.Looked, v.Heard), words: []string{"doctor"}}
 				list[a.Account] = p
 			}
 			p.Names = append(p.Names, e.Name)
-			p.Title = unwatchedTitle(v, p.Names)
+			p.Title = unwatchedTitle(v, a.alive(f.At), p.Names)
 		}
 	}
 	var all []StatusProblem
@@ -256,13 +258,15 @@ func (f StatusFacts) unwatched() []StatusProblem {
 	return all
 }
 
-func unwatchedTitle(a StatusAccount, envs []string) string {
+func unwatchedTitle(a StatusAccount, heard bool, envs []string) string {
 	about := words.Few(envs) + ": "
 	switch {
 	case a.Account == "":
 		return about + "unknown, nobody has looked yet"
 	case a.Heard.IsZero():
 		return about + "unknown, no daemon ever had account " + a.Account
+	case heard:
+		return about + "unknown, " + a.By + " has account " + a.Account + " and does not look"
 	}
 	return about + "unknown, no daemon has account " + a.Account
 }
@@ -316,16 +320,22 @@ func act(kind notify.Kind, env string) []string {
 	return doctor
 }
 
-// status returns who looks after an account. The holder's clock is another one than
+// status returns who looks after an environment in an account. The holder's clock is another one than
 // ours, so that two terms may pass before its silence means anything.
-func (a AccountFacts) status(now time.Time) StatusAccount {
+func (a AccountFacts) status(env string, now time.Time) StatusAccount {
 	if a.Fence == 0 {
 		return StatusAccount{Account: a.Account}
 	}
+	look := a.Looked[env]
 	return StatusAccount{
-		Account: a.Account, By: a.By.Name, Heard: a.Renewed, Fence: a.Fence,
-		Watched: !a.Released && now.Sub(a.Renewed) <= 2*a.Term,
+		Account: a.Account, By: a.By.Name, Heard: a.Renewed, Fence: a.Fence, Looked: look.At,
+		Watched: a.alive(now) && now.Before(look.Until),
 	}
+}
+
+// alive reports whether the lease has a holder that was heard of.
+func (a AccountFacts) alive(now time.Time) bool {
+	return a.Fence > 0 && !a.Released && now.Sub(a.Renewed) <= 2*a.Term
 }
 
 func (e EnvironmentFacts) view(now time.Time, verdict string) StatusEnvironment {
@@ -334,7 +344,7 @@ func (e EnvironmentFacts) view(now time.Time, verdict string) StatusEnvironment 
 		v.Applied = &StatusApplied{At: e.Applied.Ended, Revision: e.Applied.Revision}
 	}
 	for _, a := range e.Accounts {
-		v.Accounts = append(v.Accounts, a.status(now))
+		v.Accounts = append(v.Accounts, a.status(e.Name, now))
 	}
 	for _, r := range e.Regions {
 		view := StatusRegion{Region: r.Region, Layers: append([]StatusLayer{}, r.Layers...)}

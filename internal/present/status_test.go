@@ -20,7 +20,15 @@ var statusNow = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 func heldLease(ago time.Duration, released bool) present.AccountFacts {
 	return present.AccountFacts{Account: "123456789012", View: lease.View{
 		By: lease.Holder{Name: "ip-10-0-1-7:1"}, Fence: 7, Renewed: statusNow.Add(-ago), Term: time.Minute, Released: released,
+		Looked: map[string]lease.Look{"prod": {At: statusNow.Add(-ago - 30*time.Second), Until: statusNow.Add(15*time.Minute - ago)}},
 	}}
+}
+
+// silent is a lease that is renewed, with a look of prod.
+func silent(look lease.Look) present.AccountFacts {
+	a := heldLease(0, false)
+	a.Looked = map[string]lease.Look{"prod": look}
+	return a
 }
 
 func openAlert(kind notify.Kind, env, title string) notify.Alert {
@@ -82,10 +90,13 @@ func TestStatusSilence(t *testing.T) {
 		verdict  string
 		text     string
 	}{
-		"heard of":         {[]present.AccountFacts{heldLease(20*time.Second, false)}, present.VerdictAllRight, "looked after by ip-10-0-1-7:1, 20s ago"},
-		"two terms":        {[]present.AccountFacts{heldLease(2*time.Minute, false)}, present.VerdictAllRight, "2m ago"},
-		"a clock ahead":    {[]present.AccountFacts{heldLease(-time.Minute, false)}, present.VerdictAllRight, "0s ago"},
-		"more than that":   {[]present.AccountFacts{heldLease(2*time.Minute+time.Second, false)}, present.VerdictUnknown, "unknown since Sat 2026-11-28 11:57 UTC"},
+		"heard of":          {[]present.AccountFacts{heldLease(20*time.Second, false)}, present.VerdictAllRight, "looked at 50s ago by ip-10-0-1-7:1"},
+		"two terms":         {[]present.AccountFacts{heldLease(2*time.Minute, false)}, present.VerdictAllRight, "looked at 3m ago"},
+		"a clock ahead":     {[]present.AccountFacts{heldLease(-time.Minute, false)}, present.VerdictAllRight, "looked at 0s ago"},
+		"more than that":    {[]present.AccountFacts{heldLease(2*time.Minute+time.Second, false)}, present.VerdictUnknown, "unknown since Sat 2026-11-28 11:57 UTC"},
+		"an earlier layerd": {[]present.AccountFacts{silent(lease.Look{})}, present.VerdictUnknown, "unknown since Sat 2026-11-28 12:00 UTC"},
+		"alive, and looks no more": {[]present.AccountFacts{silent(lease.Look{At: statusNow.Add(-16 * time.Minute), Until: statusNow.Add(-time.Minute)})},
+			present.VerdictUnknown, "prod: unknown, ip-10-0-1-7:1 has account 123456789012 and does not look, for 16m"},
 		"given back":       {[]present.AccountFacts{heldLease(5*time.Second, true)}, present.VerdictUnknown, "unknown since"},
 		"one of two":       {[]present.AccountFacts{heldLease(5*time.Second, false), {Account: "210987654321"}}, present.VerdictUnknown, "never looked after"},
 		"never":            {[]present.AccountFacts{{Account: "123456789012"}}, present.VerdictUnknown, "never looked after"},

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -95,15 +96,15 @@ func (s Status) environment(p *Page, e StatusEnvironment, verbose bool) {
 	}
 }
 
-// lookedAfter returns who looks after an environment and how long ago that was heard
-// of; of several accounts the one that was heard of least lately.
+// lookedAfter returns how long ago AWS was read for an environment, and by whom; of
+// several accounts the one that was read least lately.
 func (s Status) lookedAfter(accounts []StatusAccount) string {
 	if len(accounts) == 0 {
 		return "never looked after"
 	}
 	worst := accounts[0]
 	for _, a := range accounts[1:] {
-		if worst.Watched && !a.Watched || worst.Watched == a.Watched && a.Heard.Before(worst.Heard) {
+		if worst.Watched && !a.Watched || worst.Watched == a.Watched && a.Looked.Before(worst.Looked) {
 			worst = a
 		}
 	}
@@ -111,9 +112,9 @@ func (s Status) lookedAfter(accounts []StatusAccount) string {
 	case worst.Heard.IsZero():
 		return "never looked after"
 	case !worst.Watched:
-		return "unknown since " + words.Moment(worst.Heard, time.UTC)
+		return "unknown since " + words.Moment(cmp.Or(worst.Looked, worst.Heard), time.UTC)
 	}
-	return "looked after by " + worst.By + ", " + age(worst.Heard, s.At) + " ago"
+	return "looked at " + age(worst.Looked, s.At) + " ago by " + worst.By
 }
 
 // text returns what stands in a Region, and the rollout that is under way.
