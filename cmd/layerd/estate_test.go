@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -39,8 +41,32 @@ func TestTheAWSCLIReadsWhatIsPublished(t *testing.T) {
 			t.Errorf("a second run writes %d times", n)
 		}
 	})
-	t.Run("moto", func(t *testing.T) { publishedIsRead(t, mototest.Start(t), 200) })
+	t.Run("moto", func(t *testing.T) { publishedIsRead(t, byName(t, mototest.Start(t)), 200) })
 }
+
+// byName stands before moto, which has no versions for a layer that is named by its ARN
+// and takes GetLayerVersionByArn for ListLayers: it asks by the name instead.
+func byName(t *testing.T, moto string) string {
+	t.Helper()
+	target, err := url.Parse(moto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+		path := r.In.URL.Path
+		if r.In.URL.Query().Get("find") == "LayerVersion" {
+			arn := strings.Split(r.In.URL.Query().Get("Arn"), ":")
+			path, r.Out.URL.RawQuery = strings.TrimSuffix(path, "/")+"/"+arn[6]+"/versions/"+arn[7], ""
+		}
+		r.Out.URL.Path, r.Out.URL.RawPath = layerARNs.ReplaceAllString(path, "/"), ""
+	}})
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+var layerARNs = regexp.MustCompile(`/arn:aws:lambda:[^/]*:layer:`)
 
 func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	home := t.TempDir()
@@ -51,26 +77,8 @@ func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	} {
 		t.Setenv(name, value)
 	}
-	repo := os.Getenv("ESTATE")
-	files := map[string]string{
-		"layerd.yaml": "defaults:\n  account: \"123456789012\"\n  region: " + testRegion + "\n  layer_name: ${NAME}-${ENVIRONMENT}\n" +
-			"  layers: {common: {version: 1.5.0, functions: [\"makoto-*-${ENVIRONMENT}\"]}}\n",
-		"layers/common/layer.yaml":                       "name: common\ncompatible_runtimes: [python3.12]\nartifact: dist/${VERSION}.zip\nshare_with: [\"210987654321\"]\nmetadata: {team: platform}\n",
-		"layers/common/python/makoto_common/__init__.py": "x = 1\n", "dist/README": "archives\n",
-	}
-	environments := []string{"dev", "staging", "prod"}
-	for _, env := range environments {
-		files["environments/"+env+".yaml"] = "layers: {common: 1.5.0}\n"
-	}
-	for name, text := range files {
-		path := filepath.Join(repo, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	repo, environments := os.Getenv("ESTATE"), []string{"dev", "staging", "prod"}
+	writeEstate(t, repo, environments)
 	createFunctions(t, endpoint, functions, environments)
 	layerdIn(t, "build", repo+"/layers/common", "--version", "1.5.0", "--out", repo+"/dist/1.5.0.zip")
 	layerdIn(t, "apply", "--repo", repo, "--allow-dirty", "--requests-per-second", "15")
@@ -97,6 +105,29 @@ func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	again := layerdIn(t, "apply", "--repo", repo, "--allow-dirty")
 	if !strings.Contains(again, "nothing to do") {
 		t.Errorf("a second run: %s", again)
+	}
+}
+
+// writeEstate writes a repository that wants common 1.5.0 in each environment.
+func writeEstate(t *testing.T, repo string, environments []string) {
+	t.Helper()
+	files := map[string]string{
+		"layerd.yaml": "defaults:\n  account: \"123456789012\"\n  region: " + testRegion + "\n  layer_name: ${NAME}-${ENVIRONMENT}\n  max_new: 1000\n" +
+			"  layers: {common: {version: 1.5.0, functions: [\"makoto-*-${ENVIRONMENT}\"]}}\n",
+		"layers/common/layer.yaml":                       "name: common\ncompatible_runtimes: [python3.12]\nartifact: dist/${VERSION}.zip\nshare_with: [\"210987654321\"]\nmetadata: {team: platform}\n",
+		"layers/common/python/makoto_common/__init__.py": "x = 1\n", "dist/README": "archives\n",
+	}
+	for _, env := range environments {
+		files["environments/"+env+".yaml"] = "layers: {common: 1.5.0}\n"
+	}
+	for name, text := range files {
+		path := filepath.Join(repo, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "expand": expand, "commit": commit, "next": next,
 			"layers": showLayers, "meddle": meddle, "newfunction": newFunction, "calls": calls, "deny": deny, "digest": digest,
-			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject, "traffic": traffic, "tag": tagFunction,
+			"breaks": breaks, "dynamo": dynamo, "alias": alias, "slack": slackTold, "heard": heard, "object": putObject, "traffic": traffic, "tag": tagFunction, "fleet": seedFleet,
 		},
 		Setup:               setUp,
 		RequireExplicitExec: true,

@@ -317,3 +317,25 @@ func regions() []string {
 		ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-south-1 ap-south-2 ap-east-1 ap-east-2
 		me-south-1 me-central-1 il-central-1 af-south-1 cn-north-1 cn-northwest-1 us-gov-east-1 us-gov-west-1 eusc-de-east-1`)
 }
+
+// CheckRegion returns what is wrong with the name of a Region; nil = it has the form of
+// one.
+func CheckRegion(text string) error {
+	e := regionForm(text)
+	switch {
+	case e == nil:
+		return nil
+	case e.Suggestion != "":
+		return fmt.Errorf("%s; did you mean %s?", e.Message, e.Suggestion)
+	}
+	return errors.New(e.Message)
+}
+
+// CheckEnvironmentName returns what is wrong with the name of an environment; nil = a
+// file may have it.
+func CheckEnvironmentName(name string) error {
+	if !environmentName.MatchString(name) {
+		return fmt.Errorf("%q is no name of an environment: 1 to 64 letters, digits, - and _, the first a letter or digit", name)
+	}
+	return nil
+}

@@ -10,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
-
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Fight is another tool that writes the layers of functions which layerd is to manage, or
@@ -213,31 +212,30 @@ func TemplateFights(file string, data []byte, t Territory) ([]Fight, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // which YAML has none of, between the tokens of JSON
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	root, err := strictyaml.ParseLoose(data)
+	if err != nil {
 		return nil, fmt.Errorf("it is not YAML or JSON: %w", err)
 	}
-	if len(doc.Content) != 1 || under(doc.Content[0], "Resources") == nil {
+	resources := root.Get("Resources")
+	if resources == nil {
 		return nil, errors.New("it is no template: it has no Resources")
 	}
-	root := doc.Content[0]
 	fights := []Fight{}
-	global := under(root, "Globals", "Function", "Layers")
-	resources := under(root, "Resources")
-	for i := 0; i+1 < len(resources.Content); i += 2 {
-		logical, r := resources.Content[i].Value, resources.Content[i+1]
-		kind := under(r, "Type")
-		if kind == nil || kind.Value != "AWS::Lambda::Function" && kind.Value != "AWS::Serverless::Function" {
+	global := root.Get("Globals", "Function", "Layers")
+	for i, logical := range resources.Keys {
+		r := resources.Get(logical)
+		kind := r.Get("Type")
+		if kind == nil || i >= len(resources.Items) || kind.Text != "AWS::Lambda::Function" && kind.Text != "AWS::Serverless::Function" {
 			continue
 		}
-		at := under(r, "Properties", "Layers")
-		if at == nil && kind.Value == "AWS::Serverless::Function" {
+		at := r.Get("Properties", "Layers")
+		if at == nil && kind.Text == "AWS::Serverless::Function" {
 			at = global
 		}
 		if at == nil {
 			continue
 		}
-		if f, ok := t.template(logical, under(r, "Properties", "FunctionName")); ok {
+		if f, ok := t.template(logical, r.Get("Properties", "FunctionName")); ok {
 			f.Where = fmt.Sprintf("%s:%d", file, at.Line)
 			fights = append(fights, f)
 		}
@@ -251,14 +249,14 @@ var substitution = regexp.MustCompile(`\$\{[^}]*\}`)
 
 // template returns the fight about one function of a template. ok is false where it is
 // certain that none of its functions is managed.
-func (t Territory) template(logical string, name *yaml.Node) (f Fight, ok bool) {
+func (t Territory) template(logical string, name *strictyaml.Loose) (f Fight, ok bool) {
 	glob, sure := "*-"+logical+"-*", false // what CloudFormation makes of it
 	if name != nil {
-		text := name.Value
-		if sub := under(name, "Fn::Sub"); sub != nil {
-			text = sub.Value
+		text := name.Text
+		if sub := name.Get("Fn::Sub"); sub != nil {
+			text = sub.Text
 		}
-		if text != "" && (name.Tag == "!!str" || name.Tag == "!Sub" || name.Kind == yaml.MappingNode) {
+		if text != "" && (name.Tag == "!!str" || name.Tag == "!Sub" || name.Mapping) {
 			glob, sure = substitution.ReplaceAllString(text, "*"), true
 		}
 	}
@@ -274,21 +272,4 @@ func (t Territory) template(logical string, name *yaml.Node) (f Fight, ok bool) 
 		return f, true
 	}
 	return f, len(names) > 0
-}
-
-// under follows keys of mappings; nil = there is no such place.
-func under(n *yaml.Node, keys ...string) *yaml.Node {
-	for _, key := range keys {
-		if n == nil || n.Kind != yaml.MappingNode {
-			return nil
-		}
-		var next *yaml.Node
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == key {
-				next = n.Content[i+1]
-			}
-		}
-		n = next
-	}
-	return n
 }

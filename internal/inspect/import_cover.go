@@ -7,32 +7,47 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 )
 
-// cover returns selectors that match exactly the names chosen, out of all that are live:
-// globs where that can be, and else the names themselves. Both lists are sorted. What a
-// glob chooses that is made later is what a person would expect of it; what is live now
-// and not chosen, none of them matches.
-func cover(chosen, all []string) []string {
+// cover returns selectors that match exactly the names chosen, out of all that are live,
+// and those that take away again what they match beside: globs where that can be, and
+// else the names themselves. Both lists are sorted. What is made later and matches a glob
+// is chosen as a person would expect; what is live now and not chosen, is not.
+func cover(chosen, all []string) (functions, except []string) {
 	others := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
 		_, is := slices.BinarySearch(chosen, name)
 		return is
 	})
-	return coverGroup(chosen, others)
+	return coverGroup(chosen, others, chosen)
 }
 
-func coverGroup(chosen, others []string) []string {
-	if len(chosen) < 2 {
-		return chosen
+// coverGroup is cover of some of the names that are chosen; keep are all of them, of which
+// nothing may be taken away. A nil keep allows no taking away.
+func coverGroup(group, others, keep []string) (functions, except []string) {
+	if len(group) < 2 {
+		return group, nil
 	}
-	head, tail := commonEnds(chosen)
+	head, tail := commonEnds(group)
 	others = slices.DeleteFunc(slices.Clone(others), func(name string) bool { return !strings.HasPrefix(name, head) })
-	if glob := head + "*" + tail; !slices.ContainsFunc(others, func(name string) bool { return desired.Glob(glob, name) }) {
-		return []string{glob}
+	glob := head + "*" + tail
+	var beside []string
+	for _, name := range others {
+		if desired.Glob(glob, name) {
+			beside = append(beside, name)
+		}
 	}
-	var selectors []string
-	for group := range slices.Values(byWord(chosen, len(head))) {
-		selectors = append(selectors, coverGroup(group, others)...)
+	if len(beside) == 0 {
+		return []string{glob}, nil
 	}
-	return selectors
+	for _, part := range byWord(group, len(head)) {
+		f, e := coverGroup(part, others, keep)
+		functions, except = append(functions, f...), append(except, e...)
+	}
+	if keep == nil || head+tail == "" || len(beside) > len(group) {
+		return functions, except
+	}
+	if fewer, _ := coverGroup(beside, keep, nil); 2*(1+len(fewer)) <= len(functions)+len(except) {
+		return []string{glob}, fewer
+	}
+	return functions, except
 }
 
 // byWord splits names by their word after the first bytes. There are at least two groups:

@@ -18,14 +18,15 @@ func TestCover(t *testing.T) {
 		{[]string{"m-api-prod", "m-chat-prod"}, []string{"m-api-dev", "x-api-prod"}, []string{"m-*-prod"}},
 		{[]string{"m-api-prod", "m-chat-prod"}, []string{"m-new-prod"}, []string{"m-api-prod", "m-chat-prod"}},
 		{[]string{"m-ai-a-prod", "m-ai-b-prod", "m-web-prod"}, []string{"m-health-prod"}, []string{"m-ai-*-prod", "m-web-prod"}},
+		{[]string{"m-a-d", "m-b-d", "m-c-d", "m-e-d", "m-f-d"}, []string{"m-i-d"}, []string{"m-*-d", "m-i-d"}},
 		{[]string{"one"}, []string{"two"}, []string{"one"}},
 		{[]string{"a", "a-b"}, []string{"a-c"}, []string{"a", "a-b"}},
 		{[]string{"a-b-b", "a-b"}, []string{"a-c"}, []string{"a-*-b", "a-b"}},
 	} {
 		slices.Sort(tt.chosen)
 		all := slices.Sorted(slices.Values(append(slices.Clone(tt.chosen), tt.others...)))
-		got := cover(tt.chosen, all)
-		if !exactly(got, tt.chosen, all) || len(got) > len(tt.want) {
+		got, except := cover(tt.chosen, all)
+		if !exactly(got, except, tt.chosen, all) || len(got)+len(except) > len(tt.want) {
 			t.Errorf("cover(%q, %q) = %q, want %q", tt.chosen, all, got, tt.want)
 		}
 	}
@@ -53,15 +54,16 @@ func TestCoverIsExact(t *testing.T) {
 				chosen = append(chosen, name)
 			}
 		}
-		if got := cover(chosen, all); !exactly(got, chosen, all) {
-			t.Fatalf("seed %d: cover(%q, %q) = %q", seed, chosen, all, got)
+		if got, except := cover(chosen, all); !exactly(got, except, chosen, all) {
+			t.Fatalf("seed %d: cover(%q, %q) = %q, %q", seed, chosen, all, got, except)
 		}
 	}
 }
 
-func exactly(globs, chosen, all []string) bool {
+func exactly(globs, except, chosen, all []string) bool {
 	for _, name := range all {
-		if slices.ContainsFunc(globs, func(g string) bool { return desired.Glob(g, name) }) != slices.Contains(chosen, name) {
+		matches := func(g string) bool { return desired.Glob(g, name) }
+		if (slices.ContainsFunc(globs, matches) && !slices.ContainsFunc(except, matches)) != slices.Contains(chosen, name) {
 			return false
 		}
 	}

@@ -31,6 +31,7 @@ type draftLayer struct {
 	versions   []string // what is asked for, by Region
 	numbers    []int64  // what that is now, by Region
 	functions  []string // selectors
+	except     []string
 	pins       []draftPin
 }
 
@@ -142,7 +143,7 @@ func (im *importing) draftLayer(d *draft, live string) (l draftLayer, ok bool) {
 			}
 		}
 	}
-	l.functions = cover(slices.Sorted(maps.Keys(chosen)), slices.Sorted(maps.Keys(all)))
+	l.functions, l.except = cover(slices.Sorted(maps.Keys(chosen)), slices.Sorted(maps.Keys(all)))
 	return l, im.chooseVersions(d, &l, have)
 }
 

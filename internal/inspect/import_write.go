@@ -196,6 +196,12 @@ func (im *importing) writeLayer(t *yamlText, d *draft, l draftLayer) {
 	for _, f := range l.functions {
 		t.line("      - %s", strconv.Quote(f))
 	}
+	if len(l.except) > 0 {
+		t.line("    except:")
+		for _, f := range l.except {
+			t.line("      - %s", strconv.Quote(f))
+		}
+	}
 	if len(l.pins) == 0 {
 		return
 	}

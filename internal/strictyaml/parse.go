@@ -354,3 +354,30 @@ func (s *source) mapping(n *Node, y *yaml.Node, depth int) {
 		n.Lose(key.Text)
 	}
 }
+
+// ParseLoose reads YAML, or JSON, that was not written for us.
+func ParseLoose(data []byte) (*Loose, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, err
+	}
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
+		return nil, errors.New("the file is empty")
+	}
+	return loosen(doc.Content[0]), nil
+}
+
+func loosen(n *yaml.Node) *Loose {
+	l := &Loose{Line: n.Line, Tag: n.Tag, Mapping: n.Kind == yaml.MappingNode}
+	if n.Kind == yaml.ScalarNode {
+		l.Text = n.Value
+	}
+	for i, c := range n.Content {
+		if l.Mapping && i%2 == 0 {
+			l.Keys = append(l.Keys, c.Value)
+			continue
+		}
+		l.Items = append(l.Items, loosen(c))
+	}
+	return l
+}
