@@ -41,6 +41,7 @@ func settings(cfg *types.FunctionConfiguration) state.Settings {
 		"tenancy":           tenancy(cfg.TenancyConfig),
 		"capacity_provider": capacityProvider(cfg.CapacityProviderConfig),
 		"durable":           durable(cfg.DurableConfig),
+		"runtime_config":    runtimeConfig(cfg.RuntimeConfig),
 	})
 }
 
@@ -201,4 +202,13 @@ func durable(d *types.DurableConfig) string {
 		return ""
 	}
 	return fields(canonical(d.ExecutionTimeout), canonical(d.RetentionPeriodInDays), aws.ToString(d.KMSKeyArn))
+}
+
+// runtimeConfig is which customer-managed runtime a function uses, and by which
+// of its aliases. Where that alias points now is its publisher's to change.
+func runtimeConfig(r *types.FunctionRuntimeConfig) string {
+	if r == nil {
+		return ""
+	}
+	return fields(aws.ToString(r.RuntimeArn), aws.ToString(r.RuntimeAlias))
 }

@@ -129,6 +129,7 @@ func TestEqualSettingsHaveOneFingerprint(t *testing.T) {
 		},
 		"empty parts": func(c *types.FunctionConfiguration) {
 			c.DeadLetterConfig, c.DurableConfig, c.ImageConfigResponse = &types.DeadLetterConfig{}, &types.DurableConfig{}, &types.ImageConfigResponse{}
+			c.RuntimeConfig = &types.FunctionRuntimeConfig{}
 		},
 		"defaults that are told": func(c *types.FunctionConfiguration) {
 			c.Architectures = []types.Architecture{"x86_64"}
@@ -162,6 +163,13 @@ func TestSettingsNameWhatDiffers(t *testing.T) {
 			c.LoggingConfig = &types.LoggingConfig{LogGroup: aws.String("x")}
 		},
 		"[architectures]": func(c *types.FunctionConfiguration) { c.Architectures = []types.Architecture{"arm64"} },
+		"[runtime_config]": func(c *types.FunctionConfiguration) {
+			c.RuntimeConfig = &types.FunctionRuntimeConfig{RuntimeArn: aws.String("arn:aws:lambda:us-east-1:123456789012:runtime/r"), RuntimeAlias: aws.String("live")}
+		},
+		"[runtime runtime_config]": func(c *types.FunctionConfiguration) {
+			c.Runtime = types.RuntimeCustom
+			c.RuntimeConfig = &types.FunctionRuntimeConfig{RuntimeAlias: aws.String("live")}
+		},
 		"[snap_start vpc]": func(c *types.FunctionConfiguration) {
 			c.SnapStart = &types.SnapStartResponse{ApplyOn: "PublishedVersions"}
 			c.VpcConfig = nil
