@@ -64,6 +64,9 @@ func (a *app) doctorLayer(ctx context.Context, cmd *cobra.Command, f *doctorFlag
 // held against them.
 func checkTargets(f *doctorFlags) error {
 	for _, r := range f.runtimes {
+		if r == state.CustomRuntime {
+			return usage("name a runtime that it is made like, such as python3.12", "--runtime %s names no language that a layer could be held against", r)
+		}
 		if known, ok := archive.ParseRuntime(r); !ok || known.Version == "" && known.Language != archive.Provided {
 			return usage("write it as Lambda does, such as python3.12 or nodejs24.x", "--runtime %s is not a runtime", r)
 		}

@@ -85,6 +85,7 @@ func TestDoctorProbeRefusals(t *testing.T) {
 		{[]string{"--layer", "nothere.zip"}, "--layer nothere.zip"},
 		{[]string{"--layer", "arn:aws:lambda:ap-northeast-1:123456789012:layer:x"}, "is not the ARN of a layer version"},
 		{[]string{"--layer", "x.zip", "--runtime", "python"}, "is not a runtime"},
+		{[]string{"--layer", "x.zip", "--runtime", "custom"}, "names no language"},
 		{[]string{"--layer", "x.zip", "--architecture", "arm"}, "did you mean arm64?"},
 	} {
 		code, _, _, text := doctored(t, w, doctorEnvironment, c.args...)

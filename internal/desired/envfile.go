@@ -91,7 +91,7 @@ type layerWishFile struct {
 	ShareWith []principalEntry `json:"share_with"`
 	// How to try a function after a change of this layer; one, or a list.
 	SmokeTest smokeTestsEntry `json:"smoke_test"`
-	// Allows to detach from OS-only runtimes (provided.*), whose layers may hold the runtime itself.
+	// Allows to detach from OS-only and customer-managed runtimes (provided.*, custom), whose layers may hold the runtime itself.
 	AllowRuntime bool `json:"allow_runtime"`
 	// Whether SSM parameters say what is applied and proven of this layer; before the environment's.
 	Parameters *bool `json:"parameters"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/words"
 )
@@ -43,15 +44,19 @@ func (x *exam) layer(a *Attached) {
 	}
 	before := len(x.Findings)
 	x.contents(a)
-	if len(x.Findings) == before {
+	switch _, placed := archive.ParseRuntime(x.Runtime); {
+	case len(x.Findings) > before:
+	case placed:
 		x.right("%s exists, and what is in it fits %s on %s", a.Name(), x.Runtime, x.Architecture)
+	default: // what such a runtime looks for is not known
+		x.right("%s exists, and what is compiled in it is for %s", a.Name(), x.Architecture)
 	}
 }
 
 // declared holds the function against what the version was published for. AWS compares
 // nothing, and an empty list says nothing.
 func (x *exam) declared(a *Attached, get string) {
-	if len(a.Runtimes) > 0 && !slices.Contains(a.Runtimes, x.Runtime) {
+	if state.OtherRuntime(x.Runtime, a.Runtimes) {
 		x.add(Finding{Code: "incompatible_runtime", Severity: Warning, Subject: string(a.ARN), Command: get,
 			Message:  fmt.Sprintf("is published for %s, and the function runs on %s", words.And(a.Runtimes), x.Runtime),
 			Evidence: []string{"CompatibleRuntimes: " + strings.Join(a.Runtimes, ", ")}})

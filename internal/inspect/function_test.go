@@ -93,6 +93,18 @@ func TestFunctionThatIsRight(t *testing.T) {
 	}
 }
 
+// What is not known of a runtime is not among what is right.
+func TestUnknownRuntimeFitsNothing(t *testing.T) {
+	for _, runtime := range []string{"custom", "cobol9", "go1.x"} {
+		s := healthySubject(t)
+		s.Runtime, s.Layers[0].Runtimes = runtime, nil
+		right := strings.Join(Function(s).Right, "\n")
+		if strings.Contains(right, "fits") || !strings.Contains(right, "exists, and what is compiled in it is for x86_64") {
+			t.Errorf("%s: right is %q", runtime, right)
+		}
+	}
+}
+
 // one is a case: what is changed about the function that is right, and what is found then.
 type one struct {
 	code     string
@@ -170,6 +182,15 @@ func functionCases() []one {
 		{"state_changing", Note, change(func(s *Subject) { s.LastUpdateStatus = state.UpdateInProgress }), "in progress", nil},
 		{"state_changing", Note, change(func(s *Subject) { s.State = state.StateInactive }), "sleeps", nil},
 		{"runtime_unknown", Note, change(func(s *Subject) { s.Runtime, s.Layers[0].Runtimes = "cobol9", nil }), "nothing is known", nil},
+		{"runtime_unknown", Note, change(func(s *Subject) { s.Runtime, s.Layers[0].Runtimes = "custom", []string{"python3.12"} }), "customer-managed, which names no language", nil},
+		{"runtime_unknown", Note, func(t *testing.T, s *Subject) {
+			s.Runtime = "custom"
+			layerOf(map[string]string{"anywhere/index.js": "x", "n.cpython-311-x86_64-linux-gnu.so": library(x86, "libc.so.6", "GLIBC_2.38")})(t, s)
+		}, "was not judged", nil},
+		{"wrong_architecture", Error, func(t *testing.T, s *Subject) {
+			s.Runtime = "custom"
+			layerOf(map[string]string{"n.so": library(elf.EM_AARCH64, "libc.so.6", "GLIBC_2.17")})(t, s)
+		}, "compiled for arm64", []string{"runtime_unknown"}},
 		{"runtime_deprecated", Warning, change(func(s *Subject) { s.Runtime, s.Layers[0].Runtimes = "python3.10", nil }), "python3.10 ended on or before 2026-10-31", nil},
 		{"runtime_deprecated", Warning, change(func(s *Subject) { s.Runtime, s.Layers[0].Runtimes, s.Now = "python3.11", nil, day("2027-03-01") }), "python3.11 ends on or before 2027-06-30", nil},
 		{"runtime_frozen", Warning, change(func(s *Subject) { s.Runtime, s.Layers[0].Runtimes, s.Now = "python3.9", nil, day("2027-03-03") }), "takes no updates", nil},

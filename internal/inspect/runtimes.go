@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/layerd/layerd/internal/state"
 )
 
 // lifetime is when AWS stops caring for a runtime, and when it takes no more updates of
@@ -52,6 +54,11 @@ func (x *exam) runtime() {
 	show := x.aws("get-function-configuration", "--function-name", f.Name, "--query", "Runtime")
 	advice := "move the function to a newer runtime, and build its layers for both until all have moved"
 	switch {
+	case f.Runtime == state.CustomRuntime:
+		x.add(Finding{Code: "runtime_unknown", Severity: Note, Subject: f.Name,
+			Command: x.aws("get-function-configuration", "--function-name", f.Name, "--query", "[Runtime,RuntimeConfig]"),
+			Message: "its runtime is customer-managed, which names no language: what its layers need was not judged",
+			Advice:  "its publisher can change it under the function at any time, and knows what is in it"})
 	case !known:
 		x.add(Finding{Code: "runtime_unknown", Severity: Note, Subject: f.Name, Command: show,
 			Message: fmt.Sprintf("nothing is known of the runtime %q: what its layers need was not judged", f.Runtime)})

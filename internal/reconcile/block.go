@@ -95,7 +95,7 @@ func (r *world) incompatible(w *wish, f *state.Function, s plan.Step) string {
 	}
 	v := w.catalog.Version(s.To.Number())
 	for _, list := range [][]string{v.Runtimes, w.Runtimes} {
-		if len(list) > 0 && !slices.Contains(list, f.Runtime) {
+		if state.OtherRuntime(f.Runtime, list) {
 			return fmt.Sprintf("its runtime is %s, and %s is for %s", f.Runtime, w.Name, strings.Join(list, ", "))
 		}
 	}
@@ -107,9 +107,9 @@ func (r *world) incompatible(w *wish, f *state.Function, s plan.Step) string {
 	return ""
 }
 
-// bootstrap: the layer of an OS-only runtime may hold the runtime itself.
+// bootstrap: the layer of a runtime without a language may hold the runtime itself.
 func (r *world) bootstrap(w *wish, f *state.Function, s plan.Step) string {
-	if s.To == "" && strings.HasPrefix(f.Runtime, "provided") && !w.AllowRuntime {
+	if s.To == "" && state.OSOnly(f.Runtime) && !w.AllowRuntime {
 		return fmt.Sprintf("its runtime is %s, so %s may hold the runtime itself; allow_runtime: true permits detaching it", f.Runtime, w.Name)
 	}
 	return ""

@@ -228,6 +228,9 @@ func TestBlocked(t *testing.T) {
 		{"detaching from provided", func(_ *Input, f *state.Function, w *desired.LayerWish) {
 			f.Runtime, w.Version = "provided.al2023", mustVersion("none")
 		}, "allow_runtime", false, false},
+		{"detaching from custom", func(_ *Input, f *state.Function, w *desired.LayerWish) {
+			f.Runtime, w.Version = "custom", mustVersion("none")
+		}, "allow_runtime", false, false},
 		{"two environments disagree", func(in *Input, _ *state.Function, w *desired.LayerWish) {
 			other := in.Regions[0].Want
 			other.Name = "staging"
@@ -254,6 +257,22 @@ func TestBlocked(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A customer-managed runtime names no language, so that no list of runtimes speaks
+// against it. Architectures do.
+func TestCustomRuntimeIsNoMismatch(t *testing.T) {
+	in := scene("1.4.0", 4, unknown)
+	in.Regions[0].Have.Functions[0].Runtime = "custom"
+	in.Regions[0].Want.Layers[0].Runtimes = []string{"nodejs22.x"}
+	in.Regions[0].Have.Layers[0].Versions[0].Runtimes = []string{"python3.12"}
+	if r := only(t, in); len(r.Steps) != 1 || r.Steps[0].Held != nil || r.Steps[0].To.Number() != 5 {
+		t.Errorf("steps are %+v", r.Steps)
+	}
+	in.Regions[0].Want.Layers[0].Architectures = []string{"arm64"}
+	if r := only(t, in); len(r.Steps) != 0 {
+		t.Errorf("another architecture: steps are %+v", r.Steps)
 	}
 }
 
