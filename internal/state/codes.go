@@ -23,11 +23,26 @@ var accountCodes = []string{
 }
 
 // functionCodes are of one function whose surroundings refuse it: its key, its
-// network, its files. AWS answers some of them as a 502, and has done nothing.
+// network, its files, its runtime. AWS answers some of them as a 502, others as a
+// 409, and has done nothing.
 var functionCodes = []string{
 	"InvalidRuntimeException", "InvalidZipFileException", "InvalidSecurityGroupIDException", "InvalidSubnetIDException",
 	"KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException",
 	"EC2AccessDeniedException", "EFSMountFailureException", "EFSMountConnectivityException", "SnapStartException",
+	"RuntimeAliasDeletedException", "RuntimeVersionDeletedException",
+}
+
+// deletedRuntime is what to do about a customer-managed runtime that is gone: AWS's
+// own words leave out that it can come back. They come with a 409, as those about an
+// update in progress do, where waiting helps.
+const deletedRuntime = "waiting does not help: its publisher can restore it for 7 to 30 days, or point the function at another runtime"
+
+// suggestion returns what to do about a code that AWS does not say; "" for most.
+func suggestion(code string) string {
+	if code == "RuntimeAliasDeletedException" || code == "RuntimeVersionDeletedException" {
+		return deletedRuntime
+	}
+	return ""
 }
 
 // OfFunction reports whether a code is about what one function needs, and asking

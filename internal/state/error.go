@@ -78,6 +78,9 @@ func (e *Error) Error() string {
 	if e.Message != "" {
 		s += ": " + e.Message
 	}
+	if todo := suggestion(e.Code); todo != "" {
+		s += "; " + todo
+	}
 	return s
 }
 

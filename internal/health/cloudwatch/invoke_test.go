@@ -72,6 +72,8 @@ func TestInvokeRunsAFunctionOnce(t *testing.T) {
 		{"gone", refusal(404, "ResourceNotFoundException"), 1, state.Gone, "ResourceNotFoundException"},
 		{"denied", refusal(403, "AccessDeniedException"), 1, state.Human, "AccessDeniedException"},
 		{"broken runtime", refusal(502, "InvalidRuntimeException"), 1, state.Human, "InvalidRuntimeException"},
+		{"runtime alias deleted", refusal(409, "RuntimeAliasDeletedException"), 1, state.Human, "RuntimeAliasDeletedException"},
+		{"runtime version deleted", refusal(409, "RuntimeVersionDeletedException"), 1, state.Human, "RuntimeVersionDeletedException"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,7 @@ func writeError(op, resource string, err error) error { return sorter.Write(op, 
 // kindOf is the table: the code decides, the status where the code is unknown.
 func kindOf(code string, err error, changes bool) state.Kind {
 	if state.OfFunction(code) {
-		return state.Human // a 502, and nothing was done all the same
+		return state.Human // a 502 or a 409, and nothing was done all the same
 	}
 	if changes && awscall.Lost(err) {
 		return state.Unsure

@@ -99,6 +99,9 @@ func TestErrorKinds(t *testing.T) {
 		{"502 KMSInvalidState", fails(502, "KMSInvalidStateException", ""), h, h, 1},
 		{"502 KMSNotFound", fails(502, "KMSNotFoundException", ""), h, h, 1},
 		{"502 InvalidSubnet", fails(502, "InvalidSubnetIDException", ""), h, h, 1},
+		// Of its customer-managed runtime: no update in progress, for all that it is a 409.
+		{"409 runtime alias", fails(409, "RuntimeAliasDeletedException", "The runtime alias for your function is no longer available."), h, h, 1},
+		{"409 runtime version", fails(409, "RuntimeVersionDeletedException", "The runtime version used by your function is no longer available."), h, h, 1},
 		{"413", fails(413, "RequestEntityTooLargeException", ""), h, h, 1},
 		{"418 of the future", fails(418, "TeapotException", ""), h, h, 1},
 		// Refusals of UpdateFunctionConfiguration.
