@@ -17,6 +17,8 @@ type Function struct {
 
 	Description      string
 	Runtime          string // default python3.12 for Zip; empty for Image
+	RuntimeARN       string // of a customer-managed runtime, whose Runtime is custom
+	RuntimeAlias     string // of the same
 	Handler          string // default index.handler for Zip
 	Role             string // default: a role of the account
 	PackageType      string // Zip (default) or Image

@@ -71,7 +71,7 @@ func (c *call) firstVersion(name string, in *lambda.CreateFunctionInput) (*versi
 	if len(fn.Architectures) == 0 {
 		fn.Architectures = []string{"x86_64"}
 	}
-	edit{in.Role, in.Handler, in.Description, in.Timeout, in.MemorySize, in.Environment, in.Runtime, in.DeadLetterConfig, in.SnapStart}.apply(&fn)
+	edit{in.Role, in.Handler, in.Description, in.Timeout, in.MemorySize, in.Environment, in.Runtime, in.DeadLetterConfig, in.SnapStart, in.RuntimeConfig}.apply(&fn)
 	if e := c.setCode(&fn, in.Code); e != nil {
 		return nil, e
 	}
@@ -83,7 +83,7 @@ func (c *call) firstVersion(name string, in *lambda.CreateFunctionInput) (*versi
 	case len(in.Tags) > maxTags:
 		return nil, invalidValue("Function can have at most %d tags.", maxTags)
 	}
-	if e := c.checkRuntime(fn.Runtime); e != nil {
+	if e := c.checkRuntime(&fn); e != nil {
 		return nil, e
 	}
 	if e := c.checkLayers(fn.Layers, fn.Unzipped); e != nil {
@@ -119,15 +119,6 @@ func (c *call) setCode(fn *Function, code *types.FunctionCode) *apiError {
 		return e
 	}
 	fn.Code, fn.CodeSha256, fn.CodeSize, fn.Unzipped = a.bytes, a.sha256, a.size, a.unzipped
-	return nil
-}
-
-// checkRuntime refuses runtimes past their block dates.
-func (c *call) checkRuntime(runtime string) *apiError {
-	if slices.Contains(c.w.opts.BlockedRuntimes, runtime) {
-		return invalidValue("The runtime parameter of %s is no longer supported for creating or updating AWS Lambda functions. "+
-			"We recommend you use a supported runtime while creating or updating functions.", runtime)
-	}
 	return nil
 }
 

@@ -70,6 +70,9 @@ func (c *call) invoke(in *lambda.InvokeInput) (any, *apiError) {
 	if e := c.ready(v); e != nil {
 		return nil, e
 	}
+	if run := v.running(); c.w.runtimes[runtimeAlias(run.RuntimeARN, run.RuntimeAlias)] {
+		return nil, deletedAlias()
+	}
 	if in.InvocationType == types.InvocationTypeDryRun {
 		return nil, nil
 	}

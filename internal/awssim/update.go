@@ -17,6 +17,7 @@ type edit struct {
 	runtime                    types.Runtime
 	deadLetter                 *types.DeadLetterConfig
 	snapStart                  *types.SnapStart
+	runtimeConfig              *types.FunctionRuntimeConfig
 }
 
 func (d edit) apply(f *Function) {
@@ -33,7 +34,10 @@ func (d edit) apply(f *Function) {
 		f.Environment = maps.Clone(d.environment.Variables)
 	}
 	if d.runtime != "" {
-		f.Runtime = string(d.runtime)
+		f.setRuntime(string(d.runtime))
+	}
+	if d.runtimeConfig != nil {
+		f.RuntimeARN, f.RuntimeAlias = str(d.runtimeConfig.RuntimeArn), str(d.runtimeConfig.RuntimeAlias)
 	}
 	if d.deadLetter != nil {
 		f.DeadLetterARN = str(d.deadLetter.TargetArn)
@@ -88,11 +92,11 @@ func (c *call) updateFunctionConfiguration(in *lambda.UpdateFunctionConfiguratio
 		return nil, e
 	}
 	next := f.latest.clone()
-	edit{in.Role, in.Handler, in.Description, in.Timeout, in.MemorySize, in.Environment, in.Runtime, in.DeadLetterConfig, in.SnapStart}.apply(&next)
+	edit{in.Role, in.Handler, in.Description, in.Timeout, in.MemorySize, in.Environment, in.Runtime, in.DeadLetterConfig, in.SnapStart, in.RuntimeConfig}.apply(&next)
 	if next.PackageType == "Image" && (in.Layers != nil || in.Handler != nil || in.Runtime != "") {
 		return nil, invalidValue(imageRefusal)
 	}
-	if e := c.checkRuntime(next.Runtime); e != nil {
+	if e := c.checkRuntime(&next); e != nil {
 		return nil, e
 	}
 	// An absent list leaves the layers alone and unchecked, deleted or not; an

@@ -41,6 +41,7 @@ type configDoc struct {
 	SnapStart                  snapStartDoc
 	LoggingConfig              loggingDoc
 	CapacityProviderConfig     *capacityDoc `json:",omitempty"`
+	RuntimeConfig              *runtimeDoc  `json:",omitempty"`
 }
 
 type (
@@ -53,6 +54,7 @@ type (
 	capacityDoc    struct {
 		LambdaManagedInstancesCapacityProviderConfig struct{ CapacityProviderArn string }
 	}
+	runtimeDoc  struct{ RuntimeArn, RuntimeAlias string }
 	attachedDoc struct {
 		Arn                      string
 		CodeSize                 int64
@@ -97,6 +99,9 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 	if v.CapacityProvider != "" {
 		d.CapacityProviderConfig = &capacityDoc{}
 		d.CapacityProviderConfig.LambdaManagedInstancesCapacityProviderConfig.CapacityProviderArn = v.CapacityProvider
+	}
+	if v.RuntimeARN != "" {
+		d.RuntimeConfig = &runtimeDoc{v.RuntimeARN, v.RuntimeAlias}
 	}
 	if v.SnapStart {
 		d.SnapStart.ApplyOn = "PublishedVersions"

@@ -70,6 +70,7 @@ type World struct {
 	orgs      map[string]string  // account → organization id
 	buckets   map[string]*bucket // by name, which is unique in the World
 	downloads map[string]download
+	runtimes  map[string]bool          // deleted aliases of customer-managed runtimes, by ARN
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
 	trail     []trailEvent
@@ -129,6 +130,7 @@ func New(o Options) *World {
 		orgs:      map[string]string{},
 		buckets:   map[string]*bucket{},
 		downloads: map[string]download{},
+		runtimes:  map[string]bool{},
 		snapshots: map[string]updateFailure{},
 		queueNews: make(chan struct{}),
 	}

@@ -68,6 +68,9 @@ type Seeds struct {
 	Signing func(function string, publishers []string, enforce bool) (string, error)
 	// SignedLayer makes a layer version signed by a profile and returns its ARN.
 	SignedLayer func(name, profile string) (string, error)
+	// Runtime makes a customer-managed runtime with this alias and one called next,
+	// and returns its ARN and a way to delete this one.
+	Runtime func(name, alias string) (arn string, drop func() error, err error)
 	// Managed lets a function run on managed instances.
 	Managed func(function string) error
 	// BucketPolicy adds a statement about reading a bucket's objects: effect is
@@ -101,7 +104,7 @@ func TestVirtual(t *testing.T, open func() Env) {
 // each has the facts examined that can be in env.
 func each(t *testing.T, env Env, examine func(*testing.T, fact)) {
 	known := map[string]bool{}
-	for _, group := range [][]fact{functionFacts(), updateFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
+	for _, group := range [][]fact{functionFacts(), updateFacts(), runtimeFacts(), versionFacts(), snapStartFacts(), provisionedFacts(), signingFacts(), trailFacts(), aliasFacts(), layerFacts(), policyFacts(), tagFacts(), accountFacts(),
 		alarmFacts(), metricFacts(), invokeFacts(), objectFacts(), fromObjectFacts(), parameterFacts(), queueFacts()} {
 		for _, f := range group {
 			if known[f.name] {

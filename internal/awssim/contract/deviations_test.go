@@ -13,6 +13,7 @@ func motoDeviations() map[string]string {
 		otherWords   = "404 in other words"
 		noCBOR       = "CloudWatch is there only in its old protocols, which the SDK no longer speaks"
 		noProvision  = "provisioned concurrency is not implemented"
+		noRuntimes   = "customer-managed runtimes are not implemented"
 		noSigning    = "code signing is not implemented"
 		noTrail      = "LookupEvents is not implemented"
 		noRegions    = "one bucket is in all Regions"
@@ -105,6 +106,10 @@ func motoDeviations() map[string]string {
 		"an alias with two weights is refused":                                  noRouting,
 		"an alias cannot split between versions with other dead-letter queues":  noRouting,
 		"an alias with a weight for a version that is not there is 404":         noRouting,
+
+		"a customer-managed runtime is told with its alias, by reads and by lists":          noRuntimes,
+		"a deleted runtime alias refuses updates with 409 and its own code":                 noRuntimes,
+		"a function leaves a deleted runtime alias by an update that names another runtime": noRuntimes,
 
 		"a code signing configuration that is not there is 404":                   noSigning,
 		"what is no ARN of a code signing configuration fails validation":         noSigning,

@@ -29,6 +29,10 @@ func worldSeeds(w *awssim.World) *contract.Seeds {
 		SignedLayer: func(name, profile string) (string, error) {
 			return w.LayerARN(name, w.PutLayerVersion(awssim.LayerVersion{Name: name, SigningProfile: profile, Size: 100})), nil
 		},
+		Runtime: func(name, alias string) (string, func() error, error) {
+			arn := "arn:aws:lambda:us-east-1:123456789012:runtime/" + name
+			return arn, func() error { w.DropRuntimeAlias(arn, alias); return nil }, nil
+		},
 		Managed: func(function string) error {
 			w.EditFunction(function, func(f *awssim.Function) {
 				f.CapacityProvider = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"
@@ -75,6 +79,7 @@ func apiSeeds(ctx context.Context, cfg aws.Config) *contract.Seeds {
 		},
 		Signing:     func(string, []string, bool) (string, error) { return "", errUnpaid },
 		SignedLayer: func(string, string) (string, error) { return "", errUnpaid },
+		Runtime:     func(string, string) (string, func() error, error) { return "", nil, errUnpaid },
 		Managed:     func(string) error { return errUnpaid },
 		BucketPolicy: func(bucket, effect, principal string) error {
 			who := `"*"`
