@@ -139,10 +139,10 @@ func (a *app) buildLayer(ctx context.Context, dir string, f buildFlags, d desire
 	o.Progress = func(what string) { a.shown.wait(what, time.Time{}) }
 	o.Log = &toolLog{log: a.logger()}
 	built, err := toolchain.Build(ctx, o)
-	defer built.Close() // what it has was read by then
 	if err != nil {
 		return err
 	}
+	defer built.Close() // what it has was read by then
 	view.Problems, view.Cleaned = append(view.Problems, built.Problems...), built.Cleaned
 	if desired.Errors(view.Problems) {
 		return nil

@@ -34,30 +34,30 @@ type doctorFlags struct {
 func (a *app) doctorCommand() *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
-		Use:   "doctor {FUNCTION[:ALIAS] | --layer FILE|ARN | [--env ENV] --repo PATH|URL}",
+		Use:   "doctor {FUNCTION[:ALIAS] | --layer FILE|ARN | --repo PATH|URL}",
 		Short: "Say whether a function, an archive or a set-up is right",
 		Long: `doctor FUNCTION looks at one function as it is live: which layers it has and
-whether they exist, whether what is in them fits its runtime, what hides what, how
-large it all is, and who else writes to it. With --env and --repo also what Git
-asks of it; without them AWS alone is looked at, in --region. FUNCTION:ALIAS looks
-at what the alias serves. Of variables only those are read that are meant to name
-a layer's version. docs/doctor.md lists what it can find.
+whether they exist, whether what is in them fits its runtime, what hides what,
+how large it all is, and who else writes to it. With --env and --repo also what
+Git asks of it; without them AWS alone is looked at, in --region.
+FUNCTION:ALIAS looks at what the alias serves. Of variables only those are read
+that are meant to name a layer's version. docs/doctor.md lists what it can
+find.
 
 --probe makes a temporary function of the same runtime, architecture and layers
-with the role that --probe-role names, imports what layer.yaml lists under imports,
-shows path, versions and the names of variables, and removes the function. Its
-name is in the store before it is made: after a kill, the next doctor FUNCTION
-removes it. It needs lambda:CreateFunction, InvokeFunction, DeleteFunction and
-TagResource on layerd-probe-*, and iam:PassRole on the role.
+with the role that --probe-role names, imports what layer.yaml lists under
+imports, shows path, versions and the names of variables, and removes the
+function. Its name is in the store before it is made: after a kill, the next
+doctor FUNCTION removes it. It needs lambda:CreateFunction, InvokeFunction,
+DeleteFunction and TagResource on layerd-probe-*, and iam:PassRole on the role.
 
-doctor --layer looks into an archive, a zip here or a layer version's: runtimes and
-architectures are those of layer.yaml or of the version, or of the flags.
+doctor --layer looks into an archive, a zip here or a layer version's: runtimes
+and architectures are those of layer.yaml or of the version, or of the flags.
 
-doctor without either examines what layerd needs for one environment, or without
---env for all:
-Git, credentials, each permission, the store, the clock and the window. Every
-line that is not ✓ says what to do, and names the IAM action that is missing and
-on what.
+doctor without either examines what layerd needs for one environment, or
+without --env for all: Git, credentials, each permission, the store, the clock
+and the window. Every line that is not ✓ says what to do, and names the IAM
+action that is missing and on what.
 
 It changes nothing at AWS. A permission to read is tried by reading. The one to
 update is tried with an update that names no setting and a RevisionId that

@@ -26,16 +26,16 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Say on one screen whether all is right, and who must act",
 		Long: `status shows what is not all right, since when, and the command to begin with;
 then of each environment what was applied last, which versions are proven, what
-is under way, and how long ago a daemon looked at it. It reads the store and asks
-AWS nothing.
+is under way, and how long ago a daemon looked at it. It reads the store and
+asks AWS nothing.
 
-Silence is not success: what a daemon found lasts until it finds something else,
-and where none has looked for 15 minutes, or for three of its intervals, the
-answer is not known. --repo says whose status is meant and in which store it is; without it
-the only repository that the store knows is meant.
+Silence is not success: what a daemon found lasts until it finds something
+else, and where none has looked for 15 minutes, or for three of its intervals,
+the answer is not known. --repo says whose status is meant and in which store
+it is; without it the only repository that the store knows is meant.
 
-Exit codes: 0 answered, whatever the answer is (with --detailed-exitcode 2 unless
-all is right), 1 the store is not there or cannot be read.`,
+Exit codes: 0 answered, whatever the answer is (with --detailed-exitcode 2
+unless all is right), 1 the store is not there or cannot be read.`,
 		Example: `  layerd status
   layerd status --repo . --env prod -v
   layerd status --output json --detailed-exitcode`,

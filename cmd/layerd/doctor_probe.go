@@ -186,8 +186,7 @@ func (a *app) tidyProbes(ctx context.Context, f storeFlags, t desired.Tree, at e
 		return nil, err
 	}
 	open, err := a.probes(known, at).Open(ctx)
-	known.Close()
-	if err != nil || len(open) == 0 {
+	if err := errors.Join(err, known.Close()); err != nil || len(open) == 0 {
 		return nil, err
 	}
 	kept, err := a.openStore(ctx, spec)

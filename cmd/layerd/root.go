@@ -98,9 +98,9 @@ func (a *app) addCommands(root *cobra.Command) {
 		commands []*cobra.Command
 	}{
 		{"Look, and change nothing:", []*cobra.Command{a.demoCommand(), a.validateCommand(), a.planCommand(), a.windowCommand()}},
-		{groupAct, []*cobra.Command{a.applyCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.adoptCommand(), a.forgetCommand()}},
+		{groupAct, []*cobra.Command{a.applyCommand(), a.publishCommand(), a.runCommand(), a.approveCommand(), a.rollbackCommand(), a.retryCommand(), a.adoptCommand(), a.forgetCommand()}},
 		{"Ask:", []*cobra.Command{a.statusCommand(), a.whyCommand(), a.historyCommand(), a.usageCommand(), a.findCommand(), a.diffCommand(), a.doctorCommand(), a.healthcheckCommand()}},
-		{"Make layers, and hand them on:", []*cobra.Command{a.buildCommand(), a.publishCommand(), a.bumpCommand(), a.getCommand(), a.indexCommand()}},
+		{"Make layers, and hand them on:", []*cobra.Command{a.buildCommand(), a.bumpCommand(), a.getCommand(), a.indexCommand()}},
 		{"Set up:", []*cobra.Command{a.importCommand(), a.storeCommand(), a.schemaCommand(), a.completionCommand(), a.versionCommand()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.title, Title: group.title})

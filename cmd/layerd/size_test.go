@@ -11,7 +11,7 @@ import (
 
 // maxRelease is what the program of a release may have, stripped. Who needs more writes
 // into the commit what was bought for it.
-const maxRelease = 56 << 20 // bytes
+const maxRelease = 57 << 20 // bytes
 
 // The flags are those of the Makefile's build and of the image.
 func TestReleaseIsSmall(t *testing.T) {

@@ -85,11 +85,12 @@ func TestTheProcessEndsAfterAGrace(t *testing.T) {
 // what only looks has nothing.
 func TestWhoMayFinish(t *testing.T) {
 	a, _, _ := testApp(t)
-	for name, want := range map[string]time.Duration{"run": graceInHand, "apply": graceInHand, "rollback": graceInHand, "validate": graceElse, "plan": graceElse, "window": graceElse, "why": graceElse, "doctor": graceElse} {
+	for name, want := range map[string]time.Duration{"run": graceInHand, "apply": graceInHand, "publish": graceInHand, "rollback": graceInHand, "validate": graceElse, "plan": graceElse, "window": graceElse, "why": graceElse, "doctor": graceElse, "status": graceElse} {
 		cmd, _, err := a.root().Find([]string{name})
 		if err != nil {
 			t.Fatal(err)
 		}
+		cmd.SetContext(t.Context())
 		_ = cmd.RunE(cmd, []string{"too", "many"}) // that it fails is not the question
 		if got := a.grace(); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

@@ -204,12 +204,12 @@ func pinned(e desired.Environment, f state.Function, p Adoption) bool {
 // pinTexts writes the pins of a wish without their places, which a new one moves.
 func pinTexts(w *desired.LayerWish) (list []string) {
 	for _, p := range w.Pins {
-		text := p.Version.Text + "\x00" + p.Until.String() + "\x00" + p.Reason + "\x00" + p.Owner
+		text := []string{p.Version.Text, p.Until.String(), p.Reason, p.Owner}
 		for _, s := range p.Functions {
 			s.At = desired.Position{}
-			text += fmt.Sprintf("\x00%+v", s)
+			text = append(text, fmt.Sprintf("%+v", s))
 		}
-		list = append(list, text)
+		list = append(list, strings.Join(text, "\x00"))
 	}
 	return list
 }
@@ -229,12 +229,13 @@ func AdoptMessage(environment, function string, pins []Adoption, reason, owner, 
 	for _, p := range pins {
 		names = append(names, p.Layer+" "+p.Version)
 	}
-	text := fmt.Sprintf("%s: pin %s to %s\n\n%s\n\n", environment, function, strings.Join(names, ", "), reason)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: pin %s to %s\n\n%s\n\n", environment, function, strings.Join(names, ", "), reason)
 	for _, p := range pins {
-		text += fmt.Sprintf("It has version %d of %s, set by hand; Git asked for %s.\n", p.Number, p.Layer, p.Wanted)
+		fmt.Fprintf(&text, "It has version %d of %s, set by hand; Git asked for %s.\n", p.Number, p.Layer, p.Wanted)
 	}
 	if until != "" {
-		text += "Until " + until + ". "
+		text.WriteString("Until " + until + ". ")
 	}
-	return text + "Owner: " + owner + "."
+	return text.String() + "Owner: " + owner + "."
 }

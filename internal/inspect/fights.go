@@ -169,11 +169,11 @@ func quoted(layers state.Layers) string {
 
 // layersProperty returns the lines that a template has to have.
 func layersProperty(layers state.Layers) string {
-	text := "Layers:"
+	lines := []string{"Layers:"}
 	for _, l := range layers {
-		text += "\n  - " + string(l)
+		lines = append(lines, "  - "+string(l))
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 // StackFights finds, by the tags that CloudFormation leaves, the stacks whose functions

@@ -271,7 +271,6 @@ type importedLayer struct {
 	description             string
 	runtimes, architectures []string
 	silent                  []string // "prod: 3, 4": versions whose Description names none
-	inside                  bool     // a Description names a version and does not begin with it
 }
 
 // describe makes a layer.yaml of the newest version of each own layer: of the first

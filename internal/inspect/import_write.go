@@ -41,7 +41,7 @@ func (t *yamlText) line(format string, args ...any) {
 func (t *yamlText) comment(indent, format string, args ...any) {
 	const most = 88
 	line := indent + "#"
-	for _, word := range strings.Fields(fmt.Sprintf(format, args...)) {
+	for word := range strings.FieldsSeq(fmt.Sprintf(format, args...)) {
 		if len(line)+1+len(word) > most && line != indent+"#" {
 			t.line("%s", line)
 			line = indent + "#"

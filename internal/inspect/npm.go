@@ -37,7 +37,7 @@ func parseNPMRange(text string) (npmRange, error) {
 		return nil, fmt.Errorf("the range has more than %d characters", mostRange)
 	}
 	var all npmRange
-	for _, alternative := range strings.Split(text, "||") {
+	for alternative := range strings.SplitSeq(text, "||") {
 		bounds, err := parseNPMBounds(alternative)
 		if err != nil {
 			return nil, err
@@ -53,7 +53,7 @@ func parseNPMBounds(text string) ([]npmBound, error) {
 		return append(from.lower(), to.upper()...), nil
 	}
 	bounds := []npmBound{}
-	for _, word := range strings.Fields(npmSpaces.ReplaceAllString(text, "$1")) {
+	for word := range strings.FieldsSeq(npmSpaces.ReplaceAllString(text, "$1")) {
 		m := npmComparator.FindStringSubmatch(word)
 		if m == nil {
 			return nil, fmt.Errorf("%q is no range of npm, such as <4.17.21, ^1.2 or \"1.x || >=3\"", word)

@@ -36,7 +36,7 @@ func parsePythonRange(text string) (pythonRange, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		c, err := parsePythonClause(part)
 		if err != nil {
 			return nil, err

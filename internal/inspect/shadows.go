@@ -27,8 +27,8 @@ func (x *exam) files() {
 	}
 	winner := map[string]place{}
 	hidden := map[[2]int][]string{} // loser and winner
-	for i := len(x.Layers) - 1; i >= 0; i-- {
-		if x.Layers[i].Archive.Contents == nil {
+	for i, a := range slices.Backward(x.Layers) {
+		if a.Archive.Contents == nil {
 			continue
 		}
 		for _, m := range x.Layers[i].Archive.Files {

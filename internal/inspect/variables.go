@@ -130,8 +130,7 @@ func (x *exam) signing() {
 		return
 	}
 	for _, a := range x.Layers {
-		switch {
-		case a.Gone != "" || a.Unread != "" || slices.Contains(x.Signing.Allowed, a.Signer):
+		if a.Gone != "" || a.Unread != "" || slices.Contains(x.Signing.Allowed, a.Signer) {
 			continue
 		}
 		f := Finding{Code: "unsigned_layer", Severity: Error, Subject: string(a.ARN), Command: show,

@@ -328,7 +328,7 @@ func (r *world) noteContents(w *wish) {
 		return
 	}
 	w.contents = map[int64]string{}
-	for _, t := range append(w.pins[:len(w.pins):len(w.pins)], w.target) {
+	for _, t := range append(slices.Clip(w.pins), w.target) {
 		if sha256 := r.contentOf(w, t.number); sha256 != "" {
 			w.contents[t.number] = sha256
 		}

@@ -142,7 +142,7 @@ func TestServersThatLie(t *testing.T) {
 	for name, alter := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"expired": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true },
 		"redirects": func(w http.ResponseWriter, r *http.Request) bool {
-			http.Redirect(w, r, "ftp://x/?"+secret, 302)
+			http.Redirect(w, r, "ftp://x/?"+secret, http.StatusFound)
 			return true
 		},
 		"hangs up":    func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },

@@ -53,12 +53,17 @@ func (b Built) Close() error {
 // Build collects the layer's own files, gets the packages that it asks for, and leaves out
 // what no layer needs. An error means that the machine is not able to; what is wrong with
 // the layer is in Problems. Built is to be closed when its files are packed.
-func Build(ctx context.Context, o Options) (Built, error) {
+func Build(ctx context.Context, o Options) (_ Built, err error) {
 	root, err := os.OpenRoot(o.Dir)
 	if err != nil {
 		return Built{}, fmt.Errorf("read the layer's folder: %w", err)
 	}
 	b := &build{Options: o, Built: Built{roots: []*os.Root{root}}}
+	defer func() {
+		if err != nil {
+			_ = b.Close() // nobody has read anything of it
+		}
+	}()
 	own, problems, err := archive.Own(root.FS())
 	if err != nil {
 		return b.Built, err

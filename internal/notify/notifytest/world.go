@@ -195,13 +195,15 @@ func (w *World) do(s *plan.Step) []history.Entry {
 	if s.Kind == plan.KindPrune {
 		name = fmt.Sprint(s.From.Number())
 	}
-	if why := w.Failing[name]; why != "" {
+	why := w.Failing[name]
+	switch {
+	case why != "":
 		s.Result.Status, s.Result.Error = plan.StatusFailed, why
-	} else if s.Kind == plan.KindPrune {
+	case s.Kind == plan.KindPrune:
 		delete(w.Live, s.From.Number())
-	} else if s.Kind == plan.KindPublish {
+	case s.Kind == plan.KindPublish:
 		s.Result.Published = w.publish(s)
-	} else {
+	default:
 		w.Functions[name] = plan.Fold(w.Functions[name], []plan.Step{*s})
 		w.remember(name)
 	}
