@@ -183,6 +183,9 @@ func TestDoctorFunctionLive(t *testing.T) {
 			f.Environment = map[string]string{"LAYER_VERSION": "hunter2"}
 		}), "", exitOK},
 		{"an old runtime", "runtime_deprecated", "warning", edited(func(_ *awssim.World, f *awssim.Function) { f.Runtime = "nodejs18.x" }), "", exitFailed},
+		{"a customer-managed runtime", "runtime_unknown", "note", edited(func(_ *awssim.World, f *awssim.Function) {
+			f.Runtime, f.RuntimeARN, f.RuntimeAlias = "custom", "arn:aws:lambda:ap-northeast-1:123456789012:runtime/r", "live"
+		}), "", exitOK},
 		{"an unknown runtime", "runtime_unknown", "note", edited(func(_ *awssim.World, f *awssim.Function) { f.Runtime = "cobol9" }), "", exitOK},
 		{"a failed update", "state_bad", "error", edited(func(_ *awssim.World, f *awssim.Function) {
 			f.LastUpdateStatus, f.LastUpdateStatusReason = "Failed", "no role"
