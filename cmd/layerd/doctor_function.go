@@ -26,28 +26,28 @@ type functionView struct {
 }
 
 // functionName reads FUNCTION, FUNCTION:QUALIFIER and the ARN of either.
-func functionName(text string) (q state.Qualified, region string, err error) {
+func functionName(text string) (q state.Qualified, region, account string, err error) {
 	rest := text
 	if strings.HasPrefix(text, "arn:") {
 		parts := strings.SplitN(text, ":", 7)
 		if len(parts) < 7 || parts[2] != "lambda" || parts[5] != "function" {
-			return q, "", usage("name the function, FUNCTION:ALIAS, or its ARN; an archive is --layer FILE|ARN", "%s is not the ARN of a function", text)
+			return q, "", "", usage("name the function, FUNCTION:ALIAS, or its ARN; an archive is --layer FILE|ARN", "%s is not the ARN of a function", text)
 		}
-		region, rest = parts[3], parts[6]
+		region, account, rest = parts[3], parts[4], parts[6]
 	}
 	name, qualifier, cut := strings.Cut(rest, ":")
 	if name == "" || cut && qualifier == "" || strings.Contains(qualifier, ":") {
-		return q, "", usage("name the function, FUNCTION:ALIAS, or its ARN", "%q is not the name of a function", text)
+		return q, "", "", usage("name the function, FUNCTION:ALIAS, or its ARN", "%q is not the name of a function", text)
 	}
 	if qualifier == "$LATEST" {
 		qualifier = ""
 	}
-	return state.Qualified{Function: name, Qualifier: qualifier}, region, nil
+	return state.Qualified{Function: name, Qualifier: qualifier}, region, account, nil
 }
 
 // doctorFunction examines one function wherever it is looked for.
 func (a *app) doctorFunction(ctx context.Context, cmd *cobra.Command, f *doctorFlags, text string) error {
-	q, region, err := functionName(text)
+	q, region, account, err := functionName(text)
 	if err != nil {
 		return err
 	}
@@ -61,6 +61,11 @@ func (a *app) doctorFunction(ctx context.Context, cmd *cobra.Command, f *doctorF
 	places, err := d.places(ctx, cmd)
 	if err != nil {
 		return err
+	}
+	for _, at := range places {
+		if account != "" && at.env.Account != account {
+			return usage("use the credentials of that account, or name its environment with --env", "the ARN is of account %s, and what is looked at is account %s", account, at.env.Account)
+		}
 	}
 	v := functionView{FormatVersion: "1", Function: q.Function, Healthy: true, Places: []present.ExaminedFunction{}}
 	var missing error

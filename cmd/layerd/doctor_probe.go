@@ -44,6 +44,9 @@ func (t trials) Invoke(ctx context.Context, name string, payload []byte) (answer
 
 func (t trials) Tags(ctx context.Context, name string) (map[string]string, error) {
 	f, err := t.Function(ctx, name)
+	if err == nil && f.Tags == nil { // else what is ours would be taken for somebody else's, and forgotten
+		return nil, fmt.Errorf("the tags of %s could not be read, so that nobody knows whose it is", name)
+	}
 	return f.Tags, err
 }
 

@@ -199,6 +199,9 @@ func (g *statusReader) accounts(ctx context.Context, known map[string]bool) ([]p
 		if !there {
 			v = lease.View{}
 		}
+		if v.By.Repository != g.repository {
+			v.Looked = nil // environments of the same names, of another repository
+		}
 		list = append(list, present.AccountFacts{Account: account, View: v})
 	}
 	return list, nil

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/health"
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
@@ -46,6 +48,13 @@ func (a *account) noteMeters(d round.Decision) {
 	if !a.CloudWatch {
 		return
 	}
+	a.mu.Lock()
+	if e := a.envs[d.Plan.Environment]; e != nil { // a Region that the environment has left has no figures any more
+		maps.DeleteFunc(e.meters, func(region string, _ *meter) bool {
+			return !slices.ContainsFunc(d.Plan.Regions, func(r plan.Region) bool { return r.Want.Region == region })
+		})
+	}
+	a.mu.Unlock()
 	for i := range d.Plan.Regions {
 		known, ok := d.Region(i)
 		if !ok {

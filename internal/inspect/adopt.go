@@ -40,7 +40,7 @@ func (e *CannotAdopt) Error() string { return e.Message }
 // Adopt returns the pins that one function needs so that Git asks for what it has; the
 // Regions are those of one environment in which it exists, at least one.
 func Adopt(worlds []AdoptWorld) (list []Adoption, err error) {
-	selected, agreed := false, map[string]string{} // by layer, what the function has
+	selected, has := false, map[string][]string{} // by layer, what the function has in each Region
 	for _, w := range worlds {
 		for i := range w.Want.Layers {
 			wish := &w.Want.Layers[i]
@@ -52,13 +52,7 @@ func Adopt(worlds []AdoptWorld) (list []Adoption, err error) {
 			if err != nil {
 				return nil, err
 			}
-			if was, other := agreed[wish.Name]; other && was != a.Version {
-				return nil, &CannotAdopt{fmt.Sprintf("%s has %s of %s in one Region and %s in another, and a pin has one version", w.Function.Name, was, wish.Name, a.Version),
-					"make them the same, or write an environment for each Region"}
-			}
-			if _, other := agreed[wish.Name]; !other {
-				agreed[wish.Name] = a.Version
-			}
+			has[wish.Name] = append(has[wish.Name], a.Version)
 			if differs && !contains(list, wish.Name) {
 				list = append(list, a)
 			}
@@ -71,6 +65,14 @@ func Adopt(worlds []AdoptWorld) (list []Adoption, err error) {
 		return nil, &CannotAdopt{fmt.Sprintf("no layer of environment %s selects %s", worlds[0].Want.Name, worlds[0].Function.Name), "a pin holds a function only that a layer selects: look at functions and except"}
 	case len(list) == 0:
 		return nil, worlds[0].nothing()
+	}
+	for _, a := range list { // what is as Git wants has numbers of its own in each Region
+		for _, other := range has[a.Layer] {
+			if other != a.Version {
+				return nil, &CannotAdopt{fmt.Sprintf("%s has %s of %s in one Region and %s in another, and a pin has one version", worlds[0].Function.Name, a.Version, a.Layer, other),
+					"make them the same, or write an environment for each Region"}
+			}
+		}
 	}
 	return list, nil
 }
@@ -98,6 +100,9 @@ func (w AdoptWorld) adopt(wish *desired.LayerWish) (a Adoption, differs bool, er
 	if pin != nil {
 		a.Pinned = pin.At
 	}
+	if label, err := desired.ParseVersion(c.Label(have)); wish.Owned && err == nil && label.Kind == desired.Exact && c.ResolvePin(label, desired.Position{}).Number == have {
+		a.Version = label.Text
+	}
 	if want.Problem == nil && want.Missing == nil && want.Number == have {
 		return a, false, nil
 	}
@@ -108,9 +113,6 @@ func (w AdoptWorld) adopt(wish *desired.LayerWish) (a Adoption, differs bool, er
 	case wish.Owned && !c.Live(have):
 		return a, false, &CannotAdopt{fmt.Sprintf("%s has version %d of %s, which is deleted: no pin can ask for it", f.Name, have, wish.Name),
 			"let it go back to what Git wants, or publish that version anew"}
-	}
-	if label, err := desired.ParseVersion(c.Label(have)); wish.Owned && err == nil && label.Kind == desired.Exact && c.ResolvePin(label, desired.Position{}).Number == have {
-		a.Version = label.Text
 	}
 	return a, true, nil
 }

@@ -195,9 +195,7 @@ func (p *Probes) Run(ctx context.Context, t Trial, payload []byte) (answer []byt
 	defer func() {
 		after, cancel := p.Deadline(ctx)
 		defer cancel()
-		if left := p.remove(after, mine, lost); left != nil && err == nil {
-			err = left
-		}
+		err = errors.Join(err, p.remove(after, mine, lost)) // that it is still there is said beside why it failed
 	}()
 	if err != nil {
 		return nil, err

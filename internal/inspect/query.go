@@ -32,7 +32,7 @@ func (e *QueryError) Error() string { return fmt.Sprintf("%q: %s", e.Query, e.Me
 
 var (
 	pythonName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[^\]]*\])?\s*`)
-	npmName    = regexp.MustCompile(`^((?:@[a-z0-9~-][a-z0-9._~-]*/)?[A-Za-z0-9~-][A-Za-z0-9._~-]*)\s*@?\s*`)
+	npmName    = regexp.MustCompile(`^((?:@[a-z0-9-][a-z0-9._-]*/)?[A-Za-z0-9-][A-Za-z0-9._-]*)\s*@?\s*`)
 )
 
 // ParseQuery reads what package is looked for, as its own tools write it:

@@ -144,3 +144,20 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+// A range may follow the name at once, whatever it begins with: what is taken into the
+// name would be looked for as another package, and found nowhere.
+func TestARangeAfterTheNameIsARange(t *testing.T) {
+	for _, text := range []string{"npm:lodash~4.17.0", "npm:lodash^4.17.0", "npm:lodash<5", "npm:lodash@~4.17.0", "npm:@scope/lodash~4.17.0"} {
+		q, err := ParseQuery(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		in, known := q.Has("4.17.20")
+		out, _ := q.Has("6.0.0")
+		if !in || !known || out {
+			t.Errorf("%s: 4.17.20 %v, 6.0.0 %v", text, in, out)
+		}
+	}
+}

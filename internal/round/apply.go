@@ -146,10 +146,12 @@ func (p *Run) prepare(ctx context.Context, in *reconcile.Input, done []plan.Outc
 			return d, err
 		}
 	}
-	if d.quiet, err = p.learn(ctx, *in, d.planned); err == nil {
-		err = p.bindApprovals(ctx, in, d.planned)
+	if p.Only == nil { // else the wish may be of a branch that nobody has merged
+		if d.quiet, err = p.learn(ctx, *in, d.planned); err != nil {
+			return d, err
+		}
 	}
-	return d, err
+	return d, p.bindApprovals(ctx, in, d.planned)
 }
 
 // learn writes down what the look and the decision taught. quiet reports that
