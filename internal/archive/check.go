@@ -26,8 +26,26 @@ func (c *Contents) Check(l Layer) []Problem {
 	list = append(list, c.modules(l)...)
 	list = append(list, c.imports(l)...)
 	list = append(list, c.contradictions()...)
+	list = append(list, c.otherLayer(l)...)
 	strictyaml.Sort(list)
 	return list
+}
+
+// otherLayer finds an archive that says by its manifest that it is of another layer, or of
+// another version. One without a manifest says nothing.
+func (c *Contents) otherLayer(l Layer) (list []Problem) {
+	var said []string
+	for _, m := range c.Manifests {
+		if m.Name == l.Name && (m.Version == l.Version || m.Version == "" || l.Version == "") {
+			return nil
+		}
+		said = append(said, strings.TrimSpace(m.Name+" "+m.Version))
+	}
+	if len(said) == 0 || l.Name == "" {
+		return nil
+	}
+	return []Problem{problem("other_layer", "", fmt.Sprintf("its manifest says that it is %s, and it is to be %s", strings.Join(said, " and "), strings.TrimSpace(l.Name+" "+l.Version)),
+		"name the archive of that layer and version")}
 }
 
 func (c *Contents) sizes() (list []Problem) {

@@ -18,6 +18,8 @@ type Contents struct {
 	Files    []Member
 	Binaries []Binary
 	Packages []Package
+	// Manifests are those of layerd in it, see Manifest.
+	Manifests []Manifest
 	// Declared are the packages that the archive's manifests name, see Manifest.
 	Declared []Package
 	// Problems are what is wrong with the zip itself.
@@ -206,6 +208,7 @@ func (c *Contents) declared(f *zip.File) {
 		c.doubt(f, errors.New("is no manifest of layerd that this release can read"))
 		return
 	}
+	c.Manifests = append(c.Manifests, m)
 	for _, p := range m.Packages {
 		c.Declared = append(c.Declared, Package{Kind: p.Kind, Name: p.Name, Version: p.Version, License: p.License, dir: f.Name})
 	}

@@ -15,7 +15,7 @@ import (
 
 // checks is raised when what is checked has changed, so that what passed the checks of
 // before is read again.
-const checks = 1
+const checks = 2
 
 // layerOf returns what an archive is held against.
 func layerOf(a state.Artifact) archive.Layer {
