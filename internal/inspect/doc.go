@@ -56,6 +56,7 @@
 //	not_examined               a compiled file that is too large to look into
 //	not_wanted                 a layer of this environment that Git does not ask for here
 //	one_architecture           a compiled file in a layer for several architectures
+//	other_layer                the archive says that it is another layer's, or another version's
 //	other_region               a layer version of another Region
 //	package_twice              one package in two versions, in one archive or in two layers
 //	python_version             a compiled module for another Python
