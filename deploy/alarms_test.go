@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"testing/synctest"
@@ -122,10 +123,12 @@ type team struct {
 	t     *testing.T
 	world *awssim.World
 	cfg   aws.Config
-	files fstest.MapFS
-	rev   int
 	store store.Store
 	stop  func()
+
+	mu    sync.Mutex // guards files and rev, which the daemon pulls
+	files fstest.MapFS
+	rev   int
 }
 
 func newTeam(t *testing.T) *team {
@@ -152,6 +155,8 @@ func newTeam(t *testing.T) *team {
 
 // want is a commit that wants another version.
 func (c *team) want(version string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.files = maps.Clone(c.files)
 	c.files["environments/prod.yaml"] = &fstest.MapFile{Data: fmt.Appendf(nil, "account: %q\nlayers: {common: %s}\n", startAccount, version)}
 	c.rev++
@@ -159,6 +164,8 @@ func (c *team) want(version string) {
 
 // Pull makes it the branch that the daemon follows.
 func (c *team) Pull(_ context.Context, last string) (gitrepo.Commit, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	hash := fmt.Sprintf("%040d", c.rev)
 	return gitrepo.Commit{Hash: hash, Author: "sato", When: time.Now(), Files: c.files}, hash != last, nil
 }
