@@ -399,7 +399,7 @@ func TestHintsConvergeAsSweepsDo(t *testing.T) {
 func playHints(t *testing.T, seed uint64, queue bool) (lists map[string]string, wrote map[string]bool) {
 	lists, wrote = map[string]string{}, map[string]bool{}
 	synctest.Test(t, func(t *testing.T) {
-		story, noise := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+		story, noise := rand.New(&lockedSource{Source: rand.NewPCG(seed, 1)}), rand.New(rand.NewPCG(seed, 2))
 		s := newSite(t, 6)
 		if queue {
 			s.queue = s.world.Forward("layerd", mangled(noise))
@@ -468,4 +468,16 @@ func lie(r *rand.Rand) string {
 		return strings.Replace(event(account, region, "makoto-01"), "aws.lambda", cmp.Or([]string{"aws.ec2", "acme"}[r.IntN(2)], "x"), 1)
 	}
 	return event(account, []string{region, "us-east-1"}[r.IntN(2)], fmt.Sprintf("makoto-%02d", r.IntN(9)))
+}
+
+// lockedSource is drawn from by the test and by whatever calls the simulated AWS.
+type lockedSource struct {
+	mu sync.Mutex // guards Source
+	rand.Source
+}
+
+func (s *lockedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Source.Uint64()
 }
