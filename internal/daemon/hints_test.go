@@ -399,7 +399,7 @@ func TestHintsConvergeAsSweepsDo(t *testing.T) {
 func playHints(t *testing.T, seed uint64, queue bool) (lists map[string]string, wrote map[string]bool) {
 	lists, wrote = map[string]string{}, map[string]bool{}
 	synctest.Test(t, func(t *testing.T) {
-		story, noise := rand.New(&lockedSource{Source: rand.NewPCG(seed, 1)}), rand.New(rand.NewPCG(seed, 2))
+		story, noise := rand.New(&lockedSource{Source: rand.NewPCG(seed, 1)}), rand.New(&lockedSource{Source: rand.NewPCG(seed, 2)})
 		s := newSite(t, 6)
 		if queue {
 			s.queue = s.world.Forward("layerd", mangled(noise))
