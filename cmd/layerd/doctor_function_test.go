@@ -82,7 +82,7 @@ func edited(edit func(w *awssim.World, f *awssim.Function)) func(w *awssim.World
 	}
 }
 
-// relayered gives the function's layer another content, in a version that says it is the
+// relayered puts another content into the function's layer, in a version that says it is the
 // one that is wanted, and publishes the function with it.
 func relayered(change func(v *awssim.LayerVersion)) func(w *awssim.World) {
 	return func(w *awssim.World) {

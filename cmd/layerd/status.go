@@ -25,7 +25,7 @@ type statusReader struct {
 	envs       []string
 }
 
-// choose says which environments are meant: those of the command line, else those that
+// choose returns which environments are meant: those of the command line, else those that
 // layerd has worked on and those of the repository. One that was forgotten is over.
 func (g *statusReader) choose(ctx context.Context, spec store.Spec, chosen []string) error {
 	if g.repository == "" {

@@ -114,7 +114,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// follower tells how much was read through it, after every megabyte.
+// follower reports how much was read through it, after every megabyte.
 type follower struct {
 	r       io.Reader
 	n, last int64

@@ -188,7 +188,7 @@ func pieceOf(all []byte, asked string) (body []byte, contentRange string, e *api
 	return all[first : last+1], "bytes " + strconv.FormatInt(first, 10) + "-" + strconv.FormatInt(last, 10) + "/" + strconv.FormatInt(size, 10), nil
 }
 
-// deleteObject says yes to everything. Where versions are kept, a deletion
+// deleteObject accepts everything. Where versions are kept, a deletion
 // without one is a marker, and what was there can still be had by its version.
 func (c *call) deleteObject(req *s3Request, b *bucket) (any, *apiError) {
 	if match := req.header.Get("If-Match"); match != "" {

@@ -79,7 +79,7 @@ func healthySubject(t *testing.T) Subject {
 	return s
 }
 
-// attach gives the function a layer more.
+// attach adds a layer to the function.
 func (s *Subject) attach(a Attached) {
 	s.Function.Layers = append(s.Function.Layers.Clone(), a.ARN)
 	s.Layers = append(slices.Clone(s.Layers), a)

@@ -161,7 +161,7 @@ func (im *importing) environmentText(d *draft) string {
 	return t.String()
 }
 
-// layerNameLine says how live names are made, where they are not those of layer.yaml.
+// layerNameLine returns the line by which live names are made, where they are not those of layer.yaml.
 func (im *importing) layerNameLine(t *yamlText, d *draft) {
 	i := slices.IndexFunc(d.layers, func(l draftLayer) bool { return l.owned && l.name != l.live })
 	if i < 0 {

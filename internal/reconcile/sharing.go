@@ -172,7 +172,7 @@ func (s *sharing) learn() {
 	}
 }
 
-// notes tells of grants that layerd leaves as they are.
+// notes notes grants that layerd leaves as they are.
 func (s *sharing) notes() {
 	for _, whom := range slices.Sorted(maps.Keys(s.others)) {
 		s.plan.Notes = append(s.plan.Notes, plan.Note{Code: "foreign_grants", Message: fmt.Sprintf(

@@ -226,7 +226,7 @@ func (l *Cache) fill(at Place, s *state.Snapshot, n state.Needs, now time.Time) 
 	return n
 }
 
-// recallTags gives the functions of a snapshot the tags that they had, and reports
+// recallTags puts into the functions of a snapshot the tags that they had, and reports
 // whether each of them was known: a new one may have any.
 func recallTags(s *state.Snapshot, known map[string]map[string]string) bool {
 	list := slices.Clone(s.Functions) // which other snapshots share

@@ -38,7 +38,7 @@ func (c *Client) LayerPolicy(ctx context.Context, v state.LayerVersionARN) (stat
 	return p, nil
 }
 
-// noSuchVersion tells the 404 of a version that is not there from the two of one that
+// noSuchVersion reports the 404 of a version that is not there from the two of one that
 // has no policy: never had one, and has none any more.
 func noSuchVersion(err error) bool {
 	return strings.Contains(err.Error(), "does not exist")
