@@ -165,6 +165,10 @@ type Options struct {
 	// Unmet returns why the steps of a function that was read just now must not be
 	// taken, by what its own tags require; "" = they may. Nil: nothing is required.
 	Unmet func(fresh state.Function, steps []plan.Step) string
+	// KeepAway is called with a publish that AWS made of other content than was decided
+	// about, before that is recorded: it has the version come to no function. While it
+	// fails the record stays open. Nil: nothing is kept away.
+	KeepAway func(ctx context.Context, s plan.Step, res plan.Result) error
 	// Late reports whether a function goes after the others: AWS has refused it before,
 	// and they are not to wait for it. Nil: none does.
 	Late func(function string) bool

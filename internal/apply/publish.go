@@ -118,6 +118,12 @@ func (r *run) publish(ctx context.Context, s plan.Step) (res plan.Result) {
 		res.Error += "; it may have happened, and a later round settles the record. Nothing is published under this version until then"
 		return res
 	}
+	if res.Status == plan.StatusFailed && res.Published != "" && r.KeepAway != nil {
+		if err := r.KeepAway(finishing, s, res); err != nil {
+			res.Error = join(res.Error, err.Error())
+			return res
+		}
+	}
 	if err := r.finish(finishing, id, Outcome{Result: res}); err != nil {
 		res.Error = join(res.Error, err.Error())
 	}
@@ -234,11 +240,22 @@ func (r *run) lookForLost(ctx context.Context, s plan.Step, lost error) (res pla
 		switch {
 		case err == nil && found.Version != "":
 			return plan.Result{Status: plan.StatusApplied, Published: found.Version}, true
+		case err == nil && found.Other != "": // it was not there before
+			return OtherContent(found, nameOf(s), s.Publishing.Content.SHA256), true
 		case r.cloud.whyClosed() != nil:
 			return res, false
 		}
 	}
 	return res, false
+}
+
+// OtherContent is the result of a publish of which AWS has other content than was decided
+// about.
+func OtherContent(found Found, name, sha256 string) plan.Result {
+	res := failed("AWS has other content than was decided about: version %d, which calls itself %s, is sha256:%.12s, and not sha256:%.12s. It must not be used, and the change needs another version number",
+		found.Other.Number(), name, found.OtherSHA256, sha256)
+	res.Published = found.Other
+	return res
 }
 
 func (r *run) logPublish(ctx context.Context, s plan.Step, res plan.Result) {

@@ -89,7 +89,7 @@ func (r *world) quarantineReason(s plan.Step) string {
 // and asks for another number.
 func (r *region) liftAnswered() {
 	for _, q := range r.in.Quarantines {
-		if q.Region != r.want.Region || !q.Holds() {
+		if q.Region != r.want.Region || !q.Holds() || q.Content {
 			continue
 		}
 		if r.rollout != nil && r.rollout.Stage == rollout.StageRollingBack {

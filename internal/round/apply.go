@@ -248,8 +248,11 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		Unmet:  reconcile.Unmet,
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
-		Open:   p.opener(r.Want),
-		Log:    p.Log.With("env", r.Want.Name, "region", r.Want.Region),
+		KeepAway: func(ctx context.Context, s plan.Step, res plan.Result) error {
+			return p.keepAway(ctx, entryOf(r.Want, s), res)
+		},
+		Open: p.opener(r.Want),
+		Log:  p.Log.With("env", r.Want.Name, "region", r.Want.Region),
 		Progress: func(a apply.Progress) {
 			p.tell(Progress{Environment: r.Want.Name, Region: r.Want.Region, Phase: "apply", Done: a.Done, Total: a.Total})
 		},

@@ -72,7 +72,7 @@ func withTried(planned plan.Plan, tried [][]plan.Step) plan.Plan {
 func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, due []plan.Step) ([]plan.Step, error) {
 	r := planned.Regions[i]
 	p.leaveRefused(r, due)
-	if err := p.leaveUnsettled(ctx, r, due); err != nil {
+	if err := p.leaveUnsettled(ctx, in, r, due); err != nil {
 		return nil, err
 	}
 	if r.Steps = due; r.Runnable() {
@@ -85,9 +85,11 @@ func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Pla
 	}
 	for _, s := range due {
 		p.Cache.notePublish(r.Want, s, p.Now())
-	}
-	if err := p.keepAway(ctx, in, i, due); err != nil {
-		return due, err
+		if s.Result != nil {
+			if q, ok := p.otherContent(entryOf(r.Want, s), *s.Result); ok {
+				in.Quarantines = append(in.Quarantines, q)
+			}
+		}
 	}
 	return due, p.lookAtPublished(ctx, in, i, due)
 }
@@ -126,7 +128,7 @@ func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
 
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
 // nobody knows yet how it ended: a request of it may still be on its way.
-func (p *Run) leaveUnsettled(ctx context.Context, r plan.Region, due []plan.Step) error {
+func (p *Run) leaveUnsettled(ctx context.Context, in *reconcile.Input, r plan.Region, due []plan.Step) error {
 	for n := range due {
 		for _, e := range p.result.Unfinished {
 			if due[n].Result != nil || e.Kind != plan.KindPublish || e.LayerARN != due[n].LayerARN || e.ToVersion != due[n].ToVersion {
@@ -140,6 +142,12 @@ func (p *Run) leaveUnsettled(ctx context.Context, r plan.Region, due []plan.Step
 					words.Moment(e.Started, r.Want.Zone), words.Moment(e.Started.Add(publishInFlight), r.Want.Zone))}
 				break
 			}
+			if err := p.keepAway(ctx, e, out.Result); err != nil {
+				return err
+			}
+			if q, ok := p.otherContent(e, out.Result); ok {
+				due[n].Result, in.Quarantines = new(out.Result), append(in.Quarantines, q)
+			}
 			if err := p.history(e.Account).Settle(ctx, e, out); err != nil {
 				return fmt.Errorf("settle an unfinished record: %w", err)
 			}
@@ -148,25 +156,37 @@ func (p *Run) leaveUnsettled(ctx context.Context, r plan.Region, due []plan.Step
 	return nil
 }
 
-// keepAway has what AWS made of other content than was decided about never come to a
-// function: its Description says that it is the version that Git wants.
-func (p *Run) keepAway(ctx context.Context, in *reconcile.Input, i int, tried []plan.Step) error {
-	e := in.Regions[i].Want
-	for _, s := range tried {
-		if s.Result == nil || s.Result.Status != plan.StatusFailed || s.Result.Published == "" {
-			continue
-		}
-		q := ruling.Quarantine{
-			Environment: e.Name, Region: e.Region, Layer: s.LayerARN, Name: s.Layer, Number: s.Result.Published.Number(), Semver: s.ToVersion,
-			By: layerd, Reason: s.Result.Error, At: p.Now().UTC(),
-		}
-		q, err := p.history(e.Account).Rulings().Quarantine(context.WithoutCancel(ctx), q)
-		if err != nil {
-			return fmt.Errorf("quarantine %s %d: %w", s.Layer, q.Number, err)
-		}
-		in.Quarantines = append(in.Quarantines, q)
+// otherContent returns the word against what AWS made of other content than was decided
+// about, so that it never comes to a function: its Description says that it is the version
+// that Git wants. ok is false where a publish ended otherwise, or e is none.
+func (p *Run) otherContent(e history.Entry, res plan.Result) (q ruling.Quarantine, ok bool) {
+	if e.Kind != plan.KindPublish || res.Status != plan.StatusFailed || res.Published == "" {
+		return q, false
+	}
+	return ruling.Quarantine{
+		Environment: e.Environment, Region: e.Region, Layer: e.LayerARN, Name: e.Layer, Number: res.Published.Number(), Semver: e.ToVersion,
+		Content: true, By: layerd, Reason: res.Error, At: p.Now().UTC(),
+	}, true
+}
+
+// keepAway writes that word, before the record ends: a kill between the two would lose it.
+func (p *Run) keepAway(ctx context.Context, e history.Entry, res plan.Result) error {
+	q, ok := p.otherContent(e, res)
+	if !ok {
+		return nil
+	}
+	if _, err := p.history(e.Account).Rulings().Quarantine(context.WithoutCancel(ctx), q); err != nil {
+		return fmt.Errorf("quarantine %s %d: %w", e.Layer, q.Number, err)
 	}
 	return nil
+}
+
+// entryOf returns a publish step as its record has it.
+func entryOf(e desired.Environment, s plan.Step) history.Entry {
+	return history.Entry{
+		Round:  history.Round{Environment: e.Name, Region: e.Region, Account: e.Account},
+		Action: history.Action{Kind: s.Kind, Layer: s.Layer, LayerARN: s.LayerARN, ToVersion: s.ToVersion},
+	}
 }
 
 // lookAtPublished lists the versions of those layers anew of which some were published,

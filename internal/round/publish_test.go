@@ -402,3 +402,37 @@ func TestPublishRefusedIsNotTriedForEver(t *testing.T) {
 		}
 	})
 }
+
+// What AWS has of other content stays away, whatever Git asks for in between, and however
+// the answer was lost: its Description says that it is the version that is wanted.
+func TestPublishedOtherContentStaysAway(t *testing.T) {
+	for name, fault := range map[string]awssim.Fault{
+		"answered":           {},
+		"its answer is lost": awssim.LostAnswer(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, s := publishing(t, 3)
+				f.world.PutBucket(awssim.Bucket{Name: "artifacts"})
+				f.world.PutObject("artifacts", "common.zip", zipOf(t, "another"))
+				s.opened = func(state.Artifact) (apply.Source, error) {
+					return apply.Source{Bucket: "artifacts", Key: "common.zip"}, nil
+				}
+				f.world.OnCall(func(c awssim.Call) awssim.Fault {
+					if c.Operation == "PublishLayerVersion" {
+						return fault
+					}
+					return awssim.Fault{}
+				})
+				for _, want := range []string{"1.6.0", "1.4.0", "1.6.0", "1.6.0"} {
+					f.wantPublished(want)
+					f.applyFrom(t, s)
+					time.Sleep(10 * time.Minute)
+				}
+				if len(f.newest()) != 1 || len(f.behind(6)) != 3 {
+					t.Errorf("%d versions above 5, without 6: %v", len(f.newest()), f.behind(6))
+				}
+			})
+		})
+	}
+}

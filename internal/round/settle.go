@@ -30,6 +30,9 @@ func (p *Run) settle(ctx context.Context, environment string) error {
 			continue
 		}
 		p.Cache.invalidate(e.Environment, e.Region)
+		if err := p.keepAway(ctx, e, out.Result); err != nil {
+			return err
+		}
 		if err := p.history(e.Account).Settle(ctx, e, out); err != nil {
 			return fmt.Errorf("settle an unfinished record: %w", err)
 		}
@@ -99,6 +102,8 @@ func settledPublish(ctx context.Context, aws apply.Layers, e history.Entry, now 
 		return apply.Outcome{}, false
 	case found.Version != "":
 		return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied, Published: found.Version}}, true
+	case found.Other != "":
+		return apply.Outcome{Result: apply.OtherContent(found, e.Layer+" "+e.ToVersion, e.SHA256)}, true
 	case now.Sub(e.Started) < publishInFlight:
 		return apply.Outcome{}, false
 	}

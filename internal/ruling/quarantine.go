@@ -32,11 +32,15 @@ type Quarantine struct {
 	RevertTo int64 `json:"back,omitempty"`
 	// ByPerson: a person rolled back, and functions are moved to RevertTo as long as
 	// it holds.
-	ByPerson bool      `json:"hand,omitempty"`
-	By       string    `json:"by"`
-	Reason   string    `json:"reason,omitempty"`
-	At       time.Time `json:"at"`                // UTC
-	Rollout  string    `json:"rollout,omitempty"` // the one that failed; empty = none
+	ByPerson bool `json:"hand,omitempty"`
+	// Content: AWS has other content under the number than was decided about, although its
+	// Description says that it is the version that Git names. Asking for another number
+	// does not end that; a person does.
+	Content bool      `json:"content,omitempty"`
+	By      string    `json:"by"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`                // UTC
+	Rollout string    `json:"rollout,omitempty"` // the one that failed; empty = none
 	// Ended is when it was lifted; zero = it holds.
 	Ended       time.Time `json:"ended,omitzero"`
 	EndedBy     string    `json:"ended_by,omitempty"`
