@@ -303,13 +303,17 @@ func (p *Run) cloud(e desired.Environment) Cloud {
 // bindApprovals binds what was approved to the lines it covers before the first
 // step starts, and offers what waits for an approval.
 func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned plan.Plan) error {
-	begins := map[string]bool{}
+	begins, uses := map[string]bool{}, map[string]bool{}
 	waits := false
 	for _, r := range planned.Regions {
 		for _, s := range r.Steps {
 			if s.Cause == plan.CauseChange && s.Held == nil {
-				begins[plan.Line(r.Want.Region, s)] = true
-				begins[plan.LineBefore(r.Want.Region, s)] = true
+				lines := uses
+				if s.Function != "" {
+					lines = begins
+				}
+				lines[plan.Line(r.Want.Region, s)] = true
+				lines[plan.LineBefore(r.Want.Region, s)] = true
 			}
 			waits = waits || s.HeldBy(plan.ByApproval) || s.HeldBy(plan.ByLimit)
 		}
@@ -328,20 +332,23 @@ func (p *Run) bindApprovals(ctx context.Context, in *reconcile.Input, planned pl
 		if len(lines) == 0 && a.Digest == planned.Digest {
 			lines = planned.Lines
 		}
-		begun := a.Begun
+		begun, used := a.Begun, a.Used
 		for _, line := range lines {
 			if begun.IsZero() && begins[line] {
 				begun = in.Now.UTC()
 			}
+			if used.IsZero() && uses[line] {
+				used = in.Now.UTC()
+			}
 		}
-		if len(lines) == len(a.Scope) && begun.Equal(a.Begun) {
+		if len(lines) == len(a.Scope) && begun.Equal(a.Begun) && used.Equal(a.Used) {
 			continue
 		}
-		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Scope, now.Begun = lines, begun })
+		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Scope, now.Begun, now.Used = lines, begun, used })
 		if err != nil {
 			return fmt.Errorf("bind the approval by %s: %w", a.By, err)
 		}
-		in.Approvals[i].Scope, in.Approvals[i].Begun = lines, begun
+		in.Approvals[i].Scope, in.Approvals[i].Begun, in.Approvals[i].Used = lines, begun, used
 	}
 	return nil
 }
@@ -373,7 +380,7 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 				left[line] = true
 			}
 		}
-		if len(a.Scope) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() || anyLeft(a.Scope, left) {
+		if len(a.Scope) == 0 || !a.Ended.IsZero() || a.Begun.IsZero() && a.Used.IsZero() || anyLeft(a.Scope, left) {
 			continue
 		}
 		err := ruling.Update(ctx, p.Store, p.Repository, a, func(now *ruling.Approval) { now.Ended = in.Now.UTC() })
@@ -408,7 +415,7 @@ func (p *Run) record(in reconcile.Input, planned plan.Plan, r plan.Region, i int
 		made.Fencing = l.Fence()
 	}
 	for _, a := range in.Approvals {
-		if a.Ended.IsZero() && !a.Begun.IsZero() {
+		if a.Ended.IsZero() && !(a.Begun.IsZero() && a.Used.IsZero()) {
 			made.Approval, made.ApprovedBy = a.Digest, a.By
 		}
 	}

@@ -436,3 +436,32 @@ func TestPublishedOtherContentStaysAway(t *testing.T) {
 		})
 	}
 }
+
+// A publish waits for no window, and so begins within a minute of its approval. That does
+// not keep the approval alive: where nothing was attached by the end of the next window,
+// the attaches need another one.
+func TestAPublishKeepsNoApprovalAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := publishing(t, 4)
+		w, err := window.Parse("Saturday 02:00-06:00", time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.tree.Environments[0].ApprovalRequired = true
+		f.tree.Environments[0].Calendar.Windows = []window.Window{w}
+		time.Sleep(48 * time.Hour) // Monday
+		digest := f.applyFrom(t, s).Plans[0].Digest
+		if _, err := history.Open(f.store, "test").Rulings().Approve(t.Context(), ruling.Approval{Environment: "prod", Digest: digest, By: "aiko", At: time.Now()}, f.tree.Environments[0].Calendar); err != nil {
+			t.Fatal(err)
+		}
+		f.applyFrom(t, s)
+		if len(f.newest()) != 1 {
+			t.Fatalf("%d versions are published on Monday", len(f.newest()))
+		}
+		time.Sleep(5*24*time.Hour + 14*24*time.Hour + 3*time.Hour) // a later Saturday, open
+		result := f.applyFrom(t, s)
+		if !result.Plans[0].Regions[0].Window.Open || len(f.behind(6)) != 4 {
+			t.Errorf("open %v, without 6: %v", result.Plans[0].Regions[0].Window.Open, f.behind(6))
+		}
+	})
+}

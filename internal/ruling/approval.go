@@ -24,8 +24,11 @@ type Approval struct {
 	// Scope is the lines of the steps it covers, sorted; nil until a plan with its digest
 	// was seen by something that may write (Update).
 	Scope []string `json:"lines,omitempty"`
-	// Begun is when the first step it covers was started; zero before.
+	// Begun is when the first step of a function that it covers was started; zero before.
 	Begun time.Time `json:"begun,omitzero"`
+	// Used is when something else that it covers was begun, a publish or a grant, which
+	// wait for no window: that begins no rollout, so that the approval expires as before.
+	Used time.Time `json:"used,omitzero"`
 	// Ended is when nothing of what it covers was left to do; zero before. An
 	// ended approval covers nothing, so that a step which looks the same a
 	// month later is asked about again.
