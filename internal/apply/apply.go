@@ -165,6 +165,9 @@ type Options struct {
 	// Unmet returns why the steps of a function that was read just now must not be
 	// taken, by what its own tags require; "" = they may. Nil: nothing is required.
 	Unmet func(fresh state.Function, steps []plan.Step) string
+	// Leave returns how a grant ended that AWS has refused a short while ago and that is not
+	// yet to be tried again; nil = it is. Nil: each is tried.
+	Leave func(s plan.Step) *plan.Result
 	// KeepAway is called with a publish that AWS made of other content than was decided
 	// about, before that is recorded: it has the version come to no function. While it
 	// fails the record stays open. Nil: nothing is kept away.

@@ -18,7 +18,11 @@ func (r *run) shareAll(ctx context.Context, index []int) {
 	for _, i := range index {
 		s := &r.plan.Steps[i]
 		granting := s.To != ""
+		if r.Leave != nil {
+			s.Result = r.Leave(*s)
+		}
 		switch {
+		case s.Result != nil: // it was refused a short while ago
 		case refused[granting] != "":
 			// The right is one of the account: hundreds of grants would be refused alike.
 			s.Result = new(skipped("not tried, since AWS denied %s", refused[granting]))

@@ -158,9 +158,9 @@ func (p Region) Runnable() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == nil && s.Result == nil })
 }
 
-// AnyFailed reports whether a step failed, or was not done for a reason.
+// AnyFailed reports whether a step that was tried failed, or was not done for a reason.
 func (p Region) AnyFailed() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Result != nil && s.Result.Error != "" })
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Result != nil && s.Result.Error != "" && !s.Result.Untried })
 }
 
 // Closed returns what holds steps at now because the calendar has closed since

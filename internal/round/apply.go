@@ -217,6 +217,11 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
 		done.Failure, runErr = closedFailure(ctx, closed.Err), nil
 	}
+	for _, s := range steps {
+		if s.Kind == plan.KindShare {
+			p.Cache.noteStep(r.Want, s, p.Now())
+		}
+	}
 	after := r.After(*done)
 	p.Cache.forgetAliases(PlaceOf(r.Want), after)
 	p.Cache.forgetPolicies(PlaceOf(r.Want), after)
@@ -248,6 +253,7 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		Unmet:  reconcile.Unmet,
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
+		Leave:  func(s plan.Step) *plan.Result { return p.refusedLately(r.Want, s) },
 		KeepAway: func(ctx context.Context, s plan.Step, res plan.Result) error {
 			return p.keepAway(ctx, entryOf(r.Want, s), res)
 		},

@@ -1,6 +1,7 @@
 package round
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -27,8 +28,8 @@ type Cache struct {
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
-	// refused are publishes that AWS refused, see publishRefused.
-	refused map[publishKey]refusedPublish
+	// refused are publishes and grants that AWS refused, see stepRefused.
+	refused map[stepKey]refusedStep
 	// announced is what was last found and written of parameters, by environment and
 	// Region.
 	announced map[[2]string]announced
@@ -80,7 +81,7 @@ const pastAge = time.Hour
 // NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{
-		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[publishKey]refusedPublish{}, announced: map[[2]string]announced{},
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[stepKey]refusedStep{}, announced: map[[2]string]announced{},
 	}
 }
 
@@ -359,57 +360,56 @@ func (l *Cache) drop(at Place) {
 	delete(l.places, at)
 }
 
-// publishKey is what a publish makes, and for whom.
-type publishKey struct {
-	environment, region string
-	version             state.LayerVersionARN // with its content
-	semver              string
+// stepKey is a publish, with its content, or a grant, and for whom.
+type stepKey struct {
+	environment, region, id string
+	version                 state.LayerVersionARN
 }
 
-// refusedPublish is a publish that failed, and when it is tried again.
-type refusedPublish struct {
+// refusedStep is a publish or a grant that failed, and when it is tried again.
+type refusedStep struct {
 	count int
 	until time.Time
 	why   plan.Result
 }
 
-// Pauses before a publish that failed is tried once more. Each try is a record in the
+// Pauses before a publish or a grant that failed is tried once more. Each try is a record in the
 // history for good: a full store of the account would make a thousand of them in a day.
 const (
-	firstPublishPause = time.Minute
-	lastPublishPause  = time.Hour
+	firstPause = time.Minute
+	lastPause  = time.Hour
 )
 
-func keyOfPublish(e desired.Environment, s plan.Step) publishKey {
-	return publishKey{e.Name, e.Region, s.To, s.ToVersion}
+func keyOfStep(e desired.Environment, s plan.Step) stepKey {
+	return stepKey{e.Name, e.Region, s.ID, cmp.Or(s.To, s.From)}
 }
 
-// publishRefused returns how a publish failed that is not yet to be tried again; ok is
+// stepRefused returns how a publish or a grant failed that is not yet to be tried again; ok is
 // false where it is, or did not fail. A new process tries at once.
-func (l *Cache) publishRefused(e desired.Environment, s plan.Step, now time.Time) (why plan.Result, until time.Time, ok bool) {
+func (l *Cache) stepRefused(e desired.Environment, s plan.Step, now time.Time) (why plan.Result, until time.Time, ok bool) {
 	if l == nil {
 		return plan.Result{}, time.Time{}, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r, ok := l.refused[keyOfPublish(e, s)]
+	r, ok := l.refused[keyOfStep(e, s)]
 	return r.why, r.until, ok && now.Before(r.until)
 }
 
-// notePublish remembers how a publish ended that was tried.
-func (l *Cache) notePublish(e desired.Environment, s plan.Step, now time.Time) {
+// noteStep remembers how a publish or a grant ended that was tried.
+func (l *Cache) noteStep(e desired.Environment, s plan.Step, now time.Time) {
 	if l == nil || s.Result == nil || s.Result.Untried {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	key := keyOfPublish(e, s)
+	key := keyOfStep(e, s)
 	if s.Done() || s.Result.Shared || s.Result.MayBeAll { // of all, or it is looked for
 		delete(l.refused, key)
 		return
 	}
 	r := l.refused[key]
-	r.why, r.until = *s.Result, now.Add(min(firstPublishPause<<min(r.count, 10), lastPublishPause))
+	r.why, r.until = *s.Result, now.Add(min(firstPause<<min(r.count, 10), lastPause))
 	r.count++
 	l.refused[key] = r
 }

@@ -84,7 +84,7 @@ func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Pla
 		}
 	}
 	for _, s := range due {
-		p.Cache.notePublish(r.Want, s, p.Now())
+		p.Cache.noteStep(r.Want, s, p.Now())
 		if s.Result != nil {
 			if q, ok := p.otherContent(entryOf(r.Want, s), *s.Result); ok {
 				in.Quarantines = append(in.Quarantines, q)
@@ -118,12 +118,19 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 // leaveRefused leaves out of due what AWS has refused a short while ago.
 func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
 	for n := range due {
-		if why, until, ok := p.Cache.publishRefused(r.Want, due[n], p.Now()); ok {
-			why.Error += "; tried again " + words.Moment(until, r.Want.Zone)
-			why.Untried = true
-			due[n].Result = &why
-		}
+		due[n].Result = p.refusedLately(r.Want, due[n])
 	}
+}
+
+// refusedLately returns how a step ended that is not yet to be tried again; nil = it is.
+func (p *Run) refusedLately(e desired.Environment, s plan.Step) *plan.Result {
+	why, until, ok := p.Cache.stepRefused(e, s, p.Now())
+	if !ok {
+		return nil
+	}
+	why.Error += "; tried again " + words.Moment(until, e.Zone)
+	why.Untried = true
+	return &why
 }
 
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
