@@ -2,6 +2,8 @@ package artifact
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/layerd/layerd/internal/archive"
@@ -45,29 +47,33 @@ func (r *Reader) overlook(env desired.Environment, bucket, key string) {
 	}
 }
 
-// pinned returns what was found good for an artifact; zero = nothing yet.
-func (r *Reader) pinned(ctx context.Context, a state.Artifact) good {
+// pinned returns what was found good for an artifact; zero = nothing yet. An error means
+// that the store was not read: what is pinned is not known, and nothing else may be pinned.
+func (r *Reader) pinned(ctx context.Context, a state.Artifact) (good, error) {
 	r.mu.Lock()
 	g, ok := r.good[wantedOf(a)]
 	r.mu.Unlock()
 	if ok {
-		return g
+		return g, nil
 	}
-	g = r.load(ctx, a)
+	g, err := r.load(ctx, a)
+	if err != nil {
+		return good{}, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.good) >= most {
 		clear(r.good)
 	}
 	r.good[wantedOf(a)] = g // also that nothing is kept: the store is asked once
-	return g
+	return g, nil
 }
 
 // Known returns what the archive of a version was found to be when it was last looked at
 // and was good, in this process or one before it. Nothing is read for it.
 func (r *Reader) Known(ctx context.Context, a state.Artifact) (state.Content, bool) {
-	g := r.pinned(ctx, a)
-	return g.content, g.content.SHA256 != ""
+	g, err := r.pinned(ctx, a)
+	return g.content, err == nil && g.content.SHA256 != ""
 }
 
 func (r *Reader) unpin(a state.Artifact) {
@@ -78,7 +84,7 @@ func (r *Reader) unpin(a state.Artifact) {
 
 // known returns what something that cannot change was found to be.
 func (r *Reader) known(ctx context.Context, a state.Artifact, what judged) (state.Content, bool) {
-	if g := r.pinned(ctx, a); g.judged == what && g.content.SHA256 != "" {
+	if g, err := r.pinned(ctx, a); err == nil && g.judged == what && g.content.SHA256 != "" {
 		return g.content, true
 	}
 	r.mu.Lock()
@@ -141,23 +147,26 @@ func (r *Reader) key(a state.Artifact) string {
 	return store.Key("artifacts", r.Repository, a.Layer)
 }
 
-// load reads what the store knows of an artifact. Where it cannot be read nothing is
-// known, and the archive is read again.
-func (r *Reader) load(ctx context.Context, a state.Artifact) good {
+// load reads what the store knows of an artifact. What is damaged there does not mend
+// itself: the archive is looked at anew then.
+func (r *Reader) load(ctx context.Context, a state.Artifact) (good, error) {
 	if r.Store == nil {
-		return good{}
+		return good{}, nil
 	}
 	doc, _, err := r.docs().Get(ctx, r.key(a))
+	if errors.Is(err, store.ErrCorrupt) {
+		r.Log.Warn("what is kept of archives is damaged", "layer", a.Layer, "err", err)
+		return good{}, nil
+	}
 	if err != nil {
-		r.Log.Debug("archives found before not read", "layer", a.Layer, "err", err)
-		return good{}
+		return good{}, fmt.Errorf("read which archive of %s was looked at before: %w", a.Layer, err)
 	}
 	for _, e := range doc.Found {
 		if e.Location == a.Location && e.Version == a.Version && e.Checks == checks {
-			return e.good(a)
+			return e.good(a), nil
 		}
 	}
-	return good{}
+	return good{}, nil
 }
 
 func (e entry) good(a state.Artifact) good {

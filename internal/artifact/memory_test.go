@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // What cannot change is not read again: with versions one HEAD for each place, without
@@ -215,4 +217,29 @@ type damaged struct{ store.Store }
 
 func (damaged) Get(context.Context, string) (store.Value, error) {
 	return store.Value{}, store.ErrCorrupt
+}
+
+// A store that fails for a moment unpins nothing: that another version of the object was
+// looked at before is not known then, and nothing else may take its place.
+func TestAStoreThatFailsUnpinsNothing(t *testing.T) {
+	f := newFixture("Enabled")
+	first := plain(t, "x = 1")
+	f.world.PutObject(bucket, key, first)
+	f.look(t, prod, common)
+	f.world.PutObject(bucket, key, plain(t, "x = 2"))
+	kept, broken := f.store, true
+	f.store = storetest.Faulty(kept, func(context.Context, storetest.Call) storetest.Fault {
+		if broken {
+			return storetest.Fault{Before: errors.New("busy")}
+		}
+		return storetest.Fault{}
+	})
+	f.restart()
+	if found, err := f.Look(t.Context(), prod, common); err == nil {
+		t.Errorf("the store was not read, and what was looked at before is taken to be %s", found.SHA256)
+	}
+	broken = false
+	if found := f.look(t, prod, common); found.SHA256 != hexOf(first) {
+		t.Errorf("pinned again to %s", found.SHA256)
+	}
 }

@@ -20,7 +20,10 @@ func (r *Reader) lookAtObject(ctx context.Context, env desired.Environment, a st
 	if err != nil {
 		return state.Content{}, err
 	}
-	pinned := r.pinned(ctx, a)
+	pinned, err := r.pinned(ctx, a)
+	if err != nil {
+		return state.Content{}, err
+	}
 	if a.SHA256 != "" && pinned.content.SHA256 != a.SHA256 {
 		pinned = good{} // somebody may have put the right one there since
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
@@ -41,8 +42,10 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 	if snap.Contents == nil {
 		snap.Contents = map[state.Artifact]state.Content{}
 	}
+	within, cancel := context.WithTimeout(ctx, archivePatience)
+	defer cancel()
 	for _, a := range wanted {
-		found, err := p.lookIntoOne(ctx, r.Want, a)
+		found, err := p.lookIntoOne(within, r.Want, a)
 		if cut := interrupted(ctx); cut != nil {
 			r.Have, r.Unread = nil, cut
 			return
@@ -61,6 +64,12 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 	}
 	r.Have = &snap
 }
+
+// archivePatience is how long the archives of one Region are waited for in one look. A
+// rollout that is to be judged or taken back waits as long, and so do the other
+// environments of the account: an object that stalls must not hold them. 250 MB come in
+// it at 5 MB a second.
+const archivePatience = time.Minute
 
 func (p *Run) lookIntoOne(ctx context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
 	if p.Artifacts == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/awssim"
@@ -147,5 +148,33 @@ type stopping struct {
 
 func (s stopping) Look(ctx context.Context, _ desired.Environment, _ state.Artifact) (state.Content, error) {
 	s.stop()
+	return state.Content{}, ctx.Err()
+}
+
+// An object that stalls holds a round for a minute and no longer, however many there are,
+// and is a problem of who wants it.
+func TestAnArchiveThatStalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, r, s := lookedInto(t)
+		r.Artifacts = stalling{s}
+		began := time.Now()
+		result, err := r.Plan(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 5*time.Minute {
+			t.Errorf("the round took %s", took)
+		}
+		region := regionOf(t, result, "prod")
+		if region.Failure != nil || len(region.Problems) != 1 || region.Problems[0].Code != desired.CodeArtifactUnread {
+			t.Errorf("%+v, %+v", region.Failure, region.Problems)
+		}
+	})
+}
+
+type stalling struct{ round.Artifacts }
+
+func (s stalling) Look(ctx context.Context, _ desired.Environment, _ state.Artifact) (state.Content, error) {
+	<-ctx.Done()
 	return state.Content{}, ctx.Err()
 }
