@@ -168,26 +168,75 @@ func (c *Contents) Largest(n int) []Package {
 	return list[:min(n, len(list))]
 }
 
-// Bare returns the modules of Python, by their names as packages, in the folders where no
-// metadata stands: it was left out to save space, and nobody knows their versions.
+// Bare returns the modules of Python that nothing beside them describes, once by each name
+// that their package may have: metadata was left out to save space, and nobody knows their
+// versions. The layer's own module is described by its manifest.
 func (c *Contents) Bare() (list []Package) {
-	described, seen := map[string]bool{}, map[string]bool{}
+	described, seen := map[[2]string]bool{}, map[string]bool{}
 	for _, p := range c.Packages {
-		described[path.Dir(p.dir)] = true
+		if p.Kind == PyPI {
+			described[[2]string{path.Dir(p.dir), pypi.CanonPackageName(p.Name)}] = true
+		}
+	}
+	for _, p := range c.Own() {
+		described[[2]string{path.Dir(p.dir), p.Name}] = true
+	}
+	declared := map[string]bool{}
+	for _, p := range c.Declared {
+		declared[pypi.CanonPackageName(p.Name)] = declared[pypi.CanonPackageName(p.Name)] || p.Kind == PyPI
 	}
 	for _, m := range c.Files {
 		top := topModule(m.Name)
-		if top == "" {
+		at := pythonRoot(m.Name)
+		where := path.Join(at, top)
+		if top == "" || seen[where] {
 			continue
 		}
-		at := pythonRoot(m.Name)
-		if where := path.Join(at, top); !described[at] && !seen[where] {
-			seen[where] = true
-			list = append(list, Package{Kind: PyPI, Name: pypi.CanonPackageName(top), dir: where})
+		seen[where] = true
+		names := distributions(top)
+		if slices.ContainsFunc(names, func(name string) bool { return described[[2]string{at, name}] || declared[name] }) {
+			continue
+		}
+		for _, name := range names {
+			list = append(list, Package{Kind: PyPI, Name: name, dir: where})
 		}
 	}
 	sortPackages(list)
 	return list
+}
+
+// Own returns the modules of the layers themselves, as their manifests name them.
+func (c *Contents) Own() (list []Package) {
+	for _, m := range c.Manifests {
+		seen := map[string]bool{}
+		for _, f := range c.Files {
+			top := topModule(f.Name)
+			where := path.Join(pythonRoot(f.Name), top)
+			if name := pypi.CanonPackageName(m.Name); top != "" && pypi.CanonPackageName(top) == name && !seen[where] {
+				seen[where] = true
+				list = append(list, Package{Kind: PyPI, Name: name, Version: m.Version, dir: where})
+			}
+		}
+	}
+	sortPackages(list)
+	return list
+}
+
+// distributions returns the names, as PyPI compares them, of the packages that a module of
+// Python may be of: most are called as they are imported, and these are not.
+func distributions(module string) []string {
+	return append([]string{pypi.CanonPackageName(module)}, otherNames[module]...)
+}
+
+var otherNames = map[string][]string{
+	"Crypto": {"pycryptodome", "pycrypto"}, "Cryptodome": {"pycryptodomex"}, "MySQLdb": {"mysqlclient"}, "OpenSSL": {"pyopenssl"},
+	"PIL": {"pillow"}, "attr": {"attrs"}, "bs4": {"beautifulsoup4"}, "cv2": {"opencv-python", "opencv-python-headless"},
+	"dateutil": {"python-dateutil"}, "dns": {"dnspython"}, "docx": {"python-docx"}, "dotenv": {"python-dotenv"},
+	"git": {"gitpython"}, "jose": {"python-jose"}, "jwt": {"pyjwt"}, "ldap": {"python-ldap"},
+	"magic": {"python-magic"}, "multipart": {"python-multipart"}, "nacl": {"pynacl"},
+	"pkg_resources": {"setuptools"}, "pptx": {"python-pptx"}, "psycopg2": {"psycopg2-binary"}, "serial": {"pyserial"},
+	"sklearn": {"scikit-learn"}, "skimage": {"scikit-image"}, "usb": {"pyusb"}, "yaml": {"pyyaml"},
+	"zmq": {"pyzmq"},
 }
 
 // pythonRoot returns the folder of a path below python/ that modules are imported from.

@@ -13,8 +13,8 @@ type Contents struct {
 	Size     int64  // bytes of the zip
 	Unzipped int64  // bytes of what is in it
 	Packages []Package
-	// Bare are modules of Python in folders where nothing describes any package: their
-	// versions are not known.
+	// Bare are modules of Python that nothing describes, by each name that their package
+	// may have: their versions are not known.
 	Bare []Package
 	// Doubts are why something may be in it that is not listed.
 	Doubts []string
@@ -33,7 +33,7 @@ type Package struct {
 func ContentsOf(c *archive.Contents) Contents {
 	out := Contents{Size: c.Size, Unzipped: c.Unzipped}
 	seen := map[Package]bool{}
-	for _, p := range slices.Concat(c.Packages, c.Declared) {
+	for _, p := range slices.Concat(c.Packages, c.Declared, c.Own()) {
 		found := Package{Kind: p.Kind, Name: p.Name, Version: p.Version}
 		if seen[found] {
 			continue
