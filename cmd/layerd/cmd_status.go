@@ -84,7 +84,7 @@ func (a *app) status(ctx context.Context, f statusFlags) error {
 	if err != nil {
 		return err
 	}
-	facts.Command = f.command
+	facts.Command, facts.Zone = f.command, zoneOf(tree, f.envs)
 	return a.showStatus(f, present.StatusOf(facts))
 }
 

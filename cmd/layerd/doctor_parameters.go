@@ -28,7 +28,7 @@ func (r *regionExam) announcing(ctx context.Context) {
 	r.add(inspect.Permission("ssm:AddTagsToResource", path+"/*", r.parameters.TryTag(ctx, name)))
 	r.add(inspect.Permission("ssm:DeleteParameter", path+"/*", r.parameters.DeleteParameter(ctx, name, nil)))
 	if len(have) == 0 {
-		r.add(inspect.Skipped(write, "none is there yet that could be tried"))
+		r.add(inspect.Unneeded(write, "not tried, as no parameter is there yet; the first one that is written needs it"))
 		return
 	}
 	r.add(inspect.Permission(write, have[0].Name, r.parameters.TryPut(ctx, have[0])))

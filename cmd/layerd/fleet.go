@@ -34,6 +34,7 @@ type fleet struct {
 // with is the first one's role.
 type fleetPlace struct {
 	environments []desired.Environment
+	beside       []desired.Environment // others of the account and Region, which were not asked for
 	at           inspect.Place
 	fetched      int
 	gaps         []string
@@ -106,6 +107,13 @@ func (x *fleet) choose(names []string) {
 			i = len(x.places) - 1
 		}
 		x.places[i].environments = append(x.places[i].environments, e)
+	}
+	for _, e := range x.src.tree.Environments {
+		for _, p := range x.places {
+			if first := p.environments[0]; !asked(e.Name) && first.Account == e.Account && first.Region == e.Region {
+				p.beside = append(p.beside, e)
+			}
+		}
 	}
 	for _, name := range x.src.tree.Names {
 		if asked(name) && !valid[name] {
@@ -205,9 +213,10 @@ func (p *fleetPlace) more(ctx context.Context, conn daemon.Connection, needs sta
 	return nil
 }
 
-// selected returns the environments that select a function.
+// selected returns the environments that select a function, also those that were not
+// asked for: what they manage is not unmanaged.
 func (p *fleetPlace) selected(f *state.Function) (names []string) {
-	for _, e := range p.environments {
+	for _, e := range slices.Concat(p.environments, p.beside) {
 		if e.Selects(f) && !slices.Contains(names, e.Name) {
 			names = append(names, e.Name)
 		}

@@ -26,6 +26,7 @@ const (
 type StatusFacts struct {
 	Repository   string
 	At           time.Time
+	Zone         *time.Location // times are shown in it; nil = UTC
 	Alerts       []notify.Alert // of the repository itself
 	Environments []EnvironmentFacts
 	// Command returns what a person can copy, of the words of a command.
@@ -66,6 +67,7 @@ type Status struct {
 	Verdict       string              `json:"verdict"`
 	Problems      []StatusProblem     `json:"problems"` // the worst first
 	Environments  []StatusEnvironment `json:"environments"`
+	zone          *time.Location      // never nil
 }
 
 // StatusProblem is one thing that is not all right.
@@ -139,7 +141,7 @@ const KindUnwatched = "unwatched"
 // StatusOf returns the answer to what the store knows. It is a function: equal facts
 // give equal answers.
 func StatusOf(f StatusFacts) Status {
-	s := Status{FormatVersion: "1", Repository: f.Repository, At: f.At, Problems: alertProblems(f.Alerts), Environments: []StatusEnvironment{}}
+	s := Status{FormatVersion: "1", Repository: f.Repository, At: f.At, Problems: alertProblems(f.Alerts), Environments: []StatusEnvironment{}, zone: cmp.Or(f.Zone, time.UTC)}
 	for _, e := range f.Environments {
 		problems := e.problems()
 		s.Problems = append(s.Problems, problems...)

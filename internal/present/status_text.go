@@ -64,7 +64,7 @@ func (s Status) problem(p *Page, x StatusProblem, verbose bool) {
 	title := x.Title + since
 	switch {
 	case verbose && !x.Since.IsZero():
-		title = x.Title + ", since " + words.Moment(x.Since, time.UTC) + " (" + age(x.Since, s.At) + ")"
+		title = x.Title + ", since " + words.Moment(x.Since, s.zone) + " (" + age(x.Since, s.At) + ")"
 	case !verbose && p.Width > 0:
 		title = fit(x.Title, p.Width-2-foreign.Width(since)) + since
 	}
@@ -112,7 +112,7 @@ func (s Status) lookedAfter(accounts []StatusAccount) string {
 	case worst.Heard.IsZero():
 		return "never looked after"
 	case !worst.Watched:
-		return "unknown since " + words.Moment(cmp.Or(worst.Looked, worst.Heard), time.UTC)
+		return "unknown since " + words.Moment(cmp.Or(worst.Looked, worst.Heard), s.zone)
 	}
 	return "looked at " + age(worst.Looked, s.At) + " ago by " + worst.By
 }
