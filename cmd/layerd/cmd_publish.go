@@ -361,6 +361,12 @@ func (f *publishFlags) showPresent(view *present.PublicationRegion, w wantedVers
 			apply.CodeArtifactChanged, n, f.artifact, sum)
 		return exitInvalid
 	}
+	if sum != "" && first == "" && !stamped { // silence is not that it is the same
+		view.Status, view.Artifact = present.PublishedFailed, f.artifact
+		view.Reason = fmt.Sprintf("it is version %d already, which layerd did not publish, and nothing says whether that holds %s; compare it with the CodeSha256 of aws lambda get-layer-version, or give the change a version of its own",
+			n, f.artifact)
+		return exitFailed
+	}
 	return exitOK
 }
 

@@ -179,7 +179,7 @@ func (d *envState) hintWait(now time.Time) time.Duration {
 	if d.hinted.IsZero() {
 		return tick
 	}
-	spacing := max(hintSpacing, hintShare*d.look.took)
+	spacing := max(hintSpacing, hintShare*max(d.look.took, d.look.spent))
 	return max(0, hintGather-now.Sub(d.hinted), spacing-now.Sub(d.began))
 }
 

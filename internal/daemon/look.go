@@ -13,6 +13,7 @@ type look struct {
 	first time.Time     // when it was first tried
 	at    time.Time     // when it was last read completely; zero = never
 	took  time.Duration // which that had taken
+	spent time.Duration // what the last one took, whole or not; 0 = not known
 	// applied is when a function was last in hand: a long rollout reads no more
 	// than that.
 	applied time.Time
@@ -26,6 +27,7 @@ type look struct {
 // note notes what a round has found. took is how long it took to read, 0 where that
 // is not known.
 func (l *look) note(planned plan.Plan, took time.Duration, now time.Time) {
+	l.spent = took
 	before, whole := l.failure, true
 	l.failure, l.region = nil, ""
 	for _, r := range planned.Regions {
