@@ -103,7 +103,7 @@ func newWorld(begin time.Time, o awssim.Options) *awssim.World {
 	w.PutBucket(awssim.Bucket{Name: bucket, Versioning: "Enabled"})
 	w.PutLayerVersion(awssim.LayerVersion{
 		Account: "464622532012", Name: "Datadog-Python312", Number: 98, Created: begin.AddDate(0, -3, 0),
-		Grants: []awssim.Grant{{Principal: "*"}},
+		Grants: []awssim.Grant{{Principal: "*"}}, Content: contentOf("Datadog-Python312", "98"),
 	})
 	for _, env := range environments {
 		putLayers(w, env, begin)
@@ -128,8 +128,8 @@ func putLayers(w *awssim.World, env string, begin time.Time) {
 	put := func(name, title string, r release) {
 		v := awssim.LayerVersion{
 			Name: name + "-" + env, Created: begin.AddDate(0, 0, -r.days), License: "MIT",
-			Description: fmt.Sprintf("%s v%s", title, r.version),
-			Runtimes:    []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
+			Description: fmt.Sprintf("%s v%s", title, r.version), Content: contentOf(name, r.version),
+			Runtimes: []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
 		}
 		if r.silent {
 			v.Description = fmt.Sprintf("%s - %s環境", title, env)
@@ -173,6 +173,7 @@ const next, broken, fixed = "1.4.2", "1.5.0", "1.5.1"
 func PutRelease(w *awssim.World, env, version string, at time.Time) int64 {
 	return w.PutLayerVersion(awssim.LayerVersion{
 		Name: "makoto-common-" + env, Created: at, License: "MIT", Description: "MAKOTO共通ライブラリ v" + version,
+		Content:  contentOf("makoto-common", version),
 		Runtimes: []string{"python3.11", "python3.12"}, Architectures: []string{"x86_64", "arm64"},
 	})
 }

@@ -68,9 +68,10 @@ func (x *exam) declared(a *Attached, get string) {
 	}
 }
 
-// contents holds what is in the archive against the function's runtime.
+// contents holds what is in the archive against the function's runtime. What the layer is
+// called in Git is not known here: its live name is another one.
 func (x *exam) contents(a *Attached) {
-	problems := a.Archive.Check(archive.Layer{Name: a.ARN.Layer().Name(), Runtimes: given(x.Runtime), Architectures: given(x.Architecture), Imports: a.Imports})
+	problems := a.Archive.Check(archive.Layer{Runtimes: given(x.Runtime), Architectures: given(x.Architecture), Imports: a.Imports})
 	for _, f := range findingsOf(string(a.ARN), problems) {
 		switch f.Code {
 		case "large": // of the archive by itself, and no matter of a function's

@@ -63,9 +63,11 @@ func and(all ...map[string]string) map[string]string {
 	return out
 }
 
-// healthySubject is a function with one layer, wanted and right.
+// healthySubject is a function with one layer, wanted and right, whose manifest has the
+// name in Git: live it has another.
 func healthySubject(t *testing.T) Subject {
-	module := map[string]string{"python/makoto_common/__init__.py": "x = 1\n", "python/makoto_common/utils.py": "y = 2\n"}
+	module := map[string]string{"layerd/makoto-common.json": `{"format_version":"1","name":"makoto-common","version":"1.4.2","packages":[]}`,
+		"python/makoto_common/__init__.py": "x = 1\n", "python/makoto_common/utils.py": "y = 2\n"}
 	s := Subject{
 		Function: state.Function{Name: "makoto-chat-prod", ARN: "arn:aws:lambda:ap-northeast-1:123456789012:function:makoto-chat-prod", Runtime: "python3.12", Architecture: "x86_64", State: state.StateActive, LastUpdateStatus: state.UpdateSuccessful},
 		Region:   "ap-northeast-1", Account: "123456789012", Now: examinedAt,
