@@ -82,10 +82,7 @@ func (a *app) get(ctx context.Context, f getFlags, layer string) error {
 	if err != nil {
 		return err
 	}
-	if f.env == "" {
-		return usage("environments: "+strings.Join(src.tree.Names, ", "), "which environment? --env is missing")
-	}
-	regions, err := environmentsNamed(src.tree, f.env)
+	regions, err := environmentAsked(src.tree, f.env)
 	if err != nil {
 		return err
 	}

@@ -78,10 +78,7 @@ func (a *app) publish(ctx context.Context, f *publishFlags, layer string) error 
 	if err != nil {
 		return err
 	}
-	if f.env == "" {
-		return usage("environments: "+strings.Join(src.tree.Names, ", "), "which environment? --env is missing")
-	}
-	regions, err := environmentsNamed(src.tree, f.env)
+	regions, err := environmentAsked(src.tree, f.env)
 	if err != nil {
 		return err
 	}

@@ -248,6 +248,14 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
+// environmentAsked is environmentsNamed for a command that needs --env.
+func environmentAsked(t desired.Tree, name string) ([]desired.Environment, error) {
+	if name == "" {
+		return nil, usage("environments: "+strings.Join(t.Names, ", "), "which environment? --env is missing")
+	}
+	return environmentsNamed(t, name)
+}
+
 // environmentsNamed returns the valid environment name, one element per Region.
 // Whoever asks for one that exists and is invalid is told what is wrong.
 func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, error) {

@@ -3,6 +3,7 @@ package awscall
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -170,4 +171,22 @@ func cleaner(own func(string) string) func(string) string {
 		return Clean
 	}
 	return own
+}
+
+// KindByStatus returns what an error means whose code says nothing: it is the owner of
+// what a status means to every adapter, once a lost write is sorted out. What no answer
+// came for may be asked again. Where nothing was asked (no credentials, a broken source of
+// them) or the answer makes no sense, asking again would not help.
+func KindByStatus(err error) state.Kind {
+	switch status := StatusOf(err); {
+	case status == http.StatusNotImplemented:
+		return state.Human // of an emulator that does not know the call
+	case Throttled(err), status >= http.StatusInternalServerError, status == http.StatusRequestTimeout:
+		return state.Again
+	case status >= http.StatusBadRequest:
+		return state.Human
+	case Lost(err), NeverSent(err), TimedOut(err):
+		return state.Again
+	}
+	return state.Human
 }

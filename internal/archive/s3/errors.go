@@ -46,17 +46,11 @@ func kindOf(code string, err error, _ bool) state.Kind {
 	case "InternalError", "SlowDown", "ServiceUnavailable", "RequestTimeout", "OperationAborted":
 		return state.Again
 	}
-	switch status := awscall.StatusOf(err); {
-	case status == http.StatusPreconditionFailed:
+	switch awscall.StatusOf(err) {
+	case http.StatusPreconditionFailed:
 		return state.LookAgain
-	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed: // of a mark of deletion
+	case http.StatusNotFound, http.StatusMethodNotAllowed: // of a mark of deletion
 		return state.Gone
-	case awscall.Throttled(err), status >= 500, status == http.StatusRequestTimeout:
-		return state.Again
-	case status >= 400:
-		return state.Human
-	case awscall.Lost(err), awscall.NeverSent(err), awscall.TimedOut(err):
-		return state.Again
 	}
-	return state.Human
+	return awscall.KindByStatus(err)
 }

@@ -3,7 +3,6 @@ package sqs
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -108,13 +107,5 @@ func kindOf(code string, err error, _ bool) state.Kind {
 	if code == "RequestThrottled" || code == "OverLimit" {
 		return state.Again
 	}
-	switch status := awscall.StatusOf(err); {
-	case awscall.Throttled(err), status >= http.StatusInternalServerError, status == http.StatusRequestTimeout:
-		return state.Again
-	case status >= http.StatusBadRequest:
-		return state.Human
-	case awscall.Lost(err), awscall.NeverSent(err), awscall.TimedOut(err):
-		return state.Again
-	}
-	return state.Human
+	return awscall.KindByStatus(err)
 }

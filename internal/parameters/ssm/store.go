@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -213,13 +212,5 @@ func kindOf(code string, err error, _ bool) state.Kind {
 	case "TooManyUpdates", "InternalServerError":
 		return state.Again
 	}
-	switch status := awscall.StatusOf(err); {
-	case awscall.Throttled(err), status >= http.StatusInternalServerError, status == http.StatusRequestTimeout:
-		return state.Again
-	case status >= http.StatusBadRequest:
-		return state.Human
-	case awscall.Lost(err), awscall.NeverSent(err), awscall.TimedOut(err):
-		return state.Again
-	}
-	return state.Human
+	return awscall.KindByStatus(err)
 }

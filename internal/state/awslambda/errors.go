@@ -36,19 +36,8 @@ func kindOf(code string, err error, changes bool) state.Kind {
 		"PaginationTokenExpiredException":
 		return state.Again
 	}
-	switch status := awscall.StatusOf(err); {
-	case status == http.StatusNotFound:
+	if awscall.StatusOf(err) == http.StatusNotFound {
 		return state.Gone // also of an emulator that does not know the call
-	case status == http.StatusNotImplemented:
-		return state.Human
-	case awscall.Throttled(err), status >= 500, status == http.StatusRequestTimeout:
-		return state.Again
-	case status >= 400:
-		return state.Human
-	case awscall.Lost(err), awscall.NeverSent(err), awscall.TimedOut(err):
-		return state.Again
 	}
-	// Nothing was asked (no credentials, a broken source of them), or what was
-	// answered makes no sense to us: asking again would not help.
-	return state.Human
+	return awscall.KindByStatus(err)
 }
