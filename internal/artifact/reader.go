@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -48,6 +49,8 @@ type Reader struct {
 	// slot holds one token: who has it reads an archive, so that disk and memory are
 	// for one of them.
 	slot chan struct{}
+	// contents is what archives that were found good have in them.
+	contents *inspect.Memory
 
 	mu     sync.Mutex // guards all below
 	good   map[wanted]good
@@ -93,6 +96,7 @@ func New(o Options) *Reader {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Reader{Options: o, slot: make(chan struct{}, 1), good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r.contents = &inspect.Memory{Store: o.Store, Log: o.Log}
 	r.slot <- struct{}{}
 	return r
 }
@@ -140,6 +144,12 @@ func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Arti
 		return apply.Source{Bucket: bucket, Key: key, ObjectVersion: now.ObjectVersion}, nil
 	}
 	return apply.Source{Zip: zip}, nil
+}
+
+// Inside returns which packages an archive has that was found good, by its SHA-256, in this
+// process or one before it. Nothing is read for it.
+func (r *Reader) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	return r.contents.GetArchive(ctx, sha256)
 }
 
 // take waits for the turn to read an archive.
