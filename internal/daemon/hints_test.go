@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/hint"
 	"github.com/layerd/layerd/internal/hint/sqs"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // events returns the queue as a process reads it, and its name; nil without one.
@@ -385,7 +386,11 @@ func TestAQueueThatStops(t *testing.T) {
 // A stream with losses, duplicates, delays and lies comes to the same world as rounds
 // alone, and nothing is changed that a round would not have changed.
 func TestHintsConvergeAsSweepsDo(t *testing.T) {
-	for seed := range uint64(12) {
+	seeds := uint64(4)
+	if nightly.On() {
+		seeds = 24
+	}
+	for seed := range seeds {
 		want, wrote := playHints(t, seed, false)
 		got, wroteByHints := playHints(t, seed, true)
 		if !reflect.DeepEqual(got, want) {
