@@ -230,8 +230,15 @@ func compareShares(a, b *plan.Step) int {
 		}
 		return 0
 	}
-	number := func(s *plan.Step) int64 { return s.From.Number() + s.To.Number() } // one of them is 0
-	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(granting(a), granting(b)), cmp.Compare(a.Sharing.Sid, b.Sharing.Sid))
+	number := func(s *plan.Step) int64 {
+		if s.To.Content() != "" {
+			return unpublished // it will be the newest
+		}
+		return s.From.Number() + s.To.Number() // one of them is 0
+	}
+	version := func(s *plan.Step) string { return s.FromVersion + s.ToVersion } // as above
+	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(version(a), version(b)), cmp.Compare(granting(a), granting(b)),
+		cmp.Compare(a.Sharing.Sid, b.Sharing.Sid))
 }
 
 func (r *region) sortBlocked() {

@@ -85,6 +85,7 @@ func checkWorld(t *testing.T, seed uint64) {
 	checkPlan(t, w, p)
 	checkShuffled(t, w, p, seed)
 	checkConverges(t, w)
+	checkApprovedOnce(t, seed)
 }
 
 // decide answers what the decision asks for, as a round does, until it asks

@@ -382,7 +382,9 @@ func (p *Run) endApprovals(ctx context.Context, in reconcile.Input, planned plan
 	}
 	for _, a := range in.Approvals {
 		for _, line := range a.Scope {
-			if region, function := ruling.Subject(line); blocked[region+" "+function] {
+			region, function := ruling.Subject(line)
+			unknown := func(r plan.Region) bool { return grantUnknown(r, line) }
+			if blocked[region+" "+function] || slices.ContainsFunc(planned.Regions, unknown) {
 				left[line] = true
 			}
 		}

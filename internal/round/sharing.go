@@ -3,6 +3,9 @@ package round
 import (
 	"context"
 	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
@@ -36,6 +39,17 @@ func settledShare(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 		return notDone("layerd was stopped before the version was shared"), true
 	}
 	return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}, true
+}
+
+// grantUnknown reports whether a line of an approval is of a grant on a version of which
+// the policy was asked for and could not be read: it may still have to be made. A line
+// from before the version had a number is of any version of the layer.
+func grantUnknown(r plan.Region, line string) bool {
+	return slices.ContainsFunc(r.Needs.Policies, func(v state.LayerVersionARN) bool {
+		rest, ok := strings.CutPrefix(line, strings.Join([]string{r.Want.Region, string(plan.KindShare), string(v.Layer()), ""}, " "))
+		_, target, _ := strings.Cut(rest, " ")
+		return ok && (target == strconv.FormatInt(v.Number(), 10) || strings.HasPrefix(target, "sha256:"))
+	})
 }
 
 // forgetPolicies forgets the policies of the versions on which grants were to be changed.
