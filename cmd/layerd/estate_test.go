@@ -3,14 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,41 +30,20 @@ func TestTheAWSCLIReadsWhatIsPublished(t *testing.T) {
 		w := awssim.New(awssim.Options{Account: "123456789012", Region: testRegion, Settle: time.Millisecond, Limits: awssim.Unlimited()})
 		srv := httptest.NewServer(w.Handler())
 		t.Cleanup(srv.Close)
-		publishedIsRead(t, srv.URL, 9)
+		publishedIsRead(t, srv.URL, "arn:aws:iam::123456789012:role/function", 9)
 		before := w.Writes()
 		layerdIn(t, "apply", "--repo", os.Getenv("ESTATE"), "--allow-dirty")
 		if n := w.Writes() - before; n != 0 {
 			t.Errorf("a second run writes %d times", n)
 		}
 	})
-	t.Run("moto", func(t *testing.T) { publishedIsRead(t, byName(t, mototest.Start(t)), 200) })
+	t.Run("moto", func(t *testing.T) {
+		endpoint := mototest.Start(t)
+		publishedIsRead(t, mototest.Serve(t, mototest.Transport(endpoint)), mototest.Role(t, endpoint), 200)
+	})
 }
 
-// byName stands before moto, which has no versions for a layer that is named by its ARN
-// and takes GetLayerVersionByArn for ListLayers: it asks by the name instead.
-func byName(t *testing.T, moto string) string {
-	t.Helper()
-	target, err := url.Parse(moto)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-		path := r.In.URL.Path
-		if r.In.URL.Query().Get("find") == "LayerVersion" {
-			arn := strings.Split(r.In.URL.Query().Get("Arn"), ":")
-			path, r.Out.URL.RawQuery = strings.TrimSuffix(path, "/")+"/"+arn[6]+"/versions/"+arn[7], ""
-		}
-		r.Out.URL.Path, r.Out.URL.RawPath = layerARNs.ReplaceAllString(path, "/"), ""
-	}})
-	t.Cleanup(srv.Close)
-	return srv.URL
-}
-
-var layerARNs = regexp.MustCompile(`/arn:aws:lambda:[^/]*:layer:`)
-
-func publishedIsRead(t *testing.T, endpoint string, functions int) {
+func publishedIsRead(t *testing.T, endpoint, role string, functions int) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
 		"HOME": home, "ESTATE": filepath.Join(home, "r"), "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": testRegion, "AWS_DEFAULT_REGION": testRegion,
@@ -79,7 +54,7 @@ func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	}
 	repo, environments := os.Getenv("ESTATE"), []string{"dev", "staging", "prod"}
 	writeEstate(t, repo, environments)
-	createFunctions(t, endpoint, functions, environments)
+	createFunctions(t, role, functions, environments)
 	layerdIn(t, "build", repo+"/layers/common", "--version", "1.5.0", "--out", repo+"/dist/1.5.0.zip")
 	layerdIn(t, "apply", "--repo", repo, "--allow-dirty", "--requests-per-second", "15")
 
@@ -152,22 +127,9 @@ func awsCLI(t *testing.T, args string) (answer map[string]any) {
 	return answer
 }
 
-// createFunctions makes them as a user does; moto wants the role to exist.
-func createFunctions(t *testing.T, endpoint string, n int, environments []string) {
+// createFunctions makes them as a user does.
+func createFunctions(t *testing.T, role string, n int, environments []string) {
 	t.Helper()
-	form := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {"function"},
-		"AssumeRolePolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close() // awssim knows no roles, and needs none
 	cfg, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +138,7 @@ func createFunctions(t *testing.T, endpoint string, n int, environments []string
 	for i := range n {
 		_, err := client.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 			FunctionName: aws.String(fmt.Sprintf("makoto-%03d-%s", i, environments[i%len(environments)])), Runtime: lambdatypes.RuntimePython312,
-			Handler: aws.String("a.b"), Role: aws.String("arn:aws:iam::123456789012:role/function"),
+			Handler: aws.String("a.b"), Role: &role,
 			Code: &lambdatypes.FunctionCode{ZipFile: awssim.Zip(map[string]string{"a.py": ""})},
 		})
 		if err != nil {

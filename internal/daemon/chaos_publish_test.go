@@ -42,7 +42,7 @@ func TestChaosOfPublishing(t *testing.T) {
 	if !maps.Equal(baseline.applied, want) || baseline.late != 0 {
 		t.Fatalf("the story is not what is meant: %+v", baseline)
 	}
-	for _, call := range []string{"aws PublishLayerVersion", "aws S3 GET", "store create published"} {
+	for _, call := range []string{"aws PublishLayerVersion", "aws GetObject", "store create published"} {
 		if !slices.Contains(baseline.calls[first-1:last], call) {
 			t.Errorf("%s is not among the calls that are killed: %v", call, baseline.calls[first-1:last])
 		}
