@@ -118,6 +118,9 @@ type Intent struct {
 	// given weights.
 	Alias, AliasBefore string
 	Canary             bool
+	// Runtime is the ARN of the version of its runtime that callers of the function
+	// get before the write; empty = unknown. It changes without a write.
+	Runtime string
 }
 
 // Function names the function that the intent changes; empty for a step of none.

@@ -71,6 +71,7 @@ type World struct {
 	buckets   map[string]*bucket // by name, which is unique in the World
 	downloads map[string]download
 	runtimes  map[string]bool          // deleted aliases of customer-managed runtimes, by ARN
+	moved     map[string]int           // how often a runtime, or such an alias, was moved to another version
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
 	trail     []trailEvent
@@ -131,6 +132,7 @@ func New(o Options) *World {
 		buckets:   map[string]*bucket{},
 		downloads: map[string]download{},
 		runtimes:  map[string]bool{},
+		moved:     map[string]int{},
 		snapshots: map[string]updateFailure{},
 		queueNews: make(chan struct{}),
 	}

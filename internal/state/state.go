@@ -62,6 +62,10 @@ type Function struct {
 	State            string // StateActive, …
 	LastUpdateStatus string // UpdateSuccessful, …
 	StatusReason     string // AWS's own words for a state that is not good
+	// RuntimeVersion is the ARN of the version of its runtime that it starts with;
+	// AWS, or the publisher of a customer-managed one, changes it without a new
+	// RevisionID. Empty = unknown.
+	RuntimeVersion string
 }
 
 // AWS's words for the state of a function or a version. Emulators know no
@@ -175,6 +179,8 @@ type Served struct {
 	Settings   Settings
 	State      string // StateActive, …; empty = unknown
 	Reason     string // AWS's words for a state that is not good
+	// RuntimeVersion is that of the function; see Function.
+	RuntimeVersion string
 }
 
 // Signing is what a function's code-signing configuration asks of its layers.
