@@ -122,17 +122,6 @@ func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
 	}
 }
 
-// refusedLately returns how a step ended that is not yet to be tried again; nil = it is.
-func (p *Run) refusedLately(e desired.Environment, s plan.Step) *plan.Result {
-	why, until, ok := p.Cache.stepRefused(e, s, p.Now())
-	if !ok {
-		return nil
-	}
-	why.Error += "; tried again " + words.Moment(until, e.Zone)
-	why.Untried = true
-	return &why
-}
-
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
 // nobody knows yet how it ended: a request of it may still be on its way.
 func (p *Run) leaveUnsettled(ctx context.Context, in *reconcile.Input, r plan.Region, due []plan.Step) error {

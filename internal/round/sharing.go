@@ -52,7 +52,9 @@ func grantUnknown(r plan.Region, line string) bool {
 	})
 }
 
-// forgetPolicies forgets the policies of the versions on which grants were to be changed.
+// forgetPolicies forgets the policies of the versions on which it was tried to change
+// grants. Those of what was left out stay: reading them again while AWS refuses something
+// is a call for each version in each round.
 func (l *Cache) forgetPolicies(at Place, r plan.Region) {
 	if l == nil {
 		return
@@ -65,7 +67,7 @@ func (l *Cache) forgetPolicies(at Place, r plan.Region) {
 	}
 	policies := maps.Clone(k.policies)
 	for _, s := range r.Steps {
-		if s.Kind == plan.KindShare && s.Result != nil && s.Result.Status != plan.StatusHeld {
+		if s.Kind == plan.KindShare && s.Result != nil && s.Result.Status != plan.StatusHeld && !s.Result.Untried {
 			delete(policies, s.From)
 			delete(policies, s.To)
 		}
