@@ -141,6 +141,13 @@ func (w *scenario) answer(i int, n state.Needs) {
 		}
 		snap.Probes[v] = p
 	}
+	snap.Absent = maps.Clone(snap.Absent)
+	for _, v := range n.Numbers { // lists have all that there is in these worlds
+		if snap.Absent == nil {
+			snap.Absent = map[state.LayerVersionARN]bool{}
+		}
+		snap.Absent[v] = true
+	}
 	snap.Contents = maps.Clone(snap.Contents)
 	for _, a := range n.Artifacts {
 		if snap.Contents == nil {
