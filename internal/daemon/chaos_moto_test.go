@@ -60,7 +60,7 @@ func releaseInMoto(t *testing.T, f *motoFleet, fates *fates) {
 	sim := &simulation{T: t, git: gitserve.New(), store: store.NewMemory(), slack: &reader{}, log: log}
 	sim.repo = sim.git.Add("acme/layers")
 	sim.aws = func(p *recordedProcess) http.RoundTripper { return fated{p, fates, f.to} }
-	archive := archiveOf(t, "1.5.0")
+	archive := archiveOf("1.5.0")
 	f.upload("1.5.0", archive)
 	f.want(sim.repo, "1.5.0", f.environments()...)
 
@@ -72,7 +72,7 @@ func releaseInMoto(t *testing.T, f *motoFleet, fates *fates) {
 
 	// What changes under the same name is refused, and nothing comes of it.
 	before, world := fates.done(), f.look()
-	f.upload("1.5.0", archiveOf(t, "other bytes"))
+	f.upload("1.5.0", archiveOf("other bytes"))
 	f.want(sim.repo, "1.5.0", append(f.environments(), "late")...)
 	time.Sleep(30 * time.Minute)
 	if !strings.Contains(log.String(), "artifact_changed") {

@@ -40,24 +40,6 @@ func (s *site) events(p *process) (hint.Queue, string) {
 	return q, s.queue
 }
 
-// lines is a log that is searched afterwards.
-type lines struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), text)
-}
-
 // rounds counts the looks at an account's functions since the calls were forgotten.
 func (s *site) rounds(account string) int {
 	n := 0
@@ -339,7 +321,7 @@ func TestAQueueThatStops(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := slow(t, 3, nil)
 				s.interval = time.Minute
-				var log lines
+				var log logText
 				s.log = &log
 				var broken atomic.Bool
 				s.world.OnCall(func(c awssim.Call) awssim.Fault {

@@ -1,8 +1,6 @@
 package awslambda
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -27,22 +25,10 @@ import (
 )
 
 // zipOf returns a small archive and its SHA-256 in hex.
-func zipOf(t *testing.T, text string) (content []byte, sum string) {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("python/common.py")
-	if err == nil {
-		_, err = io.WriteString(f, text)
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := sha256.Sum256(b.Bytes())
-	return b.Bytes(), hex.EncodeToString(raw[:])
+func zipOf(text string) (content []byte, sum string) {
+	content = awssim.Zip(map[string]string{"python/common.py": text})
+	raw := sha256.Sum256(content)
+	return content, hex.EncodeToString(raw[:])
 }
 
 // What was published is found again: by its Description in the list, by its SHA-256
@@ -54,7 +40,7 @@ func TestPublishedIsFound(t *testing.T) {
 		layer := layerARN("common")
 		var sums []string
 		for i := range 120 {
-			content, sum := zipOf(t, fmt.Sprint(i))
+			content, sum := zipOf(fmt.Sprint(i))
 			sums = append(sums, sum)
 			n, sha256, id, err := c.PublishLayer(t.Context(), layer, state.Release{
 				Source: state.Source{Zip: content}, Description: fmt.Sprintf("common v1.0.%d", i), License: "MIT",
@@ -93,7 +79,7 @@ func TestPublishedIsFound(t *testing.T) {
 
 // What is not said is not sent: AWS stores an empty list as one.
 func TestPublishSendsWhatIsSaid(t *testing.T) {
-	zipped, _ := zipOf(t, "x")
+	zipped, _ := zipOf("x")
 	for name, c := range map[string]struct {
 		release state.Release
 		want    map[string]any
