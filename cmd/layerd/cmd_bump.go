@@ -184,7 +184,7 @@ func layerFolder(root, layer string) (string, error) {
 			names = append(names, d.Name)
 		}
 	}
-	return "", usage("a layer is what the name: of a layers/*/layer.yaml is", "no layer %q here%s", layer, didYouMean(layer, names))
+	return "", lacks("a layer is what the name: of a layers/*/layer.yaml is", "no layer %q here%s", layer, didYouMean(layer, names))
 }
 
 // bumpInput reads what the next version is made of.

@@ -122,7 +122,7 @@ func (f getFlags) chosen(regions []desired.Environment, layer string) ([]desired
 		layers = append(layers, w.Name)
 	}
 	if !slices.Contains(layers, layer) {
-		return nil, usage("layers: "+strings.Join(layers, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, layers))
+		return nil, lacks("layers: "+strings.Join(layers, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, layers))
 	}
 	if f.region == "" {
 		if len(regions) > 1 && len(f.fields) > 0 {

@@ -147,7 +147,7 @@ func (f *publishFlags) wanted(e desired.Environment, layer string) (w wantedVers
 	}
 	i := slices.Index(names, layer)
 	if i < 0 {
-		return w, usage("layers: "+strings.Join(names, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, names))
+		return w, lacks("layers: "+strings.Join(names, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, names))
 	}
 	w = wantedVersion{layer: layer, version: e.Layers[i].Version, wish: e.Layers[i]}
 	switch {
