@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -202,7 +203,7 @@ func (g *statusReader) accounts(ctx context.Context, known map[string]bool) ([]p
 		if v.By.Repository != g.repository {
 			v.Looked = nil // environments of the same names, of another repository
 		}
-		list = append(list, present.AccountFacts{Account: account, View: v})
+		list = append(list, present.AccountFacts{Account: account, View: v, ByHand: strings.HasSuffix(v.By.Name, byApply)})
 	}
 	return list, nil
 }

@@ -129,7 +129,7 @@ func Resolve(in Input) (found map[string][]desired.Problem, needs []state.Needs)
 	for i, given := range in.Regions {
 		if r := newRegion(in, i); r.snap != nil {
 			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
-			needs[i].Probes, needs[i].Artifacts = r.untried(), r.plan.Needs.Artifacts
+			needs[i] = state.Needs{Probes: r.untried(), Numbers: r.plan.Needs.Numbers, Artifacts: r.plan.Needs.Artifacts}
 		}
 	}
 	return found, needs

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -199,6 +200,7 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return nil
 	}
 	seen, snap := p.seenFor(r.Want), *r.Have
+	snap.Absent = maps.Clone(snap.Absent)
 	for _, layer := range layers {
 		list, err := seen.cloud.LayerVersions(ctx, layer)
 		if err != nil {
@@ -206,6 +208,10 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 			return nil
 		}
 		snap.Layers = replaced(snap.Layers, state.Layer{ARN: layer, Versions: list})
+	}
+	if err := seen.cloud.Look(ctx, &snap, state.Needs{Numbers: unlisted(snap, tried)}); err != nil {
+		r.Have, r.Unread = nil, awsFailure(ctx, err)
+		return nil
 	}
 	snap.Sort()
 	seen.mu.Lock()
@@ -218,6 +224,20 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return fmt.Errorf("read the past of %s: %w", r.Want.Name, err)
 	}
 	return nil
+}
+
+// unlisted returns what was published or found and does not show in the list yet.
+func unlisted(snap state.Snapshot, tried []plan.Step) (list []state.LayerVersionARN) {
+	for _, s := range tried {
+		if s.Result == nil || s.Result.Published == "" {
+			continue
+		}
+		i := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
+		if _, listed := snap.Layers[i].Version(s.Result.Published.Number()); !listed {
+			list = append(list, s.Result.Published)
+		}
+	}
+	return list
 }
 
 // replaced is a list with one layer as it was read anew.
