@@ -56,7 +56,7 @@ func (r *Reader) lookAtObject(ctx context.Context, env desired.Environment, a st
 
 // readObject reads an object once, into a file that is gone afterwards.
 func (r *Reader) readObject(ctx context.Context, objects Objects, a state.Artifact, o archive.Object) (found state.Content, err error) {
-	release, err := r.take(ctx)
+	release, err := r.take(ctx, r.disk)
 	if err != nil {
 		return found, err
 	}
