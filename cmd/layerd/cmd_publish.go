@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
@@ -252,6 +253,14 @@ func (l *localArchive) Look(ctx context.Context, e desired.Environment, a state.
 // Open is round.Artifacts.
 func (l *localArchive) Open(ctx context.Context, e desired.Environment, a state.Artifact, found state.Content) (apply.Source, error) {
 	return l.of(a).Open(ctx, e, a, found)
+}
+
+// Inside is round.Artifacts.
+func (l *localArchive) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	if c, ok := l.reader.Inside(ctx, sha256); ok || l.rest == nil {
+		return c, ok
+	}
+	return l.rest.Inside(ctx, sha256)
 }
 
 // finishPublish shows what became of it, and ends with the exit code.

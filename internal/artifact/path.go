@@ -83,7 +83,7 @@ func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content,
 	case err != nil:
 		return unreadable(a, err), nil, nil
 	case info.IsDir():
-		found, zip := packFolder(a, files)
+		found, zip := r.packFolder(ctx, a, files)
 		return found, zip, nil
 	case !info.Mode().IsRegular():
 		return refuse(state.Content{}, "artifact_invalid", a.Location+" is neither a file nor a folder; links are not followed", "put the zip itself there"), nil, nil
@@ -94,7 +94,7 @@ func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content,
 	if err != nil {
 		return unreadable(a, err), nil, nil
 	}
-	return judgeBytes(a, data), data, nil
+	return r.judgeBytes(ctx, a, data), data, nil
 }
 
 // Missing is the content of a path where the repository has nothing.
@@ -114,7 +114,7 @@ func unreadable(a state.Artifact, err error) state.Content {
 	return refuse(state.Content{}, "artifact_invalid", fmt.Sprintf("%s cannot be read: %s", a.Location, err), "commit the file itself; "+UseS3)
 }
 
-func judgeBytes(a state.Artifact, zip []byte) state.Content {
+func (r *Reader) judgeBytes(ctx context.Context, a state.Artifact, zip []byte) state.Content {
 	sum := sha256.Sum256(zip)
-	return judge(a, bytes.NewReader(zip), int64(len(zip)), hex.EncodeToString(sum[:]))
+	return r.judge(ctx, a, bytes.NewReader(zip), int64(len(zip)), hex.EncodeToString(sum[:]))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -49,6 +50,8 @@ type Reader struct {
 	// is room for one of them. An object is on the disk while it is read, and what lies in
 	// the repository in memory, until it is sent where it is published.
 	disk, memory chan struct{}
+	// contents is what archives that were found good have in them.
+	contents *inspect.Memory
 
 	mu     sync.Mutex // guards all below
 	good   map[wanted]good
@@ -94,6 +97,7 @@ func New(o Options) *Reader {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Reader{Options: o, disk: make(chan struct{}, 1), memory: make(chan struct{}, 1), good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r.contents = &inspect.Memory{Store: o.Store, Log: o.Log}
 	r.disk <- struct{}{}
 	r.memory <- struct{}{}
 	return r
@@ -142,6 +146,12 @@ func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Arti
 		return apply.Source{}, &state.Error{Op: "read", Resource: a.Location, Kind: state.LookAgain, Message: why}
 	}
 	return src, nil
+}
+
+// Inside returns which packages an archive has that was found good, by its SHA-256, in this
+// process or one before it. Nothing is read for it.
+func (r *Reader) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	return r.contents.GetArchive(ctx, sha256)
 }
 
 // take waits for the turn to have an archive, which ends with the first call of release.
