@@ -36,7 +36,7 @@ func (r *Reader) lookAtPath(ctx context.Context, a state.Artifact, bytes bool) (
 	if r.Files == nil {
 		return state.Content{}, nil, errors.New("there is no repository to read it from")
 	}
-	release, err := r.take(ctx)
+	release, err := r.take(ctx, repositoryTurn)
 	if err != nil {
 		return state.Content{}, nil, err
 	}

@@ -45,11 +45,13 @@ func (e *RefusedError) Error() string { return e.Message }
 // Reader looks into archives. It is safe for concurrent use.
 type Reader struct {
 	Options
-	// slot holds one token: who has it reads an archive, so that disk and memory are
-	// for one of them.
-	slot chan struct{}
 
-	mu     sync.Mutex // guards all below
+	mu sync.Mutex // guards all below
+	// turns hold one token each: who has it reads an archive. Each environment has one of
+	// its own for objects, so that one that stalls takes nobody else's time, and a disk
+	// has to hold one object for each of them. What lies in the repository is held in
+	// memory and comes from one Git: it has one turn for all, repositoryTurn.
+	turns  map[string]chan struct{}
 	good   map[wanted]good
 	judged map[judged]state.Content
 	seen   map[sight]bool
@@ -92,9 +94,7 @@ func New(o Options) *Reader {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Reader{Options: o, slot: make(chan struct{}, 1), good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
-	r.slot <- struct{}{}
-	return r
+	return &Reader{Options: o, turns: map[string]chan struct{}{}, good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
 }
 
 // Look returns what an archive is. An error means that nobody knows.
@@ -142,11 +142,23 @@ func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Arti
 	return apply.Source{Zip: zip}, nil
 }
 
-// take waits for the turn to read an archive.
-func (r *Reader) take(ctx context.Context) (release func(), err error) {
+// repositoryTurn is whose turn it is to read from the repository: an environment has a
+// name.
+const repositoryTurn = ""
+
+// take waits for the turn to read an archive, of an environment or of the repository.
+func (r *Reader) take(ctx context.Context, whose string) (release func(), err error) {
+	r.mu.Lock()
+	turn := r.turns[whose]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		turn <- struct{}{}
+		r.turns[whose] = turn
+	}
+	r.mu.Unlock()
 	select {
-	case <-r.slot:
-		return func() { r.slot <- struct{}{} }, nil
+	case <-turn:
+		return func() { turn <- struct{}{} }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
