@@ -182,7 +182,7 @@ func checkLayers(t desired.Tree, envs, globs []string) error {
 	names = slices.Compact(names)
 	for _, glob := range globs {
 		if !slices.ContainsFunc(names, func(name string) bool { return desired.Glob(glob, name) }) {
-			return usage("layers: "+cmp.Or(strings.Join(names, ", "), "none"), "no layer matches --layer %q%s", glob, didYouMean(glob, names))
+			return lacks("layers: "+cmp.Or(strings.Join(names, ", "), "none"), "no layer matches --layer %q%s", glob, didYouMean(glob, names))
 		}
 	}
 	return nil

@@ -43,6 +43,7 @@ func (w *World) PutFunction(fn Function) {
 		s.functions[fn.Name] = f
 	}
 	f.tags, fn.Tags = fn.Tags, nil
+	fn.RuntimeMoves = w.moved[w.runtimeOf(fn)]
 	f.latest = &version{Function: fn}
 	w.tagged(f, time.Now())
 }

@@ -1,6 +1,7 @@
 package present_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,11 +59,11 @@ func TestStatusVerdicts(t *testing.T) {
 		"an approval":               {present.EnvironmentFacts{Told: true, Alerts: []notify.Alert{openAlert(notify.ApprovalNeeded, "prod", "waits")}, Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
 		"an approval, no daemon":    {present.EnvironmentFacts{Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
 		"one that waited once":      {present.EnvironmentFacts{Told: true, Pending: []ruling.PendingPlan{pending}}, present.VerdictAllRight, "", ""},
-		"halted, no daemon":         {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+		"halted, no daemon":         {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "rollout_failed", `layerd retry prod --reason "…"`},
 		"halted, and told": {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}, Alerts: []notify.Alert{openAlert(notify.RolloutFailed, "prod", "halted")}},
-			present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+			present.VerdictWrong, "rollout_failed", `layerd retry prod --reason "…"`},
 		"a quarantine, no daemon": {present.EnvironmentFacts{Quarantines: []ruling.Quarantine{{Region: "ap-northeast-1", Name: "common", Number: 4, At: statusNow}}},
-			present.VerdictWrong, "quarantined", "layerd retry prod common"},
+			present.VerdictWrong, "quarantined", `layerd retry prod common --reason "…"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +145,63 @@ func TestStatusFitsOneScreen(t *testing.T) {
 	}
 }
 
+// TestStatusLayers: no layer is cut in two, those that have no room are counted, and -v has
+// all.
+func TestStatusLayers(t *testing.T) {
+	for n := range 12 {
+		region := present.RegionFacts{Region: "ap-northeast-1"}
+		for i := range n {
+			region.Layers = append(region.Layers, present.StatusLayer{Layer: fmt.Sprintf("makoto-共通-%d-prod", i), Number: int64(10 + i), Version: "1.4.2"})
+		}
+		s := statusOf(present.EnvironmentFacts{Name: "prod", Told: true, Accounts: []present.AccountFacts{heldLease(0, false)}, Regions: []present.RegionFacts{region}})
+		text := s.Text(present.Options{Width: 80})
+		shown, more := strings.Count(text, "(1.4.2)"), 0
+		if _, rest, ok := strings.Cut(text, "and "); ok {
+			fmt.Sscanf(rest, "%d more: all with -v", &more)
+		}
+		if shown+more != n || n <= 3 && more > 0 || strings.Contains(text, "…") || strings.Count(text, "\n") > 5 {
+			t.Errorf("%d layers, %d shown, %d more:\n%s", n, shown, more, text)
+		}
+		for line := range strings.Lines(text) {
+			if foreign.Width(strings.TrimSuffix(line, "\n")) > 80 {
+				t.Errorf("%d columns: %s", foreign.Width(line), line)
+			}
+		}
+		if all := s.Text(present.Options{Width: 80, Verbose: true}); strings.Count(all, "(1.4.2)") != n {
+			t.Errorf("-v leaves something out:\n%s", all)
+		}
+	}
+}
+
+// TestStatusWithoutADaemon: where layerd apply is all that looks, the headline says since
+// when nobody has, unless something else is not right.
+func TestStatusWithoutADaemon(t *testing.T) {
+	byHand := heldLease(time.Hour, true)
+	byHand.ByHand = true
+	other := byHand
+	other.Looked = nil
+	halted := present.RegionFacts{Region: "ap-northeast-1", Rollout: &rollout.Rollout{Stage: rollout.StageHalted, Since: statusNow.Add(-time.Hour)}}
+	for name, tt := range map[string]struct {
+		facts   present.EnvironmentFacts
+		verdict string
+		text    string
+	}{
+		"applied":            {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}}, present.VerdictUnknown, "? no daemon looks; the last apply did 1h1m ago · "},
+		"nothing to apply":   {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}}, present.VerdictUnknown, "prod  no change applied so far · unknown since"},
+		"never looked at":    {present.EnvironmentFacts{Accounts: []present.AccountFacts{other}}, present.VerdictUnknown, "? not known whether all is right"},
+		"a daemon that died": {present.EnvironmentFacts{Accounts: []present.AccountFacts{heldLease(time.Hour, false)}}, present.VerdictUnknown, "? not known whether all is right"},
+		"halted":             {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}, Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "✗ not all is right"},
+		"waits": {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}, Pending: []ruling.PendingPlan{{Environment: "prod", Digest: "0123456789abcdef", At: statusNow}}},
+			present.VerdictUnknown, "? not known whether all is right"},
+	} {
+		tt.facts.Name = "prod"
+		s := statusOf(tt.facts)
+		if text := s.Text(present.Options{Width: 200}); s.Verdict != tt.verdict || !strings.Contains(text, tt.text) {
+			t.Errorf("%s: got %s, want %s and %q in:\n%s", name, s.Verdict, tt.verdict, tt.text, text)
+		}
+	}
+}
+
 // TestStatusListsAreNeverNull: scripts go over them without asking.
 func TestStatusListsAreNeverNull(t *testing.T) {
 	for _, s := range []present.Status{statusOf(), statusOf(present.EnvironmentFacts{Name: "prod", Regions: []present.RegionFacts{{Region: "us-east-1"}},
@@ -151,6 +209,47 @@ func TestStatusListsAreNeverNull(t *testing.T) {
 		text, err := present.JSON(s)
 		if err != nil || strings.Contains(text, "null") || strings.Contains(text, "\x1b") {
 			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
+
+// What a daemon serves is shown as what it was made of; anything else is no status.
+func TestStatusIsReadAsItWasWritten(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, envs := range [][]present.EnvironmentFacts{nil, {
+		{Name: "dev", Accounts: []present.AccountFacts{heldLease(10*time.Second, false)}},
+		{Name: "prod", Alerts: []notify.Alert{openAlert(notify.Drift, "prod", "drifted \x1b[2J")}, Regions: []present.RegionFacts{{Region: "ap-northeast-1",
+			Layers:  []present.StatusLayer{{Layer: "common", Number: 4, Version: "1.4.0"}},
+			Rollout: &rollout.Rollout{Stage: rollout.StageHalted, Since: statusNow.Add(-time.Hour), Wave: 1, Waves: 3, Reason: "an alarm is on"}}}},
+	}} {
+		was := present.StatusOf(present.StatusFacts{
+			Repository: "github.com/acme/layers", At: statusNow, Zone: zone, Environments: envs,
+			Command: func(parts ...string) string { return "layerd " + strings.Join(parts, " ") },
+		})
+		document, err := present.JSON(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err := present.ReadStatus([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := present.JSON(is)
+		if err != nil || again != document {
+			t.Errorf("%v: %s, was %s", err, again, document)
+		}
+		for _, o := range []present.Options{{Width: 80}, {Width: 80, Verbose: true}} {
+			if got, want := is.Text(o), was.Text(o); got != want {
+				t.Errorf("shown as\n%swas\n%s", got, want)
+			}
+		}
+	}
+	for _, other := range []string{"", "null", "[]", "{}", `"x"`, `{"alive": true}`, `{"format_version": "1"}`, `{"format_version": "2", "verdict": "wrong"}`, "<html>"} {
+		if s, err := present.ReadStatus([]byte(other)); err == nil {
+			t.Errorf("%s is read as %+v", other, s)
 		}
 	}
 }

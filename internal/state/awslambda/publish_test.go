@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,17 +54,22 @@ func TestPublishedIsFound(t *testing.T) {
 		if err != nil || len(list) != 120 || list[0].Number != 120 || list[119].Number != 1 {
 			t.Fatalf("%d versions, %v", len(list), err)
 		}
+		listed := slices.Clone(list)
 		list[0].Created = time.Time{}
 		want := state.LayerVersion{Number: 120, Description: "common v1.0.119", Runtimes: []string{"python3.12"}, Architectures: []string{"arm64"}}
 		if diff := cmp.Diff(want, list[0]); diff != "" {
 			t.Error(diff)
 		}
 		for _, n := range []int64{1, 60, 120} {
-			if sum, err := c.LayerContent(t.Context(), layer.Version(n)); err != nil || sum != sums[n-1] {
+			v, sum, err := c.LayerVersion(t.Context(), layer.Version(n))
+			if err != nil || sum != sums[n-1] {
 				t.Errorf("content of %d: %s, %v", n, sum, err)
 			}
+			if diff := cmp.Diff(listed[120-n], v); diff != "" {
+				t.Errorf("%d is not as the list has it: %s", n, diff)
+			}
 		}
-		_, err = c.LayerContent(t.Context(), layer.Version(121))
+		_, _, err = c.LayerVersion(t.Context(), layer.Version(121))
 		kindIs(t, err, state.Gone)
 		if list, err := c.LayerVersions(t.Context(), layerARN("none")); err != nil || len(list) != 0 {
 			t.Errorf("a layer that never was: %v, %v", list, err)
@@ -244,7 +250,7 @@ func TestPublishElsewhereIsNotSent(t *testing.T) {
 		kindIs(t, err, state.Human)
 		_, err = c.LayerVersions(t.Context(), layer)
 		kindIs(t, err, state.Human)
-		_, err = c.LayerContent(t.Context(), layer.Version(1))
+		_, _, err = c.LayerVersion(t.Context(), layer.Version(1))
 		kindIs(t, err, state.Human)
 	}
 	if w.total() != w.count("GetCallerIdentity") {
