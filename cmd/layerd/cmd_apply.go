@@ -73,12 +73,9 @@ type leases struct {
 }
 
 func (a *app) newLeases(p prepared, patience time.Duration) *leases {
-	me := lease.Holder{Name: processName() + byApply, Repository: p.round.Repository}
+	me := lease.Holder{Name: processName() + lease.ByApply, Repository: p.round.Repository}
 	return &leases{app: a, keeper: lease.ThisProcess().Keeper(p.round.Store, me, 0), patience: patience}
 }
-
-// byApply is how the holder of an apply's lease is told from a daemon.
-const byApply = " (apply)"
 
 // lookLasts is for how long an apply's look counts: that a daemon's does, see
 // daemon.staleAfter.

@@ -77,7 +77,7 @@ func (a *app) history(ctx context.Context, f historyFlags) error {
 	if err != nil {
 		return err
 	}
-	zone := zoneOf(tree, f.envs)
+	zone := tree.Zone(f.envs)
 	since, err := parseWhen("since", f.since, zone, a.now())
 	if err != nil {
 		return err
@@ -185,24 +185,6 @@ func (a *app) historyTree(ctx context.Context, f historyFlags) (desired.Tree, er
 		return desired.Tree{}, f.store.check()
 	}
 	return src.tree, err
-}
-
-// zoneOf returns the zone that all chosen environments share, else UTC.
-func zoneOf(t desired.Tree, names []string) *time.Location {
-	zone := (*time.Location)(nil)
-	for _, e := range t.Environments {
-		if len(names) > 0 && !slices.Contains(names, e.Name) {
-			continue
-		}
-		if zone != nil && zone.String() != e.Zone.String() {
-			return time.UTC
-		}
-		zone = e.Zone
-	}
-	if zone == nil {
-		return time.UTC
-	}
-	return zone
 }
 
 // nothing returns why no entry is shown: "nothing was recorded" would be untrue of

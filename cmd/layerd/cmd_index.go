@@ -250,6 +250,9 @@ func (x indexer) put(ctx context.Context, index *present.Index, versions catalog
 		i, index.Versions = len(index.Versions), append(index.Versions, one)
 	}
 	to := &index.Versions[i]
+	if s, stamped := catalog.ReadStamp(v.Description); to.SHA256 != "" && !(stamped && s.Is(to.SHA256)) {
+		to.SHA256 = "" // one of those that are called so is something else, or may be
+	}
 	if to.Created == nil || created.Before(*to.Created) {
 		to.Created = &created
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
@@ -258,6 +259,14 @@ func (l *localArchive) Open(ctx context.Context, e desired.Environment, a state.
 	return l.of(a).Open(ctx, e, a, found)
 }
 
+// Inside is round.Artifacts.
+func (l *localArchive) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	if c, ok := l.reader.Inside(ctx, sha256); ok || l.rest == nil {
+		return c, ok
+	}
+	return l.rest.Inside(ctx, sha256)
+}
+
 // finishPublish shows what became of it, and ends with the exit code.
 func (a *app) finishPublish(f *publishFlags, w wantedVersion, sum string, result round.Result, err error) error {
 	if len(result.Decisions) == 0 {
@@ -352,23 +361,41 @@ func (f *publishFlags) showPresent(view *present.PublicationRegion, w wantedVers
 		return exitFailed
 	}
 	first := d.Input.Published[w.layer][w.version.Semver.String()]
-	view.Status, view.ARN, view.Number, view.SHA256 = present.PublishedBefore, string(wish.Layer.Version(n)), n, first
+	view.Status, view.ARN, view.Number = present.PublishedBefore, string(wish.Layer.Version(n)), n
 	live, _ := known.Have.Layer(wish.Layer)
 	version, _ := live.Version(n)
+	// What was published first as this version, somewhere, need not be what is called so
+	// here: known in layer.yaml calls things what it likes.
 	stamp, stamped := catalog.ReadStamp(version.Description)
-	if sum != "" && (first != "" && first != sum || stamped && !stamp.Is(sum)) {
-		view.Status, view.Artifact, view.SHA256 = present.PublishedFailed, f.artifact, sum
-		view.Reason = fmt.Sprintf("%s: it is version %d already, and %s holds something else (sha256:%.12s); give the change a version of its own",
-			apply.CodeArtifactChanged, n, f.artifact, sum)
-		return exitInvalid
+	if stamped && stamp.Is(first) {
+		view.SHA256 = first
 	}
-	if sum != "" && first == "" && !stamped { // silence is not that it is the same
-		view.Status, view.Artifact = present.PublishedFailed, f.artifact
-		view.Reason = fmt.Sprintf("it is version %d already, which layerd did not publish, and nothing says whether that holds %s; compare it with the CodeSha256 of aws lambda get-layer-version, or give the change a version of its own",
-			n, f.artifact)
-		return exitFailed
+	if sum == "" {
+		return exitOK
 	}
-	return exitOK
+	reason, code := f.differs(n, sum, first, stamp, stamped)
+	if reason != "" {
+		view.Status, view.Reason, view.Artifact, view.SHA256 = present.PublishedFailed, reason, f.artifact, sum
+	}
+	return code
+}
+
+// differs returns why the file that was named is not known to be what version n holds, and
+// the exit code; "" = it is. first is the SHA-256 of what was published first under the
+// version's name.
+func (f *publishFlags) differs(n int64, sum, first string, stamp catalog.Stamp, stamped bool) (reason string, code int) {
+	switch {
+	case stamped && !stamp.Is(sum):
+		return fmt.Sprintf("%s: it is version %d already, and %s holds something else (sha256:%.12s); give the change a version of its own",
+			apply.CodeArtifactChanged, n, f.artifact, sum), exitInvalid
+	case first != "" && first != sum:
+		return fmt.Sprintf("%s: what was published first under that name is sha256:%.12s, and %s holds something else (sha256:%.12s); give the change a version of its own",
+			apply.CodeArtifactChanged, first, f.artifact, sum), exitInvalid
+	case !stamped: // silence is not that it is the same
+		return fmt.Sprintf("it is version %d already, which layerd did not publish, and nothing says whether that holds %s; compare it with the CodeSha256 of aws lambda get-layer-version, or give the change a version of its own",
+			n, f.artifact), exitFailed
+	}
+	return "", exitOK
 }
 
 // sum is the SHA-256 of the file that a version is to be made of; empty where none is

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
@@ -93,7 +94,7 @@ func (a *app) typed(ctx context.Context, cmd *cobra.Command) (t typing) {
 	if f.repo != "" {
 		t.repository, _ = gitrepo.Identity(f.repo) // unknown: nothing of the store is offered
 	} else {
-		t.repository, _ = repositoryOf(ctx, t.store, "", workedKinds()...)
+		t.repository, _ = repositoryOf(ctx, t.store, "", daemon.WorkedKinds()...)
 	}
 	return t
 }
@@ -103,7 +104,7 @@ func (t typing) past(ctx context.Context) []string {
 	if t.store == nil || t.repository == "" {
 		return nil
 	}
-	names, _ := environmentsOf(ctx, t.store, t.repository) // what cannot be read is not offered
+	names, _ := daemon.EnvironmentsOf(ctx, t.store, t.repository) // what cannot be read is not offered
 	return names
 }
 
@@ -163,9 +164,9 @@ func offerFunctions(ctx context.Context, t typing, args []string) (names []strin
 		envs = args[:1]
 	}
 	for _, env := range envs {
-		regions, _ := namesBelow(ctx, t.store, "past", t.repository, "function", env)
+		regions, _ := store.NamesBelow(ctx, t.store, "past", t.repository, "function", env)
 		for _, region := range regions {
-			below, _ := namesBelow(ctx, t.store, "past", t.repository, "function", env, region)
+			below, _ := store.NamesBelow(ctx, t.store, "past", t.repository, "function", env, region)
 			names = append(names, below...)
 		}
 	}

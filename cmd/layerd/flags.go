@@ -51,14 +51,7 @@ func (f *repoFlags) addGit(cmd *cobra.Command) {
 // the repository and the store as this command line does. What is a word and what are
 // several is known here alone; someReason stands for what they have to write.
 func suggest(repo repoFlags, s storeFlags, command ...string) string {
-	parts := []string{"layerd"}
-	for _, word := range command {
-		if word != someReason {
-			word = words.ShellQuote(word)
-		}
-		parts = append(parts, word)
-	}
-	text := strings.Join(parts, " ") + repo.asFlags()
+	text := words.Command(command...) + repo.asFlags()
 	if s.store != "" {
 		text += " --store " + words.ShellQuote(s.store)
 	}
@@ -66,7 +59,7 @@ func suggest(repo repoFlags, s storeFlags, command ...string) string {
 }
 
 // someReason stands where whoever pastes a command has to write why.
-const someReason = `"…"`
+const someReason = words.SomeReason
 
 // asFlags returns the flags that name the repository, for commands that we suggest.
 // Credentials are nobody's to see.

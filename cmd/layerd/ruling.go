@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -65,7 +66,7 @@ func (a *app) hasPast(ctx context.Context, f storeFlags, t desired.Tree) error {
 	}
 	if s != nil {
 		defer s.Close()
-		known, err := repositories(ctx, s, workedKinds()...)
+		known, err := repositories(ctx, s, daemon.WorkedKinds()...)
 		if err != nil || len(known) > 0 {
 			return err
 		}

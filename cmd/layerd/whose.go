@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/words"
@@ -38,70 +39,12 @@ func repositoryOf(ctx context.Context, s store.Store, repo string, kinds ...stri
 func repositories(ctx context.Context, s store.Store, kinds ...string) ([]string, error) {
 	var names []string
 	for _, kind := range kinds {
-		below, err := namesBelow(ctx, s, kind)
+		below, err := store.NamesBelow(ctx, s, kind)
 		if err != nil {
 			return nil, err
 		}
 		names = append(names, below...)
 	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
-// namesBelow lists the names that follow path in the keys of the store, sorted. It
-// leaps from one to the next, so that it costs one look each however much lies below.
-func namesBelow(ctx context.Context, s store.Store, path ...string) ([]string, error) {
-	var names []string
-	for after, more := "", true; more; {
-		more = false
-		for v, err := range s.List(ctx, store.Query{Prefix: store.Prefix(path...), After: after, Limit: 1}) {
-			if err != nil {
-				return nil, err
-			}
-			segments, err := store.Split(v.Key)
-			if err != nil || len(segments) <= len(path) {
-				return nil, fmt.Errorf("unexpected key %s in the store", v.Key)
-			}
-			name := segments[len(path)]
-			names = append(names, name)
-			after, more = v.Key, true // "prod-eu" lies between "prod" and what is below "prod"
-			if len(segments) > len(path)+1 {
-				after = store.Prefix(append(slices.Clone(path), name)...) + string(rune(0x10FFFF))
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
-// worked are the kinds of what layerd writes when it works on a repository, each with
-// the environments below it. What a person rules is not among them: the name may have
-// been a wrong one.
-var worked = [][]string{{"open"}, {"rollout"}, {"past", "function"}, {"past", "layer"}, {"past", "pruned"}, {"revisions"}, {"desired"}, {"alert"}, {"offer"}}
-
-// workedKinds lists the first parts of worked, each once.
-func workedKinds() []string {
-	var kinds []string
-	for _, kind := range worked {
-		if !slices.Contains(kinds, kind[0]) {
-			kinds = append(kinds, kind[0])
-		}
-	}
-	return kinds
-}
-
-// environmentsOf lists the environments of a repository that layerd has worked on.
-func environmentsOf(ctx context.Context, s store.Store, repository string) ([]string, error) {
-	var names []string
-	for _, kind := range worked {
-		path := append([]string{kind[0], repository}, kind[1:]...)
-		below, err := namesBelow(ctx, s, path...)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, below...)
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "" }) // what is told of the repository
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
@@ -126,7 +69,7 @@ func (e *strangerError) hint() string {
 // repository in this store, and has on others: then one of the two is not the one
 // that was meant. A store that knows none may be new, as the repository.
 func knowsRepository(ctx context.Context, s store.Store, spec store.Spec, repository string) error {
-	known, err := repositories(ctx, s, workedKinds()...)
+	known, err := repositories(ctx, s, daemon.WorkedKinds()...)
 	if err != nil || len(known) == 0 || slices.Contains(known, repository) {
 		return err
 	}
@@ -139,7 +82,7 @@ func knowsEnvironment(ctx context.Context, s store.Store, spec store.Spec, repos
 	if slices.Contains(files, env) {
 		return nil
 	}
-	known, err := environmentsOf(ctx, s, repository)
+	known, err := daemon.EnvironmentsOf(ctx, s, repository)
 	if err != nil || slices.Contains(known, env) {
 		return err
 	}

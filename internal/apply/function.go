@@ -192,7 +192,7 @@ func (j *job) attempt(ctx, finishing context.Context, first bool) (Outcome, erro
 			return Outcome{Result: skipped("$LATEST has %s that nobody has released yet", what), List: listOf(fn)}, nil
 		}
 	}
-	if err := j.openRecord(finishing, intent(steps, serve, listOf(fn), target)); err != nil {
+	if err := j.openRecord(finishing, intent(steps, serve, listOf(fn), target, fn.RuntimeVersion)); err != nil {
 		return Outcome{Result: unrecorded(err)}, nil
 	}
 	j.steps = steps
@@ -212,9 +212,12 @@ func listAfter(fn state.Function, steps []plan.Step) []state.LayerVersionARN {
 	return plan.Fold(fn.Layers, steps)
 }
 
-func intent(steps []plan.Step, serve *plan.Step, before, after []state.LayerVersionARN) Intent {
-	in := Intent{Steps: steps, Before: before, After: after}
+// intent is what is about to be done; runtime is the version of the runtime of $LATEST,
+// for those who call that.
+func intent(steps []plan.Step, serve *plan.Step, before, after []state.LayerVersionARN, runtime string) Intent {
+	in := Intent{Steps: steps, Before: before, After: after, Runtime: runtime}
 	if serve != nil {
+		in.Runtime = serve.Serving.Served.RuntimeVersion
 		in.Alias, in.AliasBefore, in.Canary = serve.Serving.Qualifier, serve.Serving.Served.Version, serve.Serving.Weight > 0
 	}
 	return in

@@ -66,7 +66,7 @@ func (j *job) repoint(ctx, finishing context.Context) plan.Result {
 	step := &j.steps[0]
 	s := step.Serving
 	list := append([]state.LayerVersionARN{}, step.List...)
-	if err := j.openRecord(finishing, intent(j.steps, step, list, list)); err != nil {
+	if err := j.openRecord(finishing, intent(j.steps, step, list, list, "")); err != nil {
 		return unrecorded(err)
 	}
 	wait := newBackOff()

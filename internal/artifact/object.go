@@ -56,7 +56,7 @@ func (r *Reader) lookAtObject(ctx context.Context, env desired.Environment, a st
 
 // readObject reads an object once, into a file that is gone afterwards.
 func (r *Reader) readObject(ctx context.Context, objects Objects, a state.Artifact, o archive.Object) (found state.Content, err error) {
-	release, err := r.take(ctx)
+	release, err := r.take(ctx, r.disk)
 	if err != nil {
 		return found, err
 	}
@@ -73,7 +73,7 @@ func (r *Reader) readObject(ctx context.Context, objects Objects, a state.Artifa
 		return found, err
 	}
 	r.Log.Debug("archive read", "location", a.Location, "version", o.Version, "bytes", o.Size)
-	found = judge(a, tmp, o.Size, hex.EncodeToString(sum.Sum(nil)))
+	found = r.judge(ctx, a, tmp, o.Size, hex.EncodeToString(sum.Sum(nil)))
 	found.ObjectVersion = o.Version
 	return found, nil
 }

@@ -19,6 +19,7 @@ type Function struct {
 	Runtime          string // default python3.12 for Zip; empty for Image
 	RuntimeARN       string // of a customer-managed runtime, whose Runtime is custom
 	RuntimeAlias     string // of the same
+	RuntimeOnUpdate  bool   // it gets another version of its runtime with an update only; default: by itself
 	Handler          string // default index.handler for Zip
 	Role             string // default: a role of the account
 	PackageType      string // Zip (default) or Image
@@ -32,6 +33,7 @@ type Function struct {
 	CapacityProvider string // ARN: runs on managed instances
 	MasterARN        string // set on a Lambda@Edge replica, whose Name has a dot
 	Tags             map[string]string
+	RuntimeMoves     int // how often the runtime had moved at the last update; told, never seeded
 
 	Code       []byte // the zip; default: a small one
 	CodeSha256 string // default: the sum of Code
@@ -137,6 +139,7 @@ func (w *World) update(f *function, next Function, now time.Time) {
 		v.serving = new(v.Function)
 	}
 	v.Function = next
+	v.RuntimeMoves = w.moved[w.runtimeOf(next)]
 	w.change(f, v, now)
 }
 
@@ -218,6 +221,7 @@ func sameContent(a, b Function) bool { return reflect.DeepEqual(a.content(), b.c
 func (f Function) content() Function {
 	f = f.clone()
 	f.Version, f.RevisionID, f.LastModified, f.Tags, f.Code = "", "", time.Time{}, nil, nil
+	f.RuntimeMoves = 0
 	f.State, f.StateReason, f.StateReasonCode = "", "", ""
 	f.LastUpdateStatus, f.LastUpdateStatusReason, f.LastUpdateStatusReasonCode = "", "", ""
 	if len(f.Layers) == 0 {

@@ -1,6 +1,11 @@
 package awssim
 
-import "slices"
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
 
 // custom is the Runtime of a function that has a customer-managed one.
 const custom = "custom"
@@ -54,4 +59,39 @@ func (w *World) RestoreRuntimeAlias(runtime, alias string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.runtimes, runtimeAlias(runtime, alias))
+}
+
+// MoveRuntime lets the functions of a runtime start with another version of it from
+// now on, as AWS does with its own (python3.12, in the World's Region) and a publisher
+// with an alias of a customer-managed one (by the ARN of the alias). No RevisionId
+// changes.
+func (w *World) MoveRuntime(runtime string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moved[runtime]++
+}
+
+// runtimeOf names what MoveRuntime moves for a function.
+func (w *World) runtimeOf(f Function) string {
+	if f.RuntimeARN != "" {
+		return runtimeAlias(f.RuntimeARN, f.RuntimeAlias)
+	}
+	return f.Runtime
+}
+
+// runtimeVersion is the ARN of the version of its runtime that f starts with; empty:
+// an image, which has none.
+func (w *World) runtimeVersion(f Function) string {
+	moves := w.moved[w.runtimeOf(f)]
+	if f.RuntimeOnUpdate {
+		moves = f.RuntimeMoves
+	}
+	switch {
+	case f.Runtime == "":
+		return ""
+	case f.RuntimeARN != "":
+		return fmt.Sprintf("%s/version/%d", f.RuntimeARN, moves+1)
+	}
+	region := cmp.Or(f.Region, w.opts.Region)
+	return fmt.Sprintf("arn:%s:lambda:%s::runtime:%x", partition(region), region, sha256.Sum256(fmt.Append(nil, f.Runtime, moves)))
 }

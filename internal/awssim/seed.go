@@ -13,7 +13,7 @@ import (
 
 // Zip makes an archive of name → content: the content layers and functions are
 // published with. The same files give the same bytes.
-func Zip(files map[string]string) []byte {
+func Zip[T string | []byte](files map[string]T) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, name := range sortedKeys(files) {
@@ -43,6 +43,7 @@ func (w *World) PutFunction(fn Function) {
 		s.functions[fn.Name] = f
 	}
 	f.tags, fn.Tags = fn.Tags, nil
+	fn.RuntimeMoves = w.moved[w.runtimeOf(fn)]
 	f.latest = &version{Function: fn}
 	w.tagged(f, time.Now())
 }

@@ -42,6 +42,7 @@ type configDoc struct {
 	LoggingConfig              loggingDoc
 	CapacityProviderConfig     *capacityDoc `json:",omitempty"`
 	RuntimeConfig              *runtimeDoc  `json:",omitempty"`
+	RuntimeVersionConfig       *struct{ RuntimeVersionArn string }
 }
 
 type (
@@ -103,6 +104,9 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 	if v.RuntimeARN != "" {
 		d.RuntimeConfig = &runtimeDoc{v.RuntimeARN, v.RuntimeAlias}
 	}
+	if arn := c.w.runtimeVersion(v.Function); arn != "" {
+		d.RuntimeVersionConfig = &struct{ RuntimeVersionArn string }{arn}
+	}
 	if v.SnapStart {
 		d.SnapStart.ApplyOn = "PublishedVersions"
 		if v.Version != "$LATEST" && v.State == "Active" {
@@ -112,11 +116,13 @@ func (c *call) config(f *function, v *version, qualifier string) configDoc {
 	return d
 }
 
-// listed is config as ListFunctions has it: not a word about states.
+// listed is config as ListFunctions has it: not a word about states, nor about the
+// version of the runtime.
 func (c *call) listed(f *function, v *version, qualifier string) configDoc {
 	d := c.config(f, v, qualifier)
 	d.State, d.StateReason, d.StateReasonCode = nil, nil, nil
 	d.LastUpdateStatus, d.LastUpdateStatusReason, d.LastUpdateStatusReasonCode = nil, nil, nil
+	d.RuntimeVersionConfig = nil
 	return d
 }
 

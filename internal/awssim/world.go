@@ -39,6 +39,11 @@ type Options struct {
 	// TagLag is how far the tagging API's index is behind the functions.
 	TagLag time.Duration
 
+	// ListLag is how long after its publish a layer version shows in lists; by its
+	// number it is there at once. AWS promises nothing about either. What is seeded
+	// shows at once.
+	ListLag time.Duration
+
 	// MetricLag is how long after a call has ended it shows in CloudWatch;
 	// zero: a minute, negative: at once.
 	MetricLag time.Duration
@@ -71,6 +76,7 @@ type World struct {
 	buckets   map[string]*bucket // by name, which is unique in the World
 	downloads map[string]download
 	runtimes  map[string]bool          // deleted aliases of customer-managed runtimes, by ARN
+	moved     map[string]int           // how often a runtime, or such an alias, was moved to another version
 	snapshots map[string]updateFailure // by layer version ARN: what SnapStart versions with it end in
 	tagLog    []tagEvent
 	trail     []trailEvent
@@ -131,6 +137,7 @@ func New(o Options) *World {
 		buckets:   map[string]*bucket{},
 		downloads: map[string]download{},
 		runtimes:  map[string]bool{},
+		moved:     map[string]int{},
 		snapshots: map[string]updateFailure{},
 		queueNews: make(chan struct{}),
 	}

@@ -158,6 +158,40 @@ func (c Catalog) Find(text string) (n, twin int64, ok bool) {
 	return highest, 0, highest > 0
 }
 
+// Unlisted returns the numbers that v would stand for, by what Git and the past have of
+// them, and that the list of versions lacks: it may not have yet what was published a
+// moment ago, so that AWS is to be asked for them by number. Of those that a range may
+// choose only such count as are newer than all of the list: the others were deleted.
+func (c Catalog) Unlisted(v desired.Version) (numbers []int64) {
+	add := func(n int64) {
+		if n > 0 && !c.Live(n) {
+			numbers = append(numbers, n)
+		}
+	}
+	switch {
+	case !c.listed:
+	case v.Kind == desired.Number:
+		add(v.Number)
+	case v.Kind == desired.Exact:
+		n, known := c.wish.Known[v.Semver.String()]
+		if !known {
+			n = c.fixed[v.Semver.String()]
+		}
+		add(n)
+	case v.Kind == desired.Range || v.Kind == desired.Latest:
+		var newest int64
+		for _, live := range c.layer.Versions {
+			newest = max(newest, live.Number)
+		}
+		for _, text := range slices.Sorted(maps.Keys(c.fixed)) {
+			if c.fixed[text] > newest {
+				add(c.fixed[text])
+			}
+		}
+	}
+	return numbers
+}
+
 // best returns the highest semantic version for which accept holds, leaving out
 // what is not live.
 func (c Catalog) best(accept func(*semver.Version) bool) *semver.Version {

@@ -103,6 +103,7 @@ type Daemon struct {
 	reader         Reader
 	removed        atomic.Bool // an environment that was not forgotten has no file in Git any more
 	lastGoodLoaded atomic.Bool // the last good commits were read at the start, or since
+	status         statusFacts // what StatusPath serves
 
 	// mu guards what follows. It is never held over a call to anybody.
 	mu              sync.Mutex

@@ -57,7 +57,7 @@ func playEstate(t *testing.T, trouble func(*simulation)) {
 	}
 
 	// Another environment asks for the same version when other bytes are under its name.
-	sim.world.PutObject("artifacts", "1.5.0.zip", archiveOf(t, "other bytes"))
+	sim.world.PutObject("artifacts", "1.5.0.zip", archiveOf("other bytes"))
 	sim.world.PutFunction(awssim.Function{Name: "makoto-000-late"})
 	sim.wantEstate("1.5.0", append(slices.Clone(estate), "late")...)
 	sim.at(160)
@@ -97,7 +97,7 @@ func newEstate(t *testing.T) *simulation {
 		})
 	}
 	sim.world.PutBucket(awssim.Bucket{Name: "artifacts"})
-	sim.world.PutObject("artifacts", "1.5.0.zip", archiveOf(t, "1.5.0"))
+	sim.world.PutObject("artifacts", "1.5.0.zip", archiveOf("1.5.0"))
 	return sim
 }
 
@@ -172,7 +172,7 @@ func everyWrite(n int) func(awssim.Call) awssim.Fault {
 // checkEstate looks at everything that was to be done.
 func (sim *simulation) checkEstate() {
 	sim.Helper()
-	zip := archiveOf(sim.T, "1.5.0")
+	zip := archiveOf("1.5.0")
 	have := map[string]int{}
 	for _, f := range sim.world.Functions() {
 		for _, l := range f.Layers {

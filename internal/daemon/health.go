@@ -139,7 +139,7 @@ func later(a, b time.Time) time.Time {
 func age(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }
 
 // Handler serves /healthz and /readyz, each with Health as JSON and 200, or 503
-// when it is not alive or not ready, and /metrics.
+// when it is not alive or not ready, /metrics, and StatusPath.
 func (d *Daemon) Handler() http.Handler {
 	mux := http.NewServeMux()
 	answer := func(good func(Health) bool) http.HandlerFunc {
@@ -157,5 +157,6 @@ func (d *Daemon) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", answer(func(h Health) bool { return h.Alive }))
 	mux.HandleFunc("GET /readyz", answer(func(h Health) bool { return h.Ready }))
 	mux.Handle("GET /metrics", d.Metrics.Handler())
+	mux.HandleFunc("GET "+StatusPath, d.serveStatus)
 	return mux
 }

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/state"
@@ -22,6 +23,25 @@ type Tree struct {
 	// Problems has all errors and warnings of the whole tree, by file, line
 	// and column.
 	Problems []Problem
+}
+
+// Zone returns the zone that all chosen environments share, else UTC; no names choose
+// all.
+func (t Tree) Zone(names []string) *time.Location {
+	zone := (*time.Location)(nil)
+	for _, e := range t.Environments {
+		if len(names) > 0 && !slices.Contains(names, e.Name) {
+			continue
+		}
+		if zone != nil && zone.String() != e.Zone.String() {
+			return time.UTC
+		}
+		zone = e.Zone
+	}
+	if zone == nil {
+		return time.UTC
+	}
+	return zone
 }
 
 // Environment is what one environment wants in one Region, with all defaults

@@ -23,6 +23,7 @@ type record struct {
 	Alias       string                  `json:"alias,omitempty"`
 	AliasBefore string                  `json:"alias_before,omitempty"`
 	Canary      bool                    `json:"canary,omitempty"`
+	Runtime     string                  `json:"runtime,omitempty"` // version of the function's runtime before; an ARN
 	Steps       []Action                `json:"steps"`
 	Before      []state.LayerVersionARN `json:"before"`
 	After       []state.LayerVersionARN `json:"after"`
@@ -75,7 +76,7 @@ const maxText = 4 << 10
 func newRecord(round string, r Round, in apply.Intent, now time.Time) record {
 	r.Window = truncate(r.Window)
 	rec := record{
-		head: head{version}, RoundID: round, Round: r, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary,
+		head: head{version}, RoundID: round, Round: r, Alias: in.Alias, AliasBefore: in.AliasBefore, Canary: in.Canary, Runtime: in.Runtime,
 		Before: in.Before, After: in.After, Started: now.UTC(),
 	}
 	for _, s := range in.Steps {

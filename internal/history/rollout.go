@@ -213,6 +213,9 @@ func (rec record) change(byName map[string]*rollout.Changed, in interner, curren
 		c = &rollout.Changed{Function: name, Before: in.list(rec.Before)}
 		byName[name] = c
 	}
+	if c.Runtime == "" {
+		c.Runtime = in.intern(rec.Runtime)
+	}
 	if rec.Rollout != current {
 		c.Earlier = rec.layers(c.Earlier, in)
 	}

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"archive/zip"
 	"bytes"
 	"debug/elf"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/archivetest"
+	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -30,21 +30,8 @@ var examinedAt = time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
 // packed opens a real zip of files.
 func packed(t *testing.T, files map[string]string) Archive {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		w, err := z.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(files[name])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c, err := archive.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	data := awssim.Zip(files)
+	c, err := archive.Open(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,18 +53,11 @@ func (f *observer) id(k Kind, region, key string) ID {
 
 // command writes one for people to paste: what others named is quoted for the shell.
 func (f *observer) command(verb string, args ...string) string {
-	parts := []string{"layerd", verb}
-	for _, arg := range append([]string{f.Environment}, args...) {
-		if arg != someReason {
-			arg = words.ShellQuote(arg)
-		}
-		parts = append(parts, arg)
-	}
-	return strings.TrimSpace(strings.Join(parts, " ") + " " + f.Suffix)
+	return strings.TrimSpace(words.Command(slices.Concat([]string{verb, f.Environment}, args)...) + " " + f.Suffix)
 }
 
 // someReason stands where whoever pastes a command has to write why.
-const someReason = `"…"`
+const someReason = words.SomeReason
 
 // add adds a fact, with its items sorted and its place in front of its title.
 func (f *observer) add(x Fact) {

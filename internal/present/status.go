@@ -22,6 +22,9 @@ const (
 	VerdictAllRight = "all_right" // looked at lately, and nothing is to be done
 )
 
+// statusVersion is the version of a Status as JSON.
+const statusVersion = "1"
+
 // StatusFacts is what the store knows, from which a Status is made.
 type StatusFacts struct {
 	Repository   string
@@ -69,7 +72,8 @@ type Status struct {
 	Verdict       string              `json:"verdict"`
 	Problems      []StatusProblem     `json:"problems"` // the worst first
 	Environments  []StatusEnvironment `json:"environments"`
-	zone          *time.Location      // never nil
+	Zone          string              `json:"zone"` // that text shows times in; the times here are in UTC
+	zone          *time.Location      // the same; never nil
 	// applied is when layerd apply last looked, where that is all that is not right: no
 	// daemon does. Zero = it is not all.
 	applied time.Time
@@ -146,7 +150,11 @@ const KindUnwatched = "unwatched"
 // StatusOf returns the answer to what the store knows. It is a function: equal facts
 // give equal answers.
 func StatusOf(f StatusFacts) Status {
-	s := Status{FormatVersion: "1", Repository: f.Repository, At: f.At, Problems: alertProblems(f.Alerts), Environments: []StatusEnvironment{}, zone: cmp.Or(f.Zone, time.UTC)}
+	zone := cmp.Or(f.Zone, time.UTC)
+	s := Status{
+		FormatVersion: statusVersion, Repository: f.Repository, At: f.At, Problems: alertProblems(f.Alerts), Environments: []StatusEnvironment{},
+		Zone: zone.String(), zone: zone,
+	}
 	for _, e := range f.Environments {
 		problems := e.problems()
 		s.Problems = append(s.Problems, problems...)
@@ -230,7 +238,7 @@ func (e EnvironmentFacts) problems() []StatusProblem {
 			continue
 		}
 		p := newProblem(notify.Quarantined, e.Name, q.Region, q.At, e.Name+": "+q.Name+" "+words.Version(q.Number, q.Semver)+" is in quarantine: "+q.Reason)
-		p.words = []string{"retry", e.Name, q.Name}
+		p.words = []string{"retry", e.Name, q.Name, "--reason", words.SomeReason}
 		list = append(list, p)
 	}
 	return list
@@ -344,7 +352,7 @@ func act(kind notify.Kind, env string) []string {
 	case notify.ApplyFailed, notify.RolledBack:
 		return []string{"history", "--env", env}
 	case notify.RolloutFailed, notify.Quarantined:
-		return []string{"retry", env}
+		return []string{"retry", env, "--reason", words.SomeReason}
 	case notify.Drift, notify.ApprovalNeeded, notify.Blocked, notify.PruneBlocked, notify.TugOfWar, notify.RulingEnding:
 		return []string{"plan", "--env", env}
 	}

@@ -59,11 +59,11 @@ func TestStatusVerdicts(t *testing.T) {
 		"an approval":               {present.EnvironmentFacts{Told: true, Alerts: []notify.Alert{openAlert(notify.ApprovalNeeded, "prod", "waits")}, Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
 		"an approval, no daemon":    {present.EnvironmentFacts{Pending: []ruling.PendingPlan{pending}}, present.VerdictWaits, "approval_needed", "layerd approve prod 0123456789ab"},
 		"one that waited once":      {present.EnvironmentFacts{Told: true, Pending: []ruling.PendingPlan{pending}}, present.VerdictAllRight, "", ""},
-		"halted, no daemon":         {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+		"halted, no daemon":         {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "rollout_failed", `layerd retry prod --reason "…"`},
 		"halted, and told": {present.EnvironmentFacts{Regions: []present.RegionFacts{halted}, Alerts: []notify.Alert{openAlert(notify.RolloutFailed, "prod", "halted")}},
-			present.VerdictWrong, "rollout_failed", "layerd retry prod"},
+			present.VerdictWrong, "rollout_failed", `layerd retry prod --reason "…"`},
 		"a quarantine, no daemon": {present.EnvironmentFacts{Quarantines: []ruling.Quarantine{{Region: "ap-northeast-1", Name: "common", Number: 4, At: statusNow}}},
-			present.VerdictWrong, "quarantined", "layerd retry prod common"},
+			present.VerdictWrong, "quarantined", `layerd retry prod common --reason "…"`},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -209,6 +209,47 @@ func TestStatusListsAreNeverNull(t *testing.T) {
 		text, err := present.JSON(s)
 		if err != nil || strings.Contains(text, "null") || strings.Contains(text, "\x1b") {
 			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
+
+// What a daemon serves is shown as what it was made of; anything else is no status.
+func TestStatusIsReadAsItWasWritten(t *testing.T) {
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, envs := range [][]present.EnvironmentFacts{nil, {
+		{Name: "dev", Accounts: []present.AccountFacts{heldLease(10*time.Second, false)}},
+		{Name: "prod", Alerts: []notify.Alert{openAlert(notify.Drift, "prod", "drifted \x1b[2J")}, Regions: []present.RegionFacts{{Region: "ap-northeast-1",
+			Layers:  []present.StatusLayer{{Layer: "common", Number: 4, Version: "1.4.0"}},
+			Rollout: &rollout.Rollout{Stage: rollout.StageHalted, Since: statusNow.Add(-time.Hour), Wave: 1, Waves: 3, Reason: "an alarm is on"}}}},
+	}} {
+		was := present.StatusOf(present.StatusFacts{
+			Repository: "github.com/acme/layers", At: statusNow, Zone: zone, Environments: envs,
+			Command: func(parts ...string) string { return "layerd " + strings.Join(parts, " ") },
+		})
+		document, err := present.JSON(was)
+		if err != nil {
+			t.Fatal(err)
+		}
+		is, err := present.ReadStatus([]byte(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := present.JSON(is)
+		if err != nil || again != document {
+			t.Errorf("%v: %s, was %s", err, again, document)
+		}
+		for _, o := range []present.Options{{Width: 80}, {Width: 80, Verbose: true}} {
+			if got, want := is.Text(o), was.Text(o); got != want {
+				t.Errorf("shown as\n%swas\n%s", got, want)
+			}
+		}
+	}
+	for _, other := range []string{"", "null", "[]", "{}", `"x"`, `{"alive": true}`, `{"format_version": "1"}`, `{"format_version": "2", "verdict": "wrong"}`, "<html>"} {
+		if s, err := present.ReadStatus([]byte(other)); err == nil {
+			t.Errorf("%s is read as %+v", other, s)
 		}
 	}
 }

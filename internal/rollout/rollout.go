@@ -100,6 +100,9 @@ type Changed struct {
 	AliasServes string
 	// Canary reports that the alias was given weights only, so far.
 	Canary bool
+	// Runtime is the ARN of the version of its runtime that callers got before the first
+	// change; empty = unknown.
+	Runtime string
 }
 
 // Open reports whether the rollout still changes functions, or may have to.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
@@ -23,6 +24,9 @@ type Artifacts interface {
 	// Open returns an archive for publishing. It is an error if it is not what it was
 	// found to be any more.
 	Open(ctx context.Context, env desired.Environment, a state.Artifact, found state.Content) (apply.Source, error)
+	// Inside returns which packages an archive has that was found good, by its SHA-256, as
+	// far as that is remembered. It reads no archive.
+	Inside(ctx context.Context, sha256 string) (inspect.Contents, bool)
 }
 
 // lookInto adds to one Region's snapshot what the archives are that its decision asks

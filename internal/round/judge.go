@@ -31,10 +31,10 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	}
 	findings := health.Alarms(ctx, p.seenFor(in.Regions[i].Want).cloud, rules.Alarms, in.Regions[i].Want.Zone)
 	if ro.Stage == rollout.StageWatching {
-		return alarmsRead(findings)
+		return p.alarmsRead(ctx, in, i, findings)
 	}
 	if v := health.Judge(findings); v.Status == health.Bad {
-		return failed(rules, v)
+		return p.failed(ctx, in, i, v)
 	}
 	if facts.NewerCommit && (ro.Stage == rollout.StageCanary || ro.Stage == rollout.StageChange) {
 		return rollout.NewerCommit{Facts: facts}
@@ -44,7 +44,7 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 		found := p.smoke(ctx, in, r.Problems, i)
 		v := health.Judge(found)
 		if v.Status == health.Bad {
-			return failed(rules, v)
+			return p.failed(ctx, in, i, v)
 		}
 		smoked = v.Status == health.Good
 		findings = append(findings, found...)
@@ -67,15 +67,16 @@ func (p *Run) judge(ctx context.Context, in *reconcile.Input, r plan.Region, i i
 	if v.Status == health.Good || v.Status == health.Unknown && rules.OnUnknown == desired.GoOn {
 		return rollout.Passed{Facts: facts, Findings: sentences(v)}
 	}
-	return failed(rules, v)
+	return p.failed(ctx, in, i, v)
 }
 
 // alarmsRead returns what the alarms of a complete rollout say; nil = some could
 // not be read, and none rings.
-func alarmsRead(findings []health.Finding) rollout.Event {
+func (p *Run) alarmsRead(ctx context.Context, in *reconcile.Input, i int, findings []health.Finding) rollout.Event {
 	switch v := health.Judge(findings); v.Status {
 	case health.Bad:
-		return rollout.AlarmsRead{Reason: headline(v.Sentences()), Findings: v.Sentences()}
+		reason, all := p.blameRuntimes(ctx, in, i, findings, headline(v.Sentences()), v.Sentences())
+		return rollout.AlarmsRead{Reason: reason, Findings: all}
 	case health.Good:
 		return rollout.AlarmsRead{}
 	}
@@ -83,12 +84,14 @@ func alarmsRead(findings []health.Finding) rollout.Event {
 }
 
 // failed returns what a verdict that is not good means to the rollout.
-func failed(rules desired.Rollout, v health.Verdict) rollout.Event {
+func (p *Run) failed(ctx context.Context, in *reconcile.Input, i int, v health.Verdict) rollout.Event {
+	rules := in.Regions[i].Want.Rules()
 	f := rollout.Failed{Reaction: cmp.Or(rules.OnFailure, desired.RollBack), Reason: headline(v.Sentences()), Findings: sentences(v)}
 	if v.Status == health.Unknown {
 		f.Reaction = cmp.Or(rules.OnUnknown, desired.Halt)
 		f.Reason = "nobody knows whether it is well: " + f.Reason
 	}
+	f.Reason, f.Findings = p.blameRuntimes(ctx, in, i, v.Findings, f.Reason, f.Findings)
 	return f
 }
 

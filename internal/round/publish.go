@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,17 +123,6 @@ func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
 	}
 }
 
-// refusedLately returns how a step ended that is not yet to be tried again; nil = it is.
-func (p *Run) refusedLately(e desired.Environment, s plan.Step) *plan.Result {
-	why, until, ok := p.Cache.stepRefused(e, s, p.Now())
-	if !ok {
-		return nil
-	}
-	why.Error += "; tried again " + words.Moment(until, e.Zone)
-	why.Untried = true
-	return &why
-}
-
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
 // nobody knows yet how it ended: a request of it may still be on its way.
 func (p *Run) leaveUnsettled(ctx context.Context, in *reconcile.Input, r plan.Region, due []plan.Step) error {
@@ -210,6 +200,7 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return nil
 	}
 	seen, snap := p.seenFor(r.Want), *r.Have
+	snap.Absent = maps.Clone(snap.Absent)
 	for _, layer := range layers {
 		list, err := seen.cloud.LayerVersions(ctx, layer)
 		if err != nil {
@@ -217,6 +208,10 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 			return nil
 		}
 		snap.Layers = replaced(snap.Layers, state.Layer{ARN: layer, Versions: list})
+	}
+	if err := seen.cloud.Look(ctx, &snap, state.Needs{Numbers: unlisted(snap, tried)}); err != nil {
+		r.Have, r.Unread = nil, awsFailure(ctx, err)
+		return nil
 	}
 	snap.Sort()
 	seen.mu.Lock()
@@ -229,6 +224,20 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return fmt.Errorf("read the past of %s: %w", r.Want.Name, err)
 	}
 	return nil
+}
+
+// unlisted returns what was published or found and does not show in the list yet.
+func unlisted(snap state.Snapshot, tried []plan.Step) (list []state.LayerVersionARN) {
+	for _, s := range tried {
+		if s.Result == nil || s.Result.Published == "" {
+			continue
+		}
+		i := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
+		if _, listed := snap.Layers[i].Version(s.Result.Published.Number()); !listed {
+			list = append(list, s.Result.Published)
+		}
+	}
+	return list
 }
 
 // replaced is a list with one layer as it was read anew.

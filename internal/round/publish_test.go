@@ -1,14 +1,10 @@
 package round_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
@@ -30,19 +27,7 @@ import (
 )
 
 // zipOf returns a small archive of a layer.
-func zipOf(t testing.TB, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("python/common.py")
-	if err == nil {
-		_, err = io.WriteString(f, text)
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+func zipOf(text string) []byte { return awssim.Zip(map[string]string{"python/common.py": text}) }
 
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -67,6 +52,11 @@ func (s *shelf) Look(_ context.Context, _ desired.Environment, a state.Artifact)
 	return state.Content{SHA256: sumOf(b), Size: int64(len(b)), Unzipped: int64(len(b))}, nil
 }
 
+// Inside is round.Artifacts: this shelf remembers nothing.
+func (s *shelf) Inside(context.Context, string) (inspect.Contents, bool) {
+	return inspect.Contents{}, false
+}
+
 func (s *shelf) Open(_ context.Context, _ desired.Environment, a state.Artifact, _ state.Content) (apply.Source, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +71,7 @@ func publishing(t testing.TB, functions int) (*fixture, *shelf) {
 	t.Helper()
 	f := newFixture(t, functions, awssim.Options{Settle: 2 * time.Second})
 	f.wantPublished("1.6.0")
-	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf(t, "1.6.0")}}
+	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf("1.6.0")}}
 }
 
 func (f *fixture) wantPublished(version string) {
@@ -319,7 +309,7 @@ func TestPublishedOtherContentIsKeptAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := publishing(t, 3)
 		f.world.PutBucket(awssim.Bucket{Name: "artifacts"})
-		f.world.PutObject("artifacts", "common.zip", zipOf(t, "another"))
+		f.world.PutObject("artifacts", "common.zip", zipOf("another"))
 		s.opened = func(state.Artifact) (apply.Source, error) {
 			return apply.Source{Bucket: "artifacts", Key: "common.zip"}, nil
 		}
@@ -348,7 +338,7 @@ func TestPublishOneContentInTwoAccounts(t *testing.T) {
 			f, s := publishing(t, 2)
 			f.store = shared
 			f.tree.Names, f.tree.Environments[0].Name = []string{fmt.Sprint("env", i)}, fmt.Sprint("env", i)
-			s.zips["layers/common/1.6.0.zip"] = zipOf(t, fmt.Sprint("of account ", i))
+			s.zips["layers/common/1.6.0.zip"] = zipOf(fmt.Sprint("of account ", i))
 			wg.Go(func() {
 				for range 5 {
 					f.applyFrom(t, s)
@@ -414,7 +404,7 @@ func TestPublishedOtherContentStaysAway(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, s := publishing(t, 3)
 				f.world.PutBucket(awssim.Bucket{Name: "artifacts"})
-				f.world.PutObject("artifacts", "common.zip", zipOf(t, "another"))
+				f.world.PutObject("artifacts", "common.zip", zipOf("another"))
 				s.opened = func(state.Artifact) (apply.Source, error) {
 					return apply.Source{Bucket: "artifacts", Key: "common.zip"}, nil
 				}

@@ -189,6 +189,22 @@ func Truncate(text string, n int) string {
 	return strings.TrimRight(text[:cut], "\u200c\u200d") + "…" // a joiner joins nothing any more
 }
 
+// SomeReason stands in a command where whoever pastes it has to write why.
+const SomeReason = `"…"`
+
+// Command returns a command of layerd that a person can paste: each word is quoted for
+// the shell where it has to be, but for SomeReason.
+func Command(parts ...string) string {
+	command := "layerd"
+	for _, word := range parts {
+		if word != SomeReason {
+			word = ShellQuote(word)
+		}
+		command += " " + word
+	}
+	return command
+}
+
 // ShellQuote returns s as a shell reads it back, for commands to be copied: plain
 // words as they are, the rest in quotes, and what nobody would see as the bytes it is.
 func ShellQuote(s string) string {

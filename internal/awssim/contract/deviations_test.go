@@ -107,9 +107,10 @@ func motoDeviations() map[string]string {
 		"an alias cannot split between versions with other dead-letter queues":  noRouting,
 		"an alias with a weight for a version that is not there is 404":         noRouting,
 
-		"a customer-managed runtime is told with its alias, by reads and by lists":          noRuntimes,
-		"a deleted runtime alias refuses updates with 409 and its own code":                 noRuntimes,
-		"a function leaves a deleted runtime alias by an update that names another runtime": noRuntimes,
+		"a customer-managed runtime is told with its alias, by reads and by lists":             noRuntimes,
+		"the version of a function's runtime is told by reads, and not by a list of functions": noRuntimes,
+		"a deleted runtime alias refuses updates with 409 and its own code":                    noRuntimes,
+		"a function leaves a deleted runtime alias by an update that names another runtime":    noRuntimes,
 
 		"a code signing configuration that is not there is 404":                   noSigning,
 		"what is no ARN of a code signing configuration fails validation":         noSigning,

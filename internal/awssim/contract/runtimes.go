@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"strings"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
@@ -9,6 +11,7 @@ import (
 func runtimeFacts() []fact {
 	return []fact{
 		{name: "a customer-managed runtime is told with its alias, by reads and by lists", seeded: true, check: customRuntime},
+		{name: "the version of a function's runtime is told by reads, and not by a list of functions", seeded: true, check: runtimeVersionTold},
 		{name: "a deleted runtime alias refuses updates with 409 and its own code", seeded: true, check: runtimeAliasDeleted},
 		{name: "a function leaves a deleted runtime alias by an update that names another runtime", seeded: true, check: runtimeLeft},
 	}
@@ -50,6 +53,22 @@ func customRuntime(p *probe) {
 	}
 	if listed != 2 {
 		p.Errorf("%d versions are listed, want $LATEST and %s", listed, number)
+	}
+}
+
+func runtimeVersionTold(p *probe) {
+	name, arn, _ := p.custom()
+	if c := p.config(name); c.RuntimeVersionConfig == nil || !strings.HasPrefix(aws.ToString(c.RuntimeVersionConfig.RuntimeVersionArn), arn+"/version/") {
+		p.Errorf("a read has %+v, want a version of %s", c.RuntimeVersionConfig, arn)
+	}
+	for pages := lambda.NewListFunctionsPaginator(p.lambda, &lambda.ListFunctionsInput{}); pages.HasMorePages(); {
+		out, err := pages.NextPage(p.ctx)
+		p.must(err)
+		for _, f := range out.Functions {
+			if f.RuntimeVersionConfig != nil {
+				p.Errorf("a list has the version of the runtime of %s", aws.ToString(f.FunctionName))
+			}
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ func (c *Client) Function(ctx context.Context, name string) (state.Function, err
 	f.State = string(out.Configuration.State)
 	f.LastUpdateStatus = string(out.Configuration.LastUpdateStatus)
 	f.StatusReason = statusReason(out.Configuration)
+	f.RuntimeVersion = runtimeVersion(out.Configuration)
 	if out.TagsError == nil {
 		f.Tags = orEmpty(out.Tags)
 	}
@@ -66,6 +67,15 @@ func (c *Client) getFunction(ctx context.Context, name string, qualifier *string
 		return nil, &state.Error{Op: op, Resource: resource, Kind: state.Again, Message: "aws answered without a configuration"}
 	}
 	return out, nil
+}
+
+// runtimeVersion is the ARN of the version of its runtime that a function starts
+// with. A list of functions never has it, and neither have images.
+func runtimeVersion(cfg *types.FunctionConfiguration) string {
+	if cfg.RuntimeVersionConfig == nil {
+		return ""
+	}
+	return strings.Clone(aws.ToString(cfg.RuntimeVersionConfig.RuntimeVersionArn))
 }
 
 // statusReason joins AWS's words about the last update and the state.

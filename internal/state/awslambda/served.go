@@ -42,6 +42,8 @@ func (c *Client) Served(ctx context.Context, q state.Qualified) (state.Served, e
 		Settings:   settings(cfg),
 		State:      string(cfg.State),
 		Reason:     statusReason(cfg),
+
+		RuntimeVersion: runtimeVersion(cfg),
 	}
 	if s.Version == "" {
 		// An empty one would say that there is no such qualifier.

@@ -1,10 +1,9 @@
-package main
+package daemon
 
 import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -17,52 +16,41 @@ import (
 	"github.com/layerd/layerd/internal/store"
 )
 
-// statusReader gathers what the store knows of a repository.
-type statusReader struct {
-	store      store.Store
-	repository string
-	tree       desired.Tree // zero without a repository
-	now        time.Time
-	envs       []string
+// StatusReader gathers what the store knows of a repository, for the status of it. It
+// asks AWS nothing.
+type StatusReader struct {
+	Store      store.Store
+	Repository string       // empty = the store knows none
+	Tree       desired.Tree // zero = the repository was not read
+	Now        time.Time
+	Chosen     []string // the environments that are meant; see All
 }
 
-// choose returns which environments are meant: those of the command line, else those that
-// layerd has worked on and those of the repository. One that was forgotten is over.
-func (g *statusReader) choose(ctx context.Context, spec store.Spec, chosen []string) error {
-	if g.repository == "" {
-		return nil
+// All returns the environments that layerd has worked on and those of the repository,
+// sorted. One that was forgotten is over.
+func (g StatusReader) All(ctx context.Context) ([]string, error) {
+	if g.Repository == "" {
+		return nil, nil
 	}
-	if err := knowsRepository(ctx, g.store, spec, g.repository); err != nil {
-		return refuseStranger(err)
-	}
-	if len(chosen) > 0 {
-		for _, env := range chosen {
-			if err := knowsEnvironment(ctx, g.store, spec, g.repository, env, g.tree.Names); err != nil {
-				return err
-			}
-		}
-		g.envs = slices.Compact(slices.Sorted(slices.Values(chosen)))
-		return nil
-	}
-	known, err := environmentsOf(ctx, g.store, g.repository)
+	known, err := EnvironmentsOf(ctx, g.Store, g.Repository)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	forgotten, err := ruling.LoadForgotten(ctx, g.store, g.repository)
+	forgotten, err := ruling.LoadForgotten(ctx, g.Store, g.Repository)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	known = slices.DeleteFunc(known, func(env string) bool { _, over := forgotten[env]; return over })
-	g.envs = slices.Compact(slices.Sorted(slices.Values(append(known, g.tree.Names...))))
-	return nil
+	return slices.Compact(slices.Sorted(slices.Values(append(known, g.Tree.Names...)))), nil
 }
 
-func (g *statusReader) facts(ctx context.Context) (present.StatusFacts, error) {
-	f := present.StatusFacts{Repository: g.repository, At: g.now.UTC()}
-	if g.repository == "" {
+// Facts returns what the store knows of the environments that are meant.
+func (g StatusReader) Facts(ctx context.Context) (present.StatusFacts, error) {
+	f := present.StatusFacts{Repository: g.Repository, At: g.Now.UTC()}
+	if g.Repository == "" {
 		return f, nil
 	}
-	book := notify.NewBook(g.store, g.repository, notify.Options{})
+	book := notify.NewBook(g.Store, g.Repository, notify.Options{})
 	told, err := book.Environments(ctx)
 	if err != nil {
 		return f, err
@@ -70,7 +58,7 @@ func (g *statusReader) facts(ctx context.Context) (present.StatusFacts, error) {
 	if f.Alerts, err = book.Alerts(ctx, ""); err != nil {
 		return f, err
 	}
-	for _, env := range g.envs {
+	for _, env := range g.Chosen {
 		e, err := g.environment(ctx, book, env)
 		if err != nil {
 			return f, err
@@ -81,7 +69,7 @@ func (g *statusReader) facts(ctx context.Context) (present.StatusFacts, error) {
 	return f, nil
 }
 
-func (g *statusReader) environment(ctx context.Context, book *notify.Book, env string) (e present.EnvironmentFacts, err error) {
+func (g StatusReader) environment(ctx context.Context, book *notify.Book, env string) (e present.EnvironmentFacts, err error) {
 	e.Name = env
 	if e.Alerts, err = book.Alerts(ctx, env); err != nil {
 		return e, err
@@ -89,10 +77,10 @@ func (g *statusReader) environment(ctx context.Context, book *notify.Book, env s
 	if e.Pending, err = g.pending(ctx, env); err != nil {
 		return e, err
 	}
-	if e.Quarantines, err = ruling.LoadQuarantines(ctx, g.store, g.repository, env); err != nil {
+	if e.Quarantines, err = ruling.LoadQuarantines(ctx, g.Store, g.Repository, env); err != nil {
 		return e, err
 	}
-	log := history.Open(g.store, g.repository)
+	log := history.Open(g.Store, g.Repository)
 	for entry, err := range log.Entries(ctx, history.Query{Environment: env, Only: wasApplied}) {
 		if err != nil {
 			return e, err
@@ -117,12 +105,12 @@ func wasApplied(e history.Entry) bool {
 
 // pending returns the plans of an environment that wait for an approval, the latest
 // first. One that was approved, or after which something was approved, waits no more.
-func (g *statusReader) pending(ctx context.Context, env string) ([]ruling.PendingPlan, error) {
-	list, err := ruling.Pending(ctx, g.store, g.repository, env, "")
+func (g StatusReader) pending(ctx context.Context, env string) ([]ruling.PendingPlan, error) {
+	list, err := ruling.Pending(ctx, g.Store, g.Repository, env, "")
 	if err != nil {
 		return nil, err
 	}
-	approvals, err := ruling.Load(ctx, g.store, g.repository, env)
+	approvals, err := ruling.Load(ctx, g.Store, g.Repository, env)
 	if err != nil {
 		return nil, err
 	}
@@ -135,16 +123,16 @@ func (g *statusReader) pending(ctx context.Context, env string) ([]ruling.Pendin
 
 // regions returns what stands in each Region of an environment, and adds the accounts
 // that are known of it.
-func (g *statusReader) regions(ctx context.Context, log *history.Log, env string, accounts map[string]bool) ([]present.RegionFacts, error) {
+func (g StatusReader) regions(ctx context.Context, log *history.Log, env string, accounts map[string]bool) ([]present.RegionFacts, error) {
 	names := map[string]bool{}
-	for _, e := range g.tree.Environments {
+	for _, e := range g.Tree.Environments {
 		if e.Name == env {
 			names[e.Region], accounts[e.Account] = true, true
 		}
 	}
 	for _, path := range [][]string{{"rollout"}, {"past", "function"}, {"past", "layer"}} {
-		full := append(append([]string{path[0], g.repository}, path[1:]...), env)
-		below, err := namesBelow(ctx, g.store, full...)
+		full := append(append([]string{path[0], g.Repository}, path[1:]...), env)
+		below, err := store.NamesBelow(ctx, g.Store, full...)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +147,7 @@ func (g *statusReader) regions(ctx context.Context, log *history.Log, env string
 			return nil, err
 		}
 		for _, f := range known.Past.Functions {
-			if f.Account != "" && len(g.tree.Environments) == 0 {
+			if f.Account != "" && len(g.Tree.Environments) == 0 {
 				accounts[f.Account] = true
 			}
 		}
@@ -189,8 +177,8 @@ func versionOf(p plan.LayerPast, number int64) string {
 }
 
 // accounts looks at the leases of accounts. It takes none.
-func (g *statusReader) accounts(ctx context.Context, known map[string]bool) ([]present.AccountFacts, error) {
-	keeper := lease.New(g.store, lease.Holder{Name: "status"}, 0)
+func (g StatusReader) accounts(ctx context.Context, known map[string]bool) ([]present.AccountFacts, error) {
+	keeper := lease.New(g.Store, lease.Holder{Name: "status"}, 0)
 	var list []present.AccountFacts
 	for _, account := range slices.Sorted(maps.Keys(known)) {
 		v, there, err := keeper.Look(ctx, account)
@@ -200,10 +188,10 @@ func (g *statusReader) accounts(ctx context.Context, known map[string]bool) ([]p
 		if !there {
 			v = lease.View{}
 		}
-		if v.By.Repository != g.repository {
+		if v.By.Repository != g.Repository {
 			v.Looked = nil // environments of the same names, of another repository
 		}
-		list = append(list, present.AccountFacts{Account: account, View: v, ByHand: strings.HasSuffix(v.By.Name, byApply)})
+		list = append(list, present.AccountFacts{Account: account, View: v, ByHand: v.By.ByHand()})
 	}
 	return list, nil
 }
