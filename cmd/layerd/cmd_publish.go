@@ -96,6 +96,9 @@ func (a *app) publish(ctx context.Context, f *publishFlags, layer string) error 
 	if err != nil {
 		return err
 	}
+	if local != nil {
+		local.version = wanted.version.Semver.String()
+	}
 	sum, err := local.sum(ctx, wanted)
 	if err != nil {
 		return err
@@ -196,7 +199,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 				if l.Source != nil {
 					source = *l.Source
 				}
-				source.Location = local.location
+				source.Elsewhere = map[string]string{local.version: local.location}
 				l.Source = &source
 			}
 			if l.Version.Kind != desired.Exact || !l.Version.Semver.Equal(w.version.Semver) {
@@ -211,6 +214,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 // localArchive reads one layer's archive from a file of this machine.
 type localArchive struct {
 	location string // its name
+	version  string // that it is, and no other
 	reader   *artifact.Reader
 	rest     round.Artifacts
 }
@@ -239,7 +243,7 @@ func (f *publishFlags) localArchive() (*localArchive, error) {
 }
 
 func (l *localArchive) of(a state.Artifact) round.Artifacts {
-	if a.Location == l.location {
+	if a.Location == l.location && a.Version == l.version {
 		return l.reader
 	}
 	return l.rest

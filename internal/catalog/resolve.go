@@ -276,7 +276,7 @@ func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resoluti
 	switch {
 	case ok:
 		return Resolution{Number: n, Semver: sv.String(), Twin: twin}
-	case c.wish.Source == nil || !c.listed:
+	case !c.wish.Source.Has(sv) || !c.listed:
 		return Resolution{Problem: c.notFound(sv.String(), at)}
 	}
 	if p := c.contradicted(sv.String(), at); p != nil {
