@@ -157,10 +157,10 @@ func (a *app) readToAdopt(ctx context.Context, x *adopting) (err error) {
 	case err != nil && x.write:
 		x.history = nil
 	case err != nil:
-		return err
+		return &exitError{code: codeOf(err), err: err, hint: "adopt makes a commit; --write edits the file and needs no Git"}
 	case !x.write:
 		if err := x.history.CanBranch(x.branch); err != nil {
-			return err
+			return usage("name another one with --branch, or delete that one", "%w", err)
 		}
 		_, folder := x.history.Root()
 		commit, err := x.history.At(folder, desired.ReadPaths())

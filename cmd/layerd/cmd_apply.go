@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerd/layerd/internal/lease"
+	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -51,6 +53,7 @@ is invalid somewhere.`,
 			defer leases.release(cmd.Context())
 			r.round.Lease = leases.take
 			result, err := r.round.ApplyThrough(cmd.Context(), a.following())
+			leases.noteLooked(result.Report)
 			r.endProgress()
 			return a.finish(&f, r, result.Report, err, func() int { return applyCode(result.Report, f.envs) })
 		},
@@ -70,8 +73,28 @@ type leases struct {
 }
 
 func (a *app) newLeases(p prepared, patience time.Duration) *leases {
-	me := lease.Holder{Name: processName() + " (apply)", Repository: p.round.Repository}
+	me := lease.Holder{Name: processName() + lease.ByApply, Repository: p.round.Repository}
 	return &leases{app: a, keeper: lease.ThisProcess().Keeper(p.round.Store, me, 0), patience: patience}
+}
+
+// lookLasts is for how long an apply's look counts: that a daemon's does, see
+// daemon.staleAfter.
+const lookLasts = 15 * time.Minute
+
+// noteLooked has the leases say which environments were read completely, for layerd
+// status: an apply that finds nothing to do leaves no other trace in the store.
+func (l *leases) noteLooked(r plan.Report) {
+	now := l.now()
+	for _, p := range r.Plans {
+		if slices.ContainsFunc(p.Regions, func(r plan.Region) bool { return r.Failure != nil }) {
+			continue
+		}
+		for _, one := range l.taken {
+			if slices.ContainsFunc(p.Regions, func(r plan.Region) bool { return r.Want.Account == one.Account() }) {
+				one.Looked(p.Environment, lease.Look{At: now, Until: now.Add(lookLasts)})
+			}
+		}
+	}
 }
 
 // take is round.Round.Lease. What an earlier round of this apply took is ours

@@ -93,12 +93,45 @@ func (a *app) bump(ctx context.Context, f bumpFlags, layer string) error {
 	if err := a.carryOutBump(ctx, f, b, decision.Version, &view); err != nil {
 		return err
 	}
+	view.Hints = append(view.Hints, f.hints(b, decision.Version, view)...)
 	if f.output.value == "json" {
 		return a.printJSON(view)
 	}
 	p := &present.Page{Palette: a.palette(), Width: width(a.out)}
 	p.Bump(view)
 	return a.print(p.String())
+}
+
+// hints returns why nothing was written that was asked for, and what comes next.
+func (f bumpFlags) hints(b bumping, next *semver.Version, done present.Bump) (list []string) {
+	released := b.start.Released
+	if next != nil {
+		if f.write && len(done.Written) == 0 {
+			list = append(list, fmt.Sprintf("the files have %s already, and are not committed", next))
+		}
+		return list
+	}
+	switch {
+	case f.tag && done.Tag == "" && released.Version != nil:
+		list = append(list, fmt.Sprintf("no tag was made: %s has it", released.Where))
+	case f.write && !f.tag && b.start.Pending:
+		list = append(list, fmt.Sprintf("it has no tag yet: %s", suggest(f.repo, storeFlags{}, "bump", b.layer, "--tag")))
+	}
+	if released.Version == nil {
+		return list
+	}
+	for _, e := range b.src.tree.Environments {
+		for _, w := range e.Layers {
+			if !slices.Contains(f.envs, e.Name) || w.Name != b.layer || w.Version.Kind != desired.Exact || !w.Version.Semver.LessThan(released.Version) {
+				continue
+			}
+			hint := fmt.Sprintf("%s asks for %s (%s:%d): bump only writes a new version, so write %s there yourself", e.Name, w.Version.Text, w.At.File, w.At.Line, released.Version)
+			if !slices.Contains(list, hint) { // of each Region the same
+				list = append(list, hint)
+			}
+		}
+	}
+	return list
 }
 
 // startBump reads the repository, and what was released of the layer.
@@ -151,7 +184,7 @@ func layerFolder(root, layer string) (string, error) {
 			names = append(names, d.Name)
 		}
 	}
-	return "", usage("a layer is what the name: of a layers/*/layer.yaml is", "no layer %q here%s", layer, didYouMean(layer, names))
+	return "", lacks("a layer is what the name: of a layers/*/layer.yaml is", "no layer %q here%s", layer, didYouMean(layer, names))
 }
 
 // bumpInput reads what the next version is made of.

@@ -297,7 +297,7 @@ func (x *comparison) wish(layer string) (desired.Environment, desired.LayerWish,
 	names = slices.Compact(names)
 	switch len(found) {
 	case 0:
-		return desired.Environment{}, desired.LayerWish{}, usage("layers: "+strings.Join(names, ", "), "no environment has a layer %q%s", layer, didYouMean(layer, names))
+		return desired.Environment{}, desired.LayerWish{}, lacks("layers: "+strings.Join(names, ", "), "no environment has a layer %q%s", layer, didYouMean(layer, names))
 	case 1:
 		return found[0].env, found[0].wish, nil
 	}

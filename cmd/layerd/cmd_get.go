@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -121,7 +122,7 @@ func (f getFlags) chosen(regions []desired.Environment, layer string) ([]desired
 		layers = append(layers, w.Name)
 	}
 	if !slices.Contains(layers, layer) {
-		return nil, usage("layers: "+strings.Join(layers, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, layers))
+		return nil, lacks("layers: "+strings.Join(layers, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, layers))
 	}
 	if f.region == "" {
 		if len(regions) > 1 && len(f.fields) > 0 {
@@ -151,15 +152,34 @@ func standing(ctx context.Context, s store.Store, repository string, regions []d
 		r := present.StandingRegion{Region: e.Region, Account: e.Account, Number: stands.Number, Coming: stands.Coming, Reason: stands.Why(versions.Show)}
 		if stands.Number > 0 {
 			r.ARN, r.Version = string(w.Layer.Version(stands.Number)), versions.Label(stands.Number)
-			fixed, err := log.Published(ctx, layer, r.Version)
-			if err != nil {
+			if r.SHA256, err = contentOf(ctx, log, layer, w.Layer.Version(stands.Number), r.Version, known.Past.Layers[w.Layer].Numbers); err != nil {
 				return answer, err
 			}
-			r.SHA256 = fixed[r.Version]
 		}
 		answer.Regions = append(answer.Regions, r)
 	}
 	return answer, nil
+}
+
+// contentOf returns the SHA-256 of a layer version, where layerd published it; empty =
+// nobody knows. It may have been published under another name than Git calls it by now:
+// numbers are those that it has, or had, here.
+func contentOf(ctx context.Context, log *history.Log, layer string, v state.LayerVersionARN, label string, numbers map[string]int64) (string, error) {
+	names := []string{label}
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		if numbers[name] == v.Number() {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if sha256, err := log.ContentOf(ctx, layer, name, v); err != nil || sha256 != "" {
+			return sha256, err
+		}
+	}
+	return "", nil
 }
 
 func (a *app) showStanding(f getFlags, answer present.Standing) error {

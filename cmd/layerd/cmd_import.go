@@ -51,9 +51,11 @@ functions that have the layer, else their names. Layers of other accounts are
 listed under unmanaged. The repository is in mode observe and prunes nothing.
 
 --check-terraform reads a state file, or what terraform show -json writes, and
---check-cloudformation a template, or with the word live the tags of functions:
+--check-cloudformation a template, what aws cloudformation
+describe-stack-resources prints, or with the word live the tags of functions:
 both name who else writes the layers of these functions, and the lines that make
-peace.`,
+peace. Which function a template means is known by its tags, where the template
+does not name it.`,
 		Example: `  layerd import --region eu-west-1 --env-suffix=-prod,-staging,-dev --out layers
   layerd import --name prod --out layers --check-cloudformation live
   layerd plan --repo layers --detailed-exitcode`,
@@ -68,7 +70,7 @@ peace.`,
 	fs.StringVar(&f.out, "out", "", "`DIR` to write to, new or empty")
 	fs.StringVar(&f.owner, "owner", "nobody yet", "`NAME` of whom to ask about the pins")
 	fs.StringArrayVar(&f.terraform, "check-terraform", nil, "name the functions that the state in `FILE` manages (may be repeated)")
-	fs.StringArrayVar(&f.cloudformation, "check-cloudformation", nil, "name the functions with Layers in the template `FILE`, or with live those that stacks have tagged (may be repeated)")
+	fs.StringArrayVar(&f.cloudformation, "check-cloudformation", nil, "name the functions with Layers in the template `FILE`, those in a list of stack resources, or with live those that stacks have tagged (may be repeated)")
 	rateFlag(cmd, &f.rate, 5)
 	outputFlag(cmd, &f.output, "text", "json")
 	return cmd
@@ -206,7 +208,7 @@ func (a *app) lookAtAccount(ctx context.Context, f importFlags) (list []state.Sn
 		if err != nil {
 			return nil, 0, err
 		}
-		s, err := lookAtRegion(ctx, at, slices.Contains(f.cloudformation, liveStacks))
+		s, err := lookAtRegion(ctx, at, len(f.cloudformation) > 0)
 		if err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", region, err)
 		}
@@ -306,7 +308,7 @@ func (o otherTools) fights(t inspect.Territory) (all []inspect.Fight, err error)
 	for _, name := range slices.Sorted(maps.Keys(o.templates)) {
 		found, err := inspect.TemplateFights(name, o.templates[name], t)
 		if err != nil {
-			return nil, usage("it takes a template in YAML or JSON, or the word live", "--check-cloudformation %s: %w", name, err)
+			return nil, usage("it takes a template in YAML or JSON, what describe-stack-resources prints, or the word live", "--check-cloudformation %s: %w", name, err)
 		}
 		all = append(all, found...)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -56,9 +58,8 @@ is none. A file that is as it has to be is not written again.`,
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)
-	fs := cmd.Flags()
-	fs.StringVar(&f.out, "out", ".", "`DIR` that the files are written below")
-	fs.BoolVar(&f.content, "content", false, "ask AWS for size and SHA-256 of each version, one call each")
+	cmd.Flags().StringVar(&f.out, "out", "", "`DIR` that the files are written below (default: this folder, unless it is a repository)")
+	cmd.Flags().BoolVar(&f.content, "content", false, "ask AWS for size and SHA-256 of each version, one call each")
 	rateFlag(cmd, &f.rate, 5)
 	return cmd
 }
@@ -72,9 +73,12 @@ func (a *app) index(ctx context.Context, f indexFlags, layers []string) error {
 		return err
 	}
 	if code := problemCode(src.tree.Problems, nil); code != exitOK {
-		return &exitError{code: code, err: errors.New("the repository has errors, and an index of a part of it would look like the whole"), hint: "see " + validateLine(f.repo)}
+		return &exitError{code: code, err: errors.New("the repository has errors, and an index of a part of it would look like the whole"), hint: "see " + validateLine(f.repo), repo: true}
 	}
 	if layers, err = indexed(src.tree, layers); err != nil {
+		return err
+	}
+	if f.out, err = f.folder(); err != nil {
 		return err
 	}
 	spec, err := a.whichStore(f.store, src.tree)
@@ -113,6 +117,22 @@ func (a *app) index(ctx context.Context, f indexFlags, layers []string) error {
 	return a.print(p.String())
 }
 
+// folder returns where the files are written below: this folder where nobody says, but
+// for a repository's, in which they would stand beside layers/ and environments/.
+func (f indexFlags) folder() (string, error) {
+	switch info, err := os.Stat(f.out); {
+	case f.out == "" && looksLikeRepo("."):
+		return "", usage("such as --out public: DIR/LAYER/index.json is written, and this folder is the repository", "where to? --out DIR is missing")
+	case f.out == "":
+		return ".", nil
+	case err == nil && !info.IsDir():
+		return "", usage("it takes a folder, in which each layer has its own: DIR/LAYER/index.json", "--out %s is a file", f.out)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", usage("it takes a folder, which is made where there is none", "--out %s: %w", f.out, plainCause(err))
+	}
+	return f.out, nil
+}
+
 // indexed returns the layers that are meant, sorted: those of layerd's own, or the named.
 func indexed(t desired.Tree, named []string) ([]string, error) {
 	own := map[string]bool{}
@@ -126,7 +146,7 @@ func indexed(t desired.Tree, named []string) ([]string, error) {
 	all := slices.Sorted(maps.Keys(own))
 	for _, name := range named {
 		if !own[name] {
-			return nil, usage("layers: "+strings.Join(all, ", "), "no environment owns a layer %q%s", name, didYouMean(name, all))
+			return nil, lacks("layers: "+strings.Join(all, ", "), "no environment owns a layer %q%s", name, didYouMean(name, all))
 		}
 	}
 	if len(named) == 0 {
@@ -230,6 +250,9 @@ func (x indexer) put(ctx context.Context, index *present.Index, versions catalog
 		i, index.Versions = len(index.Versions), append(index.Versions, one)
 	}
 	to := &index.Versions[i]
+	if s, stamped := catalog.ReadStamp(v.Description); to.SHA256 != "" && !(stamped && s.Is(to.SHA256)) {
+		to.SHA256 = "" // one of those that are called so is something else, or may be
+	}
 	if to.Created == nil || created.Before(*to.Created) {
 		to.Created = &created
 	}
@@ -247,21 +270,31 @@ func writeIndex(name string, index present.Index) (wrote bool, err error) {
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, []byte(text)) {
 		return false, nil
 	}
+	if err := replaceIndex(name, text); err != nil {
+		return false, fmt.Errorf("write %s: %w", foreign.Clean(name), plainCause(err))
+	}
+	return true, nil
+}
+
+func replaceIndex(name, text string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return false, err
+		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(name), ".index-*")
 	if err != nil {
-		return false, err
+		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp.Name()) // the error says what went wrong
-		}
-	}()
 	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Sync(), tmp.Close()); err != nil {
-		return false, fmt.Errorf("write %s: %w", foreign.Clean(name), err)
+	if err = cmp.Or(err, tmp.Chmod(0o644), tmp.Sync()); err == nil {
+		err = tmp.Close()
+	} else {
+		_ = tmp.Close() // what went wrong before is the reason
 	}
-	return true, os.Rename(tmp.Name(), name)
+	if err == nil {
+		err = os.Rename(tmp.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(tmp.Name())
+	}
+	return err
 }

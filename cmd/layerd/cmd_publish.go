@@ -96,6 +96,9 @@ func (a *app) publish(ctx context.Context, f *publishFlags, layer string) error 
 	if err != nil {
 		return err
 	}
+	if local != nil {
+		local.version = wanted.version.Semver.String()
+	}
 	sum, err := local.sum(ctx, wanted)
 	if err != nil {
 		return err
@@ -148,7 +151,7 @@ func (f *publishFlags) wanted(e desired.Environment, layer string) (w wantedVers
 	}
 	i := slices.Index(names, layer)
 	if i < 0 {
-		return w, usage("layers: "+strings.Join(names, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, names))
+		return w, lacks("layers: "+strings.Join(names, ", "), "%s has no layer %q%s", f.env, layer, didYouMean(layer, names))
 	}
 	w = wantedVersion{layer: layer, version: e.Layers[i].Version, wish: e.Layers[i]}
 	switch {
@@ -196,7 +199,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 				if l.Source != nil {
 					source = *l.Source
 				}
-				source.Location = local.location
+				source.Elsewhere = map[string]string{local.version: local.location}
 				l.Source = &source
 			}
 			if l.Version.Kind != desired.Exact || !l.Version.Semver.Equal(w.version.Semver) {
@@ -211,6 +214,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 // localArchive reads one layer's archive from a file of this machine.
 type localArchive struct {
 	location string // its name
+	version  string // that it is, and no other
 	reader   *artifact.Reader
 	rest     round.Artifacts
 }
@@ -239,7 +243,7 @@ func (f *publishFlags) localArchive() (*localArchive, error) {
 }
 
 func (l *localArchive) of(a state.Artifact) round.Artifacts {
-	if a.Location == l.location {
+	if a.Location == l.location && a.Version == l.version {
 		return l.reader
 	}
 	return l.rest
@@ -357,23 +361,41 @@ func (f *publishFlags) showPresent(view *present.PublicationRegion, w wantedVers
 		return exitFailed
 	}
 	first := d.Input.Published[w.layer][w.version.Semver.String()]
-	view.Status, view.ARN, view.Number, view.SHA256 = present.PublishedBefore, string(wish.Layer.Version(n)), n, first
+	view.Status, view.ARN, view.Number = present.PublishedBefore, string(wish.Layer.Version(n)), n
 	live, _ := known.Have.Layer(wish.Layer)
 	version, _ := live.Version(n)
+	// What was published first as this version, somewhere, need not be what is called so
+	// here: known in layer.yaml calls things what it likes.
 	stamp, stamped := catalog.ReadStamp(version.Description)
-	if sum != "" && (first != "" && first != sum || stamped && !stamp.Is(sum)) {
-		view.Status, view.Artifact, view.SHA256 = present.PublishedFailed, f.artifact, sum
-		view.Reason = fmt.Sprintf("%s: it is version %d already, and %s holds something else (sha256:%.12s); give the change a version of its own",
-			apply.CodeArtifactChanged, n, f.artifact, sum)
-		return exitInvalid
+	if stamped && stamp.Is(first) {
+		view.SHA256 = first
 	}
-	if sum != "" && first == "" && !stamped { // silence is not that it is the same
-		view.Status, view.Artifact = present.PublishedFailed, f.artifact
-		view.Reason = fmt.Sprintf("it is version %d already, which layerd did not publish, and nothing says whether that holds %s; compare it with the CodeSha256 of aws lambda get-layer-version, or give the change a version of its own",
-			n, f.artifact)
-		return exitFailed
+	if sum == "" {
+		return exitOK
 	}
-	return exitOK
+	reason, code := f.differs(n, sum, first, stamp, stamped)
+	if reason != "" {
+		view.Status, view.Reason, view.Artifact, view.SHA256 = present.PublishedFailed, reason, f.artifact, sum
+	}
+	return code
+}
+
+// differs returns why the file that was named is not known to be what version n holds, and
+// the exit code; "" = it is. first is the SHA-256 of what was published first under the
+// version's name.
+func (f *publishFlags) differs(n int64, sum, first string, stamp catalog.Stamp, stamped bool) (reason string, code int) {
+	switch {
+	case stamped && !stamp.Is(sum):
+		return fmt.Sprintf("%s: it is version %d already, and %s holds something else (sha256:%.12s); give the change a version of its own",
+			apply.CodeArtifactChanged, n, f.artifact, sum), exitInvalid
+	case first != "" && first != sum:
+		return fmt.Sprintf("%s: what was published first under that name is sha256:%.12s, and %s holds something else (sha256:%.12s); give the change a version of its own",
+			apply.CodeArtifactChanged, first, f.artifact, sum), exitInvalid
+	case !stamped: // silence is not that it is the same
+		return fmt.Sprintf("it is version %d already, which layerd did not publish, and nothing says whether that holds %s; compare it with the CodeSha256 of aws lambda get-layer-version, or give the change a version of its own",
+			n, f.artifact), exitFailed
+	}
+	return "", exitOK
 }
 
 // sum is the SHA-256 of the file that a version is to be made of; empty where none is

@@ -83,8 +83,8 @@ func (a *app) unknownFunction(f *roundFlags, name string, result round.Result, c
 	}
 	if len(result.Skipped) > 0 {
 		return &exitError{code: worst(code, exitInvalid), err: fmt.Errorf("no function %q in what could be read; these environments are invalid: %s",
-			name, listOr(result.Skipped)), hint: "see " + validateLine(f.repo)}
+			name, listOr(result.Skipped)), hint: "see " + validateLine(f.repo), repo: true}
 	}
-	return usage("why looks at the accounts and regions of the repository's environments",
+	return lacks("why looks at the accounts and regions of the repository's environments",
 		"no function %q in %s%s", name, words.Count(places, "environment"), didYouMean(name, names))
 }

@@ -76,8 +76,8 @@ func looksLikeRepo(folder string) bool {
 	return isFolder(filepath.Join(folder, "environments"))
 }
 
-// assumedLine returns what an error does not say by itself: which repository was meant
-// where nobody named one.
+// assumedLine returns what an error about the repository does not say by itself: which was
+// meant where nobody named one.
 func (a *app) assumedLine() string {
 	switch {
 	case a.assumed.repo == "" || !a.assumed.read:

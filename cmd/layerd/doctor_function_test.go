@@ -150,6 +150,7 @@ func TestDoctorFunctionLive(t *testing.T) {
 		{"no alias", "alias_missing", "note", func(w *awssim.World) { w.DropAlias(examined, "live") }, "", exitOK},
 		{"no right to aliases", "alias_unseen", "unknown", refusing("ListAliases"), "", exitOK},
 		{"not wanted", "not_wanted", "warning", func(*awssim.World) {}, strings.ReplaceAll(doctorEnvironment, "makoto-*-prod", "other-*"), exitOK},
+		{"not selected", "not_selected", "warning", func(*awssim.World) {}, strings.ReplaceAll(doctorEnvironment, "makoto-*-prod", "other-*"), exitOK},
 		{"not to be had", "unresolved", "error", func(*awssim.World) {}, strings.ReplaceAll(doctorEnvironment, "1.4.2", "9.9.9"), exitFailed},
 		{"withdrawn", "layer_yanked", "error", relayered(func(v *awssim.LayerVersion) { v.Description = "makoto-common v1.3.0" }), strings.ReplaceAll(doctorEnvironment, "1.4.2", "1.4.1"), exitFailed},
 		{"the version is deleted", "version_gone", "error", gone, "", exitFailed},

@@ -100,6 +100,11 @@ func (d *functionDoctor) subject(ctx context.Context, at examinedPlace) (inspect
 	}
 	if at.inGit {
 		s.Environment = &at.env
+		for _, e := range d.src.tree.Environments {
+			if e.Account == at.env.Account && e.Region == at.env.Region && e.Selects(&latest.Function) {
+				s.Beside = append(s.Beside, e.Name)
+			}
+		}
 	} else {
 		s.Layerd = func(parts ...string) string {
 			return suggest(repoFlags{}, storeFlags{}, parts...) + " --region " + at.env.Region

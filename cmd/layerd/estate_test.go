@@ -4,13 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/awssim/mototest"
@@ -32,43 +29,18 @@ func TestTheAWSCLIReadsWhatIsPublished(t *testing.T) {
 	nightly.Program(t, "aws", "pip install awscli")
 	t.Run("awssim", func(t *testing.T) {
 		w := awssim.New(awssim.Options{Account: "123456789012", Region: testRegion, Settle: time.Millisecond, Limits: awssim.Unlimited()})
-		srv := httptest.NewServer(w.Handler())
-		t.Cleanup(srv.Close)
-		publishedIsRead(t, srv.URL, 9)
-		before := w.Writes()
-		layerdIn(t, "apply", "--repo", os.Getenv("ESTATE"), "--allow-dirty")
-		if n := w.Writes() - before; n != 0 {
-			t.Errorf("a second run writes %d times", n)
-		}
+		publishedIsRead(t, w.Transport(), "arn:aws:iam::123456789012:role/function", 9)
 	})
-	t.Run("moto", func(t *testing.T) { publishedIsRead(t, byName(t, mototest.Start(t)), 200) })
+	t.Run("moto", func(t *testing.T) {
+		endpoint := mototest.Start(t)
+		publishedIsRead(t, mototest.Transport(endpoint), mototest.Role(t, endpoint), 200)
+	})
 }
 
-// byName stands before moto, which has no versions for a layer that is named by its ARN
-// and takes GetLayerVersionByArn for ListLayers: it asks by the name instead.
-func byName(t *testing.T, moto string) string {
+// newEstate surrounds the processes that a test starts with an AWS at endpoint and a
+// folder ESTATE, a repository that wants common 1.5.0 in the environments it returns.
+func newEstate(t *testing.T, endpoint string) (environments []string) {
 	t.Helper()
-	target, err := url.Parse(moto)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-		path := r.In.URL.Path
-		if r.In.URL.Query().Get("find") == "LayerVersion" {
-			arn := strings.Split(r.In.URL.Query().Get("Arn"), ":")
-			path, r.Out.URL.RawQuery = strings.TrimSuffix(path, "/")+"/"+arn[6]+"/versions/"+arn[7], ""
-		}
-		r.Out.URL.Path, r.Out.URL.RawPath = layerARNs.ReplaceAllString(path, "/"), ""
-	}})
-	t.Cleanup(srv.Close)
-	return srv.URL
-}
-
-var layerARNs = regexp.MustCompile(`/arn:aws:lambda:[^/]*:layer:`)
-
-func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	home := t.TempDir()
 	for name, value := range map[string]string{
 		"HOME": home, "ESTATE": filepath.Join(home, "r"), "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint, "AWS_REGION": testRegion, "AWS_DEFAULT_REGION": testRegion,
@@ -77,9 +49,16 @@ func publishedIsRead(t *testing.T, endpoint string, functions int) {
 	} {
 		t.Setenv(name, value)
 	}
-	repo, environments := os.Getenv("ESTATE"), []string{"dev", "staging", "prod"}
-	writeEstate(t, repo, environments)
-	createFunctions(t, endpoint, functions, environments)
+	environments = []string{"dev", "staging", "prod"}
+	writeEstate(t, os.Getenv("ESTATE"), environments)
+	return environments
+}
+
+func publishedIsRead(t *testing.T, to http.RoundTripper, role string, functions int) {
+	m := newMeter(to)
+	environments := newEstate(t, mototest.Serve(t, m))
+	repo := os.Getenv("ESTATE")
+	createFunctions(t, role, functions, environments)
 	layerdIn(t, "build", repo+"/layers/common", "--version", "1.5.0", "--out", repo+"/dist/1.5.0.zip")
 	layerdIn(t, "apply", "--repo", repo, "--allow-dirty", "--requests-per-second", "15")
 
@@ -102,9 +81,13 @@ func publishedIsRead(t *testing.T, endpoint string, functions int) {
 			t.Errorf("%s: %+v", layer, list)
 		}
 	}
+	before := m.writes()
 	again := layerdIn(t, "apply", "--repo", repo, "--allow-dirty")
 	if !strings.Contains(again, "nothing to do") {
 		t.Errorf("a second run: %s", again)
+	}
+	if diff := gocmp.Diff(before, m.writes()); diff != "" {
+		t.Errorf("writes of a second run (-before +after):\n%s", diff)
 	}
 }
 
@@ -152,22 +135,9 @@ func awsCLI(t *testing.T, args string) (answer map[string]any) {
 	return answer
 }
 
-// createFunctions makes them as a user does; moto wants the role to exist.
-func createFunctions(t *testing.T, endpoint string, n int, environments []string) {
+// createFunctions makes them as a user does.
+func createFunctions(t *testing.T, role string, n int, environments []string) {
 	t.Helper()
-	form := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {"function"},
-		"AssumeRolePolicyDocument": {`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close() // awssim knows no roles, and needs none
 	cfg, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +146,7 @@ func createFunctions(t *testing.T, endpoint string, n int, environments []string
 	for i := range n {
 		_, err := client.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
 			FunctionName: aws.String(fmt.Sprintf("makoto-%03d-%s", i, environments[i%len(environments)])), Runtime: lambdatypes.RuntimePython312,
-			Handler: aws.String("a.b"), Role: aws.String("arn:aws:iam::123456789012:role/function"),
+			Handler: aws.String("a.b"), Role: &role,
 			Code: &lambdatypes.FunctionCode{ZipFile: awssim.Zip(map[string]string{"a.py": ""})},
 		})
 		if err != nil {

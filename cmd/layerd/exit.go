@@ -49,6 +49,7 @@ type exitError struct {
 	err  error    // nil: what there was to say is on standard output already
 	list []string // what it consists of, a line each; may be empty
 	hint string   // what to do about it; may be empty
+	repo bool     // another repository might have what is missing or wrong
 }
 
 func (e *exitError) Error() string {
@@ -66,6 +67,12 @@ func (e *exitError) Unwrap() error { return e.err }
 // usage is a wrong command line.
 func usage(hint, format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint}
+}
+
+// lacks is usage for what the repository does not have: where nobody named one, the
+// reader has to know which was meant.
+func lacks(hint, format string, args ...any) error {
+	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...), hint: hint, repo: true}
 }
 
 // exit ends with a code after everything was said; nil for 0.

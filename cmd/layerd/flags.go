@@ -135,7 +135,7 @@ func checkEnvironments(t desired.Tree, names []string) error {
 		if len(t.Names) > 0 {
 			hint = "environments: " + strings.Join(t.Names, ", ")
 		}
-		return usage(hint, "no environment %q%s", n, didYouMean(n, t.Names))
+		return lacks(hint, "no environment %q%s", n, didYouMean(n, t.Names))
 	}
 	return nil
 }

@@ -41,6 +41,19 @@ func seedFleet(ts *testscript.TestScript, _ bool, _ []string) {
 				w.PutFunction(f)
 			}
 		}
+		// Names that CloudFormation has made: it shortens what is too long, and another
+		// stack's may look like one of these.
+		for name, tags := range map[string][2]string{
+			"a-payments-platform-with-a-InvoiceRenderer-8RfQ2hGhT0bX-staging": {"a-payments-platform-with-a-long-name", "InvoiceRendererForAllTenants"},
+			"other-InvoiceRendererForAllTenants-7aBcD-staging":                {"other", "Else"},
+			"by-hand-InvoiceRendererForAllTenants-7aBcD-staging":              {},
+		} {
+			f := awssim.Function{Region: region, Name: name, Layers: []string{own("core-staging", 3)}}
+			if tags[0] != "" {
+				f.Tags = map[string]string{"aws:cloudformation:stack-name": tags[0], "aws:cloudformation:logical-id": tags[1]}
+			}
+			w.PutFunction(f)
+		}
 		w.PutLayerVersion(awssim.LayerVersion{Region: region, Name: "tools"})
 		for _, name := range []string{"batch", "cron-prod", "report-dev", "edge-dev"} {
 			f := awssim.Function{Region: region, Name: name, Layers: []string{own("tools", 1)}, Tags: map[string]string{"aws:cloudformation:stack-name": "jobs"}}

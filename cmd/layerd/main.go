@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerd/layerd/internal/desired/gitrepo"
 	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/present"
 )
@@ -134,7 +135,9 @@ func (a *app) explain(err error) {
 	if ok && e.hint != "" {
 		a.sayRaw(foreign.Linef("  %s\n", e.hint))
 	}
-	a.sayRaw(a.assumedLine())
+	if git, is := errors.AsType[*gitrepo.Error](err); ok && e.repo || is && git.Op != "" {
+		a.sayRaw(a.assumedLine())
+	}
 }
 
 // say writes one line for the person at the terminal, never to standard output.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +28,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// A process that is played mostly waits: for another one, for a lease, for a limiter.
+	// Two at once, which is what two cores have by default, took 150 s for 60 s of work.
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"layerd": func() { os.Exit(run()) }})
 }
 

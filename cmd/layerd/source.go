@@ -193,7 +193,7 @@ func (a *app) read(ctx context.Context, f repoFlags) (c gitrepo.Commit, from ori
 		folder := filepath.Join(f.repo, f.path)
 		commit, err := gitrepo.Dir(folder, desired.ReadPaths())
 		if f.path != "" && errors.Is(err, gitrepo.KindPathGone) {
-			return gitrepo.Commit{}, from, usage("it is a folder inside the repository", "--path %s: there is no such folder in %s", f.path, f.repo)
+			return gitrepo.Commit{}, from, lacks("it is a folder inside the repository", "--path %s: there is no such folder in %s", f.path, f.repo)
 		}
 		if !errors.Is(err, gitrepo.KindNotARepository) {
 			from.folder, from.archives = folder, daemon.FilesOnDisk(commit.Files)
@@ -251,7 +251,7 @@ func isFolder(path string) bool {
 // environmentAsked is environmentsNamed for a command that needs --env.
 func environmentAsked(t desired.Tree, name string) ([]desired.Environment, error) {
 	if name == "" {
-		return nil, usage("environments: "+strings.Join(t.Names, ", "), "which environment? --env is missing")
+		return nil, lacks("environments: "+strings.Join(t.Names, ", "), "which environment? --env is missing")
 	}
 	return environmentsNamed(t, name)
 }
@@ -277,5 +277,5 @@ func environmentsNamed(t desired.Tree, name string) ([]desired.Environment, erro
 			list = append(list, p.Brief())
 		}
 	}
-	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list}
+	return nil, &exitError{code: exitInvalid, err: fmt.Errorf("environment %s is invalid", name), list: list, repo: true}
 }

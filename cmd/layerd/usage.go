@@ -35,6 +35,25 @@ func didYouMean(word string, candidates []string) string {
 	return ""
 }
 
+// nearFlag returns the flag that was probably meant, or "". Flags are short, and half of
+// the letters of one is another's: one edit in three letters counts, letters that changed
+// places, and the beginning of one.
+func nearFlag(name string, flags []string) string {
+	letters := func(s string) string { return string(slices.Sorted(slices.Values([]rune(s)))) }
+	best, least := "", max(1, len(name)/3)+1
+	for _, f := range flags {
+		d := levenshtein.Distance(strings.ToLower(name), f, nil)
+		long, short := max(len(name), len(f)), min(len(name), len(f))
+		if short > 2 && (strings.HasPrefix(f, name) || strings.HasPrefix(name, f)) || long > 2 && letters(name) == letters(f) {
+			d = 0
+		}
+		if d < least {
+			best, least = f, d
+		}
+	}
+	return best
+}
+
 var unknownCommand = regexp.MustCompile(`^unknown command "(.*)" for "layerd`)
 
 // exclusive is what cobra finds of flags that exclude each other.
@@ -58,7 +77,10 @@ func sayUsage(cmd *cobra.Command, err error) error {
 		if short := unknown.GetSpecifiedShortnames(); short != "" {
 			return usage(hint, "unknown flag -%s%s", name, within(name, short))
 		}
-		return usage(hint, "unknown flag --%s%s", name, didYouMean("--"+name, flagNames(cmd)))
+		if meant := nearFlag(name, flagNames(cmd)); meant != "" {
+			return usage(hint, "unknown flag --%s; did you mean --%s?", name, meant)
+		}
+		return usage(hint, "unknown flag --%s", name)
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return usage(hint, "--%s %q: %v", wrong.GetFlag().Name, wrong.GetValue(), plainCause(wrong))
@@ -94,7 +116,7 @@ func commandNames(root *cobra.Command) []string {
 
 func flagNames(cmd *cobra.Command) []string {
 	var names []string
-	add := func(f *pflag.Flag) { names = append(names, "--"+f.Name) }
+	add := func(f *pflag.Flag) { names = append(names, f.Name) }
 	cmd.Flags().VisitAll(add)
 	cmd.InheritedFlags().VisitAll(add)
 	slices.Sort(names)

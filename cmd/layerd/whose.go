@@ -92,7 +92,7 @@ func knowsEnvironment(ctx context.Context, s store.Store, spec store.Spec, repos
 	if len(known) == 0 {
 		return nil // nobody knows any
 	}
-	return usage("environments: "+strings.Join(known, ", "), "no environment %q of %s in %s%s", env, repository, spec, didYouMean(env, known))
+	return lacks("environments: "+strings.Join(known, ", "), "no environment %q of %s in %s%s", env, repository, spec, didYouMean(env, known))
 }
 
 // refuseStranger makes the error of a store that does not know the repository one of

@@ -55,12 +55,12 @@ type Cloud interface {
 	// versions: it is sent once, and after state.Unsure LayerVersions shows whether it
 	// was done.
 	PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (number int64, sha256, requestID string, err error)
-	// LayerVersions lists the live versions of an own layer anew, all of them, the
-	// newest first.
+	// LayerVersions lists the live versions of an own layer anew, the newest first. It may
+	// lack what was published a moment ago.
 	LayerVersions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error)
-	// LayerContent returns the SHA-256 of a version's zip, in lower-case hex; state.Gone
-	// when there is none.
-	LayerContent(ctx context.Context, v state.LayerVersionARN) (sha256 string, err error)
+	// LayerVersion returns a version by its number, whether the list has it or not, with
+	// the SHA-256 of its zip in lower-case hex; state.Gone when there is none.
+	LayerVersion(ctx context.Context, v state.LayerVersionARN) (found state.LayerVersion, sha256 string, err error)
 	// LayerPolicy reads who may use a version of an own layer; state.Gone when there is
 	// no such version.
 	LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error)

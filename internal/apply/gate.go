@@ -272,12 +272,12 @@ func (g *gate) LayerVersions(ctx context.Context, layer state.LayerARN) ([]state
 	return list, err
 }
 
-func (g *gate) LayerContent(ctx context.Context, v state.LayerVersionARN) (string, error) {
-	sha256, err := g.Cloud.LayerContent(ctx, v)
+func (g *gate) LayerVersion(ctx context.Context, v state.LayerVersionARN) (state.LayerVersion, string, error) {
+	found, sha256, err := g.Cloud.LayerVersion(ctx, v)
 	if closes(err) {
 		err = g.close(err)
 	}
-	return sha256, err
+	return found, sha256, err
 }
 
 func (g *gate) LayerPolicy(ctx context.Context, v state.LayerVersionARN) (state.Policy, error) {

@@ -33,7 +33,7 @@ func (e *RefusedError) Error() string { return e.Reason }
 // Layers is what a look for a published version needs of AWS.
 type Layers interface {
 	LayerVersions(ctx context.Context, layer state.LayerARN) ([]state.LayerVersion, error)
-	LayerContent(ctx context.Context, v state.LayerVersionARN) (sha256 string, err error)
+	LayerVersion(ctx context.Context, v state.LayerVersionARN) (found state.LayerVersion, sha256 string, err error)
 }
 
 // Found is what a look for a semantic version of a layer found.
@@ -48,28 +48,57 @@ type Found struct {
 // of a Description names it, which the list has, and the content says whether it is what
 // is meant. Another version with the same bytes is not it: Git would find it under its own
 // name only.
+//
+// The list may lack what was published a moment ago, by whomever. AWS counts up, so that
+// it would be the number after the highest of the list, and AWS is asked for that one.
 func Find(ctx context.Context, aws Layers, layer state.LayerARN, version, sha256 string) (f Found, err error) {
 	list, err := aws.LayerVersions(ctx, layer)
 	if err != nil {
 		return Found{}, err
 	}
+	next := int64(1)
 	for _, v := range list {
-		stamp, ok := catalog.ReadStamp(v.Description)
-		if !ok || stamp.Version.String() != version {
+		next = max(next, v.Number+1)
+		if !named(v, version) {
 			continue
 		}
-		arn := layer.Version(v.Number)
-		switch content, err := aws.LayerContent(ctx, arn); {
+		switch _, content, err := aws.LayerVersion(ctx, layer.Version(v.Number)); {
 		case state.KindOf(err) == state.Gone: // deleted since it was listed
 		case err != nil:
 			return Found{}, err
-		case content == sha256:
-			return Found{Version: arn}, nil
-		case f.Other == "":
-			f.Other, f.OtherSHA256 = arn, content
+		case f.note(layer.Version(v.Number), content, sha256):
+			return f, nil
 		}
 	}
-	return f, nil
+	for ; ; next++ {
+		v, content, err := aws.LayerVersion(ctx, layer.Version(next))
+		switch {
+		case state.KindOf(err) == state.Gone:
+			return f, nil
+		case err != nil:
+			return Found{}, err
+		case named(v, version) && f.note(layer.Version(next), content, sha256):
+			return f, nil
+		}
+	}
+}
+
+// named reports whether layerd has stamped a version as this semantic version.
+func named(v state.LayerVersion, version string) bool {
+	stamp, ok := catalog.ReadStamp(v.Description)
+	return ok && stamp.Version.String() == version
+}
+
+// note takes a version down that has the name, and reports whether it is what is meant.
+func (f *Found) note(arn state.LayerVersionARN, content, want string) bool {
+	switch {
+	case content == want:
+		*f = Found{Version: arn}
+		return true
+	case f.Other == "":
+		f.Other, f.OtherSHA256 = arn, content
+	}
+	return false
 }
 
 // publishAll publishes one version after another; index are places in plan.Steps.
@@ -106,6 +135,7 @@ func (r *run) publish(ctx context.Context, s plan.Step) (res plan.Result) {
 	if err != nil {
 		return r.unpublished(ctx, fmt.Errorf("not published: %w", err))
 	}
+	defer state.Source{Done: src.Done}.Close() // without its bytes, which would stay until then
 	id, err := r.begin(finishing, Intent{Steps: []plan.Step{s}})
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		return failed("%s", refused)
@@ -168,11 +198,13 @@ func (r *run) open(ctx context.Context, s plan.Step) (Source, error) {
 	case err != nil:
 		return Source{}, err
 	case src.Zip == nil && (src.Bucket == "" || src.Key == ""):
+		src.Close()
 		return Source{}, errors.New("there is no archive")
 	case src.Zip == nil:
 		return src, nil
 	}
 	if sum := sha256.Sum256(src.Zip); hex.EncodeToString(sum[:]) != s.Publishing.Content.SHA256 {
+		src.Close()
 		return Source{}, fmt.Errorf("%s: the archive of %s is sha256:%.12x now, and was sha256:%.12s when it was decided",
 			CodeArtifactChanged, nameOf(s), sum, s.Publishing.Content.SHA256)
 	}
@@ -206,6 +238,7 @@ func (r *run) publishOnce(ctx, finishing context.Context, s plan.Step, src Sourc
 	n, sum, id, err := r.cloud.PublishLayer(finishing, s.LayerARN, state.Release{
 		Source: src, Description: p.Description, License: p.License, Runtimes: p.Runtimes, Architectures: p.Architectures,
 	})
+	src.Close() // what was lost is looked for without the bytes
 	kind := state.KindOf(err)
 	switch {
 	case err == nil && sum != p.Content.SHA256:

@@ -46,6 +46,14 @@ func opening(zip []byte) func(context.Context, plan.Publishing) (apply.Source, e
 	return func(context.Context, plan.Publishing) (apply.Source, error) { return apply.Source{Zip: zip}, nil }
 }
 
+// unlist keeps versions of common out of the list.
+func unlist(w *applytest.World, numbers ...int64) {
+	w.Unlisted = map[state.LayerVersionARN]bool{}
+	for _, n := range numbers {
+		w.Unlisted[common.Version(n)] = true
+	}
+}
+
 func TestPublish(t *testing.T) {
 	kind := func(k state.Kind) error { return &state.Error{Op: "PublishLayerVersion", Kind: k, Message: k.String()} }
 	open := opening(archive)
@@ -101,9 +109,32 @@ func TestPublish(t *testing.T) {
 			name: "a version that was deleted while it was looked at",
 			world: func(w *applytest.World) {
 				w.PutLayer(common, stamped("1.4.2", archiveSum), archiveSum)
-				w.Hook = once("LayerContent", false, &state.Error{Op: "GetLayerVersion", Kind: state.Gone})
+				w.Hook = once("LayerVersion", false, &state.Error{Op: "GetLayerVersion", Kind: state.Gone})
 			},
 			status: plan.StatusApplied, number: 2, sent: 1, live: 2, lines: 2,
+		},
+		{
+			name:   "there already, and the list lacks it",
+			world:  func(w *applytest.World) { unlist(w, w.PutLayer(common, stamped("1.4.2", archiveSum), archiveSum)) },
+			status: plan.StatusSkipped, number: 1, live: 1,
+		},
+		{
+			name: "there already, and the list lacks it and the one before",
+			world: func(w *applytest.World) {
+				w.PutLayer(common, stamped("1.4.0", archiveSum), archiveSum)
+				unlist(w, w.PutLayer(common, stamped("1.4.1", sumOf(nil)), sumOf(nil)), w.PutLayer(common, stamped("1.4.2", archiveSum), archiveSum))
+			},
+			status: plan.StatusSkipped, number: 3, live: 3,
+		},
+		{
+			name:   "there with other content, and the list lacks it",
+			world:  func(w *applytest.World) { unlist(w, w.PutLayer(common, stamped("1.4.2", sumOf(nil)), sumOf(nil))) },
+			status: plan.StatusFailed, text: "artifact_changed: makoto-common 1.4.2 is published with other content, as version 1", live: 1,
+		},
+		{
+			name:   "what the list may lack cannot be read",
+			world:  func(w *applytest.World) { w.Hook = once("LayerVersion", false, kind(state.Human)) },
+			status: plan.StatusFailed, text: "not known whether it is there",
 		},
 		{
 			name:   "the list cannot be read",
@@ -114,7 +145,7 @@ func TestPublish(t *testing.T) {
 			name: "the content cannot be read",
 			world: func(w *applytest.World) {
 				w.PutLayer(common, stamped("1.4.2", archiveSum), archiveSum)
-				w.Hook = once("LayerContent", false, kind(state.Again))
+				w.Hook = once("LayerVersion", false, kind(state.Again))
 			},
 			status: plan.StatusFailed, text: "not known whether it is there", live: 1,
 		},

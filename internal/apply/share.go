@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,27 +11,39 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
+// alike is grants of which AWS refuses all when it refuses one. The zero layer and Sid
+// stand for all of them: a right is one of the account, and hundreds of grants would be
+// denied as well.
+type alike struct {
+	granting bool // and not taking back
+	layer    state.LayerARN
+	sid      string
+}
+
 // shareAll makes and takes back one grant after another, in the order of the plan: what
 // is taken back stands before what is granted in its place. index are places in
 // plan.Steps.
 func (r *run) shareAll(ctx context.Context, index []int) {
-	refused := map[bool]string{} // the step at which AWS said that we may not grant, or not take back
+	refused := map[alike]string{} // the step at which AWS refused them
 	for _, i := range index {
 		s := &r.plan.Steps[i]
-		granting := s.To != ""
+		all := alike{granting: s.To != ""}
+		same := alike{all.granting, s.LayerARN, s.Sharing.Sid}
 		if r.Leave != nil {
 			s.Result = r.Leave(*s)
 		}
-		switch {
+		switch first := cmp.Or(refused[all], refused[same]); {
 		case s.Result != nil: // it was refused a short while ago
-		case refused[granting] != "":
-			// The right is one of the account: hundreds of grants would be refused alike.
-			s.Result = new(skipped("not tried, since AWS denied %s", refused[granting]))
+		case first != "":
+			s.Result = new(skipped("not tried, since AWS refused %s", first))
 			s.Result.Untried = true
 		case r.mayStart(ctx, []int{i}):
 			var denied bool
 			if s.Result, denied = r.share(ctx, *s); denied {
-				refused[granting] = s.ID
+				refused[all] = s.ID
+			}
+			if s.Result.Alike {
+				refused[same] = s.ID
 			}
 		}
 		r.report(s.ID, s.Result.Status)
@@ -91,6 +104,7 @@ func (r *run) persist(ctx, finishing context.Context, s plan.Step, do func(conte
 		res.Shared = closes(err)
 		if e, ok := errors.AsType[*state.Error](err); ok {
 			res.RequestID, denied = e.RequestID, state.Denied(e.Code)
+			res.Alike = denied || state.OfParameters(e.Code)
 		}
 		known = known && kind != state.Unsure && kind != state.Stopped
 		if kind == state.Human || kind == state.Stopped || kind == state.Barred || kind == state.Gone {

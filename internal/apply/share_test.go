@@ -181,6 +181,61 @@ func TestShareDenied(t *testing.T) {
 	})
 }
 
+// Whom AWS does not know is met once a Sid and direction, and not on two hundred versions;
+// others are granted. What is of one version is met on each.
+func TestShareRefusedAlike(t *testing.T) {
+	for code, want := range map[string]struct {
+		calls int
+		got   map[plan.Status]int
+	}{
+		"InvalidParameterValueException": {1, map[plan.Status]int{"applied": 51, "failed": 1, "skipped": 49}},
+		"ValidationException":            {1, map[plan.Status]int{"applied": 51, "failed": 1, "skipped": 49}},
+		"PolicyLengthExceededException":  {50, map[plan.Status]int{"applied": 51, "failed": 50}},
+		"ResourceConflictException":      {50, map[plan.Status]int{"applied": 51, "failed": 50}},
+	} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, book := applytest.New(nil), &notebook{}
+				w.SetGrants(common.Version(99), account)
+				refused := 0
+				for n := range int64(50) {
+					if code == "ResourceConflictException" { // by the world itself
+						w.SetGrants(common.Version(n+1), disguised)
+					}
+				}
+				var now plan.Step
+				w.Hook = func(op, name string) (bool, error) {
+					if op == "GrantLayer" && now.Sharing.Sid == account.Sid {
+						if refused++; code != "ResourceConflictException" {
+							return false, &state.Error{Op: "AddLayerVersionPermission", Resource: name, Kind: state.Human, Code: code, Message: "no"}
+						}
+					}
+					return true, nil
+				}
+				steps := []plan.Step{unshare(99, account)} // the other direction
+				for n := range int64(50) {
+					steps = append(steps, share(n+1, account), share(n+1, organization))
+				}
+				planned := &plan.Region{Steps: steps}
+				leave := func(s plan.Step) *plan.Result { now = s; return nil }
+				if err := carryOut(t.Context(), planned, w, book, apply.Options{Leave: leave}); err != nil {
+					t.Fatal(err)
+				}
+				got := map[plan.Status]int{}
+				for _, s := range planned.Steps {
+					got[s.Result.Status]++
+				}
+				if !cmp.Equal(got, want.got) || refused != want.calls {
+					t.Errorf("got %v after %d calls, want %v after %d", got, refused, want.got, want.calls)
+				}
+				if len(book.open) > 0 {
+					t.Errorf("open %v", book.open)
+				}
+			})
+		})
+	}
+}
+
 // What is stopped in the middle leaves the rest for the next round, and says so.
 func TestShareStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

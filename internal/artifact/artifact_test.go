@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -87,38 +86,8 @@ func (f *fixture) look(t *testing.T, env desired.Environment, a state.Artifact) 
 	return found
 }
 
-// zipped returns a zip of files, by name.
-func zipped(t *testing.T, files map[string][]byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range slices.Sorted(keys(files)) {
-		w, err := z.Create(name)
-		if err == nil {
-			_, err = w.Write(files[name])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func keys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
-func plain(t *testing.T, text string) []byte {
-	return zipped(t, map[string][]byte{"python/common.py": []byte(text)})
+func plain(text string) []byte {
+	return awssim.Zip(map[string]string{"python/common.py": text})
 }
 
 func hexOf(data []byte) string {
@@ -133,7 +102,7 @@ func native(machine elf.Machine, versions ...string) []byte {
 // What is wrong with an archive is in its content, with a code and a suggestion, the
 // same whether it lies in S3 or in the repository.
 func TestWhatIsWrongWithAnArchive(t *testing.T) {
-	bomb := zipped(t, map[string][]byte{"python/zeros": make([]byte, 263<<20)})
+	bomb := awssim.Zip(map[string][]byte{"python/zeros": make([]byte, 263<<20)})
 	link := func(target string) []byte {
 		var b bytes.Buffer
 		z := zip.NewWriter(&b)
@@ -154,26 +123,26 @@ func TestWhatIsWrongWithAnArchive(t *testing.T) {
 		architectures string
 		code, says    string
 	}{
-		"good":                     {data: plain(t, "x = 1")},
-		"native":                   {data: zipped(t, map[string][]byte{"python/a.so": native(elf.EM_X86_64, "GLIBC_2.34")})},
-		"warned":                   {data: zipped(t, map[string][]byte{"python/boto3/__init__.py": nil, "python/a.dll": []byte("MZ")})},
+		"good":                     {data: plain("x = 1")},
+		"native":                   {data: awssim.Zip(map[string][]byte{"python/a.so": native(elf.EM_X86_64, "GLIBC_2.34")})},
+		"warned":                   {data: awssim.Zip(map[string][]byte{"python/boto3/__init__.py": nil, "python/a.dll": []byte("MZ")})},
 		"no zip":                   {data: []byte("<html>404</html>"), code: "artifact_invalid", says: "not a zip"},
-		"cut off":                  {data: plain(t, "x = 1")[:60], code: "artifact_invalid", says: "not a zip"},
+		"cut off":                  {data: plain("x = 1")[:60], code: "artifact_invalid", says: "not a zip"},
 		"nothing":                  {data: nil, code: "artifact_invalid"},
-		"empty":                    {data: zipped(t, nil), code: "artifact_invalid", says: "nothing in it"},
+		"empty":                    {data: awssim.Zip[string](nil), code: "artifact_invalid", says: "nothing in it"},
 		"bomb":                     {data: bomb, code: "artifact_too_large", says: "unzipped"},
 		"link out":                 {data: link("../../etc/passwd"), code: "artifact_invalid", says: "leads out"},
 		"link to the root":         {data: link("/etc/passwd"), code: "artifact_invalid", says: "leads out"},
-		"name out":                 {data: zipped(t, map[string][]byte{"../python/a.py": nil, "python/b.py": nil}), code: "artifact_invalid", says: "leads out"},
-		"other machine":            {data: zipped(t, map[string][]byte{"python/a.so": native(elf.EM_AARCH64, "GLIBC_2.17")}), code: "artifact_wrong_platform", says: "arm64"},
-		"machine where none named": {data: zipped(t, map[string][]byte{"python/a.so": native(elf.EM_AARCH64, "GLIBC_2.17")}), architectures: "-", code: "artifact_wrong_platform", says: "x86_64"},
-		"both machines":            {data: zipped(t, map[string][]byte{"python/a.so": native(elf.EM_X86_64)}), architectures: "x86_64,arm64", code: "artifact_wrong_platform"},
-		"newer libc":               {data: zipped(t, map[string][]byte{"python/a.so": native(elf.EM_X86_64, "GLIBC_2.28")}), runtimes: "python3.11,python3.12", code: "artifact_wrong_platform", says: "glibc 2.28"},
-		"musl":                     {data: zipped(t, map[string][]byte{"python/a.so": archivetest.ELF(elf.EM_X86_64, map[string][]string{"libc.musl-x86_64.so.1": nil})}), code: "artifact_wrong_platform", says: "musl"},
-		"other Python":             {data: zipped(t, map[string][]byte{"python/a.cpython-311-x86_64-linux-gnu.so": native(elf.EM_X86_64)}), code: "artifact_wrong_platform", says: "3.11"},
-		"folder missing":           {data: zipped(t, map[string][]byte{"common/a.py": nil}), code: "artifact_wrong_folder", says: "python/"},
-		"folder of another":        {data: zipped(t, map[string][]byte{"python/a.py": nil}), runtimes: "nodejs20.x", code: "artifact_wrong_folder", says: "nodejs/"},
-		"two things, worst first":  {data: zipped(t, map[string][]byte{"../a": nil, "python/a.so": native(elf.EM_AARCH64)}), code: "artifact_wrong_platform", says: "leads out"},
+		"name out":                 {data: awssim.Zip(map[string][]byte{"../python/a.py": nil, "python/b.py": nil}), code: "artifact_invalid", says: "leads out"},
+		"other machine":            {data: awssim.Zip(map[string][]byte{"python/a.so": native(elf.EM_AARCH64, "GLIBC_2.17")}), code: "artifact_wrong_platform", says: "arm64"},
+		"machine where none named": {data: awssim.Zip(map[string][]byte{"python/a.so": native(elf.EM_AARCH64, "GLIBC_2.17")}), architectures: "-", code: "artifact_wrong_platform", says: "x86_64"},
+		"both machines":            {data: awssim.Zip(map[string][]byte{"python/a.so": native(elf.EM_X86_64)}), architectures: "x86_64,arm64", code: "artifact_wrong_platform"},
+		"newer libc":               {data: awssim.Zip(map[string][]byte{"python/a.so": native(elf.EM_X86_64, "GLIBC_2.28")}), runtimes: "python3.11,python3.12", code: "artifact_wrong_platform", says: "glibc 2.28"},
+		"musl":                     {data: awssim.Zip(map[string][]byte{"python/a.so": archivetest.ELF(elf.EM_X86_64, map[string][]string{"libc.musl-x86_64.so.1": nil})}), code: "artifact_wrong_platform", says: "musl"},
+		"other Python":             {data: awssim.Zip(map[string][]byte{"python/a.cpython-311-x86_64-linux-gnu.so": native(elf.EM_X86_64)}), code: "artifact_wrong_platform", says: "3.11"},
+		"folder missing":           {data: awssim.Zip(map[string][]byte{"common/a.py": nil}), code: "artifact_wrong_folder", says: "python/"},
+		"folder of another":        {data: awssim.Zip(map[string][]byte{"python/a.py": nil}), runtimes: "nodejs20.x", code: "artifact_wrong_folder", says: "nodejs/"},
+		"two things, worst first":  {data: awssim.Zip(map[string][]byte{"../a": nil, "python/a.so": native(elf.EM_AARCH64)}), code: "artifact_wrong_platform", says: "leads out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := common
@@ -263,7 +232,7 @@ func TestWhatS3Refuses(t *testing.T) {
 	} {
 		t.Run(name, inBubble(func(t *testing.T) {
 			f := newFixture("Enabled")
-			f.world.PutObject(bucket, key, plain(t, "x = 1"))
+			f.world.PutObject(bucket, key, plain("x = 1"))
 			if c.change != nil {
 				c.change(f)
 			}

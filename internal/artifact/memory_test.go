@@ -29,7 +29,7 @@ func TestWhatLookingCosts(t *testing.T) {
 			f := newFixture("")
 			f.world.PutBucket(awssim.Bucket{Name: bucket, Versioning: versioning, Policy: []awssim.BucketStatement{{Principal: "*", Action: "s3:*"}}})
 			f.world.AddKey("THEIRS", elsewhere.Account, "")
-			f.world.PutObject(bucket, key, plain(t, "x = 1"))
+			f.world.PutObject(bucket, key, plain("x = 1"))
 			for i, step := range []func() state.Content{
 				func() state.Content { return f.look(t, prod, common) },
 				func() state.Content { return f.look(t, prod, common) },
@@ -62,7 +62,7 @@ func TestABadArchiveIsReplaced(t *testing.T) {
 		if got := f.calls(); got != "3 HEAD, 1 GET" {
 			t.Error(got)
 		}
-		good := plain(t, "x = 1")
+		good := plain("x = 1")
 		f.world.PutObject(bucket, key, good)
 		if found := f.look(t, prod, common); found.Code != "" || found.SHA256 != hexOf(good) {
 			t.Errorf("after it was replaced: %+v", found)
@@ -74,7 +74,7 @@ func TestABadArchiveIsReplaced(t *testing.T) {
 // the one that was looked at stays, also for a process that comes later, as long as it
 // is there and is what Git names.
 func TestAnObjectIsPinned(t *testing.T) {
-	first, second := plain(t, "x = 1"), plain(t, "x = 2")
+	first, second := plain("x = 1"), plain("x = 2")
 	for name, c := range map[string]struct {
 		versioning string
 		sha256     string // in Git, from the second look on
@@ -134,7 +134,7 @@ func TestAnObjectIsPinned(t *testing.T) {
 
 // For publishing an archive is looked at once more.
 func TestOpenIsWhatWasLookedAt(t *testing.T) {
-	first, second := plain(t, "x = 1"), plain(t, "x = 2")
+	first, second := plain("x = 1"), plain("x = 2")
 	for name, c := range map[string]struct {
 		versioning string
 		change     func(f *fixture)
@@ -186,7 +186,7 @@ func TestWhatIsRemembered(t *testing.T) {
 	for i := range 150 {
 		a := common
 		a.Version, a.Location = fmt.Sprintf("1.%d.0", i), fmt.Sprintf("s3://%s/%d.zip", bucket, i)
-		f.world.PutObject(bucket, fmt.Sprintf("%d.zip", i), plain(t, fmt.Sprint(i)))
+		f.world.PutObject(bucket, fmt.Sprintf("%d.zip", i), plain(fmt.Sprint(i)))
 		f.look(t, prod, a)
 	}
 	v, err := f.store.Get(t.Context(), store.Key("artifacts", "test", "common"))
@@ -223,10 +223,10 @@ func (damaged) Get(context.Context, string) (store.Value, error) {
 // looked at before is not known then, and nothing else may take its place.
 func TestAStoreThatFailsUnpinsNothing(t *testing.T) {
 	f := newFixture("Enabled")
-	first := plain(t, "x = 1")
+	first := plain("x = 1")
 	f.world.PutObject(bucket, key, first)
 	f.look(t, prod, common)
-	f.world.PutObject(bucket, key, plain(t, "x = 2"))
+	f.world.PutObject(bucket, key, plain("x = 2"))
 	kept, broken := f.store, true
 	f.store = storetest.Faulty(kept, func(context.Context, storetest.Call) storetest.Fault {
 		if broken {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
@@ -22,30 +23,49 @@ const maxSent = archive.WarnZipped
 // UseS3 is the advice about an archive that is too much for the repository.
 const UseS3 = "let CI upload it, and name it as s3://BUCKET/KEY in layer.yaml"
 
-// lookAtPath returns what lies at a path of the repository, and with bytes the zip. A
-// folder on a disk may change at any time, and so nothing of it is remembered.
-func (r *Reader) lookAtPath(ctx context.Context, a state.Artifact, bytes bool) (state.Content, []byte, error) {
-	what := judgedFor(a)
-	what.location, what.commit, what.layer, what.version = a.Location, a.Commit, a.Layer, a.Version
-	fixed := a.Commit != "" && !strings.Contains(a.Commit, "+")
-	if fixed && !bytes {
+// lookAtPath returns what lies at a path of the repository. A folder on a disk may change at
+// any time, and so nothing of it is remembered.
+func (r *Reader) lookAtPath(ctx context.Context, a state.Artifact) (state.Content, error) {
+	if what, fixed := judgedAt(a); fixed {
 		if found, known := r.known(ctx, a, what); known {
-			return found, nil, nil
+			return found, nil
 		}
 	}
+	found, zip, err := r.openPath(ctx, a)
+	zip.Close()
+	return found, err
+}
+
+// openPath returns what lies at a path with its bytes. The turn to hold an archive in
+// memory ends with their Close: sending them takes longer than reading them, and while they
+// are sent there is a second copy of them in the request.
+func (r *Reader) openPath(ctx context.Context, a state.Artifact) (found state.Content, zip apply.Source, err error) {
 	if r.Files == nil {
-		return state.Content{}, nil, errors.New("there is no repository to read it from")
+		return found, zip, errors.New("there is no repository to read it from")
 	}
-	release, err := r.take(ctx)
+	release, err := r.take(ctx, repositoryTurn)
 	if err != nil {
-		return state.Content{}, nil, err
+		return found, zip, err
 	}
-	defer release()
-	found, zip, err := r.readPath(ctx, a)
-	if err == nil && fixed {
+	defer func() {
+		if zip.Done == nil { // there is nothing to be sent, or the repository panicked
+			release()
+		}
+	}()
+	if found, zip.Zip, err = r.readPath(ctx, a); zip.Zip != nil {
+		zip.Done = release
+	}
+	if what, fixed := judgedAt(a); err == nil && fixed {
 		r.remember(ctx, a, what, found)
 	}
 	return found, zip, err
+}
+
+// judgedAt returns what a path is remembered by; fixed is false where it may change.
+func judgedAt(a state.Artifact) (what judged, fixed bool) {
+	what = judgedFor(a)
+	what.location, what.commit, what.layer, what.version = a.Location, a.Commit, a.Layer, a.Version
+	return what, a.Commit != "" && !strings.Contains(a.Commit, "+")
 }
 
 func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content, []byte, error) {

@@ -41,7 +41,8 @@
 //
 // It remembers every call (Calls, Count, Writes), and OnCall decides per call
 // whether it is slow, fails before doing anything, or does the thing and then
-// fails, which is the failure worth testing.
+// fails, which is the failure worth testing. Read names what a request asks for without
+// doing it, for tests that stand between a client and an AWS of others.
 //
 // # What it does not
 //

@@ -54,8 +54,9 @@ type layerVersion struct {
 	LayerVersion
 	described bool // a Description was sent: lists leave it out otherwise
 	deleted   bool
-	revision  string // of the policy
-	policed   bool   // had a policy once: the 404 for none has other words then
+	shows     time.Time // in lists, from then on; zero = always
+	revision  string    // of the policy
+	policed   bool      // had a policy once: the 404 for none has other words then
 }
 
 // live returns what has not been deleted, newest first.
@@ -71,6 +72,11 @@ func (l *layer) live() []*layerVersion {
 	}
 	slices.SortFunc(out, func(a, b *layerVersion) int { return int(b.Number - a.Number) })
 	return out
+}
+
+// listed returns what lists have: the newest may not have come to them yet.
+func (l *layer) listed(now time.Time) []*layerVersion {
+	return slices.DeleteFunc(l.live(), func(v *layerVersion) bool { return now.Before(v.shows) })
 }
 
 // layerVersion finds a live version anywhere. Callers hold mu.

@@ -91,7 +91,7 @@ func (c *call) publishLayerVersion(in *lambda.PublishLayerVersionInput) (any, *a
 	if e != nil {
 		return nil, e
 	}
-	v := &layerVersion{described: in.Description != nil, revision: c.w.newID(), LayerVersion: LayerVersion{
+	v := &layerVersion{described: in.Description != nil, revision: c.w.newID(), shows: c.now.Add(c.w.opts.ListLag), LayerVersion: LayerVersion{
 		Account: ref.account, Region: ref.region, Name: ref.name,
 		Description: str(in.Description), License: str(in.LicenseInfo), Created: c.now,
 		Runtimes: texts(in.CompatibleRuntimes), Architectures: texts(in.CompatibleArchitectures),
@@ -173,9 +173,9 @@ func (c *call) listLayers(in *lambda.ListLayersInput) (any, *apiError) {
 	}
 	lines := []layerLineDoc{}
 	for _, name := range sortedKeys(c.store.layers) {
-		live := c.store.layers[name].live()
-		if len(live) > 0 && live[0].fits(string(in.CompatibleRuntime), string(in.CompatibleArchitecture)) {
-			lines = append(lines, layerLineDoc{name, layerARN(c.store.place, name), live[0].item()})
+		newest := c.store.layers[name].listed(c.now)
+		if len(newest) > 0 && newest[0].fits(string(in.CompatibleRuntime), string(in.CompatibleArchitecture)) {
+			lines = append(lines, layerLineDoc{name, layerARN(c.store.place, name), newest[0].item()})
 		}
 	}
 	lines, next, e := page(c, lines, func(l layerLineDoc) string { return l.LayerName }, in.Marker, in.MaxItems)
@@ -199,7 +199,7 @@ func (c *call) listLayerVersions(in *lambda.ListLayerVersionsInput) (any, *apiEr
 		return nil, e
 	}
 	items := []layerItemDoc{}
-	for _, v := range c.store.layers[ref.name].live() {
+	for _, v := range c.store.layers[ref.name].listed(c.now) {
 		if v.fits(string(in.CompatibleRuntime), string(in.CompatibleArchitecture)) {
 			items = append(items, v.item())
 		}

@@ -147,6 +147,8 @@ func (w *World) understand(r *http.Request, body []byte) (*call, *apiError) {
 		c.log.Service = "sqs"
 	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "AmazonSSM."):
 		c.log.Service = "ssm"
+	case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810."):
+		c.log.Service = "dynamodb"
 	case strings.Contains(r.Header.Get("X-Amz-Target"), "CloudTrail_20131101."):
 		c.log.Service = "cloudtrail"
 	case r.Header.Get("X-Amz-Target") != "":
@@ -174,6 +176,9 @@ func (c *call) findOperation(r *http.Request, body []byte) *apiError {
 	case "monitoring":
 		c.log.Operation = target(r)
 		return unsupported("CloudWatch in any protocol but rpc-v2-cbor")
+	case "dynamodb":
+		c.log.Operation = target(r)
+		return unsupported("DynamoDB")
 	case "tagging":
 		c.log.Operation = target(r)
 		return c.routeTagging(body)

@@ -13,7 +13,7 @@ import (
 
 // Zip makes an archive of name → content: the content layers and functions are
 // published with. The same files give the same bytes.
-func Zip(files map[string]string) []byte {
+func Zip[T string | []byte](files map[string]T) []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, name := range sortedKeys(files) {

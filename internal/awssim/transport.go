@@ -40,6 +40,26 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // readBody reads what a service would take, and one byte more so that more is
 // noticed. What says its length is read into just as much memory.
+// Read returns what a request asks for, as the log would have it, and does nothing about
+// it; and the request as it can be sent on. It is for whoever stands between a client and
+// an AWS, be that one this or not.
+func (w *World) Read(r *http.Request) (Call, *http.Request, error) {
+	r = r.Clone(r.Context())
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return Call{}, r, err
+	}
+	if err := r.Body.Close(); err != nil {
+		return Call{}, r, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	c, _ := w.understand(r, body)
+	return c.log, r, nil
+}
+
 func readBody(r *http.Request) ([]byte, error) {
 	most := int64(maxBody)
 	if forS3(r) {

@@ -39,6 +39,11 @@ type Options struct {
 	// TagLag is how far the tagging API's index is behind the functions.
 	TagLag time.Duration
 
+	// ListLag is how long after its publish a layer version shows in lists; by its
+	// number it is there at once. AWS promises nothing about either. What is seeded
+	// shows at once.
+	ListLag time.Duration
+
 	// MetricLag is how long after a call has ended it shows in CloudWatch;
 	// zero: a minute, negative: at once.
 	MetricLag time.Duration

@@ -220,6 +220,31 @@ func TestContentFromS3(t *testing.T) {
 	code(t, from("l.zip", types.S3ObjectStorageModeReference), "InvalidParameterValueException") // the bucket keeps no versions
 }
 
+// What was just published may be missing from lists; by its number it is there.
+func TestTheListsLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := awssim.New(awssim.Options{ListLag: time.Minute})
+		w.PutLayerVersion(awssim.LayerVersion{Name: "l"})
+		c := client(w)
+		made, err := c.PublishLayerVersion(t.Context(), &lambda.PublishLayerVersionInput{LayerName: aws.String("l"), Content: &types.LayerVersionContentInput{ZipFile: awssim.Zip(map[string]string{"a": "b"})}})
+		must(t, err)
+		listed := func() int {
+			out, err := c.ListLayerVersions(t.Context(), &lambda.ListLayerVersionsInput{LayerName: aws.String("l")})
+			must(t, err)
+			return len(out.LayerVersions)
+		}
+		if n := listed(); n != 1 {
+			t.Errorf("%d listed at once, want the seeded one", n)
+		}
+		_, err = c.GetLayerVersion(t.Context(), &lambda.GetLayerVersionInput{LayerName: aws.String("l"), VersionNumber: aws.Int64(made.Version)})
+		must(t, err)
+		time.Sleep(time.Minute) // virtual
+		if n := listed(); n != 2 {
+			t.Errorf("%d listed after a minute, want 2", n)
+		}
+	})
+}
+
 // The index of the tagging API lags, and remembers what is gone.
 func TestTheTagIndexIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -85,5 +86,42 @@ func TestWhatIsNotListedIsTakenAtItsWord(t *testing.T) {
 	}
 	if c.Listed() || c.Live(98) || c.Label(98) != "" {
 		t.Error("nothing is known of it")
+	}
+}
+
+// A list may lack what was just published. What the past or Git has a number of is asked
+// for by that number before it counts as missing, and nothing else is.
+func TestUnlisted(t *testing.T) {
+	past := map[string]int64{"1.4.0": 1, "1.4.1": 2, "1.6.0": 4}
+	for _, tt := range []struct {
+		ask   string
+		live  []string
+		known map[string]int64
+		want  []int64
+	}{
+		{"1.6.0", []string{"v1.4.0", "v1.4.1", "v1.5.0"}, nil, []int64{4}},
+		{"1.6.0", []string{"v1.4.0", "v1.4.1", "v1.5.0", "v1.6.0"}, nil, nil},
+		{"1.6.0", []string{"v1.6.0"}, nil, []int64{4}}, // a twin, and not the one that stays
+		{"1.6.0", []string{"v1.4.0"}, map[string]int64{"1.6.0": 9}, []int64{9}},
+		{"1.6.0", []string{"v1.4.0"}, map[string]int64{"1.6.0": 1}, nil},
+		{"1.7.0", []string{"v1.4.0"}, nil, nil},
+		{"1.4.0", []string{"-", "v1.4.1"}, nil, []int64{1}}, // lists need not lag in order
+		{"^1.4", []string{"v1.4.0", "v1.4.1"}, nil, []int64{4}},
+		{"latest", []string{"v1.4.0", "-", "v1.5.0"}, nil, []int64{4}},
+		{"latest", []string{"-", "-", "-", "-", "v1.7.0"}, nil, nil}, // what was deleted is older than what is there
+		{"4", []string{"v1.4.0"}, nil, []int64{4}},
+		{"none", []string{"v1.4.0"}, nil, nil},
+	} {
+		v, err := desired.ParseVersion(tt.ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := New(desired.LayerWish{Name: "common", Layer: common, Known: tt.known}, live(tt.live...), past)
+		if got := c.Unlisted(v); !slices.Equal(got, tt.want) {
+			t.Errorf("%s of %v asks for %v, want %v", tt.ask, tt.live, got, tt.want)
+		}
+	}
+	if got := New(desired.LayerWish{Name: "common", Layer: common}, &state.Snapshot{}, past).Unlisted(desired.Version{Kind: desired.Number, Number: 4}); got != nil {
+		t.Errorf("of a layer that is not listed %v is asked for", got)
 	}
 }

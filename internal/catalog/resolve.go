@@ -101,6 +101,15 @@ func (c Catalog) Label(n int64) string {
 	return c.labels[n]
 }
 
+// Mentioned returns the semantic version that a number's Description names without
+// beginning with it, so that it is not taken for the number's own; "" = none.
+func (c Catalog) Mentioned(n int64) string {
+	if sv := c.inside[n]; sv != nil {
+		return sv.String()
+	}
+	return ""
+}
+
 // Show writes a number as people compare it, see words.Version.
 func (c Catalog) Show(n int64) string { return words.Version(n, c.Label(n)) }
 
@@ -147,6 +156,40 @@ func (c Catalog) Find(text string) (n, twin int64, ok bool) {
 		return n, 0, true
 	}
 	return highest, 0, highest > 0
+}
+
+// Unlisted returns the numbers that v would stand for, by what Git and the past have of
+// them, and that the list of versions lacks: it may not have yet what was published a
+// moment ago, so that AWS is to be asked for them by number. Of those that a range may
+// choose only such count as are newer than all of the list: the others were deleted.
+func (c Catalog) Unlisted(v desired.Version) (numbers []int64) {
+	add := func(n int64) {
+		if n > 0 && !c.Live(n) {
+			numbers = append(numbers, n)
+		}
+	}
+	switch {
+	case !c.listed:
+	case v.Kind == desired.Number:
+		add(v.Number)
+	case v.Kind == desired.Exact:
+		n, known := c.wish.Known[v.Semver.String()]
+		if !known {
+			n = c.fixed[v.Semver.String()]
+		}
+		add(n)
+	case v.Kind == desired.Range || v.Kind == desired.Latest:
+		var newest int64
+		for _, live := range c.layer.Versions {
+			newest = max(newest, live.Number)
+		}
+		for _, text := range slices.Sorted(maps.Keys(c.fixed)) {
+			if c.fixed[text] > newest {
+				add(c.fixed[text])
+			}
+		}
+	}
+	return numbers
 }
 
 // best returns the highest semantic version for which accept holds, leaving out
@@ -233,7 +276,7 @@ func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resoluti
 	switch {
 	case ok:
 		return Resolution{Number: n, Semver: sv.String(), Twin: twin}
-	case c.wish.Source == nil || !c.listed:
+	case !c.wish.Source.Has(sv) || !c.listed:
 		return Resolution{Problem: c.notFound(sv.String(), at)}
 	}
 	if p := c.contradicted(sv.String(), at); p != nil {

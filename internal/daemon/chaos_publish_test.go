@@ -1,10 +1,7 @@
 package daemon_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"testing"
@@ -42,7 +39,7 @@ func TestChaosOfPublishing(t *testing.T) {
 	if !maps.Equal(baseline.applied, want) || baseline.late != 0 {
 		t.Fatalf("the story is not what is meant: %+v", baseline)
 	}
-	for _, call := range []string{"aws PublishLayerVersion", "aws S3 GET", "store create published"} {
+	for _, call := range []string{"aws PublishLayerVersion", "aws GetObject", "store create published"} {
 		if !slices.Contains(baseline.calls[first-1:last], call) {
 			t.Errorf("%s is not among the calls that are killed: %v", call, baseline.calls[first-1:last])
 		}
@@ -67,7 +64,7 @@ func publishStory(t *testing.T, n int, after bool) (out outcome, first, last int
 		}
 		bucket := "artifacts-" + r
 		sim.world.PutBucket(awssim.Bucket{Region: r, Name: bucket, Versioning: "Enabled"})
-		sim.world.PutObject(bucket, "1.5.0.zip", archiveOf(t, "1.5.0"))
+		sim.world.PutObject(bucket, "1.5.0.zip", archiveOf("1.5.0"))
 	}
 	for _, name := range []string{"makoto-a", "makoto-b", "makoto-c"} {
 		sim.world.PutFunction(awssim.Function{Name: name, Layers: []string{sim.world.LayerARN("makoto-common-dev", 4)}})
@@ -102,22 +99,8 @@ func publishStory(t *testing.T, n int, after bool) (out outcome, first, last int
 	return out, first, last
 }
 
-func archiveOf(t *testing.T, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("python/common.py")
-	if err == nil {
-		_, err = io.WriteString(f, text)
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+// archiveOf returns a small archive of a layer.
+func archiveOf(text string) []byte { return awssim.Zip(map[string]string{"python/common.py": text}) }
 
 // publishing asks for a version of makoto-common that may have to be published.
 func (sim *simulation) publishing(version string) {
@@ -145,7 +128,7 @@ func TestPublishAtOnce(t *testing.T) {
 		sim.repo = sim.git.Add("acme/layers")
 		for _, r := range publishRegions {
 			sim.world.PutBucket(awssim.Bucket{Region: r, Name: "artifacts-" + r})
-			sim.world.PutObject("artifacts-"+r, "1.5.0.zip", archiveOf(t, "1.5.0"))
+			sim.world.PutObject("artifacts-"+r, "1.5.0.zip", archiveOf("1.5.0"))
 		}
 		sim.world.PutFunction(awssim.Function{Name: "makoto-a"})
 		sim.publishing("1.5.0")

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -146,6 +147,8 @@ type simulation struct {
 	// where they log as well.
 	holder *lease.Identity
 	log    io.Writer
+	// aws, when not nil, is the AWS of a process in place of world's.
+	aws func(*recordedProcess) http.RoundTripper
 }
 
 // recordedProcess is a process with a list of its calls.
@@ -305,13 +308,19 @@ func (sim *simulation) start(n int, after bool) *recordedProcess {
 	ctx, cancel := context.WithCancel(sim.Context())
 	p := &recordedProcess{process: &process{name: fmt.Sprint("process-", len(sim.all)+1), cancel: cancel, done: make(chan struct{}), killAt: n, after: after, reload: sim.holder != nil}}
 	sim.all = append(sim.all, p)
-	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p, "git", sim.git.Transport()}})
+	source, err := gitrepo.New(gitrepo.Options{URL: "http://git.test/acme/layers", HTTP: named{p: p, to: sim.git.Transport()}})
 	if err != nil {
 		sim.Fatal(err)
 	}
+	var cloud http.RoundTripper
+	if sim.aws != nil {
+		cloud = sim.aws(p)
+	} else {
+		cloud = sim.world.Transport()
+	}
 	cfg := aws.Config{
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
-		HTTPClient:  &http.Client{Transport: named{p, "aws", sim.world.Transport()}},
+		HTTPClient:  &http.Client{Transport: named{p, cloud, awssim.New(awssim.Options{})}},
 	}
 	log := io.Writer(testLog{sim.T, p.name})
 	if sim.log != nil {
@@ -468,53 +477,23 @@ func (sim *simulation) lists() map[string][]string {
 
 // named is HTTP that says which call it is.
 type named struct {
-	p       *recordedProcess
-	service string
-	to      http.RoundTripper
+	p  *recordedProcess
+	to http.RoundTripper
+	// reads, when not nil, is an AWS that knows what its requests ask for; nil = Git.
+	reads *awssim.World
 }
 
 func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
-	n.p.say(n.service + " " + operation(n.service, r))
+	name := "git " + path.Base(r.URL.Path)
+	if n.reads != nil {
+		call, again, err := n.reads.Read(r)
+		if err != nil {
+			return nil, err
+		}
+		name, r = "aws "+call.Operation, again
+	}
+	n.p.say(name)
 	return wire{n.p.process, n.to}.RoundTrip(r)
-}
-
-// operation names a request the way AWS and Git do.
-func operation(service string, r *http.Request) string {
-	path := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	last := path[len(path)-1]
-	switch {
-	case service == "git":
-		return last
-	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
-		return "GetCallerIdentity"
-	case r.URL.Query().Has("find"):
-		return "GetLayerVersionByArn"
-	case len(path) == 3 && path[1] == "functions":
-		return "GetFunction"
-	case len(path) == 5 && path[3] == "aliases":
-		return map[string]string{http.MethodPut: "UpdateAlias", http.MethodGet: "GetAlias"}[r.Method]
-	case last == "versions" && path[1] == "functions" && r.Method == http.MethodPost:
-		return "PublishVersion"
-	case last == "versions" && path[1] == "functions":
-		return "ListVersionsByFunction"
-	case last == "versions" && r.Method == http.MethodPost:
-		return "PublishLayerVersion"
-	case len(path) == 5 && path[1] == "layers" && path[3] == "versions" && r.Method == http.MethodGet:
-		return "GetLayerVersion"
-	case strings.HasSuffix(last, ".zip"):
-		return "S3 " + r.Method
-	case r.Method == http.MethodDelete:
-		return "DeleteLayerVersion"
-	case r.Method == http.MethodPut:
-		return "UpdateFunctionConfiguration"
-	}
-	if name := map[string]string{
-		"functions": "ListFunctions", "aliases": "ListAliases", "policy": "GetLayerVersionPolicy", "versions": "ListLayerVersions",
-		"invocations": "Invoke", "provisioned-concurrency": "ListProvisionedConcurrencyConfigs", "code-signing-configs": "ListCodeSigningConfigs",
-	}[last]; name != "" {
-		return name
-	}
-	return r.Method + " " + r.URL.Path
 }
 
 // namedDisk returns a store as p sees it, with the names of its calls in p's list.

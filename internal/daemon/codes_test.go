@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"debug/elf"
@@ -28,6 +27,7 @@ import (
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/archivetest"
 	"github.com/layerd/layerd/internal/artifact"
+	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/desired/gitrepo"
@@ -173,18 +173,7 @@ func wrongArchives(t *testing.T, dev func(layer, text string) fstest.MapFS, wish
 		files[name] = &fstest.MapFile{Data: data}
 		worlds[code] = files
 	}
-	zipped := func(name string, data []byte) []byte {
-		var b bytes.Buffer
-		z := zip.NewWriter(&b)
-		w, err := z.Create(name)
-		if err == nil {
-			_, err = w.Write(data)
-		}
-		if err := errors.Join(err, z.Close()); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
+	zipped := func(name string, data []byte) []byte { return awssim.Zip(map[string][]byte{name: data}) }
 	const at, python = "dist/8.8.8.zip", "artifact: dist/${VERSION}.zip\ncompatible_runtimes: [python3.12]\n"
 	with("artifact_missing", python, "dist/other.zip", nil)
 	with("artifact_invalid", python, at, []byte("no zip"))

@@ -45,7 +45,7 @@ func TestP8Reload(t *testing.T) {
 	if testing.Short() {
 		t.Skip("hundreds of stories take half a minute")
 	}
-	step, first, pairs, turn := stride(t), 1, 7, 0
+	step, first, pairs, turn := stride(t), 1, 14, 0 // each of both, once
 	if nightly.On() && os.Getenv(chaosVar) == "" {
 		// A reload is no death: what it meets differs little from one call to the next.
 		// In five nights each call has had its turn, and in three each pair.

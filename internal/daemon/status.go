@@ -191,7 +191,7 @@ func (g StatusReader) accounts(ctx context.Context, known map[string]bool) ([]pr
 		if v.By.Repository != g.Repository {
 			v.Looked = nil // environments of the same names, of another repository
 		}
-		list = append(list, present.AccountFacts{Account: account, View: v})
+		list = append(list, present.AccountFacts{Account: account, View: v, ByHand: v.By.ByHand()})
 	}
 	return list, nil
 }

@@ -80,6 +80,8 @@ func (l *logText) String() string {
 	return l.text.String()
 }
 
+func (l *logText) count(text string) int { return strings.Count(l.String(), text) }
+
 // errorLog keeps what was logged as an error.
 type errorLog struct{ logText }
 

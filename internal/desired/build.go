@@ -26,6 +26,7 @@ type builder struct {
 	limits             limits
 	zone               *time.Location // of the key timezone; nil = there is none
 	problems           []Problem
+	shares             []shareEntry // each entry of share_with, see sharedWithOwner
 }
 
 // problem adds an error at a place. One in another file than the

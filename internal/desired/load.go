@@ -60,7 +60,8 @@ type built struct {
 	Environment
 	uses []string // names of its layers
 	// loose is true when one of them has no layer.yaml we could read.
-	loose bool
+	loose  bool
+	shares []shareEntry // of all layers
 }
 
 // Load reads the repository whose root is fsys. It never panics and never
@@ -325,6 +326,7 @@ func (l *loader) region(name, file, region string, root *node) {
 		e.uses = append(e.uses, layer)
 		e.loose = e.loose || !expanded.Get("layers", layer).Has("arn") && l.byName[layer] == nil
 	}
+	e.shares = b.shares
 	l.wishes = append(l.wishes, e)
 	l.add(b.problems...)
 }

@@ -168,6 +168,7 @@ func (r *Repository) Tree(parts []Part) (t Tree) {
 	slices.SortStableFunc(l.wishes, func(a, b built) int { return strings.Compare(a.Name, b.Name) })
 	l.afterCycles(l.after)
 	l.ownership()
+	l.sharedWithOwner()
 	t = l.tree()
 	if r.broken != nil {
 		t.Environments, t.Problems = nil, append(t.Problems, *r.broken)

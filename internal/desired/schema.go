@@ -40,6 +40,9 @@ func explain(keyword string, path []string, root *node) (*node, *formError) {
 	if keyword == "maximum" || keyword == "exclusiveMaximum" {
 		return explainShare(n)
 	}
+	if keyword == "type" || keyword == "minLength" {
+		return n, explainShareWith(n)
+	}
 	if keyword != "pattern" {
 		return nil, nil
 	}

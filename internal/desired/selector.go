@@ -1,7 +1,9 @@
 package desired
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/layerd/layerd/internal/state"
@@ -38,6 +40,26 @@ func (s *Selector) match(f *state.Function, layer state.LayerARN) bool {
 		return false
 	}
 	return !s.Attached || f.Layers.Index(layer) >= 0
+}
+
+// Text returns a selector much as it stands in the file.
+func (s Selector) Text() string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
+		parts = append(parts, "tag "+key+"="+s.Tags[key])
+	}
+	for _, x := range [][2]string{{"name ", s.Name}, {"runtime ", s.Runtime}, {"architecture ", s.Architecture}} {
+		if x[1] != "" {
+			parts = append(parts, x[0]+x[1])
+		}
+	}
+	if s.Attached {
+		parts = append(parts, "attached")
+	}
+	if len(parts) == 1 && s.Name != "" {
+		return s.Name
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Selects reports whether the wish chooses f.
@@ -85,6 +107,11 @@ func matchAny(list []Selector, f *state.Function, layer state.LayerARN) bool {
 		}
 	}
 	return false
+}
+
+// LeavesAlone reports whether unmanaged lists a layer version, by itself or by its layer.
+func (e *Environment) LeavesAlone(v state.LayerVersionARN) bool {
+	return slices.ContainsFunc(e.Unmanaged, func(u string) bool { return Glob(u, string(v)) || Glob(u, string(v.Layer())) })
 }
 
 // Wants returns the version f should have by this wish: a pin's if one covers

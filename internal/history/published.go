@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/layerd/layerd/internal/apply"
@@ -27,6 +28,9 @@ type publishedDoc struct {
 	// as a record that wants it has no end, and what AWS refused may be mended.
 	Published bool                 `json:"published,omitempty"`
 	Claims    map[string]time.Time `json:"claims,omitempty"` // by record, while Published is false
+	// Versions are those that came of it, of every account and Region: what else is called
+	// by this name, as known in Git may, need not have this content.
+	Versions []state.LayerVersionARN `json:"versions,omitempty"`
 }
 
 func (l *Log) publishedKey(layer, semver string) string {
@@ -47,6 +51,20 @@ func (l *Log) Published(ctx context.Context, layer string, semvers ...string) (m
 		}
 	}
 	return found, nil
+}
+
+// ContentOf returns the SHA-256 of a layer version that was published under a semantic
+// version of the layer, by its name in Git; empty = nobody knows, since layerd did not
+// publish it, or under another one.
+func (l *Log) ContentOf(ctx context.Context, layer, semver string, v state.LayerVersionARN) (sha256 string, err error) {
+	d, _, err := docs[publishedDoc](l).Get(ctx, l.publishedKey(layer, semver))
+	if err != nil {
+		return "", fmt.Errorf("read what %s %s is: %w", layer, semver, err)
+	}
+	if !slices.Contains(d.Versions, v) {
+		return "", nil
+	}
+	return d.SHA256, nil
 }
 
 // publishes returns the publish that a record is about; nil = it is about something
@@ -119,18 +137,13 @@ func (l *Log) settleClaim(ctx context.Context, id string, rec record, out apply.
 	if s == nil {
 		return nil
 	}
-	came := out.Status == plan.StatusApplied
 	err := docs[publishedDoc](l).Update(ctx, l.publishedKey(s.Layer, s.ToVersion), func(d *publishedDoc) bool {
 		_, claimed := d.Claims[id]
 		switch {
-		case came && (d.SHA256 == "" || d.SHA256 == s.SHA256):
-			if d.Published {
+		case out.Status == plan.StatusApplied && (d.SHA256 == "" || d.SHA256 == s.SHA256):
+			if !d.came(rec, out.Published) {
 				return false
 			}
-			if d.SHA256 == "" {
-				*d = publishedDoc{SHA256: s.SHA256, Environment: rec.Environment, Region: rec.Region, Commit: rec.asking(), At: rec.Started}
-			}
-			d.Published, d.Claims = true, nil
 		case !claimed:
 			return false
 		default:
@@ -146,6 +159,22 @@ func (l *Log) settleClaim(ctx context.Context, id string, rec record, out apply.
 		return fmt.Errorf("note what %s %s is: %w", s.Layer, s.ToVersion, err)
 	}
 	return nil
+}
+
+// came notes that a publish came through, and reports whether that was news.
+func (d *publishedDoc) came(rec record, v state.LayerVersionARN) bool {
+	listed := v == "" || slices.Contains(d.Versions, v)
+	if d.Published && listed {
+		return false
+	}
+	if d.SHA256 == "" {
+		*d = publishedDoc{SHA256: rec.Steps[0].SHA256, Environment: rec.Environment, Region: rec.Region, Commit: rec.asking(), At: rec.Started}
+	}
+	d.Published, d.Claims = true, nil
+	if !listed {
+		d.Versions = append(d.Versions, v)
+	}
+	return true
 }
 
 // applyPublishToPast notes which number the semantic version is, so that it stays this

@@ -73,6 +73,20 @@ func TestPublishIsRemembered(t *testing.T) {
 			break // it knows the record no more
 		}
 	}
+	// Only what came of it has the content: not another number, Region or account, and not
+	// what another version is.
+	for v, want := range map[state.LayerVersionARN]string{
+		common.Version(7): sumOf("a"), common.Version(6): "",
+		state.NewLayerARN("aws", "us-east-1", "123456789012", common.Name()).Version(7): "",
+		state.NewLayerARN("aws", "eu-west-1", "210987654321", common.Name()).Version(7): "",
+	} {
+		if got, err := l.ContentOf(t.Context(), "makoto-common", "1.4.2", v); err != nil || got != want {
+			t.Errorf("content of %s: %q, %v; want %q", v, got, err, want)
+		}
+	}
+	if got, err := l.ContentOf(t.Context(), "makoto-common", "1.4.3", common.Version(7)); err != nil || got != "" {
+		t.Errorf("content of another version: %q, %v", got, err)
+	}
 	e := collect(t, l.Entries(t.Context(), history.Query{}))[0]
 	if e.To != common.Version(7) || e.ToNumber != 7 || e.Status != plan.StatusApplied || e.Artifact != "s3://artifacts/common/1.4.2.zip" || e.SHA256 != sumOf("a") || e.Function != "" {
 		t.Errorf("the entry: %+v", e)
@@ -294,4 +308,32 @@ func killPublish(t *testing.T, n int, after, lost bool) (lived bool) {
 		t.Errorf("call %d: one more round: %v, %d writes to the store", n, err, c.writes)
 	}
 	return !first.dead
+}
+
+// Each account and Region where a version is published has its own number, and all of them
+// the one content.
+func TestContentOfEachPlace(t *testing.T) {
+	l := history.Open(store.NewMemory(), repo)
+	elsewhere := state.NewLayerARN("aws", "us-east-1", "210987654321", "makoto-common")
+	for i, layer := range []state.LayerARN{common, elsewhere} {
+		step := publish("a")
+		step.LayerARN, step.To = layer, layer.Unpublished(sumOf("a"))
+		r := begin(t, l)
+		id, err := r.Begin(t.Context(), apply.Intent{Steps: []plan.Step{step}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := published(0)
+		out.Published = layer.Version(int64(i + 7))
+		if err := r.Finish(t.Context(), id, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for v, want := range map[state.LayerVersionARN]string{
+		common.Version(7): sumOf("a"), elsewhere.Version(8): sumOf("a"), common.Version(8): "", elsewhere.Version(7): "",
+	} {
+		if got, err := l.ContentOf(t.Context(), "makoto-common", "1.4.2", v); err != nil || got != want {
+			t.Errorf("content of %s: %q, %v; want %q", v, got, err, want)
+		}
+	}
 }

@@ -122,12 +122,9 @@ func (w AdoptWorld) adopt(wish *desired.LayerWish) (a Adoption, differs bool, er
 func (w AdoptWorld) nothing() error {
 	var extra []string
 	for _, v := range w.Function.Layers {
-		named := false
+		named := w.Want.LeavesAlone(v)
 		for i := range w.Want.Layers {
 			named = named || v.Of(w.Want.Layers[i].Layer)
-		}
-		for _, u := range w.Want.Unmanaged {
-			named = named || desired.Glob(u, string(v)) || desired.Glob(u, string(v.Layer()))
 		}
 		if !named {
 			extra = append(extra, string(v))

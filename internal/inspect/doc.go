@@ -54,6 +54,7 @@
 //	no_layers                  the function has no layers
 //	not_attached               Git asks for a layer that the function does not have
 //	not_examined               a compiled file that is too large to look into
+//	not_selected               no layer of the environment selects the function
 //	not_wanted                 a layer of this environment that Git does not ask for here
 //	one_architecture           a compiled file in a layer for several architectures
 //	other_layer                the archive says that it is another layer's, or another version's

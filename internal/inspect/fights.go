@@ -1,18 +1,13 @@
 package inspect
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/strictyaml"
 )
 
 // Fight is another tool that writes the layers of functions which layerd is to manage, or
@@ -165,111 +160,4 @@ func quoted(layers state.Layers) string {
 		list = append(list, `"`+string(l)+`"`)
 	}
 	return strings.Join(list, ", ")
-}
-
-// layersProperty returns the lines that a template has to have.
-func layersProperty(layers state.Layers) string {
-	lines := []string{"Layers:"}
-	for _, l := range layers {
-		lines = append(lines, "  - "+string(l))
-	}
-	return strings.Join(lines, "\n")
-}
-
-// StackFights finds, by the tags that CloudFormation leaves, the stacks whose functions
-// are to be managed. The tags have to be in the snapshots.
-func StackFights(t Territory) (fights []Fight) {
-	stacks := map[string]*Fight{}
-	for _, s := range t.Regions {
-		for _, f := range s.Functions {
-			stack := f.Tags["aws:cloudformation:stack-name"]
-			if stack == "" || !t.Manages(s.Region, f.Name) {
-				continue
-			}
-			where := stack + " (" + s.Region + ")"
-			if stacks[where] == nil {
-				stacks[where] = &Fight{Tool: "cloudformation", Where: where, Peace: layersProperty(f.Layers),
-					Message: "a deploy that changes Layers in the template, and each with REVERT_DRIFT, puts back what the template says; one that names what is live is at peace"}
-			}
-			stacks[where].Functions = append(stacks[where].Functions, s.Region+"/"+f.Name)
-		}
-	}
-	for _, where := range sortedKeys(stacks) {
-		fights = append(fights, *stacks[where])
-	}
-	return fights
-}
-
-// maxTemplate is more than CloudFormation takes, which is a mebibyte.
-const maxTemplate = 4 << 20
-
-// TemplateFights finds the functions with Layers in a CloudFormation or SAM template, in
-// YAML or JSON.
-func TemplateFights(file string, data []byte, t Territory) ([]Fight, error) {
-	if len(data) > maxTemplate {
-		return nil, errors.New("it is larger than CloudFormation takes")
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" ")) // which YAML has none of, between the tokens of JSON
-	}
-	root, err := strictyaml.ParseLoose(data)
-	if err != nil {
-		return nil, fmt.Errorf("it is not YAML or JSON: %w", err)
-	}
-	resources := root.Get("Resources")
-	if resources == nil {
-		return nil, errors.New("it is no template: it has no Resources")
-	}
-	fights := []Fight{}
-	global := root.Get("Globals", "Function", "Layers")
-	for i, logical := range resources.Keys {
-		r := resources.Get(logical)
-		kind := r.Get("Type")
-		if kind == nil || i >= len(resources.Items) || kind.Text != "AWS::Lambda::Function" && kind.Text != "AWS::Serverless::Function" {
-			continue
-		}
-		at := r.Get("Properties", "Layers")
-		if at == nil && kind.Text == "AWS::Serverless::Function" {
-			at = global
-		}
-		if at == nil {
-			continue
-		}
-		if f, ok := t.template(logical, r.Get("Properties", "FunctionName")); ok {
-			f.Where = fmt.Sprintf("%s:%d", file, at.Line)
-			fights = append(fights, f)
-		}
-	}
-	slices.SortStableFunc(fights, func(a, b Fight) int { return cmp.Compare(a.Where, b.Where) })
-	return fights, nil
-}
-
-// substitution is what !Sub puts in at deploy time.
-var substitution = regexp.MustCompile(`\$\{[^}]*\}`)
-
-// template returns the fight about one function of a template. ok is false where it is
-// certain that none of its functions is managed.
-func (t Territory) template(logical string, name *strictyaml.Loose) (f Fight, ok bool) {
-	glob, sure := "*-"+logical+"-*", false // what CloudFormation makes of it
-	if name != nil {
-		text := name.Text
-		if sub := name.Get("Fn::Sub"); sub != nil {
-			text = sub.Text
-		}
-		if text != "" && (name.Tag == "!!str" || name.Tag == "!Sub" || name.Mapping) {
-			glob, sure = substitution.ReplaceAllString(text, "*"), true
-		}
-	}
-	names, layers := t.functions(func(_ string, f state.Function) bool { return desired.Glob(glob, f.Name) })
-	f = Fight{Tool: "cloudformation", Functions: names, Peace: layersProperty(layers),
-		Message: logical + " has Layers: a deploy that changes them there, and each with REVERT_DRIFT, puts back what the template says"}
-	switch {
-	case len(names) > 1:
-		f.Message += "; each of the functions has to have its own layers there"
-	case len(names) == 0 && !sure && name != nil:
-		f.Functions, f.Message = []string{}, f.Message+"; which function it is, the template does not say"
-		f.Peace = "Layers: the ARNs that are live, or no Layers at all"
-		return f, true
-	}
-	return f, len(names) > 0
 }

@@ -35,6 +35,8 @@ type Subject struct {
 	// Environment is the one in Git, nil without a repository; Wants is what it asks for.
 	Environment *desired.Environment
 	Wants       []Want
+	// Beside are the other environments of the same account and Region that select it.
+	Beside []string
 	// Layerd returns a command of ours as the reader's own command line would have it.
 	Layerd func(parts ...string) string
 }
@@ -170,6 +172,7 @@ func Function(s Subject) Examination {
 		x.health()
 		x.runtime()
 		x.attached()
+		x.selected()
 		x.wanted()
 		x.served()
 		for i := range x.Layers {

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"archive/zip"
 	"bytes"
 	"debug/elf"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/archivetest"
+	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/state"
 )
@@ -30,21 +30,8 @@ var examinedAt = time.Date(2026, 11, 30, 3, 0, 0, 0, time.UTC)
 // packed opens a real zip of files.
 func packed(t *testing.T, files map[string]string) Archive {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		w, err := z.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte(files[name])); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	c, err := archive.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	data := awssim.Zip(files)
+	c, err := archive.Open(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,6 +268,72 @@ func TestFunctionFindings(t *testing.T) {
 				t.Errorf("healthy is %v with %+v", e.Healthy(), e.Findings)
 			}
 		})
+	}
+}
+
+// A function that the environment selects for nothing is named as such, with the lines that
+// pass it by and the one that would select it; where another environment has it, that one.
+func TestNotSelected(t *testing.T) {
+	at := func(line int) desired.Position { return desired.Position{File: "environments/prod.yaml", Line: line} }
+	wish := func(change func(*desired.LayerWish)) desired.Environment {
+		w := desired.LayerWish{Name: "makoto-common", Layer: ownLayer, Functions: []desired.Selector{{Name: "other-*", At: at(9)}}, At: at(8)}
+		change(&w)
+		return desired.Environment{Name: "prod", File: "environments/prod.yaml", Layers: []desired.LayerWish{w}}
+	}
+	for _, c := range []struct {
+		name           string
+		env            desired.Environment
+		beside         []string
+		evidence, help string
+		selected       bool
+	}{
+		{name: "selected", env: wish(func(w *desired.LayerWish) { w.Functions[0].Name = "makoto-*" }), selected: true},
+		{name: "another name", env: wish(func(*desired.LayerWish) {}), evidence: "environments/prod.yaml:9: makoto-common selects other-*", help: "functions of a layer in environments/prod.yaml:\n- \"makoto-chat-prod\""},
+		{name: "by tag", env: wish(func(w *desired.LayerWish) {
+			w.Functions = []desired.Selector{{Tags: map[string]string{"team": "x"}, At: at(10)}, {Name: "a"}}
+		}), evidence: "environments/prod.yaml:10: makoto-common selects tag team=x and 1 more", help: "- \"makoto-chat-prod\""},
+		{name: "taken away", env: wish(func(w *desired.LayerWish) {
+			w.Functions[0].Name, w.Except = "makoto-*", []desired.Selector{{Name: "*-chat-*", At: at(12)}}
+		}), evidence: "environments/prod.yaml:12 takes it from makoto-common: except *-chat-*", help: "let except of makoto-common"},
+		{name: "no selector", env: wish(func(w *desired.LayerWish) { w.Functions = nil }), evidence: "makoto-common has no functions", help: "makoto-chat-prod"},
+		{name: "another environment's", env: wish(func(*desired.LayerWish) {}), beside: []string{"dev"}, evidence: "selects other-*", help: "layerd doctor makoto-chat-prod --env dev"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := healthySubject(t)
+			c.env.Alias, s.Environment, s.Beside, s.Wants = "live", &c.env, c.beside, nil
+			i := slices.IndexFunc(Function(s).Findings, func(f Finding) bool { return f.Code == "not_selected" })
+			if c.selected {
+				if i >= 0 {
+					t.Error("found of one that is selected")
+				}
+				return
+			}
+			if i < 0 {
+				t.Fatal("not found")
+			}
+			f := Function(s).Findings[i]
+			if f.Severity != Warning || !strings.Contains(strings.Join(f.Evidence, "\n"), c.evidence) || !strings.Contains(f.Advice+f.Command, c.help) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+// A vendor's layer that unmanaged lists, whole or as a pattern, needs no advice to list it.
+func TestVendorThatIsUnmanaged(t *testing.T) {
+	for _, pattern := range []string{"", string(vendorLayer), string(vendorLayer.Version(98)), "arn:aws:lambda:*:464622532012:layer:*"} {
+		s := healthySubject(t)
+		s.attach(Attached{ARN: vendorLayer.Version(98), Archive: packed(t, map[string]string{"python/datadog_lambda/__init__.py": "x"})})
+		env := *s.Environment
+		if pattern != "" {
+			env.Unmanaged = []string{"arn:aws:lambda:*:1:layer:other", pattern}
+		}
+		s.Environment = &env
+		for _, f := range Function(s).Findings {
+			if f.Code == "written_by_vendor" && strings.Contains(f.Advice, "list it under unmanaged") != (pattern == "") {
+				t.Errorf("unmanaged %q: %s", pattern, f.Advice)
+			}
+		}
 	}
 }
 

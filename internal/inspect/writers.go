@@ -14,9 +14,14 @@ func (x *exam) writers() {
 	x.terraform()
 	for _, l := range x.Function.Layers {
 		if v, ok := vendorOf(l); ok && !x.wants(l) {
-			x.add(Finding{Code: "written_by_vendor", Severity: Note, Subject: x.Name, Evidence: []string{string(l)}, Command: x.why(),
+			f := Finding{Code: "written_by_vendor", Severity: Note, Subject: x.Name, Evidence: []string{string(l)}, Command: x.why(),
 				Message: fmt.Sprintf("%s is attached, which %s of %s puts there by itself: it may rewrite the list at any time", l.Layer().Name(), v.tool, v.name),
-				Advice:  "let one of the two write layers: list it under unmanaged and keep the tool, or wish it in Git and switch the tool off"})
+				Advice:  "let one of the two write layers: list it under unmanaged and keep the tool, or wish it in Git and switch the tool off"}
+			if x.Environment != nil && x.Environment.LeavesAlone(l) {
+				f.Evidence = append(f.Evidence, "unmanaged in "+x.Environment.File+" lists it")
+				f.Advice = "nothing is to be done: unmanaged lists it, and layerd leaves it where it is"
+			}
+			x.add(f)
 		}
 	}
 	switch w := x.Writer; {

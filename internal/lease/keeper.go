@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/store"
@@ -33,6 +34,12 @@ type Holder struct {
 	// Process is which process it is; nil = not known, as older layerds left it.
 	Process *Process `json:"process,omitempty"`
 }
+
+// ByApply ends the Name of a holder that is a single run by hand, and no daemon.
+const ByApply = " (apply)"
+
+// ByHand reports whether the holder is a single run by hand.
+func (h Holder) ByHand() bool { return strings.HasSuffix(h.Name, ByApply) }
 
 // View is a lease as somebody sees it who may not have it.
 type View struct {

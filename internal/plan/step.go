@@ -61,6 +61,9 @@ type Result struct {
 	// MayBeAll reports that the error may be of one function or of all: a right is
 	// missing, or no answer came.
 	MayBeAll bool
+	// Alike reports that AWS refused a grant for whom it is for, or since a right is
+	// missing: it would refuse the same on every version of the layer.
+	Alike bool
 	// Untried reports that the step was left out, for something that is not its own:
 	// it was stopped, or another met what is of all.
 	Untried bool

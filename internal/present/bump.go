@@ -19,6 +19,7 @@ type Bump struct {
 	Notes         []string     `json:"notes"`   // what is not known
 	Written       []string     `json:"written"` // files
 	Tag           string       `json:"tag"`     // that was made; empty: none was
+	Hints         []string     `json:"hints"`   // what comes next, or why nothing was written
 }
 
 // BumpCommit is a commit and what it decides.
@@ -36,7 +37,7 @@ type BumpCommit struct {
 func NewBump(layer string, d bump.Decision) Bump {
 	b := Bump{
 		FormatVersion: "1", Layer: layer, PreviousFrom: d.From.Where, Level: d.Level.String(), Reason: d.Reason,
-		Commits: []BumpCommit{}, Notes: []string{}, Written: []string{},
+		Commits: []BumpCommit{}, Notes: []string{}, Written: []string{}, Hints: []string{},
 	}
 	if d.Version != nil {
 		b.Version = d.Version.String()
@@ -61,6 +62,8 @@ func (p *Page) Bump(b Bump) {
 	switch {
 	case b.Version == "" && b.Previous == "":
 		p.Linef(0, "%s: nothing to release: no commit has its folder", p.Bold(b.Layer))
+	case b.Version == "" && b.Tag != "":
+		p.Linef(0, "%s %s, as %s has it", p.Bold(b.Layer), b.Previous, b.PreviousFrom)
 	case b.Version == "":
 		p.Linef(0, "%s %s: nothing to release: %s (%s)", p.Bold(b.Layer), b.Previous, b.Reason, b.PreviousFrom)
 	case b.Previous == "":
@@ -87,6 +90,9 @@ func (p *Page) Bump(b Bump) {
 	}
 	if b.Tag != "" {
 		p.Linef(0, "%s tagged HEAD %s", p.Good("✓"), b.Tag)
+	}
+	for _, hint := range b.Hints {
+		p.Linef(0, "%s", hint)
 	}
 }
 

@@ -57,13 +57,8 @@ func (f Find) Text(o Options) string {
 		f.carrier(p, c, o)
 		p.Blank()
 	}
-	for _, c := range f.Unknown {
-		p.Ends(foreign.Styledf("%s %s %s", p.Warn("?"), p.Bold(layerName(c)), c.Layer.Label(c.Version)), foreign.Styledf("%s %s", c.Account, c.Region))
-		if owner := c.Layer.Layer().Account(); owner != c.Account {
-			p.Linef(4, "of account %s", valueOr(owner, "AWS"))
-		}
-		p.Linef(4, "nobody knows: %s", c.Reason)
-		f.users(p, c, o)
+	for _, group := range unknownGroups(f.Unknown) {
+		f.unknown(p, group, o)
 		p.Blank()
 	}
 	for _, g := range f.Gaps {
@@ -74,6 +69,54 @@ func (f Find) Text(o Options) string {
 	}
 	p.Linef(0, "%s", f.summary(p.Palette))
 	return p.String()
+}
+
+// unknownGroups joins the versions of a layer of which nobody knows for one cause.
+func unknownGroups(unknown []inspect.Carrier) (groups [][]inspect.Carrier) {
+	type key struct{ account, region, layer, cause string }
+	at := map[key]int{}
+	for _, c := range unknown {
+		k := key{c.Account, c.Region, string(c.Layer.Layer()), cause(c)}
+		if c.Number == 0 {
+			k.layer = string(c.Layer) // of AWS's old form, which is one of its own
+		}
+		i, is := at[k]
+		if !is {
+			i = len(groups)
+			at[k], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], c)
+	}
+	return groups
+}
+
+// cause returns why nobody knows, as it is for every version of a layer: the heading has
+// the version's name, which no line of 80 columns has room for.
+func cause(c inspect.Carrier) string {
+	why := strings.ReplaceAll(c.Reason, "read "+string(c.Layer)+": ", "")
+	if l := c.Layer.Layer(); l != "" {
+		why = strings.ReplaceAll(why, string(c.Layer), string(l))
+	}
+	return why
+}
+
+// unknown shows the versions of a layer of which nobody knows for one cause.
+func (f Find) unknown(p *Page, group []inspect.Carrier, o Options) {
+	first := group[0]
+	label := first.Layer.Label(first.Version)
+	if len(group) > 1 {
+		var numbers []int64
+		for _, c := range group {
+			numbers = append(numbers, c.Number)
+		}
+		label = words.Ranges(numbers)
+	}
+	p.Ends(foreign.Styledf("%s %s %s", p.Warn("?"), p.Bold(layerName(first)), label), foreign.Styledf("%s %s", first.Account, first.Region))
+	if owner := first.Layer.Layer().Account(); owner != first.Account {
+		p.Linef(4, "of account %s", valueOr(owner, "AWS"))
+	}
+	p.Linef(4, "nobody knows: %s", cause(first))
+	f.users(p, group, o)
 }
 
 // layerName is the name of a layer; AWS's old form has none that could be cut out.
@@ -95,34 +138,52 @@ func (f Find) carrier(p *Page, c inspect.Carrier, o Options) {
 		}
 		p.Hangf(4, 2, "%s  %s", what, p.Faint(m.At))
 	}
-	f.users(p, c, o)
+	f.users(p, []inspect.Carrier{c}, o)
 }
 
-func (f Find) users(p *Page, c inspect.Carrier, o Options) {
-	if len(c.Users) == 0 {
+// users shows who has versions of a layer; of several, who has which.
+func (f Find) users(p *Page, group []inspect.Carrier, o Options) {
+	type user struct {
+		inspect.User
+		name string
+	}
+	var all []user
+	for _, c := range group {
+		for _, u := range c.Users {
+			name := userName(u)
+			if len(group) > 1 {
+				name = strconv.FormatInt(c.Number, 10) + ": " + name
+			}
+			all = append(all, user{u, foreign.Clean(name)})
+		}
+	}
+	if len(all) == 0 {
 		what := "no function has it"
-		if !c.Live {
+		switch {
+		case len(group) > 1:
+			what = "no function has one of them"
+		case !group[0].Live:
 			what += ", and it is not listed"
 		}
 		p.Linef(4, "%s", p.Faint(what))
 		return
 	}
-	shown := c.Users
+	shown := all
 	if !o.Verbose && len(shown) > fewUsers {
 		shown = shown[:fewUsers]
 	}
 	widest := 0
 	for _, u := range shown {
-		widest = max(widest, foreign.Width(foreign.Clean(userName(u))))
+		widest = max(widest, foreign.Width(u.name))
 	}
 	for _, u := range shown {
 		env := p.Faint(strings.Join(u.Environments, ", "))
 		if len(u.Environments) == 0 {
 			env = p.Warn("in no environment")
 		}
-		p.Hangf(4, 2, "%s  %s", Pad(foreign.Clean(userName(u)), widest), env)
+		p.Hangf(4, 2, "%s  %s", Pad(u.name, widest), env)
 	}
-	if n := len(c.Users) - len(shown); n > 0 {
+	if n := len(all) - len(shown); n > 0 {
 		p.Linef(4, "and %d more: all with -v", n)
 	}
 }

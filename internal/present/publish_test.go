@@ -14,7 +14,7 @@ import (
 
 const contentHash = "9f2c0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab"
 
-// publishing is a plan that publishes and attaches to three functions.
+// publishing is a plan that publishes, attaches to three functions and shares with two.
 func publishing(t *testing.T) plan.Report {
 	t.Helper()
 	arn := layer("makoto-common-prod", 1).Layer()
@@ -32,6 +32,13 @@ func publishing(t *testing.T) plan.Report {
 		s.To = arn.Unpublished(contentHash)
 		r.Steps = append(r.Steps, s)
 	}
+	for _, to := range []string{"210987654321", "o-abc123def4"} {
+		s := held(plan.Step{
+			ID: "share/makoto-common/1.4.2/" + to, Kind: plan.KindShare, Layer: "makoto-common", LayerARN: arn, To: arn.Unpublished(contentHash), ToVersion: "1.4.2",
+			Cause: plan.CauseChange, Reason: "share_with names " + to, Sharing: new(plan.Sharing(state.NewGrant(to))),
+		}, plan.ByOrder, time.Time{}, "waits until makoto-common 1.4.2 is published")
+		r.Steps = append(r.Steps, s)
+	}
 	return plan.Report{Plans: []plan.Plan{{Environment: "prod", Regions: []plan.Region{r}}}}
 }
 
@@ -42,7 +49,9 @@ func TestPublishIsShown(t *testing.T) {
 		"    s3://makoto-artifacts/layers/common/1.4.2.zip, 12 MB\n", "    (sha256 9f2c01234567)\n",
 		"waits for order\n      order: waits until makoto-common 1.4.2 is published\n",
 		"~ attach    3 functions  makoto-common 12 (1.4.1) → new (1.4.2)\n",
-		"Plan: 1 to publish, 3 to attach; 3 of 4 wait",
+		"      + share       1 version  makoto-common new (1.4.2) with 210987654321\n",
+		"      + share       1 version  makoto-common new (1.4.2) with o-abc123def4\n",
+		"Plan: 1 to publish, 3 to attach, 2 to share; 5 of 6 wait",
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%q is not in\n%s", part, text)
@@ -56,13 +65,13 @@ func TestPublishIsShown(t *testing.T) {
 	md := Markdown(publishing(t), testView())
 	for _, part := range []string{
 		"+ publish  1 version  makoto-common 1.4.2  from s3://makoto-artifacts/layers/common/1.4.2.zip, 12 MB (sha256 9f2c01234567)\n",
-		"makoto-common 12 (1.4.1) → new (1.4.2)\n", "| 1 to publish, 3 to attach | order |",
+		"makoto-common 12 (1.4.1) → new (1.4.2)\n", "makoto-common new (1.4.2) with 210987654321\n", "| 1 to publish, 3 to attach, 2 to share | order |",
 	} {
 		if !strings.Contains(md, part) {
 			t.Errorf("%q is not in\n%s", part, md)
 		}
 	}
-	if gh := GitHub(publishing(t), testView(), ""); !strings.Contains(gh, "1 to publish, 3 to attach, waiting for order") {
+	if gh := GitHub(publishing(t), testView(), ""); !strings.Contains(gh, "1 to publish, 3 to attach, 2 to share, waiting for order") {
 		t.Error(gh)
 	}
 }
@@ -104,7 +113,7 @@ func TestPublishInJSON(t *testing.T) {
 	steps := plan.NewDocument("none", "", r.Plans, []desired.Problem{}).Environments[0].Steps
 	want := "arn:aws:lambda:ap-northeast-1:123456789012:layer:makoto-common-prod:sha256:" + contentHash
 	for _, s := range steps {
-		if s.To != want || (s.Publish != nil) != (s.Kind == plan.KindPublish) {
+		if s.To != want || (s.Publish != nil) != (s.Kind == plan.KindPublish) || (s.Share != nil) != (s.Kind == plan.KindShare) || s.ToVersion != "1.4.2" {
 			t.Errorf("%+v", s)
 		}
 	}

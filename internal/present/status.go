@@ -59,6 +59,8 @@ type RegionFacts struct {
 // AccountFacts is the lease of an account; Fence 0 = nobody ever had it.
 type AccountFacts struct {
 	Account string
+	// ByHand reports that the holder is a layerd apply, which looks once, and no daemon.
+	ByHand bool
 	lease.View
 }
 
@@ -72,6 +74,9 @@ type Status struct {
 	Environments  []StatusEnvironment `json:"environments"`
 	Zone          string              `json:"zone"` // that text shows times in; the times here are in UTC
 	zone          *time.Location      // the same; never nil
+	// applied is when layerd apply last looked, where that is all that is not right: no
+	// daemon does. Zero = it is not all.
+	applied time.Time
 }
 
 // StatusProblem is one thing that is not all right.
@@ -170,7 +175,31 @@ func StatusOf(f StatusFacts) Status {
 	if len(s.Environments) == 0 && s.Verdict == VerdictAllRight {
 		s.Verdict = VerdictUnknown // nothing was ever looked at
 	}
+	s.applied = f.applied(s.Problems)
 	return s
+}
+
+// applied returns when the environments of a team that has no daemon were looked at, the
+// first of them; zero where there is another problem, or somebody else looks.
+func (f StatusFacts) applied(problems []StatusProblem) (first time.Time) {
+	if slices.ContainsFunc(problems, func(p StatusProblem) bool { return p.Kind != KindUnwatched }) {
+		return time.Time{}
+	}
+	for _, e := range f.Environments {
+		for _, a := range e.Accounts {
+			look := a.Looked[e.Name].At
+			if !a.ByHand || look.IsZero() {
+				return time.Time{}
+			}
+			if first.IsZero() || look.Before(first) {
+				first = look
+			}
+		}
+		if len(e.Accounts) == 0 {
+			return time.Time{}
+		}
+	}
+	return first
 }
 
 func verdictRank(v string) int {

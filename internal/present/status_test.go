@@ -1,6 +1,7 @@
 package present_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,63 @@ func TestStatusFitsOneScreen(t *testing.T) {
 	}
 	if all := statusOf(envs...).Text(present.Options{Width: 80, Verbose: true}); strings.Count(all, "layerd ") != 13 {
 		t.Errorf("-v leaves something out:\n%s", all)
+	}
+}
+
+// TestStatusLayers: no layer is cut in two, those that have no room are counted, and -v has
+// all.
+func TestStatusLayers(t *testing.T) {
+	for n := range 12 {
+		region := present.RegionFacts{Region: "ap-northeast-1"}
+		for i := range n {
+			region.Layers = append(region.Layers, present.StatusLayer{Layer: fmt.Sprintf("makoto-共通-%d-prod", i), Number: int64(10 + i), Version: "1.4.2"})
+		}
+		s := statusOf(present.EnvironmentFacts{Name: "prod", Told: true, Accounts: []present.AccountFacts{heldLease(0, false)}, Regions: []present.RegionFacts{region}})
+		text := s.Text(present.Options{Width: 80})
+		shown, more := strings.Count(text, "(1.4.2)"), 0
+		if _, rest, ok := strings.Cut(text, "and "); ok {
+			fmt.Sscanf(rest, "%d more: all with -v", &more)
+		}
+		if shown+more != n || n <= 3 && more > 0 || strings.Contains(text, "…") || strings.Count(text, "\n") > 5 {
+			t.Errorf("%d layers, %d shown, %d more:\n%s", n, shown, more, text)
+		}
+		for line := range strings.Lines(text) {
+			if foreign.Width(strings.TrimSuffix(line, "\n")) > 80 {
+				t.Errorf("%d columns: %s", foreign.Width(line), line)
+			}
+		}
+		if all := s.Text(present.Options{Width: 80, Verbose: true}); strings.Count(all, "(1.4.2)") != n {
+			t.Errorf("-v leaves something out:\n%s", all)
+		}
+	}
+}
+
+// TestStatusWithoutADaemon: where layerd apply is all that looks, the headline says since
+// when nobody has, unless something else is not right.
+func TestStatusWithoutADaemon(t *testing.T) {
+	byHand := heldLease(time.Hour, true)
+	byHand.ByHand = true
+	other := byHand
+	other.Looked = nil
+	halted := present.RegionFacts{Region: "ap-northeast-1", Rollout: &rollout.Rollout{Stage: rollout.StageHalted, Since: statusNow.Add(-time.Hour)}}
+	for name, tt := range map[string]struct {
+		facts   present.EnvironmentFacts
+		verdict string
+		text    string
+	}{
+		"applied":            {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}}, present.VerdictUnknown, "? no daemon looks; the last apply did 1h1m ago · "},
+		"nothing to apply":   {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}}, present.VerdictUnknown, "prod  no change applied so far · unknown since"},
+		"never looked at":    {present.EnvironmentFacts{Accounts: []present.AccountFacts{other}}, present.VerdictUnknown, "? not known whether all is right"},
+		"a daemon that died": {present.EnvironmentFacts{Accounts: []present.AccountFacts{heldLease(time.Hour, false)}}, present.VerdictUnknown, "? not known whether all is right"},
+		"halted":             {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}, Regions: []present.RegionFacts{halted}}, present.VerdictWrong, "✗ not all is right"},
+		"waits": {present.EnvironmentFacts{Accounts: []present.AccountFacts{byHand}, Pending: []ruling.PendingPlan{{Environment: "prod", Digest: "0123456789abcdef", At: statusNow}}},
+			present.VerdictUnknown, "? not known whether all is right"},
+	} {
+		tt.facts.Name = "prod"
+		s := statusOf(tt.facts)
+		if text := s.Text(present.Options{Width: 200}); s.Verdict != tt.verdict || !strings.Contains(text, tt.text) {
+			t.Errorf("%s: got %s, want %s and %q in:\n%s", name, s.Verdict, tt.verdict, tt.text, text)
+		}
 	}
 }
 

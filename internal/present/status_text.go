@@ -2,6 +2,8 @@ package present
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,9 @@ func (s Status) Text(o Options) string {
 }
 
 func (s Status) headline(p Palette) (foreign.Styled, string) {
+	if !s.applied.IsZero() && s.Verdict == VerdictUnknown {
+		return statusMark(p, s.Verdict), "no daemon looks; the last apply did " + age(s.applied, s.At) + " ago"
+	}
 	return statusMark(p, s.Verdict), map[string]string{
 		VerdictAllRight: "all is right", VerdictWaits: "a person is waited for",
 		VerdictUnknown: "not known whether all is right", VerdictWrong: "not all is right",
@@ -78,16 +83,15 @@ func (s Status) problem(p *Page, x StatusProblem, verbose bool) {
 // environment shows an environment on one line, and a line for each Region.
 func (s Status) environment(p *Page, e StatusEnvironment, verbose bool) {
 	applied := "nothing applied yet"
+	if slices.ContainsFunc(e.Accounts, func(a StatusAccount) bool { return !a.Looked.IsZero() }) {
+		applied = "no change applied so far" // a round that finds all in sync applies nothing
+	}
 	if e.Applied != nil {
 		applied = "applied " + strings.TrimSpace(words.Commit(e.Applied.Revision)+" "+age(e.Applied.At, s.At)) + " ago"
 	}
 	p.Linef(0, "%s %s  %s · %s", statusMark(p.Palette, e.Verdict), p.Bold(e.Name), applied, s.lookedAfter(e.Accounts))
 	for _, r := range e.Regions {
-		line := foreign.Clean(r.text(s.At))
-		if !verbose && p.Width > 0 {
-			line = fit(line, p.Width-4)
-		}
-		p.Linef(4, "%s", line)
+		s.region(p, r, verbose)
 	}
 	for _, note := range e.Notes {
 		if verbose {
@@ -117,24 +121,74 @@ func (s Status) lookedAfter(accounts []StatusAccount) string {
 	return "looked at " + age(worst.Looked, s.At) + " ago by " + worst.By
 }
 
-// text returns what stands in a Region, and the rollout that is under way.
-func (r StatusRegion) text(now time.Time) string {
+// regionLines is how many lines a Region has without -v: two have room for the layers of
+// most, and with them three environments still fit one screen.
+const regionLines = 2
+
+// region shows what stands in a Region, and the rollout that is under way.
+func (s Status) region(p *Page, r StatusRegion, verbose bool) {
+	const indent, hang = 4, 2
+	line := foreign.Clean(r.Region)
+	if ro := r.Rollout; ro != nil {
+		line += foreign.Linef("  rollout %s, wave %d of %d, for %s", strings.ReplaceAll(ro.Stage, "_", " "), ro.Wave, ro.Waves, age(ro.Since, s.At))
+	}
 	var layers []string
-	for _, l := range r.Layers {
-		text := l.Layer + " " + words.Version(l.Number, l.Version)
-		if l.Number == 0 {
-			text = l.Layer + " not proven yet"
+	for i, l := range r.Layers {
+		text := foreign.Clean(l.text())
+		if i < len(r.Layers)-1 {
+			text += ","
 		}
 		layers = append(layers, text)
 	}
-	line := r.Region
-	if ro := r.Rollout; ro != nil {
-		line += foreign.Linef("  rollout %s, wave %d of %d, for %s", strings.ReplaceAll(ro.Stage, "_", " "), ro.Wave, ro.Waves, age(ro.Since, now))
-	}
 	if len(layers) > 0 {
-		line += "  " + words.Few(layers)
+		line += " " // one more than between two layers
 	}
-	return line
+	most := regionLines
+	if verbose {
+		most = 0
+	}
+	for i, line := range pack(line, layers, max(0, p.Width-indent-hang), most) {
+		p.Line(indent+hang*min(i, 1), hang, line)
+	}
+}
+
+// pack puts items behind head on lines of so many columns, none of them cut in two, and on
+// the last of at most so many lines how many more there are; 0 = there is no limit.
+func pack(head string, items []string, columns, most int) (list []string) {
+	fits := func(line []string, item string) bool {
+		return columns == 0 || foreign.Width(strings.Join(append(slices.Clip(line), item), " ")) <= columns
+	}
+	lines := [][]string{{head}}
+	for _, item := range items {
+		if last := len(lines) - 1; fits(lines[last], item) {
+			lines[last] = append(lines[last], item)
+		} else {
+			lines = append(lines, []string{item})
+		}
+	}
+	if most > 0 && len(lines) > most {
+		hidden := len(slices.Concat(lines[most:]...))
+		last := lines[most-1]
+		for rest := ""; ; last, hidden = last[:len(last)-1], hidden+1 {
+			if rest = fmt.Sprintf("and %d more: all with -v", hidden); len(last) == 1 || fits(last, rest) {
+				last = append(slices.Clip(last), rest)
+				break
+			}
+		}
+		lines = append(lines[:most-1:most-1], last)
+	}
+	for _, line := range lines {
+		list = append(list, strings.Join(line, " "))
+	}
+	return list
+}
+
+// text returns what stands of a layer.
+func (l StatusLayer) text() string {
+	if l.Number == 0 {
+		return l.Layer + " not proven yet"
+	}
+	return l.Layer + " " + words.Version(l.Number, l.Version)
 }
 
 // age returns how long ago something was. Another machine's clock may be ahead.

@@ -130,7 +130,7 @@ func Resolve(in Input) (found map[string][]desired.Problem, needs []state.Needs)
 	for i, given := range in.Regions {
 		if r := newRegion(in, i); r.snap != nil {
 			found[given.Want.Region] = r.plan.Problems // all of them are found in making the world
-			needs[i].Probes, needs[i].Artifacts = r.untried(), r.plan.Needs.Artifacts
+			needs[i] = state.Needs{Probes: r.untried(), Numbers: r.plan.Needs.Numbers, Artifacts: r.plan.Needs.Artifacts}
 		}
 	}
 	return found, needs
@@ -231,8 +231,15 @@ func compareShares(a, b *plan.Step) int {
 		}
 		return 0
 	}
-	number := func(s *plan.Step) int64 { return s.From.Number() + s.To.Number() } // one of them is 0
-	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(granting(a), granting(b)), cmp.Compare(a.Sharing.Sid, b.Sharing.Sid))
+	number := func(s *plan.Step) int64 {
+		if s.To.Content() != "" {
+			return unpublished // it will be the newest
+		}
+		return s.From.Number() + s.To.Number() // one of them is 0
+	}
+	version := func(s *plan.Step) string { return s.FromVersion + s.ToVersion } // as above
+	return cmp.Or(cmp.Compare(number(a), number(b)), cmp.Compare(version(a), version(b)), cmp.Compare(granting(a), granting(b)),
+		cmp.Compare(a.Sharing.Sid, b.Sharing.Sid))
 }
 
 func (r *region) sortBlocked() {

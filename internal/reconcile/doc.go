@@ -26,8 +26,9 @@
 //   - back.go: where a person may take a layer back to
 //   - block.go: why a function cannot be changed; selections
 //   - holder.go: which environment has a function that several select
-//   - retention.go: why a version is kept
+//   - retention.go: why a version is kept; unseen.go: with whom it is shared
 //   - publish.go: what is published, what stands in its way, and what waits for it
+//   - sharing.go: which grants are made and taken back
 //   - permit.go: who holds a step, and until when
 //   - serve.go: what callers get through an alias, and when it is moved
 //   - waves.go: which wave a function is in, and what waits for it; estimate.go:
@@ -56,6 +57,9 @@
 //     what is published, which changes no function.
 //   - No change starts without a covering, unexpired approval where one is
 //     required, except Git going back to a version once applied here.
+//   - Whoever has approved a plan that publishes a version is asked no second time
+//     for what comes of it: its grants are in that plan, and neither they nor what
+//     attaches it need another word once it has a number.
 //   - The same version of a layer, with the same content, is never published twice, and
 //     one with another content than the first time never at all. Nothing is attached
 //     whose number is not known, and no rollout begins with it.

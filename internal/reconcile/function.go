@@ -411,19 +411,10 @@ func (r *region) foreign(f *state.Function, past plan.FunctionPast, shares []*ot
 func (r *region) expected(v state.LayerVersionARN) bool {
 	known, ok := r.expects[v]
 	if !ok {
-		known = r.named[v.Layer()] || r.unmanaged(v)
+		known = r.named[v.Layer()] || r.want.LeavesAlone(v)
 		r.expects[v] = known
 	}
 	return known
-}
-
-func (r *world) unmanaged(v state.LayerVersionARN) bool {
-	for _, pattern := range r.want.Unmanaged {
-		if desired.Glob(pattern, string(v)) || desired.Glob(pattern, string(v.Layer())) {
-			return true
-		}
-	}
-	return false
 }
 
 // sameOrder compares the order of those layers that both lists have.

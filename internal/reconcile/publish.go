@@ -44,6 +44,12 @@ func (r *region) missing(w *wish, version *semver.Version, at desired.Position) 
 			return p.target, nil // a pin names what the layer does
 		}
 	}
+	for _, n := range w.catalog.Unlisted(desired.Version{Kind: desired.Exact, Semver: version}) {
+		if !r.snap.Absent[w.Layer.Version(n)] {
+			return target{}, problem(at, "version_not_found", text, fmt.Sprintf("%s %s was version %d, which the list of versions lacks, and AWS does not say whether it exists: nothing is published until it does", w.Name, text, n),
+				"allow lambda:GetLayerVersion on the layer")
+		}
+	}
 	a := w.Artifact(version, r.in.Revision)
 	content, known := r.snap.Contents[a]
 	if !known {

@@ -26,11 +26,20 @@ func (r *region) required(f *state.Function, steps []plan.Step) *plan.Blocked {
 
 // Unmet returns why one of the steps of a function that was read just now must not be
 // taken, as required does: its tags may be others than those that the plan saw, or all
-// that anybody has read. What a rollout takes back is taken back whatever is required.
-func Unmet(fresh state.Function, steps []plan.Step) string {
+// that anybody has read. Where AWS leaves them out of its answer, those that the plan saw
+// count; seen is that snapshot. What nobody could read may require anything, and lets
+// nothing through. What a rollout takes back is taken back whatever is required.
+func Unmet(seen state.Snapshot, fresh state.Function, steps []plan.Step) string {
+	if fresh.Tags == nil {
+		f, _ := seen.Function(fresh.Name)
+		fresh.Tags = f.Tags
+	}
 	for _, s := range steps {
-		if s.Cause == plan.CauseRollback {
+		if s.Cause == plan.CauseRollback || s.Kind == plan.KindServe {
 			continue
+		}
+		if fresh.Tags == nil {
+			return fmt.Sprintf("its tags cannot be read, and %s may be one of them: allow lambda:ListTags on the function, or tag:GetResources", catalog.RequiresTag)
 		}
 		if reason := unmet(&fresh, s); reason != "" {
 			return reason

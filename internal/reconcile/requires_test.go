@@ -83,13 +83,33 @@ func TestUnmet(t *testing.T) {
 	back, serve := step, step
 	back.Cause, serve.Kind = plan.CauseRollback, plan.KindServe
 	f := state.Function{Name: "f", Tags: map[string]string{"layerd:requires": "common 1.4"}}
-	if Unmet(f, []plan.Step{back}) != "" || Unmet(f, []plan.Step{serve}) != "" {
-		t.Error("what is taken back, or only served, is kept away")
+	unread := state.Function{Name: "f"}
+	saw := func(tags map[string]string) state.Snapshot {
+		return state.Snapshot{Functions: []state.Function{{Name: "f", Tags: tags}}}
 	}
-	if got := Unmet(f, []plan.Step{back, step}); !strings.Contains(got, "which 1.3.0 is not") {
+	for _, f := range []state.Function{f, unread} {
+		if Unmet(saw(nil), f, []plan.Step{back}) != "" || Unmet(saw(nil), f, []plan.Step{serve}) != "" {
+			t.Error("what is taken back, or only served, is kept away")
+		}
+	}
+	if got := Unmet(saw(map[string]string{}), f, []plan.Step{back, step}); !strings.Contains(got, "which 1.3.0 is not") {
 		t.Errorf("got %q", got)
 	}
-	if got := Unmet(state.Function{Name: "f"}, []plan.Step{step}); got != "" {
-		t.Errorf("tags that nobody could read: %q", got)
+	// Where AWS leaves the tags out, what the plan saw counts, and where that is nothing either, nobody knows.
+	for _, tc := range []struct {
+		seen map[string]string
+		want string // "" = it may be taken
+	}{
+		{map[string]string{}, ""},
+		{map[string]string{"layerd:requires": "common 1.2"}, ""},
+		{map[string]string{"layerd:requires": "common 1.4"}, "which 1.3.0 is not"},
+		{nil, "its tags cannot be read, and layerd:requires may be one of them: allow lambda:ListTags"},
+	} {
+		if got := Unmet(saw(tc.seen), unread, []plan.Step{step}); tc.want == "" && got != "" || !strings.Contains(got, tc.want) {
+			t.Errorf("the plan saw %v: got %q, want %q", tc.seen, got, tc.want)
+		}
+	}
+	if got := Unmet(state.Snapshot{}, unread, []plan.Step{step}); !strings.Contains(got, "cannot be read") {
+		t.Errorf("the plan did not see the function: %q", got)
 	}
 }

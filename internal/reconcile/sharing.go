@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/layerd/layerd/internal/desired"
@@ -43,6 +44,7 @@ func (r *region) share() {
 				s.version(v.Number)
 			}
 		}
+		s.unpublished()
 		s.learn()
 		s.notes()
 	}
@@ -75,6 +77,17 @@ func (s *sharing) version(n int64) {
 	if s.due || s.differs(n) {
 		s.whole = false
 		s.plan.Needs.Policies = append(s.plan.Needs.Policies, s.wish.Layer.Version(n))
+	}
+}
+
+// unpublished drafts the grants of the versions that are to be published. They stand with
+// the content in the plan, so that the approval of the publish covers them as well, and
+// wait until the version has a number, see publishedFirst.
+func (s *sharing) unpublished() {
+	for _, p := range s.wish.pending {
+		for _, x := range s.wish.ShareWith {
+			s.plan.Steps = append(s.plan.Steps, s.granting(p.target.semver, p.to, p.target.semver, x.Grant, plan.CauseChange, namedReason(x)))
+		}
 	}
 }
 
@@ -128,11 +141,7 @@ func (s *sharing) compare(n int64, policy state.Policy) {
 // and is taken back before.
 func (s *sharing) grant(n int64, x desired.Share, taken bool) {
 	if taken || !s.granted(x.Sid, n) {
-		reason := "share_with names " + x.Whom()
-		if x.Reason != "" {
-			reason = "share_with makes it public: " + x.Reason
-		}
-		s.step(n, x.Grant, true, plan.CauseChange, reason)
+		s.step(n, x.Grant, true, plan.CauseChange, namedReason(x))
 		return
 	}
 	s.ours[x.Sid] = append(s.ours[x.Sid], n) // until it is there again, it is known as taken back by others
@@ -144,20 +153,35 @@ func (s *sharing) grant(n int64, x desired.Share, taken bool) {
 	s.step(n, x.Grant, true, plan.CauseDrift, fmt.Sprintf("layerd had shared it with %s, and somebody else has taken that back", x.Whom()))
 }
 
-// step adds a step that grants or takes back.
+// namedReason is why a version is shared with one whom Git names.
+func namedReason(x desired.Share) string {
+	if x.Reason != "" {
+		return "share_with makes it public: " + x.Reason
+	}
+	return "share_with names " + x.Whom()
+}
+
+// step adds a step that grants or takes back on a live version.
 func (s *sharing) step(n int64, g state.Grant, granting bool, cause plan.Cause, reason string) {
 	w := s.wish
 	s.whole = false // it may wait, or fail, and must not be forgotten for six hours
-	step := plan.Step{
-		ID: fmt.Sprintf("share/%s/%d/%s", w.Name, n, g.Key()), Kind: plan.KindShare, Layer: w.Name, LayerARN: w.Layer,
-		To: w.version(n), ToVersion: w.catalog.Label(n), Cause: cause, Reason: reason,
-		Sharing: new(plan.Sharing(g)),
-	}
+	step := s.granting(strconv.FormatInt(n, 10), w.version(n), w.catalog.Label(n), g, cause, reason)
+	step.Content = w.contents[n] // an approval from before it had a number covers it by that
 	if !granting {
-		step.ID = "un" + step.ID
+		step.ID, step.Content = "un"+step.ID, ""
 		step.From, step.FromVersion, step.To, step.ToVersion = step.To, step.ToVersion, "", ""
 	}
 	s.plan.Steps = append(s.plan.Steps, step)
+}
+
+// granting returns the step that makes a grant. name is the version's number, or its
+// semantic version while it has none.
+func (s *sharing) granting(name string, v state.LayerVersionARN, semver string, g state.Grant, cause plan.Cause, reason string) plan.Step {
+	return plan.Step{
+		ID: strings.Join([]string{string(plan.KindShare), s.wish.Name, name, g.Key()}, "/"), Kind: plan.KindShare,
+		Layer: s.wish.Name, LayerARN: s.wish.Layer, To: v, ToVersion: semver, Cause: cause, Reason: reason,
+		Sharing: new(plan.Sharing(g)),
+	}
 }
 
 // learn has what is known now remembered, where that is anything new.
@@ -201,15 +225,4 @@ func numbersOf(list []int64) string {
 		texts = append(texts, strconv.FormatInt(n, 10))
 	}
 	return words.Few(texts)
-}
-
-// protectShared keeps what layerd has granted and Git still names, also when somebody
-// has taken the grant back: it is made again.
-func (r *world) protectShared(w *wish, protect func(int64, string)) {
-	past := r.past.Layers[w.Layer].Shares
-	for _, x := range w.ShareWith {
-		for _, n := range past[x.Sid] {
-			protect(n, fmt.Sprintf("shared with %s, which cannot be looked into", x.Whom()))
-		}
-	}
 }

@@ -206,6 +206,7 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 		}
 		return t
 	}
+	r.askUnlisted(w)
 	w.target = take(w.catalog.Resolve(lw.Version, lw.At), lw.At)
 	for _, p := range lw.Pins {
 		w.pins = append(w.pins, take(w.catalog.ResolvePin(p.Version, p.At), p.At))
@@ -224,6 +225,23 @@ func (r *region) resolve(place int, lw desired.LayerWish) *wish {
 	}
 	r.noteContents(w)
 	return w
+}
+
+// askUnlisted asks for the versions by their numbers that the wish would stand for, by the
+// past, and that the list lacks.
+func (r *region) askUnlisted(w *wish) {
+	versions := []desired.Version{w.Version}
+	for _, p := range w.Pins {
+		versions = append(versions, p.Version)
+	}
+	for _, v := range versions {
+		for _, n := range w.catalog.Unlisted(v) {
+			arn := w.Layer.Version(n)
+			if !r.snap.Absent[arn] && !slices.Contains(r.plan.Needs.Numbers, arn) {
+				r.plan.Needs.Numbers = append(r.plan.Needs.Numbers, arn)
+			}
+		}
+	}
 }
 
 // refused is the problem of a version that AWS does not let this account attach,

@@ -1,7 +1,6 @@
 package round
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -21,15 +20,17 @@ const lookAge = 6 * time.Hour
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. It keeps what AWS answered, and no
-// refusal: what was refused is asked again in each round. The nil Cache keeps
+// refusal of a look: what was refused is asked again in each round. What failed to be
+// done, and what takes a minute to fail, is left for longer and longer. The nil Cache keeps
 // nothing.
 type Cache struct {
 	mu     sync.Mutex // guards all below
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
-	// refused are publishes and grants that AWS refused, see stepRefused.
-	refused map[stepKey]refusedStep
+	// failed are publishes and grants that AWS refused, and archives that were out of
+	// reach; see failedLately.
+	failed map[tryKey]failedTry
 	// announced is what was last found and written of parameters, by environment and
 	// Region.
 	announced map[[2]string]announced
@@ -81,7 +82,7 @@ const pastAge = time.Hour
 // NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{
-		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[stepKey]refusedStep{}, announced: map[[2]string]announced{},
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, failed: map[tryKey]failedTry{}, announced: map[[2]string]announced{},
 	}
 }
 
@@ -92,7 +93,7 @@ func (l *Cache) Reset() {
 	clear(l.places)
 	clear(l.pasts)
 	clear(l.rolls)
-	clear(l.refused)
+	clear(l.failed)
 	clear(l.announced)
 }
 
@@ -358,58 +359,4 @@ func (l *Cache) drop(at Place) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.places, at)
-}
-
-// stepKey is a publish, with its content, or a grant, and for whom.
-type stepKey struct {
-	environment, region, id string
-	version                 state.LayerVersionARN
-}
-
-// refusedStep is a publish or a grant that failed, and when it is tried again.
-type refusedStep struct {
-	count int
-	until time.Time
-	why   plan.Result
-}
-
-// Pauses before a publish or a grant that failed is tried once more. Each try is a record in the
-// history for good: a full store of the account would make a thousand of them in a day.
-const (
-	firstPause = time.Minute
-	lastPause  = time.Hour
-)
-
-func keyOfStep(e desired.Environment, s plan.Step) stepKey {
-	return stepKey{e.Name, e.Region, s.ID, cmp.Or(s.To, s.From)}
-}
-
-// stepRefused returns how a publish or a grant failed that is not yet to be tried again; ok is
-// false where it is, or did not fail. A new process tries at once.
-func (l *Cache) stepRefused(e desired.Environment, s plan.Step, now time.Time) (why plan.Result, until time.Time, ok bool) {
-	if l == nil {
-		return plan.Result{}, time.Time{}, false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r, ok := l.refused[keyOfStep(e, s)]
-	return r.why, r.until, ok && now.Before(r.until)
-}
-
-// noteStep remembers how a publish or a grant ended that was tried.
-func (l *Cache) noteStep(e desired.Environment, s plan.Step, now time.Time) {
-	if l == nil || s.Result == nil || s.Result.Untried {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	key := keyOfStep(e, s)
-	if s.Done() || s.Result.Shared || s.Result.MayBeAll { // of all, or it is looked for
-		delete(l.refused, key)
-		return
-	}
-	r := l.refused[key]
-	r.why, r.until = *s.Result, now.Add(min(firstPause<<min(r.count, 10), lastPause))
-	r.count++
-	l.refused[key] = r
 }

@@ -180,7 +180,7 @@ func prunes(r plan.Region) bool {
 // ask decides until nothing more is wanted. recalled reports that some of what was
 // wanted came from cache.
 func (p *Run) ask(ctx context.Context, in *reconcile.Input, cache *Cache) (planned plan.Plan, recalled bool) {
-	const rounds = 6 // what is served, uses, aliases and policies, probes, earlier versions; one spare
+	const rounds = 7 // numbers that lists lack, what is served, uses, aliases and policies, probes, earlier versions; one spare
 	for i := range in.Regions {
 		in.Regions[i].Refused = nil // all of it is asked again
 	}
@@ -239,7 +239,7 @@ func (p *Run) lookAtPlace(ctx context.Context, in *reconcile.Input, i int, n sta
 	s := p.seenFor(in.Regions[i].Want)
 	snap := *in.Regions[i].Have
 	snap.Aliases, snap.Policies, snap.Probes = maps.Clone(snap.Aliases), maps.Clone(snap.Policies), maps.Clone(snap.Probes)
-	snap.Served = maps.Clone(snap.Served)
+	snap.Served, snap.Absent = maps.Clone(snap.Served), maps.Clone(snap.Absent)
 	rest := cache.fill(at, &snap, n, p.Now())
 	recalled = !reflect.DeepEqual(rest, n)
 	if !rest.Empty() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ func withTried(planned plan.Plan, tried [][]plan.Step) plan.Plan {
 // Region up to date with what came of them.
 func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, due []plan.Step) ([]plan.Step, error) {
 	r := planned.Regions[i]
-	p.leaveRefused(r, due)
+	p.leaveRefused(ctx, r, due)
 	if err := p.leaveUnsettled(ctx, in, r, due); err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Pla
 		}
 	}
 	for _, s := range due {
-		p.Cache.noteStep(r.Want, s, p.Now())
+		p.noteStep(ctx, r.Want, s)
 		if s.Result != nil {
 			if q, ok := p.otherContent(entryOf(r.Want, s), *s.Result); ok {
 				in.Quarantines = append(in.Quarantines, q)
@@ -100,7 +101,7 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 	if err != nil {
 		return r.Steps, fmt.Errorf("record the round of %s: %w", r.Want.Name, err)
 	}
-	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, p.applyOptions(*in, r, i))
+	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, p.applyOptions(ctx, *in, r, i))
 	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
 		in.Regions[i].Have, in.Regions[i].Unread, runErr = nil, closedFailure(ctx, closed.Err), nil
 	}
@@ -116,21 +117,10 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 }
 
 // leaveRefused leaves out of due what AWS has refused a short while ago.
-func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
+func (p *Run) leaveRefused(ctx context.Context, r plan.Region, due []plan.Step) {
 	for n := range due {
-		due[n].Result = p.refusedLately(r.Want, due[n])
+		due[n].Result = p.refusedLately(ctx, r.Want, due[n])
 	}
-}
-
-// refusedLately returns how a step ended that is not yet to be tried again; nil = it is.
-func (p *Run) refusedLately(e desired.Environment, s plan.Step) *plan.Result {
-	why, until, ok := p.Cache.stepRefused(e, s, p.Now())
-	if !ok {
-		return nil
-	}
-	why.Error += "; tried again " + words.Moment(until, e.Zone)
-	why.Untried = true
-	return &why
 }
 
 // leaveUnsettled leaves out of due what an earlier process has begun to publish, of which
@@ -210,6 +200,7 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return nil
 	}
 	seen, snap := p.seenFor(r.Want), *r.Have
+	snap.Absent = maps.Clone(snap.Absent)
 	for _, layer := range layers {
 		list, err := seen.cloud.LayerVersions(ctx, layer)
 		if err != nil {
@@ -217,6 +208,10 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 			return nil
 		}
 		snap.Layers = replaced(snap.Layers, state.Layer{ARN: layer, Versions: list})
+	}
+	if err := seen.cloud.Look(ctx, &snap, state.Needs{Numbers: unlisted(snap, tried)}); err != nil {
+		r.Have, r.Unread = nil, awsFailure(ctx, err)
+		return nil
 	}
 	snap.Sort()
 	seen.mu.Lock()
@@ -229,6 +224,20 @@ func (p *Run) lookAtPublished(ctx context.Context, in *reconcile.Input, i int, t
 		return fmt.Errorf("read the past of %s: %w", r.Want.Name, err)
 	}
 	return nil
+}
+
+// unlisted returns what was published or found and does not show in the list yet.
+func unlisted(snap state.Snapshot, tried []plan.Step) (list []state.LayerVersionARN) {
+	for _, s := range tried {
+		if s.Result == nil || s.Result.Published == "" {
+			continue
+		}
+		i := slices.IndexFunc(snap.Layers, func(l state.Layer) bool { return l.ARN == s.LayerARN })
+		if _, listed := snap.Layers[i].Version(s.Result.Published.Number()); !listed {
+			list = append(list, s.Result.Published)
+		}
+	}
+	return list
 }
 
 // replaced is a list with one layer as it was read anew.

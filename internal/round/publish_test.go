@@ -1,14 +1,10 @@
 package round_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -31,19 +27,7 @@ import (
 )
 
 // zipOf returns a small archive of a layer.
-func zipOf(t testing.TB, text string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("python/common.py")
-	if err == nil {
-		_, err = io.WriteString(f, text)
-	}
-	if err = errors.Join(err, z.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
+func zipOf(text string) []byte { return awssim.Zip(map[string]string{"python/common.py": text}) }
 
 func sumOf(b []byte) string {
 	sum := sha256.Sum256(b)
@@ -87,7 +71,7 @@ func publishing(t testing.TB, functions int) (*fixture, *shelf) {
 	t.Helper()
 	f := newFixture(t, functions, awssim.Options{Settle: 2 * time.Second})
 	f.wantPublished("1.6.0")
-	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf(t, "1.6.0")}}
+	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf("1.6.0")}}
 }
 
 func (f *fixture) wantPublished(version string) {
@@ -325,7 +309,7 @@ func TestPublishedOtherContentIsKeptAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := publishing(t, 3)
 		f.world.PutBucket(awssim.Bucket{Name: "artifacts"})
-		f.world.PutObject("artifacts", "common.zip", zipOf(t, "another"))
+		f.world.PutObject("artifacts", "common.zip", zipOf("another"))
 		s.opened = func(state.Artifact) (apply.Source, error) {
 			return apply.Source{Bucket: "artifacts", Key: "common.zip"}, nil
 		}
@@ -354,7 +338,7 @@ func TestPublishOneContentInTwoAccounts(t *testing.T) {
 			f, s := publishing(t, 2)
 			f.store = shared
 			f.tree.Names, f.tree.Environments[0].Name = []string{fmt.Sprint("env", i)}, fmt.Sprint("env", i)
-			s.zips["layers/common/1.6.0.zip"] = zipOf(t, fmt.Sprint("of account ", i))
+			s.zips["layers/common/1.6.0.zip"] = zipOf(fmt.Sprint("of account ", i))
 			wg.Go(func() {
 				for range 5 {
 					f.applyFrom(t, s)
@@ -420,7 +404,7 @@ func TestPublishedOtherContentStaysAway(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, s := publishing(t, 3)
 				f.world.PutBucket(awssim.Bucket{Name: "artifacts"})
-				f.world.PutObject("artifacts", "common.zip", zipOf(t, "another"))
+				f.world.PutObject("artifacts", "common.zip", zipOf("another"))
 				s.opened = func(state.Artifact) (apply.Source, error) {
 					return apply.Source{Bucket: "artifacts", Key: "common.zip"}, nil
 				}

@@ -3,6 +3,9 @@ package round
 import (
 	"context"
 	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
@@ -38,7 +41,20 @@ func settledShare(ctx context.Context, s *seen, e history.Entry) (out apply.Outc
 	return apply.Outcome{Result: plan.Result{Status: plan.StatusApplied}}, true
 }
 
-// forgetPolicies forgets the policies of the versions on which grants were to be changed.
+// grantUnknown reports whether a line of an approval is of a grant on a version of which
+// the policy was asked for and could not be read: it may still have to be made. A line
+// from before the version had a number is of any version of the layer.
+func grantUnknown(r plan.Region, line string) bool {
+	return slices.ContainsFunc(r.Needs.Policies, func(v state.LayerVersionARN) bool {
+		rest, ok := strings.CutPrefix(line, strings.Join([]string{r.Want.Region, string(plan.KindShare), string(v.Layer()), ""}, " "))
+		_, target, _ := strings.Cut(rest, " ")
+		return ok && (target == strconv.FormatInt(v.Number(), 10) || strings.HasPrefix(target, "sha256:"))
+	})
+}
+
+// forgetPolicies forgets the policies of the versions on which it was tried to change
+// grants. Those of what was left out stay: reading them again while AWS refuses something
+// is a call for each version in each round.
 func (l *Cache) forgetPolicies(at Place, r plan.Region) {
 	if l == nil {
 		return
@@ -51,7 +67,7 @@ func (l *Cache) forgetPolicies(at Place, r plan.Region) {
 	}
 	policies := maps.Clone(k.policies)
 	for _, s := range r.Steps {
-		if s.Kind == plan.KindShare && s.Result != nil && s.Result.Status != plan.StatusHeld {
+		if s.Kind == plan.KindShare && s.Result != nil && s.Result.Status != plan.StatusHeld && !s.Result.Untried {
 			delete(policies, s.From)
 			delete(policies, s.To)
 		}

@@ -269,34 +269,3 @@ func TestSharingIsDenied(t *testing.T) {
 		}
 	})
 }
-
-// A grant that AWS refuses for a reason of its own, such as an account that is closed, is
-// tried less and less often: each try is a record for good, and makes all be read again.
-func TestARefusedGrantIsTriedLessAndLess(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := layerShared(t, partner)
-		f.cache = round.NewCache()
-		f.world.OnCall(func(c awssim.Call) awssim.Fault {
-			if c.Operation == "AddLayerVersionPermission" {
-				return awssim.Fault{Before: &awssim.Failure{Status: 400, Code: "InvalidParameterValueException", Message: "The provided principal was invalid."}}
-			}
-			return awssim.Fault{}
-		})
-		calls := map[string]int{}
-		for range 6 * 60 {
-			for op, n := range f.policyCalls(func() { f.apply(t.Context()) }) {
-				calls[op] += n
-			}
-			time.Sleep(time.Minute)
-		}
-		if n := calls["AddLayerVersionPermission"]; n < 5 || n > 5*12 {
-			t.Errorf("tried %d times in six hours on five versions", n)
-		}
-		f.world.OnCall(nil)
-		time.Sleep(time.Hour)
-		f.apply(t.Context())
-		if diff := cmp.Diff(shared("layerd-"+partner), f.grants()); diff != "" {
-			t.Errorf("an hour after it is granted:\n%s", diff)
-		}
-	})
-}

@@ -6,6 +6,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
+	"github.com/layerd/layerd/internal/state"
 )
 
 // try finds out whether the newer wishes of the chosen environments resolve, by
@@ -34,23 +35,31 @@ func (p *Run) try(ctx context.Context) map[string]map[string][]desired.Problem {
 			if in.Published, err = p.published(ctx, in.Regions); err != nil {
 				return plan.Plan{}, err
 			}
-			problems, needs := reconcile.Resolve(in)
-			asked := false
-			for i, n := range needs {
-				if n.Empty() {
-					continue
-				}
-				asked = true
-				if _, err := p.look(ctx, &in, i, n, p.Cache); err != nil {
-					p.Log.Warn("not everything could be read", "env", want[i].Name, "region", want[i].Region, "err", err)
-				}
-			}
-			if asked { // what could not be read now is taken at its word, and asked again with the decision
-				problems, _ = reconcile.Resolve(in)
-			}
-			found[env[0].Name] = problems
+			found[env[0].Name] = p.resolve(ctx, &in)
 			return plan.Plan{}, nil
 		})
 	}
 	return found
+}
+
+// resolve returns the problems of a wish, by Region, and looks where that asks it to. What
+// could not be read now is taken at its word, and asked again with the decision.
+func (p *Run) resolve(ctx context.Context, in *reconcile.Input) map[string][]desired.Problem {
+	known := make([]state.Needs, len(in.Regions))
+	for {
+		problems, needs := reconcile.Resolve(*in)
+		asked := false
+		for i, n := range needs {
+			if n = n.Without(known[i]); n.Empty() || in.Regions[i].Have == nil {
+				continue
+			}
+			asked, known[i] = true, known[i].And(n)
+			if _, err := p.look(ctx, in, i, n, p.Cache); err != nil {
+				p.Log.Warn("not everything could be read", "env", in.Regions[i].Want.Name, "region", in.Regions[i].Want.Region, "err", err)
+			}
+		}
+		if !asked {
+			return problems
+		}
+	}
 }

@@ -57,6 +57,12 @@ func OfCredentials(code string) bool { return slices.Contains(credentialCodes, c
 // every other call would be answered with it as well.
 func OfCaller(code string) bool { return OfCredentials(code) || slices.Contains(accountCodes, code) }
 
+// OfParameters reports whether a code means that AWS does not take what it was asked for,
+// such as a principal that does not exist: it takes it for nothing else either.
+func OfParameters(code string) bool {
+	return slices.Contains([]string{"InvalidParameterValueException", "InvalidParameterValue", "ValidationException"}, code)
+}
+
 // Denied reports whether a code means that a right is missing. It may be missing
 // for one thing or for all; an organization's policy (SCP) uses the same ones.
 func Denied(code string) bool {

@@ -14,6 +14,9 @@ type Needs struct {
 	Served   []Qualified       // what they serve, by function; one GetFunction each
 	Signing  bool              // which functions take signed layers only
 	Tags     bool              // the tags of all functions
+	// Numbers are versions of own layers that the list of versions lacks, and that the past
+	// has a number of: the list may not have them yet.
+	Numbers []LayerVersionARN
 	// Artifacts are archives to look into, of which nothing is known.
 	Artifacts []Artifact
 }
@@ -25,6 +28,7 @@ func (n Needs) Without(asked Needs) Needs {
 	n.Policies = without(n.Policies, asked.Policies)
 	n.Probes = without(n.Probes, asked.Probes)
 	n.Served = without(n.Served, asked.Served)
+	n.Numbers = without(n.Numbers, asked.Numbers)
 	n.Artifacts = without(n.Artifacts, asked.Artifacts)
 	return n
 }
@@ -36,6 +40,7 @@ func (n Needs) And(o Needs) Needs {
 	n.Policies = slices.Concat(n.Policies, o.Policies)
 	n.Probes = slices.Concat(n.Probes, o.Probes)
 	n.Served = slices.Concat(n.Served, o.Served)
+	n.Numbers = slices.Concat(n.Numbers, o.Numbers)
 	n.Artifacts = slices.Concat(n.Artifacts, o.Artifacts)
 	return n
 }
@@ -53,5 +58,6 @@ func without[T comparable](list, known []T) []T {
 
 // Empty reports whether nothing is wanted.
 func (n Needs) Empty() bool {
-	return !n.Uses && !n.Signing && !n.Tags && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0 && len(n.Artifacts) == 0
+	return !n.Uses && !n.Signing && !n.Tags && len(n.Aliases) == 0 && len(n.Policies) == 0 && len(n.Probes) == 0 && len(n.Served) == 0 &&
+		len(n.Numbers) == 0 && len(n.Artifacts) == 0
 }

@@ -38,6 +38,9 @@ type Snapshot struct {
 	// Signing holds the functions that take signed layers only; nil when nobody
 	// asked. A function that is not in it takes any.
 	Signing map[string]Signing
+	// Absent are the versions of own layers that were asked for by their number and that
+	// do not exist. One that does is among Layers, whether a list has it or not.
+	Absent map[LayerVersionARN]bool
 	// Contents are what archives are that may be published, for those asked for.
 	Contents map[Artifact]Content
 }
@@ -254,6 +257,20 @@ func (s Snapshot) Function(name string) (Function, bool) {
 		return Function{}, false
 	}
 	return s.Functions[i], true
+}
+
+// AddVersion adds a version of a layer that a list of its versions lacks. Other snapshots
+// that share the layers with this one stay as they are.
+func (s *Snapshot) AddVersion(layer LayerARN, v LayerVersion) {
+	s.Layers = slices.Clone(s.Layers)
+	i := slices.IndexFunc(s.Layers, func(l Layer) bool { return l.ARN == layer })
+	if i < 0 {
+		s.Layers, i = append(s.Layers, Layer{ARN: layer}), len(s.Layers)
+	}
+	if l := &s.Layers[i]; !slices.ContainsFunc(l.Versions, func(have LayerVersion) bool { return have.Number == v.Number }) {
+		l.Versions = append(slices.Clone(l.Versions), v)
+	}
+	s.Sort()
 }
 
 // Layer finds a layer that was asked for; ok is false when it was not asked

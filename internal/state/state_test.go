@@ -89,7 +89,7 @@ func TestNeedsEmpty(t *testing.T) {
 	if !(Needs{}).Empty() || !(Needs{Aliases: []string{}}).Empty() {
 		t.Error("nothing asked, yet not empty")
 	}
-	for _, n := range []Needs{{Uses: true}, {Aliases: []string{"f"}}, {Policies: []LayerVersionARN{"v"}}, {Probes: []LayerVersionARN{"v"}}} {
+	for _, n := range []Needs{{Uses: true}, {Aliases: []string{"f"}}, {Policies: []LayerVersionARN{"v"}}, {Probes: []LayerVersionARN{"v"}}, {Numbers: []LayerVersionARN{"v"}}} {
 		if n.Empty() {
 			t.Errorf("%+v is empty", n)
 		}

@@ -16,26 +16,6 @@ func line(at desired.Position, text string) Line {
 	return Line{File: at.File, Line: at.Line, Text: text}
 }
 
-// selectorText returns a selector much as it stands in the file.
-func selectorText(s desired.Selector) string {
-	var parts []string
-	for _, key := range slices.Sorted(maps.Keys(s.Tags)) {
-		parts = append(parts, "tag "+key+"="+s.Tags[key])
-	}
-	for _, x := range [][2]string{{"name ", s.Name}, {"runtime ", s.Runtime}, {"architecture ", s.Architecture}} {
-		if x[1] != "" {
-			parts = append(parts, x[0]+x[1])
-		}
-	}
-	if s.Attached {
-		parts = append(parts, "attached")
-	}
-	if len(parts) == 1 && s.Name != "" {
-		return s.Name
-	}
-	return strings.Join(parts, ", ")
-}
-
 // NotSelected is why a layer's selectors do not choose the function.
 type NotSelected struct {
 	Layer, Reason string
@@ -51,7 +31,7 @@ func notSelected(w desired.LayerWish, f state.Function) NotSelected {
 	if matched {
 		for _, s := range w.Except {
 			if s.Match(f, w.Layer) {
-				return NotSelected{Layer: w.Name, Reason: "except takes it away", Line: line(s.At, selectorText(s)), Near: 2}
+				return NotSelected{Layer: w.Name, Reason: "except takes it away", Line: line(s.At, s.Text()), Near: 2}
 			}
 		}
 	}
@@ -59,7 +39,7 @@ func notSelected(w desired.LayerWish, f state.Function) NotSelected {
 	for _, s := range w.Functions {
 		reason, near := misses(s, f, w.Layer)
 		if near > best.Near {
-			best = NotSelected{Layer: w.Name, Reason: reason, Line: line(s.At, selectorText(s)), Near: near}
+			best = NotSelected{Layer: w.Name, Reason: reason, Line: line(s.At, s.Text()), Near: near}
 		}
 	}
 	return best

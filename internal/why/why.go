@@ -181,7 +181,7 @@ func (p Place) layer(w desired.LayerWish, f state.Function, r plan.Region) Layer
 	l.Asked, l.Version, l.Pin = version.Text, line(w.At, version.Text), pin
 	for _, s := range w.Functions {
 		if s.Match(f, w.Layer) {
-			l.Selector = line(s.At, selectorText(s))
+			l.Selector = line(s.At, s.Text())
 			break
 		}
 	}
@@ -287,9 +287,7 @@ func (p Place) others(f state.Function) []Other {
 			continue
 		case wish >= 0:
 			reason = "not selected, left as it is"
-		case slices.ContainsFunc(p.Region.Want.Unmanaged, func(u string) bool {
-			return desired.Glob(u, string(v)) || desired.Glob(u, string(v.Layer()))
-		}):
+		case p.Region.Want.LeavesAlone(v):
 			reason = "unmanaged"
 		}
 		others = append(others, Other{ARN: v, Reason: reason})

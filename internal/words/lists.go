@@ -2,6 +2,8 @@ package words
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -35,4 +37,25 @@ func Bytes(n int64) string {
 	default:
 		return fmt.Sprintf("%.1f %s", value, unit)
 	}
+}
+
+// Ranges returns numbers in their order, those that follow each other as one: "3-17, 20".
+func Ranges(numbers []int64) string {
+	numbers = slices.Compact(slices.Sorted(slices.Values(numbers)))
+	var list []string
+	for i := 0; i < len(numbers); {
+		end := i
+		for end+1 < len(numbers) && numbers[end+1] == numbers[end]+1 {
+			end++
+		}
+		text := strconv.FormatInt(numbers[i], 10)
+		switch {
+		case end == i+1: // two are no range
+			end = i
+		case end > i:
+			text += "-" + strconv.FormatInt(numbers[end], 10)
+		}
+		list, i = append(list, text), end+1
+	}
+	return strings.Join(list, ", ")
 }

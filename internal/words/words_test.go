@@ -87,3 +87,14 @@ func TestShellQuote(t *testing.T) {
 		}
 	}
 }
+
+func TestRanges(t *testing.T) {
+	for want, numbers := range map[string][]int64{
+		"": nil, "3": {3}, "3, 4": {4, 3}, "3-5": {5, 3, 4, 4}, "3-17, 20": {20, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3},
+		"1, 3, 5-7": {1, 3, 5, 6, 7}, "1, 2, 4, 5": {1, 2, 4, 5},
+	} {
+		if got := Ranges(numbers); got != want {
+			t.Errorf("Ranges(%v) = %q, want %q", numbers, got, want)
+		}
+	}
+}

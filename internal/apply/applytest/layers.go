@@ -70,7 +70,7 @@ func (w *World) LayerVersions(ctx context.Context, layer state.LayerARN) ([]stat
 	if err != nil || !do {
 		return nil, err
 	}
-	return w.LiveLayers(layer), nil
+	return slices.DeleteFunc(w.LiveLayers(layer), func(v state.LayerVersion) bool { return w.Unlisted[layer.Version(v.Number)] }), nil
 }
 
 // LiveLayers returns the live versions that were published or put here, the newest
@@ -87,19 +87,19 @@ func (w *World) LiveLayers(layer state.LayerARN) []state.LayerVersion {
 	return list
 }
 
-// LayerContent implements apply.Cloud.
-func (w *World) LayerContent(ctx context.Context, v state.LayerVersionARN) (string, error) {
-	do, err := w.enter(ctx, "LayerContent", string(v))
+// LayerVersion implements apply.Cloud.
+func (w *World) LayerVersion(ctx context.Context, v state.LayerVersionARN) (state.LayerVersion, string, error) {
+	do, err := w.enter(ctx, "LayerVersion", string(v))
 	if err != nil || !do {
-		return "", err
+		return state.LayerVersion{}, "", err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	layer, number, _ := v.Split()
 	for _, m := range w.layers[layer] {
 		if m.Number == number && !w.deleted[v] {
-			return m.sha256, nil
+			return m.LayerVersion, m.sha256, nil
 		}
 	}
-	return "", &state.Error{Op: "GetLayerVersion", Resource: string(v), Kind: state.Gone, Code: "ResourceNotFoundException"}
+	return state.LayerVersion{}, "", &state.Error{Op: "GetLayerVersion", Resource: string(v), Kind: state.Gone, Code: "ResourceNotFoundException"}
 }

@@ -29,6 +29,8 @@ type World struct {
 	// Hook, when not nil, is asked at every call: do is whether the call has
 	// its effect, err what it answers; do with an error is a lost answer.
 	Hook func(op, name string) (do bool, err error)
+	// Unlisted are live layer versions that the list lacks.
+	Unlisted map[state.LayerVersionARN]bool
 
 	mu        sync.Mutex // guards all below
 	functions map[string]*function

@@ -12,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/awssim/contract"
+	"github.com/layerd/layerd/internal/awssim/mototest"
 	"github.com/layerd/layerd/internal/nightly"
 )
 
@@ -99,7 +100,7 @@ func TestEndpoint(t *testing.T) {
 	env := contract.Env{Config: cfg, Role: role, Seeds: apiSeeds(t.Context(), cfg)}
 	if os.Getenv("LAYERD_TEST_ENDPOINT_KIND") == "moto" {
 		env.Deviations, env.NoCode = motoDeviations(), true // it needs Docker to run code
-		env.Role = motoRole(t, endpoint)
+		env.Role = mototest.Role(t, endpoint)
 	}
 	contract.Test(t, env)
 }

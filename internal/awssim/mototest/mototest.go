@@ -2,6 +2,7 @@
 // for tests that want a second opinion.
 //
 //	endpoint := mototest.Start(t)   // skips the test but at night
+//	client := &http.Client{Transport: mototest.Transport(endpoint)}
 //
 // moto is wrong about much of Lambda (internal/awssim/contract says where); what
 // it agrees with is a second pair of eyes, and never the truth.

@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -10,20 +11,26 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
+// refuse returns why a name cannot be taken: it has all that is to be said, and nothing was
+// being read.
+func refuse(format string, args ...any) *Error {
+	return &Error{Kind: KindInvalid, Message: fmt.Sprintf(format, args...)}
+}
+
 // CanBranch returns why a branch of this name cannot be made; nil = it can.
 func (h *History) CanBranch(name string) error {
 	ref := plumbing.NewBranchReferenceName(name)
 	if err := ref.Validate(); err != nil || name == "" || strings.HasPrefix(name, "-") {
-		return h.op.fail(KindInvalid, "%q is no name of a branch", name)
+		return refuse("%q is no name of a branch", name)
 	}
 	for _, other := range h.l.refNames() {
 		short, ok := strings.CutPrefix(other, "refs/heads/")
 		switch {
 		case !ok:
 		case short == name:
-			return h.op.fail(KindInvalid, "there is a branch %s already", name)
+			return refuse("there is a branch %s already", name)
 		case strings.HasPrefix(name, short+"/"), strings.HasPrefix(short, name+"/"):
-			return h.op.fail(KindInvalid, "there is a branch %s, beside which Git can have none that is called %s", short, name)
+			return refuse("there is a branch %s, beside which Git can have none that is called %s", short, name)
 		}
 	}
 	return nil

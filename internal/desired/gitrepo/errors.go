@@ -47,7 +47,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Op == "" {
-		return e.Message // about one file, whose reader names it
+		return e.Message // about one file, whose reader names it, or a name that is not to be had
 	}
 	if e.Repo == "" {
 		return fmt.Sprintf("%s: %s", e.Op, e.Message)

@@ -28,9 +28,9 @@ func (h *History) CanTag(name string) error {
 		switch short, ok := strings.CutPrefix(ref, "refs/tags/"); {
 		case !ok:
 		case short == name:
-			return h.op.fail(KindInvalid, "there is a tag %s already", name)
+			return refuse("there is a tag %s already", name)
 		case strings.HasPrefix(name, short+"/"), strings.HasPrefix(short, name+"/"):
-			return h.op.fail(KindInvalid, "there is a tag %s, beside which Git can have none that is called %s", short, name)
+			return refuse("there is a tag %s, beside which Git can have none that is called %s", short, name)
 		}
 	}
 	return nil

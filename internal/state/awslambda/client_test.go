@@ -69,7 +69,7 @@ func TestWrongAccountStopsEverything(t *testing.T) {
 			_, err := c.RevokeLayer(ctx, v, "layerd-210987654321", "r")
 			return err
 		},
-		"LayerContent": func(ctx context.Context, c *Client) error { _, err := c.LayerContent(ctx, v); return err },
+		"LayerVersion": func(ctx context.Context, c *Client) error { _, _, err := c.LayerVersion(ctx, v); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWire()

@@ -38,6 +38,8 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 		probes:   map[state.LayerVersionARN]state.Probe{},
 		served:   map[state.Qualified]state.Served{},
 		denied:   map[state.LayerARN]error{},
+		live:     map[state.LayerVersionARN]state.LayerVersion{},
+		absent:   map[state.LayerVersionARN]bool{},
 	}
 	// Functions behind an alias: what is asked of the shared quota about their
 	// provisioned concurrency concerns nobody else.
@@ -61,6 +63,9 @@ func (c *Client) Look(ctx context.Context, s *state.Snapshot, n state.Needs) err
 	}
 	for _, v := range n.Policies {
 		g.Go(func() error { return l.policyOf(gctx, v) })
+	}
+	for _, v := range n.Numbers {
+		g.Go(func() error { return l.numberOf(gctx, v) })
 	}
 	for _, v := range n.Probes {
 		g.Go(func() error { return l.probeOf(gctx, v) })
@@ -114,6 +119,8 @@ type look struct {
 	tagged   map[string]map[string]string // by ARN of the function; nil: not read
 	refused  []error
 	denied   map[state.LayerARN]error // of whose versions no policy may be read
+	live     map[state.LayerVersionARN]state.LayerVersion
+	absent   map[state.LayerVersionARN]bool
 }
 
 func (l *look) into(s *state.Snapshot) {
@@ -124,6 +131,10 @@ func (l *look) into(s *state.Snapshot) {
 	merge(&s.Policies, l.policies)
 	merge(&s.Probes, l.probes)
 	merge(&s.Served, l.served)
+	merge(&s.Absent, l.absent)
+	for arn, v := range l.live {
+		s.AddVersion(arn.Layer(), v)
+	}
 	if l.signed != nil {
 		s.Signing = l.signed
 	}

@@ -135,34 +135,79 @@ func (c *Client) LayerVersions(ctx context.Context, layer state.LayerARN) ([]sta
 	return list, err
 }
 
-// LayerContent returns the SHA-256 of the zip of an own layer version, in lower-case
-// hex. A version that does not exist is state.Gone.
-func (c *Client) LayerContent(ctx context.Context, v state.LayerVersionARN) (string, error) {
-	found, err := c.Content(ctx, v)
-	return found.SHA256, err
+// LayerVersion returns an own layer version by its number, with the SHA-256 of its zip in
+// lower-case hex: a list may lack what was published a moment ago. A version that does not
+// exist is state.Gone.
+func (c *Client) LayerVersion(ctx context.Context, v state.LayerVersionARN) (state.LayerVersion, string, error) {
+	out, err := c.getLayerVersion(ctx, v)
+	if err != nil {
+		return state.LayerVersion{}, "", err
+	}
+	found, err := contentOf(out, v)
+	if err != nil {
+		return state.LayerVersion{}, "", err
+	}
+	version, err := layerVersion(&types.LayerVersionsListItem{
+		Version: out.Version, Description: out.Description, CreatedDate: out.CreatedDate,
+		CompatibleRuntimes: out.CompatibleRuntimes, CompatibleArchitectures: out.CompatibleArchitectures,
+	})
+	if err != nil {
+		return state.LayerVersion{}, "", &state.Error{Op: getLayerVersion, Resource: string(v), Kind: state.Human, Message: err.Error(), Err: err}
+	}
+	return version, found.SHA256, nil
 }
 
-// Content is LayerContent with the size of the zip.
-func (c *Client) Content(ctx context.Context, v state.LayerVersionARN) (found state.Content, err error) {
-	const op = "GetLayerVersion"
+// numberOf reads an own layer version that the list lacks.
+func (l *look) numberOf(ctx context.Context, v state.LayerVersionARN) error {
+	found, _, err := l.client.LayerVersion(ctx, v)
+	if err != nil && state.KindOf(err) != state.Gone {
+		return l.failed(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.absent[v] = true
+		return nil
+	}
+	l.live[v] = found
+	return nil
+}
+
+// Content returns the SHA-256 of the zip of an own layer version, in lower-case hex, and
+// its size. A version that does not exist is state.Gone.
+func (c *Client) Content(ctx context.Context, v state.LayerVersionARN) (state.Content, error) {
+	out, err := c.getLayerVersion(ctx, v)
+	if err != nil {
+		return state.Content{}, err
+	}
+	return contentOf(out, v)
+}
+
+const getLayerVersion = "GetLayerVersion"
+
+func (c *Client) getLayerVersion(ctx context.Context, v state.LayerVersionARN) (*lambda.GetLayerVersionOutput, error) {
 	place, err := c.checked(ctx)
 	if err != nil {
-		return found, err
+		return nil, err
 	}
 	layer, number, ok := v.Split()
 	if !ok || !owns(place, layer) {
-		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: notOwn}
+		return nil, &state.Error{Op: getLayerVersion, Resource: string(v), Kind: state.Human, Message: notOwn}
 	}
 	out, err := c.lambda.GetLayerVersion(ctx, &lambda.GetLayerVersionInput{LayerName: aws.String(whole(layer)), VersionNumber: aws.Int64(number)})
 	if err != nil {
-		return found, readError(op, string(v), err)
+		return nil, readError(getLayerVersion, string(v), err)
 	}
+	return out, nil
+}
+
+func contentOf(out *lambda.GetLayerVersionOutput, v state.LayerVersionARN) (state.Content, error) {
 	if out.Content == nil {
-		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Again, Message: "aws answered without the content's hash"}
+		return state.Content{}, &state.Error{Op: getLayerVersion, Resource: string(v), Kind: state.Again, Message: "aws answered without the content's hash"}
 	}
 	sha256, err := hexOf(out.Content.CodeSha256)
 	if err != nil {
-		return found, &state.Error{Op: op, Resource: string(v), Kind: state.Human, Message: "aws answered with a hash that is no SHA-256", Err: err}
+		return state.Content{}, &state.Error{Op: getLayerVersion, Resource: string(v), Kind: state.Human, Message: "aws answered with a hash that is no SHA-256", Err: err}
 	}
 	return state.Content{SHA256: sha256, Size: out.Content.CodeSize}, nil
 }

@@ -1,8 +1,6 @@
 package awslambda
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -13,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,22 +25,10 @@ import (
 )
 
 // zipOf returns a small archive and its SHA-256 in hex.
-func zipOf(t *testing.T, text string) (content []byte, sum string) {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	f, err := z.Create("python/common.py")
-	if err == nil {
-		_, err = io.WriteString(f, text)
-	}
-	if err == nil {
-		err = z.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := sha256.Sum256(b.Bytes())
-	return b.Bytes(), hex.EncodeToString(raw[:])
+func zipOf(text string) (content []byte, sum string) {
+	content = awssim.Zip(map[string]string{"python/common.py": text})
+	raw := sha256.Sum256(content)
+	return content, hex.EncodeToString(raw[:])
 }
 
 // What was published is found again: by its Description in the list, by its SHA-256
@@ -53,7 +40,7 @@ func TestPublishedIsFound(t *testing.T) {
 		layer := layerARN("common")
 		var sums []string
 		for i := range 120 {
-			content, sum := zipOf(t, fmt.Sprint(i))
+			content, sum := zipOf(fmt.Sprint(i))
 			sums = append(sums, sum)
 			n, sha256, id, err := c.PublishLayer(t.Context(), layer, state.Release{
 				Source: state.Source{Zip: content}, Description: fmt.Sprintf("common v1.0.%d", i), License: "MIT",
@@ -67,17 +54,22 @@ func TestPublishedIsFound(t *testing.T) {
 		if err != nil || len(list) != 120 || list[0].Number != 120 || list[119].Number != 1 {
 			t.Fatalf("%d versions, %v", len(list), err)
 		}
+		listed := slices.Clone(list)
 		list[0].Created = time.Time{}
 		want := state.LayerVersion{Number: 120, Description: "common v1.0.119", Runtimes: []string{"python3.12"}, Architectures: []string{"arm64"}}
 		if diff := cmp.Diff(want, list[0]); diff != "" {
 			t.Error(diff)
 		}
 		for _, n := range []int64{1, 60, 120} {
-			if sum, err := c.LayerContent(t.Context(), layer.Version(n)); err != nil || sum != sums[n-1] {
+			v, sum, err := c.LayerVersion(t.Context(), layer.Version(n))
+			if err != nil || sum != sums[n-1] {
 				t.Errorf("content of %d: %s, %v", n, sum, err)
 			}
+			if diff := cmp.Diff(listed[120-n], v); diff != "" {
+				t.Errorf("%d is not as the list has it: %s", n, diff)
+			}
 		}
-		_, err = c.LayerContent(t.Context(), layer.Version(121))
+		_, _, err = c.LayerVersion(t.Context(), layer.Version(121))
 		kindIs(t, err, state.Gone)
 		if list, err := c.LayerVersions(t.Context(), layerARN("none")); err != nil || len(list) != 0 {
 			t.Errorf("a layer that never was: %v, %v", list, err)
@@ -87,7 +79,7 @@ func TestPublishedIsFound(t *testing.T) {
 
 // What is not said is not sent: AWS stores an empty list as one.
 func TestPublishSendsWhatIsSaid(t *testing.T) {
-	zipped, _ := zipOf(t, "x")
+	zipped, _ := zipOf("x")
 	for name, c := range map[string]struct {
 		release state.Release
 		want    map[string]any
@@ -258,7 +250,7 @@ func TestPublishElsewhereIsNotSent(t *testing.T) {
 		kindIs(t, err, state.Human)
 		_, err = c.LayerVersions(t.Context(), layer)
 		kindIs(t, err, state.Human)
-		_, err = c.LayerContent(t.Context(), layer.Version(1))
+		_, _, err = c.LayerVersion(t.Context(), layer.Version(1))
 		kindIs(t, err, state.Human)
 	}
 	if w.total() != w.count("GetCallerIdentity") {

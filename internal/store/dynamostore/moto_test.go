@@ -1,12 +1,9 @@
 package dynamostore
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,12 +20,13 @@ import (
 // that somebody else has written. Where moto 5.2.1 is not DynamoDB:
 //
 //   - It looks at a condition and writes in two steps, and serves requests on
-//     threads: eight racers give two winners. oneByOne sends it one at a time, so
+//     threads: eight racers give two winners. mototest sends it one at a time, so
 //     what it says about races is about our retries and not about its locks.
 //   - A call takes it 20 ms, so the model gets fewer histories.
 func TestMoto(t *testing.T) {
-	cfg := configOf(mototest.Start(t))
-	cfg.HTTPClient = &http.Client{Transport: &oneByOne{}}
+	endpoint := mototest.Start(t)
+	cfg := configOf(endpoint)
+	cfg.HTTPClient = &http.Client{Transport: mototest.Transport(endpoint)}
 	fewerHistories(t)
 	var tables atomic.Int32
 	open := func(t *testing.T, handles int) []store.Store {
@@ -62,23 +60,6 @@ func configOf(endpoint string) aws.Config {
 		Region: "ap-northeast-1", BaseEndpoint: &endpoint,
 		Credentials: credentials.NewStaticCredentialsProvider("TEST", "secret", ""),
 	}
-}
-
-// oneByOne is a transport for a server that cannot do two things at once.
-type oneByOne struct{ mu sync.Mutex }
-
-// RoundTrip reads the whole answer: it is there when the server is done.
-func (o *oneByOne) RoundTrip(r *http.Request) (*http.Response, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, err
 }
 
 // fewerHistories tells rapid, which has a flag and no option for it.
