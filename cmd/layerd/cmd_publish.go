@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/artifact"
 	"github.com/layerd/layerd/internal/catalog"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
@@ -95,6 +96,9 @@ func (a *app) publish(ctx context.Context, f *publishFlags, layer string) error 
 	local, err := f.localArchive()
 	if err != nil {
 		return err
+	}
+	if local != nil {
+		local.version = wanted.version.Semver.String()
 	}
 	sum, err := local.sum(ctx, wanted)
 	if err != nil {
@@ -196,7 +200,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 				if l.Source != nil {
 					source = *l.Source
 				}
-				source.Location = local.location
+				source.Elsewhere = map[string]string{local.version: local.location}
 				l.Source = &source
 			}
 			// By their texts: semver takes two that differ in their build metadata for equal.
@@ -212,6 +216,7 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 // localArchive reads one layer's archive from a file of this machine.
 type localArchive struct {
 	location string // its name
+	version  string // that it is, and no other
 	reader   *artifact.Reader
 	rest     round.Artifacts
 }
@@ -240,7 +245,7 @@ func (f *publishFlags) localArchive() (*localArchive, error) {
 }
 
 func (l *localArchive) of(a state.Artifact) round.Artifacts {
-	if a.Location == l.location {
+	if a.Location == l.location && a.Version == l.version {
 		return l.reader
 	}
 	return l.rest
@@ -254,6 +259,14 @@ func (l *localArchive) Look(ctx context.Context, e desired.Environment, a state.
 // Open is round.Artifacts.
 func (l *localArchive) Open(ctx context.Context, e desired.Environment, a state.Artifact, found state.Content) (apply.Source, error) {
 	return l.of(a).Open(ctx, e, a, found)
+}
+
+// Inside is round.Artifacts.
+func (l *localArchive) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	if c, ok := l.reader.Inside(ctx, sha256); ok || l.rest == nil {
+		return c, ok
+	}
+	return l.rest.Inside(ctx, sha256)
 }
 
 // finishPublish shows what became of it, and ends with the exit code.

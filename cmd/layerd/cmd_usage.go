@@ -62,7 +62,7 @@ with the reason, 75 try again, 78 the desired state is invalid somewhere.`,
 	verboseFlag(cmd, &f.verbose)
 	fs := cmd.Flags()
 	fs.StringArrayVar(&f.layers, "layer", nil, "only layers whose name matches this `GLOB` (may be repeated)")
-	fs.StringVar(&f.period, "period", "24h", "how far `TIME` calls are counted: 3h, 24h, 7d")
+	fs.StringVar(&f.period, "period", "24h", "how far back calls are counted, `TIME` from 1m to 455d: 3h, 24h, 7d")
 	fs.StringVar(&f.savings, "savings", "", "what layers save: `KEY=VALUE,…` of functions, deployments, size, layer")
 	fs.IntVar(&f.sizes, "sizes", 100, "ask AWS for the sizes of at most so `NUMBER` versions that no function has")
 	// The flag exists, so this cannot fail.
@@ -160,7 +160,7 @@ func (f *usageFlags) span() (time.Duration, error) {
 	case err != nil:
 		return 0, usage("write 3h, 24h or 7d", "--period: %w", err)
 	case period < time.Minute || period > inspect.MostPeriod:
-		return 0, usage("CloudWatch has nothing shorter, and keeps nothing longer", "--period %s is not from 1m to 455d", f.period)
+		return 0, usage("write 3h, 24h or 7d: CloudWatch has no sums of less than a minute, and keeps them for 455 days", "--period %s is not from 1m to 455d", f.period)
 	case f.sizes < 0:
 		return 0, usage("0 asks for none", "--sizes %d is negative", f.sizes)
 	}

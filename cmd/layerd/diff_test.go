@@ -112,3 +112,74 @@ func TestPlanShowsThePackagesOfWhatIsKnown(t *testing.T) {
 		t.Errorf("%d downloads for a plan", f.requests.Load())
 	}
 }
+
+// A version that is to be published is known by its archive before it has a number, and
+// what layerd published is known by what it was published from: the pull request shows
+// what a bump brings without a download from AWS.
+func TestPlanShowsThePackagesOfWhatIsToBePublished(t *testing.T) {
+	f := newFinding(t)
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(f.repo, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wants := func(version string) {
+		write("environments/dev.yaml", "account: \"123456789012\"\nregion: ap-northeast-1\nlayer_name: ${NAME}-${ENVIRONMENT}\n"+
+			"layers: {makoto-common: {version: "+version+", functions: [\"makoto-*-dev\"]}}\n")
+	}
+	write("layers/common/layer.yaml", "name: makoto-common\nartifact: common-${VERSION}.zip\n")
+	write("common-1.4.1.zip", string(layerZip(t, []string{"requests 2.31.0"}, nil, 0)))
+	write("common-1.4.2.zip", string(layerZip(t, []string{"requests 2.32.3", "idna 3.7"}, nil, 0)))
+	write("common-1.4.3.zip", string(layerZip(t, []string{"requests 2.32.3"}, nil, 0)))
+	f.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "by hand v1.4.0", Content: layerZip(t, []string{"requests 2.30.0"}, nil, 0)})
+	for _, name := range []string{"makoto-api-dev", "makoto-chat-dev"} {
+		f.PutFunction(awssim.Function{Name: name, Runtime: "python3.12", Layers: []string{f.LayerARN("makoto-common-dev", 1)}})
+	}
+	plan := func(form string) string {
+		t.Helper()
+		f.requests.Store(0)
+		_, text, stderr := f.run("plan", "-o", form)
+		if f.requests.Load() != 0 {
+			t.Errorf("%d downloads for a plan: %s", f.requests.Load(), stderr)
+		}
+		return strings.Join(strings.Fields(text), " ")
+	}
+	shows := func(line string) {
+		t.Helper()
+		for form, want := range map[string]string{"text": line, "github": line, "markdown": line, "json": `"packages_change"`} {
+			if text := plan(form); strings.Count(text, want) != 1 {
+				t.Errorf("%s: %q is not in it once:\n%s", form, want, text)
+			}
+		}
+	}
+	wants("1.4.1")
+	if text := plan("text"); strings.Contains(text, "requests 2.3") {
+		t.Errorf("nobody has looked into what somebody else published:\n%s", text)
+	}
+	f.keep()
+	if code, _, stderr := f.run("apply"); code != exitOK {
+		t.Fatalf("apply: exit code %d: %s", code, stderr)
+	}
+	wants("1.4.2")
+	shows("makoto-common 2 (1.4.1) → new (1.4.2): + idna 3.7, requests 2.31.0 → 2.32.3")
+	if code, _, stderr := f.run("apply"); code != exitOK {
+		t.Fatalf("apply: exit code %d: %s", code, stderr)
+	}
+	// Both are live: going back shows what goes.
+	wants("1.4.1")
+	shows("makoto-common 3 (1.4.2) → 2 (1.4.1): - idna 3.7, requests 2.32.3 → 2.31.0")
+	// Other bytes under a name that was published are not what that was published from.
+	f.PutLayerVersion(awssim.LayerVersion{Name: "makoto-common-dev", Description: "v1.4.2", Content: layerZip(t, []string{"flask 3.0.0"}, nil, 0)})
+	for _, name := range []string{"makoto-api-dev", "makoto-chat-dev"} {
+		f.EditFunction(name, func(fn *awssim.Function) { fn.Layers = []string{f.LayerARN("makoto-common-dev", 4)} })
+	}
+	wants("1.4.3")
+	if text := plan("json"); strings.Contains(text, "packages_change") {
+		t.Errorf("what is not known is told:\n%s", text)
+	}
+	// What diff has looked into is known beside an archive, too.
+	if code, _, stderr := f.run("diff", "makoto-common", "4", "1.4.1"); code != exitOK {
+		t.Fatalf("diff: exit code %d: %s", code, stderr)
+	}
+	shows("makoto-common 4 (1.4.2) → new (1.4.3): - flask 3.0.0, + requests 2.32.3")
+}

@@ -135,6 +135,7 @@ func (r *run) publish(ctx context.Context, s plan.Step) (res plan.Result) {
 	if err != nil {
 		return r.unpublished(ctx, fmt.Errorf("not published: %w", err))
 	}
+	defer state.Source{Done: src.Done}.Close() // without its bytes, which would stay until then
 	id, err := r.begin(finishing, Intent{Steps: []plan.Step{s}})
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		return failed("%s", refused)
@@ -197,11 +198,13 @@ func (r *run) open(ctx context.Context, s plan.Step) (Source, error) {
 	case err != nil:
 		return Source{}, err
 	case src.Zip == nil && (src.Bucket == "" || src.Key == ""):
+		src.Close()
 		return Source{}, errors.New("there is no archive")
 	case src.Zip == nil:
 		return src, nil
 	}
 	if sum := sha256.Sum256(src.Zip); hex.EncodeToString(sum[:]) != s.Publishing.Content.SHA256 {
+		src.Close()
 		return Source{}, fmt.Errorf("%s: the archive of %s is sha256:%.12x now, and was sha256:%.12s when it was decided",
 			CodeArtifactChanged, nameOf(s), sum, s.Publishing.Content.SHA256)
 	}
@@ -235,6 +238,7 @@ func (r *run) publishOnce(ctx, finishing context.Context, s plan.Step, src Sourc
 	n, sum, id, err := r.cloud.PublishLayer(finishing, s.LayerARN, state.Release{
 		Source: src, Description: p.Description, License: p.License, Runtimes: p.Runtimes, Architectures: p.Architectures,
 	})
+	src.Close() // what was lost is looked for without the bytes
 	kind := state.KindOf(err)
 	switch {
 	case err == nil && sum != p.Content.SHA256:

@@ -10,6 +10,8 @@
 //   - Everything that is wrong with an archive is in the state.Content, with one of the
 //     codes below, a sentence and a suggestion. An error means that nobody knows: S3 or
 //     Git is out of reach, or has answered something that does not last.
+//   - Of what lies in the repository one archive is in memory at a time, from when it is
+//     read until it was sent: see Done of what Open returns.
 //   - An object is read once, as a stream to a temporary file that is gone when it was
 //     read, one object of an environment at a time, and never larger than a layer may be:
 //     memory does not grow with it, and what its size forbids is not read at all. One that

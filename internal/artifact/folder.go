@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 // packFolder makes the zip of a folder that needs no tool, as layerd build would, and
 // returns what it is. The zip has nothing of the machine or the commit in it.
-func packFolder(a state.Artifact, files fs.FS) (state.Content, []byte) {
+func (r *Reader) packFolder(ctx context.Context, a state.Artifact, files fs.FS) (state.Content, []byte) {
 	folder, err := fs.Sub(files, a.Location)
 	if err != nil {
 		return unreadable(a, err), nil
@@ -43,7 +44,7 @@ func packFolder(a state.Artifact, files fs.FS) (state.Content, []byte) {
 		return refuse(state.Content{}, "artifact_needs_build", fmt.Sprintf("%s needs to be built: %s", a.Location, tool),
 			"build it in CI with layerd build, and name the zip in layer.yaml as s3://BUCKET/KEY: layerd runs nothing of a repository"), nil
 	}
-	return pack(a, layer, folder)
+	return r.pack(ctx, a, layer, folder)
 }
 
 // toolOf returns what in a folder asks for an installer; empty = nothing.
@@ -72,7 +73,7 @@ func toolOf(folder fs.FS) string {
 	return ""
 }
 
-func pack(a state.Artifact, layer archive.Layer, folder fs.FS) (state.Content, []byte) {
+func (r *Reader) pack(ctx context.Context, a state.Artifact, layer archive.Layer, folder fs.FS) (state.Content, []byte) {
 	own, problems, err := archive.Own(folder)
 	if err != nil {
 		return unreadable(a, err), nil
@@ -101,7 +102,7 @@ func pack(a state.Artifact, layer archive.Layer, folder fs.FS) (state.Content, [
 	} else if err != nil {
 		return unreadable(a, err), nil
 	}
-	return judgeBytes(a, out.Bytes()), out.Bytes()
+	return r.judgeBytes(ctx, a, out.Bytes()), out.Bytes()
 }
 
 var errFull = errors.New("is larger than may be sent")

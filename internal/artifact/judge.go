@@ -2,12 +2,14 @@ package artifact
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
 	"github.com/layerd/layerd/internal/archive"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/strictyaml"
 	"github.com/layerd/layerd/internal/words"
@@ -29,15 +31,20 @@ func list(joined string) []string {
 	return strings.Split(joined, ",")
 }
 
-// judge opens a zip and returns what it is. sha256 is of its bytes.
-func judge(a state.Artifact, r io.ReaderAt, size int64, sha256 string) state.Content {
+// judge opens a zip and returns what it is; what a good one has in it is kept for Inside.
+// sha256 is of its bytes.
+func (r *Reader) judge(ctx context.Context, a state.Artifact, zip io.ReaderAt, size int64, sha256 string) state.Content {
 	found := state.Content{SHA256: sha256, Size: size}
-	contents, err := archive.Open(r, size)
+	contents, err := archive.Open(zip, size)
 	if err != nil {
 		return refuse(found, "artifact_invalid", a.Location+" is "+err.Error(), "upload the archive again; layerd build makes one")
 	}
 	found.Unzipped = contents.Unzipped
-	return refuseFor(found, a, contents.Check(layerOf(a)))
+	found = refuseFor(found, a, contents.Check(layerOf(a)))
+	if found.Code == "" {
+		r.contents.PutArchive(ctx, sha256, inspect.ContentsOf(contents))
+	}
+	return found
 }
 
 // refuseFor refuses content for the errors among what is wrong with it. The code is that

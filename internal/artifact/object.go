@@ -73,7 +73,7 @@ func (r *Reader) readObject(ctx context.Context, objects Objects, env desired.En
 		return found, err
 	}
 	r.Log.Debug("archive read", "location", a.Location, "version", o.Version, "bytes", o.Size)
-	found = judge(a, tmp, o.Size, hex.EncodeToString(sum.Sum(nil)))
+	found = r.judge(ctx, a, tmp, o.Size, hex.EncodeToString(sum.Sum(nil)))
 	found.ObjectVersion = o.Version
 	return found, nil
 }

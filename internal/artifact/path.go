@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/words"
@@ -22,30 +23,49 @@ const maxSent = archive.WarnZipped
 // UseS3 is the advice about an archive that is too much for the repository.
 const UseS3 = "let CI upload it, and name it as s3://BUCKET/KEY in layer.yaml"
 
-// lookAtPath returns what lies at a path of the repository, and with bytes the zip. A
-// folder on a disk may change at any time, and so nothing of it is remembered.
-func (r *Reader) lookAtPath(ctx context.Context, a state.Artifact, bytes bool) (state.Content, []byte, error) {
-	what := judgedFor(a)
-	what.location, what.commit, what.layer, what.version = a.Location, a.Commit, a.Layer, a.Version
-	fixed := a.Commit != "" && !strings.Contains(a.Commit, "+")
-	if fixed && !bytes {
+// lookAtPath returns what lies at a path of the repository. A folder on a disk may change at
+// any time, and so nothing of it is remembered.
+func (r *Reader) lookAtPath(ctx context.Context, a state.Artifact) (state.Content, error) {
+	if what, fixed := judgedAt(a); fixed {
 		if found, known := r.known(ctx, a, what); known {
-			return found, nil, nil
+			return found, nil
 		}
 	}
+	found, zip, err := r.openPath(ctx, a)
+	zip.Close()
+	return found, err
+}
+
+// openPath returns what lies at a path with its bytes. The turn to hold an archive in
+// memory ends with their Close: sending them takes longer than reading them, and while they
+// are sent there is a second copy of them in the request.
+func (r *Reader) openPath(ctx context.Context, a state.Artifact) (found state.Content, zip apply.Source, err error) {
 	if r.Files == nil {
-		return state.Content{}, nil, errors.New("there is no repository to read it from")
+		return found, zip, errors.New("there is no repository to read it from")
 	}
 	release, err := r.take(ctx, repositoryTurn)
 	if err != nil {
-		return state.Content{}, nil, err
+		return found, zip, err
 	}
-	defer release()
-	found, zip, err := r.readPath(ctx, a)
-	if err == nil && fixed {
+	defer func() {
+		if zip.Done == nil { // there is nothing to be sent, or the repository panicked
+			release()
+		}
+	}()
+	if found, zip.Zip, err = r.readPath(ctx, a); zip.Zip != nil {
+		zip.Done = release
+	}
+	if what, fixed := judgedAt(a); err == nil && fixed {
 		r.remember(ctx, a, what, found)
 	}
 	return found, zip, err
+}
+
+// judgedAt returns what a path is remembered by; fixed is false where it may change.
+func judgedAt(a state.Artifact) (what judged, fixed bool) {
+	what = judgedFor(a)
+	what.location, what.commit, what.layer, what.version = a.Location, a.Commit, a.Layer, a.Version
+	return what, a.Commit != "" && !strings.Contains(a.Commit, "+")
 }
 
 func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content, []byte, error) {
@@ -63,7 +83,7 @@ func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content,
 	case err != nil:
 		return unreadable(a, err), nil, nil
 	case info.IsDir():
-		found, zip := packFolder(a, files)
+		found, zip := r.packFolder(ctx, a, files)
 		return found, zip, nil
 	case !info.Mode().IsRegular():
 		return refuse(state.Content{}, "artifact_invalid", a.Location+" is neither a file nor a folder; links are not followed", "put the zip itself there"), nil, nil
@@ -74,7 +94,7 @@ func (r *Reader) readPath(ctx context.Context, a state.Artifact) (state.Content,
 	if err != nil {
 		return unreadable(a, err), nil, nil
 	}
-	return judgeBytes(a, data), data, nil
+	return r.judgeBytes(ctx, a, data), data, nil
 }
 
 // Missing is the content of a path where the repository has nothing.
@@ -94,7 +114,7 @@ func unreadable(a state.Artifact, err error) state.Content {
 	return refuse(state.Content{}, "artifact_invalid", fmt.Sprintf("%s cannot be read: %s", a.Location, err), "commit the file itself; "+UseS3)
 }
 
-func judgeBytes(a state.Artifact, zip []byte) state.Content {
+func (r *Reader) judgeBytes(ctx context.Context, a state.Artifact, zip []byte) state.Content {
 	sum := sha256.Sum256(zip)
-	return judge(a, bytes.NewReader(zip), int64(len(zip)), hex.EncodeToString(sum[:]))
+	return r.judge(ctx, a, bytes.NewReader(zip), int64(len(zip)), hex.EncodeToString(sum[:]))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -45,12 +46,15 @@ func (e *RefusedError) Error() string { return e.Message }
 // Reader looks into archives. It is safe for concurrent use.
 type Reader struct {
 	Options
+	// contents is what archives that were found good have in them.
+	contents *inspect.Memory
 
 	mu sync.Mutex // guards all below
 	// turns hold one token each: who has it reads an archive. Each environment has one of
 	// its own for objects, so that one that stalls takes nobody else's time, and a disk
 	// has to hold one object for each of them. What lies in the repository is held in
-	// memory and comes from one Git: it has one turn for all, repositoryTurn.
+	// memory until it is sent, and comes from one Git: it has one turn for all,
+	// repositoryTurn.
 	turns  map[string]chan struct{}
 	good   map[wanted]good
 	judged map[judged]state.Content
@@ -94,7 +98,9 @@ func New(o Options) *Reader {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Reader{Options: o, turns: map[string]chan struct{}{}, good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r := &Reader{Options: o, turns: map[string]chan struct{}{}, good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r.contents = &inspect.Memory{Store: o.Store, Log: o.Log}
+	return r
 }
 
 // Look returns what an archive is. An error means that nobody knows.
@@ -104,7 +110,7 @@ func (r *Reader) Look(ctx context.Context, env desired.Environment, a state.Arti
 	if bucket, key, ok := a.S3(); ok {
 		found, err = r.lookAtObject(ctx, env, a, bucket, key)
 	} else {
-		found, _, err = r.lookAtPath(ctx, a, false)
+		found, err = r.lookAtPath(ctx, a)
 	}
 	if err != nil {
 		return state.Content{}, err
@@ -112,21 +118,23 @@ func (r *Reader) Look(ctx context.Context, env desired.Environment, a state.Arti
 	return against(found, a), nil
 }
 
-// Open returns an archive for publishing. It is an error, state.LookAgain, if it is not
-// what it was found to be any more.
+// Open returns an archive for publishing, which is to be closed. It is an error,
+// state.LookAgain, if it is not what it was found to be any more.
 func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Artifact, was state.Content) (apply.Source, error) {
 	bucket, key, inS3 := a.S3()
 	var now state.Content
-	var zip []byte
+	var src apply.Source
 	var err error
 	if inS3 {
 		// What was seen may have been deleted or closed since: Lambda would not find it.
 		r.overlook(env, bucket, key)
 		now, err = r.lookAtObject(ctx, env, a, bucket, key)
+		src = apply.Source{Bucket: bucket, Key: key, ObjectVersion: now.ObjectVersion}
 	} else {
-		now, zip, err = r.lookAtPath(ctx, a, true)
+		now, src, err = r.openPath(ctx, a)
 	}
 	if err != nil {
+		src.Close()
 		return apply.Source{}, err
 	}
 	if now = against(now, a); now.Code != "" || now.SHA256 != was.SHA256 || now.ObjectVersion != was.ObjectVersion {
@@ -134,19 +142,24 @@ func (r *Reader) Open(ctx context.Context, env desired.Environment, a state.Arti
 		if now.Code == "" {
 			why = fmt.Sprintf("it has sha256:%s by now, and had sha256:%s", now.SHA256, was.SHA256)
 		}
+		src.Close()
 		return apply.Source{}, &state.Error{Op: "read", Resource: a.Location, Kind: state.LookAgain, Message: why}
 	}
-	if inS3 {
-		return apply.Source{Bucket: bucket, Key: key, ObjectVersion: now.ObjectVersion}, nil
-	}
-	return apply.Source{Zip: zip}, nil
+	return src, nil
+}
+
+// Inside returns which packages an archive has that was found good, by its SHA-256, in this
+// process or one before it. Nothing is read for it.
+func (r *Reader) Inside(ctx context.Context, sha256 string) (inspect.Contents, bool) {
+	return r.contents.GetArchive(ctx, sha256)
 }
 
 // repositoryTurn is whose turn it is to read from the repository: an environment has a
 // name.
 const repositoryTurn = ""
 
-// take waits for the turn to read an archive, of an environment or of the repository.
+// take waits for the turn to have an archive, of an environment or of the repository, which
+// ends with the first call of release.
 func (r *Reader) take(ctx context.Context, whose string) (release func(), err error) {
 	r.mu.Lock()
 	turn := r.turns[whose]
@@ -158,7 +171,7 @@ func (r *Reader) take(ctx context.Context, whose string) (release func(), err er
 	r.mu.Unlock()
 	select {
 	case <-turn:
-		return func() { turn <- struct{}{} }, nil
+		return sync.OnceFunc(func() { turn <- struct{}{} }), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

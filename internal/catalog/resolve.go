@@ -101,6 +101,15 @@ func (c Catalog) Label(n int64) string {
 	return c.labels[n]
 }
 
+// Mentioned returns the semantic version that a number's Description names without
+// beginning with it, so that it is not taken for the number's own; "" = none.
+func (c Catalog) Mentioned(n int64) string {
+	if sv := c.inside[n]; sv != nil {
+		return sv.String()
+	}
+	return ""
+}
+
 // Show writes a number as people compare it, see words.Version.
 func (c Catalog) Show(n int64) string { return words.Version(n, c.Label(n)) }
 
@@ -267,7 +276,7 @@ func (c Catalog) resolveSemver(sv *semver.Version, at desired.Position) Resoluti
 	switch {
 	case ok:
 		return Resolution{Number: n, Semver: sv.String(), Twin: twin}
-	case c.wish.Source == nil || !c.listed:
+	case !c.wish.Source.Has(sv) || !c.listed:
 		return Resolution{Problem: c.notFound(sv.String(), at)}
 	}
 	if p := c.contradicted(sv.String(), at); p != nil {

@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,13 +25,21 @@ type Source struct {
 	Description string
 	License     string
 	At          Position // of the location
+	// Elsewhere has the location of versions that are not at Location, by canonical
+	// semantic version: a file that layerd publish names is of one version alone.
+	Elsewhere map[string]string
+}
+
+// Has reports whether it is known where the archive of a version is.
+func (s *Source) Has(version *semver.Version) bool {
+	return s != nil && (s.Location != "" || s.Elsewhere[version.String()] != "")
 }
 
 // Artifact returns the archive of one version of the layer, which must have a Source.
 // commit is where a path in the repository is read.
 func (w LayerWish) Artifact(version *semver.Version, commit string) state.Artifact {
 	a := state.Artifact{
-		Location: expandVersion(w.Source.Location, version), SHA256: w.Source.SHA256[version.String()],
+		Location: cmp.Or(w.Source.Elsewhere[version.String()], expandVersion(w.Source.Location, version)), SHA256: w.Source.SHA256[version.String()],
 		Layer: w.Name, Version: version.String(),
 		Runtimes: strings.Join(w.Runtimes, ","), Architectures: strings.Join(w.Architectures, ","),
 	}
@@ -51,7 +60,7 @@ func (t Tree) Archives() []string {
 	var list []string
 	for _, e := range t.Environments {
 		for _, w := range e.Layers {
-			if w.Source != nil && !strings.HasPrefix(w.Source.Location, "s3://") {
+			if w.Source != nil && w.Source.Location != "" && !strings.HasPrefix(w.Source.Location, "s3://") {
 				list = append(list, w.Source.Location)
 			}
 		}

@@ -83,13 +83,14 @@ type importing struct {
 	regions []state.Snapshot
 	environments
 	layers map[string]*importedLayer // by the name in Git
+	files  map[[2]string]string      // the environment that a file is called by, of an environment and a Region
 	out    Imported
 }
 
 // Import returns a repository that asks for what one account has in its Regions, so that
 // there is nothing to do. The same world makes the same bytes.
 func Import(regions []state.Snapshot, o ImportOptions) (Imported, error) {
-	im := &importing{ImportOptions: o, regions: regions, layers: map[string]*importedLayer{}, out: Imported{managed: map[string]bool{}}}
+	im := &importing{ImportOptions: o, regions: regions, layers: map[string]*importedLayer{}, files: map[[2]string]string{}, out: Imported{managed: map[string]bool{}}}
 	im.environments = im.divide()
 	im.describe()
 	var drafts []*draft
@@ -102,6 +103,9 @@ func Import(regions []state.Snapshot, o ImportOptions) (Imported, error) {
 	for _, d := range drafts {
 		im.out.Environments = append(im.out.Environments, d.summary())
 		maps.Copy(im.out.managed, d.selected)
+		for _, region := range d.places {
+			im.files[[2]string{d.environment.name, region}] = d.name
+		}
 		im.write("environments/"+d.name+".yaml", im.environmentText(d))
 	}
 	for _, name := range slices.Sorted(maps.Keys(im.layers)) {

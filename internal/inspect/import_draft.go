@@ -270,7 +270,15 @@ type importedLayer struct {
 	name                    string
 	description             string
 	runtimes, architectures []string
-	silent                  []string // "prod: 3, 4": versions whose Description names none
+	silent                  []silentVersion
+}
+
+// silentVersion is a version in use whose Description does not begin with a version.
+type silentVersion struct {
+	env, region string
+	number      int64
+	description string
+	mentioned   string // the version that the Description names further inside; empty = none
 }
 
 // describe makes a layer.yaml of the newest version of each own layer: of the first
@@ -313,14 +321,10 @@ func (im *importing) silence(env environment, region int, live string) {
 			numbers[n] = true
 		}
 	}
-	if len(numbers) == 0 {
-		return
-	}
-	var list []string
+	l := im.layers[name]
 	for _, n := range slices.Sorted(maps.Keys(numbers)) {
-		list = append(list, strconv.FormatInt(n, 10))
+		l.silent = append(l.silent, silentVersion{env.name, im.regions[region].Region, n, c.Version(n).Description, c.Mentioned(n)})
 	}
-	im.layers[name].silent = append(im.layers[name].silent, env.name+" in "+im.regions[region].Region+": "+strings.Join(list, ", "))
 }
 
 // titleOf returns what a Description says before its version. One that names a version

@@ -1,11 +1,13 @@
 package inspect
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/layerd/layerd/internal/words"
 )
@@ -182,8 +184,8 @@ func (im *importing) writeLayer(t *yamlText, d *draft, l draftLayer) {
 	}
 	if len(slices.Compact(slices.Clone(l.versions))) == 1 {
 		line := "    version: " + version(l.versions[0])
-		if n := strconv.FormatInt(l.numbers[0], 10); n != l.versions[0] && len(l.versions) == 1 {
-			line += " # number " + n
+		if len(l.versions) == 1 {
+			line += im.versionNote(d, l, l.versions[0], l.numbers[0])
 		}
 		t.line("%s", line)
 	} else {
@@ -209,14 +211,28 @@ func (im *importing) writeLayer(t *yamlText, d *draft, l draftLayer) {
 	t.line("    pins:")
 	for _, p := range l.pins {
 		line := "      - version: " + version(p.version)
-		if p.number != 0 && strconv.FormatInt(p.number, 10) != p.version {
-			line += fmt.Sprintf(" # number %d", p.number)
-		}
-		t.line("%s", line)
+		t.line("%s", line+im.versionNote(d, l, p.version, p.number))
 		t.list("        ", "functions", p.functions)
 		t.line("        reason: had it when layerd import looked")
 		t.line("        owner: %s", scalar(im.Owner))
 	}
+}
+
+// versionNote returns what else a version is called, as a comment: its number, or of a
+// number the version that its Description names further inside. A number of 0 is another one
+// in each Region.
+func (im *importing) versionNote(d *draft, l draftLayer, text string, number int64) string {
+	switch n := strconv.FormatInt(number, 10); {
+	case number == 0:
+		return ""
+	case n != text:
+		return " # number " + n
+	case len(d.regions) == 1 && l.owned:
+		if mentioned := im.catalog(l, d.regions[0]).Mentioned(number); mentioned != "" {
+			return " # its Description has v" + mentioned
+		}
+	}
+	return ""
 }
 
 // notOwned returns why a layer of the account is named by its ARN.
@@ -244,9 +260,102 @@ func (im *importing) layerText(l *importedLayer) string {
 	t.comment("", "Where layerd finds the archive of a version that AWS does not have yet:")
 	t.line("# artifact: s3://BUCKET/%s/${VERSION}.zip", l.name)
 	if len(l.silent) > 0 {
-		t.line("")
-		t.comment("", "The Descriptions of these numbers do not begin with a version, so that the environments ask for the numbers (%s). Name them here to ask for the names:", strings.Join(l.silent, "; "))
-		t.line("# known:\n#   1.0.0: {ENVIRONMENT: NUMBER}")
+		im.writeSilent(t, l)
 	}
 	return t.String()
+}
+
+// writeSilent writes how to name the numbers whose Descriptions do not begin with a version:
+// by the words that stand before it, or each by itself. Nothing is guessed: the version may
+// be that of a dependency.
+func (im *importing) writeSilent(t *yamlText, l *importedLayer) {
+	t.line("")
+	t.comment("", "The Descriptions of these numbers do not begin with a version, so that the environments ask for the numbers: %s.", im.silentNumbers(l.silent))
+	title, example := l.silentTitle()
+	if title != "" {
+		t.comment("", "%s: where that is this layer's own version, say what stands before it, and the Descriptions are read:", strconv.Quote(example))
+		t.line("# description: %s", scalar(title))
+		t.comment("", "Or name the numbers:")
+	} else {
+		t.comment("", "Name them here to ask for the names:")
+	}
+	t.line("# known:")
+	for _, line := range im.knownLines(l.silent) {
+		t.line("#   %s", line)
+	}
+}
+
+// silentNumbers returns "prod in eu-west-1: 3, 4; dev in eu-west-1: 7".
+func (im *importing) silentNumbers(list []silentVersion) string {
+	var parts []string
+	for i, v := range list {
+		n := strconv.FormatInt(v.number, 10)
+		if i > 0 && list[i-1].env == v.env && list[i-1].region == v.region {
+			parts[len(parts)-1] += ", " + n
+			continue
+		}
+		parts = append(parts, v.env+" in "+v.region+": "+n)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// silentTitle returns the words that stand before the version in all the Descriptions, and
+// one of these; empty where they are not the same, or where layer.yaml has some already.
+func (l *importedLayer) silentTitle() (title, example string) {
+	if l.description != "" {
+		return "", ""
+	}
+	for _, v := range l.silent {
+		if v.mentioned == "" || strings.ContainsFunc(v.description, unicode.IsControl) {
+			return "", ""
+		}
+		words := titleOf(v.description, v.mentioned)
+		if words == "" || title != "" && words != title {
+			return "", ""
+		}
+		title, example = words, v.description
+	}
+	return title, words.Truncate(example, 60)
+}
+
+// knownLines returns the numbers as known has them. A number whose Description names no
+// version is called 1.0.0, for a person to change.
+func (im *importing) knownLines(list []silentVersion) (lines []string) {
+	type key struct{ version, env string }
+	numbers := map[key]map[string]int64{} // by Region
+	versions := map[string][]string{}     // the environments of each
+	for _, v := range list {
+		file, is := im.files[[2]string{v.env, v.region}]
+		if !is {
+			continue
+		}
+		k := key{cmp.Or(v.mentioned, "1.0.0"), file}
+		if numbers[k] == nil {
+			numbers[k] = map[string]int64{}
+			versions[k.version] = append(versions[k.version], file)
+		}
+		numbers[k][v.region] = v.number // the highest of several: one version is one number
+	}
+	for _, version := range sortedKeys(versions) {
+		var envs []string
+		for _, env := range versions[version] {
+			envs = append(envs, env+": "+regionNumbers(numbers[key{version, env}]))
+		}
+		lines = append(lines, version+": {"+strings.Join(envs, ", ")+"}")
+	}
+	return lines
+}
+
+// regionNumbers returns one number, or where Regions differ a map of them.
+func regionNumbers(by map[string]int64) string {
+	var list []string
+	distinct := map[int64]bool{}
+	for _, region := range sortedKeys(by) {
+		distinct[by[region]] = true
+		list = append(list, region+": "+strconv.FormatInt(by[region], 10))
+	}
+	if len(distinct) == 1 {
+		return strings.SplitN(list[0], ": ", 2)[1]
+	}
+	return "{" + strings.Join(list, ", ") + "}"
 }

@@ -20,9 +20,9 @@ type Memory struct {
 	Store store.Store  // nil = only this process remembers
 	Log   *slog.Logger // nil = no log
 
-	mu     sync.Mutex // guards the rest
-	known  map[state.LayerVersionARN]Contents
-	loaded map[string]bool // keys of documents that were read
+	mu     sync.Mutex          // guards the rest
+	known  map[string]Contents // by ARN of the version, or by archiveID
+	loaded map[string]bool     // keys of documents that were read
 }
 
 // shelf is how many numbers in a row of one layer share a document.
@@ -64,27 +64,40 @@ func (m *Memory) docs() store.Documents[shelfDocument] {
 	return store.Documents[shelfDocument]{Store: m.Store, Version: shelfVersion}
 }
 
+// mostKnown is how many are remembered in memory before all are forgotten.
+const mostKnown = 1000
+
+func archiveKey(sha256 string) string { return store.Key("contents", archiveID(sha256)) }
+
+func archiveID(sha256 string) string { return "sha256:" + sha256 }
+
 // Get returns what is known of a layer version.
 func (m *Memory) Get(ctx context.Context, v state.LayerVersionARN) (Contents, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if c, ok := m.known[v]; ok {
-		return c, true
-	}
 	layer, number, ok := v.Split()
-	if !ok || m.Store == nil {
+	if !ok {
 		return Contents{}, false
 	}
-	m.load(ctx, layer, number)
-	c, ok := m.known[v]
-	return c, ok
+	return m.get(ctx, string(v), shelfKey(layer, number), func(e inVersion) string { return string(layer.Version(e.Number)) })
 }
 
-// load reads the document that has a version. Where it cannot be read nothing is known.
-func (m *Memory) load(ctx context.Context, layer state.LayerARN, number int64) {
-	key := shelfKey(layer, number)
-	if m.loaded[key] {
-		return
+// GetArchive returns what is known of a zip, which may not be a layer version yet, by the
+// lower-case hex SHA-256 of its bytes.
+func (m *Memory) GetArchive(ctx context.Context, sha256 string) (Contents, bool) {
+	if sha256 == "" {
+		return Contents{}, false
+	}
+	return m.get(ctx, archiveID(sha256), archiveKey(sha256), func(inVersion) string { return archiveID(sha256) })
+}
+
+// get reads the document that has it, once. Where it cannot be read nothing is known.
+func (m *Memory) get(ctx context.Context, id, key string, idOf func(inVersion) string) (Contents, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c, ok := m.known[id]; ok {
+		return c, true
+	}
+	if m.Store == nil || m.loaded[key] {
+		return Contents{}, false
 	}
 	if m.loaded == nil {
 		m.loaded = map[string]bool{}
@@ -92,21 +105,23 @@ func (m *Memory) load(ctx context.Context, layer state.LayerARN, number int64) {
 	m.loaded[key] = true
 	doc, _, err := m.docs().Get(ctx, key)
 	if err != nil {
-		m.log().Debug("contents found before not read", "layer", layer, "err", err)
-		return
+		m.log().Debug("contents found before not read", "of", id, "err", err)
+		return Contents{}, false
 	}
 	for _, e := range doc.Found {
 		if e.Reading == reading {
-			m.note(layer.Version(e.Number), e.contents())
+			m.note(idOf(e), e.contents())
 		}
 	}
+	c, ok := m.known[id]
+	return c, ok
 }
 
-func (m *Memory) note(v state.LayerVersionARN, c Contents) {
-	if m.known == nil {
-		m.known = map[state.LayerVersionARN]Contents{}
+func (m *Memory) note(id string, c Contents) {
+	if m.known == nil || len(m.known) >= mostKnown {
+		m.known, m.loaded = map[string]Contents{}, map[string]bool{}
 	}
-	m.known[v] = c
+	m.known[id] = c
 }
 
 func (m *Memory) log() *slog.Logger {
@@ -118,14 +133,28 @@ func (m *Memory) log() *slog.Logger {
 
 // Put keeps what was found in a layer version. A store that takes nothing is no failure.
 func (m *Memory) Put(ctx context.Context, v state.LayerVersionARN, c Contents) {
-	m.mu.Lock()
-	m.note(v, c)
-	m.mu.Unlock()
 	layer, number, ok := v.Split()
-	if !ok || m.Store == nil {
+	key := ""
+	if ok {
+		key = shelfKey(layer, number)
+	}
+	m.put(ctx, string(v), key, number, c)
+}
+
+// PutArchive keeps what was found in a zip, by its SHA-256.
+func (m *Memory) PutArchive(ctx context.Context, sha256 string, c Contents) {
+	c.SHA256 = sha256
+	m.put(ctx, archiveID(sha256), archiveKey(sha256), 0, c)
+}
+
+func (m *Memory) put(ctx context.Context, id, key string, number int64, c Contents) {
+	m.mu.Lock()
+	m.note(id, c)
+	m.mu.Unlock()
+	if key == "" || m.Store == nil {
 		return
 	}
-	err := m.docs().Update(ctx, shelfKey(layer, number), func(d *shelfDocument) bool {
+	err := m.docs().Update(ctx, key, func(d *shelfDocument) bool {
 		d.V = shelfVersion
 		d.Found = slices.DeleteFunc(d.Found, func(e inVersion) bool { return e.Number == number })
 		d.Found = append(d.Found, entryOf(number, c))
@@ -136,7 +165,7 @@ func (m *Memory) Put(ctx context.Context, v state.LayerVersionARN, c Contents) {
 		return true
 	})
 	if err != nil {
-		m.log().Debug("contents not remembered", "layer_version", v, "err", err)
+		m.log().Debug("contents not remembered", "of", id, "err", err)
 	}
 }
 

@@ -49,6 +49,40 @@ func TestMemoryOutlivesItsProcess(t *testing.T) {
 	}
 }
 
+// An archive is known by its bytes, before it is a version and whatever number it gets.
+func TestMemoryOfArchives(t *testing.T) {
+	s := store.NewMemory()
+	sum := strings.Repeat("b", 64)
+	(&Memory{Store: s}).PutArchive(t.Context(), sum, someContents(1))
+	next := &Memory{Store: s}
+	want := someContents(1)
+	want.SHA256 = sum
+	got, ok := next.GetArchive(t.Context(), sum)
+	if diff := cmp.Diff(want, got); !ok || diff != "" {
+		t.Errorf("%v %s", ok, diff)
+	}
+	for _, other := range []string{"", strings.Repeat("c", 64)} {
+		if _, ok := next.GetArchive(t.Context(), other); ok {
+			t.Errorf("%q is known", other)
+		}
+	}
+	if _, ok := next.Get(t.Context(), someLayer.Version(1)); ok {
+		t.Error("an archive is a version")
+	}
+	if _, ok := next.Get(t.Context(), someLayer.Unpublished(sum)); ok {
+		t.Error("what has no number is known as a version")
+	}
+	for i := range 3 * mostKnown {
+		next.note(archiveID(fmt.Sprint(i)), Contents{})
+	}
+	if n := len(next.known); n > mostKnown {
+		t.Errorf("%d are in memory", n)
+	}
+	if _, ok := next.GetArchive(t.Context(), sum); !ok {
+		t.Error("what was forgotten is not read again")
+	}
+}
+
 // A document never grows over what a store takes: what does not fit is read again.
 func TestMemoryIsBounded(t *testing.T) {
 	s := store.NewMemory()

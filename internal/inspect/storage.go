@@ -20,9 +20,13 @@ type Storage struct {
 	// long enough, and PruneUnknown those of them whose size is not known.
 	Prune                int64
 	Prunes, PruneUnknown int
-	Saved                Savings // by sharing: what functions have, against each with a copy
-	SavedFunctions       int     // that have one of the layers
-	SavedUnknown         int     // of them those that are left out, since a size is not known
+	// Shared is what so many versions take that the plan would prune if they were not
+	// shared with others.
+	Shared         int64
+	Shares         int
+	Saved          Savings // by sharing: what functions have, against each with a copy
+	SavedFunctions int     // that have one of the layers
+	SavedUnknown   int     // of them those that are left out, since a size is not known
 }
 
 // size returns the size of a layer version's zip; 0 = not known.
@@ -74,6 +78,10 @@ func (c counting) storage() Storage {
 				s.Prunes++
 				s.Prune += size
 			}
+			if c.keptShared(w.Name, v.Number) != "" {
+				s.Shares++
+				s.Shared += size
+			}
 			if prune && size == 0 {
 				s.PruneUnknown++
 			}
@@ -81,6 +89,17 @@ func (c counting) storage() Storage {
 	}
 	c.saved(&s)
 	return s
+}
+
+// keptShared returns why the plan keeps a version that nothing but a grant keeps; "" for
+// every other.
+func (p UsagePlace) keptShared(layer string, n int64) string {
+	for _, k := range p.Plan.Kept {
+		if k.Shared && k.Layer == layer && k.Version == n {
+			return k.Reason
+		}
+	}
+	return ""
 }
 
 // saved compares what functions and layers take with what they would if each function

@@ -84,6 +84,7 @@ type VersionUsage struct {
 	Yanked, Deprecated string // why, and what instead
 	Size               int64  // of the zip; 0 = unknown
 	Prune              bool   // the plan prunes it, now or once it waited long enough
+	Kept               string // why the plan does not, though it is old enough to go; empty = it is not shared
 	Total
 }
 
@@ -170,6 +171,7 @@ func (c counting) layer(w reconcile.Wanting) LayerUsage {
 		v.Yanked, _ = w.Catalog.Yanked(n)
 		v.Deprecated, _ = w.Catalog.Deprecated(n)
 		v.Prune = slices.ContainsFunc(c.Plan.Steps, func(s plan.Step) bool { return s.Kind == plan.KindPrune && s.From == w.Layer.Version(n) })
+		v.Kept = c.keptShared(w.Name, n)
 		l.Versions = append(l.Versions, v)
 	}
 	slices.SortFunc(l.Versions, func(a, b VersionUsage) int { return cmp.Compare(b.Number, a.Number) })

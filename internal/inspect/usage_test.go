@@ -282,6 +282,25 @@ func TestStorageIsOfWhatIsKnown(t *testing.T) {
 	}
 }
 
+// What a grant keeps has its reason, and is counted; what anything else keeps does not.
+func TestUsageOfWhatAGrantKeeps(t *testing.T) {
+	p := usedPlace(t, []state.Function{{Name: "f", Layers: layersOf(3), CodeSize: 10}}, nil, nil)
+	name := p.Layers[0].Name
+	p.Plan.Kept = []plan.Kept{
+		{Layer: name, Version: 3, Reason: "used by f"}, {Layer: name, Version: 1, Reason: "shared with 210987654321", Shared: true},
+		{Layer: name, Version: 2, Reason: "one of the newest 2"}, {Layer: "another", Version: 2, Reason: "shared with 210987654321", Shared: true},
+	}
+	u := CountUsage(p)
+	if u.Storage.Shares != 1 || u.Storage.Shared != p.size(usedLayer.Version(1)) {
+		t.Errorf("storage %+v", u.Storage)
+	}
+	for _, v := range u.Layers[0].Versions {
+		if want := map[int64]string{1: "shared with 210987654321"}[v.Number]; v.Kept != want {
+			t.Errorf("%d is kept: %q, want %q", v.Number, v.Kept, want)
+		}
+	}
+}
+
 // A span covers its period, ends no earlier than now, and has points that CloudWatch
 // keeps and that fit on one page.
 func TestSpanOf(t *testing.T) {

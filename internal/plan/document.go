@@ -212,7 +212,7 @@ func viewRegion(p Plan, r Region, revision string) EnvironmentView {
 		Steps:   Views(r.Steps, viewStep),
 		Drift:   Views(r.Drift, viewDrift),
 		Blocked: Views(r.Blocked, func(b Blocked) BlockedView { return BlockedView{b.Function, b.Layer, b.Reason} }),
-		Kept:    Views(r.Kept, func(k Kept) KeptView { return KeptView(k) }),
+		Kept:    Views(r.Kept, func(k Kept) KeptView { return KeptView{k.Layer, k.Version, k.Semver, k.Reason} }),
 		Aliases: Views(r.Behind, viewAlias),
 		Notes:   Views(r.Notes, func(n Note) NoteView { return NoteView(n) }),
 		Waves:   Views(r.Waves, func(w Wave) WaveView { return WaveView(w) }),

@@ -162,6 +162,7 @@ type Kept struct {
 	Version int64
 	Semver  string
 	Reason  string
+	Shared  bool // nothing keeps it but whom it is shared with
 }
 
 // Note is something worth saying that changes nothing.

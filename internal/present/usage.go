@@ -186,6 +186,9 @@ func (r UsageReport) versionNotes(p *Page, l inspect.LayerUsage, v inspect.Versi
 	if !o.Verbose {
 		return
 	}
+	if v.Kept != "" {
+		p.Linef(4, "%s", p.Faint("kept: "+v.Kept))
+	}
 	for _, u := range region.Usage.Uses {
 		if u.Layer == l.ARN && u.Number == v.Number {
 			p.Linef(4, "%s", useWords(u))
@@ -276,6 +279,13 @@ func (r UsageReport) storage(p *Page, s inspect.Storage, o Options) {
 		line("prune", "nothing to be pruned")
 	} else {
 		line("prune", "%s of %s would be freed%s", words.Bytes(s.Prune), words.Count(s.Prunes, "version"), besides(s.PruneUnknown, "of unknown size"))
+	}
+	if s.Shares > 0 {
+		hint := "; all with -v"
+		if o.Verbose {
+			hint = ""
+		}
+		line("kept", "%s of %s, only since shared with others%s", words.Bytes(s.Shared), words.Count(s.Shares, "version"), hint)
 	}
 	if s.SavedFunctions > 0 {
 		text := "not known: " + savingsUnknown(s)

@@ -71,6 +71,7 @@ type usageVersionView struct {
 	Deprecated string `json:"deprecated,omitempty"`
 	SizeBytes  *int64 `json:"size_bytes"`
 	Prune      bool   `json:"prune"`
+	Kept       string `json:"kept,omitempty"` // why it is not pruned: with whom it is shared
 	totalView
 }
 
@@ -115,6 +116,8 @@ type storageView struct {
 	Prunes        int          `json:"prunes"`
 	PruneBytes    int64        `json:"prune_bytes"`
 	PruneUnknown  int          `json:"prune_unknown_sizes"`
+	Shares        int          `json:"kept_shared"`
+	SharedBytes   int64        `json:"kept_shared_bytes"`
 	Savings       *savingsView `json:"savings"`
 }
 
@@ -157,7 +160,7 @@ func (r UsageReport) view(u UsageRegion) usageRegionView {
 		for _, x := range l.Versions {
 			layer.Versions = append(layer.Versions, usageVersionView{
 				Number: x.Number, Version: x.Version, Live: x.Live, Wanted: x.Wanted, CreatedAt: plan.Timestamp(x.Created), Yanked: x.Yanked,
-				Deprecated: x.Deprecated, SizeBytes: nonzero(x.Size), Prune: x.Prune, totalView: viewTotal(x.Total, measured),
+				Deprecated: x.Deprecated, SizeBytes: nonzero(x.Size), Prune: x.Prune, Kept: x.Kept, totalView: viewTotal(x.Total, measured),
 			})
 		}
 		v.Layers = append(v.Layers, layer)
@@ -209,7 +212,7 @@ func nonzero(n int64) *int64 {
 }
 
 func (r UsageReport) storageView(s inspect.Storage) *storageView {
-	v := &storageView{LayerBytes: s.Layers, Unknown: s.Unknown, Prunes: s.Prunes, PruneBytes: s.Prune, PruneUnknown: s.PruneUnknown}
+	v := &storageView{LayerBytes: s.Layers, Unknown: s.Unknown, Prunes: s.Prunes, PruneBytes: s.Prune, PruneUnknown: s.PruneUnknown, Shares: s.Shares, SharedBytes: s.Shared}
 	if q := s.Quota; q != nil {
 		v.UsedBytes, v.LimitBytes, v.UnzippedBytes = &q.Used, nonzero(q.Limit), nonzero(q.Unzipped)
 	}

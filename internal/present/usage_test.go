@@ -33,6 +33,7 @@ func usageReport(t *testing.T) UsageReport {
 			{Number: 11, Live: true, Size: 8 << 20, Prune: true},
 			{Number: 9, Yanked: "CVE-2026-1234", Total: total(1, 0, inspect.Traffic{})},
 			{Number: 8, Version: "1.3.0", Live: true, Total: total(1, 0, inspect.Traffic{Unread: true})},
+			{Number: 7, Live: true, Size: 8 << 20, Kept: "shared with 210987654321 (statement by-hand) by somebody else, and who uses it there cannot be seen"},
 		}}},
 		Uses: []inspect.Use{
 			{Layer: layer, Number: 13, Function: "makoto-api-prod", Kind: inspect.UseAlias, Qualifier: "live", Version: "7", Share: 0.9, Owner: "chat", Traffic: busy},
@@ -44,7 +45,7 @@ func usageReport(t *testing.T) UsageReport {
 		},
 		Owners: []inspect.OwnerUsage{{Owner: "chat", Total: total(140, 0, busy), Behind: 1}, {Total: total(3, 0, inspect.Traffic{})}},
 		Storage: inspect.Storage{
-			Quota: &state.CodeQuota{Limit: 300 << 30, Used: 41 << 30, Unzipped: 250 << 20}, Layers: 180 << 20, Unknown: 1, Prune: 64 << 20, Prunes: 8, PruneUnknown: 1,
+			Quota: &state.CodeQuota{Limit: 300 << 30, Used: 41 << 30, Unzipped: 250 << 20}, Layers: 180 << 20, Unknown: 1, Prune: 64 << 20, Prunes: 8, PruneUnknown: 1, Shares: 1, Shared: 8 << 20,
 			Saved: inspect.Savings{Without: 3.2, With: 1.6, Alone: 1.55, Dollars: 0.0368, Percent: 50}, SavedFunctions: 213, SavedUnknown: 2,
 		},
 	}

@@ -26,7 +26,7 @@
 //   - back.go: where a person may take a layer back to
 //   - block.go: why a function cannot be changed; selections
 //   - holder.go: which environment has a function that several select
-//   - retention.go: why a version is kept
+//   - retention.go: why a version is kept; unseen.go: with whom it is shared
 //   - publish.go: what is published, what stands in its way, and what waits for it
 //   - sharing.go: which grants are made and taken back
 //   - permit.go: who holds a step, and until when

@@ -29,21 +29,22 @@ func (r *region) retention() {
 		}
 		protected := r.protected(w)
 		for i, v := range w.catalog.Versions() {
-			reason := ruleReason(w.Retention, i, v, r.in.Now)
+			reason, shared := ruleReason(w.Retention, i, v, r.in.Now), false
 			if reason == "" {
 				reason = protected[v.Number]
 			}
 			if reason == "" {
-				reason = r.unknownUse(w.Layer.Version(v.Number))
+				reason, shared = r.unseenUse(w, v.Number)
 			}
 			if reason == "" {
 				r.prune(w, v)
 				continue
 			}
 			r.plan.Kept = append(r.plan.Kept, plan.Kept{
-				Layer: w.Name, Version: v.Number, Semver: w.catalog.Label(v.Number), Reason: reason,
+				Layer: w.Name, Version: v.Number, Semver: w.catalog.Label(v.Number), Reason: reason, Shared: shared,
 			})
 		}
+		r.noteKeptShared(w)
 	}
 }
 
@@ -87,7 +88,6 @@ func (r *region) protected(w *wish) map[int64]string {
 	}
 	r.protectReturn(w, protect)
 	r.protectOriginals(w, protect)
-	r.protectShared(w, protect)
 	if r.in.PruneStop != "" {
 		for _, v := range w.catalog.Versions() {
 			protect(v.Number, "nothing is pruned: "+r.in.PruneStop)
@@ -152,22 +152,26 @@ func (r *world) protectOriginals(w *wish, protect func(int64, string)) {
 	}
 }
 
-// unknownUse asks for what is not known about a version that nothing known
-// protects; unknown is never unused.
-func (r *region) unknownUse(v state.LayerVersionARN) string {
+// unseenUse returns why a version that nothing known protects may be used all the same,
+// and asks for what is not known about it; unknown is never unused. shared reports that
+// a grant is why.
+func (r *region) unseenUse(w *wish, n int64) (reason string, shared bool) {
+	if r.sharedByGit(w, n) {
+		return r.unseenOf(w, n).reason("it"), true
+	}
 	if r.snap.Uses == nil {
 		r.plan.Needs.Uses = true
-		return "who uses it was not read yet"
+		return "who uses it was not read yet", false
 	}
-	p, ok := r.snap.Policies[v]
+	p, ok := r.snap.Policies[w.Layer.Version(n)]
 	if !ok {
-		r.plan.Needs.Policies = append(r.plan.Needs.Policies, v)
-		return "whom it is shared with was not read yet"
+		r.plan.Needs.Policies = append(r.plan.Needs.Policies, w.Layer.Version(n))
+		return "whom it is shared with was not read yet", false
 	}
 	if len(p.Principals) > 0 {
-		return fmt.Sprintf("shared with %s, which cannot be looked into", p.Principals[0])
+		return r.unseenOf(w, n).reason("it"), true
 	}
-	return ""
+	return "", false
 }
 
 func (r *region) prune(w *wish, v state.LayerVersion) {

@@ -226,14 +226,3 @@ func numbersOf(list []int64) string {
 	}
 	return words.Few(texts)
 }
-
-// protectShared keeps what layerd has granted and Git still names, also when somebody
-// has taken the grant back: it is made again.
-func (r *world) protectShared(w *wish, protect func(int64, string)) {
-	past := r.past.Layers[w.Layer].Shares
-	for _, x := range w.ShareWith {
-		for _, n := range past[x.Sid] {
-			protect(n, fmt.Sprintf("shared with %s, which cannot be looked into", x.Whom()))
-		}
-	}
-}

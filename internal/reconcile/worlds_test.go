@@ -227,6 +227,7 @@ func checkPlan(t *testing.T, w *scenario, p plan.Plan) {
 			checkStep(t, w, i, r, s)
 		}
 		checkLists(t, w, i, r)
+		checkKept(t, w, i, r)
 	}
 	if got := ruling.Digest(lines); got != p.Digest {
 		t.Errorf("digest is %s, the change steps make %s", p.Digest, got)

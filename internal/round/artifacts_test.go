@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
@@ -26,6 +27,10 @@ type foundOnly struct {
 func (s *foundOnly) Look(_ context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
 	s.looks = append(s.looks, env.Name+" "+a.Commit)
 	return s.found[a.Location], s.err[env.Name]
+}
+
+func (s *foundOnly) Inside(context.Context, string) (inspect.Contents, bool) {
+	return inspect.Contents{}, false
 }
 
 func (s *foundOnly) Open(context.Context, desired.Environment, state.Artifact, state.Content) (apply.Source, error) {

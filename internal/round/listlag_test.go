@@ -18,7 +18,7 @@ import (
 func lagging(t *testing.T, functions int, lag time.Duration) (*fixture, *shelf) {
 	f := newFixture(t, functions, awssim.Options{Settle: 2 * time.Second, ListLag: lag})
 	f.wantPublished("1.6.0")
-	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf(t, "1.6.0")}}
+	return f, &shelf{zips: map[string][]byte{"layers/common/1.6.0.zip": zipOf("1.6.0")}}
 }
 
 // A list that lacks what was just published makes no second version of it, whoever reads

@@ -122,6 +122,25 @@ func TestOneApprovalPublishesSharesAndAttaches(t *testing.T) {
 	}
 }
 
+// A list of versions that lacks what was just published lets nothing of the approval go.
+func TestOneApprovalWhileTheListLags(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := lagging(t, 3, 20*time.Minute)
+		f.archives = s
+		f.sharesWith(company, partner)
+		f.tree.Environments[0].ApprovalRequired = true
+		f.approve(t)
+		for range 3 {
+			f.apply(t.Context())
+			time.Sleep(time.Minute)
+		}
+		f.check(t, wantGrants("layerd-"+partner+" layerd-"+company))
+		if behind := f.behind(6); behind != nil || len(f.newest()) != 1 {
+			t.Errorf("without 6: %v; %d published", behind, len(f.newest()))
+		}
+	})
+}
+
 // closesFirst has the window closed at first: the version is published and shared at
 // once, and attached when the window opens.
 func closesFirst(t *testing.T, f *fixture) {

@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/inspect"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
@@ -49,6 +50,11 @@ func (s *shelf) Look(_ context.Context, _ desired.Environment, a state.Artifact)
 		return state.Content{Code: "artifact_missing", Message: a.Location + " is not there"}, nil
 	}
 	return state.Content{SHA256: sumOf(b), Size: int64(len(b)), Unzipped: int64(len(b))}, nil
+}
+
+// Inside is round.Artifacts: this shelf remembers nothing.
+func (s *shelf) Inside(context.Context, string) (inspect.Contents, bool) {
+	return inspect.Contents{}, false
 }
 
 func (s *shelf) Open(_ context.Context, _ desired.Environment, a state.Artifact, _ state.Content) (apply.Source, error) {

@@ -47,6 +47,16 @@ type Source struct {
 	// Bucket and Key are of the object, and ObjectVersion the one that was looked at;
 	// empty without versioning.
 	Bucket, Key, ObjectVersion string
+	// Done lets go of what is held while the bytes are in memory. Whoever has the source
+	// calls it when they are needed no more, once or more often; nil = nothing is held.
+	Done func()
+}
+
+// Close calls Done.
+func (s Source) Close() {
+	if s.Done != nil {
+		s.Done()
+	}
 }
 
 // Release is what a version of a layer is made of.
