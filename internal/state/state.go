@@ -220,6 +220,7 @@ type Probe struct {
 	Usable bool
 	Reason string // AWS's words when it is not usable
 	Size   int64  // of its zip, in bytes; 0 = unknown
+	SHA256 string // of its zip, in lower-case hex; empty = unknown
 	Signer string // ARN of the signing profile version; empty = not signed
 }
 
