@@ -32,7 +32,6 @@ type indexFlags struct {
 	repo    repoFlags
 	store   storeFlags
 	out     string
-	named   bool // --out is
 	content bool
 	rate    float64
 }
@@ -55,17 +54,11 @@ is none. A file that is as it has to be is not written again.`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 			return a.completeFlag(offerAllLayers)(cmd, args, begun)
 		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := filled(cmd, "out"); err != nil {
-				return err
-			}
-			f.named = cmd.Flags().Changed("out")
-			return a.index(cmd.Context(), f, args)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.index(cmd.Context(), f, args) },
 	}
 	f.repo.add(cmd)
 	f.store.add(cmd)
-	cmd.Flags().StringVar(&f.out, "out", ".", "`DIR` that the files are written below; has to be named in a repository")
+	cmd.Flags().StringVar(&f.out, "out", "", "`DIR` that the files are written below (default: this folder, unless it is a repository)")
 	cmd.Flags().BoolVar(&f.content, "content", false, "ask AWS for size and SHA-256 of each version, one call each")
 	rateFlag(cmd, &f.rate, 5)
 	return cmd
@@ -128,8 +121,10 @@ func (a *app) index(ctx context.Context, f indexFlags, layers []string) error {
 // for a repository's, in which they would stand beside layers/ and environments/.
 func (f indexFlags) folder() (string, error) {
 	switch info, err := os.Stat(f.out); {
-	case !f.named && looksLikeRepo("."):
+	case f.out == "" && looksLikeRepo("."):
 		return "", usage("such as --out public: DIR/LAYER/index.json is written, and this folder is the repository", "where to? --out DIR is missing")
+	case f.out == "":
+		return ".", nil
 	case err == nil && !info.IsDir():
 		return "", usage("it takes a folder, in which each layer has its own: DIR/LAYER/index.json", "--out %s is a file", f.out)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
