@@ -22,6 +22,7 @@ import (
 	"github.com/layerd/layerd/internal/foreign"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/present"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/words"
@@ -193,8 +194,12 @@ func (x indexer) add(ctx context.Context, index *present.Index, e desired.Enviro
 		return err
 	}
 	var known history.Standing
+	var words []ruling.Quarantine
 	if x.store != nil {
 		if known, err = history.Open(x.store, x.source.repository).Standing(ctx, e.Name, e.Region); err != nil {
+			return err
+		}
+		if words, err = ruling.LoadQuarantines(ctx, x.store, x.source.repository, e.Name); err != nil {
 			return err
 		}
 	}
@@ -212,8 +217,13 @@ func (x indexer) add(ctx context.Context, index *present.Index, e desired.Enviro
 			}
 			p.Size, p.SHA256 = found.Size, found.SHA256
 		}
-		if err := x.put(ctx, index, versions, v, p); err != nil {
+		to, err := x.put(ctx, index, versions, v, p)
+		if err != nil {
 			return err
+		}
+		if q := ruling.OtherContent(words, e.Region, w.Layer, v.Number); q != nil && to.State != present.IndexYanked {
+			// Who follows the index knows no more of a version than its name.
+			to.State, to.Reason = present.IndexYanked, fmt.Sprintf("%s · %s: %s", e.Name, e.Region, q.Reason)
 		}
 	}
 	if stands := known.Of(w.Layer); stands.Number > 0 {
@@ -225,8 +235,8 @@ func (x indexer) add(ctx context.Context, index *present.Index, e desired.Enviro
 	return nil
 }
 
-// put puts a number to the version that it is.
-func (x indexer) put(ctx context.Context, index *present.Index, versions catalog.Catalog, v state.LayerVersion, p present.IndexPublished) error {
+// put puts a number to the version that it is, and returns that.
+func (x indexer) put(ctx context.Context, index *present.Index, versions catalog.Catalog, v state.LayerVersion, p present.IndexPublished) (*present.IndexVersion, error) {
 	label, created := versions.Label(v.Number), v.Created.UTC()
 	i := -1
 	if label != "" {
@@ -243,7 +253,7 @@ func (x indexer) put(ctx context.Context, index *present.Index, versions catalog
 		if x.store != nil && label != "" {
 			fixed, err := history.Open(x.store, x.source.repository).Published(ctx, index.Layer, label)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			one.SHA256 = fixed[label]
 		}
@@ -257,7 +267,7 @@ func (x indexer) put(ctx context.Context, index *present.Index, versions catalog
 		to.Created = &created
 	}
 	to.Published = append(to.Published, p)
-	return nil
+	return to, nil
 }
 
 // writeIndex writes the file where it is not as it has to be: beside it first, so that

@@ -21,6 +21,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/round"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -202,7 +203,8 @@ func (w wantedVersion) in(t desired.Tree, env string, local *localArchive) desir
 				source.Elsewhere = map[string]string{local.version: local.location}
 				l.Source = &source
 			}
-			if l.Version.Kind != desired.Exact || !l.Version.Semver.Equal(w.version.Semver) {
+			// By their texts: semver takes two that differ in their build metadata for equal.
+			if l.Version.Kind != desired.Exact || l.Version.Semver.String() != w.version.Semver.String() {
 				l.Pins = append(slices.Clone(l.Pins), desired.Pin{Version: w.version, Reason: "layerd publish", At: l.At})
 			}
 		}
@@ -358,6 +360,10 @@ func (f *publishFlags) showPresent(view *present.PublicationRegion, w wantedVers
 	n, _, found := catalog.New(wish, known.Have, known.Past.Layers[wish.Layer].Numbers).Find(w.version.Semver.String())
 	if !found {
 		view.Reason = "nothing was decided about it"
+		return exitFailed
+	}
+	if q := ruling.OtherContent(d.Input.Quarantines, view.Region, wish.Layer, n); q != nil {
+		view.Reason = q.Reason
 		return exitFailed
 	}
 	first := d.Input.Published[w.layer][w.version.Semver.String()]

@@ -92,6 +92,7 @@ func (a *app) tellRetried(r round.Retried, e desired.Environment, layer, apply s
 			what = layer + " in " + e.Name
 		}
 		p.Linef(0, "nothing to do: no version of %s is in quarantine, and no rollout of it halted", what)
+		p.Linef(2, "the daemon tries again what could not be published or read")
 		return a.print(p.String())
 	}
 	for _, q := range r.Lifted {

@@ -83,6 +83,7 @@ func (r *regionExam) examine(ctx context.Context) bool {
 	}
 	r.add(inspect.Clock(id.Skew, id.SkewKnown))
 	r.functions, err = r.client.Functions(ctx)
+	r.functions = slices.DeleteFunc(r.functions, func(f state.Function) bool { return state.IsTemporary(f.Name) }) // in nobody's fleet
 	r.add(inspect.Permission("lambda:ListFunctions", "*", err))
 	r.tags(ctx)
 	r.choose()

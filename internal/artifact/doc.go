@@ -13,8 +13,9 @@
 //   - Of what lies in the repository one archive is in memory at a time, from when it is
 //     read until it was sent: see Done of what Open returns.
 //   - An object is read once, as a stream to a temporary file that is gone when it was
-//     read, one object at a time, and never larger than a layer may be: memory does not
-//     grow with it, and what its size forbids is not read at all.
+//     read, one object of an environment at a time, and never larger than a layer may be:
+//     memory does not grow with it, and what its size forbids is not read at all. One that
+//     stalls takes the time of no other environment.
 //   - An object's version is pinned when it is first found to be good, for a layer's
 //     version and a location: what is written under its key since is not what was looked
 //     at, reviewed or approved. Where a version is gone from the bucket, or Git names

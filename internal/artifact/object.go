@@ -46,7 +46,7 @@ func (r *Reader) lookAtObject(ctx context.Context, env desired.Environment, a st
 	if o.Size > archive.MaxUnzipped {
 		return tooLarge(a, o.Size, archive.MaxUnzipped, "leave out what is not needed, or make two layers of it for different functions"), nil
 	}
-	found, err := r.readObject(ctx, objects, a, o)
+	found, err := r.readObject(ctx, objects, env, a, o)
 	if err != nil {
 		return refusedBy(env, a, err)
 	}
@@ -55,8 +55,8 @@ func (r *Reader) lookAtObject(ctx context.Context, env desired.Environment, a st
 }
 
 // readObject reads an object once, into a file that is gone afterwards.
-func (r *Reader) readObject(ctx context.Context, objects Objects, a state.Artifact, o archive.Object) (found state.Content, err error) {
-	release, err := r.take(ctx, r.disk)
+func (r *Reader) readObject(ctx context.Context, objects Objects, env desired.Environment, a state.Artifact, o archive.Object) (found state.Content, err error) {
+	release, err := r.take(ctx, env.Name)
 	if err != nil {
 		return found, err
 	}

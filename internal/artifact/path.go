@@ -43,7 +43,7 @@ func (r *Reader) openPath(ctx context.Context, a state.Artifact) (found state.Co
 	if r.Files == nil {
 		return found, zip, errors.New("there is no repository to read it from")
 	}
-	release, err := r.take(ctx, r.memory)
+	release, err := r.take(ctx, repositoryTurn)
 	if err != nil {
 		return found, zip, err
 	}

@@ -46,14 +46,16 @@ func (e *RefusedError) Error() string { return e.Message }
 // Reader looks into archives. It is safe for concurrent use.
 type Reader struct {
 	Options
-	// disk and memory hold one token each: who has it has an archive there, so that there
-	// is room for one of them. An object is on the disk while it is read, and what lies in
-	// the repository in memory, until it is sent where it is published.
-	disk, memory chan struct{}
 	// contents is what archives that were found good have in them.
 	contents *inspect.Memory
 
-	mu     sync.Mutex // guards all below
+	mu sync.Mutex // guards all below
+	// turns hold one token each: who has it reads an archive. Each environment has one of
+	// its own for objects, so that one that stalls takes nobody else's time, and a disk
+	// has to hold one object for each of them. What lies in the repository is held in
+	// memory until it is sent, and comes from one Git: it has one turn for all,
+	// repositoryTurn.
+	turns  map[string]chan struct{}
 	good   map[wanted]good
 	judged map[judged]state.Content
 	seen   map[sight]bool
@@ -96,10 +98,8 @@ func New(o Options) *Reader {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &Reader{Options: o, disk: make(chan struct{}, 1), memory: make(chan struct{}, 1), good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
+	r := &Reader{Options: o, turns: map[string]chan struct{}{}, good: map[wanted]good{}, judged: map[judged]state.Content{}, seen: map[sight]bool{}}
 	r.contents = &inspect.Memory{Store: o.Store, Log: o.Log}
-	r.disk <- struct{}{}
-	r.memory <- struct{}{}
 	return r
 }
 
@@ -154,8 +154,21 @@ func (r *Reader) Inside(ctx context.Context, sha256 string) (inspect.Contents, b
 	return r.contents.GetArchive(ctx, sha256)
 }
 
-// take waits for the turn to have an archive, which ends with the first call of release.
-func (r *Reader) take(ctx context.Context, turn chan struct{}) (release func(), err error) {
+// repositoryTurn is whose turn it is to read from the repository: an environment has a
+// name.
+const repositoryTurn = ""
+
+// take waits for the turn to have an archive, of an environment or of the repository, which
+// ends with the first call of release.
+func (r *Reader) take(ctx context.Context, whose string) (release func(), err error) {
+	r.mu.Lock()
+	turn := r.turns[whose]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		turn <- struct{}{}
+		r.turns[whose] = turn
+	}
+	r.mu.Unlock()
 	select {
 	case <-turn:
 		return sync.OnceFunc(func() { turn <- struct{}{} }), nil

@@ -45,6 +45,8 @@ type account struct {
 	alone     time.Time
 	// answers are who changed a function, by Region and name.
 	answers map[[2]string]actorAnswer
+	// temporary is since when functions are seen that a probe has made, by Region and name.
+	temporary map[[2]string]seenTemporary
 }
 
 // envState is one environment of an account: its schedule, and how far its
@@ -297,6 +299,7 @@ func (a *account) afterRound(ctx context.Context, w *desiredView, planned plan.P
 		return // whoever comes next looks anew
 	}
 	a.noteLook(planned, true)
+	a.noteTemporary(planned, time.Now())
 	a.logPlan(planned, w, took)
 	if errors.Is(context.Cause(ctx), lease.ErrLost) {
 		return // the next holder of the lease reports the outcome

@@ -91,8 +91,13 @@ func (d *Daemon) readStatus(ctx context.Context) (present.StatusFacts, error) {
 		return f, fmt.Errorf("read the store: %w", err)
 	}
 	f.Zone = g.Tree.Zone(nil)
-	f.Command = func(parts ...string) string { return strings.TrimSpace(words.Command(parts...) + " " + d.Suffix) }
+	f.Command = d.command
 	return f, nil
+}
+
+// command returns a command that a person can paste.
+func (d *Daemon) command(parts ...string) string {
+	return strings.TrimSpace(words.Command(parts...) + " " + d.Suffix)
 }
 
 // serveStatus serves the present.Status as JSON, of the environments that the query

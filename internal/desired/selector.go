@@ -79,8 +79,12 @@ func (e Environment) Selects(f *state.Function) bool {
 }
 
 // MaySelect reports whether a layer of the environment could choose a function of that
-// name, whatever else it has.
+// name, whatever else it has. None chooses what a probe has made: no snapshot has those
+// among its functions.
 func (e Environment) MaySelect(name string) bool {
+	if state.IsTemporary(name) {
+		return false
+	}
 	for i := range e.Layers {
 		w := &e.Layers[i]
 		if slices.ContainsFunc(w.Functions, func(s Selector) bool { return s.Name == "" || Glob(s.Name, name) }) &&

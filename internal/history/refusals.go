@@ -82,6 +82,38 @@ func (l *Log) RecordAttempts(ctx context.Context, environment, region string, pa
 	return nil
 }
 
+// retriedDoc is when a person last asked for a retry of an environment. Stored: names and
+// meanings stay.
+type retriedDoc struct {
+	head
+	At time.Time `json:"at"`
+}
+
+func (l *Log) retriedKey(environment string) string {
+	return store.Key("retried", l.repository, environment)
+}
+
+// NoteRetry notes that a person has asked for a retry of an environment.
+func (l *Log) NoteRetry(ctx context.Context, environment string, at time.Time) error {
+	err := docs[retriedDoc](l).Update(ctx, l.retriedKey(environment), func(d *retriedDoc) bool {
+		d.V, d.At = version, at.UTC()
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("note a retry of %s: %w", environment, err)
+	}
+	return nil
+}
+
+// Retried returns when a person last asked for a retry of an environment; zero = never.
+func (l *Log) Retried(ctx context.Context, environment string) (time.Time, error) {
+	d, _, err := docs[retriedDoc](l).Get(ctx, l.retriedKey(environment))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when a retry of %s was asked for: %w", environment, err)
+	}
+	return d.At, nil
+}
+
 // ForgetRefusals lets what AWS refused be tried again at once, and returns the
 // functions that this is about.
 func (l *Log) ForgetRefusals(ctx context.Context, environment, region string) (names []string, err error) {

@@ -20,7 +20,7 @@ import (
 // ProbePrefix is how the name of each temporary function begins, and ProbeTag the tag that
 // it has: nothing is ever removed that has not both.
 const (
-	ProbePrefix = "layerd-probe-"
+	ProbePrefix = state.TemporaryPrefix
 	ProbeTag    = "layerd:probe"
 )
 
@@ -123,8 +123,8 @@ type Probes struct {
 }
 
 const (
-	// longestProbe is how long one takes at most: who began before that has ended.
-	longestProbe = 10 * time.Minute
+	// LongestProbe is how long one takes at most: who began before that has ended.
+	LongestProbe = 10 * time.Minute
 	// settled is when a function that AWS was asked to make and that is not there never
 	// will be.
 	settled = 5 * time.Minute
@@ -237,7 +237,7 @@ func (p *Probes) remove(ctx context.Context, i Intent, lost bool) error {
 // left reports whether nobody works with a temporary function any more.
 func (p *Probes) left(i Intent) bool {
 	switch {
-	case p.Now().Sub(i.Made) > longestProbe:
+	case p.Now().Sub(i.Made) > LongestProbe:
 		return true
 	case i.Host != p.Host:
 		return false
@@ -280,7 +280,7 @@ func (p *Probes) Clean(ctx context.Context, all bool) (removed []string, err err
 // ours returns when a function was made as a probe; zero: it is none of ours.
 func (p *Probes) ours(ctx context.Context, name string) (time.Time, error) {
 	tags, err := p.Trials.Tags(ctx, name)
-	if err != nil || !strings.HasPrefix(name, ProbePrefix) {
+	if err != nil || !state.IsTemporary(name) {
 		return time.Time{}, err
 	}
 	made, err := time.Parse(time.RFC3339, tags[ProbeTag])
@@ -298,11 +298,11 @@ func (p *Probes) strays(ctx context.Context, open []Intent) (removed []string, e
 	}
 	for _, name := range names {
 		known := slices.ContainsFunc(open, func(i Intent) bool { return i.Function == name })
-		if known || !strings.HasPrefix(name, ProbePrefix) {
+		if known || !state.IsTemporary(name) {
 			continue
 		}
 		made, err := p.ours(ctx, name)
-		if err != nil || made.IsZero() || p.Now().Sub(made) < longestProbe {
+		if err != nil || made.IsZero() || p.Now().Sub(made) < LongestProbe {
 			continue
 		}
 		if err := p.Trials.Delete(ctx, name); err != nil && state.KindOf(err) != state.Gone {

@@ -30,6 +30,7 @@ type Region struct {
 	Blocked    []Blocked
 	Kept       []Kept
 	Notes      []Note
+	Temporary  []string // functions that a probe of doctor has made; sorted
 	Behind     []Behind
 	Problems   []desired.Problem // found only now that AWS is known
 	Failure    *Failure

@@ -86,6 +86,7 @@ func (r *region) decide() {
 	r.noteUnmoved()
 	r.sizeNote()
 	r.noteWithdrawn()
+	r.noteTemporary()
 	r.countSelection()
 	r.pinNumbers()
 	r.publish()

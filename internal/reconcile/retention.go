@@ -73,6 +73,9 @@ func (r *region) protected(w *wish) map[int64]string {
 	for _, f := range r.snap.Functions {
 		protect(f.Layers.Number(w.Layer), "used by "+f.Name)
 	}
+	for _, f := range r.snap.Temporary {
+		protect(f.Layers.Number(w.Layer), "used by "+f.Name)
+	}
 	if r.snap.Uses != nil {
 		for _, p := range r.snap.Uses.Published {
 			for _, v := range p.Layers {

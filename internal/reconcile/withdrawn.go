@@ -40,6 +40,16 @@ func (r *region) note(code, message string) {
 	r.plan.Notes = append(r.plan.Notes, plan.Note{Code: code, Message: message})
 }
 
+// noteTemporary names functions that a probe has made: one that was killed leaves them.
+func (r *region) noteTemporary() {
+	for _, f := range r.snap.Temporary {
+		r.plan.Temporary = append(r.plan.Temporary, f.Name)
+	}
+	if names := r.plan.Temporary; len(names) > 0 {
+		r.note("probe", words.Few(names)+": temporary, made by a probe and in nobody's fleet; what a kill has left is removed by the next doctor of a function or an environment here")
+	}
+}
+
 // having returns the names of the functions that have a yanked or deprecated version
 // of the wish's layer, by number.
 func (r *region) having(w *wish) map[int64][]string {

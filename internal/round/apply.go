@@ -200,7 +200,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 			return err
 		}
 	}
-	options := p.applyOptions(*in, r, i)
+	options := p.applyOptions(ctx, *in, r, i)
 	if !r.Runnable() {
 		// Nothing starts, so nothing is recorded; Run only marks what is held.
 		var err error
@@ -219,7 +219,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 	}
 	for _, s := range steps {
 		if s.Kind == plan.KindShare {
-			p.Cache.noteStep(r.Want, s, p.Now())
+			p.noteStep(ctx, r.Want, s)
 		}
 	}
 	after := r.After(*done)
@@ -245,7 +245,7 @@ func (p *Run) carryOut(ctx context.Context, in *reconcile.Input, planned plan.Pl
 }
 
 // applyOptions returns how the plan r of the i-th Region is carried out.
-func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Options {
+func (p *Run) applyOptions(ctx context.Context, in reconcile.Input, r plan.Region, i int) apply.Options {
 	have := in.Regions[i].Have
 	return apply.Options{
 		InHand: r.Want.Rollout.Parallel,
@@ -254,7 +254,7 @@ func (p *Run) applyOptions(in reconcile.Input, r plan.Region, i int) apply.Optio
 		Unmet:  func(fresh state.Function, steps []plan.Step) string { return reconcile.Unmet(*have, fresh, steps) },
 		Late:   func(function string) bool { return len(in.Regions[i].Past.Functions[function].Refusals) > 0 },
 		While:  p.cloud(r.Want).While,
-		Leave:  func(s plan.Step) *plan.Result { return p.refusedLately(r.Want, s) },
+		Leave:  func(s plan.Step) *plan.Result { return p.refusedLately(ctx, r.Want, s) },
 		KeepAway: func(ctx context.Context, s plan.Step, res plan.Result) error {
 			return p.keepAway(ctx, entryOf(r.Want, s), res)
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/words"
 )
 
 // Artifacts reads the archives that Git names, with the rights of an environment.
@@ -36,7 +37,8 @@ type Artifacts interface {
 // One that is out of reach is content that is not known, and a problem of this
 // environment's wish alone: nothing new starts there, and what does not need the archive
 // goes on, drift that is healed and a rollback that a person asks for among it. It is
-// looked at again with the next decision.
+// left for a while then, and longer each time: an object that stalls takes all the time
+// that a look has, of each round.
 func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.Artifact) {
 	if len(wanted) == 0 || r.Have == nil {
 		return
@@ -49,7 +51,7 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 	within, cancel := context.WithTimeout(ctx, archivePatience)
 	defer cancel()
 	for _, a := range wanted {
-		found, err := p.lookIntoOne(within, r.Want, a)
+		found, err := p.lookIntoOne(ctx, within, r.Want, a)
 		if cut := interrupted(ctx); cut != nil {
 			r.Have, r.Unread = nil, cut
 			return
@@ -59,9 +61,8 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 			return
 		}
 		if err != nil {
-			p.Log.Warn("archive not read", "env", r.Want.Name, "region", r.Want.Region, "location", a.Location, "err", err)
 			found = state.Content{
-				Code: desired.CodeArtifactUnread, Message: fmt.Sprintf("%s is out of reach: %s", a.Location, err), Suggestion: "it is read again with the next look; nothing is published until then",
+				Code: desired.CodeArtifactUnread, Message: fmt.Sprintf("%s is out of reach: %s", a.Location, err), Suggestion: "it is read again by itself, and at once after a retry; nothing is published until then",
 			}
 		}
 		snap.Contents[a] = found
@@ -75,11 +76,28 @@ func (p *Run) lookInto(ctx context.Context, r *reconcile.Region, wanted []state.
 // it at 5 MB a second.
 const archivePatience = time.Minute
 
-func (p *Run) lookIntoOne(ctx context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
+// lookIntoOne looks into one archive, within what is left of archivePatience, unless it was
+// out of reach a short while ago.
+func (p *Run) lookIntoOne(ctx, within context.Context, env desired.Environment, a state.Artifact) (state.Content, error) {
 	if p.Artifacts == nil {
 		return state.Content{}, errors.New("archives of layers are not read here")
 	}
-	return p.Artifacts.Look(ctx, env, a)
+	key := keyOfArtifact(env, a)
+	if f, ok := p.failedLately(ctx, env, key); ok {
+		return state.Content{}, fmt.Errorf("%s; read again %s", f.why.Error, words.Moment(f.until, env.Zone))
+	}
+	if within.Err() != nil {
+		return state.Content{}, errors.New("other archives took all the time of this look; it is the turn of this one with the next")
+	}
+	found, err := p.Artifacts.Look(within, env, a)
+	switch {
+	case err == nil:
+		p.Cache.forgetFailed(key)
+	case ctx.Err() == nil && state.Elsewhere(err) == nil:
+		p.Log.Warn("archive not read", "env", env.Name, "region", env.Region, "location", a.Location, "err", err)
+		p.Cache.noteFailed(key, "", plan.Result{Error: err.Error()}, p.retriedAt(ctx, env), p.Now())
+	}
+	return found, err
 }
 
 // opener returns what opens the archives that an environment publishes; nil = nothing

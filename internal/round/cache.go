@@ -20,15 +20,17 @@ const lookAge = 6 * time.Hour
 // role: while a version waits for its grace, asking again every minute who
 // uses it would cost more than everything else. It also keeps the past as last
 // read, for a round that has no store. It keeps what AWS answered, and no
-// refusal: what was refused is asked again in each round. The nil Cache keeps
+// refusal of a look: what was refused is asked again in each round. What failed to be
+// done, and what takes a minute to fail, is left for longer and longer. The nil Cache keeps
 // nothing.
 type Cache struct {
 	mu     sync.Mutex // guards all below
 	places map[Place]*looked
 	pasts  map[[2]string]pastRead    // by environment and Region
 	rolls  map[[2]string]changedRead // by environment and Region
-	// refused are publishes and grants that AWS refused, see refusedstep.go.
-	refused map[stepKey]refusedStep
+	// failed are publishes and grants that AWS refused, and archives that were out of
+	// reach; see failedLately.
+	failed map[tryKey]failedTry
 	// announced is what was last found and written of parameters, by environment and
 	// Region.
 	announced map[[2]string]announced
@@ -80,7 +82,7 @@ const pastAge = time.Hour
 // NewCache returns an empty cache.
 func NewCache() *Cache {
 	return &Cache{
-		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, refused: map[stepKey]refusedStep{}, announced: map[[2]string]announced{},
+		places: map[Place]*looked{}, pasts: map[[2]string]pastRead{}, rolls: map[[2]string]changedRead{}, failed: map[tryKey]failedTry{}, announced: map[[2]string]announced{},
 	}
 }
 
@@ -91,7 +93,7 @@ func (l *Cache) Reset() {
 	clear(l.places)
 	clear(l.pasts)
 	clear(l.rolls)
-	clear(l.refused)
+	clear(l.failed)
 	clear(l.announced)
 }
 

@@ -17,7 +17,7 @@ type Lease interface {
 	Bind(ctx context.Context) (context.Context, context.CancelFunc)
 	// Check returns nil while something may still be begun.
 	Check() error
-	// Until is when nothing may be on its way any more.
+	// Until is when nothing may be on its way any more, unless it is renewed before.
 	Until() time.Time
 }
 
@@ -30,15 +30,45 @@ type leased struct {
 }
 
 // allowed returns a context for one change, or an error that says that it was
-// not sent.
+// not sent. It ends with the lease, which is renewed while the change waits for its turn:
+// a queue that is longer than what the lease has left is no reason to fail all that is in
+// it.
 func (g leased) allowed(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
-	if err := g.lease.Check(); err != nil {
-		// Barred, and not Stopped: it is known that nothing was sent, and that nothing
-		// else may be.
-		return nil, nil, &state.Error{Op: op, Resource: resource, Kind: state.Barred, Message: err.Error(), Err: err}
+	if err := g.check(op, resource); err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for left := time.Until(g.lease.Until()); left > 0; left = time.Until(g.lease.Until()) {
+			select {
+			case <-time.After(left):
+			case <-ctx.Done():
+				return
+			}
+		}
+		cancel(context.DeadlineExceeded)
+	}()
+	return ctx, func() { cancel(context.Canceled) }, nil
+}
+
+// allowedSoon is allowed for a change that AWS itself cannot refuse when it comes late: it
+// is sent within what the lease has left now, or not at all. How long a publish may still
+// come to be is counted from its record, and a delete goes by a sweep of that time.
+func (g leased) allowedSoon(ctx context.Context, op, resource string) (context.Context, context.CancelFunc, error) {
+	if err := g.check(op, resource); err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithDeadline(ctx, g.lease.Until())
 	return ctx, cancel, nil
+}
+
+func (g leased) check(op, resource string) error {
+	if err := g.lease.Check(); err != nil {
+		// Barred, and not Stopped: it is known that nothing was sent, and that nothing
+		// else may be.
+		return &state.Error{Op: op, Resource: resource, Kind: state.Barred, Message: err.Error(), Err: err}
+	}
+	return nil
 }
 
 func (g leased) SetLayers(ctx context.Context, name string, layers []state.LayerVersionARN, revision string) (string, error) {
@@ -116,7 +146,7 @@ func (w leasedWrites) SetLayers(ctx context.Context, name string, layers []state
 }
 
 func (w leasedWrites) DeleteLayerVersion(ctx context.Context, v state.LayerVersionARN) (string, error) {
-	ctx, cancel, err := w.allowed(ctx, "DeleteLayerVersion", string(v))
+	ctx, cancel, err := w.allowedSoon(ctx, "DeleteLayerVersion", string(v))
 	if err != nil {
 		return "", err
 	}
@@ -143,7 +173,7 @@ func (w leasedWrites) MoveAlias(ctx context.Context, q state.Qualified, version 
 }
 
 func (w leasedWrites) PublishLayer(ctx context.Context, layer state.LayerARN, r state.Release) (int64, string, string, error) {
-	ctx, cancel, err := w.allowed(ctx, "PublishLayerVersion", string(layer))
+	ctx, cancel, err := w.allowedSoon(ctx, "PublishLayerVersion", string(layer))
 	if err != nil {
 		return 0, "", "", err
 	}

@@ -72,7 +72,7 @@ func withTried(planned plan.Plan, tried [][]plan.Step) plan.Plan {
 // Region up to date with what came of them.
 func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Plan, i int, due []plan.Step) ([]plan.Step, error) {
 	r := planned.Regions[i]
-	p.leaveRefused(r, due)
+	p.leaveRefused(ctx, r, due)
 	if err := p.leaveUnsettled(ctx, in, r, due); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (p *Run) publish(ctx context.Context, in *reconcile.Input, planned plan.Pla
 		}
 	}
 	for _, s := range due {
-		p.Cache.noteStep(r.Want, s, p.Now())
+		p.noteStep(ctx, r.Want, s)
 		if s.Result != nil {
 			if q, ok := p.otherContent(entryOf(r.Want, s), *s.Result); ok {
 				in.Quarantines = append(in.Quarantines, q)
@@ -101,7 +101,7 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 	if err != nil {
 		return r.Steps, fmt.Errorf("record the round of %s: %w", r.Want.Name, err)
 	}
-	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, p.applyOptions(*in, r, i))
+	steps, runErr := apply.Run(ctx, r, p.cloud(r.Want), rec, p.applyOptions(ctx, *in, r, i))
 	if closed, ok := errors.AsType[*apply.ClosedError](runErr); ok {
 		in.Regions[i].Have, in.Regions[i].Unread, runErr = nil, closedFailure(ctx, closed.Err), nil
 	}
@@ -117,9 +117,9 @@ func (p *Run) carryPublishesOut(ctx context.Context, in *reconcile.Input, r plan
 }
 
 // leaveRefused leaves out of due what AWS has refused a short while ago.
-func (p *Run) leaveRefused(r plan.Region, due []plan.Step) {
+func (p *Run) leaveRefused(ctx context.Context, r plan.Region, due []plan.Step) {
 	for n := range due {
-		due[n].Result = p.refusedLately(r.Want, due[n])
+		due[n].Result = p.refusedLately(ctx, r.Want, due[n])
 	}
 }
 

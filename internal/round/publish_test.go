@@ -393,12 +393,14 @@ func TestPublishRefusedIsNotTriedForEver(t *testing.T) {
 	})
 }
 
-// What AWS has of other content stays away, whatever Git asks for in between, and however
-// the answer was lost: its Description says that it is the version that is wanted.
+// What AWS has of other content stays away, whatever Git asks for in between, however the
+// answer was lost, and also when the store is: its Description says that it is the version
+// that is wanted.
 func TestPublishedOtherContentStaysAway(t *testing.T) {
 	for name, fault := range map[string]awssim.Fault{
 		"answered":           {},
 		"its answer is lost": awssim.LostAnswer(),
+		"the store is lost":  {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -418,6 +420,9 @@ func TestPublishedOtherContentStaysAway(t *testing.T) {
 					f.wantPublished(want)
 					f.applyFrom(t, s)
 					time.Sleep(10 * time.Minute)
+					if name == "the store is lost" {
+						f.store = store.NewMemory()
+					}
 				}
 				if len(f.newest()) != 1 || len(f.behind(6)) != 3 {
 					t.Errorf("%d versions above 5, without 6: %v", len(f.newest()), f.behind(6))

@@ -40,7 +40,8 @@ type Resumed struct {
 
 // Retry lifts the quarantines of an environment, or of one of its layers, and lets
 // a rollout go on that halted: its wave is judged once more. What AWS has refused is
-// tried again, whatever the layer: a function is refused as a whole. It asks AWS nothing;
+// tried again, whatever the layer: a function is refused as a whole. So is what failed to
+// be published or shared and waits, and an archive that was out of reach. It asks AWS nothing;
 // what follows is for the next round. Where it is refused nothing is written, and
 // the error is a *Refusal.
 func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
@@ -62,6 +63,9 @@ func (r Round) Retry(ctx context.Context, ask Retry) (Retried, error) {
 	}
 	var done Retried
 	log := history.Open(r.Store, r.Repository)
+	if err := log.NoteRetry(ctx, ask.Environment, r.clock()()); err != nil {
+		return done, err
+	}
 	for _, q := range held {
 		if ask.Layer != "" && q.Name != ask.Layer {
 			continue

@@ -111,6 +111,16 @@ func Governing(list []Quarantine, region string, layer state.LayerARN, number in
 	return found
 }
 
+// OtherContent returns the one of list by which AWS has other content under a number than
+// was decided about, or nil. That is of the number, whatever function is asked about.
+func OtherContent(list []Quarantine, region string, layer state.LayerARN, number int64) *Quarantine {
+	i := slices.IndexFunc(list, func(q Quarantine) bool { return q.Content && q.Covers(region, layer, number, "") })
+	if i < 0 {
+		return nil
+	}
+	return &list[i]
+}
+
 // functionGlob is what can match a function's name, and has no character that
 // means more to path.Match than * and ?.
 var functionGlob = regexp.MustCompile(`^[A-Za-z0-9_*?-]{1,140}$`)

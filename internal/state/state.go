@@ -3,6 +3,7 @@ package state
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,8 +16,11 @@ type Snapshot struct {
 	// ObservedAt is when the look began, so that nothing in it is older.
 	ObservedAt time.Time
 
-	Functions []Function // every function's $LATEST, edge replicas included
-	Layers    []Layer    // the layers that were asked for; absent = not asked
+	Functions []Function // every function's $LATEST, edge replicas included; none that is Temporary
+	// Temporary are functions that a probe of layerd doctor has made and will remove, or has
+	// left after a kill. They are no part of anybody's fleet.
+	Temporary []Function
+	Layers    []Layer // the layers that were asked for; absent = not asked
 
 	// Uses is the sweep of published versions; nil when it was not made.
 	Uses *Uses
@@ -40,6 +44,13 @@ type Snapshot struct {
 	// Contents are what archives are that may be published, for those asked for.
 	Contents map[Artifact]Content
 }
+
+// TemporaryPrefix is how the name of each temporary function begins. Whoever gives a
+// function of their own such a name keeps it from layerd.
+const TemporaryPrefix = "layerd-probe-"
+
+// IsTemporary reports whether a function of that name is one that a probe has made.
+func IsTemporary(name string) bool { return strings.HasPrefix(name, TemporaryPrefix) }
 
 // Function is one function's $LATEST, as far as deciding about layers goes.
 type Function struct {
@@ -209,13 +220,16 @@ type Probe struct {
 	Usable bool
 	Reason string // AWS's words when it is not usable
 	Size   int64  // of its zip, in bytes; 0 = unknown
+	SHA256 string // of its zip, in lower-case hex; empty = unknown
 	Signer string // ARN of the signing profile version; empty = not signed
 }
 
 // Sort orders everything that has no order of its own, in place, so that equal
 // worlds are equal values. Layer lists are left alone: their order is data.
 func (s *Snapshot) Sort() {
-	slices.SortFunc(s.Functions, func(a, b Function) int { return cmp.Compare(a.Name, b.Name) })
+	for _, list := range [][]Function{s.Functions, s.Temporary} {
+		slices.SortFunc(list, func(a, b Function) int { return cmp.Compare(a.Name, b.Name) })
+	}
 	slices.SortFunc(s.Layers, func(a, b Layer) int { return cmp.Compare(a.ARN, b.ARN) })
 	for i := range s.Layers {
 		slices.SortFunc(s.Layers[i].Versions, func(a, b LayerVersion) int { return cmp.Compare(b.Number, a.Number) })

@@ -370,6 +370,7 @@ func (l *look) probeOf(ctx context.Context, v state.LayerVersionARN) error {
 			p = state.Probe{Reason: reason(err)}
 		case out.Content != nil:
 			p.Size, p.Signer = out.Content.CodeSize, strings.Clone(aws.ToString(out.Content.SigningProfileVersionArn))
+			p.SHA256, _ = hexOf(out.Content.CodeSha256) // what cannot be read is not known
 		}
 	}
 	l.mu.Lock()

@@ -47,6 +47,7 @@ func (c *Client) Observe(ctx context.Context, q state.Query) (state.Snapshot, er
 	if err := g.Wait(); err != nil {
 		return state.Snapshot{}, err
 	}
+	s.Functions, s.Temporary = apart(s.Functions)
 	if q.Tags {
 		for i, f := range s.Functions {
 			s.Functions[i].Tags = orEmpty(tags[f.ARN])
@@ -54,6 +55,20 @@ func (c *Client) Observe(ctx context.Context, q state.Query) (state.Snapshot, er
 	}
 	s.Sort()
 	return s, nil
+}
+
+// apart takes temporary functions out of a list: whatever is asked of a fleet, selectors
+// of everything included, is not asked of them.
+func apart(all []state.Function) (fleet, temporary []state.Function) {
+	for _, f := range all {
+		if state.IsTemporary(f.Name) {
+			temporary = append(temporary, f)
+		}
+	}
+	if len(temporary) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(all, func(f state.Function) bool { return state.IsTemporary(f.Name) }), temporary
 }
 
 // set keeps the value of a call in its place and passes the error on.

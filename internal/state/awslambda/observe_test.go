@@ -22,6 +22,7 @@ func TestObserveMapsWhatDecidingNeeds(t *testing.T) {
 		with(config("image"), "PackageType", "Image", "Runtime", nil),
 		with(config("edge"), "MasterArn", functionARN("master")),
 		config("us-east-1.replica"),
+		config("layerd-probe-x"),
 		with(config("managed"), "FunctionArn", functionARN("managed")+":$LATEST.PUBLISHED"),
 	}, "")
 	w.answer["ListLayerVersions"] = page("LayerVersions", []map[string]any{layerItem("z", 1), layerItem("z", 2)}, "")
@@ -42,6 +43,7 @@ func TestObserveMapsWhatDecidingNeeds(t *testing.T) {
 	want := state.Snapshot{
 		Account: testAccount, Region: testRegion, Partition: "aws",
 		Functions: []state.Function{fn("a"), b, edge, image, fn("managed"), replica},
+		Temporary: []state.Function{fn("layerd-probe-x")},
 		Layers: []state.Layer{{ARN: layerARN("z"), Versions: []state.LayerVersion{
 			{Number: 2, Description: "build v1.0.2", Created: created, Runtimes: []string{"python3.12"}},
 			{Number: 1, Description: "build v1.0.1", Created: created, Runtimes: []string{"python3.12"}},

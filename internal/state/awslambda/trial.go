@@ -2,7 +2,6 @@ package awslambda
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,10 +12,8 @@ import (
 	"github.com/layerd/layerd/internal/state"
 )
 
-// TrialPrefix is how the name of a temporary function begins: no other is made or removed.
-const TrialPrefix = "layerd-probe-"
-
-// Trial is a temporary function, see inspect.Trial.
+// Trial is a temporary function, see inspect.Trial. None is made or removed whose name is
+// not that of one.
 type Trial struct {
 	Name, Runtime, Architecture, Role, Handler string
 	Layers                                     state.Layers
@@ -38,7 +35,7 @@ func (c *Client) CreateTrial(ctx context.Context, t Trial) error {
 	if _, err := c.checked(ctx); err != nil {
 		return err
 	}
-	if !strings.HasPrefix(t.Name, TrialPrefix) {
+	if !state.IsTemporary(t.Name) {
 		return &state.Error{Op: op, Resource: t.Name, Kind: state.Human, Message: notATrial}
 	}
 	in := &lambda.CreateFunctionInput{
@@ -61,7 +58,7 @@ func (c *Client) DeleteTrial(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(name, TrialPrefix) {
+	if !state.IsTemporary(name) {
 		return &state.Error{Op: op, Resource: name, Kind: state.Human, Message: notATrial}
 	}
 	for pause := time.Second; ; pause *= 2 {
