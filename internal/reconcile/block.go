@@ -26,7 +26,7 @@ func (r *region) obstacle(f *state.Function, steps []plan.Step) *plan.Blocked {
 		}
 		w := r.wish(s.Layer)
 		for _, check := range []func(*wish, *state.Function, plan.Step) string{
-			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.unlikeStamp, r.unsigned,
+			r.conflict, r.incompatible, r.bootstrap, r.unusable, r.replaced, r.unsigned,
 		} {
 			if reason := check(w, f, s); reason != "" {
 				return &plan.Blocked{Function: f.Name, Layer: s.Layer, Reason: reason}
@@ -125,18 +125,32 @@ func (r *region) unusable(_ *wish, _ *state.Function, s plan.Step) string {
 	return r.probe(s.To, "the wanted version cannot be attached")
 }
 
-// unlikeStamp: AWS has other content under the number than the stamp of its Description names.
-// Its object was replaced while it was published, or somebody has copied the Description;
-// the quarantine that a publish leaves for the first is lost with the store. Going back to
-// a version that functions had is another matter, and so is a number that Git itself names.
-func (r *region) unlikeStamp(w *wish, _ *state.Function, s plan.Step) string {
-	content := r.snap.Probes[s.To].SHA256
-	stamp, stamped := catalog.ReadStamp(w.catalog.Version(s.To.Number()).Description)
-	if s.Cause != plan.CauseChange || content == "" || !stamped || stamp.Is(content) || w.Known[stamp.Version.String()] == s.To.Number() {
+// replaced: AWS has other content under the number than Git asks for. Going back to what
+// functions had is another matter.
+func (r *region) replaced(w *wish, _ *state.Function, s plan.Step) string {
+	if s.Cause != plan.CauseChange {
+		return ""
+	}
+	return r.unlikeStamp(w, s.To)
+}
+
+// unlikeStamp returns why a live version is not what layerd's stamp in its Description
+// names; empty = it is, or nobody knows. The object was replaced while it was published, or
+// somebody has copied the Description: the quarantine that a publish leaves for the first
+// is lost with the store. It asks for what it does not know yet (Needs.Probes). A number
+// that Git itself names is what is meant.
+func (r *region) unlikeStamp(w *wish, v state.LayerVersionARN) string {
+	stamp, stamped := catalog.ReadStamp(w.catalog.Version(v.Number()).Description)
+	if !stamped || w.Known[stamp.Version.String()] == v.Number() {
+		return ""
+	}
+	_ = r.probe(v, "") // whether it can be attached is no matter here
+	content := r.snap.Probes[v].SHA256
+	if content == "" || stamp.Is(content) {
 		return ""
 	}
 	return fmt.Sprintf("AWS has other content as version %d than its Description names: sha256:%.12s, and not sha256:%s; give the change a version of its own, or name the number under known in layer.yaml if it is what is meant",
-		s.To.Number(), content, stamp.SHA256)
+		v.Number(), content, stamp.SHA256)
 }
 
 // neighbour: a layer that the update must name again, and that is gone or not

@@ -34,7 +34,7 @@ func (r *region) share() {
 		}
 		s := &sharing{
 			region: r, wish: w, past: past, named: map[string]desired.Share{}, due: r.in.Now.Sub(past.SharesRead) >= sharesAge || past.SharesRead.After(r.in.Now),
-			whole: true, ours: map[string][]int64{}, others: map[string][]int64{}, missing: map[string][]int64{},
+			whole: true, ours: map[string][]int64{}, others: map[string][]int64{}, missing: map[string][]int64{}, unlike: map[int64]string{},
 		}
 		for _, x := range w.ShareWith {
 			s.named[x.Sid] = x
@@ -62,6 +62,7 @@ type sharing struct {
 	ours    map[string][]int64 // what layerd has granted, by Sid: the numbers, ascending
 	others  map[string][]int64 // what others have, by whom it is for
 	missing map[string][]int64 // what somebody has taken back and is only reported, by Sid
+	unlike  map[int64]string   // why a number is shared with nobody else: see unlikeStamp
 }
 
 // version compares one version with what Git names, or asks for its policy. Where the
@@ -140,6 +141,10 @@ func (s *sharing) compare(n int64, policy state.Policy) {
 // grant drafts a grant that is not there. taken reports that something else has its Sid
 // and is taken back before.
 func (s *sharing) grant(n int64, x desired.Share, taken bool) {
+	if why := s.unlikeStamp(s.wish, s.wish.version(n)); why != "" {
+		s.whole, s.unlike[n] = false, why
+		return
+	}
 	if taken || !s.granted(x.Sid, n) {
 		s.step(n, x.Grant, true, plan.CauseChange, namedReason(x))
 		return
@@ -201,6 +206,9 @@ func (s *sharing) notes() {
 	for _, whom := range slices.Sorted(maps.Keys(s.others)) {
 		s.plan.Notes = append(s.plan.Notes, plan.Note{Code: "foreign_grants", Message: fmt.Sprintf(
 			"%s %s: shared with %s by somebody else, which stays", s.wish.Name, numbersOf(s.others[whom]), whom)})
+	}
+	for _, n := range slices.Sorted(maps.Keys(s.unlike)) {
+		s.plan.Notes = append(s.plan.Notes, plan.Note{Code: "other_content", Message: fmt.Sprintf("%s %d is shared with nobody else: %s", s.wish.Name, n, s.unlike[n])})
 	}
 	for _, x := range s.wish.ShareWith {
 		if list := s.missing[x.Sid]; len(list) > 0 {

@@ -1,10 +1,13 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/plan"
+	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -54,5 +57,42 @@ func TestOtherContentThanItsStampIsKeptAway(t *testing.T) {
 	in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(5): {Usable: true, SHA256: strings.Repeat("b", 64)}}
 	if r := only(t, in); len(r.Blocked)+len(r.Steps) > 0 {
 		t.Errorf("of functions that have it: blocked %+v, steps %+v", r.Blocked, r.Steps)
+	}
+}
+
+// Nor is it shared with anybody whom it is not shared with yet, approved or not: those who
+// have a layer from another account see nothing of it but its name.
+func TestOtherContentThanItsStampIsNotShared(t *testing.T) {
+	for _, approval := range []bool{false, true} {
+		for sum, want := range map[string]int{"": 2, hashA: 2, hashB: 0} {
+			in := sharedWhenPublished(partner, company)
+			in.Regions[0].Want.ApprovalRequired = approval
+			before := Decide(in)
+			in.Approvals = []ruling.Approval{{Environment: "prod", Digest: before.Digest, By: "sato", At: noon, Scope: before.Lines, Begun: noon}}
+			in = numbered(in, hashA)
+			in.Published = published("common", "1.5.0", hashA)
+			in.Regions[0].Have.Policies[common.Version(6)] = state.Policy{}
+			if sum != "" {
+				in.Regions[0].Have.Probes = map[state.LayerVersionARN]state.Probe{common.Version(6): {Usable: true, SHA256: sum}}
+			}
+			r := only(t, in)
+			granted, noted := 0, 0
+			for _, s := range r.Steps {
+				if s.Kind == plan.KindShare && s.To == common.Version(6) && s.Held == nil {
+					granted++
+				}
+			}
+			for _, n := range r.Notes {
+				if n.Code == "other_content" {
+					noted++
+				}
+			}
+			if granted != want || (noted == 1) != (want == 0) {
+				t.Errorf("approval %v, content %.4q: %d grants, want %d; notes %+v", approval, sum, granted, want, r.Notes)
+			}
+			if asks := slices.Contains(r.Needs.Probes, common.Version(6)); asks != (sum == "") {
+				t.Errorf("content %.4q: asks %v", sum, asks)
+			}
+		}
 	}
 }
