@@ -48,6 +48,29 @@ func (s Status) headline(p Palette) (foreign.Styled, string) {
 	}[s.Verdict]
 }
 
+// applied returns when the environments of a team that has no daemon were looked at, the
+// first of them; zero where there is another problem, or somebody else looks.
+func (f StatusFacts) applied(problems []StatusProblem) (first time.Time) {
+	if slices.ContainsFunc(problems, func(p StatusProblem) bool { return p.Kind != KindUnwatched }) {
+		return time.Time{}
+	}
+	for _, e := range f.Environments {
+		for _, a := range e.Accounts {
+			look := a.Looked[e.Name].At
+			if !a.ByHand || look.IsZero() {
+				return time.Time{}
+			}
+			if first.IsZero() || look.Before(first) {
+				first = look
+			}
+		}
+		if len(e.Accounts) == 0 {
+			return time.Time{}
+		}
+	}
+	return first
+}
+
 func statusMark(p Palette, verdict string) foreign.Styled {
 	switch verdict {
 	case VerdictAllRight:

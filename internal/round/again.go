@@ -102,24 +102,24 @@ func (p *Run) failedLately(ctx context.Context, e desired.Environment, key tryKe
 	if f, ok = p.Cache.failedAt(key); !ok || !p.Now().Before(f.until) {
 		return f, false
 	}
-	if !p.retriedAt(ctx, e).Equal(f.retry) {
+	if at, known := p.retriedAt(ctx, e); known && !at.Equal(f.retry) {
 		p.Cache.forgetFailed(key)
 		return failedTry{}, false
 	}
 	return f, true
 }
 
-// retriedAt returns when a person last asked for a retry of an environment; zero = never,
-// or nobody knows. It is read where something has failed only.
-func (p *Run) retriedAt(ctx context.Context, e desired.Environment) time.Time {
+// retriedAt returns when a person last asked for a retry of an environment; zero = never.
+// known is false where the store was not read. It is read where something has failed only.
+func (p *Run) retriedAt(ctx context.Context, e desired.Environment) (at time.Time, known bool) {
 	if p.log == nil {
-		return time.Time{}
+		return time.Time{}, false
 	}
 	at, err := p.log.Retried(ctx, e.Name)
 	if err != nil && ctx.Err() == nil {
 		p.Log.Warn("not known whether a retry was asked for", "env", e.Name, "err", err)
 	}
-	return at
+	return at, err == nil
 }
 
 // refusedLately returns how a step ended that is not yet to be tried again; nil = it is. A
@@ -156,5 +156,6 @@ func (p *Run) noteStep(ctx context.Context, e desired.Environment, s plan.Step) 
 	if is && s.Result.Alike {
 		key = every
 	}
-	p.Cache.noteFailed(key, s.ID, *s.Result, p.retriedAt(ctx, e), p.Now())
+	retry, _ := p.retriedAt(ctx, e)
+	p.Cache.noteFailed(key, s.ID, *s.Result, retry, p.Now())
 }

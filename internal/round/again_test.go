@@ -2,6 +2,8 @@ package round_test
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
+	"github.com/layerd/layerd/internal/store"
+	"github.com/layerd/layerd/internal/store/storetest"
 )
 
 // awayShelf has archives of which some never come: whoever looks waits as long as it may.
@@ -205,14 +209,23 @@ func TestAnArchiveThatStallsKeepsNoOtherFromItsTurn(t *testing.T) {
 func TestAStoreThatIsAwayIsNoRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, s := stalled(t)
+		retry(t, f, "prod")
 		s.round(t, f, "c0ffee")
-		r := f.round()
-		r.Artifacts, r.Store = s, nil
-		if _, err := r.Plan(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if s.looks[wantedZip] != 1 {
-			t.Errorf("read %v", s.looks)
+		away := storetest.Faulty(f.store, func(_ context.Context, c storetest.Call) storetest.Fault {
+			if strings.HasPrefix(c.Key, "retried/") {
+				return storetest.Fault{Before: errors.New("away")}
+			}
+			return storetest.Fault{}
+		})
+		for _, kept := range []store.Store{nil, away} {
+			r := f.round()
+			r.Artifacts, r.Store = s, kept
+			if _, err := r.Plan(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if s.looks[wantedZip] != 1 {
+				t.Errorf("read %v", s.looks)
+			}
 		}
 	})
 }

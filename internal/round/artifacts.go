@@ -95,7 +95,8 @@ func (p *Run) lookIntoOne(ctx, within context.Context, env desired.Environment, 
 		p.Cache.forgetFailed(key)
 	case ctx.Err() == nil && state.Elsewhere(err) == nil:
 		p.Log.Warn("archive not read", "env", env.Name, "region", env.Region, "location", a.Location, "err", err)
-		p.Cache.noteFailed(key, "", plan.Result{Error: err.Error()}, p.retriedAt(ctx, env), p.Now())
+		retry, _ := p.retriedAt(ctx, env)
+		p.Cache.noteFailed(key, "", plan.Result{Error: err.Error()}, retry, p.Now())
 	}
 	return found, err
 }
