@@ -20,6 +20,7 @@ import (
 
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/archivetest"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 var layer = archive.Layer{Name: "common", Version: "1.4.2", Runtimes: []string{"python3.11"}, Architectures: []string{"x86_64"}}
@@ -175,6 +176,7 @@ func TestHostileFolders(t *testing.T) {
 }
 
 func TestHostileArchives(t *testing.T) {
+	nightly.NotShort(t, "it reads hundreds of megabytes, one after the other")
 	for name, tc := range map[string]struct {
 		files map[string]string
 		want  string

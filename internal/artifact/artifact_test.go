@@ -25,6 +25,7 @@ import (
 	"github.com/layerd/layerd/internal/awscall"
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
 )
@@ -102,6 +103,7 @@ func native(machine elf.Machine, versions ...string) []byte {
 // What is wrong with an archive is in its content, with a code and a suggestion, the
 // same whether it lies in S3 or in the repository.
 func TestWhatIsWrongWithAnArchive(t *testing.T) {
+	nightly.NotShort(t, "it reads hundreds of megabytes, one after the other")
 	bomb := awssim.Zip(map[string][]byte{"python/zeros": make([]byte, 263<<20)})
 	link := func(target string) []byte {
 		var b bytes.Buffer

@@ -369,7 +369,10 @@ func TestAQueueThatStops(t *testing.T) {
 // alone, and nothing is changed that a round would not have changed.
 func TestHintsConvergeAsSweepsDo(t *testing.T) {
 	seeds := uint64(4)
-	if nightly.On() {
+	switch {
+	case testing.Short():
+		seeds = 1
+	case nightly.On():
 		seeds = 24
 	}
 	for seed := range seeds {

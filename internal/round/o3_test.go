@@ -2,6 +2,7 @@ package round_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 )
@@ -70,8 +72,9 @@ var refusals = map[string]func(awssim.Call) awssim.Fault{
 // waves. After three tries it is blocked with AWS's words, the others get it, and
 // in three days it is tried daily and not more often.
 func TestO3OneRefusedFunctionStopsNoRollout(t *testing.T) {
-	for name, fault := range refusals {
-		for _, at := range []int{0, 12} {
+	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(refusals)), 2) {
+		fault := refusals[name]
+		for _, at := range nightly.Sample([]int{0, 12}, 1) {
 			t.Run(fmt.Sprintf("O3 %s, %d", name, at), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFixture(t, 13, awssim.Options{})
@@ -238,9 +241,9 @@ func TestO3MaxBlocked(t *testing.T) {
 // function has come, in a canary and without, and its share of calls is taken
 // back where that is not refused.
 func TestO3AnAliasThatIsRefused(t *testing.T) {
-	for _, canary := range []bool{false, true} {
+	for _, canary := range nightly.Sample([]bool{true, false}, 1) {
 		for _, op := range []string{"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"} {
-			for _, from := range []int{0, 1} { // the first or the second call of it
+			for _, from := range nightly.Sample([]int{0, 1}, 1) { // the first or the second call of it
 				t.Run(fmt.Sprintf("O3 %s, canary %v, from %d", op, canary, from), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) { refuseAlias(t, op, canary, from) })
 				})

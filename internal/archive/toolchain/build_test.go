@@ -16,6 +16,7 @@ import (
 	"github.com/layerd/layerd/internal/archive"
 	"github.com/layerd/layerd/internal/archive/archivetest"
 	"github.com/layerd/layerd/internal/archive/toolchain"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // site is a layer's folder and a folder of wheels, which is all that pip knows.
@@ -236,6 +237,7 @@ func TestLocked(t *testing.T) {
 }
 
 func TestHostileWheels(t *testing.T) {
+	nightly.NotShort(t, "it reads hundreds of megabytes, one after the other")
 	for name, tc := range map[string]struct {
 		files map[string]string
 		want  string
