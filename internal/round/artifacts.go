@@ -13,7 +13,6 @@ import (
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/reconcile"
 	"github.com/layerd/layerd/internal/state"
-	"github.com/layerd/layerd/internal/words"
 )
 
 // Artifacts reads the archives that Git names, with the rights of an environment.
@@ -84,7 +83,9 @@ func (p *Run) lookIntoOne(ctx, within context.Context, env desired.Environment, 
 	}
 	key := keyOfArtifact(env, a)
 	if f, ok := p.failedLately(ctx, env, key); ok {
-		return state.Content{}, fmt.Errorf("%s; read again %s", f.why.Error, words.Moment(f.until, env.Zone))
+		// In the same words as when it was found: it is one problem, told once, for as long
+		// as it lasts.
+		return state.Content{}, errors.New(f.why.Error)
 	}
 	if within.Err() != nil {
 		return state.Content{}, errors.New("other archives took all the time of this look; it is the turn of this one with the next")
