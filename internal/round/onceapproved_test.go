@@ -178,8 +178,7 @@ func TestThePlanSharesWhatItPublishes(t *testing.T) {
 			t.Errorf("%v", before)
 		}
 		digest := f.approve(t)
-		var after map[string]int
-		after = f.policyCalls(func() { f.apply(t.Context()) })
+		after := f.policyCalls(func() { f.apply(t.Context()) })
 		if !maps.Equal(after, map[string]int{"GetLayerVersionPolicy": 1, "AddLayerVersionPermission": 2}) {
 			t.Errorf("in the round of the publish %v", after)
 		}

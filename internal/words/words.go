@@ -195,14 +195,14 @@ const SomeReason = `"…"`
 // Command returns a command of layerd that a person can paste: each word is quoted for
 // the shell where it has to be, but for SomeReason.
 func Command(parts ...string) string {
-	command := "layerd"
+	words := []string{"layerd"}
 	for _, word := range parts {
 		if word != SomeReason {
 			word = ShellQuote(word)
 		}
-		command += " " + word
+		words = append(words, word)
 	}
-	return command
+	return strings.Join(words, " ")
 }
 
 // ShellQuote returns s as a shell reads it back, for commands to be copied: plain
