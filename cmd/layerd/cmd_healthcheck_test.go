@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// askHealthOf runs layerd healthcheck with an environment.
-func askHealthOf(t *testing.T, env map[string]string, args ...string) (code int, out, told string) {
+// ask runs a command with an environment.
+func ask(t *testing.T, env map[string]string, command string, args ...string) (code int, out, told string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	a := &app{out: &stdout, err: &stderr, env: func(name string) string { return env[name] }, now: time.Now}
-	code = a.execute(t.Context(), append([]string{"healthcheck"}, args...))
+	code = a.execute(t.Context(), append([]string{command}, args...))
 	return code, stdout.String(), stderr.String()
 }
 
@@ -54,7 +54,7 @@ func TestHealthcheckFindsTheDaemon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0
-			code, out, told := askHealthOf(t, tt.env, tt.args...)
+			code, out, told := ask(t, tt.env, "healthcheck", tt.args...)
 			if code != 0 || asked != 1 || !strings.HasPrefix(out, "healthy: http://") {
 				t.Errorf("exit %d after %d questions: %s%s", code, asked, out, told)
 			}
@@ -105,7 +105,7 @@ func TestHealthcheckSaysWhy(t *testing.T) {
 		{[]string{"--url", server.URL, "--config", "x"}, 64, ""},
 		{[]string{"extra"}, 64, "too many arguments"},
 	} {
-		code, out, told := askHealthOf(t, nil, tt.args...)
+		code, out, told := ask(t, nil, "healthcheck", tt.args...)
 		if code != tt.code || !strings.Contains(told, tt.want) || out != "" {
 			t.Errorf("%v: exit %d, %q, want %d with %q", tt.args, code, told, tt.code, tt.want)
 		}

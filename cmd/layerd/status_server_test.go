@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,14 +13,6 @@ import (
 
 	"github.com/layerd/layerd/internal/daemon"
 )
-
-func askStatusOf(t *testing.T, env map[string]string, args ...string) (code int, out, told string) {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	a := &app{out: &stdout, err: &stderr, env: func(name string) string { return env[name] }, now: time.Now}
-	code = a.execute(t.Context(), append([]string{"status"}, args...))
-	return code, stdout.String(), stderr.String()
-}
 
 // What a person sees of a daemon is what they would see of its store, as text and JSON.
 func TestStatusOfADaemonIsThatOfItsStore(t *testing.T) {
@@ -38,11 +29,11 @@ func TestStatusOfADaemonIsThatOfItsStore(t *testing.T) {
 	for _, more := range [][]string{nil, {"-v"}, {"--env", "dev"}, {"--output", "json"}} {
 		var daemons, stores string
 		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-			code, out, told := askStatusOf(t, nil, append([]string{"--server", server}, more...)...)
+			code, out, told := ask(t, nil, "status", append([]string{"--server", server}, more...)...)
 			if code != exitOK || told != "" {
 				t.Fatalf("%v: exit %d: %s", more, code, told)
 			}
-			_, store, _ := askStatusOf(t, nil, append([]string{"--repo", r.git, "--store", kept}, more...)...)
+			_, store, _ := ask(t, nil, "status", append([]string{"--repo", r.git, "--store", kept}, more...)...)
 			// What is served may be some seconds old, and the daemon goes on.
 			if daemons, stores = ages.ReplaceAllString(out, ""), ages.ReplaceAllString(store, ""); daemons == stores {
 				break
@@ -53,10 +44,10 @@ func TestStatusOfADaemonIsThatOfItsStore(t *testing.T) {
 		}
 	}
 	// What a person has set for other commands is not meant, and a path before it is kept.
-	if code, _, told := askStatusOf(t, map[string]string{"LAYERD_STORE": "sqlite:/nowhere/x.db", "LAYERD_REPO": "/nowhere"}, "--server", server+"/"); code != exitOK {
+	if code, _, told := ask(t, map[string]string{"LAYERD_STORE": "sqlite:/nowhere/x.db", "LAYERD_REPO": "/nowhere"}, "status", "--server", server+"/"); code != exitOK {
 		t.Errorf("with variables: exit %d: %s", code, told)
 	}
-	if code, _, told := askStatusOf(t, nil, "--server", server, "--env", "def"); code != exitUsage || !strings.Contains(told, `no environment "def"`) || !strings.Contains(told, "did you mean dev?") {
+	if code, _, told := ask(t, nil, "status", "--server", server, "--env", "def"); code != exitUsage || !strings.Contains(told, `no environment "def"`) || !strings.Contains(told, "did you mean dev?") {
 		t.Errorf("an unknown environment: exit %d: %s", code, told)
 	}
 	r.stops(p, os.Interrupt)
@@ -118,7 +109,7 @@ func TestStatusOfNoDaemon(t *testing.T) {
 		{[]string{"--server", server.URL, "--store", "memory:"}, exitUsage, "--server and --store exclude each other"},
 		{[]string{"--server", server.URL, "--repo", "."}, exitUsage, "--repo and --server exclude each other"},
 	} {
-		code, out, told := askStatusOf(t, nil, tt.args...)
+		code, out, told := ask(t, nil, "status", tt.args...)
 		if code != tt.code || !strings.Contains(told, tt.want) || (code == exitOK) != (out != "") {
 			t.Errorf("%v: exit %d, %q, %q, want %d with %q", tt.args, code, out, told, tt.code, tt.want)
 		}

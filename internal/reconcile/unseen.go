@@ -103,7 +103,7 @@ func (r *world) sharedByGit(w *wish, n int64) bool {
 	return slices.ContainsFunc(w.ShareWith, func(x desired.Share) bool { return slices.Contains(past[x.Sid], n) })
 }
 
-// noteKeptShared says once for a layer what nothing but a grant keeps: with retention
+// noteKeptShared notes, once for a layer, what nothing but a grant keeps: with retention
 // alone such versions would only ever become more.
 func (r *region) noteKeptShared(w *wish) {
 	var list []int64
