@@ -1,7 +1,6 @@
 package archive_test
 
 import (
-	"bytes"
 	"slices"
 	"testing"
 
@@ -35,18 +34,12 @@ func TestBareIsByModule(t *testing.T) {
 				}
 				files = append(files, archive.NewFile(f, []byte(data)))
 			}
+			var made *archive.Layer
 			if tt.own != "" {
-				m, err := archive.NewManifest(archive.Layer{Name: tt.own, Version: "1.5.0"}, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				files = append(files, m)
+				made = &archive.Layer{Name: tt.own, Version: "1.5.0"}
 			}
-			var out bytes.Buffer
-			if _, err := archive.Pack(&out, files, nil); err != nil {
-				t.Fatal(err)
-			}
-			c, err := archive.Skim(bytes.NewReader(out.Bytes()), int64(out.Len()))
+			zip := packed(t, made, files...)
+			c, err := archive.Skim(zip, zip.Size())
 			if err != nil {
 				t.Fatal(err)
 			}

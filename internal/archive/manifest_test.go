@@ -7,6 +7,23 @@ import (
 	"github.com/layerd/layerd/internal/archive"
 )
 
+// packed returns an archive of the files, with the manifest of a layer where made is not nil.
+func packed(t *testing.T, made *archive.Layer, files ...archive.File) *bytes.Reader {
+	t.Helper()
+	if made != nil {
+		m, err := archive.NewManifest(*made, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, m)
+	}
+	var out bytes.Buffer
+	if _, err := archive.Pack(&out, files, nil); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.NewReader(out.Bytes())
+}
+
 // An archive whose manifest names another layer or version is not taken for this one;
 // without a manifest, or where one of them says nothing, nothing is known.
 func TestAnArchiveOfAnotherLayer(t *testing.T) {
@@ -24,19 +41,12 @@ func TestAnArchiveOfAnotherLayer(t *testing.T) {
 		{common, archive.Layer{}, true, false},
 		{common, archive.Layer{Name: "third", Version: "2.0.0"}, false, false},
 	} {
-		files := []archive.File{archive.NewFile("python/a.py", []byte("x = 1\n"))}
-		if tt.manifest {
-			m, err := archive.NewManifest(tt.made, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files = append(files, m)
+		made := &tt.made
+		if !tt.manifest {
+			made = nil
 		}
-		var out bytes.Buffer
-		if _, err := archive.Pack(&out, files, nil); err != nil {
-			t.Fatal(err)
-		}
-		c, err := archive.Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+		zip := packed(t, made, archive.NewFile("python/a.py", []byte("x = 1\n")))
+		c, err := archive.Open(zip, zip.Size())
 		if err != nil {
 			t.Fatal(err)
 		}
