@@ -41,6 +41,7 @@ func (s *asking) change(subject string, files map[string]string) {
 // H2: the commit that is told as asking is the one since which Git has wanted this
 // version on this function, with its author and subject, whenever the daemon saw it.
 func TestH2WhoAskedForIt(t *testing.T) {
+	t.Parallel()
 	const up, down = "{common: 1.5.0}", "{common: 1.4.0}"
 	some := func(functions, version string) string {
 		return fmt.Sprintf("{common: {version: %s, functions: [%q]}}", version, functions)

@@ -31,6 +31,7 @@ var scenarios = map[string]scenario{"through": {}, "back by health": {bad: true}
 // TestChaosOfRollouts kills the daemon at every call it makes from the commit
 // that begins a rollout until all is done.
 func TestChaosOfRollouts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("hundreds of kills take a minute")
 	}

@@ -81,6 +81,7 @@ func whole() bool { return os.Getenv(chaosVar) == "story" }
 // to what it comes to without a kill, nothing is applied twice, no step is
 // missing from the history, and what follows writes nothing.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("thousands of kills take a minute")
 	}

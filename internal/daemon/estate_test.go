@@ -28,6 +28,7 @@ var estate = []string{"dev", "staging", "prod"}
 // the version once and each function has it, every version is shared once, the parameters
 // have it, and what follows writes nothing.
 func TestAnEstateIsPublishedAttachedAndShared(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("600 functions")
 	}

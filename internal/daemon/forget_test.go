@@ -15,6 +15,7 @@ import (
 // forgotten, by whichever daemon is there; when its file is back everything
 // begins anew, and a second removal is told like the first.
 func TestForgetting(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
 		p := s.start("a")

@@ -198,6 +198,7 @@ func TestOurOwnEventsAreFew(t *testing.T) {
 // Where the ends of updates are not told, or told wrongly, AWS is asked as without events:
 // what is lost costs some seconds once, and no change counts before AWS says that it is over.
 func TestEndsThatAreNotTold(t *testing.T) {
+	t.Parallel()
 	for name, mangle := range map[string]func(string) []awssim.Delivery{
 		"no events": func(string) []awssim.Delivery { return nil },
 		"late":      func(body string) []awssim.Delivery { return []awssim.Delivery{{Body: body, After: time.Minute}} },
@@ -368,6 +369,7 @@ func TestAQueueThatStops(t *testing.T) {
 // A stream with losses, duplicates, delays and lies comes to the same world as rounds
 // alone, and nothing is changed that a round would not have changed.
 func TestHintsConvergeAsSweepsDo(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(4)
 	switch {
 	case testing.Short():

@@ -84,6 +84,7 @@ func strayed(s *site) (calls []string) {
 // update settles. Nothing goes to the other account; it is told; and it goes on
 // when the right ones are back.
 func TestCredentialsThatBecomeAnotherAccounts(t *testing.T) {
+	t.Parallel()
 	var total int
 	synctest.Test(t, func(t *testing.T) {
 		s, keys := astray(t)

@@ -107,6 +107,7 @@ func (s *site) play(change gitserve.Change) (messages []notify.Message, health [
 // same about prod and staging, the same is kept of them, and their functions have the
 // same.
 func TestLawOneFileDecidesForNobodyElse(t *testing.T) {
+	t.Parallel()
 	dev := func(text string) gitserve.Change {
 		return gitserve.Change{Files: map[string]string{"environments/dev.yaml": text}}
 	}

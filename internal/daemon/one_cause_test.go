@@ -137,6 +137,7 @@ func TestO1OneCauseIsToldOnce(t *testing.T) {
 // alert, which stays open and calm for days, and ends when AWS takes it. A restart
 // counts nothing anew.
 func TestO3OneRefusedFunctionIsToldOnce(t *testing.T) {
+	t.Parallel()
 	nightly.NotShort(t, "it plays six hours with two processes, one after the other, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)

@@ -42,6 +42,7 @@ func (k *keptLog) String() string {
 // process has itself, nothing is done or told twice, and the world comes to what it
 // comes to without.
 func TestP8Reload(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("hundreds of stories take half a minute")
 	}

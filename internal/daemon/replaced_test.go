@@ -164,6 +164,7 @@ var lostFiles = map[string]struct {
 // changed any more until it is opened anew; that is told once, and resolved; and
 // what is done afterwards is in the history that is there then.
 func TestP1StoreIsReplaced(t *testing.T) {
+	t.Parallel()
 	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(lostFiles)), 2) {
 		l := lostFiles[name]
 		for _, when := range []string{"idle", "in a rollout"} {

@@ -84,6 +84,7 @@ func TestWavesAreToldOnce(t *testing.T) {
 // TestBadLayerIsOneIncident: what a person on call hears of a bad version, from
 // the first function to the commit that mends it.
 func TestBadLayerIsOneIncident(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)
 		s.interval = 4 * time.Minute
@@ -116,6 +117,7 @@ func TestBadLayerIsOneIncident(t *testing.T) {
 // A rollout that halts asks a person, and a person's rollback is told again
 // every day until Git agrees.
 func TestHaltAndHandRollback(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)
 		s.interval = 4 * time.Minute

@@ -67,6 +67,7 @@ func (s *awayShelf) round(t *testing.T, f *fixture, revision string) string {
 // An archive that is out of reach is not read in each round, for as long as a look has: at
 // longer and longer intervals, an hour at most. Once it comes all goes on.
 func TestAnArchiveOutOfReachIsNotReadForEver(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f, s := stalled(t)
 		began, rounds := time.Now(), 0

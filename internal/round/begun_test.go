@@ -19,6 +19,7 @@ import (
 // H5: whenever somebody asks for a plan while a daemon is at work, what the daemon
 // does is no drift, and what a person did meanwhile is.
 func TestH5PlanWhileADaemonIsAtWork(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		before func(f *fixture) // and after the fleet was adopted at 4

@@ -28,6 +28,7 @@ func answers(status int, code string) func(awssim.Call) awssim.Fault {
 // all: the rest is not tried, the Region has one failure with AWS's words, and the
 // round after it is mended does the rest.
 func TestO1OneCauseEndsTheRound(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		// fault is what AWS answers to each write from then on; reads as well where

@@ -72,6 +72,7 @@ var refusals = map[string]func(awssim.Call) awssim.Fault{
 // waves. After three tries it is blocked with AWS's words, the others get it, and
 // in three days it is tried daily and not more often.
 func TestO3OneRefusedFunctionStopsNoRollout(t *testing.T) {
+	t.Parallel()
 	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(refusals)), 2) {
 		fault := refusals[name]
 		for _, at := range nightly.Sample([]int{0, 12}, 1) {
@@ -134,6 +135,7 @@ func blocked(t *testing.T, functions int) (*fixture, string) {
 // person says so, a day has gone by. Nothing else does: not a restart, which knows
 // what was counted, nor another function's change.
 func TestO3TriedAgain(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		do   func(*fixture, string)
@@ -241,6 +243,7 @@ func TestO3MaxBlocked(t *testing.T) {
 // function has come, in a canary and without, and its share of calls is taken
 // back where that is not refused.
 func TestO3AnAliasThatIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, canary := range nightly.Sample([]bool{true, false}, 1) {
 		for _, op := range []string{"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"} {
 			for _, from := range nightly.Sample([]int{0, 1}, 1) { // the first or the second call of it
@@ -297,6 +300,7 @@ func refuseAlias(t *testing.T, op string, canary bool, from int) {
 
 // A rollout that is not well goes back everywhere but where AWS refuses it, and ends.
 func TestO3ARollbackIsNotStopped(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 13, awssim.Options{})
 		f.apply(t.Context())

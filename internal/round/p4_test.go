@@ -31,6 +31,7 @@ func (f *fixture) setAlias(function string, edit func(*awssim.Alias)) {
 // layerd set is left as it is and named, and counts as on_unknown says; the others
 // are not moved without that.
 func TestP4AnAliasOfOthersIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	meddle := map[string]func(*fixture, string){
 		"weight off": func(f *fixture, fn string) { f.setAlias(fn, func(a *awssim.Alias) { a.Weights = nil }) },
 		"more weight": func(f *fixture, fn string) {

@@ -193,6 +193,7 @@ func TestE2ParametersStayWhereARolloutGoesBack(t *testing.T) {
 
 // E2: what was changed or deleted by hand is written again, and told; tags of others stay.
 func TestE2ParametersAreHealed(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, a *announcing) {
 		a.rounds(5)
 		want := a.stands(5, "1.5.0")
@@ -319,6 +320,7 @@ func TestE2AThrottledParameterIsTriedAgain(t *testing.T) {
 
 // E2: only the environment's own word takes parameters away.
 func TestE2WhatRemovesParameters(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(t *testing.T, a *announcing) {
 		a.rounds(5)
 		want := a.stands(5, "1.5.0")

@@ -357,6 +357,7 @@ func TestPublishOneContentInTwoAccounts(t *testing.T) {
 // What AWS refuses is tried again, at longer and longer intervals, and does not fill the
 // history; once it lets it through all goes on.
 func TestPublishRefusedIsNotTriedForEver(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f, s := publishing(t, 2)
 		f.cache = round.NewCache()

@@ -34,6 +34,7 @@ func sidOf(c awssim.Call) (sid string, version int64) {
 // one; what is of one version, such as a policy that is full, is of that one. What is not
 // refused goes on meanwhile, and once AWS takes it everything comes.
 func TestARefusedGrantIsTriedLessAndLess(t *testing.T) {
+	t.Parallel()
 	const mostTries = 12 // in six hours: after 1, 2, 4 … 60 minutes, and then once an hour
 	for name, tt := range map[string]struct {
 		with     []string

@@ -146,6 +146,7 @@ func statuses(r round.Result) map[plan.Status]int {
 }
 
 func TestFleetIsChangedAndTheSecondRoundWritesNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 400, awssim.Options{Settle: 2 * time.Second})
 		before := f.lists()

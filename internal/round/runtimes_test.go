@@ -21,6 +21,7 @@ const (
 // whichever way they are called. What follows is the same, and where all is well nobody
 // is asked anything.
 func TestAMovedRuntimeIsNamedBeforeTheLayer(t *testing.T) {
+	t.Parallel()
 	moved := func(names string) string { return names + ": another version of the runtime than before" }
 	for name, c := range map[string]struct {
 		function awssim.Function // what the functions are beside their names and layers

@@ -77,6 +77,7 @@ func ends(t *testing.T, s store.Store) (count map[string]int) {
 // H3: what was begun when layerd was killed is interrupted, not done, and no failure;
 // what AWS did is applied. The next round does the rest.
 func TestH3KilledInTheMiddleOfARollout(t *testing.T) {
+	t.Parallel()
 	const functions = 79
 	for _, n := range []int32{1, 2, 63, 78, 79} {
 		for _, done := range []bool{false, true} {

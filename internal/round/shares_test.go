@@ -50,6 +50,7 @@ func (f *fixture) canaries(version string) {
 // layerd's own still when that is over, and no canary of somebody's: whatever comes
 // next, the function's callers get one version again, and the one that is asked for.
 func TestO3AShareOutlivesItsRollout(t *testing.T) {
+	t.Parallel()
 	for name, then := range map[string]struct {
 		do   func(*fixture)
 		want int64
@@ -117,6 +118,7 @@ func TestO3AShareOutlivesItsRollout(t *testing.T) {
 
 // What somebody has made of that share since is somebody's.
 func TestO3AShareThatIsNoLongerOurs(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string]func(*awssim.Alias){
 		"another version": func(a *awssim.Alias) { a.Weights = map[string]float64{"1": 0.1}; a.Version = "2" },
 		"two versions":    func(a *awssim.Alias) { a.Weights = maps.Clone(a.Weights); a.Weights["3"] = 0.2 },

@@ -20,6 +20,7 @@ import (
 // six hours all others have what Git asks for, each that has not is blocked with a
 // reason, and a day of it takes a bounded number of writes.
 func TestNoStandstill(t *testing.T) {
+	t.Parallel()
 	// The first three have waves of nothing but functions that are refused by what may
 	// be of all of them.
 	seeds := []int{78, 140, 173}
@@ -109,6 +110,7 @@ func standstill(t *testing.T, rnd *rand.Rand) {
 // anew after each later wave; the others have it within eight hours, and a day of it
 // takes a try or two, and as many that were left off for another one's.
 func TestNoStandstillBehindTheFirstWave(t *testing.T) {
+	t.Parallel()
 	for _, kind := range nightly.Sample([]string{"500", "throttled", "denied"}, 1) {
 		for i, op := range []string{"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"} {
 			for first := 1; first <= 3; first++ {

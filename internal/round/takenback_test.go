@@ -18,6 +18,7 @@ import (
 // not select the function any more, was taken by nobody else: it halts no rollout, and
 // the function is not left alone for it.
 func TestP4WhatLayerdTookBackIsNobodyElses(t *testing.T) {
+	t.Parallel()
 	for name, do := range map[string]func(f *fixture, bad string){
 		"rollback": func(f *fixture, bad string) {
 			if _, err := f.round().Rollback(f.t.Context(), round.Rollback{Environment: "prod", Layer: "common", To: "4", Functions: bad, By: "sato", Reason: "x"}); err != nil {
