@@ -46,7 +46,7 @@ func TestH2WhoAskedForIt(t *testing.T) {
 	some := func(functions, version string) string {
 		return fmt.Sprintf("{common: {version: %s, functions: [%q]}}", version, functions)
 	}
-	for i, tt := range nightly.Sample([]struct {
+	for i, tt := range nightly.Sample(nightly.SampleOrCI([]struct {
 		name string
 		play func(s *asking)
 		// want has who asked, by function or layer; "" is all others. A commit, "unknown"
@@ -128,7 +128,7 @@ func TestH2WhoAskedForIt(t *testing.T) {
 			s.prod("A", "{common: ^1.5}", "auto_update: true\n")
 			s.prod("B", "{common: ^1.5}", "auto_update: true # why\n")
 		}, map[string]string{"": "A"}},
-	}, 3) {
+	}, 7), 3) {
 		for when, start := range map[string]string{"running": "before", "started later": "after", "restarted": "both"} {
 			if start == "both" && i > 0 && !nightly.On() {
 				continue

@@ -47,7 +47,7 @@ import (
 
 // chaosVar says how much: "each" kills at each call of the short stories, which
 // is what the night does; a number at one call in so many, "story" at each of the
-// demo's, which takes an hour or two. By default it is one in thirty of the short
+// demo's, which takes an hour or two. By default it is one in sixty of the short
 // ones.
 const chaosVar = "LAYERD_CHAOS"
 
@@ -58,7 +58,7 @@ func stride(t *testing.T) int {
 		if nightly.On() {
 			return 1
 		}
-		return 30
+		return 60
 	case "each", "story":
 		return 1
 	default:

@@ -55,6 +55,24 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// A sample for developers is all of it in CI and at night.
+func TestSampleOrCI(t *testing.T) {
+	list := []int{0, 1, 2, 3}
+	for _, tt := range []struct {
+		ci, nightly string
+		want        int
+	}{{"", "", 2}, {"true", "", 4}, {"", "1", 4}} {
+		t.Setenv("CI", tt.ci)
+		t.Setenv("LAYERD_NIGHTLY", tt.nightly)
+		if testing.Short() {
+			tt.want = 2
+		}
+		if got := SampleOrCI(list, 2); len(got) != tt.want {
+			t.Errorf("CI=%q LAYERD_NIGHTLY=%q: %v", tt.ci, tt.nightly, got)
+		}
+	}
+}
+
 // In n days each of n parts has its turn.
 func TestTurn(t *testing.T) {
 	day := time.Date(2026, 12, 28, 1, 0, 0, 0, time.UTC)

@@ -75,7 +75,7 @@ func TestO3OneRefusedFunctionStopsNoRollout(t *testing.T) {
 	t.Parallel()
 	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(refusals)), 2) {
 		fault := refusals[name]
-		for _, at := range nightly.Sample([]int{0, 12}, 1) {
+		for _, at := range nightly.SampleOrCI([]int{0, 12}, 1) {
 			t.Run(fmt.Sprintf("O3 %s, %d", name, at), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFixture(t, 13, awssim.Options{})
@@ -246,7 +246,7 @@ func TestO3AnAliasThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, canary := range nightly.Sample([]bool{true, false}, 1) {
 		for _, op := range []string{"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"} {
-			for _, from := range nightly.Sample([]int{0, 1}, 1) { // the first or the second call of it
+			for _, from := range nightly.SampleOrCI([]int{0, 1}, 1) { // the first or the second call of it
 				t.Run(fmt.Sprintf("O3 %s, canary %v, from %d", op, canary, from), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) { refuseAlias(t, op, canary, from) })
 				})

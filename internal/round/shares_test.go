@@ -91,7 +91,7 @@ func TestO3AShareOutlivesItsRollout(t *testing.T) {
 			f.passes(f.t.(*testing.T), 2*time.Hour)
 		}, 5},
 	}
-	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(ways)), 3) {
+	for _, name := range nightly.SampleOrCI(slices.Sorted(maps.Keys(ways)), 3) {
 		then := ways[name]
 		t.Run("O3 "+name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
