@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/present"
 	"github.com/layerd/layerd/internal/store/sqlitestore"
 )
@@ -155,6 +156,7 @@ func carriers(a present.Find) (names []string) {
 // A hundred versions of real wheels' metadata: who carries it is named with all that has
 // it, each layer version is asked for once, and the second time none.
 func TestFindOverAHundredVersions(t *testing.T) {
+	nightly.OrCI(t, "at 15 calls a second it waits for ten")
 	f := newFinding(t)
 	var want []string
 	for i := range 100 {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -63,6 +64,7 @@ func (r *runs) withStores(url string) {
 // whoever needs it; what is wrong is said of all of them at once, with what to do.
 // A store that may answer in a moment is worth another try.
 func TestQ3AnUnreadableSecretEndsTheStart(t *testing.T) {
+	t.Parallel()
 	r := newRuns(t)
 	stores := secretStores(t)
 	r.withStores(stores.URL)
@@ -116,7 +118,9 @@ func TestQ3AnUnreadableSecretEndsTheStart(t *testing.T) {
 		"keys to verify with":      {git: "verify: {keys: [{file: " + dir + "/gone}]}", code: exitInvalid, says: []string{"verify is not supported yet"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.t = t
+			t.Parallel()
+			// None lives until it listens.
+			r := &runs{t: t, env: slices.Concat(r.env, []string{"AWS_MAX_ATTEMPTS=1"}), git: r.git, config: filepath.Join(t.TempDir(), "layerd.yaml"), listen: r.listen}
 			url, git := r.git, tt.git
 			if rest, ok := strings.CutPrefix(git, "ssh "); ok {
 				url, git = "ssh://git@git.example/acme/layers", rest
@@ -128,12 +132,10 @@ func TestQ3AnUnreadableSecretEndsTheStart(t *testing.T) {
 			if err := os.WriteFile(r.config, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			env := r.env
-			if r.env = append(r.env[:len(r.env):len(r.env)], "AWS_MAX_ATTEMPTS=1"); tt.env != "" {
+			if tt.env != "" {
 				r.env = append(r.env, tt.env)
 			}
 			p := r.start("--config", r.config)
-			r.env = env
 			_ = p.Wait() // says what ExitCode says
 			if code := p.ProcessState.ExitCode(); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)

@@ -8,6 +8,7 @@ import (
 )
 
 func TestTheStoryComesTrue(t *testing.T) {
+	t.Parallel()
 	var out strings.Builder
 	err := Run(t.Context(), Options{Out: &out, Width: 80})
 	t.Log("\n" + out.String())
