@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/state"
 )
 
@@ -126,6 +127,7 @@ func TestAFolderThatNeedsATool(t *testing.T) {
 
 // What is at a path and is no archive.
 func TestWhatIsWrongWithAPath(t *testing.T) {
+	nightly.NotShort(t, "it reads names one after the other")
 	big := make([]byte, 51<<20)
 	noise := rand.NewChaCha8([32]byte{1})
 	_, _ = noise.Read(big) // it never fails

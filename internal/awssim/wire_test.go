@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 func TestNothingIsWrittenAsNull(t *testing.T) {
@@ -105,6 +106,7 @@ func TestMembersThatWouldBeIgnoredAreRefused(t *testing.T) {
 }
 
 func TestRequestsThatMakeNoSense(t *testing.T) {
+	nightly.NotShort(t, "it sends requests one after the other")
 	w := awssim.New(awssim.Options{})
 	w.PutFunction(awssim.Function{Name: "f"})
 	for _, c := range []struct {

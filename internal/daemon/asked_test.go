@@ -128,7 +128,7 @@ func TestH2WhoAskedForIt(t *testing.T) {
 			s.prod("A", "{common: ^1.5}", "auto_update: true\n")
 			s.prod("B", "{common: ^1.5}", "auto_update: true # why\n")
 		}, map[string]string{"": "A"}},
-	}, 7), 3) {
+	}, 7), 1) {
 		for when, start := range map[string]string{"running": "before", "started later": "after", "restarted": "both"} {
 			if start == "both" && i > 0 && !nightly.On() {
 				continue

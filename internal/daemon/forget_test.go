@@ -8,6 +8,7 @@ import (
 
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/ruling"
 )
 
@@ -16,6 +17,7 @@ import (
 // begins anew, and a second removal is told like the first.
 func TestForgetting(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 3)
 		p := s.start("a")

@@ -133,6 +133,7 @@ func event(account, region, function string) string {
 // A flood is bounded: however many events come, an environment is looked at no more than
 // every few seconds, the queue is emptied, and nobody else is looked at more.
 func TestAFloodIsBounded(t *testing.T) {
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := slow(t, 6, nil)
 		p := s.start("one")
@@ -199,6 +200,7 @@ func TestOurOwnEventsAreFew(t *testing.T) {
 // what is lost costs some seconds once, and no change counts before AWS says that it is over.
 func TestEndsThatAreNotTold(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	for name, mangle := range map[string]func(string) []awssim.Delivery{
 		"no events": func(string) []awssim.Delivery { return nil },
 		"late":      func(body string) []awssim.Delivery { return []awssim.Delivery{{Body: body, After: time.Minute}} },

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/state"
@@ -60,6 +61,7 @@ const spread = "rollout: {waves: [1, 50%], bake: 10m, smoke_test: {function: mak
 // A rollout that goes well is two messages, however many waves it has, and also
 // when another daemon goes on with it half way.
 func TestWavesAreToldOnce(t *testing.T) {
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)
 		s.interval = 4 * time.Minute

@@ -10,6 +10,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired/gitrepo/gitserve"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 )
 
@@ -307,6 +308,7 @@ func TestAnEnvironmentThatWasNeverValid(t *testing.T) {
 // While what the newest commit asks for is not whole nothing is pruned, not
 // even by an environment that resolves.
 func TestNothingIsPrunedWhileACommitDoesNotResolve(t *testing.T) {
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 2)
 		keep := "retention: {versions_to_keep: 2, grace: 1h}\n"

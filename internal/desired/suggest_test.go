@@ -89,6 +89,7 @@ func mistakes() []string {
 // W2: whatever is suggested is accepted where it is offered: the problem is gone, and
 // no other stands there instead.
 func TestW2SuggestionsAreAccepted(t *testing.T) {
+	nightly.NotShort(t, "it reads files one after the other")
 	applied := map[string]int{}
 	for i, f := range frames() {
 		for j, value := range mistakes() {

@@ -46,6 +46,7 @@ func anyTime(r *rand.Rand) fstest.MapFS {
 // O5, R3: one commit means one thing at any time: no file becomes invalid, or valid
 // again, by the clock alone, whatever it has of windows, freezes and overrides.
 func TestO5OneCommitMeansOneThingAtAnyTime(t *testing.T) {
+	nightly.NotShort(t, "it reads files one after the other")
 	instants := []time.Time{now(), time.Date(2037, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(2040, 12, 31, 12, 0, 0, 0, time.UTC), time.Date(2096, 2, 29, 12, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9998, 12, 31, 0, 0, 0, 0, time.UTC)}
 	valid, invalid, seeds := 0, 0, uint64(10)
 	if nightly.On() {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/ruling"
 	"github.com/layerd/layerd/internal/store"
@@ -132,6 +133,7 @@ func (j *jittery) Create(ctx context.Context, key string, data []byte) (store.Re
 // settles those days later, a reader follows at its own pace and is killed
 // before it has stored its cursor: every step that ends is told exactly once.
 func TestEndedLaws(t *testing.T) {
+	nightly.NotShort(t, "it reads records one after the other")
 	for seed := range uint64(25) {
 		synctest.Test(t, func(t *testing.T) { followed(t, seed) })
 		if t.Failed() {
@@ -421,6 +423,7 @@ func (l long) List(_ context.Context, q store.Query) iter.Seq2[store.Value, erro
 // Ten thousand records of 2 kB, of which one function's are asked for, do not
 // pile up in memory.
 func TestReadingALongHistoryHoldsLittle(t *testing.T) {
+	nightly.NotShort(t, "it reads records one after the other")
 	l, seen := history.Open(long{n: 10_000}, repo), 0
 	heap := func() int64 {
 		runtime.GC()

@@ -201,6 +201,7 @@ func worldsToImport() uint64 {
 
 // Whatever an account has, a plan of what was imported is empty.
 func TestImportedWorldsAreInSync(t *testing.T) {
+	nightly.NotShort(t, "it reads worlds one after the other")
 	empty := 0
 	for seed := range worldsToImport() {
 		r := rand.New(rand.NewPCG(seed, 13))

@@ -11,6 +11,7 @@ import (
 	"github.com/layerd/layerd/internal/apply"
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -68,6 +69,7 @@ func (s *awayShelf) round(t *testing.T, f *fixture, revision string) string {
 // longer and longer intervals, an hour at most. Once it comes all goes on.
 func TestAnArchiveOutOfReachIsNotReadForEver(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		f, s := stalled(t)
 		began, rounds := time.Now(), 0

@@ -73,7 +73,7 @@ var refusals = map[string]func(awssim.Call) awssim.Fault{
 // in three days it is tried daily and not more often.
 func TestO3OneRefusedFunctionStopsNoRollout(t *testing.T) {
 	t.Parallel()
-	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(refusals)), 2) {
+	for _, name := range nightly.Sample(slices.Sorted(maps.Keys(refusals)), 1) {
 		fault := refusals[name]
 		for _, at := range nightly.SampleOrCI([]int{0, 12}, 1) {
 			t.Run(fmt.Sprintf("O3 %s, %d", name, at), func(t *testing.T) {
@@ -136,6 +136,7 @@ func blocked(t *testing.T, functions int) (*fixture, string) {
 // what was counted, nor another function's change.
 func TestO3TriedAgain(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for _, c := range []struct {
 		name string
 		do   func(*fixture, string)
@@ -244,6 +245,7 @@ func TestO3MaxBlocked(t *testing.T) {
 // back where that is not refused.
 func TestO3AnAliasThatIsRefused(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for _, canary := range nightly.Sample([]bool{true, false}, 1) {
 		for _, op := range []string{"UpdateFunctionConfiguration", "PublishVersion", "UpdateAlias"} {
 			for _, from := range nightly.SampleOrCI([]int{0, 1}, 1) { // the first or the second call of it

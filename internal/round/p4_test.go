@@ -32,6 +32,7 @@ func (f *fixture) setAlias(function string, edit func(*awssim.Alias)) {
 // are not moved without that.
 func TestP4AnAliasOfOthersIsLeftAlone(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	meddle := map[string]func(*fixture, string){
 		"weight off": func(f *fixture, fn string) { f.setAlias(fn, func(a *awssim.Alias) { a.Weights = nil }) },
 		"more weight": func(f *fixture, fn string) {

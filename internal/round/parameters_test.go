@@ -14,6 +14,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
@@ -321,6 +322,7 @@ func TestE2AThrottledParameterIsTriedAgain(t *testing.T) {
 // E2: only the environment's own word takes parameters away.
 func TestE2WhatRemovesParameters(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	inBubble(t, func(t *testing.T, a *announcing) {
 		a.rounds(5)
 		want := a.stands(5, "1.5.0")

@@ -17,6 +17,7 @@ import (
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
 	"github.com/layerd/layerd/internal/inspect"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
@@ -358,6 +359,7 @@ func TestPublishOneContentInTwoAccounts(t *testing.T) {
 // history; once it lets it through all goes on.
 func TestPublishRefusedIsNotTriedForEver(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		f, s := publishing(t, 2)
 		f.cache = round.NewCache()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 )
@@ -45,6 +46,7 @@ func everyRead(t *testing.T) *fixture {
 // had never been missing in the round after it was granted, also where what is
 // looked up is kept for hours.
 func TestARefusalIsNotRemembered(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for _, op := range reads {
 		for _, one := range []bool{false, true} {
 			for _, rounds := range []int{1, 3} {

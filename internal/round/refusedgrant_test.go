@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/layerd/layerd/internal/awssim"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/round"
 )
@@ -35,6 +36,7 @@ func sidOf(c awssim.Call) (sid string, version int64) {
 // refused goes on meanwhile, and once AWS takes it everything comes.
 func TestARefusedGrantIsTriedLessAndLess(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	const mostTries = 12 // in six hours: after 1, 2, 4 … 60 minutes, and then once an hour
 	for name, tt := range map[string]struct {
 		with     []string

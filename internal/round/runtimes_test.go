@@ -9,6 +9,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 const (
@@ -22,6 +23,7 @@ const (
 // is asked anything.
 func TestAMovedRuntimeIsNamedBeforeTheLayer(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	moved := func(names string) string { return names + ": another version of the runtime than before" }
 	for name, c := range map[string]struct {
 		function awssim.Function // what the functions are beside their names and layers

@@ -10,6 +10,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 )
@@ -19,6 +20,7 @@ import (
 // the function is not left alone for it.
 func TestP4WhatLayerdTookBackIsNobodyElses(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for name, do := range map[string]func(f *fixture, bad string){
 		"rollback": func(f *fixture, bad string) {
 			if _, err := f.round().Rollback(f.t.Context(), round.Rollback{Environment: "prod", Layer: "common", To: "4", Functions: bad, By: "sato", Reason: "x"}); err != nil {

@@ -143,6 +143,7 @@ func TestTheSameArchive(t *testing.T) {
 
 // The numpy trap: the newest release has wheels for glibc 2.28 only.
 func TestTheNewestThatLoads(t *testing.T) {
+	nightly.NotShort(t, "it waits for pip")
 	for name, tc := range map[string]struct {
 		runtime, tag, want string
 	}{
