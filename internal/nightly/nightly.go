@@ -8,8 +8,8 @@
 // There are four sizes. What a smaller one leaves out, a larger one has:
 //
 //	go test -short       what the race detector can do with in minutes
-//	go test              a developer's: long tests play a sample
-//	CI=true go test      and what plays in real time, once for each change
+//	go test              a developer's: long tests and long tables play a sample
+//	CI=true go test      long tables whole, and what plays in real time, once for each change
 //	LAYERD_NIGHTLY=1     everything, hours of it: make nightly
 //
 // LAYERD_CHAOS, LAYERD_WORLDS and LAYERD_SEED go beyond that for one test; they

@@ -53,7 +53,7 @@ func TestP4AnAliasOfOthersIsLeftAlone(t *testing.T) {
 		},
 	}
 	for name, do := range meddle {
-		for _, reaction := range nightly.Sample(nightly.SampleOrCI([]desired.Reaction{desired.GoOn, desired.RollBack, "", desired.Halt}, 2), 1) {
+		for _, reaction := range nightly.SampleOrCI([]desired.Reaction{desired.GoOn, desired.RollBack, "", desired.Halt}, 2) {
 			for _, cached := range []bool{false, true} {
 				if cached && reaction != desired.GoOn {
 					continue
