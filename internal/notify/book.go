@@ -40,6 +40,10 @@ type Book struct {
 	// docs are the documents as last read or written, by environment, so that
 	// delivering asks the store only when there is something to deliver.
 	docs map[string]document
+	// turns hold one token for each environment, for whoever reads or writes its
+	// document: answers of two at once may arrive in another order than the store
+	// had them, and then the older document would be the one in docs.
+	turns map[string]chan struct{}
 	// memory is the document of what cannot be kept: that the store fails.
 	memory document
 	// sent are messages that a target has and that could not be taken out of
@@ -59,7 +63,7 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 	}
 	return &Book{
 		store: s, repository: repository, targets: o.Targets, repeat: o.Repeat, suffix: o.Suffix, sending: make(chan struct{}, 1),
-		docs: map[string]document{}, sent: map[[2]string]bool{}, states: map[string]*targetState{}, suspects: map[[2]string]suspicion{},
+		docs: map[string]document{}, turns: map[string]chan struct{}{}, sent: map[[2]string]bool{}, states: map[string]*targetState{}, suspects: map[[2]string]suspicion{},
 	}
 }
 
@@ -67,15 +71,18 @@ func NewBook(s store.Store, repository string, o Options) *Book {
 // told of it yet, and only what ends from now on is wanted. What an earlier
 // process could not deliver is delivered from now on.
 func (b *Book) Cursor(ctx context.Context, environment string) (history.Cursor, error) {
+	over, err := b.turn(ctx, environment)
+	if err != nil {
+		return "", err
+	}
+	defer over()
 	d, err := b.read(ctx, environment)
 	if err != nil {
 		return "", err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.docs[environment]; !ok { // else one of later may be there
-		b.docs[environment] = d
-	}
+	b.docs[environment] = d
 	return d.Cursor, nil
 }
 
@@ -106,7 +113,7 @@ func (b *Book) Tell(ctx context.Context, s Situation) ([]Event, error) {
 	}
 	s.Suffix = b.suffix
 	var events []Event
-	err := b.update(ctx, s.Environment, func(d *document) (changed bool) {
+	err := b.update(ctx, s.Environment, true, func(d *document) (changed bool) {
 		events, changed = d.tell(s, b.names(), b.repeat)
 		return changed
 	})
@@ -130,7 +137,7 @@ func (b *Book) TellRepository(ctx context.Context, r Repository) ([]Event, error
 		return events, nil
 	}
 	var more []Event
-	err := b.update(ctx, "", func(d *document) (changed bool) {
+	err := b.update(ctx, "", true, func(d *document) (changed bool) {
 		more, changed = d.tellRepository(r, b.repository, b.names(), b.repeat)
 		return changed
 	})
@@ -199,12 +206,35 @@ func (b *Book) read(ctx context.Context, environment string) (document, error) {
 	return d, err
 }
 
+// turn waits until nobody else reads or writes the document of an environment.
+func (b *Book) turn(ctx context.Context, environment string) (over func(), err error) {
+	b.mu.Lock()
+	token := b.turns[environment]
+	if token == nil {
+		token = make(chan struct{}, 1)
+		b.turns[environment] = token
+	}
+	b.mu.Unlock()
+	select {
+	case token <- struct{}{}:
+		return func() { <-token }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // update lets change alter a document and writes it, unless change reports that
-// nothing is different.
-func (b *Book) update(ctx context.Context, environment string, change func(*document) bool) error {
+// nothing is different. From then on its messages are delivered; where adopt is
+// false, only if they are still: somebody else may do so since Forget.
+func (b *Book) update(ctx context.Context, environment string, adopt bool, change func(*document) bool) error {
+	over, err := b.turn(ctx, environment)
+	if err != nil {
+		return err
+	}
+	defer over()
 	var kept *document // encoding may drop messages: what is cached is what is stored
 	var noted [][2]string
-	err := documents(b.store).Update(ctx, b.key(environment), func(d *document) bool {
+	err = documents(b.store).Update(ctx, b.key(environment), func(d *document) bool {
 		kept = d
 		noted = b.noteSent(d)
 		return change(d) || len(noted) > 0
@@ -214,7 +244,9 @@ func (b *Book) update(ctx context.Context, environment string, change func(*docu
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.docs[environment] = *kept
+	if _, ours := b.docs[environment]; ours || adopt {
+		b.docs[environment] = *kept
+	}
 	for _, key := range noted {
 		delete(b.sent, key)
 	}

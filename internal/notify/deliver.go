@@ -254,7 +254,7 @@ func (b *Book) note(ctx context.Context, p pendingSend, change func(*document) b
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 	defer cancel()
-	return b.update(ctx, p.environment, change)
+	return b.update(ctx, p.environment, false, change)
 }
 
 // delay is how long to wait after the n-th attempt in a row that failed.
