@@ -25,7 +25,7 @@ import (
 // From a folder to functions that run it, in three environments, by the commands that a
 // person types; then the AWS CLI reads what layerd wrote, and a second run writes nothing.
 func TestTheAWSCLIReadsWhatIsPublished(t *testing.T) {
-	nightly.OrCI(t, "Python starts ten times")
+	nightly.Only(t, "Python starts ten times")
 	nightly.Program(t, "aws", "pip install awscli")
 	t.Run("awssim", func(t *testing.T) {
 		w := awssim.New(awssim.Options{Account: "123456789012", Region: testRegion, Settle: time.Millisecond, Limits: awssim.Unlimited()})

@@ -42,6 +42,7 @@ func (s *asking) change(subject string, files map[string]string) {
 // version on this function, with its author and subject, whenever the daemon saw it.
 func TestH2WhoAskedForIt(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	const up, down = "{common: 1.5.0}", "{common: 1.4.0}"
 	some := func(functions, version string) string {
 		return fmt.Sprintf("{common: {version: %s, functions: [%q]}}", version, functions)

@@ -120,6 +120,7 @@ func TestBadLayerIsOneIncident(t *testing.T) {
 // every day until Git agrees.
 func TestHaltAndHandRollback(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays hours of one daemon, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, 6)
 		s.interval = 4 * time.Minute

@@ -54,7 +54,7 @@ func TestALeftProbeIsNamed(t *testing.T) {
 		s.world.PutFunction(probe)
 		s.world.ResetCalls()
 		time.Sleep(10 * time.Minute)
-		if n := len(s.world.Calls()); n > quiet+2 {
+		if n := len(s.world.Calls()); n > quiet+5 { // a round more may begin in them; a call in each round would be ten
 			t.Errorf("%d calls in ten minutes, and %d without it", n, quiet)
 		}
 		time.Sleep(time.Hour)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/notify"
 	"github.com/layerd/layerd/internal/notify/notifytest"
 	"github.com/layerd/layerd/internal/store"
@@ -233,6 +234,7 @@ func TestATargetThatIsDownIsLeftAlone(t *testing.T) {
 
 // When too much waits, the oldest of the same alert go, and that is said.
 func TestTheOutboxIsBounded(t *testing.T) {
+	nightly.NotShort(t, "it queues one message after the other")
 	synctest.Test(t, func(t *testing.T) {
 		s, c := store.NewMemory(), &channel{name: "c"}
 		const n = 1 + 7*40

@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/ruling"
@@ -228,6 +229,7 @@ func TestReplacedLayerGoesBack(t *testing.T) {
 // A function that gets no more of a rollout while it has its share of calls, of
 // whatever it is that is in the way, is left with all its calls at what it had.
 func TestShareOfCallsIsNotLeftBehind(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for name, block := range map[string]func(*fixture){
 		"unreleased work": func(f *fixture) {
 			f.world.EditFunction("makoto-0001", func(fn *awssim.Function) { fn.MemorySize = 1024 })

@@ -15,6 +15,7 @@ import (
 	"github.com/layerd/layerd/internal/daemon"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/round"
 	"github.com/layerd/layerd/internal/state"
 	"github.com/layerd/layerd/internal/store"
@@ -89,6 +90,7 @@ func (lasting) Bind(ctx context.Context) (context.Context, context.CancelFunc) {
 // What is trusted without reading it is what the store has, whatever happens
 // between the rounds and whoever has the lease.
 func TestTrustedPastIsWhatTheStoreHas(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, 30, awssim.Options{Limits: awssim.Unlimited()})
 		f.want("1.4.0")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 )
 
@@ -108,6 +109,7 @@ func TestO1OneCauseEndsTheRound(t *testing.T) {
 // A missing right, a key, a state of one function stops no other, wherever it
 // comes in the order, and whatever goes before and after it.
 func TestO1OneFunctionsOwnTroubleStopsNoOther(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for name, fault := range map[string]func(awssim.Call) awssim.Fault{
 		"denied": awssim.Denied, "key": answers(502, "KMSAccessDeniedException"), "parameter": answers(400, "InvalidParameterValueException"),
 		"500": func(awssim.Call) awssim.Fault { return awssim.ServerError() }, "conflict": answers(409, "ResourceConflictException"),

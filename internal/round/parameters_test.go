@@ -124,6 +124,7 @@ func inBubble(t *testing.T, do func(t *testing.T, a *announcing)) {
 // E2: parameters name what a rollout brought once it is through, and not before; then
 // nothing is asked for six hours.
 func TestE2ParametersFollowARollout(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	inBubble(t, func(t *testing.T, a *announcing) {
 		rolls := func() {
 			a.spreads(func(e *desired.Environment) { e.Rollout.Waves, e.Rollout.Bake = waves(1, 3), 5*time.Minute })
@@ -195,6 +196,7 @@ func TestE2ParametersStayWhereARolloutGoesBack(t *testing.T) {
 // E2: what was changed or deleted by hand is written again, and told; tags of others stay.
 func TestE2ParametersAreHealed(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	inBubble(t, func(t *testing.T, a *announcing) {
 		a.rounds(5)
 		want := a.stands(5, "1.5.0")
@@ -225,6 +227,7 @@ func TestE2ParametersAreHealed(t *testing.T) {
 
 // E2: a refusal fails nothing, is told once, and is tried again.
 func TestE2ARefusedParameterFailsNothing(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for _, op := range []string{"GetParametersByPath", "PutParameter", "AddTagsToResource", "ListTagsForResource"} {
 		t.Run(op, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, a *announcing) {

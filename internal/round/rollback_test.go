@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
@@ -110,6 +111,7 @@ func TestRollbackAndRetry(t *testing.T) {
 // callers go through an alias: what Git wants to bring to it again waits, and is not
 // what the person asked about.
 func TestRollbackOfWhatIsBackAlready(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	saturday, err := window.Parse("Saturday 02:00-06:00", time.UTC)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/layerd/layerd/internal/awssim"
 	"github.com/layerd/layerd/internal/desired"
 	"github.com/layerd/layerd/internal/history"
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/plan"
 	"github.com/layerd/layerd/internal/rollout"
 	"github.com/layerd/layerd/internal/round"
@@ -242,6 +243,7 @@ func stageOf(t *testing.T, f *fixture) string {
 }
 
 func TestAlarms(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	alarm := func(state string) awssim.Alarm {
 		return awssim.Alarm{Name: "errors", State: state, Reason: "threshold crossed"}
 	}
@@ -325,6 +327,7 @@ func TestFindingsAreOfTheLastVerdict(t *testing.T) {
 // TestErrorRate: a layer that makes a tenth of all calls fail is noticed by
 // comparing with the time before, and only then.
 func TestErrorRate(t *testing.T) {
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	for name, c := range map[string]struct {
 		before, after int // errors in a hundred calls
 		calls         int

@@ -21,6 +21,7 @@ import (
 // reason, and a day of it takes a bounded number of writes.
 func TestNoStandstill(t *testing.T) {
 	t.Parallel()
+	nightly.NotShort(t, "it plays rounds one after the other, as shorter stories do")
 	// The first three have waves of nothing but functions that are refused by what may
 	// be of all of them.
 	seeds := nightly.Sample([]int{78, 140, 173}, 1)

@@ -14,6 +14,7 @@ import (
 // What lies at a path is read at any commit, from every kind of server, and with it
 // nothing else: the rest of the repository may be large.
 func TestAtReadsOnePath(t *testing.T) {
+	nightly.NotShort(t, "it reads commits one after the other")
 	files := desiredFiles()
 	for name, text := range map[string]string{
 		"layers/common/common.zip": "zipped", "layers/common/content/python/a/b/c.py": "deep", "layers/common/content/python/a*": "a star", "layers/common/contents/x": "near",

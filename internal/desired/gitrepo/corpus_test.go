@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/layerd/layerd/internal/desired"
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // A layout is one way in which the real git, or somebody with an editor, leaves a
@@ -79,6 +80,7 @@ func both(kind Kind, says string, l layout) layout {
 // TestCorpus reads each layout as a folder and as a branch: what git accepts is
 // accepted, or refused with its own word.
 func TestCorpus(t *testing.T) {
+	nightly.NotShort(t, "it reads folders one after the other")
 	origin := worktree(t, desiredFiles())
 	for _, group := range [][]layout{shapes(), configurations(), clean(), edited()} {
 		for _, l := range group {

@@ -13,6 +13,8 @@ import (
 
 	gliderssh "github.com/gliderlabs/ssh"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 // W4: the advice is a command that works, quoted for a shell, with the port where it
@@ -106,6 +108,7 @@ func TestG3UsualFiles(t *testing.T) {
 
 // O6: a key that cannot be used has its own word, which repeats nothing of it.
 func TestO6Keys(t *testing.T) {
+	nightly.NotShort(t, "it asks servers one after the other, as TestSSHKeys does")
 	dir := worktree(t, desiredFiles())
 	w := startSSH(t, gitShell(t))
 	ed25519 := newKey(t, "ed25519")

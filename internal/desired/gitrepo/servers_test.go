@@ -214,6 +214,7 @@ func hosts() []host {
 
 // TestHosts runs the contract over every kind of server.
 func TestHosts(t *testing.T) {
+	nightly.NotShort(t, "it asks servers one after the other, as TestSSHKeys does")
 	for _, h := range hosts() {
 		t.Run(h.name, func(t *testing.T) {
 			dir := worktree(t, desiredFiles())

@@ -22,6 +22,8 @@ import (
 	gliderssh "github.com/gliderlabs/ssh"
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/layerd/layerd/internal/nightly"
 )
 
 func newKey(t *testing.T, kind string) crypto.Signer {
@@ -205,6 +207,7 @@ func TestSSHKeys(t *testing.T) {
 }
 
 func TestSSHRefusals(t *testing.T) {
+	nightly.NotShort(t, "it asks servers one after the other, as TestSSHKeys does")
 	for text, want := range map[string]Kind{
 		"ERROR: Repository not found.":                       KindNotARepository,
 		"fatal: '/x' does not appear to be a git repository": KindNotARepository,

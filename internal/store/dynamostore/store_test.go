@@ -3,6 +3,7 @@ package dynamostore
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/dynamostore/dynamotest"
@@ -23,7 +24,7 @@ func fresh(t *testing.T) *dynamotest.DB {
 
 func open(t *testing.T, db *dynamotest.DB) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), db.Config(), tableName, Options{})
+	s, err := Open(t.Context(), db.Config(), tableName, Options{CallTimeout: time.Minute}) // a busy machine's pages take seconds
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/layerd/layerd/internal/nightly"
 	"github.com/layerd/layerd/internal/store"
 	"github.com/layerd/layerd/internal/store/storetest"
 )
@@ -119,6 +120,7 @@ func sharedDir(t *testing.T) string {
 }
 
 func TestKilled(t *testing.T) {
+	nightly.NotShort(t, "what is killed are processes; goroutines of one write at once in TestContract")
 	path := tempPath(t)
 	storetest.Killed(t, func(name string) *exec.Cmd { return child(t, "write", path, name) }, func() store.Store {
 		s := open(t, path)
